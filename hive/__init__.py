@@ -1,0 +1,3 @@
+"""Borg Hive: what the system knows and decides."""
+
+__version__ = "0.1.0"

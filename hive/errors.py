@@ -1,0 +1,93 @@
+"""What can go wrong, in words for the person who reads it.
+
+    HiveError
+      ConfigError         the configuration is wrong: names the line or the key
+      InvalidInput        what was given cannot be accepted: names the field
+      NotFound            no such thing, or none that the asker may see
+      Forbidden           the asker may see it, but not do this
+      Conflict            true by itself, but not beside what is there already
+      AccessRefused       the SSH gate says no; carries the cause for log and event
+      StorageError        a file or directory is not as it must be
+      DatabaseError       the database cannot be opened, read or written
+      Unavailable         something that must run does not
+
+The message is a sentence that a person can act on. The edges (SSH, web, command line) map
+these classes once; nothing else turns them into text or status.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class HiveError(Exception):
+    """The root: everything that is said to people on purpose."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigError(HiveError):
+    pass
+
+
+class InvalidInput(HiveError):
+    """`field` is the name of the input that is wrong, as the asker knows it."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class NotFound(HiveError):
+    pass
+
+
+class Forbidden(HiveError):
+    pass
+
+
+class Conflict(HiveError):
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class RefusalCause(StrEnum):
+    """Why the gate refused, for log lines and events; the client is told the message alone."""
+
+    UNKNOWN_LOGIN = "unknown login"
+    UNKNOWN_KEY = "unknown key"
+    KEY_NOT_GRANTED = "key not granted"
+    KEY_DISABLED = "key disabled"
+    KEY_EXPIRED = "key expired"
+    WRONG_NETWORK = "wrong network"
+    OWNER_DISABLED = "owner disabled"
+    COMMAND = "command refused"
+    MODE = "wrong mode"
+    ACCESS = "access too low"
+    PATH = "wrong path"
+    NOT_CREATED = "not created"
+    BUSY = "busy"
+    LIMIT = "limit reached"
+    UNAVAILABLE = "not available"
+    DRAINING = "server stopping"
+
+
+class AccessRefused(HiveError):
+    def __init__(self, message: str, cause: RefusalCause) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class StorageError(HiveError):
+    pass
+
+
+class DatabaseError(HiveError):
+    pass
+
+
+class Unavailable(HiveError):
+    pass

@@ -1,0 +1,1 @@
+"""SSH in, child process out."""
