@@ -1,0 +1,145 @@
+"""Opening the database, cancellation-safe transactions, background tasks.
+
+The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
+caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
+task that is started inside a transaction would join it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import structlog
+from tortoise import Tortoise
+from tortoise.connection import get_connection
+from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
+from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
+
+from hive.errors import Conflict, DatabaseError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DriverError = BaseORMException
+
+logger = structlog.get_logger(__name__)
+
+MODELS = "hive.models"
+
+_pending: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
+    "hive_after_commit", default=None
+)
+_tasks: set[asyncio.Task[Any]] = set()
+_base_context: contextvars.Context | None = None
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite://{path}?synchronous=NORMAL&busy_timeout=5000"
+
+
+async def open_database(url: str) -> None:
+    """Open the database. Call once, before any server starts to listen."""
+    global _base_context  # noqa: PLW0603 - one database for the process
+    try:
+        await Tortoise.init(
+            db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
+        )
+        await get_connection("default").execute_query("SELECT 1")
+    except (OperationalError, OSError) as error:
+        raise DatabaseError(f"The database cannot be opened: {error}") from error
+    _base_context = contextvars.copy_context()
+
+
+async def close_database() -> None:
+    """Let running transactions and background tasks end, then close."""
+    global _base_context  # noqa: PLW0603 - see open_database
+    while _tasks:
+        await asyncio.wait(_tasks)
+    await Tortoise.close_connections()
+    _base_context = None
+
+
+async def answers() -> bool:
+    """Whether the database answers a query just now."""
+    try:
+        await get_connection("default").execute_query("SELECT 1")
+    except (BaseORMException, OSError, ValueError):
+        return False
+    return True
+
+
+def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
+    """Start a background task that never joins the caller's transaction."""
+    context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
+    context.run(_pending.set, None)
+    return _keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
+
+
+def _keep(task: asyncio.Task[R]) -> asyncio.Task[R]:
+    _tasks.add(task)
+    task.add_done_callback(_finished)
+    return task
+
+
+def _finished(task: asyncio.Task[Any]) -> None:
+    _tasks.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.debug("background task failed", task=task.get_name(), error=repr(error))
+
+
+def after_commit(callback: Callable[[], None]) -> None:
+    """Call back when the running transaction is committed; at once where there is none."""
+    pending = _pending.get()
+    if pending is None:
+        callback()
+    else:
+        pending.append(callback)
+
+
+def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Run `function` in one transaction that the caller's cancellation cannot tear.
+
+    The transaction runs in a task of its own: a cancelled caller stops waiting, the transaction
+    still ends. A call from inside a transaction joins it. Never await network, disk or a
+    process in it: SQLite has one lock.
+    """
+
+    @functools.wraps(function)
+    async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        if _pending.get() is not None:
+            return await function(*args, **kwargs)
+
+        async def body() -> R:
+            pending: list[Callable[[], None]] = []
+            _pending.set(pending)
+            result = await _in_one_transaction(lambda: function(*args, **kwargs))
+            _pending.set(None)
+            for callback in pending:
+                callback()
+            return result
+
+        name = getattr(function, "__qualname__", "transaction")
+        task = _keep(asyncio.create_task(body(), name=name))  # noqa: TID251 - joins no transaction
+        return await asyncio.shield(task)
+
+    return wrapper
+
+
+async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
+    try:
+        async with in_transaction() as connection:
+            if connection.capabilities.dialect == "sqlite":
+                # Take the write lock now, so that busy_timeout applies.
+                await connection.execute_query("UPDATE tortoise_migrations SET id=id WHERE 0")
+            return await function()
+    except IntegrityError as error:
+        raise Conflict(
+            "Something with this name or relation exists already, or is still in use."
+        ) from error
+    except OperationalError as error:
+        raise DatabaseError(f"The database could not do this: {error}") from error

@@ -1,0 +1,50 @@
+"""What can happen, as frozen dataclasses, and who is told after commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from hive.kinds import EventKind
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class RepositoryEvent:
+    """Something happened to a repository; the row is in the database already."""
+
+    id: int
+    at: datetime
+    repository_id: int
+    kind: EventKind
+    message: str
+    session_id: int | None
+
+
+@dataclass(frozen=True)
+class RightsChanged:
+    """A key, grant, mode, owner or repository changed: running sessions may no longer be allowed."""
+
+    reason: str
+
+
+Happening = RepositoryEvent | RightsChanged
+Subscriber = Callable[[Happening], None]
+
+_subscribers: list[Subscriber] = []
+
+
+def subscribe(subscriber: Subscriber) -> Callable[[], None]:
+    """Have `subscriber` told of everything that happens; returns what ends that."""
+    _subscribers.append(subscriber)
+    return lambda: _subscribers.remove(subscriber)
+
+
+def tell(happening: Happening) -> None:
+    """Tell all subscribers. Call after commit only: hive.database.after_commit."""
+    for subscriber in tuple(_subscribers):
+        subscriber(happening)

@@ -1,0 +1,100 @@
+"""The words of the domain. They are stored: values are never renamed, only added."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+
+class Mode(StrEnum):
+    """What a repository is open for: borg, or rsync in one direction."""
+
+    BORG = "BORG"
+    IMPORT = "IMPORT"
+    EXPORT = "EXPORT"
+
+
+class Access(StrEnum):
+    """What a key may do with a repository."""
+
+    FULL = "full"
+    APPEND_ONLY = "append-only"
+    READ_ONLY = "read-only"
+
+
+class Need(StrEnum):
+    """What a request on the gate wants to do."""
+
+    BORG = "borg"
+    IMPORT = "import"
+    EXPORT = "export"
+    STATUS = "status"
+
+
+class ShareLevel(StrEnum):
+    """What a share lets the members of a group do."""
+
+    VIEW = "view"
+    MANAGE = "manage"
+
+
+class Level(IntEnum):
+    """How far somebody's rights on a thing reach, to be compared with `<`."""
+
+    NONE = 0
+    VIEW = 1
+    MANAGE = 2
+    OWN = 3
+
+
+class RepositoryState(StrEnum):
+    NEW = "new"  # nothing on disk yet
+    READY = "ready"
+    DELETED = "deleted"  # in the trash
+
+
+class EndReason(StrEnum):
+    """Why a session ended."""
+
+    DONE = "done"
+    CLIENT_GONE = "client gone"
+    KILLED = "killed"
+    REVOKED = "revoked"
+    REFUSED = "refused"
+    FAILED = "failed"
+    DRAINED = "server stopped"
+    INTERRUPTED = "interrupted"  # the server itself was killed
+
+
+class EventKind(StrEnum):
+    REFUSED = "refused"
+    OPENED = "opened"
+    CLOSED = "closed"
+    CREATED = "created"
+    UPDATED = "updated"
+    DELETED = "deleted"
+    RESTORED = "restored"
+    MODE_CHANGED = "mode changed"
+    IMPORT_BEGUN = "import begun"
+    IMPORT_ENDED = "import ended"
+    IMPORT_VERIFIED = "import verified"
+    IMPORT_REJECTED = "import rejected"
+    EXPORT_BEGUN = "export begun"
+    EXPORT_ENDED = "export ended"
+    KEY_CHANGED = "key changed"
+    GRANT_CHANGED = "grant changed"
+    CONFIG_CHANGED = "config changed"
+    LOCK_REMOVED = "lock removed"
+
+
+class Source(StrEnum):
+    """Through which door somebody came."""
+
+    CLI = "cli"
+    WEB = "web"
+    SSH = "ssh"
+    SYSTEM = "system"
+
+
+class TrashReason(StrEnum):
+    DELETED = "deleted"
+    REPLACED = "replaced by an import"

@@ -1,0 +1,150 @@
+"""Schema migrations that lose nothing on SQLite.
+
+tortoise-orm rebuilds a table to change it. With foreign keys on, dropping the old table deletes
+the rows that refer to it; and the rebuild forgets indexes and composite UNIQUEs. Both are put
+right here, and a copy of the database is made before each upgrade.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import structlog
+from tortoise.config import AppConfig, DBUrlConfig, TortoiseConfig
+from tortoise.context import TortoiseContext
+from tortoise.exceptions import OperationalError
+from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+
+from hive.database import MODELS
+from hive.errors import DatabaseError
+
+logger = structlog.get_logger(__name__)
+
+# For `tortoise makemigrations` (CONTRIBUTING.md); no database is touched by that.
+TORTOISE = {
+    "connections": {"default": "sqlite://:memory:"},
+    "apps": {
+        "hive": {"models": [MODELS], "default_connection": "default", "migrations": "migrations"}
+    },
+}
+
+
+class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
+    """Puts back the indexes and composite UNIQUEs that a table rebuild drops."""
+
+    async def _remake_table(
+        self,
+        model: Any,
+        create_field: Any = None,
+        delete_field: Any = None,
+        alter_fields: Any = None,
+    ) -> None:
+        table = model._meta.db_table  # noqa: SLF001 - the ORM's own name for it
+        indexes = await self._rows(
+            "SELECT name, sql FROM sqlite_master"
+            " WHERE type='index' AND tbl_name=? AND sql IS NOT NULL",
+            [table],
+        )
+        uniques = await self._composite_uniques(table)
+        await super()._remake_table(model, create_field, delete_field, alter_fields)
+        columns = {row["name"] for row in await self._rows(f'PRAGMA table_info("{table}")')}
+        for index in indexes:
+            await self._restore_index(index["sql"])
+        for names in uniques:
+            if set(names) <= columns:
+                quoted = ", ".join(f'"{name}"' for name in names)
+                await self._run_sql(
+                    f'CREATE UNIQUE INDEX "uid_{table}_{"_".join(names)}" ON "{table}" ({quoted})'
+                )
+
+    async def _rows(self, sql: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
+        _, rows = await self.client.execute_query(sql, values)
+        return [dict(row) for row in rows]
+
+    async def _composite_uniques(self, table: str) -> list[list[str]]:
+        """Column names of each UNIQUE over several columns that the table itself declares."""
+        found = []
+        for index in await self._rows(f'PRAGMA index_list("{table}")'):
+            columns = await self._rows(f'PRAGMA index_info("{index["name"]}")')
+            if index["origin"] == "u" and len(columns) > 1:
+                found.append([column["name"] for column in columns])
+        return found
+
+    async def _restore_index(self, sql: str) -> None:
+        try:
+            await self._run_sql(sql)
+        except OperationalError as error:
+            # An index over a column that this migration removed goes with it.
+            if "no such column" not in str(error):
+                raise
+
+
+class _SafeExecutor(MigrationExecutor):
+    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:  # noqa: FBT001, FBT002 - the overridden signature
+        editor = super()._schema_editor(atomic, collect_sql)
+        if isinstance(editor, SqliteSchemaEditor):
+            return _SafeSqliteSchemaEditor(
+                self.connection, atomic=atomic, collect_sql=collect_sql
+            )
+        return editor
+
+
+async def migrate_sqlite(path: Path, *, upto: str = "__latest__") -> list[str]:
+    """Bring the database file at `path` to the newest schema; returns the migrations applied.
+
+    Where there is a schema already, a copy `<path>.before-<migration>` is made first.
+    """
+    applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
+    if applied:
+        path.chmod(0o600)
+    return applied
+
+
+async def migrate_url(url: str) -> list[str]:
+    """The same for another database engine; copies are the administrator's business there."""
+    return await _migrate(url, None, "__latest__")
+
+
+async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
+    app = AppConfig(models=[MODELS], default_connection="default", migrations="migrations")
+    config = TortoiseConfig(connections={"default": DBUrlConfig(url)}, apps={"hive": app})
+    async with TortoiseContext() as context:
+        await context.init(config=config)
+        connection = context.connections.get("default")
+        executor = _SafeExecutor(connection, {"hive": app.to_dict()})
+        targets = [MigrationTarget("hive", upto)]
+        await executor.loader.build_graph()
+        existed = path is not None and path.exists() and path.stat().st_size > 0
+        await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # noqa: SLF001 - no public way
+        names = [step.migration.name for step in await executor.plan(targets)]
+        if names and existed and path is not None:
+            _copy(path, names[0])
+        await executor.migrate(targets)
+        if path is not None:
+            broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
+            if broken:
+                raise DatabaseError(
+                    f"After the upgrade {len(broken)} rows refer to rows that are gone. The copy"
+                    f" from before the upgrade is {_copy_path(path, names[0])}."
+                )
+        for name in names:
+            logger.info("migration applied", migration=name)
+        return names
+
+
+def _copy_path(path: Path, migration: str) -> Path:
+    return path.with_name(f"{path.name}.before-{migration}")
+
+
+def _copy(path: Path, migration: str) -> None:
+    target = _copy_path(path, migration)
+    target.unlink(missing_ok=True)
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute("VACUUM INTO ?", [str(target)])
+    finally:
+        connection.close()
+    target.chmod(0o600)

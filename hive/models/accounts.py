@@ -1,0 +1,67 @@
+"""People: users, groups, memberships and the browser sessions of users."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+class User(Model):
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=150, unique=True)
+    email = fields.CharField(max_length=254, null=True)
+    password_hash = fields.CharField(max_length=255, null=True)
+    is_admin = fields.BooleanField(default=False)
+    enabled = fields.BooleanField(default=True)
+    created_at = fields.DatetimeField()
+    last_login_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "user"
+
+
+class Group(Model):
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=150, unique=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "group"
+
+
+class Membership(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="memberships", on_delete=fields.CASCADE
+    )
+    group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
+        "hive.Group", related_name="memberships", on_delete=fields.CASCADE
+    )
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "membership"
+        unique_together = (("user", "group"),)
+
+    user_id: int
+    group_id: int
+
+
+class WebSession(Model):
+    """A browser that is logged in; the cookie's token is stored as its SHA-256 only."""
+
+    id = fields.IntField(primary_key=True)
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="web_sessions", on_delete=fields.CASCADE
+    )
+    address = fields.CharField(max_length=64)
+    user_agent = fields.CharField(max_length=300)
+    created_at = fields.DatetimeField()
+    last_seen_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "web_session"
+
+    user_id: int

@@ -1,0 +1,46 @@
+"""Who changed what, and what this installation is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import Source
+from hive.models.accounts import User
+
+
+class AuditEntry(Model):
+    """One change by a person or by the system; rows are only ever added."""
+
+    id = fields.IntField(primary_key=True)
+    at = fields.DatetimeField(db_index=True)
+    user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="audit_entries", on_delete=fields.SET_NULL, null=True
+    )
+    actor = fields.CharField(max_length=150)
+    source = fields.CharEnumField(Source, max_length=10)
+    address = fields.CharField(max_length=64, null=True)
+    action = fields.CharField(max_length=60)
+    subject = fields.CharField(max_length=300)
+    details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+
+    class Meta:
+        table = "audit_entry"
+
+    user_id: int | None
+
+
+class Installation(Model):
+    """The one row that says who this server is, so that it stays the same."""
+
+    id = fields.IntField(primary_key=True)
+    host_id = fields.CharField(max_length=120)  # BORG_HOST_ID of every borg that runs here
+    # File name of each host key -> its fingerprint, so that a lost key is noticed.
+    host_keys: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+    setup_token_sha256 = fields.CharField(max_length=64, null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "installation"

@@ -1,0 +1,77 @@
+"""Public keys and what they open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import Access, ShareLevel
+from hive.models.accounts import Group, User
+from hive.models.repositories import Repository
+
+
+class Key(Model):
+    """A public key in canonical form: type and blob; the rest is derived or said by its owner."""
+
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=150)
+    owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="keys", on_delete=fields.RESTRICT
+    )
+    type = fields.CharField(max_length=64)
+    blob = fields.TextField()  # base64, as in authorized_keys
+    bits = fields.IntField()
+    fingerprint = fields.CharField(max_length=64, db_index=True)
+    comment = fields.CharField(max_length=255, default="")
+    enabled = fields.BooleanField(default=True)
+    expires_at = fields.DatetimeField(null=True)
+    networks: fields.Field[list[Any]] = fields.JSONField(default=list)  # CIDR; empty: from anywhere
+    last_used_at = fields.DatetimeField(null=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "key"
+        unique_together = (("owner", "fingerprint"), ("owner", "name"))
+
+    owner_id: int
+
+
+class KeyShare(Model):
+    id = fields.IntField(primary_key=True)
+    key: fields.ForeignKeyRelation[Key] = fields.ForeignKeyField(
+        "hive.Key", related_name="shares", on_delete=fields.CASCADE
+    )
+    group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
+        "hive.Group", related_name="key_shares", on_delete=fields.CASCADE
+    )
+    level = fields.CharEnumField(ShareLevel, max_length=10, default=ShareLevel.MANAGE)
+
+    class Meta:
+        table = "key_share"
+        unique_together = (("key", "group"),)
+
+    key_id: int
+    group_id: int
+
+
+class Grant(Model):
+    """One key's access to one repository; one row a pair."""
+
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="grants", on_delete=fields.CASCADE
+    )
+    key: fields.ForeignKeyRelation[Key] = fields.ForeignKeyField(
+        "hive.Key", related_name="grants", on_delete=fields.CASCADE
+    )
+    access = fields.CharEnumField(Access, max_length=20, default=Access.FULL)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "grant"
+        unique_together = (("repository", "key"),)
+
+    repository_id: int
+    key_id: int

@@ -1,0 +1,74 @@
+"""What happened on the gate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import Access, EndReason, EventKind, Mode, Need
+from hive.models.keys import Key
+from hive.models.repositories import Repository
+
+
+class Session(Model):
+    """One SSH command from open to close."""
+
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="sessions", on_delete=fields.CASCADE
+    )
+    login = fields.CharField(max_length=32)
+    key: fields.ForeignKeyNullableRelation[Key] = fields.ForeignKeyField(
+        "hive.Key", related_name="sessions", on_delete=fields.SET_NULL, null=True
+    )
+    key_fingerprint = fields.CharField(max_length=64)
+    key_name = fields.CharField(max_length=150)
+    peer = fields.CharField(max_length=64)
+    client = fields.CharField(max_length=255, null=True)  # SSH version as the client says it
+    borg_version = fields.CharField(max_length=40, null=True)
+    command = fields.TextField()  # as sent
+    need = fields.CharEnumField(Need, max_length=10)
+    mode = fields.CharEnumField(Mode, max_length=10)
+    access = fields.CharEnumField(Access, max_length=20)
+    operation = fields.CharField(max_length=40, null=True)
+    started_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+    bytes_in = fields.BigIntField(null=True)
+    bytes_out = fields.BigIntField(null=True)
+    exit_status = fields.IntField(null=True)
+    end_reason = fields.CharEnumField(EndReason, max_length=20, null=True)
+    node = fields.CharField(max_length=255)
+    child_pid = fields.IntField(null=True)
+    child_started = fields.BigIntField(null=True)  # clock ticks since boot, /proc/PID/stat
+
+    class Meta:
+        table = "session"
+        indexes = (("repository_id", "started_at"), ("ended_at",))
+
+    repository_id: int
+    key_id: int | None
+
+
+class Event(Model):
+    """What happened to a repository."""
+
+    id = fields.IntField(primary_key=True)
+    at = fields.DatetimeField(db_index=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="events", on_delete=fields.CASCADE
+    )
+    session: fields.ForeignKeyNullableRelation[Session] = fields.ForeignKeyField(
+        "hive.Session", related_name="events", on_delete=fields.SET_NULL, null=True
+    )
+    kind = fields.CharEnumField(EventKind, max_length=40)
+    message = fields.CharField(max_length=1000)
+    details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+
+    class Meta:
+        table = "event"
+        indexes = (("repository_id", "at"),)
+
+    repository_id: int
+    session_id: int | None

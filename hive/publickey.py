@@ -1,0 +1,204 @@
+"""Reading SSH public keys: one line in, a canonical key or a sentence on what is wrong out.
+
+Only type and blob are kept; what was written around them never reaches a file, a log or a shell.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import struct
+import unicodedata
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+from hive.errors import InvalidInput
+
+MAX_LINE = 16 * 1024  # characters; an RSA key of 8192 bits takes 1,400
+MIN_RSA_BITS = 2048
+MAX_RSA_BITS = 8192
+MAX_COMMENT = 255
+
+_CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
+TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    *(f"ecdsa-sha2-{curve}" for curve in _CURVES),
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+_ACCEPTED = "RSA (2048 bits and up), ECDSA, Ed25519 and FIDO (sk-) keys are accepted"
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A public key: `type` and base64 `blob` as in authorized_keys, the rest derived from them."""
+
+    type: str
+    blob: str
+    bits: int
+    comment: str
+
+    @property
+    def data(self) -> bytes:
+        return base64.b64decode(self.blob)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA256:<base64 without padding>, as ssh-keygen -l prints it."""
+        return fingerprint(self.data)
+
+    @property
+    def line(self) -> str:
+        """Type and blob, as in authorized_keys, without the comment."""
+        return f"{self.type} {self.blob}"
+
+
+def fingerprint(data: bytes) -> str:
+    """The SHA-256 fingerprint of a key blob."""
+    digest = base64.b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+    return f"SHA256:{digest}"
+
+
+def parse(text: str) -> PublicKey:
+    """Read one public key line; InvalidInput says what is wrong and what would be right."""
+    key_type, blob, comment = _split(_one_line(text))
+    data = _decode(key_type, blob)
+    return PublicKey(key_type, base64.b64encode(data).decode(), _bits(key_type, data), comment)
+
+
+def _invalid(message: str) -> InvalidInput:
+    return InvalidInput(message, field="public_key")
+
+
+def _one_line(text: str) -> str:
+    if "PRIVATE KEY" in text:
+        raise _invalid(
+            "This is a private key. It must never leave the client: make a new pair there with"
+            " ssh-keygen, and give the file that ends in .pub."
+        )
+    if len(text) > MAX_LINE:
+        raise _invalid(f"This is too long for a public key: more than {MAX_LINE} characters.")
+    line = text.strip(" \t\r\n")
+    if not line:
+        raise _invalid("No public key was given: paste the one line of the file that ends in .pub.")
+    if "\n" in line or "\r" in line:
+        raise _invalid("This is more than one line: give one public key at a time.")
+    for character in line:
+        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs"} and character != "\t":
+            raise _invalid(
+                f"The key contains a control character (U+{ord(character):04X}): copy it again."
+            )
+    return line
+
+
+def _split(line: str) -> tuple[str, str, str]:
+    words = line.split(None, 2)
+    key_type = words[0]
+    if key_type not in TYPES:
+        raise _invalid(_wrong_type(key_type, line))
+    if len(words) < 2:
+        raise _invalid(f"Nothing follows {key_type}: the line was cut off when it was copied.")
+    comment = words[2].strip() if len(words) > 2 else ""
+    return key_type, words[1], comment[:MAX_COMMENT]
+
+
+def _wrong_type(word: str, line: str) -> str:
+    if word in {"ssh-dss", "ssh-dsa"}:
+        return f"DSA keys are broken and not accepted: make a new one with ssh-keygen -t ed25519. {_ACCEPTED}."
+    if "-cert-v" in word:
+        return f"Certificates are not accepted, give the plain public key. {_ACCEPTED}."
+    if re.match(r"-----BEGIN|---- BEGIN", line):
+        return "This is another key format: give the OpenSSH form, one line that begins with the key's type."
+    if any(f"{key_type} AAAA" in line for key_type in TYPES):
+        return (
+            "Options before the key are not accepted: give type, key and comment only. Networks and"
+            " an expiry are settings of the key here."
+        )
+    return f"This does not begin with a key type such as ssh-ed25519. {_ACCEPTED}."
+
+
+def _decode(key_type: str, blob: str) -> bytes:
+    try:
+        data = base64.b64decode(blob, validate=True)
+    except (binascii.Error, ValueError):
+        raise _invalid("The key is damaged: its second word is not base64. Copy it again.") from None
+    inner = _first_string(data)
+    if inner != key_type.encode():
+        raise _invalid(f"The key is damaged: the line says {key_type}, the key itself does not.")
+    return data
+
+
+def _first_string(data: bytes) -> bytes:
+    if len(data) < 4:
+        return b""
+    (length,) = struct.unpack(">I", data[:4])
+    return data[4 : 4 + length]
+
+
+def _bits(key_type: str, data: bytes) -> int:
+    """The key's size; loading it proves that the blob is whole."""
+    if key_type.startswith("sk-"):
+        return _security_key_bits(key_type, data)
+    line = key_type.encode() + b" " + base64.b64encode(data)
+    try:
+        key = load_ssh_public_key(line)
+    except (ValueError, UnsupportedAlgorithm):
+        raise _invalid("The key is damaged: its numbers make no valid key. Copy it again.") from None
+    if isinstance(key, rsa.RSAPublicKey):
+        _check_rsa(key.key_size)
+        return key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return key.curve.key_size
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return 256
+    raise _invalid(f"This key type is not accepted. {_ACCEPTED}.")
+
+
+def _check_rsa(bits: int) -> None:
+    if bits < MIN_RSA_BITS:
+        raise _invalid(
+            f"This RSA key has {bits} bits and can be broken: {MIN_RSA_BITS} is the least. Make a"
+            " new one with ssh-keygen -t ed25519."
+        )
+    if bits > MAX_RSA_BITS:
+        raise _invalid(f"This RSA key has {bits} bits: {MAX_RSA_BITS} is the most accepted.")
+
+
+def _security_key_bits(key_type: str, data: bytes) -> int:
+    """PROTOCOL.u2f: sk-ssh-ed25519 is (type, 32 bytes, application); sk-ecdsa has a curve before."""
+    try:
+        fields = _strings(data)
+    except struct.error:
+        fields = []
+    if key_type.startswith("sk-ssh-ed25519"):
+        valid = len(fields) == 3 and len(fields[1]) == 32
+    else:
+        valid = len(fields) == 4 and fields[1] == b"nistp256" and _is_p256_point(fields[2])
+    if not valid or not fields[-1]:
+        raise _invalid("The key is damaged: it is no whole FIDO key. Copy it again.")
+    return 256
+
+
+def _is_p256_point(point: bytes) -> bool:
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
+    except ValueError:
+        return False
+    return True
+
+
+def _strings(data: bytes) -> list[bytes]:
+    fields = []
+    while data:
+        (length,) = struct.unpack(">I", data[:4])
+        if length > len(data) - 4:
+            raise struct.error
+        fields.append(data[4 : 4 + length])
+        data = data[4 + length :]
+    return fields

@@ -1,0 +1,203 @@
+"""Users: made, changed, logged in and deleted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Source
+from hive.models import Key, Membership, Repository, User, WebSession
+from hive.services import audit, events, names, passwords
+from hive.services.permissions import Actor, require_admin
+
+
+@dataclass(frozen=True)
+class UserInfo:
+    id: int
+    name: str
+    email: str | None
+    is_admin: bool
+    enabled: bool
+    has_password: bool
+    groups: tuple[str, ...]
+    created_at: datetime
+    last_login_at: datetime | None
+
+    def actor(self, source: Source, address: str | None) -> Actor:
+        return Actor(self.id, self.name, self.is_admin, source, address)
+
+
+async def add_user(
+    actor: Actor,
+    name: str,
+    *,
+    email: str | None = None,
+    password: str | None = None,
+    is_admin: bool = False,
+) -> UserInfo:
+    require_admin(actor)
+    names.check_account(name, "user")
+    checked_email = _check_email(email)
+    hashed = await passwords.hash_password(password) if password is not None else None
+    return await _create_user(actor, name, checked_email, hashed, is_admin)
+
+
+@transactional
+async def _create_user(
+    actor: Actor, name: str, email: str | None, password_hash: str | None, is_admin: bool
+) -> UserInfo:
+    if await User.filter(name__iexact=name).exists():
+        raise Conflict(f"There is a user {name} already.", field="name")
+    user = await User.create(
+        name=name,
+        email=email,
+        password_hash=password_hash,
+        is_admin=is_admin,
+        created_at=clock.now(),
+    )
+    await audit.record(actor, "user.add", f"user {name}", admin=is_admin)
+    return await _info(user)
+
+
+def _check_email(email: str | None) -> str | None:
+    if email is None or email == "":
+        return None
+    if len(email) > 254 or not re.fullmatch(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+", email):
+        raise InvalidInput(f"This is no e-mail address: {email[:60]!r}.", field="email")
+    return email
+
+
+async def list_users(actor: Actor) -> list[UserInfo]:
+    require_admin(actor)
+    return [await _info(user) for user in await User.all().order_by("name")]
+
+
+async def find_user(actor: Actor, reference: str) -> UserInfo:
+    """The user of this name or id; anybody may find themselves, administrators everybody."""
+    user = await _by_reference(reference)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {reference!r}.")
+    return await _info(user)
+
+
+async def _by_reference(reference: str) -> User | None:
+    user = await User.get_or_none(name=reference)
+    number = names.as_id(reference)
+    if user is None and number is not None:
+        user = await User.get_or_none(id=number)
+    return user
+
+
+@transactional
+async def set_user(
+    actor: Actor,
+    user_id: int,
+    *,
+    email: str | None = None,
+    is_admin: bool | None = None,
+    enabled: bool | None = None,
+) -> UserInfo:
+    """Change what is given; an empty email removes it."""
+    user = await User.get_or_none(id=user_id)
+    if user is None or not (actor.is_admin or actor.user_id == user_id):
+        raise NotFound("There is no such user.")
+    if is_admin is not None or enabled is not None:
+        require_admin(actor)
+    if email is not None:
+        user.email = _check_email(email)
+    if is_admin is not None:
+        user.is_admin = is_admin
+    if enabled is not None:
+        user.enabled = enabled
+    await user.save()
+    await _keep_an_administrator()
+    if enabled is False:
+        await WebSession.filter(user_id=user.id).delete()
+        events.rights_changed(f"user {user.name} was disabled")
+    await audit.record(
+        actor, "user.set", f"user {user.name}", email=email, admin=is_admin, enabled=enabled
+    )
+    return await _info(user)
+
+
+async def _keep_an_administrator() -> None:
+    """Call after the change, inside its transaction: nobody locks everybody out."""
+    if not await User.filter(is_admin=True, enabled=True).exists() and await User.exists():
+        raise Conflict("This is the last enabled administrator: make another one first.")
+
+
+async def set_password(actor: Actor, user_id: int, password: str) -> None:
+    """Store a new password and end the user's browser sessions."""
+    if not (actor.is_admin or actor.user_id == user_id):
+        raise NotFound("There is no such user.")
+    await _store_password(actor, user_id, await passwords.hash_password(password))
+
+
+@transactional
+async def _store_password(actor: Actor, user_id: int, password_hash: str) -> None:
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    user.password_hash = password_hash
+    await user.save()
+    await WebSession.filter(user_id=user_id).delete()
+    await audit.record(actor, "user.password", f"user {user.name}")
+
+
+@transactional
+async def delete_user(actor: Actor, user_id: int) -> None:
+    """Delete a user who owns nothing any more."""
+    require_admin(actor)
+    if actor.user_id == user_id:
+        raise Forbidden("You cannot delete yourself: another administrator can.")
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    repositories = await Repository.filter(owner_id=user_id).count()
+    keys = await Key.filter(owner_id=user_id).count()
+    if repositories or keys:
+        raise Conflict(
+            f"{user.name} still owns {repositories} repositories (those in the trash included) and"
+            f" {keys} keys: delete them or give them to somebody else first, or disable the user."
+        )
+    await user.delete()
+    await _keep_an_administrator()
+    await audit.record(actor, "user.delete", f"user {user.name}")
+
+
+async def authenticate(name: str, password: str) -> UserInfo | None:
+    """The enabled user with this name and password; takes as long for an unknown name."""
+    user = await User.get_or_none(name=name)
+    right = await passwords.verify(password, user.password_hash if user else None)
+    if user is None or not right or not user.enabled:
+        return None
+    return await _info(user)
+
+
+@transactional
+async def note_login(actor: Actor) -> None:
+    await User.filter(id=actor.user_id).update(last_login_at=clock.now())
+    await audit.record(actor, "user.login", f"user {actor.name}")
+
+
+async def administrator_exists() -> bool:
+    return await User.filter(is_admin=True).exists()
+
+
+async def _info(user: User) -> UserInfo:
+    rows = await Membership.filter(user_id=user.id).select_related("group")
+    return UserInfo(
+        user.id,
+        user.name,
+        user.email,
+        user.is_admin,
+        user.enabled,
+        user.password_hash is not None,
+        tuple(sorted(row.group.name for row in rows)),
+        user.created_at,
+        user.last_login_at,
+    )

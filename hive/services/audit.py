@@ -1,0 +1,48 @@
+"""The audit log: who changed what, when, through which door. Rows are only ever added."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hive import clock
+from hive.models import AuditEntry
+from hive.services.permissions import Actor, require_admin
+
+
+@dataclass(frozen=True)
+class Entry:
+    id: int
+    at: datetime
+    actor: str
+    source: str
+    address: str | None
+    action: str
+    subject: str
+    details: dict[str, Any]
+
+
+async def record(actor: Actor, action: str, subject: str, **details: Any) -> None:  # noqa: ANN401 - JSON
+    """Add a row; call inside the transaction that makes the change. No secrets in `details`."""
+    await AuditEntry.create(
+        at=clock.now(),
+        user_id=actor.user_id,
+        actor=actor.name,
+        source=actor.source,
+        address=actor.address,
+        action=action,
+        subject=subject[:300],
+        details={name: value for name, value in details.items() if value is not None},
+    )
+
+
+async def recent(actor: Actor, *, limit: int = 200, before_id: int | None = None) -> list[Entry]:
+    """The newest entries first; administrators only."""
+    require_admin(actor)
+    query = AuditEntry.all() if before_id is None else AuditEntry.filter(id__lt=before_id)
+    rows = await query.order_by("-id").limit(limit)
+    return [
+        Entry(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
+        for r in rows
+    ]

@@ -1,0 +1,77 @@
+"""Events: what happened to repositories, as rows and as a call to whoever listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hive import clock, events
+from hive.database import after_commit
+from hive.kinds import EventKind
+from hive.models import Event
+from hive.services.permissions import Actor, visible_repository_ids
+
+
+@dataclass(frozen=True)
+class EventInfo:
+    id: int
+    at: datetime
+    repository_id: int
+    repository: str
+    kind: EventKind
+    message: str
+    session_id: int | None
+
+
+async def record(
+    repository_id: int,
+    kind: EventKind,
+    message: str,
+    *,
+    session_id: int | None = None,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Add an event; call inside the transaction that makes it true. Listeners hear after commit."""
+    row = await Event.create(
+        at=clock.now(),
+        repository_id=repository_id,
+        session_id=session_id,
+        kind=kind,
+        message=message[:1000],
+        details=details,
+    )
+    happening = events.RepositoryEvent(
+        row.id, row.at, repository_id, kind, row.message, session_id
+    )
+    after_commit(lambda: events.tell(happening))
+
+
+def rights_changed(reason: str) -> None:
+    """Have running sessions checked against the new rules, once this is committed."""
+    after_commit(lambda: events.tell(events.RightsChanged(reason)))
+
+
+async def recent(
+    actor: Actor,
+    *,
+    repository_id: int | None = None,
+    limit: int = 100,
+    before_id: int | None = None,
+) -> list[EventInfo]:
+    """The newest events first, of the repositories that the actor may see."""
+    visible = Event.all()
+    if not actor.is_admin:
+        visible = visible.filter(repository_id__in=await visible_repository_ids(actor))
+    if repository_id is not None:
+        visible = visible.filter(repository_id=repository_id)
+    if before_id is not None:
+        visible = visible.filter(id__lt=before_id)
+    rows = await visible.order_by("-id").limit(limit).select_related("repository")
+    return [
+        EventInfo(
+            r.id, r.at, r.repository_id, r.repository.name, r.kind, r.message, r.session_id
+        )
+        for r in rows
+    ]
+
