@@ -1,0 +1,388 @@
+"""What can be configured: one frozen tree, a section for each concern.
+
+Everyone reads settings from here. `load` reads them from file, environment and command line;
+`Settings()` is the defaults alone.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from hive import config_sources
+from hive import config_values as values
+from hive.config_values import Address, parse_address
+
+__all__ = ["Address", "Paths", "Settings", "dangerous", "load"]
+
+Whole = Annotated[int, BeforeValidator(values.whole_number)]
+Size = Annotated[int, BeforeValidator(values.size)]
+SizeLimit = Annotated[int | None, BeforeValidator(values.size_limit)]
+PathSetting = Annotated[Path, AfterValidator(values.absolute_path)]
+PathList = Annotated[tuple[PathSetting, ...], BeforeValidator(values.path_list)]
+NetworkList = Annotated[tuple[str, ...], BeforeValidator(values.network_list)]
+Listen = Annotated[str, AfterValidator(values.listen)]
+Name = Annotated[str, AfterValidator(values.one_line)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(values.database_url)]
+PublicUrl = Annotated[str, AfterValidator(values.public_url)]
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+def default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/borg-hive")
+    named = os.environ.get("XDG_DATA_HOME", "")
+    # the XDG specification: a relative path is to be ignored
+    base = Path(named) if named.startswith("/") else Path.home() / ".local" / "share"
+    return base / "borg-hive"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ServerSettings(Section):
+    """The process as a whole."""
+
+    data_dir: PathSetting = Field(
+        default_factory=default_data_dir,
+        description="Directory of the database, the host keys and, by default, the repositories.",
+        examples=["/var/lib/borg-hive"],
+    )
+    drain_seconds: Whole = Field(
+        60, ge=0, description="Seconds that running sessions have to end when the server stops."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least important messages that are logged."
+    )
+    log_format: Literal["text", "json"] = Field(
+        "text", description="Log lines for people (text) or for programs (json)."
+    )
+
+
+class DatabaseSettings(Section):
+    """Where the hive keeps what it knows."""
+
+    url: DatabaseUrl | None = Field(
+        None,
+        description="URL of the database; without one, SQLite in the data directory.",
+        examples=["postgres://hive:secret@db.example.org/hive"],
+    )
+
+
+class SshSettings(Section):
+    """The SSH gate: where it listens, what it speaks and how much it takes from one client."""
+
+    listen: Listen = Field(
+        "0.0.0.0:2222",
+        description="Address and port of the SSH gate; port 0 takes a free one.",
+    )
+    algorithms: Literal["hardened", "compatible"] = Field(
+        "hardened",
+        description="Algorithms on offer: hardened, or compatible with clients that lack those.",
+    )
+    host_keys: PathList = Field(
+        (),
+        description="Files of further private host keys, for example those of a former server.",
+    )
+    login_seconds: Whole = Field(
+        30, ge=1, description="Seconds a client has to log in before it is disconnected."
+    )
+    max_unauthenticated: Whole = Field(
+        60, ge=1, description="Connections that may be open without a login, in number."
+    )
+    max_unauthenticated_per_address: Whole = Field(
+        10, ge=1, description="Connections without a login from one address, in number."
+    )
+    new_connections_per_minute_per_address: Whole = Field(
+        120, ge=1, description="New connections one address may open, in number a minute."
+    )
+    new_connections_burst_per_address: Whole = Field(
+        20, ge=1, description="New connections one address may open at once, in number."
+    )
+    max_tries: Whole = Field(
+        10, ge=1, description="Keys a client may offer on one connection, in number."
+    )
+    max_sessions: Whole = Field(
+        200, ge=1, description="Sessions that may run at the same time, in number."
+    )
+    max_sessions_per_repository: Whole = Field(
+        8, ge=1, description="Sessions that may run on one repository, in number."
+    )
+    max_sessions_per_key: Whole = Field(
+        16, ge=1, description="Sessions that may run with one key, in number."
+    )
+    max_channels_per_connection: Whole = Field(
+        4, ge=1, description="Channels a client may open on one connection, in number."
+    )
+    max_environment_requests: Whole = Field(
+        64, ge=0, description="Environment variables a client may send (all ignored), in number."
+    )
+    idle_connection_seconds: Whole = Field(
+        60, ge=1, description="Seconds a connection may stay open after login with no session."
+    )
+    keepalive_seconds: Whole = Field(
+        10, ge=0, description="Seconds between questions whether a client is there; 0 never asks."
+    )
+    keepalive_count: Whole = Field(
+        30, ge=1, description="Unanswered questions after which a client is gone, in number."
+    )
+    max_command_length: Whole = Field(
+        4096, ge=64, description="Length of the command a client may send, in bytes."
+    )
+    max_login_length: Whole = Field(
+        64, ge=8, description="Length of the user name a client may send, in characters."
+    )
+    rekey_bytes: Size = Field(
+        GIB, ge=MIB, description="Traffic after which session keys are renewed, as a size."
+    )
+    end_grace_seconds: Whole = Field(
+        15, ge=0, description="Seconds between asking a child process to end and killing it."
+    )
+
+    @property
+    def address(self) -> Address:
+        return parse_address(self.listen)
+
+
+class WebSettings(Section):
+    """The web pages and the API."""
+
+    listen: Listen = Field(
+        "127.0.0.1:8080", description="Address and port of the web server; port 0 takes a free one."
+    )
+    public_url: PublicUrl | None = Field(
+        None,
+        description="URL of the pages as people type it, for links in messages.",
+        examples=["https://hive.example.org"],
+    )
+    trusted_proxies: NetworkList = Field(
+        (),
+        description="Networks of the proxies whose word on a visitor's address is believed.",
+    )
+    session_idle_hours: Whole = Field(
+        24 * 7, ge=1, description="Hours without a visit after which one must log in again."
+    )
+    session_days: Whole = Field(
+        30, ge=1, description="Days after which one must log in again in any case."
+    )
+    login_tries_per_account_per_day: Whole = Field(
+        20, ge=1, description="Wrong passwords for one account, in number a day."
+    )
+    login_tries_per_address_per_hour: Whole = Field(
+        20, ge=1, description="Wrong passwords from one address, in number an hour."
+    )
+
+    @property
+    def address(self) -> Address:
+        return parse_address(self.listen)
+
+
+class StorageSettings(Section):
+    """Where repositories lie and how long deleted ones are kept."""
+
+    root: PathSetting | None = Field(
+        None,
+        description="Directory of the repositories; without one, `repos` in the data directory.",
+        examples=["/srv/borg"],
+    )
+    trash_days: Whole = Field(
+        30, ge=0, description="Days a deleted repository is kept in the trash."
+    )
+    config_versions: Whole = Field(
+        50, ge=1, description="Versions of each repository's config file that are kept, in number."
+    )
+
+
+class BorgSettings(Section):
+    """The borg programs on this server."""
+
+    command: Name = Field("borg", description="Name or path of borg 1.")
+    borg2_command: Name | None = Field(
+        None,
+        description="Name or path of borg 2; without one, borg 2 clients are refused.",
+        examples=["/opt/borg2/bin/borg"],
+    )
+
+
+class RsyncSettings(Section):
+    """Import and export by rsync."""
+
+    command: Name = Field("rsync", description="Name or path of rsync.")
+    timeout_seconds: Whole = Field(
+        600, ge=1, description="Seconds without any traffic after which rsync gives up."
+    )
+    max_file_bytes: SizeLimit = Field(
+        None, description="Largest file an import may bring, as a size; none is no limit."
+    )
+
+
+class ChildSettings(Section):
+    """The processes that serve one session each."""
+
+    confinement: Literal["prefer", "require"] = Field(
+        "prefer",
+        description="Confine children as far as the system can (prefer), or else refuse (require).",
+    )
+    user: Name = Field(
+        "borg-hive", description="Account that children run as when the server runs as root."
+    )
+    nice: Whole = Field(
+        5, ge=0, le=19, description="Processor priority of children, from 0 (normal) to 19 (last)."
+    )
+    io_class: Literal["best-effort", "idle"] = Field(
+        "best-effort", description="Disk priority class of children."
+    )
+    io_level: Whole = Field(
+        6, ge=0, le=7, description="Disk priority within best-effort, from 0 (first) to 7 (last)."
+    )
+    memory_bytes: SizeLimit = Field(
+        8 * GIB,
+        ge=64 * MIB,
+        description="Address space of one child, as a size; none is no limit.",
+    )
+    open_files: Whole = Field(1024, ge=64, description="Files one child may have open, in number.")
+    processes: Whole = Field(
+        512, ge=8, description="Processes and threads of the account of the children, in number."
+    )
+    file_bytes: SizeLimit = Field(
+        64 * GIB,
+        ge=MIB,
+        description="Largest file one child may write, as a size; none is no limit.",
+    )
+
+
+class Settings(Section):
+    """Everything that can be configured."""
+
+    server: ServerSettings = Field(default_factory=ServerSettings)
+    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
+    ssh: SshSettings = Field(default_factory=SshSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    borg: BorgSettings = Field(default_factory=BorgSettings)
+    rsync: RsyncSettings = Field(default_factory=RsyncSettings)
+    child: ChildSettings = Field(default_factory=ChildSettings)
+
+    @property
+    def paths(self) -> Paths:
+        return Paths.of(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paths:
+    """Where the hive's own files are; nothing here creates them."""
+
+    data_dir: Path
+    database: Path
+    secret: Path
+    setup_token: Path
+    run: Path
+    control_socket: Path
+    process_id: Path
+    repositories: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Paths:
+        data_dir = settings.server.data_dir
+        run = data_dir / "run"
+        return cls(
+            data_dir=data_dir,
+            database=data_dir / "hive.sqlite3",
+            secret=data_dir / "secret",
+            setup_token=data_dir / "setup-token",
+            run=run,
+            control_socket=run / "control.sock",
+            process_id=run / "hive.pid",
+            repositories=settings.storage.root or data_dir / "repos",
+        )
+
+    def host_key(self, algorithm: str) -> Path:
+        """The private host key of `algorithm`: `ssh_host_ed25519_key`."""
+        return self.data_dir / f"ssh_host_{algorithm}_key"
+
+
+def load(
+    config_file: Path | None,
+    *,
+    data_dir: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings in effect: `overrides`, else environment, else `config_file`, else defaults.
+
+    `overrides` come from the command line, by dotted name ({"ssh.listen": "0.0.0.0:22"});
+    None among them means not given. `data_dir` is one more of them.
+    """
+    given = {**(overrides or {})}
+    if data_dir is not None:
+        given["server.data_dir"] = data_dir
+    return config_sources.read(
+        Settings,
+        config_file=config_file,
+        environment=os.environ if environment is None else environment,
+        overrides=given,
+    )
+
+
+# Above these, a limit no longer protects anything. In the order of the sections.
+_HUGE = {
+    "ssh.login_seconds": 600,
+    "ssh.max_unauthenticated": 2_000,
+    "ssh.max_unauthenticated_per_address": 500,
+    "ssh.new_connections_per_minute_per_address": 6_000,
+    "ssh.new_connections_burst_per_address": 1_000,
+    "ssh.max_tries": 100,
+    "ssh.max_sessions": 5_000,
+    "ssh.max_channels_per_connection": 100,
+    "ssh.max_environment_requests": 10_000,
+    "ssh.idle_connection_seconds": 3_600,
+    "ssh.max_command_length": 65_536,
+    "ssh.max_login_length": 1_024,
+    "ssh.rekey_bytes": 64 * GIB,
+    "web.login_tries_per_account_per_day": 1_000,
+    "web.login_tries_per_address_per_hour": 1_000,
+}
+
+
+def dangerous(settings: Settings) -> list[str]:
+    """A sentence for each setting in effect that lowers the guard."""
+    ssh, child = settings.ssh, settings.child
+    secure = (settings.web.public_url or "").startswith("https://")
+    findings = {
+        "server.log_level is debug: the log may tell what clients do in detail": (
+            settings.server.log_level == "debug"
+        ),
+        "ssh.algorithms is compatible: algorithms are offered that are no longer thought strong": (
+            ssh.algorithms == "compatible"
+        ),
+        "ssh.keepalive_seconds is 0: sessions of clients that vanished stay open": (
+            ssh.keepalive_seconds == 0
+        ),
+        f"web.listen is {settings.web.listen} without an https web.public_url: "
+        "passwords may cross the network unencrypted": (
+            not values.is_loopback(settings.web.address.host) and not secure
+        ),
+        "storage.trash_days is 0: a deleted repository is gone at once": (
+            settings.storage.trash_days == 0
+        ),
+        "child.user is root: a fault in borg or rsync would have every right": child.user == "root",
+        "child.memory_bytes is none: one session can take all memory": child.memory_bytes is None,
+        "child.file_bytes is none: one session can fill the disk with one file": (
+            child.file_bytes is None
+        ),
+    }
+    sentences = [sentence for sentence, found in findings.items() if found]
+    for name, most in _HUGE.items():
+        section, key = name.split(".")
+        value = getattr(getattr(settings, section), key)
+        if value > most:
+            sentences.append(f"{name} is {value}: above {most} it hardly limits anything")
+    return sentences
