@@ -1,0 +1,150 @@
+"""What the services run on: the settings in effect, the data directory and the database.
+
+Started once by the server, by each command of the command line and by each test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive import clock, migrate
+from hive.config import Paths, Settings
+from hive.database import close_database, open_database, sqlite_url, transactional
+from hive.errors import StorageError
+from hive.models import Installation, Location
+
+_settings: Settings | None = None
+_host_id: str | None = None
+
+DEFAULT_LOCATION = "default"
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the running server listens."""
+
+    pid: int
+    ssh_port: int
+    web_url: str
+
+
+def settings() -> Settings:
+    """The settings in effect."""
+    if _settings is None:
+        message = "hive.services.runtime.start was not called"
+        raise RuntimeError(message)
+    return _settings
+
+
+def paths() -> Paths:
+    return settings().paths
+
+
+def host_id() -> str:
+    """BORG_HOST_ID of every borg that runs here, the same for ever: its locks carry it."""
+    if _host_id is None:
+        message = "hive.services.runtime.start was not called"
+        raise RuntimeError(message)
+    return _host_id
+
+
+def node() -> str:
+    """The name of this machine, for session rows."""
+    return socket.gethostname()
+
+
+async def start(new_settings: Settings) -> None:
+    """Prepare the data directory, migrate and open the database."""
+    global _settings, _host_id  # noqa: PLW0603 - one set of settings for the process
+    _settings = new_settings
+    _prepare_directories(new_settings.paths)
+    url = new_settings.database.url
+    if url is None:
+        await migrate.migrate_sqlite(new_settings.paths.database)
+        await open_database(sqlite_url(new_settings.paths.database))
+    else:
+        await migrate.migrate_url(url.get_secret_value())
+        await open_database(url.get_secret_value())
+    _host_id = (await _ensure_installation()).host_id
+
+
+async def stop() -> None:
+    global _settings, _host_id  # noqa: PLW0603 - see start
+    await close_database()
+    _settings = None
+    _host_id = None
+
+
+def _prepare_directories(place: Paths) -> None:
+    try:
+        place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.run.mkdir(mode=0o700, exist_ok=True)
+        prepare_root(place.repositories)
+    except OSError as error:
+        raise StorageError(
+            f"The data directory {place.data_dir} cannot be prepared: {error.strerror}"
+            f" ({error.filename}). Name another one with --data-dir or correct its owner."
+        ) from error
+
+
+def prepare_root(root: Path) -> None:
+    """Make a storage root: children may pass through it, nobody else may look into it."""
+    if not root.exists():
+        root.mkdir(mode=0o711, parents=True)
+        root.chmod(0o711)
+
+
+@transactional
+async def _ensure_installation() -> Installation:
+    installation = await Installation.first()
+    if installation is None:
+        installation = await Installation.create(
+            host_id=f"borg-hive-{uuid.uuid4().hex}@{secrets.randbits(48)}", created_at=clock.now()
+        )
+    if not await Location.filter(is_default=True).exists():
+        await Location.create(name=DEFAULT_LOCATION, is_default=True, created_at=clock.now())
+    return installation
+
+
+def listening_file() -> Path:
+    return paths().run / "listening.json"
+
+
+def write_listening(listening: Listening) -> None:
+    """Tell the commands of the command line where the server listens."""
+    target = listening_file()
+    temporary = target.with_suffix(".new")
+    temporary.write_text(json.dumps(listening.__dict__))
+    temporary.replace(target)
+
+
+def remove_listening() -> None:
+    listening_file().unlink(missing_ok=True)
+
+
+def read_listening() -> Listening | None:
+    """Where the server listens, or None where it does not run."""
+    try:
+        values = json.loads(listening_file().read_text())
+        listening = Listening(values["pid"], values["ssh_port"], values["web_url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return listening if Path(f"/proc/{listening.pid}").exists() else None
+
+
+def ssh_port() -> int:
+    """The port of the gate: the one it listens on, else the one it will listen on."""
+    listening = read_listening()
+    return listening.ssh_port if listening else settings().ssh.address.port
+
+
+def is_private(path: Path) -> bool:
+    """Whether nobody but the owner, and that is us, may read the file or directory."""
+    status = path.stat()
+    return status.st_uid == os.geteuid() and status.st_mode & 0o077 == 0

@@ -1,0 +1,142 @@
+"""Where repositories, imports and deleted things lie on disk; every path is checked here.
+
+    <storage root>/<login>/<directory>/    the repository
+    <storage root>/<login>/.import/        an import that is not in place yet
+    <storage root>/.trash/<entry>/         what was deleted or replaced
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from hive.errors import StorageError
+from hive.models import Location
+from hive.services import names, runtime
+
+IMPORT_DIRECTORY = ".import"
+TRASH_DIRECTORY = ".trash"
+
+
+@dataclass(frozen=True)
+class Place:
+    """The directories of one repository."""
+
+    root: Path
+    login: str
+    directory: str
+
+    @property
+    def home(self) -> Path:
+        """The login's own directory; children may not write to it."""
+        return self.root / self.login
+
+    @property
+    def repository(self) -> Path:
+        return self.home / self.directory
+
+    @property
+    def staging(self) -> Path:
+        return self.home / IMPORT_DIRECTORY
+
+    @property
+    def trash(self) -> Path:
+        return self.root / TRASH_DIRECTORY
+
+    @property
+    def is_created(self) -> bool:
+        """Whether a repository is on disk, not just its empty directory."""
+        return (self.repository / "config").is_file()
+
+
+def root_of(location: Location) -> Path:
+    return Path(location.root) if location.root else runtime.paths().repositories
+
+
+def place(location: Location, login: str, directory: str) -> Place:
+    """The place of a repository; StorageError where it would lie anywhere but under its root."""
+    if not login.isalnum() or not names.REPOSITORY.fullmatch(directory):
+        raise StorageError(f"{login!r}/{directory!r} is no place for a repository.")
+    found = Place(root_of(location), login, directory)
+    require_below(found.root, found.repository)
+    return found
+
+
+def require_below(root: Path, path: Path) -> None:
+    """Raise StorageError unless `path`, links resolved, lies strictly under `root`."""
+    real_root = root.resolve()
+    if real_root not in path.resolve().parents:
+        raise StorageError(f"{path} does not lie under its storage root {root}.")
+
+
+def prepare(where: Place) -> None:
+    """Make the login's directory and the repository's own, empty one."""
+    try:
+        for directory in (where.home, where.repository):
+            directory.mkdir(mode=0o711 if directory == where.home else 0o700, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {where.root} cannot be used: {error.strerror}."
+        ) from error
+
+
+def prepare_staging(where: Place) -> None:
+    prepare(where)
+    where.staging.mkdir(mode=0o700, exist_ok=True)
+
+
+def move_to_trash(where: Place, path: Path, now: datetime) -> Path | None:
+    """Move a directory to the trash of its root; None where there is nothing to move."""
+    require_below(where.root, path)
+    if not path.exists():
+        return None
+    where.trash.mkdir(mode=0o700, exist_ok=True)
+    stamp = now.strftime("%Y%m%dT%H%M%S.%f")
+    target = where.trash / f"{where.login}-{where.directory}-{stamp}"
+    path.rename(target)
+    return target
+
+
+def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
+    """Move a directory from the trash back to where it was."""
+    require_below(root / TRASH_DIRECTORY, entry)
+    require_below(root, target)
+    if not entry.is_dir():
+        raise StorageError(f"{entry} is no longer in the trash.")
+    if target.exists():
+        if any(target.iterdir()):
+            raise StorageError(f"{target} exists already and is not empty.")
+        target.rmdir()
+    target.parent.mkdir(mode=0o711, exist_ok=True)
+    entry.rename(target)
+
+
+def destroy(root: Path, entry: Path) -> None:
+    """Delete a directory of the trash for good. Blocking: call in a thread."""
+    require_below(root / TRASH_DIRECTORY, entry)
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry)
+
+
+def free_bytes(root: Path) -> int | None:
+    """Bytes that may still be written below `root`; None where it is not there."""
+    try:
+        status = os.statvfs(root)
+    except OSError:
+        return None
+    return status.f_bavail * status.f_frsize
+
+
+def tree_bytes(path: Path) -> int:
+    """Sum of the sizes of all regular files below `path`. Blocking: call in a thread."""
+    total = 0
+    for directory, _, files in os.walk(path):
+        for name in files:
+            try:
+                total += os.lstat(os.path.join(directory, name)).st_size  # noqa: PTH118 - hot loop
+            except FileNotFoundError:
+                continue
+    return total
