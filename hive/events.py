@@ -27,12 +27,20 @@ class RepositoryEvent:
 
 @dataclass(frozen=True)
 class RightsChanged:
-    """A key, grant, mode, owner or repository changed: running sessions may no longer be allowed."""
+    """A key, grant, mode or owner changed: running sessions may no longer be allowed."""
 
     reason: str
 
 
-Happening = RepositoryEvent | RightsChanged
+@dataclass(frozen=True)
+class EndSession:
+    """Somebody who may wants a running session to end."""
+
+    session_id: int
+    reason: str
+
+
+Happening = RepositoryEvent | RightsChanged | EndSession
 Subscriber = Callable[[Happening], None]
 
 _subscribers: list[Subscriber] = []

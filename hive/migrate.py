@@ -15,8 +15,10 @@ import structlog
 from tortoise.config import AppConfig, DBUrlConfig, TortoiseConfig
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import OperationalError
+from tortoise.fields import Field
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
 from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+from tortoise.models import Model
 
 from hive.database import MODELS
 from hive.errors import DatabaseError
@@ -37,10 +39,10 @@ class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
 
     async def _remake_table(
         self,
-        model: Any,
-        create_field: Any = None,
-        delete_field: Any = None,
-        alter_fields: Any = None,
+        model: type[Model],
+        create_field: Field[Any] | None = None,
+        delete_field: Field[Any] | None = None,
+        alter_fields: list[tuple[Field[Any], Field[Any]]] | None = None,
     ) -> None:
         table = model._meta.db_table  # noqa: SLF001 - the ORM's own name for it
         indexes = await self._rows(
@@ -83,12 +85,10 @@ class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
 
 
 class _SafeExecutor(MigrationExecutor):
-    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:  # noqa: FBT001, FBT002 - the overridden signature
+    def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:
         editor = super()._schema_editor(atomic, collect_sql)
         if isinstance(editor, SqliteSchemaEditor):
-            return _SafeSqliteSchemaEditor(
-                self.connection, atomic=atomic, collect_sql=collect_sql
-            )
+            return _SafeSqliteSchemaEditor(self.connection, atomic=atomic, collect_sql=collect_sql)
         return editor
 
 
@@ -98,8 +98,7 @@ async def migrate_sqlite(path: Path, *, upto: str = "__latest__") -> list[str]:
     Where there is a schema already, a copy `<path>.before-<migration>` is made first.
     """
     applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
-    if applied:
-        path.chmod(0o600)
+    _make_private(path)
     return applied
 
 
@@ -117,7 +116,7 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
         executor = _SafeExecutor(connection, {"hive": app.to_dict()})
         targets = [MigrationTarget("hive", upto)]
         await executor.loader.build_graph()
-        existed = path is not None and path.exists() and path.stat().st_size > 0
+        existed = path is not None and _has_content(path)
         await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # noqa: SLF001 - no public way
         names = [step.migration.name for step in await executor.plan(targets)]
         if names and existed and path is not None:
@@ -133,6 +132,14 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
         for name in names:
             logger.info("migration applied", migration=name)
         return names
+
+
+def _make_private(path: Path) -> None:
+    path.chmod(0o600)
+
+
+def _has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 0
 
 
 def _copy_path(path: Path, migration: str) -> Path:

@@ -110,11 +110,11 @@ def _split(line: str) -> tuple[str, str, str]:
 
 def _wrong_type(word: str, line: str) -> str:
     if word in {"ssh-dss", "ssh-dsa"}:
-        return f"DSA keys are broken and not accepted: make a new one with ssh-keygen -t ed25519. {_ACCEPTED}."
+        return f"DSA keys are broken and not accepted: use ssh-keygen -t ed25519. {_ACCEPTED}."
     if "-cert-v" in word:
         return f"Certificates are not accepted, give the plain public key. {_ACCEPTED}."
     if re.match(r"-----BEGIN|---- BEGIN", line):
-        return "This is another key format: give the OpenSSH form, one line that begins with the key's type."
+        return "This is another format: give the OpenSSH form, one line that begins with the type."
     if any(f"{key_type} AAAA" in line for key_type in TYPES):
         return (
             "Options before the key are not accepted: give type, key and comment only. Networks and"
@@ -127,7 +127,9 @@ def _decode(key_type: str, blob: str) -> bytes:
     try:
         data = base64.b64decode(blob, validate=True)
     except (binascii.Error, ValueError):
-        raise _invalid("The key is damaged: its second word is not base64. Copy it again.") from None
+        raise _invalid(
+            "The key is damaged: its second word is not base64. Copy it again."
+        ) from None
     inner = _first_string(data)
     if inner != key_type.encode():
         raise _invalid(f"The key is damaged: the line says {key_type}, the key itself does not.")
@@ -149,7 +151,9 @@ def _bits(key_type: str, data: bytes) -> int:
     try:
         key = load_ssh_public_key(line)
     except (ValueError, UnsupportedAlgorithm):
-        raise _invalid("The key is damaged: its numbers make no valid key. Copy it again.") from None
+        raise _invalid(
+            "The key is damaged: its numbers make no valid key. Copy it again."
+        ) from None
     if isinstance(key, rsa.RSAPublicKey):
         _check_rsa(key.key_size)
         return key.key_size
@@ -171,7 +175,7 @@ def _check_rsa(bits: int) -> None:
 
 
 def _security_key_bits(key_type: str, data: bytes) -> int:
-    """PROTOCOL.u2f: sk-ssh-ed25519 is (type, 32 bytes, application); sk-ecdsa has a curve before."""
+    """PROTOCOL.u2f: sk-ssh-ed25519 is (type, point, application), sk-ecdsa has a curve first."""
     try:
         fields = _strings(data)
     except struct.error:

@@ -20,7 +20,7 @@ class AuditEntry(Model):
         "hive.User", related_name="audit_entries", on_delete=fields.SET_NULL, null=True
     )
     actor = fields.CharField(max_length=150)
-    source = fields.CharEnumField(Source, max_length=10)
+    source = fields.CharEnumField(Source, description="Source", max_length=10)
     address = fields.CharField(max_length=64, null=True)
     action = fields.CharField(max_length=60)
     subject = fields.CharField(max_length=300)

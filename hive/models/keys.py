@@ -46,7 +46,9 @@ class KeyShare(Model):
     group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
         "hive.Group", related_name="key_shares", on_delete=fields.CASCADE
     )
-    level = fields.CharEnumField(ShareLevel, max_length=10, default=ShareLevel.MANAGE)
+    level = fields.CharEnumField(
+        ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
+    )
 
     class Meta:
         table = "key_share"
@@ -66,7 +68,7 @@ class Grant(Model):
     key: fields.ForeignKeyRelation[Key] = fields.ForeignKeyField(
         "hive.Key", related_name="grants", on_delete=fields.CASCADE
     )
-    access = fields.CharEnumField(Access, max_length=20, default=Access.FULL)
+    access = fields.CharEnumField(Access, description="Access", max_length=20, default=Access.FULL)
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -21,7 +21,7 @@ class Repository(Model):
     owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="repositories", on_delete=fields.RESTRICT
     )
-    mode = fields.CharEnumField(Mode, max_length=10, default=Mode.BORG)
+    mode = fields.CharEnumField(Mode, description="Mode", max_length=10, default=Mode.BORG)
     quota_bytes = fields.BigIntField(null=True)
     size_bytes = fields.BigIntField(null=True)
     initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
@@ -48,7 +48,9 @@ class RepositoryShare(Model):
     group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
         "hive.Group", related_name="repository_shares", on_delete=fields.CASCADE
     )
-    level = fields.CharEnumField(ShareLevel, max_length=10, default=ShareLevel.MANAGE)
+    level = fields.CharEnumField(
+        ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
+    )
 
     class Meta:
         table = "repository_share"
@@ -86,7 +88,7 @@ class TrashEntry(Model):
     )
     root = fields.CharField(max_length=4096)
     path = fields.CharField(max_length=4096)
-    reason = fields.CharEnumField(TrashReason, max_length=40)
+    reason = fields.CharEnumField(TrashReason, description="TrashReason", max_length=40)
     created_at = fields.DatetimeField()
 
     class Meta:

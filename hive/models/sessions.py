@@ -29,19 +29,17 @@ class Session(Model):
     client = fields.CharField(max_length=255, null=True)  # SSH version as the client says it
     borg_version = fields.CharField(max_length=40, null=True)
     command = fields.TextField()  # as sent
-    need = fields.CharEnumField(Need, max_length=10)
-    mode = fields.CharEnumField(Mode, max_length=10)
-    access = fields.CharEnumField(Access, max_length=20)
+    need = fields.CharEnumField(Need, description="Need", max_length=10)
+    mode = fields.CharEnumField(Mode, description="Mode", max_length=10)
+    access = fields.CharEnumField(Access, description="Access", max_length=20)
     operation = fields.CharField(max_length=40, null=True)
     started_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
     bytes_in = fields.BigIntField(null=True)
     bytes_out = fields.BigIntField(null=True)
     exit_status = fields.IntField(null=True)
-    end_reason = fields.CharEnumField(EndReason, max_length=20, null=True)
+    end_reason = fields.CharEnumField(EndReason, description="EndReason", max_length=20, null=True)
     node = fields.CharField(max_length=255)
-    child_pid = fields.IntField(null=True)
-    child_started = fields.BigIntField(null=True)  # clock ticks since boot, /proc/PID/stat
 
     class Meta:
         table = "session"
@@ -62,7 +60,7 @@ class Event(Model):
     session: fields.ForeignKeyNullableRelation[Session] = fields.ForeignKeyField(
         "hive.Session", related_name="events", on_delete=fields.SET_NULL, null=True
     )
-    kind = fields.CharEnumField(EventKind, max_length=40)
+    kind = fields.CharEnumField(EventKind, description="EventKind", max_length=40)
     message = fields.CharField(max_length=1000)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
 

@@ -41,9 +41,7 @@ async def record(
         message=message[:1000],
         details=details,
     )
-    happening = events.RepositoryEvent(
-        row.id, row.at, repository_id, kind, row.message, session_id
-    )
+    happening = events.RepositoryEvent(row.id, row.at, repository_id, kind, row.message, session_id)
     after_commit(lambda: events.tell(happening))
 
 
@@ -69,9 +67,6 @@ async def recent(
         visible = visible.filter(id__lt=before_id)
     rows = await visible.order_by("-id").limit(limit).select_related("repository")
     return [
-        EventInfo(
-            r.id, r.at, r.repository_id, r.repository.name, r.kind, r.message, r.session_id
-        )
+        EventInfo(r.id, r.at, r.repository_id, r.repository.name, r.kind, r.message, r.session_id)
         for r in rows
     ]
-

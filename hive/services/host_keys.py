@@ -146,7 +146,9 @@ def _public_half(path: Path, private: bytes) -> PublicKey:
         raise StorageError(
             f"The host key {path} is damaged or has a passphrase: {error}."
         ) from error
-    if not isinstance(key, (ed25519.Ed25519PrivateKey, rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)):
+    if not isinstance(
+        key, (ed25519.Ed25519PrivateKey, rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
+    ):
         raise StorageError(f"The host key {path} is of a type that is no longer used.")
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return publickey.parse(line)

@@ -7,6 +7,7 @@ import re
 from hive.errors import InvalidInput
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+LOGIN = re.compile(r"[a-z0-9]{1,32}")
 ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+-]{0,149}")
 _TITLE_MAX = 150
 

@@ -1,10 +1,10 @@
 """Who may see and do what: owner, group share, administrator. Everybody asks here.
 
-    administrator       OWN on everything
-    owner               OWN: use, change, share, delete
-    share `manage`      MANAGE: all of that but giving it to another owner
-    share `view`        VIEW: see it, and use a key
-    anybody else        NONE: the thing does not exist for them (NotFound)
+administrator       OWN on everything
+owner               OWN: use, change, share, delete
+share `manage`      MANAGE: all of that but giving it to another owner
+share `view`        VIEW: see it, and use a key
+anybody else        NONE: the thing does not exist for them (NotFound)
 """
 
 from __future__ import annotations

@@ -83,7 +83,9 @@ async def stop() -> None:
 
 def _prepare_directories(place: Paths) -> None:
     try:
-        place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Children of a server that root started run as another user, who must pass through.
+        mode = 0o711 if os.geteuid() == 0 else 0o700
+        place.data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         place.run.mkdir(mode=0o700, exist_ok=True)
         prepare_root(place.repositories)
     except OSError as error:

@@ -1,8 +1,8 @@
 """Where repositories, imports and deleted things lie on disk; every path is checked here.
 
-    <storage root>/<login>/<directory>/    the repository
-    <storage root>/<login>/.import/        an import that is not in place yet
-    <storage root>/.trash/<entry>/         what was deleted or replaced
+<storage root>/<login>/<directory>/    the repository
+<storage root>/<login>/.import/        an import that is not in place yet
+<storage root>/.trash/<entry>/         what was deleted or replaced
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def root_of(location: Location) -> Path:
 
 def place(location: Location, login: str, directory: str) -> Place:
     """The place of a repository; StorageError where it would lie anywhere but under its root."""
-    if not login.isalnum() or not names.REPOSITORY.fullmatch(directory):
+    if not names.LOGIN.fullmatch(login) or not names.REPOSITORY.fullmatch(directory):
         raise StorageError(f"{login!r}/{directory!r} is no place for a repository.")
     found = Place(root_of(location), login, directory)
     require_below(found.root, found.repository)

@@ -1,0 +1,71 @@
+"""What a borg repository shows from the outside, without a passphrase.
+
+borg 1: `config` (an ini file), `data/`, and `index.N`, `hints.N`, `integrity.N` of transaction N.
+borg 2: a directory of objects, `config/` among them, no transactions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+_NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})")
+_MAX_HINTS = 256 * 1024 * 1024  # bytes; a hints file of a repository of 100 TB has about 10 MB
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A repository at one moment. `state` differs whenever a commit lies between two snapshots."""
+
+    is_created: bool
+    state: str
+    config: bytes | None  # borg 1 only
+    size_bytes: int | None
+
+
+def snapshot(path: Path) -> Snapshot:
+    """Look at the repository at `path`; blocking, call in a thread."""
+    if (path / "config").is_dir():
+        return Snapshot(True, _borg2_state(path), None, None)
+    try:
+        config = (path / "config").read_bytes()
+    except OSError:
+        return Snapshot(False, "", None, None)
+    transaction = last_transaction(path)
+    return Snapshot(True, str(transaction), config, _quota_use(path, transaction))
+
+
+def last_transaction(path: Path) -> int:
+    """The number of the last transaction of a borg 1 repository; -1 where there is none yet."""
+    numbers = [-1]
+    for entry in path.iterdir():
+        match = _NUMBERED.fullmatch(entry.name)
+        if match:
+            numbers.append(int(match[1]))
+    return max(numbers)
+
+
+def _quota_use(path: Path, transaction: int) -> int | None:
+    """Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes."""
+    hints = path / f"hints.{transaction}"
+    try:
+        if hints.stat().st_size > _MAX_HINTS:
+            return None
+        content: Any = msgpack.unpackb(hints.read_bytes(), raw=True, strict_map_key=False)
+        use = content[b"storage_quota_use"]
+    except (OSError, ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return None
+    return use if isinstance(use, int) and use >= 0 else None
+
+
+def _borg2_state(path: Path) -> str:
+    digest = hashlib.sha256()
+    for directory in ("archives", "packs", "data", "index"):
+        for entry in sorted((path / directory).rglob("*")) if (path / directory).is_dir() else ():
+            digest.update(entry.name.encode("utf-8", "surrogateescape") + b"\0")
+    return digest.hexdigest()

@@ -1,0 +1,412 @@
+"""The gate's questions: whose key is this, may it do that now, may it go on.
+
+The rules stand in `decide`, a pure function; everything else here collects what it needs.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from tortoise.expressions import Q
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import AccessRefused, RefusalCause
+from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
+from hive.models import Event, Grant, Key, Repository, Session
+from hive.services import events, repositories, runtime, storage
+
+_REFUSAL_EVENT_PAUSE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who logged in: a key that is granted access to the repository of a login."""
+
+    login: str
+    repository_id: int
+    key_id: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asks for on a channel."""
+
+    need: Need
+    command: str
+    peer: str
+    client: str | None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A session that may begin: its row is written, its slot is taken."""
+
+    session_id: int
+    repository_id: int
+    name: str
+    login: str
+    place: storage.Place
+    url: str
+    mode: Mode
+    access: Access
+    need: Need
+    quota_bytes: int | None
+    is_created: bool
+    # Names of other repositories this client could mean -> their URL where its key opens them.
+    other_repositories: Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What `decide` decides on."""
+
+    name: str
+    mode: Mode
+    access: Access
+    is_created: bool
+    maintenance: str | None
+    running: tuple[Need, ...]  # sessions on this repository now
+
+
+async def authenticate(login: str, fingerprint: str, address: str) -> Identity | None:
+    """The identity behind a key at a login: one query, the same work whatever is wrong."""
+    now = clock.now()
+    rows = await Grant.filter(
+        Q(key__expires_at=None) | Q(key__expires_at__gt=now),
+        repository__login=login,
+        key__fingerprint=fingerprint,
+        repository__deleted_at=None,
+        key__enabled=True,
+        key__owner__enabled=True,
+    ).values("repository_id", "key_id", "key__networks")
+    for row in rows:
+        if _in_networks(address, row["key__networks"]):
+            return Identity(login, row["repository_id"], row["key_id"], fingerprint)
+    return None
+
+
+def _in_networks(address: str, networks: Iterable[str]) -> bool:
+    """Whether the address is in one of the networks; no networks means from anywhere."""
+    networks = list(networks)
+    if not networks:
+        return True
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in ipaddress.ip_network(network) for network in networks)
+
+
+async def explain_refusal(
+    login: str, fingerprint: str, address: str
+) -> tuple[RefusalCause, int | None]:
+    """Why `authenticate` found nothing, and the repository's id where the login exists."""
+    repository = await Repository.get_or_none(login=login, deleted_at=None)
+    if repository is None:
+        return RefusalCause.UNKNOWN_LOGIN, None
+    grant = (
+        await Grant.filter(repository_id=repository.id, key__fingerprint=fingerprint)
+        .select_related("key__owner")
+        .first()
+    )
+    if grant is None:
+        known = await Key.filter(fingerprint=fingerprint).exists()
+        cause = RefusalCause.KEY_NOT_GRANTED if known else RefusalCause.UNKNOWN_KEY
+        return cause, repository.id
+    return _key_problem(grant.key, address) or RefusalCause.UNKNOWN_KEY, repository.id
+
+
+def _key_problem(key: Key, address: str) -> RefusalCause | None:
+    if not key.enabled:
+        return RefusalCause.KEY_DISABLED
+    if not key.owner.enabled:
+        return RefusalCause.OWNER_DISABLED
+    if key.expires_at is not None and key.expires_at <= clock.now():
+        return RefusalCause.KEY_EXPIRED
+    if not _in_networks(address, key.networks):
+        return RefusalCause.WRONG_NETWORK
+    return None
+
+
+@transactional
+async def record_refusal(
+    repository_id: int,
+    cause: RefusalCause,
+    message: str,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Write an event "refused", at most one a minute for one cause on one repository."""
+    since = clock.now() - _REFUSAL_EVENT_PAUSE
+    recent = await Event.filter(repository_id=repository_id, kind=EventKind.REFUSED, at__gt=since)
+    if any(event.details.get("cause") == cause for event in recent):
+        return
+    await events.record(repository_id, EventKind.REFUSED, message, cause=cause, **details)
+
+
+def decide(situation: Situation, need: Need) -> None:
+    """Raise AccessRefused, in words for the client, unless `need` is allowed now.
+
+    mode     need     access                   besides
+    any      status   any
+    BORG     borg     full                     no import or export session runs
+    BORG     borg     append-only, read-only   the same, and the repository is created
+    IMPORT   import   full                     no other session runs
+    EXPORT   export   full, read-only          created, no borg or import session runs
+    """
+    if need == Need.STATUS:
+        return
+    _check_mode(situation, need)
+    name = situation.name
+    if situation.maintenance:
+        raise AccessRefused(
+            f"Repository {name} is busy: {situation.maintenance}. Try again in a moment.",
+            RefusalCause.BUSY,
+        )
+    _check_access(situation, need)
+    _check_running(situation, need)
+
+
+def _check_mode(situation: Situation, need: Need) -> None:
+    wanted = {Need.BORG: Mode.BORG, Need.IMPORT: Mode.IMPORT, Need.EXPORT: Mode.EXPORT}[need]
+    if situation.mode == wanted:
+        return
+    now = {
+        Mode.BORG: "it takes borg; rsync needs mode IMPORT (to upload) or EXPORT (to download)",
+        Mode.IMPORT: "it takes rsync uploads only (rsync -a SOURCE/ LOGIN@HOST:)",
+        Mode.EXPORT: "it takes rsync downloads only (rsync -a LOGIN@HOST: TARGET)",
+    }[situation.mode]
+    raise AccessRefused(
+        f"Repository {situation.name} is in mode {situation.mode}: {now}. Its owner can switch"
+        f" the mode to {wanted}.",
+        RefusalCause.MODE,
+    )
+
+
+def _check_access(situation: Situation, need: Need) -> None:
+    name, access = situation.name, situation.access
+    if need == Need.IMPORT and access != Access.FULL:
+        raise AccessRefused(
+            f"This key has {access} access to {name}: an import needs a key with full access.",
+            RefusalCause.ACCESS,
+        )
+    if need == Need.EXPORT and access == Access.APPEND_ONLY:
+        raise AccessRefused(
+            f"This key has append-only access to {name}: an export needs a key with full or"
+            " read-only access.",
+            RefusalCause.ACCESS,
+        )
+    may_create = need == Need.IMPORT or (need == Need.BORG and access == Access.FULL)
+    if not situation.is_created and not may_create:
+        raise AccessRefused(
+            f"Repository {name} is not created yet: run borg init with a key that has full access.",
+            RefusalCause.NOT_CREATED,
+        )
+
+
+def _check_running(situation: Situation, need: Need) -> None:
+    in_the_way = {
+        Need.BORG: {Need.IMPORT, Need.EXPORT},
+        Need.IMPORT: {Need.IMPORT, Need.EXPORT, Need.BORG},
+        Need.EXPORT: {Need.IMPORT, Need.BORG},
+    }[need]
+    blocking = [other for other in situation.running if other in in_the_way]
+    if blocking:
+        raise AccessRefused(
+            f"Repository {situation.name} is in use: a session of kind {blocking[0]} is running."
+            " Try again when it has ended.",
+            RefusalCause.BUSY,
+        )
+
+
+@transactional
+async def admit(identity: Identity, request: Request) -> Admission:
+    """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
+    grant = await _current_grant(identity, request.peer)
+    repository = grant.repository
+    where = repositories.place_of(repository)
+    running = await _running(repository.id)
+    decide(
+        Situation(
+            repository.name,
+            repository.mode,
+            grant.access,
+            where.is_created,
+            repository.maintenance,
+            tuple(running),
+        ),
+        request.need,
+    )
+    await _check_limits(identity)
+    session = await _open_session(grant, request)
+    return Admission(
+        session.id,
+        repository.id,
+        repository.name,
+        repository.login,
+        where,
+        repositories.url(repository.location, repository.login, repository.directory),
+        repository.mode,
+        grant.access,
+        request.need,
+        repository.quota_bytes,
+        where.is_created,
+        await _other_repositories(repository, grant.key),
+    )
+
+
+async def _current_grant(identity: Identity, address: str) -> Grant:
+    grant = (
+        await Grant.filter(
+            repository_id=identity.repository_id,
+            key_id=identity.key_id,
+            repository__deleted_at=None,
+        )
+        .select_related("repository__location", "repository__owner", "key__owner")
+        .first()
+    )
+    problem = RefusalCause.KEY_NOT_GRANTED if grant is None else _key_problem(grant.key, address)
+    if grant is None or problem is not None:
+        raise AccessRefused(
+            "This key has no access to this repository any more.",
+            problem or RefusalCause.KEY_NOT_GRANTED,
+        )
+    return grant
+
+
+async def _running(repository_id: int) -> list[Need]:
+    rows = await Session.filter(repository_id=repository_id, ended_at=None)
+    return [row.need for row in rows if row.need != Need.STATUS]
+
+
+async def _check_limits(identity: Identity) -> None:
+    ssh = runtime.settings().ssh
+    running = await Session.filter(ended_at=None).values("repository_id", "key_id")
+    by_repository = Counter(row["repository_id"] for row in running)
+    by_key = Counter(row["key_id"] for row in running)
+    for count, limit, what in (
+        (len(running), ssh.max_sessions, "this server"),
+        (
+            by_repository[identity.repository_id],
+            ssh.max_sessions_per_repository,
+            "this repository",
+        ),
+        (by_key[identity.key_id], ssh.max_sessions_per_key, "this key"),
+    ):
+        if count >= limit:
+            raise AccessRefused(
+                f"Too many sessions: {limit} are running on {what}, which is the limit. Try again"
+                " when one has ended.",
+                RefusalCause.LIMIT,
+            )
+
+
+async def _open_session(grant: Grant, request: Request) -> Session:
+    now = clock.now()
+    repository, key = grant.repository, grant.key
+    session = await Session.create(
+        repository_id=repository.id,
+        login=repository.login,
+        key_id=key.id,
+        key_fingerprint=key.fingerprint,
+        key_name=key.name,
+        peer=request.peer,
+        client=request.client,
+        command=request.command,
+        need=request.need,
+        mode=repository.mode,
+        access=grant.access,
+        started_at=now,
+        node=runtime.node(),
+    )
+    await Key.filter(id=key.id).update(last_used_at=now)
+    if request.need != Need.STATUS:
+        await Repository.filter(id=repository.id).update(last_access_at=now)
+        kind = {
+            Need.BORG: EventKind.OPENED,
+            Need.IMPORT: EventKind.IMPORT_BEGUN,
+            Need.EXPORT: EventKind.EXPORT_BEGUN,
+        }[request.need]
+        await events.record(
+            repository.id,
+            kind,
+            f"Key {key.name} from {request.peer}, {grant.access} access.",
+            session_id=session.id,
+        )
+    return session
+
+
+async def _other_repositories(repository: Repository, key: Key) -> dict[str, str | None]:
+    """Other repositories of this owner, or that this key opens: what a wrong URL could mean."""
+    found: dict[str, str | None] = {}
+    rows = (
+        await Repository.filter(owner_id=repository.owner_id, deleted_at=None)
+        .exclude(id=repository.id)
+        .values_list("directory", flat=True)
+    )
+    for directory in rows:
+        found[str(directory)] = None
+    granted = Grant.filter(key_id=key.id, repository__deleted_at=None).exclude(
+        repository_id=repository.id
+    )
+    for row in await granted.select_related("repository__location"):
+        other = row.repository
+        found[other.directory] = repositories.url(other.location, other.login, other.directory)
+    found.pop(repository.directory, None)
+    return found
+
+
+async def no_longer_allowed(session_ids: Iterable[int]) -> dict[int, str]:
+    """Of these running sessions, those that the rules of now would not begin, and why."""
+    ended: dict[int, str] = {}
+    for session in await Session.filter(id__in=list(session_ids), ended_at=None):
+        reason = await _objection(session)
+        if reason is not None:
+            ended[session.id] = reason
+    return ended
+
+
+async def _objection(session: Session) -> str | None:
+    if session.key_id is None:
+        return "the key was deleted"
+    identity = Identity(
+        session.login, session.repository_id, session.key_id, session.key_fingerprint
+    )
+    try:
+        grant = await _current_grant(identity, session.peer)
+        if session.need != Need.STATUS:
+            _check_mode(_situation_of(grant), session.need)
+    except AccessRefused as refused:
+        return refused.message.rstrip(".")
+    if grant.access != session.access:
+        return f"the access of this key is now {grant.access}"
+    return None
+
+
+def _situation_of(grant: Grant) -> Situation:
+    repository = grant.repository
+    return Situation(
+        repository.name,
+        repository.mode,
+        grant.access,
+        is_created=True,
+        maintenance=None,
+        running=(),
+    )
+
+
+def state_in_words(info: repositories.RepositoryInfo) -> str:
+    """One short sentence on the repository's state, for the status command and the pages."""
+    if info.maintenance:
+        return f"busy: {info.maintenance}"
+    if info.state == RepositoryState.NEW:
+        return "not created yet: run borg init"
+    return "ready"

@@ -1,0 +1,266 @@
+"""Public keys: added, changed, deleted, and what they open."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.expressions import Q
+
+from hive import clock, publickey
+from hive.database import transactional
+from hive.errors import Conflict, InvalidInput, NotFound
+from hive.kinds import Access, EventKind, Level, ShareLevel
+from hive.models import Grant, Key, KeyShare, User
+from hive.services import audit, events, names, shares
+from hive.services.permissions import Actor, level_on, require, visible_keys
+
+MAX_NETWORKS = 50
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """One repository that a key opens."""
+
+    repository_id: int
+    repository: str
+    login: str
+    access: Access
+
+
+@dataclass(frozen=True)
+class KeyInfo:
+    id: int
+    name: str
+    owner: str
+    type: str
+    bits: int
+    fingerprint: str
+    comment: str
+    line: str
+    enabled: bool
+    expires_at: datetime | None
+    networks: tuple[str, ...]
+    groups: tuple[str, ...]
+    last_used_at: datetime | None
+    created_at: datetime
+    uses: tuple[KeyUse, ...]
+
+
+async def add_key(
+    actor: Actor,
+    name: str,
+    *,
+    owner: str,
+    text: str,
+    expires_at: datetime | None = None,
+    networks: Sequence[str] = (),
+    groups: Sequence[str] = (),
+) -> KeyInfo:
+    """Store one public key line for `owner`; InvalidInput and Conflict say what is wrong."""
+    title = names.check_title(name, "key")
+    parsed = publickey.parse(text)
+    checked = check_networks(networks)
+    return await _create(
+        actor,
+        owner,
+        parsed,
+        name=title,
+        expires_at=expires_at,
+        networks=checked,
+        groups=groups,
+    )
+
+
+@transactional
+async def _create(
+    actor: Actor,
+    owner: str,
+    parsed: publickey.PublicKey,
+    *,
+    name: str,
+    expires_at: datetime | None,
+    networks: list[str],
+    groups: Sequence[str],
+) -> KeyInfo:
+    user = await _owner(actor, owner)
+    same = await Key.get_or_none(owner_id=user.id, fingerprint=parsed.fingerprint)
+    if same is not None:
+        raise Conflict(
+            f"{user.name} has this key already: it is named {same.name}.", field="public_key"
+        )
+    if await Key.filter(owner_id=user.id, name=name).exists():
+        raise Conflict(f"{user.name} has another key named {name} already.", field="name")
+    key = await Key.create(
+        name=name,
+        owner_id=user.id,
+        type=parsed.type,
+        blob=parsed.blob,
+        bits=parsed.bits,
+        fingerprint=parsed.fingerprint,
+        comment=parsed.comment,
+        expires_at=expires_at,
+        networks=networks,
+        created_at=clock.now(),
+    )
+    await shares.share(actor, key, groups, ShareLevel.MANAGE)
+    await audit.record(
+        actor, "key.add", f"key {name} of {user.name}", fingerprint=parsed.fingerprint
+    )
+    return await _info(key)
+
+
+async def _owner(actor: Actor, owner: str) -> User:
+    user = await User.get_or_none(name=owner)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {owner!r}.")
+    return user
+
+
+def check_networks(networks: Sequence[str]) -> list[str]:
+    """The networks in CIDR form; a bare address is a network of one."""
+    if len(networks) > MAX_NETWORKS:
+        raise InvalidInput(f"More than {MAX_NETWORKS} networks.", field="networks")
+    checked = []
+    for text in networks:
+        try:
+            checked.append(str(ipaddress.ip_network(text.strip())))
+        except ValueError as error:
+            raise InvalidInput(
+                f"{text[:60]!r} is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
+                f" ({error}).",
+                field="networks",
+            ) from None
+    return checked
+
+
+async def list_keys(actor: Actor) -> list[KeyInfo]:
+    """All keys that the actor may see."""
+    rows = await Key.filter(await visible_keys(actor)).order_by("name", "id")
+    return [await _info(key) for key in rows]
+
+
+async def find_key(actor: Actor, reference: str) -> KeyInfo:
+    """The key of this fingerprint, id, name or OWNER/NAME that the actor may see."""
+    return await _info(await get_key(actor, reference))
+
+
+async def get_key(actor: Actor, reference: str) -> Key:
+    """The row itself, for other services."""
+    visible = Key.filter(await visible_keys(actor))
+    for condition in _conditions(reference):
+        rows = await visible.filter(condition).limit(2).select_related("owner")
+        if len(rows) == 1:
+            return rows[0]
+        if len(rows) > 1:
+            raise InvalidInput(
+                f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
+            )
+    raise NotFound(f"There is no key {reference!r}.")
+
+
+def _conditions(reference: str) -> list[Q]:
+    conditions = [Q(fingerprint=reference), Q(name=reference)]
+    owner, slash, name = reference.partition("/")
+    if slash:
+        conditions.append(Q(owner__name=owner, name=name))
+    number = names.as_id(reference)
+    if number is not None:
+        conditions.append(Q(id=number))
+    return conditions
+
+
+@transactional
+async def set_key(
+    actor: Actor,
+    key_id: int,
+    *,
+    name: str | None = None,
+    enabled: bool | None = None,
+    expires_at: datetime | None = None,
+    never_expires: bool = False,
+    networks: Sequence[str] | None = None,
+) -> KeyInfo:
+    """Change what is given. An empty list of networks means from anywhere."""
+    key = await _changeable(actor, key_id)
+    if name is not None:
+        title = names.check_title(name, "key")
+        if await Key.filter(owner_id=key.owner_id, name=title).exclude(id=key.id).exists():
+            raise Conflict(f"There is another key named {title} already.", field="name")
+        key.name = title
+    if enabled is not None:
+        key.enabled = enabled
+    if never_expires or expires_at is not None:
+        key.expires_at = None if never_expires else expires_at
+    if networks is not None:
+        key.networks = check_networks(networks)
+    await key.save()
+    await _tell_repositories(key, f"Key {key.name} was changed by {actor.name}.")
+    await audit.record(
+        actor,
+        "key.set",
+        f"key {key.name}",
+        fingerprint=key.fingerprint,
+        enabled=enabled,
+        expires_at=clock.rfc3339(expires_at) if expires_at else None,
+        networks=list(networks) if networks is not None else None,
+    )
+    events.rights_changed(f"key {key.name} was changed")
+    return await _info(key)
+
+
+@transactional
+async def delete_key(actor: Actor, key_id: int) -> None:
+    """Delete the key and every grant it has; its sessions keep its name and fingerprint."""
+    key = await _changeable(actor, key_id)
+    await _tell_repositories(key, f"Key {key.name} was deleted by {actor.name}.")
+    await key.delete()
+    await audit.record(actor, "key.delete", f"key {key.name}", fingerprint=key.fingerprint)
+    events.rights_changed(f"key {key.name} was deleted")
+
+
+async def _tell_repositories(key: Key, message: str) -> None:
+    for grant in await Grant.filter(key_id=key.id):
+        await events.record(grant.repository_id, EventKind.KEY_CHANGED, message)
+
+
+async def _changeable(actor: Actor, key_id: int) -> Key:
+    key = await Key.get_or_none(id=key_id)
+    if key is None:
+        raise NotFound("There is no such key.")
+    await require(actor, key, Level.MANAGE)
+    return key
+
+
+async def may_change(actor: Actor, key_id: int) -> bool:
+    key = await Key.get_or_none(id=key_id)
+    return key is not None and await level_on(actor, key) >= Level.MANAGE
+
+
+async def _info(key: Key) -> KeyInfo:
+    await key.fetch_related("owner")
+    grants = await Grant.filter(key_id=key.id, repository__deleted_at=None).select_related(
+        "repository"
+    )
+    rows = await KeyShare.filter(key_id=key.id).select_related("group")
+    return KeyInfo(
+        key.id,
+        key.name,
+        key.owner.name,
+        key.type,
+        key.bits,
+        key.fingerprint,
+        key.comment,
+        f"{key.type} {key.blob}",
+        key.enabled,
+        key.expires_at,
+        tuple(key.networks),
+        tuple(sorted(row.group.name for row in rows)),
+        key.last_used_at,
+        key.created_at,
+        tuple(
+            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access) for g in grants
+        ),
+    )

@@ -1,0 +1,344 @@
+"""Repositories: made, shown, changed, deleted to the trash and restored from it."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tortoise.expressions import Q
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Access, EventKind, Level, Mode, RepositoryState, ShareLevel, TrashReason
+from hive.models import Grant, Location, Repository, RepositoryShare, TrashEntry, User
+from hive.services import audit, events, grants, locations, names, shares, storage
+from hive.services.permissions import (
+    SYSTEM,
+    Actor,
+    level_on,
+    require,
+    visible_repositories,
+)
+
+MIN_QUOTA = 10_000_000  # bytes; borg refuses less
+_LOGIN_LENGTH = 8
+_LOGIN_LETTERS = string.ascii_lowercase + string.digits
+
+
+@dataclass(frozen=True)
+class KeyAccess:
+    key_id: int
+    fingerprint: str
+    name: str
+    access: Access
+
+
+@dataclass(frozen=True)
+class GroupShare:
+    group: str
+    level: ShareLevel
+
+
+@dataclass(frozen=True)
+class RepositoryInfo:
+    id: int
+    name: str
+    directory: str
+    login: str
+    owner: str
+    groups: tuple[GroupShare, ...]
+    location: str
+    mode: Mode
+    path: Path
+    url: str
+    keys: tuple[KeyAccess, ...]
+    quota_bytes: int | None
+    size_bytes: int | None
+    state: RepositoryState
+    maintenance: str | None
+    last_backup_at: datetime | None
+    last_access_at: datetime | None
+    created_at: datetime
+    deleted_at: datetime | None
+
+
+def url(location: Location, login: str, directory: str) -> str:
+    """The URL for borg: ssh://LOGIN@HOST[:PORT]/./NAME, as clients see host and port."""
+    host, port = locations.host_of(location), locations.port_of(location)
+    shown = f"[{host}]" if ":" in host else host
+    shown_port = "" if port == 22 else f":{port}"
+    return f"ssh://{login}@{shown}{shown_port}/./{directory}"
+
+
+def place_of(repository: Repository) -> storage.Place:
+    """Where it lies on disk; `location` must have been fetched."""
+    return storage.place(repository.location, repository.login, repository.directory)
+
+
+@transactional
+async def add_repository(
+    actor: Actor,
+    name: str,
+    *,
+    owner: str,
+    location: str | None = None,
+    mode: Mode = Mode.BORG,
+    quota_bytes: int | None = None,
+    accesses: Mapping[str, Access] | None = None,
+    groups: Sequence[str] = (),
+) -> RepositoryInfo:
+    """Make the repository's row and login; borg init, or an import, makes it on disk."""
+    names.check_repository(name)
+    _check_quota(quota_bytes)
+    user = await User.get_or_none(name=owner)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {owner!r}.")
+    await _check_free(user.id, name)
+    where = await (
+        locations.find_location(actor, location) if location else locations.default_location(actor)
+    )
+    repository = await Repository.create(
+        name=name,
+        directory=name,
+        login=await _new_login(),
+        location_id=where.id,
+        owner_id=user.id,
+        mode=mode,
+        quota_bytes=quota_bytes,
+        created_at=clock.now(),
+    )
+    await grants.grant(actor, repository.id, accesses or {})
+    await shares.share(actor, repository, groups, ShareLevel.MANAGE)
+    await audit.record(
+        actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
+    )
+    return await _info(repository)
+
+
+async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
+    same = Q(name=name) | Q(directory=name)
+    taken = Repository.filter(same, owner_id=owner_id, deleted_at=None).exclude(id=besides)
+    if await taken.exists():
+        raise Conflict(f"There is a repository {name} of this owner already.", field="name")
+
+
+def _check_quota(quota_bytes: int | None) -> None:
+    if quota_bytes is not None and not MIN_QUOTA <= quota_bytes < 2**63:
+        raise InvalidInput("A quota is 10 MB or more: borg takes no less.", field="quota")
+
+
+async def _new_login() -> str:
+    """A login that no repository has, nor had while it is still in the trash."""
+    while True:
+        login = "".join(secrets.choice(_LOGIN_LETTERS) for _ in range(_LOGIN_LENGTH))
+        if not await Repository.filter(login=login).exists():
+            return login
+
+
+async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[RepositoryInfo]:
+    """All repositories that the actor may see; `deleted`: those in the trash instead."""
+    query = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
+    return [await _info(row) for row in await query.order_by("name", "id")]
+
+
+async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
+    """The repository of this login, id, name or OWNER/NAME that the actor may see."""
+    return await _info(await _get(actor, reference, deleted=deleted))
+
+
+async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
+    visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
+    for condition in _conditions(reference):
+        rows = await visible.filter(condition).limit(2)
+        if len(rows) == 1:
+            return rows[0]
+        if len(rows) > 1:
+            raise InvalidInput(
+                f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
+            )
+    where = " in the trash" if deleted else ""
+    raise NotFound(f"There is no repository {reference!r}{where}.")
+
+
+def _conditions(reference: str) -> list[Q]:
+    conditions = [Q(login=reference), Q(name=reference)]
+    owner, slash, name = reference.partition("/")
+    if slash:
+        conditions.append(Q(owner__name=owner, name=name))
+    number = names.as_id(reference)
+    if number is not None:
+        conditions.append(Q(id=number))
+    return conditions
+
+
+async def level(actor: Actor, repository_id: int) -> Level:
+    """How far the actor's rights on the repository reach."""
+    repository = await Repository.get_or_none(id=repository_id)
+    return Level.NONE if repository is None else await level_on(actor, repository)
+
+
+@transactional
+async def set_repository(
+    actor: Actor,
+    repository_id: int,
+    *,
+    name: str | None = None,
+    quota_bytes: int | None = None,
+    no_quota: bool = False,
+    owner: str | None = None,
+    share_with: Sequence[str] = (),
+    share_level: ShareLevel = ShareLevel.MANAGE,
+    unshare_from: Sequence[str] = (),
+) -> RepositoryInfo:
+    """Change what is given. A new name changes what people read: login, path and URL stay."""
+    repository = await _changeable(actor, repository_id)
+    if name is not None and name != repository.name:
+        names.check_repository(name)
+        await _check_free(repository.owner_id, name, besides=repository.id)
+        repository.name = name
+    if no_quota or quota_bytes is not None:
+        _check_quota(quota_bytes)
+        repository.quota_bytes = None if no_quota else quota_bytes
+    if owner is not None:
+        await _give_to(actor, repository, owner)
+    await repository.save()
+    await shares.share(actor, repository, share_with, share_level)
+    await shares.unshare(actor, repository, unshare_from)
+    await audit.record(
+        actor,
+        "repository.set",
+        f"repository {repository.name} ({repository.login})",
+        name=name,
+        quota_bytes=quota_bytes,
+        owner=owner,
+        shared_with=list(share_with) or None,
+        unshared_from=list(unshare_from) or None,
+    )
+    return await _info(repository)
+
+
+async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
+    await require(actor, repository, Level.OWN)
+    if not actor.is_admin:
+        raise Forbidden("Only an administrator gives a repository to another owner.")
+    user = await User.get_or_none(name=owner)
+    if user is None:
+        raise NotFound(f"There is no user {owner!r}.")
+    await _check_free(user.id, repository.name, besides=repository.id)
+    repository.owner_id = user.id
+
+
+@transactional
+async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
+    """Set the mode and return the former one; sessions that no longer fit it are ended.
+
+    Use hive.services.imports.switch_mode, which also settles an import that is staged.
+    """
+    repository = await _changeable(actor, repository_id)
+    former = repository.mode
+    if former == mode:
+        return former
+    repository.mode = mode
+    await repository.save()
+    await events.record(
+        repository.id,
+        EventKind.MODE_CHANGED,
+        f"Mode changed from {former} to {mode} by {actor.name}.",
+    )
+    await audit.record(
+        actor,
+        "repository.mode",
+        f"repository {repository.name} ({repository.login})",
+        former=former,
+        mode=mode,
+    )
+    events.rights_changed(f"the mode is now {mode}")
+    return former
+
+
+async def _changeable(actor: Actor, repository_id: int) -> Repository:
+    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    return repository
+
+
+@transactional
+async def mark_deleted(actor: Actor, repository_id: int) -> None:
+    """Take the repository out of use; hive.services.trash moves its directory then."""
+    repository = await _changeable(actor, repository_id)
+    repository.deleted_at = clock.now()
+    await repository.save()
+    await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
+    await audit.record(
+        actor, "repository.delete", f"repository {repository.name} ({repository.login})"
+    )
+    events.rights_changed(f"the repository {repository.name} was deleted")
+
+
+@transactional
+async def note_trashed(repository_id: int, root: Path, path: Path, reason: TrashReason) -> None:
+    await TrashEntry.create(
+        repository_id=repository_id,
+        root=str(root),
+        path=str(path),
+        reason=reason,
+        created_at=clock.now(),
+    )
+
+
+async def info_by_id(repository_id: int) -> RepositoryInfo:
+    """For services that have decided already that this may be shown."""
+    return await find_repository_by_id(SYSTEM, repository_id)
+
+
+async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryInfo:
+    visible = await visible_repositories(actor)
+    repository = await Repository.filter(visible, id=repository_id).first()
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    return await _info(repository)
+
+
+async def _info(repository: Repository) -> RepositoryInfo:
+    await repository.fetch_related("owner", "location")
+    group_rows = await RepositoryShare.filter(repository_id=repository.id).select_related("group")
+    grant_rows = await Grant.filter(repository_id=repository.id).select_related("key")
+    return RepositoryInfo(
+        id=repository.id,
+        name=repository.name,
+        directory=repository.directory,
+        login=repository.login,
+        owner=repository.owner.name,
+        groups=tuple(GroupShare(row.group.name, row.level) for row in group_rows),
+        location=repository.location.name,
+        mode=repository.mode,
+        path=place_of(repository).repository,
+        url=url(repository.location, repository.login, repository.directory),
+        keys=tuple(
+            KeyAccess(row.key_id, row.key.fingerprint, row.key.name, row.access)
+            for row in grant_rows
+        ),
+        quota_bytes=repository.quota_bytes,
+        size_bytes=repository.size_bytes,
+        state=_state(repository),
+        maintenance=repository.maintenance,
+        last_backup_at=repository.last_backup_at,
+        last_access_at=repository.last_access_at,
+        created_at=repository.created_at,
+        deleted_at=repository.deleted_at,
+    )
+
+
+def _state(repository: Repository) -> RepositoryState:
+    if repository.deleted_at is not None:
+        return RepositoryState.DELETED
+    if repository.initialized_at is None:
+        return RepositoryState.NEW
+    return RepositoryState.READY

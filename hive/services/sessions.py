@@ -1,0 +1,303 @@
+"""Sessions: what runs, what it turned out to be, and what a killed server left open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from hive import clock
+from hive import events as happenings
+from hive.borg.repository import Snapshot
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, NotFound
+from hive.kinds import Access, EndReason, EventKind, Level, Mode, Need
+from hive.models import ConfigVersion, Repository, Session
+from hive.services import audit, events, runtime
+from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.units import format_size
+
+_MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    id: int
+    repository_id: int
+    repository: str
+    login: str
+    key: str
+    key_fingerprint: str
+    peer: str
+    client: str | None
+    borg_version: str | None
+    command: str
+    need: Need
+    mode: Mode
+    access: Access
+    operation: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    bytes_in: int | None
+    bytes_out: int | None
+    exit_status: int | None
+    end_reason: EndReason | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate saw of a session that has ended."""
+
+    end_reason: EndReason
+    exit_status: int | None
+    bytes_in: int
+    bytes_out: int
+    borg_version: str | None = None
+    before: Snapshot | None = None
+    after: Snapshot | None = None
+
+
+@transactional
+async def finish(session_id: int, outcome: Outcome) -> None:
+    """Close the session: verdict, events and kept copies, in one transaction."""
+    session = await Session.get_or_none(id=session_id)
+    if session is None or session.ended_at is not None:
+        return
+    session.ended_at = clock.now()
+    session.bytes_in = outcome.bytes_in
+    session.bytes_out = outcome.bytes_out
+    session.exit_status = outcome.exit_status
+    session.end_reason = outcome.end_reason
+    session.borg_version = outcome.borg_version
+    session.operation = _operation(session.need, outcome)
+    await session.save()
+    if session.need == Need.STATUS:
+        return
+    await _note_changes(session, outcome)
+    await _record_end(session)
+
+
+def _operation(need: Need, outcome: Outcome) -> str | None:
+    """What the session was, as far as the disk tells."""
+    if need != Need.BORG:
+        return str(need)
+    before, after = outcome.before, outcome.after
+    if before is None or after is None:
+        return None
+    if not before.is_created and after.is_created:
+        return "init"
+    if before.is_created and not after.is_created:
+        return "delete"
+    return "write" if before.state != after.state else "read"
+
+
+async def _note_changes(session: Session, outcome: Outcome) -> None:
+    before, after = outcome.before, outcome.after
+    if session.need != Need.BORG or before is None or after is None:
+        return
+    if after.is_created and not before.is_created:
+        await events.record(
+            session.repository_id,
+            EventKind.CREATED,
+            f"Repository created by key {session.key_name}.",
+            session_id=session.id,
+        )
+    elif before.is_created and not after.is_created:
+        await events.record(
+            session.repository_id,
+            EventKind.DELETED,
+            f"Repository content deleted by key {session.key_name} (borg delete).",
+            session_id=session.id,
+        )
+    elif before.state != after.state:
+        await events.record(
+            session.repository_id,
+            EventKind.UPDATED,
+            f"Repository changed by key {session.key_name}.",
+            session_id=session.id,
+        )
+    await note_snapshot(session.repository_id, after, session_id=session.id)
+
+
+async def note_snapshot(
+    repository_id: int, after: Snapshot, *, session_id: int | None = None
+) -> None:
+    """Keep what the disk tells of the repository: whether it is there, size, its config."""
+    repository = await Repository.get(id=repository_id)
+    if after.is_created != (repository.initialized_at is not None):
+        repository.initialized_at = clock.now() if after.is_created else None
+    repository.size_bytes = after.size_bytes if after.is_created else None
+    await repository.save()
+    if after.config is not None:
+        await _keep_config(repository, after.config, session_id)
+
+
+async def _keep_config(repository: Repository, content: bytes, session_id: int | None) -> None:
+    """Keep a copy of the config where it changed: an append-only client can overwrite the key."""
+    if len(content) > _MAX_CONFIG:
+        return
+    digest = hashlib.sha256(content).hexdigest()
+    newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
+    if newest is not None and newest.sha256 == digest:
+        return
+    await ConfigVersion.create(
+        repository_id=repository.id,
+        sha256=digest,
+        content=content,
+        session_id=session_id,
+        created_at=clock.now(),
+    )
+    if newest is not None:
+        await events.record(
+            repository.id,
+            EventKind.CONFIG_CHANGED,
+            "The repository's config (it holds the key of repokey encryption) changed; the former"
+            " one is kept.",
+            session_id=session_id,
+        )
+    keep = runtime.settings().storage.config_versions
+    old = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").offset(keep)
+    await ConfigVersion.filter(id__in=[row.id for row in old]).delete()
+
+
+async def _record_end(session: Session) -> None:
+    kind = {
+        Need.BORG: EventKind.CLOSED,
+        Need.IMPORT: EventKind.IMPORT_ENDED,
+        Need.EXPORT: EventKind.EXPORT_ENDED,
+    }[session.need]
+    status = "" if session.exit_status is None else f", exit status {session.exit_status}"
+    await events.record(
+        session.repository_id,
+        kind,
+        f"Key {session.key_name}: {session.operation or 'unknown'}, {session.end_reason}{status},"
+        f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
+        session_id=session.id,
+    )
+
+
+@transactional
+async def interrupt_left_open() -> int:
+    """Close the sessions that a killed server left open; call before the gate listens."""
+    rows = await Session.filter(ended_at=None, node=runtime.node())
+    for session in rows:
+        session.ended_at = clock.now()
+        session.end_reason = EndReason.INTERRUPTED
+        await session.save()
+        if session.need != Need.STATUS:
+            await _record_end(session)
+    return len(rows)
+
+
+async def list_sessions(
+    actor: Actor,
+    *,
+    repository_id: int | None = None,
+    live: bool = False,
+    limit: int = 100,
+    before_id: int | None = None,
+) -> list[SessionInfo]:
+    """The newest sessions first, of the repositories that the actor may see."""
+    query = Session.all()
+    if not actor.is_admin:
+        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    if repository_id is not None:
+        query = query.filter(repository_id=repository_id)
+    if live:
+        query = query.filter(ended_at=None)
+    if before_id is not None:
+        query = query.filter(id__lt=before_id)
+    rows = await query.order_by("-id").limit(limit).select_related("repository")
+    return [_info(row) for row in rows]
+
+
+async def get_session(actor: Actor, session_id: int) -> SessionInfo:
+    session = await _visible(actor, session_id)
+    return _info(session)
+
+
+async def _visible(actor: Actor, session_id: int) -> Session:
+    session = await Session.filter(id=session_id).select_related("repository").first()
+    if session is None:
+        raise NotFound(f"There is no session {session_id}.")
+    try:
+        await require(actor, session.repository, Level.VIEW)
+    except NotFound:
+        raise NotFound(f"There is no session {session_id}.") from None
+    return session
+
+
+@transactional
+async def kill(actor: Actor, session_id: int) -> None:
+    """Have the gate end a running session; it is asked to after commit."""
+    session = await _visible(actor, session_id)
+    await require(actor, session.repository, Level.MANAGE)
+    if session.ended_at is not None:
+        raise Conflict(f"Session {session_id} has ended already.")
+    await audit.record(
+        actor,
+        "session.kill",
+        f"session {session_id} on {session.repository.name} ({session.login})",
+    )
+    asked = happenings.EndSession(session_id, f"ended by {actor.name}")
+    after_commit(lambda: happenings.tell(asked))
+
+
+async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
+    """Wait for the sessions on a repository to end; Conflict where they do not."""
+    deadline = asyncio.get_running_loop().time() + seconds
+    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
+        if asyncio.get_running_loop().time() > deadline:
+            raise Conflict(
+                "Sessions on this repository are still running: is the server running, or was it"
+                " killed? Start it and try again."
+            )
+        await asyncio.sleep(0.1)
+
+
+@dataclass(frozen=True)
+class ConfigVersionInfo:
+    id: int
+    sha256: str
+    content: bytes
+    session_id: int | None
+    created_at: datetime
+
+
+async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
+    """The kept versions of a repository's config, newest first; for who may change it."""
+    repository = await Repository.get_or_none(id=repository_id)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
+    return [
+        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
+        for r in rows
+    ]
+
+
+def _info(row: Session) -> SessionInfo:
+    return SessionInfo(
+        id=row.id,
+        repository_id=row.repository_id,
+        repository=row.repository.name,
+        login=row.login,
+        key=row.key_name,
+        key_fingerprint=row.key_fingerprint,
+        peer=row.peer,
+        client=row.client,
+        borg_version=row.borg_version,
+        command=row.command,
+        need=row.need,
+        mode=row.mode,
+        access=row.access,
+        operation=row.operation,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        bytes_in=row.bytes_in,
+        bytes_out=row.bytes_out,
+        exit_status=row.exit_status,
+        end_reason=row.end_reason,
+    )

@@ -1,0 +1,110 @@
+"""The trash: deleting moves a repository there, restoring brings it back, time empties it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, NotFound, StorageError
+from hive.kinds import EventKind, Level, TrashReason
+from hive.models import Repository, TrashEntry
+from hive.services import audit, events, repositories, runtime, sessions, storage
+from hive.services.permissions import Actor, require
+
+logger = structlog.get_logger(__name__)
+
+_END_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """Where a deleted repository went, and until when it can be restored."""
+
+    name: str
+    login: str
+    path: Path | None
+    until: datetime
+
+
+async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
+    """End its sessions and move the repository to the trash of its storage root."""
+    await repositories.mark_deleted(actor, repository_id)
+    await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
+    repository = await Repository.get(id=repository_id).select_related("location")
+    where = repositories.place_of(repository)
+    path = storage.move_to_trash(where, where.home, clock.now())
+    if path is not None:
+        await repositories.note_trashed(repository_id, where.root, path, TrashReason.DELETED)
+    days = runtime.settings().storage.trash_days
+    return Deleted(repository.name, repository.login, path, clock.now() + timedelta(days=days))
+
+
+async def restore_repository(actor: Actor, repository_id: int) -> None:
+    """Bring a deleted repository back, with its login, keys and events."""
+    repository = await Repository.get_or_none(id=repository_id).select_related("location")
+    if repository is None or repository.deleted_at is None:
+        raise NotFound("There is no such repository in the trash.")
+    await require(actor, repository, Level.MANAGE)
+    taken = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
+    if await taken.filter(name=repository.name).exists():
+        raise Conflict(
+            f"There is another repository {repository.name} of this owner now: rename that one"
+            " first."
+        )
+    entry = (
+        await TrashEntry.filter(repository_id=repository_id, reason=TrashReason.DELETED)
+        .order_by("-id")
+        .first()
+    )
+    if entry is not None:
+        where = repositories.place_of(repository)
+        storage.restore_from_trash(Path(entry.root), Path(entry.path), where.home)
+    await _mark_restored(actor, repository.id, entry.id if entry else None)
+
+
+@transactional
+async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None) -> None:
+    repository = await Repository.get(id=repository_id)
+    repository.deleted_at = None
+    await repository.save()
+    if entry_id is not None:
+        await TrashEntry.filter(id=entry_id).delete()
+    await events.record(repository_id, EventKind.RESTORED, f"Restored by {actor.name}.")
+    await audit.record(
+        actor, "repository.restore", f"repository {repository.name} ({repository.login})"
+    )
+
+
+async def empty_expired() -> int:
+    """Delete for good what has been in the trash for storage.trash_days; returns how many."""
+    before = clock.now() - timedelta(days=runtime.settings().storage.trash_days)
+    removed = 0
+    for entry in await TrashEntry.filter(created_at__lt=before):
+        try:
+            await asyncio.to_thread(storage.destroy, Path(entry.root), Path(entry.path))
+        except (OSError, StorageError) as error:
+            # One entry that cannot be deleted must not keep the others.
+            logger.warning("trash entry cannot be deleted", path=entry.path, error=str(error))
+            continue
+        await _forget(entry.id)
+        removed += 1
+    for row in await Repository.filter(deleted_at__lt=before):
+        if not await TrashEntry.filter(repository_id=row.id).exists():
+            await _forget_repository(row.id)
+    return removed
+
+
+@transactional
+async def _forget(entry_id: int) -> None:
+    await TrashEntry.filter(id=entry_id).delete()
+
+
+@transactional
+async def _forget_repository(repository_id: int) -> None:
+    await Repository.filter(id=repository_id).delete()
