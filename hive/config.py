@@ -36,6 +36,9 @@ GIB = 1024**3
 
 
 def default_data_dir() -> Path:
+    # script/server says so, and a configuration that names another place still wins
+    if wished := os.environ.get("HIVE_DEFAULT_DATA_DIR"):
+        return Path(wished).absolute()
     if os.geteuid() == 0:
         return Path("/var/lib/borg-hive")
     named = os.environ.get("XDG_DATA_HOME", "")
