@@ -33,7 +33,7 @@ gives it wins:
    [config.example.toml](../config.example.toml) has every setting in it.
 
 `hive config check` tells what is wrong in them. A file that is named and missing, an unknown
-setting and a wrong value are errors that name the line or the variable; nothing is ignored.
+setting and a wrong value are errors that name the line or the variable.
 `HIVE_CONFIG` and `HIVE_DATA_DIR` name the file and the data directory and are no settings.
 
 Relative paths start at the working directory. Sizes are numbers of bytes or text: `10GB` is a power

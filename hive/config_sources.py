@@ -52,9 +52,9 @@ class _Sources:
     def put(self, name: Name, value: object, place: str) -> None:
         branch = self.tree
         for part in name[:-1]:
-            below = branch.get(part)
+            below = branch.setdefault(part, {})
             if not isinstance(below, dict):
-                below = branch[part] = {}
+                return  # what is there in place of a section is wrong, and stays to be told
             branch = below
         branch[name[-1]] = value
         self.places[name] = place

@@ -119,6 +119,11 @@ def test_an_error_in_an_option_says_so(tmp_path: Path) -> None:
     assert line.startswith("command line: ssh.listen must be HOST:PORT")
 
 
+def test_a_section_that_is_none_is_told_though_the_environment_has_it(tmp_path: Path) -> None:
+    [line] = problems(tmp_path, "ssh = 3", {"HIVE_SSH__MAX_TRIES": "3"})
+    assert line.startswith("hive.toml:1: ssh is a section")
+
+
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
     found = problems(tmp_path, "[ssh]\nlisten = '1'\n[web]\nx = 1", {"HIVE_NO": "1"})
     assert len(found) == 3
