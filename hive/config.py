@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from hive import config_sources
 from hive import config_values as values
+from hive.config_dangers import dangerous
 from hive.config_values import Address, parse_address
 
 __all__ = ["Address", "Paths", "Settings", "dangerous", "load"]
@@ -36,6 +37,9 @@ GIB = 1024**3
 
 
 def default_data_dir() -> Path:
+    # script/server says so, and a configuration that names another place still wins
+    if wished := os.environ.get("HIVE_DEFAULT_DATA_DIR"):
+        return Path(wished).absolute()
     if os.geteuid() == 0:
         return Path("/var/lib/borg-hive")
     named = os.environ.get("XDG_DATA_HOME", "")
@@ -330,59 +334,3 @@ def load(
         environment=os.environ if environment is None else environment,
         overrides=given,
     )
-
-
-# Above these, a limit no longer protects anything. In the order of the sections.
-_HUGE = {
-    "ssh.login_seconds": 600,
-    "ssh.max_unauthenticated": 2_000,
-    "ssh.max_unauthenticated_per_address": 500,
-    "ssh.new_connections_per_minute_per_address": 6_000,
-    "ssh.new_connections_burst_per_address": 1_000,
-    "ssh.max_tries": 100,
-    "ssh.max_sessions": 5_000,
-    "ssh.max_channels_per_connection": 100,
-    "ssh.max_environment_requests": 10_000,
-    "ssh.idle_connection_seconds": 3_600,
-    "ssh.max_command_length": 65_536,
-    "ssh.max_login_length": 1_024,
-    "ssh.rekey_bytes": 64 * GIB,
-    "web.login_tries_per_account_per_day": 1_000,
-    "web.login_tries_per_address_per_hour": 1_000,
-}
-
-
-def dangerous(settings: Settings) -> list[str]:
-    """A sentence for each setting in effect that lowers the guard."""
-    ssh, child = settings.ssh, settings.child
-    secure = (settings.web.public_url or "").startswith("https://")
-    findings = {
-        "server.log_level is debug: the log may tell what clients do in detail": (
-            settings.server.log_level == "debug"
-        ),
-        "ssh.algorithms is compatible: algorithms are offered that are no longer thought strong": (
-            ssh.algorithms == "compatible"
-        ),
-        "ssh.keepalive_seconds is 0: sessions of clients that vanished stay open": (
-            ssh.keepalive_seconds == 0
-        ),
-        f"web.listen is {settings.web.listen} without an https web.public_url: "
-        "passwords may cross the network unencrypted": (
-            not values.is_loopback(settings.web.address.host) and not secure
-        ),
-        "storage.trash_days is 0: a deleted repository is gone at once": (
-            settings.storage.trash_days == 0
-        ),
-        "child.user is root: a fault in borg or rsync would have every right": child.user == "root",
-        "child.memory_bytes is none: one session can take all memory": child.memory_bytes is None,
-        "child.file_bytes is none: one session can fill the disk with one file": (
-            child.file_bytes is None
-        ),
-    }
-    sentences = [sentence for sentence, found in findings.items() if found]
-    for name, most in _HUGE.items():
-        section, key = name.split(".")
-        value = getattr(getattr(settings, section), key)
-        if value > most:
-            sentences.append(f"{name} is {value}: above {most} it hardly limits anything")
-    return sentences

@@ -23,7 +23,7 @@ Name = tuple[str, ...]
 
 ENVIRONMENT_PREFIX = "HIVE_"
 # Names of files and programs, read by the command line and the scripts; no settings.
-_NOT_SETTINGS = {"HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_PYTHON"}
+_NOT_SETTINGS = {"HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_DEFAULT_DATA_DIR", "HIVE_PYTHON"}
 _TEST_PREFIX = "HIVE_TEST_"
 
 _TOML_PLACE = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
@@ -52,9 +52,9 @@ class _Sources:
     def put(self, name: Name, value: object, place: str) -> None:
         branch = self.tree
         for part in name[:-1]:
-            below = branch.get(part)
+            below = branch.setdefault(part, {})
             if not isinstance(below, dict):
-                below = branch[part] = {}
+                return  # what is there in place of a section is wrong, and stays to be told
             branch = below
         branch[name[-1]] = value
         self.places[name] = place
@@ -169,7 +169,10 @@ def _add_environment(
         if variable.startswith(_TEST_PREFIX):
             continue
         if variable not in known:
-            hint = _similar(variable, [*known, *_NOT_SETTINGS])
+            # without the prefix, which alone would make everything look alike
+            short = variable.removeprefix(ENVIRONMENT_PREFIX)
+            names = [name.removeprefix(ENVIRONMENT_PREFIX) for name in (*known, *_NOT_SETTINGS)]
+            hint = _similar(short, names, (ENVIRONMENT_PREFIX + "{}").format)
             problems.append(f"environment variable {variable}: there is no such setting{hint}")
         elif value != "":  # compose files pass an unset variable on as an empty one
             sources.put(known[variable], value, f"environment variable {variable}")
@@ -190,7 +193,7 @@ def environment_name(name: Name) -> str:
 
 
 def _similar(wrong: str, known: Iterable[str], show: Callable[[str], str] = str) -> str:
-    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.7)
+    close = difflib.get_close_matches(wrong, known, n=1, cutoff=0.6)
     return f"; did you mean {show(close[0])}?" if close else ""
 
 

@@ -94,7 +94,7 @@ def _size(value: object, parse: Callable[[str], int | None]) -> object:
 
 def absolute_path(path: Path) -> Path:
     """`~` expanded; a relative path starts at the working directory."""
-    if path == Path():
+    if path == Path() or "\0" in str(path):
         raise ValueError("must be a path")
     try:
         return path.expanduser().absolute()

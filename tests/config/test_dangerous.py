@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from hive import config
+from hive.config import Settings
+
+
+def sentences(**environment: str) -> list[str]:
+    variables = {f"HIVE_{name}": value for name, value in environment.items()}
+    return config.dangerous(config.load(None, environment=variables))
+
+
+def test_nothing_is_dangerous_by_default() -> None:
+    assert config.dangerous(Settings()) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SERVER__LOG_LEVEL", "debug"),
+        ("SSH__ALGORITHMS", "compatible"),
+        ("SSH__KEEPALIVE_SECONDS", "0"),
+        ("SSH__MAX_TRIES", "101"),
+        ("WEB__LISTEN", "0.0.0.0:8080"),
+        ("STORAGE__TRASH_DAYS", "0"),
+        ("CHILD__USER", "root"),
+        ("CHILD__MEMORY_BYTES", "none"),
+        ("CHILD__FILE_BYTES", "none"),
+    ],
+)
+def test_a_dangerous_setting_is_named(variable: str, value: str) -> None:
+    [sentence] = sentences(**{variable: value})
+    assert sentence.startswith(f"{variable.lower().replace('__', '.')} is {value}")
+
+
+def test_web_beyond_this_machine_is_fine_behind_https() -> None:
+    listen = "[::]:8080"
+    assert sentences(WEB__LISTEN=listen, WEB__PUBLIC_URL="https://hive.example.org/") == []
+    assert len(sentences(WEB__LISTEN=listen, WEB__PUBLIC_URL="http://hive.example.org")) == 1
+    assert sentences(WEB__LISTEN="localhost:8080") == []
