@@ -1,4 +1,8 @@
-"""Tables, one file a concern."""
+"""Tables, one file a concern.
+
+What a table is stands in a comment above its class: the ORM would make a docstring part of the
+schema, and a better sentence would be a migration.
+"""
 
 from __future__ import annotations
 

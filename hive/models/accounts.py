@@ -47,9 +47,8 @@ class Membership(Model):
     group_id: int
 
 
+# A browser that is logged in; the cookie's token is stored as its SHA-256 only.
 class WebSession(Model):
-    """A browser that is logged in; the cookie's token is stored as its SHA-256 only."""
-
     id = fields.IntField(primary_key=True)
     token_sha256 = fields.CharField(max_length=64, unique=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(

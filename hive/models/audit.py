@@ -11,9 +11,8 @@ from hive.kinds import Source
 from hive.models.accounts import User
 
 
+# One change by a person or by the system; rows are only ever added.
 class AuditEntry(Model):
-    """One change by a person or by the system; rows are only ever added."""
-
     id = fields.IntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
@@ -32,9 +31,8 @@ class AuditEntry(Model):
     user_id: int | None
 
 
+# The one row that says who this server is, so that it stays the same.
 class Installation(Model):
-    """The one row that says who this server is, so that it stays the same."""
-
     id = fields.IntField(primary_key=True)
     host_id = fields.CharField(max_length=120)  # BORG_HOST_ID of every borg that runs here
     # File name of each host key -> its fingerprint, so that a lost key is noticed.

@@ -12,9 +12,8 @@ from hive.models.accounts import Group, User
 from hive.models.repositories import Repository
 
 
+# A public key in canonical form: type and blob; the rest is derived or said by its owner.
 class Key(Model):
-    """A public key in canonical form: type and blob; the rest is derived or said by its owner."""
-
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150)
     owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -58,9 +57,8 @@ class KeyShare(Model):
     group_id: int
 
 
+# One key's access to one repository; one row a pair.
 class Grant(Model):
-    """One key's access to one repository; one row a pair."""
-
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="grants", on_delete=fields.CASCADE

@@ -6,9 +6,8 @@ from tortoise import fields
 from tortoise.models import Model
 
 
+# A named place: host and port as clients see them, and the storage root on this server.
 class Location(Model):
-    """A named place: host and port as clients see them, and the storage root on this server."""
-
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=100, unique=True)
     host = fields.CharField(max_length=255, null=True)  # None: this machine's own name

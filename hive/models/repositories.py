@@ -60,9 +60,8 @@ class RepositoryShare(Model):
     group_id: int
 
 
+# A copy of a repository's `config` (it holds the repokey), taken when a session changed it.
 class ConfigVersion(Model):
-    """A copy of a repository's `config` (it holds the repokey), taken when a session changed it."""
-
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="config_versions", on_delete=fields.CASCADE
@@ -79,9 +78,8 @@ class ConfigVersion(Model):
     repository_id: int
 
 
+# A directory that was moved to the trash of its storage root.
 class TrashEntry(Model):
-    """A directory that was moved to the trash of its storage root."""
-
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="trash_entries", on_delete=fields.CASCADE

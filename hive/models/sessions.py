@@ -12,9 +12,8 @@ from hive.models.keys import Key
 from hive.models.repositories import Repository
 
 
+# One SSH command from open to close.
 class Session(Model):
-    """One SSH command from open to close."""
-
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="sessions", on_delete=fields.CASCADE
@@ -49,9 +48,8 @@ class Session(Model):
     key_id: int | None
 
 
+# What happened to a repository.
 class Event(Model):
-    """What happened to a repository."""
-
     id = fields.IntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
