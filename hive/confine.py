@@ -212,6 +212,9 @@ def set_priority(nice: int, io_priority: tuple[str, int] | None) -> None:
     if io_priority is None:
         return
     name, level = io_priority
+    if level not in range(8):  # the kernel would take the other bits for a hint
+        message = f"there is no I/O priority {level}"
+        raise ValueError(message)
     number = IOPRIO_SET.get(os.uname().machine, IOPRIO_SET_OF_NEWER_MACHINES)
     this_process = (1, 0)
     _system_call(number, *this_process, IO_CLASSES[name] << IO_CLASS_SHIFT | level)
@@ -270,7 +273,7 @@ def main(arguments: list[str]) -> NoReturn:
         _fail(f"{type(error).__name__}: {error}")
     try:
         os.execve(program, [program, *rest], specification["environment"])  # noqa: S606 - no shell
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         _fail(f"cannot run {program}: {error}")
 
 
