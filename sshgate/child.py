@@ -108,7 +108,9 @@ class Child:
     """One running program, leader of its own session and process group.
 
     `stdin_fd`, `stdout_fd` and `stderr_fd` are our ends of its pipes, non-blocking, -1 once closed.
-    One event loop only. Nothing of the program's process group outlives its leader.
+    One event loop only. Nothing of the program's process group outlives its leader, as long as
+    somebody awaits `wait` or `end`: do so while reading, or a leftover may hold stdout open.
+    A program that leaves the group (setsid) stays confined, but is not found again.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], pipes: tuple[int, int, int]) -> None:
