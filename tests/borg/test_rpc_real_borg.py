@@ -108,6 +108,7 @@ def test_a_read_only_key_reads_and_changes_nothing(client: Client) -> None:
     checked = client.run("check", "--verbose", URL, writable=False)
     assert checked.returncode == 0
     assert "no problems found" in checked.stderr
+    client.ok("check", "--archives-only", URL, writable=False)
     # borg writes `config` anew at the start and the end of a check, with the same content.
     assert client.tree() == before
 
