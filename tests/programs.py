@@ -19,20 +19,24 @@ def borg_commands() -> dict[str, str]:
 
 
 def borg_command(line: str) -> str:
-    """Return the path of the borg of one release line, "1.2" or "1.4"."""
-    variable = {"1.2": "HIVE_TEST_BORG_12", "1.4": "HIVE_TEST_BORG_14"}[line]
-    fallback = {
-        "1.2": shutil.which("borg"),
-        "1.4": str(CHECKOUT / ".venv-borg14" / "bin" / "borg"),
-    }[line]
-    found = os.environ.get(variable) or fallback
-    if not found or not Path(found).exists():
-        raise ProgramMissingError(f"borg {line} is missing: run script/test, or set {variable}")
-    return found
+    """Return the path of the borg of one release line, "1.2", "1.4" or "2"."""
+    if line == "1.2":
+        return _found("borg 1.2", "HIVE_TEST_BORG_12", shutil.which("borg"))
+    number = line.replace(".", "")
+    return tool_command(f".venv-borg{number}", "borg", f"HIVE_TEST_BORG_{number}")
+
+
+def tool_command(environment: str, name: str, variable: str) -> str:
+    """Return a program of one of the environments that script/test makes in the checkout."""
+    return _found(name, variable, str(CHECKOUT / environment / "bin" / name))
 
 
 def rsync_command() -> str:
-    found = os.environ.get("HIVE_TEST_RSYNC") or shutil.which("rsync")
-    if not found:
-        raise ProgramMissingError("rsync is missing: run script/test, or set HIVE_TEST_RSYNC")
+    return _found("rsync", "HIVE_TEST_RSYNC", shutil.which("rsync"))
+
+
+def _found(name: str, variable: str, fallback: str | None) -> str:
+    found = os.environ.get(variable) or fallback
+    if not found or not Path(found).exists():
+        raise ProgramMissingError(f"{name} is missing: run script/test, or set {variable}")
     return found

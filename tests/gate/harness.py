@@ -18,6 +18,7 @@ from hive.services import (
     confinement,
     host_keys,
     keys,
+    locations,
     programs,
     repositories,
     runtime,
@@ -234,6 +235,8 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     try:
         loaded = await host_keys.load()
         await gate.listen(loaded)
+        default = await locations.default_location(OPERATOR)
+        await locations.set_location(OPERATOR, default.id, host="127.0.0.1")
         runtime.write_listening(runtime.Listening(os.getpid(), gate.port, "http://127.0.0.1:1"))
         yield House(directory, gate, [key.public.line for key in loaded])
     finally:

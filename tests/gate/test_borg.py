@@ -38,13 +38,7 @@ async def with_repository(house: House, access: Access = Access.FULL) -> tuple[C
     await house.user()
     await house.key(client, "laptop")
     made = await house.repository("laptop", {"laptop": access})
-    return client, made.login, made.url.replace(runtime_host(), "127.0.0.1")
-
-
-def runtime_host() -> str:
-    from hive.services import runtime
-
-    return runtime.node()
+    return client, made.login, made.url
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
