@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncssh
-from hive.borg.rpc_policy import RequestFilter
 
 from hive import clock, log
+from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
+from hive.borg.rpc import Refusal, decode_call, refuse
+from hive.borg.rpc_policy import MOST_BEFORE_OPEN, RequestFilter
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
@@ -20,7 +23,7 @@ from hive.services.sessions import Outcome
 from hive.units import format_size
 from sshgate import command
 from sshgate.child import Child
-from sshgate.command import Status
+from sshgate.command import BorgServe, Status
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 
@@ -31,6 +34,7 @@ logger = log.get(__name__)
 
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
+_REFUSAL_SECONDS = 5.0  # for a client to take a refusal
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
 
 
@@ -49,6 +53,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         # What comes before the child is there; the channel is paused after the first piece.
         self._early: list[bytes] = []
         self._early_eof = False
+        self._heard = asyncio.Event()  # data, EOF or the end of the channel
         self._end: tuple[EndReason, str] | None = None
 
     # what asyncssh calls
@@ -79,11 +84,13 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         elif self._channel is not None:
             self._early.append(data)
             self._channel.pause_reading()
+            self._heard.set()
 
     def eof_received(self) -> bool:
         if self._relay is not None:
             self._relay.feed_eof()
         self._early_eof = True
+        self._heard.set()
         return True  # the other direction stays open
 
     def pause_writing(self) -> None:
@@ -100,6 +107,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._channel = None
+        self._heard.set()
         self._connection.session_ended(self)
         if self._relay is not None:
             self._relay.client_gone()
@@ -128,7 +136,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             except AccessRefused as refused:
                 status = REFUSED_STATUS
                 await self._note_refusal(refused)
-                self._say(refused.message)
+                await self._refuse(refused.message)
             except HiveError as error:
                 status = FAILED_STATUS
                 logger.error("session failed", reason=error.message)
@@ -308,6 +316,50 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             )
         except (HiveError, DriverError) as error:
             logger.error("the refusal could not be recorded", reason=str(error))
+
+    async def _refuse(self, message: str) -> None:
+        """Tell the client why: in borg's own protocol where it speaks that, else on its stderr.
+
+        borg's client stops reading when the connection ends, so a line on stderr can be lost.
+        """
+        if self._speaks_borg():
+            reply = await self._reply_to_first_call(message)
+            if reply is not None and self._channel is not None:
+                self._channel.write(reply)
+                await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
+                return
+        self._say(message)
+
+    def _speaks_borg(self) -> bool:
+        try:
+            return isinstance(command.parse(self._command), BorgServe)
+        except AccessRefused:
+            return False
+
+    async def _reply_to_first_call(self, message: str) -> bytes | None:
+        """The refusal of the client's first call, or None where none comes."""
+        reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
+        try:
+            while await self._hear(_REFUSAL_SECONDS):
+                early, self._early = b"".join(self._early), []
+                found, _ = reader.next_message(early, 0)
+                if found is not None:
+                    return refuse(decode_call(found), Refusal.ERROR, message)
+                if self._early_eof:
+                    return None
+        except ProtocolError:
+            pass
+        return None
+
+    async def _hear(self, seconds: float) -> bool:
+        """Wait for more of the client; whether there is a channel to answer on."""
+        if not self._early and not self._early_eof and self._channel is not None:
+            self._heard.clear()
+            self._channel.resume_reading()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._heard.wait()
+        return bool(self._early or self._early_eof) and self._channel is not None
 
     def _say(self, message: str) -> None:
         """One line on the client's standard error."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,7 @@ from sshgate.plan import Host
 from sshgate.server import Gate
 from tests.programs import borg_command, rsync_command
 
+SSH_KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
 CLIENT_SECONDS = 60.0
 PASSPHRASE = "a passphrase for tests"
 
@@ -75,7 +77,7 @@ class Client:
         path = self.directory / name
         words = options or ("-t", "ed25519")
         subprocess.run(
-            ["ssh-keygen", "-q", "-N", "", "-C", f"{name}@test", "-f", path, *words], check=True
+            [SSH_KEYGEN, "-q", "-N", "", "-C", f"{name}@test", "-f", path, *words], check=True
         )
         return path
 
@@ -156,9 +158,7 @@ class Client:
         self, login: str, *command: str, data: bytes = b"", options: Sequence[str] = ()
     ) -> Done:
         target = f"{login}@127.0.0.1"
-        return await self.run(
-            "ssh", *self.ssh_options(), *options, target, *command, data=data
-        )
+        return await self.run("ssh", *self.ssh_options(), *options, target, *command, data=data)
 
     async def borg(
         self, *arguments: str | Path, version: str = "1.4", cwd: Path | None = None, **env: str
