@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hive.borg.rpc_policy import Policy
-
 from hive.config import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need

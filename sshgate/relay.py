@@ -14,7 +14,6 @@ from typing import Protocol
 
 from hive.borg.framing import ProtocolError, ResponseFramer
 from hive.borg.rpc_policy import RequestFilter
-
 from sshgate.child import Child
 
 READ_BYTES = 256 * 1024

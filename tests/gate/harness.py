@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,13 +161,20 @@ class Client:
         return await self.run("ssh", *self.ssh_options(), *options, target, *command, data=data)
 
     async def borg(
-        self, *arguments: str | Path, version: str = "1.4", cwd: Path | None = None, **env: str
+        self, *arguments: str | Path, version: str = "1.4", cwd: Path | None = None, **env: Any
     ) -> Done:
         return await self.run(borg_command(version), *arguments, cwd=cwd, **env)
 
     async def rsync(self, *arguments: str | Path) -> Done:
         remote_shell = " ".join(["ssh", *self.ssh_options()])
         return await self.run(rsync_command(), "-e", remote_shell, *arguments)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+    """Wait for something to become true; it fails the test if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(0.02)
 
 
 class House:
@@ -196,18 +203,27 @@ class House:
         *,
         owner: str = "alice",
         mode: Mode = Mode.BORG,
-        **more: Any,  # noqa: ANN401 - whatever add_repository takes
+        **more: Any,
     ) -> RepositoryInfo:
         return await repositories.add_repository(
             OPERATOR, name, owner=owner, accesses=accesses, mode=mode, **more
         )
+
+    async def running(self) -> list[sessions.SessionInfo]:
+        return await sessions.list_sessions(OPERATOR, live=True)
+
+    async def has_running(self) -> bool:
+        return bool(await self.running())
+
+    async def is_quiet(self) -> bool:
+        return not await self.running()
 
     async def last_session(self) -> sessions.SessionInfo:
         return (await sessions.list_sessions(OPERATOR, limit=1))[0]
 
 
 @asynccontextmanager
-async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:  # noqa: ANN401
+async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     """Start services and gate in `directory`, with dotted settings, on a free port."""
     settings = config.load(
         None,
