@@ -14,8 +14,14 @@ from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
 from hive.models import Grant, Key, KeyShare, User
-from hive.services import audit, events, names, shares
-from hive.services.permissions import Actor, level_on, require, visible_keys
+from hive.services import audit, events, names, references, shares
+from hive.services.permissions import (
+    Actor,
+    level_on,
+    require,
+    visible_keys,
+    visible_repository_ids,
+)
 
 MAX_NETWORKS = 50
 
@@ -109,11 +115,11 @@ async def _create(
     await audit.record(
         actor, "key.add", f"key {name} of {user.name}", fingerprint=parsed.fingerprint
     )
-    return await _info(key)
+    return await _info(actor, key)
 
 
 async def _owner(actor: Actor, owner: str) -> User:
-    user = await User.get_or_none(name=owner)
+    user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {owner!r}.")
     return user
@@ -139,25 +145,25 @@ def check_networks(networks: Sequence[str]) -> list[str]:
 async def list_keys(actor: Actor) -> list[KeyInfo]:
     """All keys that the actor may see."""
     rows = await Key.filter(await visible_keys(actor)).order_by("name", "id")
-    return [await _info(key) for key in rows]
+    return [await _info(actor, key) for key in rows]
 
 
 async def find_key(actor: Actor, reference: str) -> KeyInfo:
     """The key of this fingerprint, id, name or OWNER/NAME that the actor may see."""
-    return await _info(await get_key(actor, reference))
+    return await _info(actor, await get_key(actor, reference))
 
 
 async def get_key(actor: Actor, reference: str) -> Key:
     """The row itself, for other services."""
     visible = Key.filter(await visible_keys(actor))
-    for condition in _conditions(reference):
-        rows = await visible.filter(condition).limit(2).select_related("owner")
-        if len(rows) == 1:
-            return rows[0]
-        if len(rows) > 1:
-            raise InvalidInput(
-                f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
-            )
+    # All meanings at once: a name that looks like another key's id must not stand for it.
+    rows = await visible.filter(Q(*_conditions(reference), join_type=Q.OR)).distinct().limit(2)
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise InvalidInput(
+            f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
+        )
     raise NotFound(f"There is no key {reference!r}.")
 
 
@@ -182,6 +188,9 @@ async def set_key(
     expires_at: datetime | None = None,
     never_expires: bool = False,
     networks: Sequence[str] | None = None,
+    share_with: Sequence[str] = (),
+    share_level: ShareLevel = ShareLevel.MANAGE,
+    unshare_from: Sequence[str] = (),
 ) -> KeyInfo:
     """Change what is given. An empty list of networks means from anywhere."""
     key = await _changeable(actor, key_id)
@@ -197,6 +206,8 @@ async def set_key(
     if networks is not None:
         key.networks = check_networks(networks)
     await key.save()
+    await shares.share(actor, key, share_with, share_level)
+    await shares.unshare(actor, key, unshare_from)
     await _tell_repositories(key, f"Key {key.name} was changed by {actor.name}.")
     await audit.record(
         actor,
@@ -206,9 +217,13 @@ async def set_key(
         enabled=enabled,
         expires_at=clock.rfc3339(expires_at) if expires_at else None,
         networks=list(networks) if networks is not None else None,
+        name=name,
+        never_expires=never_expires or None,
+        shared_with=list(share_with) or None,
+        unshared_from=list(unshare_from) or None,
     )
     events.rights_changed(f"key {key.name} was changed")
-    return await _info(key)
+    return await _info(actor, key)
 
 
 @transactional
@@ -239,11 +254,12 @@ async def may_change(actor: Actor, key_id: int) -> bool:
     return key is not None and await level_on(actor, key) >= Level.MANAGE
 
 
-async def _info(key: Key) -> KeyInfo:
+async def _info(actor: Actor, key: Key) -> KeyInfo:
     await key.fetch_related("owner")
-    grants = await Grant.filter(key_id=key.id, repository__deleted_at=None).select_related(
-        "repository"
-    )
+    grants = Grant.filter(key_id=key.id, repository__deleted_at=None)
+    if await level_on(actor, key) < Level.MANAGE:
+        # Who may only use the key learns nothing of repositories that are not theirs to see.
+        grants = grants.filter(repository_id__in=await visible_repository_ids(actor))
     rows = await KeyShare.filter(key_id=key.id).select_related("group")
     return KeyInfo(
         key.id,
@@ -261,6 +277,7 @@ async def _info(key: Key) -> KeyInfo:
         key.last_used_at,
         key.created_at,
         tuple(
-            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access) for g in grants
+            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access)
+            for g in await grants.select_related("repository")
         ),
     )

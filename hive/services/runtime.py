@@ -147,6 +147,7 @@ def ssh_port() -> int:
 
 
 def is_private(path: Path) -> bool:
-    """Whether nobody but the owner, and that is us, may read the file or directory."""
+    """Whether nobody but us, or whoever owns the data directory, may read it."""
     status = path.stat()
-    return status.st_uid == os.geteuid() and status.st_mode & 0o077 == 0
+    owners = {os.geteuid(), paths().data_dir.stat().st_uid}
+    return status.st_uid in owners and status.st_mode & 0o077 == 0

@@ -56,7 +56,7 @@ class Place:
     @property
     def is_created(self) -> bool:
         """Whether a repository is on disk, not just its empty directory."""
-        return (self.repository / "config").is_file()
+        return (self.repository / "config").exists()  # a file; a directory in borg 2
 
 
 def root_of(location: Location) -> Path:
@@ -109,16 +109,20 @@ def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
             chown_tree(directory, run_as)
 
 
-def move_to_trash(where: Place, path: Path, now: datetime) -> Path | None:
-    """Move a directory to the trash of its root; None where there is nothing to move."""
-    require_below(where.root, path)
-    if not path.exists():
-        return None
-    where.trash.mkdir(mode=0o700, exist_ok=True)
+def trash_target(where: Place, now: datetime) -> Path:
+    """Where in the trash of its root something of this place goes."""
     stamp = now.strftime("%Y%m%dT%H%M%S.%f")
-    target = where.trash / f"{where.login}-{where.directory}-{stamp}"
-    path.rename(target)
-    return target
+    return where.trash / f"{where.login}-{where.directory}-{stamp}"
+
+
+def move_to_trash(where: Place, path: Path, target: Path) -> None:
+    """Move a directory to its `trash_target`; the row that tells of it was written before."""
+    require_below(where.root, path)
+    try:
+        where.trash.mkdir(mode=0o700, exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be moved to the trash: {error.strerror}.") from error
 
 
 def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
@@ -126,13 +130,18 @@ def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
     require_below(root / TRASH_DIRECTORY, entry)
     require_below(root, target)
     if not entry.is_dir():
+        if target.is_dir():  # a restore that was interrupted got that far
+            return
         raise StorageError(f"{entry} is no longer in the trash.")
     if target.exists():
         if any(target.iterdir()):
             raise StorageError(f"{target} exists already and is not empty.")
         target.rmdir()
-    target.parent.mkdir(mode=0o711, exist_ok=True)  # the storage root may be a new one
-    entry.rename(target)
+    try:
+        target.parent.mkdir(mode=0o711, exist_ok=True)
+        entry.rename(target)
+    except OSError as error:
+        raise StorageError(f"{entry} cannot be moved back: {error.strerror}.") from error
 
 
 def destroy(root: Path, entry: Path) -> None:

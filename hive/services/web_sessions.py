@@ -11,8 +11,8 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden
 from hive.kinds import Source
-from hive.models import Installation, User, WebSession
-from hive.services import accounts, runtime
+from hive.models import Installation, WebSession
+from hive.services import accounts, names, passwords, runtime
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 
@@ -74,8 +74,8 @@ async def user_of(token: str) -> UserInfo | None:
         return None
     if idle > _SEEN_EVERY:
         await _touch(row.id)
-    return await accounts.find_user(
-        Actor(row.user_id, row.user.name, False, Source.WEB), str(row.user.name)
+    return await accounts.get_user(
+        Actor(row.user_id, row.user.name, False, Source.WEB), row.user_id
     )
 
 
@@ -112,18 +112,21 @@ async def complete_setup(token: str, name: str, password: str, *, address: str) 
     """Make the first administrator; the token works once."""
     if not await setup_is_open(token):
         raise Forbidden("This set-up link is no longer valid: the log has the one of this start.")
+    names.check_account(name, "user")
+    hashed = await passwords.hash_password(password)
     actor = Actor(None, "set-up", is_admin=True, source=Source.WEB, address=address)
-    user = await accounts.add_user(actor, name, password=password, is_admin=True)
-    await _close_setup(user.id)
-    return user
+    return await _store_first_administrator(actor, token, name, hashed)
 
 
 @transactional
-async def _close_setup(user_id: int) -> None:
-    if await User.filter(is_admin=True).exclude(id=user_id).exists():
-        await User.filter(id=user_id).delete()
+async def _store_first_administrator(
+    actor: Actor, token: str, name: str, password_hash: str
+) -> UserInfo:
+    if not await setup_is_open(token):
         raise Conflict("Somebody else has just become the first administrator.")
+    user = await accounts.store_user(actor, name, None, password_hash, is_admin=True)
     await Installation.all().update(setup_token_sha256=None)
+    return user
 
 
 class _Tries:
