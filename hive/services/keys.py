@@ -15,7 +15,13 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
 from hive.models import Grant, Key, KeyShare, User
 from hive.services import audit, events, names, shares
-from hive.services.permissions import Actor, level_on, require, visible_keys
+from hive.services.permissions import (
+    Actor,
+    level_on,
+    require,
+    visible_keys,
+    visible_repository_ids,
+)
 
 MAX_NETWORKS = 50
 
@@ -109,7 +115,7 @@ async def _create(
     await audit.record(
         actor, "key.add", f"key {name} of {user.name}", fingerprint=parsed.fingerprint
     )
-    return await _info(key)
+    return await _info(actor, key)
 
 
 async def _owner(actor: Actor, owner: str) -> User:
@@ -139,12 +145,12 @@ def check_networks(networks: Sequence[str]) -> list[str]:
 async def list_keys(actor: Actor) -> list[KeyInfo]:
     """All keys that the actor may see."""
     rows = await Key.filter(await visible_keys(actor)).order_by("name", "id")
-    return [await _info(key) for key in rows]
+    return [await _info(actor, key) for key in rows]
 
 
 async def find_key(actor: Actor, reference: str) -> KeyInfo:
     """The key of this fingerprint, id, name or OWNER/NAME that the actor may see."""
-    return await _info(await get_key(actor, reference))
+    return await _info(actor, await get_key(actor, reference))
 
 
 async def get_key(actor: Actor, reference: str) -> Key:
@@ -208,7 +214,7 @@ async def set_key(
         networks=list(networks) if networks is not None else None,
     )
     events.rights_changed(f"key {key.name} was changed")
-    return await _info(key)
+    return await _info(actor, key)
 
 
 @transactional
@@ -239,11 +245,12 @@ async def may_change(actor: Actor, key_id: int) -> bool:
     return key is not None and await level_on(actor, key) >= Level.MANAGE
 
 
-async def _info(key: Key) -> KeyInfo:
+async def _info(actor: Actor, key: Key) -> KeyInfo:
     await key.fetch_related("owner")
-    grants = await Grant.filter(key_id=key.id, repository__deleted_at=None).select_related(
-        "repository"
-    )
+    grants = Grant.filter(key_id=key.id, repository__deleted_at=None).select_related("repository")
+    if await level_on(actor, key) < Level.OWN:
+        # Who merely shares the key learns nothing of repositories that others use it for.
+        grants = grants.filter(repository_id__in=await visible_repository_ids(actor))
     rows = await KeyShare.filter(key_id=key.id).select_related("group")
     return KeyInfo(
         key.id,
@@ -261,6 +268,7 @@ async def _info(key: Key) -> KeyInfo:
         key.last_used_at,
         key.created_at,
         tuple(
-            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access) for g in grants
+            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access)
+            for g in await grants
         ),
     )
