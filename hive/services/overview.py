@@ -78,6 +78,8 @@ class Details:
     """One repository on its own page."""
 
     repository: RepositoryInfo
+    host: str
+    port: int
     condition: Condition
     last_session: SessionInfo | None
     keys: tuple[KeyOnRepository, ...]
@@ -155,14 +157,15 @@ async def details(actor: Actor, repository_id: int) -> Details:
     if row is None:
         raise NotFound("There is no such repository.")
     last = (await _last_sessions([row.id])).get(row.id)
+    host, port = locations.host_of(row.location), locations.port_of(row.location)
     return Details(
         repository=await repositories.find_repository_by_id(actor, row.id),
+        host=host,
+        port=port,
         condition=condition_of(repositories.state_of(row), row.maintenance, last),
         last_session=last,
         keys=tuple(await _keys(row)),
-        host_identities=await _identities(
-            locations.host_of(row.location), locations.port_of(row.location)
-        ),
+        host_identities=await _identities(host, port),
     )
 
 

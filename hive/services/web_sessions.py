@@ -118,7 +118,7 @@ async def setup_is_open(token: str) -> bool:
 
 async def complete_setup(token: str, name: str, password: str, *, address: str) -> UserInfo:
     """Make the first administrator; the token works once."""
-    await _require_open(token)
+    await require_open_setup(token)
     names.check_account(name, "user")
     hashed = await passwords.hash_password(password)
     return await _make_first_administrator(token, name, hashed, address)
@@ -129,16 +129,20 @@ async def _make_first_administrator(
     token: str, name: str, password_hash: str, address: str
 ) -> UserInfo:
     # Once more, inside the transaction: of two who send the form at once, one is too late.
-    await _require_open(token)
+    await require_open_setup(token)
     actor = Actor(None, "set-up", is_admin=True, source=Source.WEB, address=address)
     user = await accounts.store_user(actor, name, password_hash=password_hash, is_admin=True)
     await Installation.all().update(setup_token_sha256=None)
     return user
 
 
-async def _require_open(token: str) -> None:
+async def require_open_setup(token: str) -> None:
+    """Raise Forbidden unless this is the token of the running set-up."""
     if not await setup_is_open(token):
-        raise Forbidden("This set-up link is no longer valid: the log has the one of this start.")
+        raise Forbidden(
+            "This set-up link is not valid: it was used already, or the server was started again"
+            " since. As long as there is no administrator, the log has the link of this start."
+        )
 
 
 _tries_by_account = Tries()
