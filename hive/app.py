@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
-from web.app import create_app
 
 from hive import config, control, database, log
 from hive.config import Settings
@@ -26,12 +24,12 @@ from hive.services import (
     trash,
     web_sessions,
 )
-from hive.services.confinement import Assessment
+from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
-from hive.services.programs import Programs
 from sshgate.child import Confinement
 from sshgate.plan import Host
 from sshgate.server import Gate
+from web.app import create_app
 
 logger = log.get(__name__)
 
@@ -49,7 +47,9 @@ async def _serve(settings: Settings) -> int:
     stopping = _Stopping()
     async with AsyncExitStack() as stack:
         runtime.prepare_directories(settings.paths)
-        stack.enter_context(_only_one_server(settings))
+        # It also sees to it that only one server runs on this data directory.
+        control_server = await control.serve(settings.paths.control_socket)
+        stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
         _warn(config.dangerous(settings))
@@ -59,12 +59,10 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(web.cleanup)
         await gate.listen(await host_keys.load())
         stack.push_async_callback(stopping.wait_for_gate, gate, settings.server.drain_seconds)
-        control_server = await control.serve(settings.paths.control_socket)
-        stack.push_async_callback(control_server.close)
         await _announce(settings, gate, web)
         stack.callback(runtime.remove_listening)
-        for task in (_empty_trash(), _recheck(gate)):
-            stack.callback(database.spawn(task, name=task.__name__).cancel)
+        for name, task in (("empty the trash", _empty_trash()), ("recheck", _recheck(gate))):
+            stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
@@ -99,39 +97,18 @@ class _Stopping:
             await gate.stop(0)
 
 
-@contextmanager
-def _only_one_server(settings: Settings) -> Iterator[None]:
-    """Two servers on one data directory would end each other's sessions."""
-    path = settings.paths.process_id
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Unavailable(
-                f"Another server runs on {settings.server.data_dir} already: stop that one, or name"
-                " another directory with --data-dir."
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
-        yield
-    finally:
-        os.close(descriptor)
-
-
 async def _build_gate(settings: Settings) -> Gate:
     found = await asyncio.to_thread(programs.find_programs, settings)
     roots = [location.root for location in await locations.list_locations(SYSTEM)]
-    paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]
     assessment = await asyncio.to_thread(
-        confinement.assess, user=settings.child.user, roots=roots, programs=paths
+        confinement.assess, user=settings.child.user, roots=roots, programs=found.paths
     )
     shortcomings = [
         f"{finding.subject}: {finding.message}"
         for finding in assessment.findings
         if finding.level != "ok"
     ]
-    _warn([*_missing_programs(found), *_with_remedies(assessment)])
+    _warn(_in_words([*programs.findings(found, settings), *assessment.findings]))
     return Gate(
         Host(settings, found, runtime.host_id()),
         Confinement(assessment.landlock, assessment.run_as),
@@ -139,14 +116,10 @@ async def _build_gate(settings: Settings) -> Gate:
     )
 
 
-def _missing_programs(found: Programs) -> list[str]:
-    return [finding.message for finding in programs.findings(found) if finding.level != "ok"]
-
-
-def _with_remedies(assessment: Assessment) -> list[str]:
+def _in_words(findings: Sequence[Finding]) -> list[str]:
     return [
         f"{finding.message}. {finding.remedy or ''}".strip()
-        for finding in assessment.findings
+        for finding in findings
         if finding.level != "ok"
     ]
 

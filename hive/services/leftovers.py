@@ -15,7 +15,7 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import events, imports, repositories, runtime, sessions
+from hive.services import events, imports, repositories, runtime, sessions, trash
 
 logger = structlog.get_logger(__name__)
 
@@ -30,6 +30,7 @@ async def clean_up() -> None:
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await imports.recover()
+    await trash.clear_left_behind()
     await _remove_locks()
 
 

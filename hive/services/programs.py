@@ -114,6 +114,11 @@ class Programs:
     borg2: Program | None
     rsync: Program | None
 
+    @property
+    def paths(self) -> list[str]:
+        """Of all that were found."""
+        return [program.path for program in (self.borg, self.borg2, self.rsync) if program]
+
 
 def find_programs(settings: Settings) -> Programs:
     """Look for borg and rsync and ask for their versions; it blocks."""
@@ -146,9 +151,10 @@ def find_program(command: str | None, question: str) -> Program | None:
     return Program(str(Path(path).absolute()), tuple(int(part) for part in match[1].split(".")))
 
 
-def findings(found: Programs) -> list[Finding]:
+def findings(found: Programs, settings: Settings) -> list[Finding]:
     """What there is to say about the programs, for start-up and `hive doctor`."""
-    return [_about_borg(found.borg), *_about_borg2(found.borg2), _about_rsync(found.rsync)]
+    about_borg2 = [_about_borg2(found.borg2)] if settings.borg.borg2_command else []
+    return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync)]
 
 
 def _about_borg(borg: Program | None) -> Finding:
@@ -169,19 +175,15 @@ def _about_borg(borg: Program | None) -> Finding:
     return Finding("ok", "borg", f"{borg.path} is borg {borg.version_text}")
 
 
-def _about_borg2(borg2: Program | None) -> list[Finding]:
-    if borg2 is None:
-        return []
-    if borg2.version < (2,):
-        return [
-            Finding(
-                "error",
-                "borg 2",
-                f"{borg2.path} is borg {borg2.version_text}, which is no borg 2",
-                "Name a borg 2 in borg.borg2_command, or leave that away.",
-            )
-        ]
-    return [Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")]
+def _about_borg2(borg2: Program | None) -> Finding:
+    if borg2 is None or borg2.version < (2,):
+        return Finding(
+            "error",
+            "borg 2",
+            "borg.borg2_command names no working borg 2",
+            "Name a borg 2 there, or leave it away.",
+        )
+    return Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
 
 
 def _about_rsync(rsync: Program | None) -> Finding:

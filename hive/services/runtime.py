@@ -124,10 +124,12 @@ def write_listening(listening: Listening) -> None:
     temporary = target.with_suffix(".new")
     temporary.write_text(json.dumps(listening.__dict__))
     temporary.replace(target)
+    paths().process_id.write_text(f"{listening.pid}\n")
 
 
 def remove_listening() -> None:
     listening_file().unlink(missing_ok=True)
+    paths().process_id.unlink(missing_ok=True)
 
 
 def read_listening() -> Listening | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -4,7 +4,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
-import msgpack  # type: ignore[import-untyped]
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -251,7 +251,7 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     try:
         loaded = await host_keys.load()
         await gate.listen(loaded)
-        default = await locations.default_location(OPERATOR)
+        default = await locations.find_location(OPERATOR, "default")
         await locations.set_location(OPERATOR, default.id, host="127.0.0.1")
         runtime.write_listening(runtime.Listening(os.getpid(), gate.port, "http://127.0.0.1:1"))
         yield House(directory, gate, [key.public.line for key in loaded])
