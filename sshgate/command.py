@@ -46,6 +46,10 @@ class Rsync:
     sending: bool
     options: tuple[str, ...]
 
+    @property
+    def is_dry_run(self) -> bool:
+        return "n" in self.options[0].partition("e")[0]
+
 
 @dataclass(frozen=True)
 class Status:

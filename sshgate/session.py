@@ -193,7 +193,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             raise
         finally:
             await sessions.finish(admission.session_id, outcome)
-        if admission.need == Need.IMPORT and outcome.exit_status == 0:
+        is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
+        if is_import and outcome.exit_status == 0:
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
 

@@ -169,7 +169,7 @@ class Client:
     def remote_shell(self) -> str:
         return " ".join(["ssh", *self.ssh_options()])
 
-    async def rsync(self, *arguments: str | Path, **environment: str) -> Done:
+    async def rsync(self, *arguments: str | Path, **environment: Any) -> Done:
         return await self.run(rsync_command(), "-e", self.remote_shell, *arguments, **environment)
 
 
@@ -226,10 +226,12 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(
-    directory: Path, *, landlock: bool = True, **overrides: Any
-) -> AsyncIterator[House]:
-    """Start services and gate in `directory`, with dotted settings, on a free port."""
+async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
+    """Start services and gate in `directory`, with dotted settings, on a free port.
+
+    `landlock=False` is for what must hold without it.
+    """
+    landlock = overrides.pop("landlock", True)
     settings = config.load(
         None,
         data_dir=directory / "hive",

@@ -46,9 +46,7 @@ def make_repository(directory: Path) -> Path:
 
 def statistics(done: Done) -> dict[str, int]:
     """The figures that rsync --stats prints."""
-    return {
-        name: int(re.sub(r"[,.]", "", value)) for name, value in _STATISTIC.findall(done.text)
-    }
+    return {name: int(re.sub(r"[,.]", "", value)) for name, value in _STATISTIC.findall(done.text)}
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,9 @@ class Transfer:
 
     async def push(self, *options: str, source: Path | None = None, **environment: str) -> Done:
         words = options or ("-a",)
-        return await self.client.rsync(*words, f"{source or self.source}/", self.target, **environment)
+        return await self.client.rsync(
+            *words, f"{source or self.source}/", self.target, **environment
+        )
 
     async def pull(self, target: Path, *options: str, path: str = "", **environment: str) -> Done:
         words = options or ("-a",)
