@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -23,7 +24,7 @@ from hive.services.sessions import Outcome
 from hive.units import format_size
 from sshgate import command
 from sshgate.child import Child
-from sshgate.command import BorgServe, Status
+from sshgate.command import BorgServe, Rsync, Status
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 
@@ -188,6 +189,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)
+                dry = isinstance(request, Rsync) and request.is_dry_run
+                outcome = replace(outcome, is_dry_run=dry)
         except AccessRefused:
             outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
             raise
