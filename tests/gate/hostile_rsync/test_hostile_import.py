@@ -120,7 +120,7 @@ async def test_no_device_socket_or_pipe_is_made(hostile: Hostile) -> None:
 
 async def test_hard_links_are_refused_by_name(hostile: Hostile) -> None:
     transfer, source = hostile.transfer, hostile.transfer.source
-    os.link(source / "data" / "0" / "7", source / "data" / "0" / "70")
+    os.link(source / "data" / "0" / "2", source / "data" / "0" / "70")
     done = (await transfer.push("-aH")).must()
     assert "is hard-linked to another file" in done.error
     with pytest.raises(NotARepository):
@@ -128,32 +128,31 @@ async def test_hard_links_are_refused_by_name(hostile: Hostile) -> None:
     hostile.must_be_untouched(done)
 
 
-@pytest.mark.parametrize(
-    "rule", [": .rsync-filter", ":s .rsync-filter", ":- .rsync-filter", ":C .rsync-filter"]
-)
 @pytest.mark.parametrize("content", ["merge", "merge,-", ".", "link"])
 async def test_filter_rules_of_a_deleting_upload_read_nothing_else(
-    hostile: Hostile, rule: str, content: str
+    hostile: Hostile, content: str
 ) -> None:
     """Which files survive, or an error in words, would tell what a file outside holds."""
     transfer, source = hostile.transfer, hostile.transfer.source
     transfer.staging.mkdir(mode=0o700)
-    told = []
-    for secret in ("secret", "names"):
-        for name in ("config", "README"):
-            (transfer.staging / name).write_text("old")
-            (source / name).unlink(missing_ok=True)
-        rules = transfer.staging / ".rsync-filter"
-        rules.unlink(missing_ok=True)
-        if content == "link":
-            rules.symlink_to(hostile.outside / secret)
-        else:
-            rules.write_text(f"{content} {hostile.outside / secret}\n")
-        done = await transfer.push("-rtv", "--delete", "-f", rule, "--exclude=.rsync-filter")
-        survivors = {path.name for path in transfer.staging.rglob("*")} & {"config", "README"}
-        told.append((done.status == 0, survivors))
-        hostile.must_be_untouched(done)
-    assert told[0] == told[1]
+    for name in ("config", "README"):
+        (source / name).unlink()
+    for rule in (": .rsync-filter", ":- .rsync-filter"):
+        told = []
+        for secret in ("secret", "names"):
+            for name in ("config", "README"):
+                (transfer.staging / name).write_text("old")
+            rules = transfer.staging / ".rsync-filter"
+            rules.unlink(missing_ok=True)
+            if content == "link":
+                rules.symlink_to(hostile.outside / secret)
+            else:
+                rules.write_text(f"{content} {hostile.outside / secret}\n")
+            done = await transfer.push("-rtv", "--delete", "-f", rule, "--exclude=.rsync-filter")
+            survivors = {path.name for path in transfer.staging.iterdir()} & {"config", "README"}
+            told.append((done.status == 0, survivors))
+            hostile.must_be_untouched(done)
+        assert told[0] == told[1], rule
 
 
 REFUSED = [
@@ -205,14 +204,9 @@ async def test_no_option_names_a_place_or_a_program(hostile: Hostile) -> None:
     ssh = transfer.client.ssh
     for options in REFUSED:
         shown = options.replace("OUTSIDE", str(hostile.outside))
-        for words in (
-            f"rsync --server -logDtpre.iLsfxCIvu {shown} . .",
-            f"rsync --server {shown} -logDtpre.iLsfxCIvu . .",
-        ):
-            done = await ssh(transfer.info.login, words)
-            assert done.status == 126, words
-            assert done.error.startswith("borg-hive: "), done.error
-        hostile.must_be_untouched(done)
+        done = await ssh(transfer.info.login, f"rsync --server -logDtpre.iLsfxC {shown} . .")
+        assert done.status == 126, options
+        assert done.error.startswith("borg-hive: rsync"), done.error
     for cluster in ("-Kre.i", "-bre.i", "-Xre.i", "-Are.i", "-Nre.i", "-Ure.i", "-Rre.i"):
         done = await ssh(transfer.info.login, f"rsync --server {cluster} . .")
         assert done.status == 126
