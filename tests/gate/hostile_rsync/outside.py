@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from tests.gate.transfers import Transfer
 from tests.programs import rsync_command
 
 SECRET = "root:$6$a-secret-that-nobody-may-see"
+PATIENCE = 6.0  # seconds
 REMOTE_SHELL = Path(__file__).with_name("remote_shell.py")
 
 Look = dict[str, tuple[int, int, int, int, int, bytes]]
@@ -74,7 +77,16 @@ class Hostile:
         shell = shlex.join([sys.executable, str(REMOTE_SHELL), str(plan)])
         source = f"{self.transfer.source}/"
         command = [rsync_command(), *options, "-e", shell, source, self.transfer.target]
-        return await client.run(*command)
+        process = await client.start(*command)
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE)
+        except TimeoutError:
+            # Two rsyncs that wait for each other tell each other that they are alive.
+            os.killpg(process.pid, signal.SIGKILL)
+            await process.communicate()
+            return Done(-signal.SIGKILL, b"", b"")
+        assert process.returncode is not None
+        return Done(process.returncode, out, err)
 
 
 def make_outside(directory: Path) -> Path:
