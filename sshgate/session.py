@@ -123,8 +123,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         """End the session politely at first, by force in the end; the first reason counts."""
         if self._end is None:
             self._end = (reason, words)
-            if words and self._relay is not None:
-                self._relay.say(f"borg-hive: this session was ended: {words}.\n")
+            if words:
+                self._say(f"this session was ended: {words}.")
         if self._child is not None:
             spawn(self._child.end(self._gate.end_grace), name="end child")
 
