@@ -185,4 +185,5 @@ async def _empty_trash() -> None:
 async def _recheck(gate: Gate) -> None:
     while True:
         await asyncio.sleep(_RECHECK_SECONDS)
+        await gate.finish_pending()
         await gate.end_disallowed()

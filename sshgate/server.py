@@ -14,8 +14,9 @@ from hive.config import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason
-from hive.services import access
+from hive.services import access, sessions
 from hive.services.host_keys import HostKey
+from hive.services.sessions import Outcome
 from sshgate import algorithms
 from sshgate.child import Confinement
 from sshgate.connection import GateConnection
@@ -45,6 +46,7 @@ class Gate:
         self.rights_version = 0
         self.loop = asyncio.get_running_loop()
         self._shortcomings = tuple(shortcomings)
+        self._unfinished: dict[int, Outcome] = {}
         self._draining = False
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._at_rest = asyncio.Event()
@@ -112,6 +114,19 @@ class Gate:
         del self.sessions[session_id]
         if not self.sessions:
             self._at_rest.set()
+
+    async def finish(self, session_id: int, outcome: Outcome) -> None:
+        """Close a session's row; where the database fails it is tried again later."""
+        try:
+            await sessions.finish(session_id, outcome)
+        except (HiveError, DriverError) as error:
+            logger.error("a session could not be closed", session=session_id, reason=str(error))
+            self._unfinished[session_id] = outcome
+
+    async def finish_pending(self) -> None:
+        """Close the rows that could not be closed before."""
+        for session_id in tuple(self._unfinished):
+            await self.finish(session_id, self._unfinished.pop(session_id))
 
     def check_accepting(self) -> None:
         if self._draining:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncssh
 
-from hive import clock, log
+from hive import log
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.rpc import Refusal, decode_call, refuse
@@ -17,11 +16,10 @@ from hive.borg.rpc_policy import MOST_BEFORE_OPEN, RequestFilter
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
-from hive.services import access, imports, repositories, sessions, storage
+from hive.services import access, imports, repositories, storage
 from hive.services.access import Admission
 from hive.services.sessions import Outcome
-from hive.units import format_size
-from sshgate import command
+from sshgate import command, status
 from sshgate.child import Child
 from sshgate.command import BorgServe, Status
 from sshgate.plan import Plan, make_plan, need_of
@@ -132,21 +130,21 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     async def _run(self) -> None:
         with log.context(login=self._connection.login, peer=self._connection.peer):
             try:
-                status = await self._answer()
+                exit_status = await self._answer()
             except AccessRefused as refused:
-                status = REFUSED_STATUS
+                exit_status = REFUSED_STATUS
                 await self._note_refusal(refused)
                 await self._refuse(refused.message)
             except HiveError as error:
-                status = FAILED_STATUS
+                exit_status = FAILED_STATUS
                 logger.error("session failed", reason=error.message)
                 self._say(error.message)
             except Exception:
-                status = FAILED_STATUS
+                exit_status = FAILED_STATUS
                 logger.exception("session failed unexpectedly")
                 self._say("The server failed: its log says more.")
             if self._channel is not None:
-                self._channel.exit(status)
+                self._channel.exit(exit_status)
 
     async def _answer(self) -> int:
         if self._subsystem is not None:
@@ -192,7 +190,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
             raise
         finally:
-            await sessions.finish(admission.session_id, outcome)
+            await self._gate.finish(admission.session_id, outcome)
         if admission.need == Need.IMPORT and outcome.exit_status == 0:
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
@@ -215,9 +213,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._end is not None:
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = RequestFilter(plan.policy) if plan.policy is not None else None
-        status, relay = await self._relay_child(plan, requests)
+        child_status, relay = await self._relay_child(plan, requests)
         after = await asyncio.to_thread(snapshot, place.repository)
-        return self._outcome(status, relay, requests, before, after)
+        return self._outcome(child_status, relay, requests, before, after)
 
     async def _relay_child(self, plan: Plan, requests: RequestFilter | None) -> tuple[int, Relay]:
         channel = self._channel
@@ -247,7 +245,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _outcome(
         self,
-        status: int,
+        child_status: int,
         relay: Relay,
         requests: RequestFilter | None,
         before: Snapshot,
@@ -258,11 +256,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._end is not None:
             reason = self._end[0]
         else:
-            failed = status != 0 or relay.protocol_error is not None
+            failed = child_status != 0 or relay.protocol_error is not None
             reason = EndReason.FAILED if failed else EndReason.DONE
         return Outcome(
             end_reason=reason,
-            exit_status=_exit_status(status),
+            exit_status=_exit_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             borg_version=requests.client_version if requests is not None else None,
@@ -281,21 +279,15 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         info = await repositories.info_by_id(admission.repository_id)
-        values = {
-            "repository": info.name,
-            "state": access.state_in_words(info),
-            "mode": str(info.mode),
-            "access": str(admission.access),
-            "last_backup_at": clock.rfc3339(info.last_backup_at) if info.last_backup_at else None,
-            "last_access_at": clock.rfc3339(info.last_access_at) if info.last_access_at else None,
-            "size_bytes": info.size_bytes,
-            "quota_bytes": info.quota_bytes,
-            "url": info.url,
-        }
-        text = json.dumps(values) + "\n" if as_json else _status_text(values)
+        text = (
+            status.as_json(info, admission.access)
+            if as_json
+            else status.as_text(info, admission.access)
+        )
+        answer = text.encode()
         if self._channel is not None:
-            self._channel.write(text.encode())
-        return Outcome(EndReason.DONE, 0, 0, len(text.encode()))
+            self._channel.write(answer)
+        return Outcome(EndReason.DONE, 0, 0, len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         identity = self._connection.identity
@@ -367,22 +359,6 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             self._channel.write_stderr(f"borg-hive: {message}\n".encode("utf-8", "replace"))
 
 
-def _exit_status(status: int) -> int:
+def _exit_status(child_status: int) -> int:
     """A shell's way to say that a signal ended the child: 128 and its number."""
-    return 128 - status if status < 0 else status
-
-
-def _status_text(values: dict[str, str | int | None]) -> str:
-    size, quota = values["size_bytes"], values["quota_bytes"]
-    used = format_size(size) if isinstance(size, int) else "not known"
-    if isinstance(quota, int):
-        used += f" of {format_size(quota)}"
-    return (
-        f"Repository {values['repository']}: {values['state']}.\n"
-        f"  mode         {values['mode']}\n"
-        f"  this key     {values['access']} access\n"
-        f"  last backup  {values['last_backup_at'] or 'not known'}\n"
-        f"  last access  {values['last_access_at'] or 'never'}\n"
-        f"  size         {used}\n"
-        f"  URL          {values['url']}\n"
-    )
+    return 128 - child_status if child_status < 0 else child_status
