@@ -279,12 +279,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         info = await repositories.info_by_id(admission.repository_id)
-        text = (
-            status.as_json(info, admission.access)
-            if as_json
-            else status.as_text(info, admission.access)
-        )
-        answer = text.encode()
+        render = status.as_json if as_json else status.as_text
+        answer = render(info, admission.access).encode()
         if self._channel is not None:
             self._channel.write(answer)
         return Outcome(EndReason.DONE, 0, 0, len(answer))

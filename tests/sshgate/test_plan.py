@@ -162,9 +162,22 @@ def test_each_request_has_its_need(request_: command.Request, need: Need) -> Non
 
 
 words = st.sampled_from(
-    ["borg", "serve", "rsync", "--server", "--sender", "-logDtpre.iLsfxCIvu", ".", "..", "/etc"]
-    + ["--restrict-to-path", "/", "--storage-quota=1T", "--umask=000", "--rest", "--backend"]
-    + [
+    [
+        "borg",
+        "serve",
+        "rsync",
+        "--server",
+        "--sender",
+        "-logDtpre.iLsfxCIvu",
+        ".",
+        "..",
+        "/etc",
+        "--restrict-to-path",
+        "/",
+        "--storage-quota=1T",
+        "--umask=000",
+        "--rest",
+        "--backend",
         "FILE:/etc",
         "--debug",
         "-v",
