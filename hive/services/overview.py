@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tortoise.functions import Max
 
-from hive import log
+from hive import clock, log
 from hive.errors import NotFound, StorageError
 from hive.kinds import Access, EndReason, Mode, Need, RepositoryState
 from hive.models import Grant, Repository, Session
@@ -59,6 +59,8 @@ class KeyOnRepository:
     fingerprint: str
     access: Access
     enabled: bool
+    owner_enabled: bool
+    is_expired: bool
     expires_at: datetime | None
     networks: tuple[str, ...]
     last_used_here_at: datetime | None
@@ -187,6 +189,8 @@ async def _keys(repository: Repository) -> list[KeyOnRepository]:
             fingerprint=grant.key.fingerprint,
             access=grant.access,
             enabled=grant.key.enabled,
+            owner_enabled=grant.key.owner.enabled,
+            is_expired=grant.key.expires_at is not None and grant.key.expires_at <= clock.now(),
             expires_at=grant.key.expires_at,
             networks=tuple(grant.key.networks),
             last_used_here_at=used_at.get(grant.key_id),
