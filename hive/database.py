@@ -8,8 +8,10 @@ task that is started inside a transaction would join it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -50,7 +52,9 @@ async def open_database(url: str) -> None:
             db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
         )
         await get_connection("default").execute_query("SELECT 1")
-    except (OperationalError, OSError) as error:
+    except (BaseORMException, sqlite3.Error, OSError) as error:
+        # a file that is no database raises what the ORM does not translate
+        await Tortoise.close_connections()
         raise DatabaseError(f"The database cannot be opened: {error}") from error
     _base_context = contextvars.copy_context()
 
@@ -73,11 +77,34 @@ async def answers() -> bool:
     return True
 
 
+async def problems() -> list[str]:
+    """What SQLite finds wrong in its own file; nothing for other engines, which check theirs."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect != "sqlite":
+        return []
+    try:
+        rows = await connection.execute_query_dict("PRAGMA quick_check(20)")
+        broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
+    except (BaseORMException, sqlite3.Error) as error:
+        return [str(error)]
+    found = [str(row["quick_check"]) for row in rows if row["quick_check"] != "ok"]
+    if broken:
+        found.append(f"{len(broken)} rows refer to rows that are gone")
+    return found
+
+
 def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
     """Start a background task that never joins the caller's transaction."""
     context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
     context.run(_pending.set, None)
+    # its log lines still name the session that started it
+    context.run(structlog.contextvars.bind_contextvars, **structlog.contextvars.get_contextvars())
     return _keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
+
+
+async def unbroken(coroutine: Coroutine[Any, Any, R], *, name: str) -> R:
+    """Await work of several steps that the caller's cancellation must not stop half way."""
+    return await asyncio.shield(spawn(coroutine, name=name))
 
 
 def _keep(task: asyncio.Task[R]) -> asyncio.Task[R]:
@@ -119,8 +146,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
             _pending.set(pending)
             result = await _in_one_transaction(lambda: function(*args, **kwargs))
             _pending.set(None)
-            for callback in pending:
-                callback()
+            _call_back(pending)
             return result
 
         name = getattr(function, "__qualname__", "transaction")
@@ -128,6 +154,13 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
         return await asyncio.shield(task)
 
     return wrapper
+
+
+def _call_back(pending: list[Callable[[], None]]) -> None:
+    """All are called, even where one fails: what they tell of is committed."""
+    with contextlib.ExitStack() as stack:
+        for callback in reversed(pending):
+            stack.callback(callback)
 
 
 async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
@@ -141,5 +174,5 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
         raise Conflict(
             "Something with this name or relation exists already, or is still in use."
         ) from error
-    except OperationalError as error:
+    except (OperationalError, sqlite3.Error) as error:
         raise DatabaseError(f"The database could not do this: {error}") from error

@@ -122,7 +122,7 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
         if names and existed and path is not None:
             _copy(path, names[0])
         await executor.migrate(targets)
-        if path is not None:
+        if path is not None and names:
             broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
             if broken:
                 raise DatabaseError(

@@ -65,6 +65,8 @@ def _remove_from_roster(host_id: str, roster: Path) -> int:
     kept: dict[str, list[Any]] = {}
     removed = 0
     for kind, holders in content.items():
+        if not isinstance(holders, list):
+            return 0
         others = [holder for holder in holders if not _is_of(host_id, holder)]
         removed += len(holders) - len(others)
         if others:

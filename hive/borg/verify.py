@@ -16,10 +16,12 @@ from pathlib import Path
 
 from hive.errors import HiveError
 
-_FILES = re.compile(r"README|config|nonce|transactions|(?:index|hints|integrity)\.\d{1,20}")
+_FILES = re.compile(
+    r"README|config|nonce|transactions|(?:index|hints|integrity)\.\d{1,20}", re.ASCII
+)
 _BORG2_DIRECTORIES = {"archives", "cache", "config", "index", "keys", "locks", "packs", "data"}
 _LOCKS = ("lock.exclusive", "lock.roster")
-_NUMBER = re.compile(r"\d{1,20}")
+_NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 _MAX_CONFIG = 64 * 1024
 _MAX_PROBLEMS = 5
 
@@ -55,10 +57,15 @@ def verify(path: Path) -> RepositoryFacts:
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for directory, names, files in os.walk(path, followlinks=False):
+    for directory, names, files in os.walk(path, onerror=_refuse, followlinks=False):
         for name in (*names, *files):
             full = Path(directory, name)
             yield full.relative_to(path), full.lstat()
+
+
+def _refuse(error: OSError) -> None:
+    # what cannot be looked into is not skipped silently
+    raise NotARepository(f"{ascii(error.filename)[:120]} cannot be read") from error
 
 
 def _problem(relative: Path, status: os.stat_result) -> str | None:

@@ -1,1 +1,1 @@
-"""The command line, one file a noun."""
+"""The command line: one file a noun. It parses, calls one service and shows the result."""

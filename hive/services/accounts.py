@@ -11,7 +11,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import Key, Membership, Repository, User, WebSession
-from hive.services import audit, events, names, passwords
+from hive.services import audit, events, names, passwords, references
 from hive.services.permissions import Actor, require_admin
 
 
@@ -58,6 +58,7 @@ async def store_user(
     is_admin: bool,
 ) -> UserInfo:
     """The step of `add_user` that touches the database, for services that checked the rest."""
+    require_admin(actor)
     if await User.filter(name__iexact=name).exists():
         raise Conflict(f"There is a user {name} already.", field="name")
     user = await User.create(
@@ -86,18 +87,18 @@ async def list_users(actor: Actor) -> list[UserInfo]:
 
 async def find_user(actor: Actor, reference: str) -> UserInfo:
     """The user of this name or id; anybody may find themselves, administrators everybody."""
-    user = await _by_reference(reference)
+    user = await references.user(reference)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {reference!r}.")
     return await _info(user)
 
 
-async def _by_reference(reference: str) -> User | None:
-    user = await User.get_or_none(name=reference)
-    number = names.as_id(reference)
-    if user is None and number is not None:
-        user = await User.get_or_none(id=number)
-    return user
+async def get_user(actor: Actor, user_id: int) -> UserInfo:
+    """The same by id."""
+    user = await User.get_or_none(id=user_id)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound("There is no such user.")
+    return await _info(user)
 
 
 @transactional
@@ -115,6 +116,7 @@ async def set_user(
         raise NotFound("There is no such user.")
     if is_admin is not None or enabled is not None:
         require_admin(actor)
+    was_administrator = user.is_admin and user.enabled
     if email is not None:
         user.email = _check_email(email)
     if is_admin is not None:
@@ -122,7 +124,8 @@ async def set_user(
     if enabled is not None:
         user.enabled = enabled
     await user.save()
-    await _keep_an_administrator()
+    if was_administrator:
+        await _keep_an_administrator()
     if enabled is False:
         await WebSession.filter(user_id=user.id).delete()
         events.rights_changed(f"user {user.name} was disabled")
@@ -134,7 +137,7 @@ async def set_user(
 
 async def _keep_an_administrator() -> None:
     """Call after the change, inside its transaction: nobody locks everybody out."""
-    if not await User.filter(is_admin=True, enabled=True).exists() and await User.exists():
+    if not await User.filter(is_admin=True, enabled=True).exists():
         raise Conflict("This is the last enabled administrator: make another one first.")
 
 
@@ -172,8 +175,10 @@ async def delete_user(actor: Actor, user_id: int) -> None:
             f"{user.name} still owns {repositories} repositories (those in the trash included) and"
             f" {keys} keys: delete them or give them to somebody else first, or disable the user."
         )
+    was_administrator = user.is_admin and user.enabled
     await user.delete()
-    await _keep_an_administrator()
+    if was_administrator and await User.exists():
+        await _keep_an_administrator()
     await audit.record(actor, "user.delete", f"user {user.name}")
 
 

@@ -17,8 +17,15 @@ from hive.services.permissions import Actor, require
 async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]) -> None:
     """Give keys (by reference) access to a repository, or another access than before."""
     repository = await _changeable(actor, repository_id)
+    wanted: dict[int, Access] = {}
     for reference, access in accesses.items():
         key = await keys.get_key(actor, reference)  # whoever may see a key may use it
+        if wanted.setdefault(key.id, access) != access:
+            raise InvalidInput(
+                f"The key {key.name} is named twice, as {wanted[key.id]} and as {access}: one key"
+                " has one access to a repository.",
+                field="key",
+            )
         await _one_access_per_key(repository, key)
         existing = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
         if existing is not None and existing.access == access:

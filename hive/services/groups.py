@@ -9,8 +9,8 @@ from datetime import datetime
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
-from hive.models import Group, Membership, User
-from hive.services import audit, events, names
+from hive.models import Group, Membership
+from hive.services import audit, events, names, references
 from hive.services.permissions import Actor, group_ids, require_admin
 
 
@@ -42,10 +42,7 @@ async def list_groups(actor: Actor) -> list[GroupInfo]:
 
 
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
-    group = await Group.get_or_none(name=reference)
-    number = names.as_id(reference)
-    if group is None and number is not None:
-        group = await Group.get_or_none(id=number)
+    group = await references.group(reference)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
         raise NotFound(f"There is no group {reference!r}.")
     return await _info(group)
@@ -71,14 +68,15 @@ async def set_group(
     for member in add_members:
         await _join(group, member)
     for member in remove_members:
-        user = await _user(member)
+        user = await references.existing_user(member)
         await Membership.filter(group_id=group.id, user_id=user.id).delete()
     await audit.record(
         actor,
         "group.set",
         f"group {group.name}",
-        added=list(add_members),
-        removed=list(remove_members),
+        name=name,
+        added=list(add_members) or None,
+        removed=list(remove_members) or None,
     )
     if remove_members:
         events.rights_changed(f"members left the group {group.name}")
@@ -102,15 +100,8 @@ async def _get(group_id: int) -> Group:
     return group
 
 
-async def _user(name: str) -> User:
-    user = await User.get_or_none(name=name)
-    if user is None:
-        raise NotFound(f"There is no user {name!r}.")
-    return user
-
-
 async def _join(group: Group, member: str) -> None:
-    user = await _user(member)
+    user = await references.existing_user(member)
     if not await Membership.filter(group_id=group.id, user_id=user.id).exists():
         await Membership.create(group_id=group.id, user_id=user.id, created_at=clock.now())
 

@@ -23,7 +23,8 @@ from hive.database import transactional
 from hive.errors import StorageError
 from hive.models import Installation
 from hive.publickey import PublicKey
-from hive.services import runtime
+from hive.services import audit, runtime
+from hive.services.permissions import Actor, require_admin
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,24 @@ async def load() -> list[HostKey]:
     """
     known = await _known()
     main = runtime.paths().host_key("ed25519")
-    if not main.exists() and main.name not in known:
+    if not main.exists() and _remembered_as(main) not in known:
         _make(main)
     keys = [_read(path) for path in _files(main)]
     for key in keys:
-        expected = known.get(str(key.path.name))
+        expected = known.get(_remembered_as(key.path))
         if expected not in (None, key.public.fingerprint):
             raise StorageError(
                 f"The host key {key.path} is not the one this server has had ({expected}): put"
-                " the right one back, or run `hive doctor --accept-host-keys` if it was replaced"
+                " the right one back, or run `hive host-keys --accept` if it was replaced"
                 " on purpose."
             )
-    await _remember({key.path.name: key.public.fingerprint for key in keys})
+    await _remember({_remembered_as(key.path): key.public.fingerprint for key in keys})
     return keys
+
+
+def _remembered_as(path: Path) -> str:
+    """Keys of the data directory by name, so that it can move; others may have the same name."""
+    return path.name if path.parent == runtime.paths().data_dir else str(path)
 
 
 def _files(main: Path) -> list[Path]:
@@ -93,19 +99,21 @@ async def _remember(fingerprints: dict[str, str]) -> None:
             raise StorageError(
                 f"The host key {', '.join(sorted(missing))} was here and is missing: clients that"
                 " know it would warn of an attack. Put it back, or run"
-                " `hive doctor --accept-host-keys` if it was taken away on purpose."
+                " `hive host-keys --accept` if it was taken away on purpose."
             )
         installation.host_keys = fingerprints
         await installation.save()
 
 
 @transactional
-async def accept_current() -> None:
+async def accept_current(actor: Actor) -> None:
     """Forget the host keys of before: those that are on disk now are the right ones."""
+    require_admin(actor)
     installation = await Installation.first()
     if installation is not None:
-        installation.host_keys = {}
+        former, installation.host_keys = installation.host_keys, {}
         await installation.save()
+        await audit.record(actor, "host-keys.accept", "host keys", former=former)
 
 
 def _make(path: Path) -> None:

@@ -11,18 +11,16 @@ import structlog
 from hive import clock
 from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, RepositoryFacts, verify
-from hive.database import transactional
-from hive.errors import Conflict, NotFound
+from hive.database import transactional, unbroken
+from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
-from hive.models import Repository, Session
-from hive.services import events, repositories, sessions, storage
+from hive.models import Repository
+from hive.services import events, maintenance, repositories, sessions, storage
 from hive.services.permissions import Actor
 from hive.units import format_size
 
 logger = structlog.get_logger(__name__)
 
-VERIFYING = "an import is being verified"
-PUTTING_IN_PLACE = "an import is being put in place"
 _END_SECONDS = 60.0
 
 
@@ -48,13 +46,20 @@ class Settled:
 
 
 async def switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
-    """Set the mode, end the sessions that no longer fit it, and settle a staged import."""
+    """Set the mode, end the sessions that no longer fit it, and settle a staged import.
+
+    Setting the same mode again settles what could not be settled when it was set.
+    """
+    return await unbroken(_switch_mode(actor, repository_id, mode), name="switch mode")
+
+
+async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
     where = await _place(repository_id)
     former = await repositories.store_mode(actor, repository_id, mode)
-    if former == mode:
-        return None
-    await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
-    if former == Mode.IMPORT and is_staged(where):
+    if former != mode:
+        await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
+    again = former == mode != Mode.IMPORT
+    if (former == Mode.IMPORT != mode or again) and is_staged(where):
         return await settle(repository_id)
     return None
 
@@ -72,12 +77,16 @@ async def settle(repository_id: int) -> Settled:
 
     Raises Conflict while a session runs. Sessions are refused meanwhile.
     """
+    return await unbroken(_settle(repository_id), name="settle import")
+
+
+async def _settle(repository_id: int) -> Settled:
     where = await _place(repository_id)
-    await _begin(repository_id)
+    await maintenance.begin(repository_id, maintenance.VERIFYING)
     try:
         return await _verify_and_replace(repository_id, where)
     finally:
-        await end_maintenance(repository_id)
+        await maintenance.end(repository_id)
 
 
 async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settled:
@@ -88,7 +97,7 @@ async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settl
             repository_id, EventKind.IMPORT_REJECTED, f"The import was refused: {error.message}."
         )
         return Settled(None, error.message)
-    await _set_maintenance(repository_id, PUTTING_IN_PLACE)
+    await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
     settled = Settled(facts, None)
     await _finish(repository_id, where.repository, settled.message)
@@ -97,35 +106,20 @@ async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settl
 
 async def _replace(repository_id: int, where: storage.Place) -> None:
     storage.require_below(where.root, where.staging)
-    empty = where.repository.is_dir() and not any(where.repository.iterdir())
-    if empty:
-        where.repository.rmdir()
-    former = storage.move_to_trash(where, where.repository, clock.now())
-    where.staging.rename(where.repository)
-    if former is not None:
-        await repositories.note_trashed(repository_id, where.root, former, TrashReason.REPLACED)
-
-
-@transactional
-async def _begin(repository_id: int) -> None:
-    """Keep sessions out; Conflict where one runs or another settling is under way."""
-    if await Session.filter(repository_id=repository_id, ended_at=None).exists():
-        raise Conflict("A session is still running on this repository.")
-    changed = await Repository.filter(id=repository_id, maintenance=None).update(
-        maintenance=VERIFYING
-    )
-    if not changed:
-        raise Conflict("This repository is busy already. Try again in a moment.")
-
-
-@transactional
-async def _set_maintenance(repository_id: int, reason: str) -> None:
-    await Repository.filter(id=repository_id).update(maintenance=reason)
-
-
-@transactional
-async def end_maintenance(repository_id: int) -> None:
-    await Repository.filter(id=repository_id).update(maintenance=None)
+    storage.require_below(where.root, where.repository)
+    former = where.repository
+    try:
+        if former.is_dir() and not any(former.iterdir()):
+            former.rmdir()
+        if former.exists():
+            target = storage.trash_target(where, clock.now())
+            await repositories.note_trashed(repository_id, where.root, target, TrashReason.REPLACED)
+            storage.move_to_trash(where, former, target)
+        where.staging.rename(where.repository)
+    except OSError as error:
+        raise StorageError(
+            f"The import in {where.staging} cannot be put in place: {error.strerror}."
+        ) from error
 
 
 @transactional
@@ -147,12 +141,23 @@ async def _finish(repository_id: int, path: Path, message: str) -> None:
 async def recover() -> None:
     """Complete what a killed server left half done; call before the gate listens."""
     for row in await Repository.filter(maintenance__isnull=False).select_related("location"):
-        where = repositories.place_of(row)
-        verified = row.maintenance == PUTTING_IN_PLACE
-        if verified and not where.repository.exists() and where.staging.is_dir():
-            where.staging.rename(where.repository)
-            logger.info("completed an interrupted import", repository=row.login)
-        await end_maintenance(row.id)
+        try:
+            if row.maintenance == maintenance.PUTTING_IN_PLACE:
+                await _complete(row.id, repositories.place_of(row))
+        except (HiveError, OSError) as error:
+            # One repository in trouble must not keep the server from the others.
+            logger.warning("import cannot be completed", repository=row.login, error=str(error))
+        await maintenance.end(row.id)
+
+
+async def _complete(repository_id: int, where: storage.Place) -> None:
+    """The import was verified and nobody could change it since: put it in place."""
+    if where.staging.is_dir():
+        await _replace(repository_id, where)
+    await _finish(
+        repository_id, where.repository, "The import is in place, completed after an interruption."
+    )
+    logger.info("completed an interrupted import", repository=where.login)
 
 
 async def _place(repository_id: int) -> storage.Place:

@@ -14,7 +14,7 @@ from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
 from hive.models import Grant, Key, KeyShare, User
-from hive.services import audit, events, names, shares
+from hive.services import audit, events, names, references, shares
 from hive.services.permissions import (
     Actor,
     level_on,
@@ -119,7 +119,7 @@ async def _create(
 
 
 async def _owner(actor: Actor, owner: str) -> User:
-    user = await User.get_or_none(name=owner)
+    user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {owner!r}.")
     return user
@@ -156,14 +156,14 @@ async def find_key(actor: Actor, reference: str) -> KeyInfo:
 async def get_key(actor: Actor, reference: str) -> Key:
     """The row itself, for other services."""
     visible = Key.filter(await visible_keys(actor))
-    for condition in _conditions(reference):
-        rows = await visible.filter(condition).limit(2).select_related("owner")
-        if len(rows) == 1:
-            return rows[0]
-        if len(rows) > 1:
-            raise InvalidInput(
-                f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
-            )
+    # All meanings at once: a name that looks like another key's id must not stand for it.
+    rows = await visible.filter(Q(*_conditions(reference), join_type=Q.OR)).distinct().limit(2)
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise InvalidInput(
+            f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
+        )
     raise NotFound(f"There is no key {reference!r}.")
 
 
@@ -188,6 +188,9 @@ async def set_key(
     expires_at: datetime | None = None,
     never_expires: bool = False,
     networks: Sequence[str] | None = None,
+    share_with: Sequence[str] = (),
+    share_level: ShareLevel = ShareLevel.MANAGE,
+    unshare_from: Sequence[str] = (),
 ) -> KeyInfo:
     """Change what is given. An empty list of networks means from anywhere."""
     key = await _changeable(actor, key_id)
@@ -203,6 +206,8 @@ async def set_key(
     if networks is not None:
         key.networks = check_networks(networks)
     await key.save()
+    await shares.share(actor, key, share_with, share_level)
+    await shares.unshare(actor, key, unshare_from)
     await _tell_repositories(key, f"Key {key.name} was changed by {actor.name}.")
     await audit.record(
         actor,
@@ -212,6 +217,10 @@ async def set_key(
         enabled=enabled,
         expires_at=clock.rfc3339(expires_at) if expires_at else None,
         networks=list(networks) if networks is not None else None,
+        name=name,
+        never_expires=never_expires or None,
+        shared_with=list(share_with) or None,
+        unshared_from=list(unshare_from) or None,
     )
     events.rights_changed(f"key {key.name} was changed")
     return await _info(actor, key)
@@ -247,7 +256,7 @@ async def may_change(actor: Actor, key_id: int) -> bool:
 
 async def _info(actor: Actor, key: Key) -> KeyInfo:
     await key.fetch_related("owner")
-    grants = Grant.filter(key_id=key.id, repository__deleted_at=None).select_related("repository")
+    grants = Grant.filter(key_id=key.id, repository__deleted_at=None)
     if await level_on(actor, key) < Level.OWN:
         # Who merely shares the key learns nothing of repositories that others use it for.
         grants = grants.filter(repository_id__in=await visible_repository_ids(actor))
@@ -269,6 +278,6 @@ async def _info(actor: Actor, key: Key) -> KeyInfo:
         key.created_at,
         tuple(
             KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access)
-            for g in await grants
+            for g in await grants.select_related("repository")
         ),
     )

@@ -12,7 +12,7 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
-from hive.services import audit, names, runtime, storage
+from hive.services import audit, names, references, runtime, storage
 from hive.services.permissions import Actor, require_admin
 
 _HOST = re.compile(
@@ -48,20 +48,21 @@ async def list_locations(_actor: Actor) -> list[LocationInfo]:
 
 
 async def find_location(_actor: Actor, reference: str) -> LocationInfo:
-    location = await Location.get_or_none(name=reference)
-    number = names.as_id(reference)
-    if location is None and number is not None:
-        location = await Location.get_or_none(id=number)
+    """The location of this name or id; everybody may see it."""
+    return await _info(await get_location(reference))
+
+
+async def get_location(reference: str | None) -> Location:
+    """The row itself, for other services; the default location for None."""
+    if reference is None:
+        location = await Location.filter(is_default=True).first()
+        if location is None:
+            raise NotFound("There is no default location: `hive location set NAME --default`.")
+        return location
+    location = await references.location(reference)
     if location is None:
         raise NotFound(f"There is no location {reference!r}.")
-    return await _info(location)
-
-
-async def default_location(actor: Actor) -> LocationInfo:
-    location = await Location.filter(is_default=True).first()
-    if location is None:
-        raise NotFound("There is no default location: `hive location set NAME --default`.")
-    return await find_location(actor, str(location.id))
+    return location
 
 
 async def add_location(
@@ -145,6 +146,8 @@ async def delete_location(actor: Actor, location_id: int) -> None:
 
 def _check_host(host: str) -> None:
     try:
+        if "%" in host:  # a zone means nothing to clients, and may hold any character
+            raise ValueError
         ipaddress.ip_address(host)
     except ValueError:
         if not _HOST.fullmatch(host):

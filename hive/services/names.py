@@ -36,9 +36,11 @@ def check_account(name: str, what: str) -> str:
 def check_title(name: str, what: str) -> str:
     """A name for people only: anything that can be printed on one line."""
     text = " ".join(name.split())
-    if not text or len(text) > _TITLE_MAX or not text.isprintable():
+    # No '/': bob's key "alice/laptop" would be found in place of alice's key "laptop".
+    if not text or len(text) > _TITLE_MAX or not text.isprintable() or "/" in text:
         raise InvalidInput(
-            f"The name of a {what} has 1 to {_TITLE_MAX} printable characters.", field="name"
+            f"The name of a {what} has 1 to {_TITLE_MAX} printable characters, and no '/'.",
+            field="name",
         )
     return text
 

@@ -15,8 +15,17 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, Mode, RepositoryState, ShareLevel, TrashReason
-from hive.models import Grant, Location, Repository, RepositoryShare, TrashEntry, User
-from hive.services import audit, events, grants, locations, names, shares, storage
+from hive.models import Grant, Location, Repository, RepositoryShare, TrashEntry
+from hive.services import (
+    audit,
+    events,
+    grants,
+    locations,
+    names,
+    references,
+    shares,
+    storage,
+)
 from hive.services.permissions import (
     SYSTEM,
     Actor,
@@ -95,13 +104,11 @@ async def add_repository(
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
     _check_quota(quota_bytes)
-    user = await User.get_or_none(name=owner)
+    user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {owner!r}.")
     await _check_free(user.id, name)
-    where = await (
-        locations.find_location(actor, location) if location else locations.default_location(actor)
-    )
+    where = await locations.get_location(location)
     repository = await Repository.create(
         name=name,
         directory=name,
@@ -153,14 +160,14 @@ async def find_repository(actor: Actor, reference: str, *, deleted: bool = False
 
 async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
     visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
-    for condition in _conditions(reference):
-        rows = await visible.filter(condition).limit(2)
-        if len(rows) == 1:
-            return rows[0]
-        if len(rows) > 1:
-            raise InvalidInput(
-                f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
-            )
+    # All meanings at once: a name that is somebody else's login or id must not stand for it.
+    rows = await visible.filter(Q(*_conditions(reference), join_type=Q.OR)).distinct().limit(2)
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise InvalidInput(
+            f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
+        )
     where = " in the trash" if deleted else ""
     raise NotFound(f"There is no repository {reference!r}{where}.")
 
@@ -226,9 +233,7 @@ async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
     await require(actor, repository, Level.OWN)
     if not actor.is_admin:
         raise Forbidden("Only an administrator gives a repository to another owner.")
-    user = await User.get_or_none(name=owner)
-    if user is None:
-        raise NotFound(f"There is no user {owner!r}.")
+    user = await references.existing_user(owner)
     await _check_free(user.id, repository.name, besides=repository.id)
     repository.owner_id = user.id
 
@@ -273,6 +278,10 @@ async def _changeable(actor: Actor, repository_id: int) -> Repository:
 async def mark_deleted(actor: Actor, repository_id: int) -> None:
     """Take the repository out of use; hive.services.trash moves its directory then."""
     repository = await _changeable(actor, repository_id)
+    if repository.maintenance is not None:
+        raise Conflict(
+            f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
+        )
     repository.deleted_at = clock.now()
     await repository.save()
     await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
@@ -284,6 +293,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
 
 @transactional
 async def note_trashed(repository_id: int, root: Path, path: Path, reason: TrashReason) -> None:
+    """Remember what goes to the trash; call before it is moved, so that a crash loses nothing."""
     await TrashEntry.create(
         repository_id=repository_id,
         root=str(root),

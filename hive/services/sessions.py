@@ -18,7 +18,8 @@ from hive.services import audit, events, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.units import format_size
 
-_MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
+MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
+_NO_SERVER_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -130,12 +131,12 @@ async def note_snapshot(
     repository.size_bytes = after.size_bytes if after.is_created else None
     await repository.save()
     if after.config is not None:
-        await _keep_config(repository, after.config, session_id)
+        await keep_config(repository, after.config, session_id)
 
 
-async def _keep_config(repository: Repository, content: bytes, session_id: int | None) -> None:
+async def keep_config(repository: Repository, content: bytes, session_id: int | None) -> None:
     """Keep a copy of the config where it changed: an append-only client can overwrite the key."""
-    if len(content) > _MAX_CONFIG:
+    if len(content) > MAX_CONFIG:
         return
     digest = hashlib.sha256(content).hexdigest()
     newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
@@ -246,6 +247,8 @@ async def kill(actor: Actor, session_id: int) -> None:
 
 async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
     """Wait for the sessions on a repository to end; Conflict where they do not."""
+    if runtime.read_listening() is None:
+        seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
     deadline = asyncio.get_running_loop().time() + seconds
     while await Session.filter(repository_id=repository_id, ended_at=None).exists():
         if asyncio.get_running_loop().time() > deadline:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hive.errors import NotFound
 from hive.kinds import ShareLevel
 from hive.models import Group, Key, KeyShare, Repository, RepositoryShare
+from hive.services import references
 from hive.services.permissions import Actor, group_ids
 
 
@@ -36,7 +37,7 @@ async def unshare(actor: Actor, thing: Repository | Key, groups: Sequence[str]) 
 
 async def _usable_group(actor: Actor, name: str) -> Group:
     """A group that the actor belongs to; administrators may use all."""
-    group = await Group.get_or_none(name=name)
+    group = await references.group(name)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
         raise NotFound(f"There is no group {name!r}.")
     return group

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from pathlib import Path
 from hive.errors import StorageError
 from hive.models import Location
 from hive.services import names, runtime
+from hive.services.confinement import RunAs, chown_tree
 
 IMPORT_DIRECTORY = ".import"
+STATE_DIRECTORY = ".state"
 TRASH_DIRECTORY = ".trash"
 
 
@@ -43,13 +46,17 @@ class Place:
         return self.home / IMPORT_DIRECTORY
 
     @property
+    def state(self) -> Path:
+        return self.home / STATE_DIRECTORY
+
+    @property
     def trash(self) -> Path:
         return self.root / TRASH_DIRECTORY
 
     @property
     def is_created(self) -> bool:
         """Whether a repository is on disk, not just its empty directory."""
-        return (self.repository / "config").is_file()
+        return (self.repository / "config").exists()  # a file; a directory in borg 2
 
 
 def root_of(location: Location) -> Path:
@@ -72,32 +79,50 @@ def require_below(root: Path, path: Path) -> None:
         raise StorageError(f"{path} does not lie under its storage root {root}.")
 
 
-def prepare(where: Place) -> None:
-    """Make the login's directory and the repository's own, empty one."""
+def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
+    """Make the directories that a session needs and give them to the user children run as.
+
+    Blocking: call in a thread. A tree that belongs to somebody else (an older set-up, an
+    administrator's copy) is given to that user as a whole.
+    """
+    wanted = [where.home, where.state, where.repository]
+    if staging:
+        wanted.append(where.staging)
     try:
-        for directory in (where.home, where.repository):
-            directory.mkdir(mode=0o711 if directory == where.home else 0o700, exist_ok=True)
+        for directory in wanted:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        if run_as is not None:
+            _give_to(run_as, where, wanted)
     except OSError as error:
         raise StorageError(
             f"The storage root {where.root} cannot be used: {error.strerror}."
         ) from error
 
 
-def prepare_staging(where: Place) -> None:
-    prepare(where)
-    where.staging.mkdir(mode=0o700, exist_ok=True)
+def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
+    for directory in directories:
+        if directory.lstat().st_uid == run_as.uid:
+            continue
+        if directory == where.home:
+            os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
+        else:
+            chown_tree(directory, run_as)
 
 
-def move_to_trash(where: Place, path: Path, now: datetime) -> Path | None:
-    """Move a directory to the trash of its root; None where there is nothing to move."""
-    require_below(where.root, path)
-    if not path.exists():
-        return None
-    where.trash.mkdir(mode=0o700, exist_ok=True)
+def trash_target(where: Place, now: datetime) -> Path:
+    """Where in the trash of its root something of this place goes."""
     stamp = now.strftime("%Y%m%dT%H%M%S.%f")
-    target = where.trash / f"{where.login}-{where.directory}-{stamp}"
-    path.rename(target)
-    return target
+    return where.trash / f"{where.login}-{where.directory}-{stamp}"
+
+
+def move_to_trash(where: Place, path: Path, target: Path) -> None:
+    """Move a directory to its `trash_target`; the row that tells of it was written before."""
+    require_below(where.root, path)
+    try:
+        where.trash.mkdir(mode=0o700, exist_ok=True)
+        path.rename(target)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be moved to the trash: {error.strerror}.") from error
 
 
 def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
@@ -105,13 +130,18 @@ def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
     require_below(root / TRASH_DIRECTORY, entry)
     require_below(root, target)
     if not entry.is_dir():
+        if target.is_dir():  # a restore that was interrupted got that far
+            return
         raise StorageError(f"{entry} is no longer in the trash.")
     if target.exists():
         if any(target.iterdir()):
             raise StorageError(f"{target} exists already and is not empty.")
         target.rmdir()
-    target.parent.mkdir(mode=0o711, exist_ok=True)
-    entry.rename(target)
+    try:
+        target.parent.mkdir(mode=0o711, exist_ok=True)
+        entry.rename(target)
+    except OSError as error:
+        raise StorageError(f"{entry} cannot be moved back: {error.strerror}.") from error
 
 
 def destroy(root: Path, entry: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import structlog
 
 from hive import clock
-from hive.database import transactional
-from hive.errors import Conflict, NotFound, StorageError
+from hive.database import transactional, unbroken
+from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
-from hive.models import Repository, TrashEntry
+from hive.models import Repository, Session, TrashEntry
 from hive.services import audit, events, repositories, runtime, sessions, storage
 from hive.services.permissions import Actor, require
 
@@ -34,19 +34,62 @@ class Deleted:
 
 async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
     """End its sessions and move the repository to the trash of its storage root."""
+    return await unbroken(_delete(actor, repository_id), name="delete repository")
+
+
+async def _delete(actor: Actor, repository_id: int) -> Deleted:
     await repositories.mark_deleted(actor, repository_id)
-    await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
+    try:
+        await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
+    except Conflict as error:
+        raise Conflict(
+            "The repository is deleted, but a session on it is still open: its directory goes to"
+            " the trash as soon as the server has closed that."
+        ) from error
     repository = await Repository.get(id=repository_id).select_related("location")
-    where = repositories.place_of(repository)
-    path = storage.move_to_trash(where, where.home, clock.now())
-    if path is not None:
-        await repositories.note_trashed(repository_id, where.root, path, TrashReason.DELETED)
+    path = await _clear_away(repository)
     days = runtime.settings().storage.trash_days
     return Deleted(repository.name, repository.login, path, clock.now() + timedelta(days=days))
 
 
+async def _clear_away(repository: Repository) -> Path | None:
+    """Move a deleted repository's directory to the trash; None where it has none."""
+    where = repositories.place_of(repository)
+    if not where.home.exists():
+        return None
+    entry = await _newest_entry(repository.id)
+    # One without its directory is of a move that was interrupted: it is made good now.
+    target = Path(entry.path) if entry else storage.trash_target(where, clock.now())
+    if entry is None:
+        await repositories.note_trashed(repository.id, where.root, target, TrashReason.DELETED)
+    storage.move_to_trash(where, where.home, target)
+    return target
+
+
+async def _newest_entry(repository_id: int) -> TrashEntry | None:
+    entries = TrashEntry.filter(repository_id=repository_id, reason=TrashReason.DELETED)
+    return await entries.order_by("-id").first()
+
+
+async def clear_left_behind() -> None:
+    """Move deleted repositories that a killed server left in place; the trash care calls it."""
+    for repository in await Repository.filter(deleted_at__isnull=False).select_related("location"):
+        if await Session.filter(repository_id=repository.id, ended_at=None).exists():
+            continue
+        try:
+            if await _clear_away(repository) is not None:
+                logger.info("moved a deleted repository", repository=repository.login)
+        except (HiveError, OSError) as error:
+            # One repository in trouble must not keep the others.
+            logger.warning("cannot be moved", repository=repository.login, error=str(error))
+
+
 async def restore_repository(actor: Actor, repository_id: int) -> None:
     """Bring a deleted repository back, with its login, keys and events."""
+    await unbroken(_restore(actor, repository_id), name="restore repository")
+
+
+async def _restore(actor: Actor, repository_id: int) -> None:
     repository = await Repository.get_or_none(id=repository_id).select_related("location")
     if repository is None or repository.deleted_at is None:
         raise NotFound("There is no such repository in the trash.")
@@ -57,11 +100,7 @@ async def restore_repository(actor: Actor, repository_id: int) -> None:
             f"There is another repository {repository.name} of this owner now: rename that one"
             " first."
         )
-    entry = (
-        await TrashEntry.filter(repository_id=repository_id, reason=TrashReason.DELETED)
-        .order_by("-id")
-        .first()
-    )
+    entry = await _newest_entry(repository_id)
     if entry is not None:
         where = repositories.place_of(repository)
         storage.restore_from_trash(Path(entry.root), Path(entry.path), where.home)
@@ -83,18 +122,21 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
 
 async def empty_expired() -> int:
     """Delete for good what has been in the trash for storage.trash_days; returns how many."""
+    await clear_left_behind()
     before = clock.now() - timedelta(days=runtime.settings().storage.trash_days)
     removed = 0
     for entry in await TrashEntry.filter(created_at__lt=before):
         try:
             await asyncio.to_thread(storage.destroy, Path(entry.root), Path(entry.path))
-        except (OSError, StorageError) as error:
+        except (OSError, StorageError, RecursionError) as error:
             # One entry that cannot be deleted must not keep the others.
             logger.warning("trash entry cannot be deleted", path=entry.path, error=str(error))
             continue
         await _forget(entry.id)
         removed += 1
-    for row in await Repository.filter(deleted_at__lt=before):
+    for row in await Repository.filter(deleted_at__lt=before).select_related("location"):
+        if repositories.place_of(row).home.exists():
+            continue  # a row is all that tells of what lies there
         if not await TrashEntry.filter(repository_id=row.id).exists():
             await _forget_repository(row.id)
     return removed

@@ -82,8 +82,8 @@ async def user_of(token: str) -> UserInfo | None:
         return None
     if idle > _SEEN_EVERY:
         await _touch(row.id)
-    return await accounts.find_user(
-        Actor(row.user_id, row.user.name, False, Source.WEB), str(row.user.name)
+    return await accounts.get_user(
+        Actor(row.user_id, row.user.name, False, Source.WEB), row.user_id
     )
 
 

@@ -1,0 +1,41 @@
+"""The commands below hive config."""
+
+from __future__ import annotations
+
+import click
+
+from hive import config_docs
+from hive.cli import output
+from hive.cli.options import Options
+from hive.config import dangerous
+
+
+@click.group()
+def config() -> None:
+    """Settings."""
+
+
+@config.command("check")
+@output.json_option
+@click.pass_obj
+def check(options: Options) -> None:
+    """Say what is wrong in the configuration, and what in it lowers the guard."""
+    settings = options.settings()
+    warnings = dangerous(settings)
+    if output.wants_json():
+        output.show_json({"valid": True, "warnings": warnings})
+        return
+    for warning in warnings:
+        output.say(f"Warning: {warning}.")
+    click.echo("The configuration is valid.")
+
+
+@config.command("example")
+@output.json_option
+def example() -> None:
+    """Print a configuration file with every setting and its default."""
+    text = config_docs.example_toml()
+    if output.wants_json():
+        output.show_json({"example": text})
+    else:
+        click.echo(text, nl=False)

@@ -1,0 +1,47 @@
+"""The commands below hive event."""
+
+from __future__ import annotations
+
+import click
+
+from hive.cli import output
+from hive.cli.running import with_hive
+from hive.services import events, repositories
+from hive.services.permissions import Actor
+
+
+@click.group()
+def event() -> None:
+    """What happened to repositories."""
+
+
+@event.command("list")
+@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@output.json_option
+@with_hive
+async def list_(actor: Actor, repo: str | None, limit: int) -> None:
+    """List events, the newest first."""
+    found = await repositories.find_repository(actor, repo) if repo else None
+    infos = await events.recent(actor, repository_id=found.id if found else None, limit=limit)
+    output.show_list(
+        [
+            {
+                "id": info.id,
+                "at": output.time(info.at),
+                "repository": info.repository,
+                "kind": info.kind,
+                "message": info.message,
+                "session": info.session_id,
+            }
+            for info in infos
+        ],
+        {
+            "ID": lambda info: info.id,
+            "AT": lambda info: info.at,
+            "REPOSITORY": lambda info: info.repository,
+            "KIND": lambda info: info.kind,
+            "MESSAGE": lambda info: info.message,
+        },
+        infos,
+    )

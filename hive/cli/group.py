@@ -1,0 +1,88 @@
+"""The commands below hive group."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hive.cli import output
+from hive.cli.running import with_hive
+from hive.services import groups
+from hive.services.groups import GroupInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def group() -> None:
+    """Groups of users, to share repositories and keys with."""
+
+
+def _document(info: GroupInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "members": list(info.members),
+        "created_at": output.time(info.created_at),
+    }
+
+
+@group.command("add")
+@click.argument("name")
+@click.option("--member", "members", metavar="USER", multiple=True)
+@output.json_option
+@with_hive
+async def add(actor: Actor, name: str, members: tuple[str, ...]) -> None:
+    """Add a group."""
+    info = await groups.add_group(actor, name, members=members)
+    output.show_done(_document(info), f"Group {info.name} was added.")
+
+
+@group.command("list")
+@output.json_option
+@with_hive
+async def list_(actor: Actor) -> None:
+    """List all groups."""
+    infos = await groups.list_groups(actor)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "NAME": lambda info: info.name,
+            "MEMBERS": lambda info: info.members,
+        },
+        infos,
+    )
+
+
+@group.command("set")
+@click.argument("reference", metavar="GROUP")
+@click.option("--name", help="A new name.")
+@click.option("--add-member", metavar="USER", multiple=True)
+@click.option("--remove-member", metavar="USER", multiple=True)
+@output.json_option
+@with_hive
+async def set_(
+    actor: Actor,
+    reference: str,
+    name: str | None,
+    add_member: tuple[str, ...],
+    remove_member: tuple[str, ...],
+) -> None:
+    """Change a group. What is not given stays."""
+    found = await groups.find_group(actor, reference)
+    info = await groups.set_group(
+        actor, found.id, name=name, add_members=add_member, remove_members=remove_member
+    )
+    output.show_done(_document(info), f"Group {info.name} was changed.")
+
+
+@group.command("delete")
+@click.argument("reference", metavar="GROUP")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str) -> None:
+    """Delete a group; what was shared with it is no longer."""
+    found = await groups.find_group(actor, reference)
+    await groups.delete_group(actor, found.id)
+    output.show_done(_document(found), f"Group {found.name} was deleted.")

@@ -1,0 +1,178 @@
+"""The commands below hive key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.kinds import ShareLevel
+from hive.services import keys
+from hive.services.keys import KeyInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def key() -> None:
+    """Public keys: what clients log in with."""
+
+
+def _document(info: KeyInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "owner": info.owner,
+        "type": info.type,
+        "bits": info.bits,
+        "fingerprint": info.fingerprint,
+        "comment": info.comment,
+        "public_key": info.line,
+        "enabled": info.enabled,
+        "expires_at": output.time(info.expires_at),
+        "networks": list(info.networks),
+        "groups": list(info.groups),
+        "last_used_at": output.time(info.last_used_at),
+        "created_at": output.time(info.created_at),
+        "repositories": [
+            {"id": u.repository_id, "name": u.repository, "login": u.login, "access": u.access}
+            for u in info.uses
+        ],
+    }
+
+
+def _uses(info: KeyInfo) -> list[str]:
+    return [f"{use.repository} ({use.login}), {use.access}" for use in info.uses]
+
+
+@key.command("add")
+@click.argument("name")
+@click.argument("file")
+@click.option("--owner", required=True, metavar="USER")
+@click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
+@click.option("--from", "networks", metavar="NETWORK", multiple=True, help="Only from there.")
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it.")
+@output.json_option
+@with_hive
+async def add(
+    actor: Actor,
+    *,
+    name: str,
+    file: str,
+    owner: str,
+    expires: datetime | None,
+    networks: tuple[str, ...],
+    groups: tuple[str, ...],
+) -> None:
+    """Add the public key in FILE; - reads standard input."""
+    info = await keys.add_key(
+        actor,
+        name,
+        owner=owner,
+        text=values.read_text(file),
+        expires_at=expires,
+        networks=networks,
+        groups=groups,
+    )
+    output.show_done(_document(info), f"Key {info.name} was added: {info.fingerprint}")
+
+
+@key.command("list")
+@output.json_option
+@with_hive
+async def list_(actor: Actor) -> None:
+    """List all keys."""
+    infos = await keys.list_keys(actor)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "OWNER": lambda info: info.owner,
+            "NAME": lambda info: info.name,
+            "TYPE": lambda info: info.type,
+            "FINGERPRINT": lambda info: info.fingerprint,
+            "ENABLED": lambda info: info.enabled,
+            "EXPIRES": lambda info: info.expires_at,
+            "LAST USED": lambda info: info.last_used_at,
+            "OPENS": lambda info: len(info.uses),
+        },
+        infos,
+    )
+
+
+@key.command("show")
+@click.argument("reference", metavar="KEY")
+@output.json_option
+@with_hive
+async def show(actor: Actor, reference: str) -> None:
+    """Show one key and what it opens."""
+    info = await keys.find_key(actor, reference)
+    document = _document(info)
+    fields = {**document, "networks": info.networks or "anywhere", "repositories": _uses(info)}
+    output.show_one(document, fields)
+
+
+@key.command("set")
+@click.argument("reference", metavar="KEY")
+@click.option("--name", help="A new name.")
+@click.option("--enable/--disable", "enabled", default=None)
+@click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
+@click.option("--from", "networks", metavar="NETWORK", multiple=True, help="Only from there.")
+@click.option("--from-anywhere", is_flag=True, help="No restriction to networks any more.")
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it.")
+@click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
+@click.option("--remove-group", metavar="GROUP", multiple=True, help="Share it no longer.")
+@output.json_option
+@click.pass_context
+def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
+    """Change a key. What is not given stays; running sessions that no longer may, end."""
+    source = context.get_parameter_source("expires")
+    if given["networks"] and given["from_anywhere"]:
+        raise click.UsageError("--from and --from-anywhere contradict each other.")
+    given["expires_is_given"] = source is click.core.ParameterSource.COMMANDLINE
+    _change(**given)
+
+
+@with_hive
+async def _change(
+    actor: Actor,
+    *,
+    reference: str,
+    name: str | None,
+    enabled: bool | None,
+    expires: datetime | None,
+    expires_is_given: bool,
+    networks: tuple[str, ...],
+    from_anywhere: bool,
+    groups: tuple[str, ...],
+    share_level: str,
+    remove_group: tuple[str, ...],
+) -> None:
+    found = await keys.find_key(actor, reference)
+    info = await keys.set_key(
+        actor,
+        found.id,
+        name=name,
+        enabled=enabled,
+        expires_at=expires,
+        never_expires=expires_is_given and expires is None,
+        networks=networks if networks or from_anywhere else None,
+        share_with=groups,
+        share_level=ShareLevel(share_level),
+        unshare_from=remove_group,
+    )
+    output.show_done(_document(info), f"Key {info.name} was changed.")
+
+
+@key.command("delete")
+@click.argument("reference", metavar="KEY")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str) -> None:
+    """Delete a key; it opens nothing any more."""
+    found = await keys.find_key(actor, reference)
+    await keys.delete_key(actor, found.id)
+    opened = f" It opened: {'; '.join(_uses(found))}." if found.uses else " It opened nothing."
+    output.show_done(_document(found), f"Key {found.name} was deleted.{opened}")

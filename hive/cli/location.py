@@ -1,0 +1,97 @@
+"""The commands below hive location."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.services import locations
+from hive.services.locations import LocationInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def location() -> None:
+    """Places for repositories: what clients connect to, and the directory here."""
+
+
+def _document(info: LocationInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "host": info.host,
+        "port": info.port,
+        "root": str(info.root),
+        "default": info.is_default,
+        "repositories": info.repositories,
+        "free_bytes": info.free_bytes,
+        "created_at": output.time(info.created_at),
+    }
+
+
+@location.command("add")
+@click.argument("name")
+@click.option("--host", required=True, help="The host as clients see it.")
+@click.option("--port", type=values.PORT, help="The port as clients see it.")
+@click.option("--root", type=values.DIRECTORY, metavar="DIR", help="Storage root.")
+@output.json_option
+@with_hive
+async def add(actor: Actor, name: str, host: str, port: int | None, root: Path | None) -> None:
+    """Add a location."""
+    info = await locations.add_location(actor, name, host=host, port=port, root=root)
+    output.show_done(_document(info), f"Location {info.name} was added, at {info.root}.")
+
+
+@location.command("list")
+@output.json_option
+@with_hive
+async def list_(actor: Actor) -> None:
+    """List all locations."""
+    infos = await locations.list_locations(actor)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "NAME": lambda info: info.name,
+            "HOST": lambda info: info.host,
+            "PORT": lambda info: info.port,
+            "ROOT": lambda info: info.root,
+            "DEFAULT": lambda info: info.is_default,
+            "REPOSITORIES": lambda info: info.repositories,
+            "FREE": lambda info: output.size(info.free_bytes),
+        },
+        infos,
+    )
+
+
+@location.command("set")
+@click.argument("reference", metavar="LOCATION")
+@click.option("--host", help="The host as clients see it.")
+@click.option("--port", type=values.PORT, help="The port as clients see it.")
+@click.option("--default", is_flag=True, help="New repositories go here.")
+@output.json_option
+@with_hive
+async def set_(
+    actor: Actor, reference: str, host: str | None, port: int | None, default: bool
+) -> None:
+    """Change a location. What is not given stays, and the storage root in any case."""
+    found = await locations.find_location(actor, reference)
+    info = await locations.set_location(
+        actor, found.id, host=host, port=port, is_default=True if default else None
+    )
+    output.show_done(_document(info), f"Location {info.name} was changed.")
+
+
+@location.command("delete")
+@click.argument("reference", metavar="LOCATION")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str) -> None:
+    """Delete a location that no repository is at."""
+    found = await locations.find_location(actor, reference)
+    await locations.delete_location(actor, found.id)
+    output.show_done(_document(found), f"Location {found.name} was deleted.")

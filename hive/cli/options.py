@@ -1,0 +1,22 @@
+"""What is given before the noun: the configuration, the data directory, --json."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive import config
+from hive.config import Settings
+
+
+@dataclass
+class Options:
+    """Of one call of the command line."""
+
+    config_file: Path | None
+    data_dir: Path | None
+    json: bool = False
+
+    def settings(self, overrides: dict[str, str | None] | None = None) -> Settings:
+        """The settings in effect; ConfigError says what is wrong with them."""
+        return config.load(self.config_file, data_dir=self.data_dir, overrides=overrides)

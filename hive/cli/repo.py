@@ -1,0 +1,140 @@
+"""hive repo ...: making, showing, deleting and restoring; repo_set.py has what changes one."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from hive.cli import output, values
+from hive.cli.repo_documents import document, fields, first_steps
+from hive.cli.repo_set import configs, restore_config, set_
+from hive.cli.running import with_hive
+from hive.errors import InvalidInput
+from hive.kinds import Mode
+from hive.services import grants, repositories, trash
+from hive.services.permissions import Actor
+
+
+@click.group()
+def repo() -> None:
+    """Repositories."""
+
+
+for _command in (set_, configs, restore_config):
+    repo.add_command(_command)
+
+
+@repo.command("add")
+@click.argument("name")
+@click.option("--owner", required=True, metavar="USER")
+@click.option("--key", "full", metavar="K", multiple=True, help="A key with full access.")
+@click.option("--append-only-key", metavar="K", multiple=True)
+@click.option("--read-only-key", metavar="K", multiple=True)
+@click.option("--mode", type=values.MODE, default="borg", show_default=True)
+@click.option("--location", metavar="L")
+@click.option("--quota", type=values.LIMIT, metavar="SIZE", help="500GB, 2TiB, none, ...")
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@output.json_option
+@with_hive
+async def add(
+    actor: Actor,
+    *,
+    name: str,
+    owner: str,
+    full: tuple[str, ...],
+    append_only_key: tuple[str, ...],
+    read_only_key: tuple[str, ...],
+    mode: str,
+    location: str | None,
+    quota: int | None,
+    groups: tuple[str, ...],
+) -> None:
+    """Add a repository. borg init, or an import, fills it."""
+    info = await repositories.add_repository(
+        actor,
+        name,
+        owner=owner,
+        location=location,
+        mode=Mode(mode.upper()),
+        quota_bytes=quota,
+        accesses=grants.accesses(full, append_only_key, read_only_key),
+        groups=groups,
+    )
+    output.show_done(document(info), first_steps(info))
+
+
+@repo.command("list")
+@click.option("--trash", "deleted", is_flag=True, help="Those in the trash instead.")
+@output.json_option
+@with_hive
+async def list_(actor: Actor, deleted: bool) -> None:
+    """List all repositories."""
+    infos = await repositories.list_repositories(actor, deleted=deleted)
+    output.show_list(
+        [document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "OWNER": lambda info: info.owner,
+            "NAME": lambda info: info.name,
+            "LOGIN": lambda info: info.login,
+            "MODE": lambda info: info.mode,
+            "STATE": lambda info: info.state,
+            "SIZE": lambda info: output.size(info.size_bytes),
+            "LAST BACKUP": lambda info: info.last_backup_at,
+            **({"DELETED": lambda info: info.deleted_at} if deleted else {}),
+        },
+        infos,
+    )
+
+
+@repo.command("show")
+@click.argument("reference", metavar="R")
+@click.option("--trash", "deleted", is_flag=True, help="One in the trash.")
+@output.json_option
+@with_hive
+async def show(actor: Actor, reference: str, deleted: bool) -> None:
+    """Show one repository."""
+    info = await repositories.find_repository(actor, reference, deleted=deleted)
+    output.show_one(document(info), fields(info))
+
+
+@repo.command("delete")
+@click.argument("reference", metavar="R")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str, yes: bool) -> None:
+    """Move a repository to the trash; running sessions end."""
+    info = await repositories.find_repository(actor, reference)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("Without a terminal, deleting needs --yes.")
+        question = f"Type the name of the repository to delete {info.owner}/{info.name}"
+        if click.prompt(question, err=True) != info.name:
+            raise InvalidInput("That is another name: nothing was deleted.")
+    deleted = await trash.delete_repository(actor, info.id)
+    until = output.time(deleted.until)
+    output.show_done(
+        {
+            "id": info.id,
+            "name": deleted.name,
+            "login": deleted.login,
+            "path": None if deleted.path is None else str(deleted.path),
+            "restorable_until": until,
+        },
+        f"Repository {deleted.name} is in the trash until {until}."
+        f" `hive repo restore {deleted.login}` brings it back.",
+    )
+
+
+@repo.command("restore")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def restore(actor: Actor, reference: str) -> None:
+    """Bring a repository back from the trash, with its login and keys."""
+    found = await repositories.find_repository(actor, reference, deleted=True)
+    await trash.restore_repository(actor, found.id)
+    info = await repositories.find_repository(actor, found.login)
+    output.show_done(document(info), f"Repository {info.name} is back: {info.url}")

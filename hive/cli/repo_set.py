@@ -1,0 +1,137 @@
+"""hive repo set, and the kept versions of a repository's config."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.repo_documents import document
+from hive.cli.running import with_hive
+from hive.database import transactional
+from hive.errors import Unavailable
+from hive.kinds import Access, Mode, ShareLevel
+from hive.services import configs as service
+from hive.services import grants, imports, repositories, sessions
+from hive.services.permissions import Actor
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What `repo set` was asked to change."""
+
+    name: str | None
+    owner: str | None
+    quota: int | None
+    quota_is_given: bool
+    accesses: dict[str, Access]
+    remove_keys: tuple[str, ...]
+    groups: tuple[str, ...]
+    share_level: ShareLevel
+    remove_groups: tuple[str, ...]
+
+
+@click.command("set")
+@click.argument("reference", metavar="R")
+@click.option("--name", help="A new name; login, path and URL stay.")
+@click.option("--owner", metavar="USER", help="Give it to another user.")
+@click.option("--mode", type=values.MODE)
+@click.option("--quota", type=values.LIMIT, metavar="SIZE", help="500GB, 2TiB, none, ...")
+@click.option("--key", "full", metavar="K", multiple=True, help="A key with full access.")
+@click.option("--append-only-key", "append_only", metavar="K", multiple=True)
+@click.option("--read-only-key", "read_only", metavar="K", multiple=True)
+@click.option("--remove-key", "remove_keys", metavar="K", multiple=True)
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
+@click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
+@output.json_option
+@click.pass_context
+def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
+    """Change a repository. What is not given stays; sessions that no longer may, end."""
+    source = context.get_parameter_source("quota")
+    wanted = _Wanted(
+        accesses=grants.accesses(
+            given.pop("full"), given.pop("append_only"), given.pop("read_only")
+        ),
+        share_level=ShareLevel(given.pop("share_level")),
+        quota_is_given=source is click.core.ParameterSource.COMMANDLINE,
+        **given,
+    )
+    _set(reference, wanted, None if mode is None else Mode(mode.upper()))
+
+
+@with_hive
+async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None) -> None:
+    found = await repositories.find_repository(actor, reference)
+    await _change(actor, found.id, wanted)
+    settled = await imports.switch_mode(actor, found.id, mode) if mode else None
+    info = await repositories.find_repository(actor, found.login)
+    output.show_done(document(info), f"Repository {info.name} was changed.")
+    if settled is not None and settled.facts is None:
+        raise Unavailable(settled.message)
+    if settled is not None:
+        output.say(settled.message)
+
+
+@transactional
+async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
+    """All of it or nothing."""
+    await repositories.set_repository(
+        actor,
+        repository_id,
+        name=wanted.name,
+        quota_bytes=wanted.quota,
+        no_quota=wanted.quota_is_given and wanted.quota is None,
+        share_with=wanted.groups,
+        share_level=wanted.share_level,
+        unshare_from=wanted.remove_groups,
+        owner=wanted.owner,
+    )
+    await grants.revoke(actor, repository_id, wanted.remove_keys)
+    await grants.grant(actor, repository_id, wanted.accesses)
+
+
+@click.command("configs")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def configs(actor: Actor, reference: str) -> None:
+    """List the kept versions of a repository's config; it holds the key of repokey encryption."""
+    found = await repositories.find_repository(actor, reference)
+    infos = await sessions.config_versions(actor, found.id)
+    output.show_list(
+        [
+            {
+                "version": info.id,
+                "created_at": output.time(info.created_at),
+                "sha256": info.sha256,
+                "size_bytes": len(info.content),
+                "session": info.session_id,
+            }
+            for info in infos
+        ],
+        {
+            "VERSION": lambda info: info.id,
+            "KEPT SINCE": lambda info: info.created_at,
+            "SHA-256": lambda info: info.sha256,
+            "SESSION": lambda info: info.session_id,
+        },
+        infos,
+    )
+
+
+@click.command("restore-config")
+@click.argument("reference", metavar="R")
+@click.argument("version", type=values.ID)
+@output.json_option
+@with_hive
+async def restore_config(actor: Actor, reference: str, version: int) -> None:
+    """Put a kept version of a repository's config back in place."""
+    found = await repositories.find_repository(actor, reference)
+    info = await service.restore_config(actor, found.id, version)
+    output.show_done(
+        {"repository": found.name, "login": found.login, "version": info.id, "sha256": info.sha256},
+        f"The config of {found.name} is again that of version {info.id}.",
+    )

@@ -1,0 +1,93 @@
+"""Running a command's body: with the database open, and the running server told of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec
+
+import click
+
+from hive import control, events, log
+from hive.cli import output
+from hive.cli.options import Options
+from hive.database import spawn
+from hive.errors import Unavailable
+from hive.services import runtime
+from hive.services.permissions import OPERATOR, Actor
+
+P = ParamSpec("P")
+
+
+class Forwarder:
+    """Tells the running server what happens here, while the command goes on."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[control.Forwarded, asyncio.Task[bool]] = {}
+
+    def tell(self, happening: events.Happening) -> None:
+        if isinstance(happening, control.Forwarded) and happening not in self._tasks:
+            path = runtime.paths().control_socket
+            self._tasks[happening] = spawn(control.forward(path, happening), name="forward")
+
+    async def delivered(self) -> bool:
+        """Whether a server heard of everything so far; Unavailable where it does not answer."""
+        return all([await task for task in self._tasks.values()])
+
+    async def finish(self) -> None:
+        """Wait until all is told. The change itself is done, so that trouble is only a warning."""
+        try:
+            await self.delivered()
+        except Unavailable as error:
+            output.say(
+                f"Warning: {error.message} What was changed holds from the next login on;"
+                " sessions that are running may go on."
+            )
+
+
+_forwarder = Forwarder()
+
+
+async def server_was_told() -> bool:
+    """Whether a running server heard of what this command has done so far."""
+    return await _forwarder.delivered()
+
+
+@contextlib.asynccontextmanager
+async def opened(options: Options) -> AsyncIterator[Actor]:
+    """The services, started; gives the actor that commands are."""
+    global _forwarder  # noqa: PLW0603 - one command runs in a process
+    settings = options.settings()
+    log.configure("debug" if settings.server.log_level == "debug" else "warning")
+    await runtime.start(settings)
+    try:
+        _forwarder = Forwarder()
+        unsubscribe = events.subscribe(_forwarder.tell)
+        try:
+            yield OPERATOR
+        finally:
+            unsubscribe()
+            await _forwarder.finish()
+    finally:
+        await runtime.stop()
+
+
+def with_hive(
+    body: Callable[Concatenate[Actor, P], Coroutine[Any, Any, None]],
+) -> Callable[P, None]:
+    """Make a command's body, which takes the actor first, a function for click."""
+
+    @functools.wraps(body)
+    def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        options = click.get_current_context().find_object(Options)
+        assert options is not None  # noqa: S101 - the group above every command sets it
+
+        async def run() -> None:
+            async with opened(options) as actor:
+                await body(actor, *args, **kwargs)
+
+        asyncio.run(run())
+
+    return command

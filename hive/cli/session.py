@@ -1,0 +1,97 @@
+"""The commands below hive session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hive.cli import output, running, values
+from hive.cli.running import with_hive
+from hive.errors import Unavailable
+from hive.services import repositories, sessions
+from hive.services.permissions import Actor
+from hive.services.sessions import SessionInfo
+
+
+@click.group()
+def session() -> None:
+    """What clients did: one session for each SSH command."""
+
+
+def _document(info: SessionInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "repository": info.repository,
+        "login": info.login,
+        "key": info.key,
+        "peer": info.peer,
+        "client": info.client,
+        "command": info.command,
+        "mode": info.mode,
+        "access": info.access,
+        "operation": info.operation,
+        "started_at": output.time(info.started_at),
+        "ended_at": output.time(info.ended_at),
+        "bytes_in": info.bytes_in,
+        "bytes_out": info.bytes_out,
+        "exit_status": info.exit_status,
+        "end_reason": info.end_reason,
+    }
+
+
+@session.command("list")
+@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--live", is_flag=True, help="Only those that are running.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@output.json_option
+@with_hive
+async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
+    """List sessions, the newest first."""
+    found = await repositories.find_repository(actor, repo) if repo else None
+    infos = await sessions.list_sessions(
+        actor, repository_id=found.id if found else None, live=live, limit=limit
+    )
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "REPOSITORY": lambda info: info.repository,
+            "KEY": lambda info: info.key,
+            "PEER": lambda info: info.peer,
+            "OPERATION": lambda info: info.operation,
+            "STARTED": lambda info: info.started_at,
+            "ENDED": lambda info: info.ended_at,
+            "IN": lambda info: output.size(info.bytes_in),
+            "OUT": lambda info: output.size(info.bytes_out),
+            "STATUS": lambda info: info.exit_status,
+            "END": lambda info: info.end_reason,
+        },
+        infos,
+    )
+
+
+@session.command("show")
+@click.argument("session_id", metavar="ID", type=values.ID)
+@output.json_option
+@with_hive
+async def show(actor: Actor, session_id: int) -> None:
+    """Show one session."""
+    document = _document(await sessions.get_session(actor, session_id))
+    output.show_one(document, document)
+
+
+@session.command("kill")
+@click.argument("session_id", metavar="ID", type=values.ID)
+@output.json_option
+@with_hive
+async def kill(actor: Actor, session_id: int) -> None:
+    """End a running session."""
+    await sessions.kill(actor, session_id)
+    if not await running.server_was_told():
+        raise Unavailable(
+            f"No server is running here that could end session {session_id}; one that was killed"
+            " closes it at its next start."
+        )
+    info = await sessions.get_session(actor, session_id)
+    output.show_done(_document(info), f"The server ends session {session_id}.")

@@ -1,0 +1,124 @@
+"""The commands below hive user."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.services import accounts
+from hive.services.accounts import UserInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def user() -> None:
+    """People: who owns repositories and keys, who may log in to the pages."""
+
+
+def _document(info: UserInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "email": info.email,
+        "admin": info.is_admin,
+        "enabled": info.enabled,
+        "has_password": info.has_password,
+        "groups": list(info.groups),
+        "created_at": output.time(info.created_at),
+        "last_login_at": output.time(info.last_login_at),
+    }
+
+
+def _show(info: UserInfo) -> None:
+    document = _document(info)
+    output.show_one(document, {**document, "groups": ", ".join(info.groups)})
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--admin", is_flag=True, help="An administrator: sees and manages everything.")
+@click.option("--email", metavar="E")
+@click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
+@output.json_option
+@with_hive
+async def add(
+    actor: Actor, name: str, admin: bool, email: str | None, password_stdin: bool
+) -> None:
+    """Add a user. Without a password, they cannot log in to the pages."""
+    password = values.read_password(from_standard_input=True) if password_stdin else None
+    info = await accounts.add_user(actor, name, email=email, password=password, is_admin=admin)
+    output.show_done(_document(info), f"User {info.name} was added.")
+
+
+@user.command("list")
+@output.json_option
+@with_hive
+async def list_(actor: Actor) -> None:
+    """List all users."""
+    infos = await accounts.list_users(actor)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "NAME": lambda info: info.name,
+            "ADMIN": lambda info: info.is_admin,
+            "ENABLED": lambda info: info.enabled,
+            "PASSWORD": lambda info: info.has_password,
+            "GROUPS": lambda info: info.groups,
+            "LAST LOGIN": lambda info: info.last_login_at,
+        },
+        infos,
+    )
+
+
+@user.command("show")
+@click.argument("reference", metavar="USER")
+@output.json_option
+@with_hive
+async def show(actor: Actor, reference: str) -> None:
+    """Show one user."""
+    _show(await accounts.find_user(actor, reference))
+
+
+@user.command("set")
+@click.argument("reference", metavar="USER")
+@click.option("--email", metavar="E", help="An empty one removes it.")
+@click.option("--admin/--no-admin", default=None)
+@click.option("--enable/--disable", "enabled", default=None, help="Nobody logs in when disabled.")
+@output.json_option
+@with_hive
+async def set_(
+    actor: Actor, reference: str, email: str | None, admin: bool | None, enabled: bool | None
+) -> None:
+    """Change a user. What is not given stays."""
+    found = await accounts.find_user(actor, reference)
+    info = await accounts.set_user(actor, found.id, email=email, is_admin=admin, enabled=enabled)
+    output.show_done(_document(info), f"User {info.name} was changed.")
+
+
+@user.command("password")
+@click.argument("reference", metavar="USER")
+@click.option("--password-stdin", is_flag=True, help="Read it from standard input.")
+@output.json_option
+@with_hive
+async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
+    """Set a user's password; their browser sessions end."""
+    found = await accounts.find_user(actor, reference)
+    text = values.read_password(from_standard_input=password_stdin)
+    await accounts.set_password(actor, found.id, text)
+    info = await accounts.find_user(actor, str(found.name))
+    output.show_done(_document(info), f"The password of {info.name} was changed.")
+
+
+@user.command("delete")
+@click.argument("reference", metavar="USER")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str) -> None:
+    """Delete a user who owns nothing."""
+    found = await accounts.find_user(actor, reference)
+    await accounts.delete_user(actor, found.id)
+    output.show_done(_document(found), f"User {found.name} was deleted.")

@@ -1,0 +1,101 @@
+"""Kinds of values on the command line; a wrong one is wrong usage."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from hive import units
+from hive.errors import InvalidInput
+from hive.kinds import Mode, ShareLevel
+
+_MAX_FILE = 64 * 1024  # bytes; a public key has less than 2 KiB
+
+ID = click.IntRange(1, 2**31 - 1)
+LEVEL = click.Choice([level.value for level in ShareLevel])
+MODE = click.Choice([mode.value.lower() for mode in Mode], case_sensitive=False)
+PORT = click.IntRange(1, 65535)
+
+
+class _When(click.ParamType[datetime | None]):
+    name = "when"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> datetime | None:
+        if str(value).lower() == "never":
+            return None
+        try:
+            return units.parse_when(str(value))
+        except InvalidInput as error:
+            self.fail(error.message, param, ctx)
+
+
+class _Limit(click.ParamType[int | None]):
+    name = "size"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> int | None:
+        try:
+            return units.parse_limit(str(value))
+        except InvalidInput as error:
+            self.fail(error.message, param, ctx)
+
+
+class _Directory(click.Path):
+    """A directory, absolute from here on: the server may work elsewhere."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        return Path(str(super().convert(value, param, ctx))).absolute()
+
+
+DIRECTORY = _Directory()
+WHEN = _When()
+LIMIT = _Limit()
+
+
+def read_text(path: str) -> str:
+    """A small file, or standard input for `-`."""
+    try:
+        if path == "-":
+            data = _read(sys.stdin.buffer)
+        else:
+            with Path(path).open("rb") as file:
+                data = _read(file)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise InvalidInput(f"{path} is no text.") from None
+
+
+def _read(file: BinaryIO) -> bytes:
+    data = file.read(_MAX_FILE + 1)
+    if len(data) > _MAX_FILE:
+        raise InvalidInput(f"The file is larger than {_MAX_FILE} bytes: this is something else.")
+    return data
+
+
+def read_password(*, from_standard_input: bool) -> str:
+    """The first line of standard input, or what is typed twice without being shown."""
+    if from_standard_input:
+        return read_text("-").split("\n", 1)[0].rstrip("\r")
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    return typed

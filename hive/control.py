@@ -1,0 +1,195 @@
+"""The control socket: commands tell the running server at once what they changed.
+
+One line of JSON each way on a Unix socket that only the server's own user and root may use.
+The change itself is in the database already; what passes here is that it happened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hive.errors import InvalidInput, StorageError, Unavailable
+from hive.events import EndSession, RightsChanged, tell
+
+logger = structlog.get_logger(__name__)
+
+Forwarded = RightsChanged | EndSession
+
+MAX_LINE = 4096  # bytes
+SECONDS = 5.0
+
+
+class ControlServer:
+    """The server's end; as long as it is open, no other server runs on this data directory."""
+
+    def __init__(self, path: Path, directory: int) -> None:
+        self._path = path
+        self._directory = directory
+        self._server: asyncio.Server | None = None
+        self._answering: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            os.fchmod(listener.fileno(), 0o600)  # before anybody can find it
+            # what lies there is of a server that is gone: we hold the lock
+            self._path.unlink(missing_ok=True)
+            listener.bind(_short(self._directory, self._path.name))
+            self._server = await asyncio.start_unix_server(
+                self._connected, sock=listener, limit=MAX_LINE
+            )
+        except BaseException:
+            listener.close()
+            raise
+
+    async def close(self) -> None:
+        """Stop listening, let answers under way end, take the socket away."""
+        if self._server is not None:
+            self._server.close()
+            while self._answering:
+                await asyncio.wait(self._answering)
+            self._server = None
+            self._path.unlink(missing_ok=True)
+        if self._directory >= 0:
+            os.close(self._directory)  # and with it the lock
+            self._directory = -1
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - start_unix_server makes one for each connection
+        self._answering.add(task)
+        try:
+            await asyncio.wait_for(_answer(reader, writer), SECONDS)
+        except (OSError, TimeoutError) as error:
+            logger.debug("control connection failed", error=str(error))
+        finally:
+            self._answering.discard(task)
+            writer.close()
+
+
+async def serve(path: Path) -> ControlServer:
+    """Listen at `path`; Unavailable where another server does already."""
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+    server = ControlServer(path, directory)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        await server.open()
+    except BlockingIOError:
+        await server.close()
+        raise Unavailable(
+            f"Another server is running on the data directory {path.parent.parent}."
+        ) from None
+    except OSError as error:
+        await server.close()
+        raise StorageError(
+            f"The control socket {path} cannot be made: {error.strerror}."
+        ) from error
+    return server
+
+
+async def forward(path: Path, happening: Forwarded) -> bool:
+    """Tell the running server; False where none runs, Unavailable where it does not answer."""
+    try:
+        answer = await asyncio.wait_for(_ask(path, _encode(happening)), SECONDS)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error) or "it took too long"
+        raise Unavailable(f"The running server cannot be told: {reason}.") from error
+    if answer.get("ok") is not True:
+        raise Unavailable(f"The running server refused: {answer.get('error')}.")
+    return True
+
+
+async def _ask(path: Path, line: bytes) -> dict[str, Any]:
+    with _reachable(path) as short:
+        reader, writer = await asyncio.open_unix_connection(short, limit=MAX_LINE)
+    try:
+        writer.write(line)
+        await writer.drain()
+        return _object(await reader.readline())
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    answer: dict[str, Any] = {"ok": True}
+    try:
+        _require_trusted(writer.get_extra_info("socket"))
+        tell(_decode(await reader.readline()))
+    except (InvalidInput, ValueError) as error:
+        answer = {"ok": False, "error": str(error)}
+    writer.write(_line(answer))
+    await writer.drain()
+
+
+def _require_trusted(peer: socket.socket) -> None:
+    """The directory keeps strangers out already; this holds even where its mode was changed."""
+    raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", raw)
+    if user not in {0, os.geteuid()}:
+        raise InvalidInput("only the server's own user and root may ask")
+
+
+def _encode(happening: Forwarded) -> bytes:
+    reason = happening.reason[:300]  # escaped it still fits the line
+    if isinstance(happening, EndSession):
+        return _line({"tell": "end-session", "session": happening.session_id, "reason": reason})
+    return _line({"tell": "rights-changed", "reason": reason})
+
+
+def _decode(line: bytes) -> Forwarded:
+    message = _object(line)
+    reason = message.get("reason")
+    if not isinstance(reason, str):
+        raise InvalidInput("the reason is missing")
+    session = message.get("session")
+    match message.get("tell"):
+        case "rights-changed":
+            return RightsChanged(reason)
+        case "end-session" if type(session) is int:
+            return EndSession(session, reason)
+    raise InvalidInput("this is nothing that can be told")
+
+
+def _line(message: dict[str, Any]) -> bytes:
+    return json.dumps(message).encode() + b"\n"
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    if not line.endswith(b"\n"):
+        raise ValueError("the line was cut off")
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError("the line is no JSON object")
+    return message
+
+
+def _short(directory: int, name: str) -> str:
+    """A path that fits a socket address (107 bytes), however long the real one is."""
+    return f"/proc/self/fd/{directory}/{name}"
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    directory = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield _short(directory, path.name)
+    finally:
+        os.close(directory)

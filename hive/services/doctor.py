@@ -1,0 +1,124 @@
+"""What is wrong with this installation, and what to do: one finding for each thing looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from hive import config, database
+from hive.config import Settings
+from hive.errors import HiveError
+from hive.services import confinement, host_keys, locations, programs, runtime
+from hive.services.findings import Finding
+from hive.services.machine import check_clock, check_inotify, check_port, check_space
+from hive.services.permissions import Actor, require_admin
+
+
+async def examine(actor: Actor, settings: Settings) -> list[Finding]:
+    """Look at everything. Nothing is changed, and a data directory that is not there not made.
+
+    Call it without runtime.start: that this works is one of the things it looks at.
+    """
+    require_admin(actor)
+    findings = [
+        *await asyncio.to_thread(_check_machine, settings),
+        *(
+            Finding("warning", "Settings", sentence, "See docs/configuration.md.")
+            for sentence in config.dangerous(settings)
+        ),
+    ]
+    directory = await asyncio.to_thread(_check_data_directory, settings)
+    findings.append(directory)
+    if not settings.paths.database.exists() and settings.database.url is None:
+        findings.append(Finding("warning", "Database", "There is none yet", "Start the server."))
+        return [*findings, *_check_ports(settings, None)]
+    if directory.level != "error":
+        findings += await _check_state(actor, settings)
+    return findings
+
+
+def _check_machine(settings: Settings) -> list[Finding]:
+    found = programs.find_programs(settings)
+    return [*programs.findings(found, settings), check_clock(), *check_inotify()]
+
+
+def _check_data_directory(settings: Settings) -> Finding:
+    path = settings.paths.data_dir
+    subject = "Data directory"
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return Finding("warning", subject, f"{path} is not there yet", "Start the server.")
+    except OSError as error:
+        message = f"{path} cannot be reached: {error.strerror}"
+        return Finding("error", subject, message, "Name another one with --data-dir.")
+    if not path.is_dir() or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        remedy = f"Run this as its owner, or correct that with chown: {path}"
+        return Finding("error", subject, f"{path} cannot be written by this user", remedy)
+    # Children of another user may pass through (x), nobody may look into it.
+    if status.st_mode & 0o066:
+        remedy = f"chmod go-rw {path}"
+        return Finding("error", subject, f"{path} can be read or written by others", remedy)
+    if settings.paths.database.exists() and settings.paths.database.stat().st_mode & 0o077:
+        remedy = f"chmod 600 {settings.paths.database}"
+        return Finding("error", subject, "The database can be read by others", remedy)
+    return Finding("ok", subject, f"{path} is private and can be written")
+
+
+async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
+    """What needs the services, and whether those start at all."""
+    try:
+        await runtime.start(settings)
+    except HiveError as error:
+        remedy = "Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup."
+        return [Finding("error", "Database", error.message, remedy)]
+    try:
+        findings = await _check_database()
+        findings += await _check_host_keys()
+        findings += _check_ports(settings, runtime.read_listening())
+        places = await locations.list_locations(actor)
+        roots = sorted({info.root for info in places})
+        for root in roots:
+            findings += await asyncio.to_thread(check_space, root)
+        findings += await asyncio.to_thread(_check_confinement, settings, roots)
+        return findings
+    finally:
+        await runtime.stop()
+
+
+async def _check_database() -> list[Finding]:
+    wrong = await database.problems()
+    if wrong:
+        remedy = "Stop the server and restore a backup: the file is damaged."
+        return [Finding("error", "Database", "; ".join(wrong[:5]), remedy)]
+    return [Finding("ok", "Database", "It opens and is whole")]
+
+
+async def _check_host_keys() -> list[Finding]:
+    try:
+        keys = await host_keys.public_keys()
+    except HiveError as error:
+        return [Finding("error", "Host keys", error.message)]
+    if not keys:
+        return [Finding("warning", "Host keys", "There are none yet", "Start the server.")]
+    return [Finding("ok", "Host keys", f"{len(keys)} private, {keys[0].fingerprint}")]
+
+
+def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Finding]:
+    if running is not None:
+        message = f"The server runs: SSH port {running.ssh_port}, {running.web_url}"
+        return [Finding("ok", "Server", message)]
+    return [
+        check_port("SSH", settings.ssh.address, "ssh.listen"),
+        check_port("Web", settings.web.address, "web.listen"),
+    ]
+
+
+def _check_confinement(settings: Settings, roots: Iterable[Path]) -> list[Finding]:
+    found = programs.find_programs(settings)
+    assessment = confinement.assess(
+        user=settings.child.user, roots=list(roots), programs=found.paths
+    )
+    return list(assessment.findings)

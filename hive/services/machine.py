@@ -1,0 +1,97 @@
+"""What the doctor looks at outside the hive: ports, disks, clock, kernel limits."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+from pathlib import Path
+
+from hive import clock
+from hive.config import Address
+from hive.services.findings import Finding
+
+_FULL = 0.9
+_FEW_WATCHES = 65_536
+_FEW_INSTANCES = 64
+# A clock before this software was made is wrong, and would make every key valid again.
+_EARLIEST_YEAR = 2026
+_NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
+_STATUS_OFFSET = 40  # of struct timex, on 64-bit machines
+_KERNEL_LIMITS = Path("/proc/sys/fs/inotify")
+
+
+def check_port(subject: str, address: Address, setting: str) -> Finding:
+    """Whether the server could listen there; it does not run now."""
+    try:
+        family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
+        with socket.create_server((address.host, address.port), family=family):
+            pass
+    except OSError as error:
+        message = f"{address} cannot be listened on: {error.strerror or error}"
+        remedy = f"End what uses it, or set {setting}; ports below 1024 need a privilege."
+        return Finding("error", subject, message, remedy)
+    return Finding("ok", subject, f"{address} is free")
+
+
+def check_clock() -> Finding:
+    subject = "Clock"
+    now = clock.now()
+    if now.year < _EARLIEST_YEAR:
+        message = f"It says {clock.rfc3339(now)}, which is long ago"
+        return Finding("error", subject, message, "Set the clock: keys expire by it.")
+    synchronised = _is_synchronised()
+    if synchronised is None:
+        return Finding("ok", subject, "It is plausible; whether it is kept right is not known")
+    if not synchronised:
+        message = "The kernel says that nothing keeps it right"
+        remedy = "Run an NTP client, for example systemd-timesyncd or chrony."
+        return Finding("warning", subject, message, remedy)
+    return Finding("ok", subject, "It is kept right over the network")
+
+
+def _is_synchronised() -> bool | None:
+    """What adjtimex(2) tells without changing anything; None where it cannot be asked."""
+    if ctypes.sizeof(ctypes.c_void_p) != 8:
+        return None
+    timex = ctypes.create_string_buffer(512)  # modes is 0: only read
+    try:
+        if ctypes.CDLL(None, use_errno=True).adjtimex(timex) < 0:
+            return None
+    except (OSError, AttributeError):
+        return None
+    status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
+    return not status & _NOT_SYNCHRONISED
+
+
+def check_space(root: Path) -> list[Finding]:
+    subject = "Storage"
+    try:
+        status = os.statvfs(root)
+    except OSError as error:
+        message = f"The storage root {root} cannot be reached: {error.strerror}"
+        return [Finding("error", subject, message, "Mount or make it.")]
+    findings = []
+    for what, total, free in (
+        ("space", status.f_blocks, status.f_bavail),
+        ("inodes", status.f_files, status.f_favail),
+    ):
+        # some file systems have no fixed number of inodes, and say 0
+        if total and 1 - free / total > _FULL:
+            message = f"{root}: {free / total:.0%} of the {what} is left"
+            remedy = "Delete, compact, or add a disk: a full disk stops every backup."
+            findings.append(Finding("warning", subject, message, remedy))
+    return findings or [Finding("ok", subject, f"{root} has space")]
+
+
+def check_inotify() -> list[Finding]:
+    found = []
+    for name, few in (("max_user_watches", _FEW_WATCHES), ("max_user_instances", _FEW_INSTANCES)):
+        with contextlib.suppress(OSError, ValueError):
+            value = int((_KERNEL_LIMITS / name).read_text(encoding="ascii"))
+            if value < few:
+                message = f"fs.inotify.{name} is {value}: some changes may go unnoticed"
+                remedy = f"sysctl fs.inotify.{name}={few}, and the same in /etc/sysctl.d."
+                found.append(Finding("warning", "inotify", message, remedy))
+    return found or [Finding("ok", "inotify", "The kernel's limits are high enough")]

@@ -1,0 +1,34 @@
+"""Maintenance: a repository's time without sessions, while something is put in place there."""
+
+from __future__ import annotations
+
+from hive.database import transactional
+from hive.errors import Conflict
+from hive.models import Repository, Session
+
+VERIFYING = "an import is being verified"
+PUTTING_IN_PLACE = "an import is being put in place"
+RESTORING_CONFIG = "its config is being restored"
+
+
+@transactional
+async def begin(repository_id: int, reason: str) -> None:
+    """Keep sessions out; Conflict where one runs or another maintenance is under way."""
+    if await Session.filter(repository_id=repository_id, ended_at=None).exists():
+        raise Conflict("A session is still running on this repository.")
+    changed = await Repository.filter(id=repository_id, maintenance=None, deleted_at=None).update(
+        maintenance=reason
+    )
+    if not changed:
+        raise Conflict("This repository is busy already. Try again in a moment.")
+
+
+@transactional
+async def go_on(repository_id: int, reason: str) -> None:
+    """The next step of a maintenance that has begun."""
+    await Repository.filter(id=repository_id).update(maintenance=reason)
+
+
+@transactional
+async def end(repository_id: int) -> None:
+    await Repository.filter(id=repository_id).update(maintenance=None)

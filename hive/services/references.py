@@ -1,0 +1,47 @@
+"""How services find users, groups and locations by what people call them: a name or an id."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from tortoise.expressions import Q
+
+from hive.errors import InvalidInput, NotFound
+from hive.models import Group, Location, User
+from hive.services import names
+
+Named = TypeVar("Named", User, Group, Location)
+
+
+async def user(reference: str) -> User | None:
+    return await _one(User, reference)
+
+
+async def group(reference: str) -> Group | None:
+    return await _one(Group, reference)
+
+
+async def location(reference: str) -> Location | None:
+    return await _one(Location, reference)
+
+
+async def existing_user(reference: str) -> User:
+    """The user, for askers who may know that there is one."""
+    found = await user(reference)
+    if found is None:
+        raise NotFound(f"There is no user {reference!r}.")
+    return found
+
+
+async def _one(model: type[Named], reference: str) -> Named | None:
+    condition = Q(name=reference)
+    number = names.as_id(reference)
+    if number is not None:
+        condition |= Q(id=number)
+    rows = await model.filter(condition).limit(2)
+    if len(rows) > 1:
+        # guessing would let a name that is a number stand for another's id
+        raise InvalidInput(
+            f"{reference!r} is the name of one and the id of another: say the other name or id."
+        )
+    return rows[0] if rows else None

@@ -1,0 +1,148 @@
+"""Makes what tests are about: people, keys, repositories, sessions, through the services."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hive import config
+from hive.config import Settings
+from hive.kinds import Access, Mode, Need, Source
+from hive.services import access, accounts, groups, keys, repositories
+from hive.services.access import Admission, Request
+from hive.services.keys import KeyInfo
+from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import RepositoryInfo
+
+PASSWORD = "a long enough password"
+BORG = "/usr/bin/borg"
+_PUBLIC = (Encoding.OpenSSH, PublicFormat.OpenSSH)
+
+
+@dataclass(frozen=True)
+class People:
+    alice: Actor
+    bob: Actor
+    charlie: Actor
+    admin: Actor
+
+
+def make_settings(data_dir: Path, **overrides: Any) -> Settings:
+    """Settings for a server on free ports."""
+    ports = {"ssh.listen": "127.0.0.1:0", "web.listen": "127.0.0.1:0"}
+    return config.load(None, data_dir=data_dir, overrides={**ports, **overrides}, environment={})
+
+
+async def make_people() -> People:
+    made = People(
+        alice=await make_user("alice"),
+        bob=await make_user("bob"),
+        charlie=await make_user("charlie"),
+        admin=await make_user("admin", is_admin=True),
+    )
+    await groups.add_group(OPERATOR, "team", members=["alice", "bob"])
+    return made
+
+
+async def make_user(name: str, *, is_admin: bool = False) -> Actor:
+    info = await accounts.add_user(OPERATOR, name, is_admin=is_admin)
+    return info.actor(Source.WEB, "192.0.2.1")
+
+
+def key_line(kind: str = "ed25519", *, comment: str = "") -> str:
+    """A public key line of a fresh key: ed25519, rsa1024, rsa2048, ecdsa256, ..."""
+    private: Any
+    if kind == "ed25519":
+        private = ed25519.Ed25519PrivateKey.generate()
+    elif kind.startswith("rsa"):
+        private = rsa.generate_private_key(65537, int(kind[3:]))
+    else:
+        curves = {"256": ec.SECP256R1(), "384": ec.SECP384R1(), "521": ec.SECP521R1()}
+        private = ec.generate_private_key(curves[kind[5:]])
+    line: str = private.public_key().public_bytes(*_PUBLIC).decode()
+    return f"{line} {comment}".strip()
+
+
+async def make_key(
+    owner: Actor, name: str = "laptop", *, line: str | None = None, share_with: str | None = None
+) -> KeyInfo:
+    return await keys.add_key(
+        owner,
+        name,
+        owner=owner.name,
+        text=line or key_line(),
+        groups=[share_with] if share_with else [],
+    )
+
+
+async def make_repository(
+    owner: Actor,
+    name: str = "documents",
+    *,
+    accesses: Mapping[str, Access] | None = None,
+    mode: Mode = Mode.BORG,
+    share_with: str | None = None,
+) -> RepositoryInfo:
+    return await repositories.add_repository(
+        owner,
+        name,
+        owner=owner.name,
+        mode=mode,
+        accesses=accesses,
+        groups=[share_with] if share_with else [],
+    )
+
+
+async def open_session(
+    repository: RepositoryInfo, key: KeyInfo, need: Need = Need.BORG
+) -> Admission:
+    """A session as the gate begins one."""
+    identity = await access.authenticate(repository.login, key.fingerprint, "192.0.2.7")
+    assert identity is not None
+    return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", "OpenSSH_9.2"))
+
+
+def borg(*arguments: str | Path, base: Path, **environment: str) -> str:
+    """Run the real borg, its caches and keys below `base`."""
+    done = subprocess.run(
+        [BORG, *map(str, arguments)],
+        env={
+            "PATH": os.defpath,
+            "BORG_BASE_DIR": str(base),
+            "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+            "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
+            "LC_ALL": "C.UTF-8",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def make_borg_repository(path: Path, base: Path, *, content: str = "hello") -> None:
+    """A borg repository at `path` with one archive in it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    source = base / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    (source / "file").write_text(content)
+    borg("init", "--encryption=none", path, base=base)
+    borg("create", f"{path}::first", source, base=base)
+
+
+def tree(path: Path) -> dict[str, bytes | None]:
+    """Everything below `path`, with content: two trees are equal byte for byte or not."""
+    return {
+        str(found.relative_to(path)): found.read_bytes() if found.is_file() else None
+        for found in sorted(path.rglob("*"))
+    }
