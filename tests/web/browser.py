@@ -35,12 +35,12 @@ class Browser:
     def origin(self) -> str:
         return str(self.client.make_url("/").origin())
 
-    async def ask(self, method: str, path: str, **given: Any) -> Answer:  # noqa: ANN401
+    async def ask(self, method: str, path: str, **given: Any) -> Answer:
         given.setdefault("allow_redirects", False)
         async with self.client.request(method, path, **given) as response:
             return Answer(response.status, response.headers.copy(), await response.text())
 
-    async def get(self, path: str, **given: Any) -> Answer:  # noqa: ANN401
+    async def get(self, path: str, **given: Any) -> Answer:
         return await self.ask("GET", path, **given)
 
     async def post(self, path: str, fields: dict[str, str] | None = None) -> Answer:

@@ -19,7 +19,7 @@ def public_key() -> str:
     return public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
-async def add_session(repository_id: int, *, minutes_ago: float = 5, **given: Any) -> Session:  # noqa: ANN401
+async def add_session(repository_id: int, *, minutes_ago: float = 5, **given: Any) -> Session:
     """A session that went well a few minutes ago, unless `given` says otherwise."""
     repository = await Repository.get(id=repository_id)
     begun = clock.now() - timedelta(minutes=minutes_ago)
