@@ -113,8 +113,8 @@ async def test_the_login_page_says_where_the_link_is_while_it_is_needed(
 ) -> None:
     path = await link()
     answer = await browser.get("/login")
-    assert "wrote a link to its log" in answer.text
+    assert "printed a link when it started" in answer.text
     assert path not in answer.text
     await browser.post(path, fields())
     await browser.post("/logout")
-    assert "wrote a link to its log" not in (await browser.get("/login")).text
+    assert "printed a link when it started" not in (await browser.get("/login")).text
