@@ -6,6 +6,7 @@ from pathlib import Path
 
 import jinja2
 from aiohttp import web
+from markupsafe import Markup
 
 from hive.log import escape
 from web import format as formats
@@ -20,11 +21,12 @@ def environment(assets: Assets) -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     made.globals.update(asset=assets.url, took=formats.took)
-    made.filters.update(ago=formats.ago, moment=formats.moment, size=formats.size, visible=visible)
+    made.filters.update(ago=formats.ago, moment=formats.moment, size=formats.size, cut=cut)
     return made
 
 
@@ -40,10 +42,14 @@ def page(
     return web.Response(text=text, status=status, content_type="text/html", charset="utf-8")
 
 
-def visible(text: str, limit: int = 200) -> str:
-    """What somebody sent, so that all of it can be seen and none of it moves what is around."""
-    shown = escape(text[:limit])
-    return shown if len(text) <= limit else f"{shown}…"
+def _harmless(value: object) -> object:
+    """Of every text that a template prints: what turns or hides letters is written as an escape."""
+    return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def cut(text: str, limit: int = 200) -> str:
+    """What somebody sent, cut where it does not end; every page does the rest (`_harmless`)."""
+    return text if len(text) <= limit else f"{text[:limit]}…"
 
 
 def see_other(path: str) -> web.Response:
