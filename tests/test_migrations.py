@@ -23,7 +23,7 @@ from hive.migrate import migrate_sqlite
 from hive.services import runtime
 from tests import factories
 
-UPGRADE = '''
+UPGRADE = """
 from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
             model_name="User", name="full_name", field=fields.CharField(max_length=10, null=True)
         ),
     ]
-'''
+"""
 
 Schema = dict[str, Any]
 
@@ -69,9 +69,7 @@ def schema(path: Path) -> Schema:
         ]
         for table in tables:
             found[table] = {
-                "columns": [
-                    row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')
-                ],
+                "columns": [row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')],
                 "foreign keys": sorted(
                     row[2:] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
                 ),
@@ -139,9 +137,7 @@ async def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     people = await factories.make_people()
     key = await factories.make_key(people.alice, share_with="team")
     accesses = {key.fingerprint: Access.FULL}
-    repository = await factories.make_repository(
-        people.alice, accesses=accesses, share_with="team"
-    )
+    repository = await factories.make_repository(people.alice, accesses=accesses, share_with="team")
     await factories.open_session(repository, key)
     await runtime.stop()
     package = tmp_path / "more_migrations"

@@ -29,7 +29,9 @@ async def test_one_owner_has_one_key_of_a_name(people: People) -> None:
         await factories.make_key(people.alice)
 
 
-@pytest.mark.parametrize("name", ["", "  ", "a\0b", "a\x1b[2J", "\u202e", "x" * 151, "alice/laptop"])
+@pytest.mark.parametrize(
+    "name", ["", "  ", "a\0b", "a\x1b[2J", "\u202e", "x" * 151, "alice/laptop"]
+)
 async def test_hostile_names_of_keys_are_refused(people: People, name: str) -> None:
     with pytest.raises(InvalidInput):
         await factories.make_key(people.alice, name)

@@ -50,9 +50,7 @@ async def scene(people: People) -> Scene:
     viewer = await factories.make_user("victor")
     await groups.add_group(OPERATOR, "viewers", members=["victor", "alice"])
     key = await factories.make_key(people.alice, share_with="team")
-    await keys.set_key(
-        people.alice, key.id, share_with=["viewers"], share_level=ShareLevel.VIEW
-    )
+    await keys.set_key(people.alice, key.id, share_with=["viewers"], share_level=ShareLevel.VIEW)
     repository = await factories.make_repository(
         people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
     )
@@ -96,7 +94,6 @@ async def restore_config(actor: Actor, scene: Scene) -> None:
     await configs.restore_config(actor, scene.repository.id, scene.version)
 
 
-
 Action = Callable[[Actor, Scene], Awaitable[object]]
 SEE: dict[str, Action] = {
     "find the repository": lambda a, s: repositories.find_repository(a, s.repository.login),
@@ -110,9 +107,7 @@ CHANGE: dict[str, Action] = {
     "rename the repository": lambda a, s: repositories.set_repository(
         a, s.repository.id, name="other"
     ),
-    "set a quota": lambda a, s: repositories.set_repository(
-        a, s.repository.id, quota_bytes=10**9
-    ),
+    "set a quota": lambda a, s: repositories.set_repository(a, s.repository.id, quota_bytes=10**9),
     "switch the mode": lambda a, s: repositories.store_mode(a, s.repository.id, Mode.EXPORT),
     "delete and restore": delete_and_restore,
     "give and take access": give_and_take,
