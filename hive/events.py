@@ -49,7 +49,12 @@ _subscribers: list[Subscriber] = []
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     """Have `subscriber` told of everything that happens; returns what ends that."""
     _subscribers.append(subscriber)
-    return lambda: _subscribers.remove(subscriber)
+
+    def unsubscribe() -> None:
+        if subscriber in _subscribers:
+            _subscribers.remove(subscriber)
+
+    return unsubscribe
 
 
 def tell(happening: Happening) -> None:

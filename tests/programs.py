@@ -1,4 +1,4 @@
-"""Where the real programs are that tests run."""
+"""Where the real programs are that some tests talk to; one that is missing is a failure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,37 @@ import os
 import shutil
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class ProgramMissingError(AssertionError):
+    pass
 
 
 def borg_commands() -> dict[str, str]:
-    """Absolute paths of the borg versions that are here, by version: 1.2 and 1.4."""
-    found = {
-        "1.2": os.environ.get("HIVE_TEST_BORG_12") or shutil.which("borg"),
-        "1.4": os.environ.get("HIVE_TEST_BORG_14") or str(_CHECKOUT / ".venv-borg14/bin/borg"),
-    }
-    return {version: path for version, path in found.items() if path and Path(path).exists()}
+    """Return the path of each borg that tests run with, by release line."""
+    return {"1.2": borg_command("1.2"), "1.4": borg_command("1.4")}
+
+
+def borg_command(line: str) -> str:
+    """Return the path of the borg of one release line, "1.2", "1.4" or "2"."""
+    if line == "1.2":
+        return _found("borg 1.2", "HIVE_TEST_BORG_12", shutil.which("borg"))
+    number = line.replace(".", "")
+    return tool_command(f".venv-borg{number}", "borg", f"HIVE_TEST_BORG_{number}")
+
+
+def tool_command(environment: str, name: str, variable: str) -> str:
+    """Return a program of one of the environments that script/test makes in the checkout."""
+    return _found(name, variable, str(CHECKOUT / environment / "bin" / name))
+
+
+def rsync_command() -> str:
+    return _found("rsync", "HIVE_TEST_RSYNC", shutil.which("rsync"))
+
+
+def _found(name: str, variable: str, fallback: str | None) -> str:
+    found = os.environ.get(variable) or fallback
+    if not found or not Path(found).exists():
+        raise ProgramMissingError(f"{name} is missing: run script/test, or set {variable}")
+    return found

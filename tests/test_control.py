@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import struct
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -160,8 +161,8 @@ async def test_another_user_is_refused(
 ) -> None:
     server = await control.serve(path)
     # To be another user takes root, which is trusted anyway: the server's own is moved instead.
-    monkeypatch.setattr(control.os, "geteuid", lambda: 12345)
-    monkeypatch.setattr(control.struct, "unpack", lambda *_: (1, 4711, 4711))
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(struct, "unpack", lambda *_: (1, 4711, 4711))
     with pytest.raises(Unavailable, match="only the server's own user"):
         await control.forward(path, RightsChanged("x"))
     assert told == []

@@ -43,14 +43,21 @@ async def add_user(
     names.check_account(name, "user")
     checked_email = _check_email(email)
     hashed = await passwords.hash_password(password) if password is not None else None
-    return await store_user(actor, name, checked_email, hashed, is_admin)
+    return await store_user(
+        actor, name, email=checked_email, password_hash=hashed, is_admin=is_admin
+    )
 
 
 @transactional
 async def store_user(
-    actor: Actor, name: str, email: str | None, password_hash: str | None, is_admin: bool
+    actor: Actor,
+    name: str,
+    *,
+    email: str | None = None,
+    password_hash: str | None,
+    is_admin: bool,
 ) -> UserInfo:
-    """The part of add_user that fits into a transaction: the password is hashed already."""
+    """The step of `add_user` that touches the database, for services that checked the rest."""
     require_admin(actor)
     if await User.filter(name__iexact=name).exists():
         raise Conflict(f"There is a user {name} already.", field="name")
@@ -177,7 +184,8 @@ async def delete_user(actor: Actor, user_id: int) -> None:
 
 async def authenticate(name: str, password: str) -> UserInfo | None:
     """The enabled user with this name and password; takes as long for an unknown name."""
-    user = await User.get_or_none(name=name)
+    # What cannot be a name is not asked for: not every database takes every text.
+    user = await User.get_or_none(name=name) if names.ACCOUNT.fullmatch(name) else None
     right = await passwords.verify(password, user.password_hash if user else None)
     if user is None or not right or not user.enabled:
         return None

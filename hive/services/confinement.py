@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from hive import confine
 from hive.errors import StorageError, Unavailable
+from hive.services.findings import Finding
 from hive.services.programs import program_roots
 
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
@@ -30,16 +30,6 @@ class RunAs:
 
     uid: int
     gid: int
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what to do about it, if anything."""
-
-    level: Literal["ok", "warning", "error"]
-    subject: str
-    message: str
-    remedy: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,9 @@ from pathlib import Path
 from hive import config, database
 from hive.config import Settings
 from hive.errors import HiveError
-from hive.services import confinement, host_keys, locations, runtime
-from hive.services.confinement import Finding
-from hive.services.machine import (
-    check_borg,
-    check_clock,
-    check_inotify,
-    check_port,
-    check_rsync,
-    check_space,
-    found_programs,
-)
+from hive.services import confinement, host_keys, locations, programs, runtime
+from hive.services.findings import Finding
+from hive.services.machine import check_clock, check_inotify, check_port, check_space
 from hive.services.permissions import Actor, require_admin
 
 
@@ -48,11 +40,8 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
 
 
 def _check_machine(settings: Settings) -> list[Finding]:
-    findings = [check_borg(settings.borg.command, "borg")]
-    if settings.borg.borg2_command is not None:
-        findings.append(check_borg(settings.borg.borg2_command, "borg 2"))
-    findings.append(check_rsync(settings.rsync.command))
-    return [*findings, check_clock(), *check_inotify()]
+    found = programs.find_programs(settings)
+    return [*programs.findings(found, settings), check_clock(), *check_inotify()]
 
 
 def _check_data_directory(settings: Settings) -> Finding:
@@ -128,8 +117,8 @@ def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[
 
 
 def _check_confinement(settings: Settings, roots: Iterable[Path]) -> list[Finding]:
-    programs = found_programs(
-        settings.borg.command, settings.borg.borg2_command, settings.rsync.command
+    found = programs.find_programs(settings)
+    assessment = confinement.assess(
+        user=settings.child.user, roots=list(roots), programs=found.paths
     )
-    assessment = confinement.assess(user=settings.child.user, roots=list(roots), programs=programs)
     return list(assessment.findings)

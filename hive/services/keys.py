@@ -257,8 +257,8 @@ async def may_change(actor: Actor, key_id: int) -> bool:
 async def _info(actor: Actor, key: Key) -> KeyInfo:
     await key.fetch_related("owner")
     grants = Grant.filter(key_id=key.id, repository__deleted_at=None)
-    if await level_on(actor, key) < Level.MANAGE:
-        # Who may only use the key learns nothing of repositories that are not theirs to see.
+    if await level_on(actor, key) < Level.OWN:
+        # Who merely shares the key learns nothing of repositories that others use it for.
         grants = grants.filter(repository_id__in=await visible_repository_ids(actor))
     rows = await KeyShare.filter(key_id=key.id).select_related("group")
     return KeyInfo(

@@ -1,21 +1,17 @@
-"""What the doctor looks at outside the hive: programs, ports, disks, clock, kernel limits."""
+"""What the doctor looks at outside the hive: ports, disks, clock, kernel limits."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import os
-import re
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 from hive import clock
 from hive.config import Address
-from hive.services.confinement import Finding
+from hive.services.findings import Finding
 
-_SECONDS = 20
 _FULL = 0.9
 _FEW_WATCHES = 65_536
 _FEW_INSTANCES = 64
@@ -24,65 +20,6 @@ _EARLIEST_YEAR = 2026
 _NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
 _STATUS_OFFSET = 40  # of struct timex, on 64-bit machines
 _KERNEL_LIMITS = Path("/proc/sys/fs/inotify")
-
-
-def found_programs(*commands: str | None) -> list[str]:
-    """The absolute paths of those that are there."""
-    paths = (shutil.which(command) for command in commands if command is not None)
-    return [path for path in paths if path is not None]
-
-
-def check_borg(command: str, subject: str) -> Finding:
-    version = _version(command)
-    if version is None:
-        return _missing(command, subject, "Install borgbackup, or set borg.command.")
-    numbers, text = version
-    if subject == "borg" and not (1, 1) <= numbers < (1, 5):
-        message = f"{command} is version {text}: 1.1 to 1.4 are known to work"
-        return Finding("error", subject, message, "Install borgbackup 1.4, or set borg.command.")
-    if subject != "borg" and numbers < (2, 0):
-        message = f"{command} is version {text}, no borg 2"
-        return Finding("error", subject, message, "Correct borg.borg2_command.")
-    return Finding("ok", subject, f"{command} is version {text}")
-
-
-def check_rsync(command: str) -> Finding:
-    version = _version(command)
-    if version is None:
-        return _missing(command, "rsync", "Install rsync, or set rsync.command.")
-    numbers, text = version
-    if numbers < (3, 5):
-        message = f"{command} is version {text}: it lacks --confine-root, and has known holes"
-        return Finding("warning", "rsync", message, "Install rsync 3.5 or newer.")
-    return Finding("ok", "rsync", f"{command} is version {text}")
-
-
-def _missing(command: str, subject: str, remedy: str) -> Finding:
-    return Finding("error", subject, f"{command} is not there or does not run", remedy)
-
-
-def _version(command: str) -> tuple[tuple[int, ...], str] | None:
-    """What a program says its version is: the first number with a dot that it prints."""
-    path = shutil.which(command)
-    if path is None:
-        return None
-    try:
-        done = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            check=False,
-            cwd="/",
-            env={"LC_ALL": "C", "HOME": "/nonexistent", "PATH": os.defpath},
-            stdin=subprocess.DEVNULL,
-            timeout=_SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    found = re.search(rb"\d{1,4}(?:\.\d{1,4})+\w*", done.stdout[:1000])
-    if done.returncode != 0 or found is None:
-        return None
-    text = found[0].decode()
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2]), text
 
 
 def check_port(subject: str, address: Address, setting: str) -> Finding:

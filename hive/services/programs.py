@@ -7,11 +7,16 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
+from hive.config import Settings
 from hive.errors import Unavailable
+from hive.services.findings import Finding
 
 SECONDS_FOR_AN_ANSWER = 10
+SAFE_RSYNC = (3, 5)  # the first with --confine-root and without the holes known in 2026
+_VERSION = re.compile(r"\b(\d{1,4}(?:\.\d{1,4}){1,3})")
 _ASK = (
     "import json, sys;"
     "print(json.dumps([sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix,"
@@ -87,3 +92,114 @@ def _python_roots(interpreter: Path) -> set[Path]:
         raise Unavailable(message) from error
     existing = {path.resolve() for path in answer if path.is_absolute() and path.exists()}
     return existing - {Path("/")}
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that serves sessions: where it is and what it says of its version."""
+
+    path: str
+    version: tuple[int, ...]
+
+    @property
+    def version_text(self) -> str:
+        return ".".join(str(number) for number in self.version)
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What was found at start; None where there is no such program."""
+
+    borg: Program | None
+    borg2: Program | None
+    rsync: Program | None
+
+    @property
+    def paths(self) -> list[str]:
+        """Of all that were found."""
+        return [program.path for program in (self.borg, self.borg2, self.rsync) if program]
+
+
+def find_programs(settings: Settings) -> Programs:
+    """Look for borg and rsync and ask for their versions; it blocks."""
+    return Programs(
+        borg=find_program(settings.borg.command, "--version"),
+        borg2=find_program(settings.borg.borg2_command, "--version"),
+        rsync=find_program(settings.rsync.command, "--version"),
+    )
+
+
+def find_program(command: str | None, question: str) -> Program | None:
+    """The program of this name or path, or None where it is not there or does not answer."""
+    path = shutil.which(command) if command else None
+    if path is None:
+        return None
+    try:
+        answer = subprocess.run(
+            [path, question],
+            capture_output=True,
+            check=True,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"},
+            timeout=SECONDS_FOR_AN_ANSWER,
+        ).stdout.decode(errors="replace")
+    except (OSError, subprocess.SubprocessError):
+        return None
+    match = _VERSION.search(answer)
+    if match is None:
+        return None
+    return Program(str(Path(path).absolute()), tuple(int(part) for part in match[1].split(".")))
+
+
+def findings(found: Programs, settings: Settings) -> list[Finding]:
+    """What there is to say about the programs, for start-up and `hive doctor`."""
+    about_borg2 = [_about_borg2(found.borg2)] if settings.borg.borg2_command else []
+    return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync)]
+
+
+def _about_borg(borg: Program | None) -> Finding:
+    if borg is None:
+        return Finding(
+            "error",
+            "borg",
+            "There is no working borg: no client can back up",
+            "Install borgbackup, or name the program in borg.command.",
+        )
+    if not (1, 1) <= borg.version < (2,):
+        return Finding(
+            "error",
+            "borg",
+            f"{borg.path} is borg {borg.version_text}, but borg 1.1 to 1.4 is needed here",
+            "Name a borg 1 in borg.command, and borg 2 in borg.borg2_command.",
+        )
+    return Finding("ok", "borg", f"{borg.path} is borg {borg.version_text}")
+
+
+def _about_borg2(borg2: Program | None) -> Finding:
+    if borg2 is None or borg2.version < (2,):
+        return Finding(
+            "error",
+            "borg 2",
+            "borg.borg2_command names no working borg 2",
+            "Name a borg 2 there, or leave it away.",
+        )
+    return Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
+
+
+def _about_rsync(rsync: Program | None) -> Finding:
+    if rsync is None:
+        return Finding(
+            "warning",
+            "rsync",
+            "There is no working rsync: the modes IMPORT and EXPORT refuse everybody",
+            "Install rsync, or name the program in rsync.command.",
+        )
+    if rsync.version < SAFE_RSYNC:
+        return Finding(
+            "warning",
+            "rsync",
+            f"{rsync.path} is rsync {rsync.version_text}, which has known holes and cannot be held"
+            " to one directory by itself (--confine-root)",
+            "Install rsync 3.5 or newer.",
+        )
+    return Finding("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")

@@ -337,7 +337,7 @@ async def _info(repository: Repository) -> RepositoryInfo:
         ),
         quota_bytes=repository.quota_bytes,
         size_bytes=repository.size_bytes,
-        state=_state(repository),
+        state=state_of(repository),
         maintenance=repository.maintenance,
         last_backup_at=repository.last_backup_at,
         last_access_at=repository.last_access_at,
@@ -346,7 +346,7 @@ async def _info(repository: Repository) -> RepositoryInfo:
     )
 
 
-def _state(repository: Repository) -> RepositoryState:
+def state_of(repository: Repository) -> RepositoryState:
     if repository.deleted_at is not None:
         return RepositoryState.DELETED
     if repository.initialized_at is None:

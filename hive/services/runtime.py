@@ -63,7 +63,7 @@ async def start(new_settings: Settings) -> None:
     """Prepare the data directory, migrate and open the database."""
     global _settings, _host_id  # noqa: PLW0603 - one set of settings for the process
     _settings = new_settings
-    _prepare_directories(new_settings.paths)
+    prepare_directories(new_settings.paths)
     url = new_settings.database.url
     if url is None:
         await migrate.migrate_sqlite(new_settings.paths.database)
@@ -81,7 +81,7 @@ async def stop() -> None:
     _host_id = None
 
 
-def _prepare_directories(place: Paths) -> None:
+def prepare_directories(place: Paths) -> None:
     try:
         # Children of a server that root started run as another user, who must pass through.
         mode = 0o711 if os.geteuid() == 0 else 0o700
@@ -124,10 +124,12 @@ def write_listening(listening: Listening) -> None:
     temporary = target.with_suffix(".new")
     temporary.write_text(json.dumps(listening.__dict__))
     temporary.replace(target)
+    paths().process_id.write_text(f"{listening.pid}\n")
 
 
 def remove_listening() -> None:
     listening_file().unlink(missing_ok=True)
+    paths().process_id.unlink(missing_ok=True)
 
 
 def read_listening() -> Listening | None:

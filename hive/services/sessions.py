@@ -210,12 +210,12 @@ async def list_sessions(
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("repository")
-    return [_info(row) for row in rows]
+    return [info_of(row) for row in rows]
 
 
 async def get_session(actor: Actor, session_id: int) -> SessionInfo:
     session = await _visible(actor, session_id)
-    return _info(session)
+    return info_of(session)
 
 
 async def _visible(actor: Actor, session_id: int) -> Session:
@@ -281,7 +281,8 @@ async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersio
     ]
 
 
-def _info(row: Session) -> SessionInfo:
+def info_of(row: Session) -> SessionInfo:
+    """What may be shown of the row; its repository must have been fetched."""
     return SessionInfo(
         id=row.id,
         repository_id=row.repository_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from pathlib import Path
 from hive.errors import StorageError
 from hive.models import Location
 from hive.services import names, runtime
+from hive.services.confinement import RunAs, chown_tree
 
 IMPORT_DIRECTORY = ".import"
+STATE_DIRECTORY = ".state"
 TRASH_DIRECTORY = ".trash"
 
 
@@ -41,6 +44,10 @@ class Place:
     @property
     def staging(self) -> Path:
         return self.home / IMPORT_DIRECTORY
+
+    @property
+    def state(self) -> Path:
+        return self.home / STATE_DIRECTORY
 
     @property
     def trash(self) -> Path:
@@ -72,20 +79,34 @@ def require_below(root: Path, path: Path) -> None:
         raise StorageError(f"{path} does not lie under its storage root {root}.")
 
 
-def prepare(where: Place) -> None:
-    """Make the login's directory and the repository's own, empty one."""
+def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
+    """Make the directories that a session needs and give them to the user children run as.
+
+    Blocking: call in a thread. A tree that belongs to somebody else (an older set-up, an
+    administrator's copy) is given to that user as a whole.
+    """
+    wanted = [where.home, where.state, where.repository]
+    if staging:
+        wanted.append(where.staging)
     try:
-        for directory in (where.home, where.repository):
-            directory.mkdir(mode=0o711 if directory == where.home else 0o700, exist_ok=True)
+        for directory in wanted:
+            directory.mkdir(mode=0o700, exist_ok=True)
+        if run_as is not None:
+            _give_to(run_as, where, wanted)
     except OSError as error:
         raise StorageError(
             f"The storage root {where.root} cannot be used: {error.strerror}."
         ) from error
 
 
-def prepare_staging(where: Place) -> None:
-    prepare(where)
-    where.staging.mkdir(mode=0o700, exist_ok=True)
+def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
+    for directory in directories:
+        if directory.lstat().st_uid == run_as.uid:
+            continue
+        if directory == where.home:
+            os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
+        else:
+            chown_tree(directory, run_as)
 
 
 def trash_target(where: Place, now: datetime) -> Path:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections import OrderedDict, deque
 from datetime import timedelta
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden
+from hive.errors import Forbidden
 from hive.kinds import Source
 from hive.models import Installation, WebSession
 from hive.services import accounts, names, passwords, runtime
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
+from hive.services.tries import Tries, network_of
 
 _SEEN_EVERY = timedelta(minutes=1)
-_MAX_TRACKED = 10_000
 
 
 def _digest(token: str) -> str:
@@ -29,14 +28,22 @@ async def log_in(name: str, password: str, *, address: str, user_agent: str) -> 
 
     Forbidden after too many wrong passwords, for the account or from the address.
     """
+    account, network = name.casefold()[:150], network_of(address)
     settings = runtime.settings().web
-    _tries_by_account.check(name, settings.login_tries_per_account_per_day, timedelta(days=1))
-    _tries_by_address.check(address, settings.login_tries_per_address_per_hour, timedelta(hours=1))
+    limits = (
+        (_tries_by_account, account, settings.login_tries_per_account_per_day, timedelta(days=1)),
+        (_tries_by_address, network, settings.login_tries_per_address_per_hour, timedelta(hours=1)),
+    )
+    for tries, who, limit, span in limits:
+        if tries.are_used_up(who, limit, span):
+            raise Forbidden("Too many wrong passwords. Try again later.")
+    # Counted before the password is looked at: those sent all at once are limited as well.
+    counted = [(tries, who, tries.count(who)) for tries, who, _, _ in limits]
     user = await accounts.authenticate(name, password)
     if user is None:
-        _tries_by_account.count(name)
-        _tries_by_address.count(address)
         return None
+    for tries, who, at in counted:
+        tries.forgive(who, at)
     return await open_session(user, address=address, user_agent=user_agent)
 
 
@@ -50,6 +57,7 @@ async def open_session(user: UserInfo, *, address: str, user_agent: str) -> str:
 @transactional
 async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> None:
     now = clock.now()
+    await WebSession.filter(expires_at__lte=now).delete()  # nobody comes back to end those
     await WebSession.create(
         token_sha256=_digest(token),
         user_id=user.id,
@@ -110,51 +118,38 @@ async def setup_is_open(token: str) -> bool:
 
 async def complete_setup(token: str, name: str, password: str, *, address: str) -> UserInfo:
     """Make the first administrator; the token works once."""
-    if not await setup_is_open(token):
-        raise Forbidden("This set-up link is no longer valid: the log has the one of this start.")
+    await require_open_setup(token)
     names.check_account(name, "user")
     hashed = await passwords.hash_password(password)
-    actor = Actor(None, "set-up", is_admin=True, source=Source.WEB, address=address)
-    return await _store_first_administrator(actor, token, name, hashed)
+    return await _make_first_administrator(token, name, hashed, address)
 
 
 @transactional
-async def _store_first_administrator(
-    actor: Actor, token: str, name: str, password_hash: str
+async def _make_first_administrator(
+    token: str, name: str, password_hash: str, address: str
 ) -> UserInfo:
-    if not await setup_is_open(token):
-        raise Conflict("Somebody else has just become the first administrator.")
-    user = await accounts.store_user(actor, name, None, password_hash, is_admin=True)
+    # Once more, inside the transaction: of two who send the form at once, one is too late.
+    await require_open_setup(token)
+    actor = Actor(None, "set-up", is_admin=True, source=Source.WEB, address=address)
+    user = await accounts.store_user(actor, name, password_hash=password_hash, is_admin=True)
     await Installation.all().update(setup_token_sha256=None)
     return user
 
 
-class _Tries:
-    """Wrong passwords a name or an address has had, in memory, for a limited number of them."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def check(self, who: str, limit: int, span: timedelta) -> None:
-        since = clock.now().timestamp() - span.total_seconds()
-        times = self._times.get(who)
-        while times and times[0] < since:
-            times.popleft()
-        if times and len(times) >= limit:
-            raise Forbidden("Too many wrong passwords. Try again later.")
-
-    def count(self, who: str) -> None:
-        self._times.setdefault(who, deque(maxlen=1000)).append(clock.now().timestamp())
-        self._times.move_to_end(who)
-        while len(self._times) > _MAX_TRACKED:
-            self._times.popitem(last=False)
+async def require_open_setup(token: str) -> None:
+    """Raise Forbidden unless this is the token of the running set-up."""
+    if not await setup_is_open(token):
+        raise Forbidden(
+            "This set-up link is not valid: it was used already, or the server was started again"
+            " since. As long as there is no administrator, the log has the link of this start."
+        )
 
 
-_tries_by_account = _Tries()
-_tries_by_address = _Tries()
+_tries_by_account = Tries()
+_tries_by_address = Tries()
 
 
 def forget_tries() -> None:
     """Start counting afresh; for a new server in the same process, as in tests."""
-    _tries_by_account.__init__()  # type: ignore[misc]
-    _tries_by_address.__init__()  # type: ignore[misc]
+    _tries_by_account.forget()
+    _tries_by_address.forget()

@@ -16,7 +16,7 @@ needs_landlock = pytest.mark.skipif(landlock_abi() == 0, reason="the kernel has 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 
 
-def launch(*argv: str, text: str | None = None, **changes: Any) -> subprocess.CompletedProcess[str]:  # noqa: ANN401 - parts of a specification
+def launch(*argv: str, text: str | None = None, **changes: Any) -> subprocess.CompletedProcess[str]:
     specification = {
         "parent": os.getpid(),
         "environment": {},

@@ -23,7 +23,7 @@ NOBODY = RunAs(65534, 65534)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-def python(code: str, cwd: Path, **fields: Any) -> ChildSpec:  # noqa: ANN401 - fields of ChildSpec
+def python(code: str, cwd: Path, **fields: Any) -> ChildSpec:
     """A Python program to run confined."""
     fields.setdefault("executable", program_roots(sys.executable) + python_home())
     return ChildSpec((sys.executable, "-I", "-c", code), ENVIRONMENT, cwd, **fields)
@@ -55,7 +55,7 @@ def borg(
     )
 
 
-async def soon(awaitable: Awaitable[Any], seconds: float = 20) -> Any:  # noqa: ANN401
+async def soon(awaitable: Awaitable[Any], seconds: float = 20) -> Any:
     async with asyncio.timeout(seconds):
         return await awaitable
 
@@ -116,7 +116,7 @@ class Rpc:
         message = {b"i": self._last, b"m": method.encode(), b"a": named}
         await write_all(self.child.stdin_fd, msgpack.packb(message, use_bin_type=False))
 
-    async def call(self, method: str, **arguments: object) -> Any:  # noqa: ANN401
+    async def call(self, method: str, **arguments: object) -> Any:
         """The result, or the name of the exception that borg answered with."""
         await self.send(method, **arguments)
         while True:
@@ -126,7 +126,7 @@ class Rpc:
             assert data, (await read_all(self.child.stderr_fd)).decode()
             self._unpacker.feed(data)
 
-    async def open(self, path: Path, *, create: bool = False) -> Any:  # noqa: ANN401
+    async def open(self, path: Path, *, create: bool = False) -> Any:
         await self.call("negotiate", client_data={b"client_version": (1, 2, 7)})
         return await self.call(
             "open", path=bytes(path), create=create, exclusive=True, lock=True, lock_wait=1

@@ -295,7 +295,7 @@ async def test_the_program_gets_sigterm_when_the_server_is_killed(tmp_path: Path
     )
     assert process.stdout is not None
     pid = int(await soon(process.stdout.readline()))
-    while not (tmp_path / "ready").exists():  # noqa: ASYNC110 - there is nothing to wait on
+    while not (tmp_path / "ready").exists():
         await asyncio.sleep(0.01)
     process.kill()
     await process.wait()

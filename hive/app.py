@@ -1,0 +1,188 @@
+"""The composition root: builds the server, runs it, stops it. Knows both sshgate and web."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+
+from aiohttp.web import AppRunner, TCPSite
+
+from hive import config, control, database, log
+from hive.config import Settings
+from hive.errors import HiveError, Unavailable
+from hive.services import (
+    confinement,
+    host_keys,
+    leftovers,
+    locations,
+    programs,
+    runtime,
+    trash,
+    web_sessions,
+)
+from hive.services.findings import Finding
+from hive.services.permissions import SYSTEM
+from sshgate.child import Confinement
+from sshgate.plan import Host
+from sshgate.server import Gate
+from web.app import create_app
+
+logger = log.get(__name__)
+
+_EMPTY_TRASH_SECONDS = 3600.0
+_RECHECK_SECONDS = 60.0  # keys expire while sessions run
+
+
+def run(settings: Settings) -> int:
+    """Serve until SIGTERM; the exit status."""
+    log.configure(settings.server.log_level, settings.server.log_format)
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stopping = _Stopping()
+    async with AsyncExitStack() as stack:
+        runtime.prepare_directories(settings.paths)
+        # It also sees to it that only one server runs on this data directory.
+        control_server = await control.serve(settings.paths.control_socket)
+        stack.push_async_callback(control_server.close)
+        await runtime.start(settings)
+        stack.push_async_callback(runtime.stop)
+        _warn(config.dangerous(settings))
+        await leftovers.clean_up()
+        gate = await _build_gate(settings)
+        web = await _start_web(settings, gate)
+        stack.push_async_callback(web.cleanup)
+        await gate.listen(await host_keys.load())
+        stack.push_async_callback(stopping.wait_for_gate, gate, settings.server.drain_seconds)
+        await _announce(settings, gate, web)
+        stack.callback(runtime.remove_listening)
+        for name, task in (("empty the trash", _empty_trash()), ("recheck", _recheck(gate))):
+            stack.callback(database.spawn(task, name=name).cancel)
+        await stopping.asked.wait()
+        logger.info("stopping", sessions=len(gate.sessions))
+    return 0
+
+
+class _Stopping:
+    """SIGTERM and SIGINT: the first asks the server to stop, the second to stop at once."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self._asked_again = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        if self.asked.is_set():
+            self._asked_again.set()
+        self.asked.set()
+
+    async def wait_for_gate(self, gate: Gate, drain_seconds: float) -> None:
+        """Drain the gate; cut that short when asked again."""
+        draining = database.spawn(gate.stop(drain_seconds), name="drain")
+        again = database.spawn(self._asked_again.wait(), name="second signal")
+        await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        if not draining.done():
+            logger.warning("ending the running sessions at once")
+            draining.cancel()
+            with suppress(asyncio.CancelledError):
+                await draining
+            await gate.stop(0)
+
+
+async def _build_gate(settings: Settings) -> Gate:
+    found = await asyncio.to_thread(programs.find_programs, settings)
+    roots = [location.root for location in await locations.list_locations(SYSTEM)]
+    assessment = await asyncio.to_thread(
+        confinement.assess, user=settings.child.user, roots=roots, programs=found.paths
+    )
+    shortcomings = [
+        f"{finding.subject}: {finding.message}"
+        for finding in assessment.findings
+        if finding.level != "ok"
+    ]
+    _warn(_in_words([*programs.findings(found, settings), *assessment.findings]))
+    return Gate(
+        Host(settings, found, runtime.host_id()),
+        Confinement(assessment.landlock, assessment.run_as),
+        shortcomings=shortcomings,
+    )
+
+
+def _in_words(findings: Sequence[Finding]) -> list[str]:
+    return [
+        f"{finding.message}. {finding.remedy or ''}".strip()
+        for finding in findings
+        if finding.level != "ok"
+    ]
+
+
+def _warn(sentences: list[str]) -> None:
+    for sentence in sentences:
+        logger.warning(sentence)
+
+
+async def _start_web(settings: Settings, gate: Gate) -> AppRunner:
+    async def problems() -> list[str]:
+        found = []
+        if not gate.is_listening:
+            found.append("gate")
+        if not await database.answers():
+            found.append("database")
+        return found
+
+    runner = AppRunner(create_app(settings, health=problems), access_log=None)
+    await runner.setup()
+    address = settings.web.address
+    try:
+        await TCPSite(runner, address.host, address.port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise Unavailable(f"The web server cannot listen on {address}: {error}.") from error
+    return runner
+
+
+async def _announce(settings: Settings, gate: Gate, web: AppRunner) -> None:
+    """Print where the server listens, and the set-up link while there is no administrator."""
+    ssh_host = settings.ssh.address.host
+    web_port = web.addresses[0][1]
+    web_url = f"http://{_bracketed(settings.web.address.host)}:{web_port}"
+    runtime.write_listening(runtime.Listening(os.getpid(), gate.port, web_url))
+    _print(f"ready ssh={_bracketed(ssh_host)}:{gate.port} web={web_url}")
+    token = await web_sessions.new_setup_token()
+    if token is not None:
+        base = settings.web.public_url or web_url
+        _print(f"set-up {base.rstrip('/')}/setup/{token}")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _print(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def _empty_trash() -> None:
+    while True:
+        try:
+            removed = await trash.empty_expired()
+            if removed:
+                logger.info("emptied the trash", entries=removed)
+        except (HiveError, database.DriverError) as error:
+            logger.error("the trash could not be emptied", reason=str(error))
+        await asyncio.sleep(_EMPTY_TRASH_SECONDS)
+
+
+async def _recheck(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(_RECHECK_SECONDS)
+        await gate.end_disallowed()

@@ -1,0 +1,220 @@
+"""One SSH connection: who is this, and how much may they ask for before we know.
+
+The rule that matters most: the key that signed is the key that counts. A client may ask about
+many keys before it signs with one, so the candidate is overwritten at every question and read
+only in `auth_completed`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import asyncssh
+from asyncssh.packet import SSHPacket
+
+from hive import log, publickey
+from hive.database import DriverError, spawn
+from hive.errors import HiveError
+from hive.services import access
+from hive.services.access import Identity
+from sshgate.session import GateSession
+
+if TYPE_CHECKING:
+    from sshgate.server import Gate
+
+logger = log.get(__name__)
+
+WINDOW = 2 * 1024 * 1024  # bytes a client may send ahead
+PACKET = 32 * 1024
+_MAX_REMEMBERED = 20  # refused keys of one connection
+
+
+class GateChannel(asyncssh.SSHServerChannel[bytes]):
+    """A channel that keeps nothing of the environment that a client sends."""
+
+    environment_requests_left = 0
+
+    def _process_env_request(self, packet: SSHPacket) -> bool:
+        packet.get_string()
+        packet.get_string()
+        packet.check_end()
+        self.environment_requests_left -= 1
+        if self.environment_requests_left < 0:
+            raise asyncssh.ProtocolError("Too many environment variables")
+        return False
+
+
+class GateConnection(asyncssh.SSHServer):
+    """What asyncssh asks about one connection."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.peer = ""
+        self.login = ""
+        self._connection: asyncssh.SSHServerConnection | None = None
+        self._candidate: Identity | None = None
+        self._identity: Identity | None = None
+        self._tries = 0
+        self._refused: list[tuple[str, str]] = []  # (login, fingerprint)
+        self._channels: set[GateSession] = set()  # open ones
+        self._running: set[GateSession] = set()  # those of them that were given a command
+        self._started = 0
+
+    @property
+    def identity(self) -> Identity:
+        """Who logged in; only ever asked for after that."""
+        if self._identity is None:
+            raise HiveError("Nobody has logged in on this connection.")
+        return self._identity
+
+    @property
+    def client_version(self) -> str | None:
+        if self._connection is None:
+            return None
+        version = self._connection.get_extra_info("client_version", "")
+        return str(version)[:255] or None
+
+    # before the login
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self.peer = conn.get_extra_info("peername", ("",))[0]
+        if not self.gate.doorman.let_in(self.peer):
+            conn.abort()
+            self._connection = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._connection is None:
+            return
+        self._connection = None
+        self.gate.connections.discard(self)
+        if self._identity is None:
+            self.gate.doorman.leave(self.peer)
+            self._report_refusals()
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the key may log in: asked for every key offered, signed or not."""
+        self._candidate = None
+        self._tries += 1
+        if self._tries > self.gate.settings.max_tries:
+            self._disconnect("Too many keys were offered")
+            return False
+        if len(username) > self.gate.settings.max_login_length:
+            return False
+        fingerprint = publickey.fingerprint(key.public_data)
+        try:
+            found = await access.authenticate(username, fingerprint, self.peer)
+        except (HiveError, DriverError) as error:
+            logger.error("login refused: no answer from the database", reason=str(error))
+            return False
+        self._candidate = found
+        if found is None and len(self._refused) < _MAX_REMEMBERED:
+            self._refused.append((username, fingerprint))
+        return found is not None
+
+    def auth_completed(self) -> None:
+        # First of all, and once: whatever the client asks about later changes nothing.
+        self._identity, self._candidate = self._candidate, None
+        connection = self._connection
+        if connection is None:
+            return
+        if self._identity is None or connection.get_extra_info("username") != self._identity.login:
+            self._disconnect("Not logged in")
+            return
+        self.login = self._identity.login
+        self.gate.doorman.leave(self.peer)
+        self.gate.connections.add(self)
+        logger.info(
+            "logged in",
+            login=self.login,
+            peer=self.peer,
+            fingerprint=self._identity.fingerprint,
+            client=self.client_version,
+        )
+        self._watch_idle()
+
+    def _disconnect(self, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, reason)
+
+    def _report_refusals(self) -> None:
+        """Say why nobody got in; keys that an agent offered before the right one are no news."""
+        for login, fingerprint in self._refused:
+            spawn(self._report(login, fingerprint), name="report refused login")
+
+    async def _report(self, login: str, fingerprint: str) -> None:
+        cause, repository_id = await access.explain_refusal(login, fingerprint, self.peer)
+        logger.warning(
+            "login refused",
+            cause=str(cause),
+            login=login,
+            peer=self.peer,
+            fingerprint=fingerprint,
+        )
+        if repository_id is not None:
+            await access.record_refusal(
+                repository_id,
+                cause,
+                f"Login refused, {cause}: {fingerprint} from {self.peer}.",
+                fingerprint=fingerprint,
+                peer=self.peer,
+            )
+
+    # after the login
+
+    def session_requested(self) -> Any:  # noqa: ANN401 - asyncssh's own type is not public
+        if self._connection is None or self._identity is None:
+            return False
+        if len(self._channels) >= self.gate.settings.max_channels_per_connection:
+            return False
+        session = GateSession(self)
+        self._channels.add(session)
+        channel = GateChannel(
+            self._connection,
+            self.gate.loop,
+            allow_pty=False,
+            line_editor=False,
+            line_echo=False,
+            line_history=0,
+            max_line_length=0,
+            encoding=None,
+            errors="strict",
+            window=WINDOW,
+            max_pktsize=PACKET,
+        )
+        channel.environment_requests_left = self.gate.settings.max_environment_requests
+        return channel, session
+
+    def session_started(self, session: GateSession) -> None:
+        self._running.add(session)
+        self._started += 1
+
+    def session_ended(self, session: GateSession) -> None:
+        self._channels.discard(session)
+        self._running.discard(session)
+        self._watch_idle()
+
+    def _watch_idle(self) -> None:
+        """Close a connection that has had no session for a while."""
+        if not self._running and self._connection is not None:
+            seconds = self.gate.settings.idle_connection_seconds
+            self.gate.loop.call_later(seconds, self._close_if_idle, self._started)
+
+    def _close_if_idle(self, started: int) -> None:
+        if not self._running and self._started == started:
+            self.close("No session was opened")
+
+    def close_if_unused(self) -> None:
+        """Close the connection at once unless a session runs on it."""
+        if not self._running:
+            self.close("The server is stopping")
+
+    def close(self, reason: str) -> None:
+        if self._connection is not None:
+            self._connection.disconnect(asyncssh.DISC_BY_APPLICATION, reason)

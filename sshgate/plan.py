@@ -1,0 +1,212 @@
+"""From an admitted request to what runs: argv, environment, directory, rights. Pure.
+
+Nothing that the client said gets into argv but the log level and the checked options of rsync.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hive.borg.rpc_policy import Policy
+from hive.config import Settings
+from hive.errors import AccessRefused, RefusalCause
+from hive.kinds import Access, Need
+from hive.services.access import Admission
+from hive.services.programs import SAFE_RSYNC, Program, Programs, program_roots
+from sshgate import command
+from sshgate.child import ChildSpec, Limits
+from sshgate.command import Borg2Serve, BorgServe, Rsync
+
+# borg 2's names for what a client may do; borg 2 has neither append-only nor quotas.
+_BORG2_PERMISSIONS = {
+    Access.FULL: "all",
+    Access.APPEND_ONLY: "no-delete",
+    Access.READ_ONLY: "read-only",
+}
+
+
+@dataclass(frozen=True)
+class Host:
+    """What plans need to know of this server."""
+
+    settings: Settings
+    programs: Programs
+    host_id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. `policy` is what borg 1's requests are held against; None for other programs."""
+
+    spec: ChildSpec
+    policy: Policy | None
+
+
+def need_of(request: command.Request) -> Need:
+    """What the request needs, in the words of the access rules."""
+    if isinstance(request, Rsync):
+        return Need.EXPORT if request.sending else Need.IMPORT
+    return Need.BORG if isinstance(request, (BorgServe, Borg2Serve)) else Need.STATUS
+
+
+def make_plan(admission: Admission, request: BorgServe | Borg2Serve | Rsync, host: Host) -> Plan:
+    """The plan for a request; AccessRefused where the program for it is not here."""
+    if isinstance(request, BorgServe):
+        return _borg(admission, request, host)
+    if isinstance(request, Borg2Serve):
+        return _borg2(admission, host)
+    return _rsync(admission, request, host)
+
+
+def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
+    if (admission.place.repository / "config").is_dir():
+        raise AccessRefused(
+            f"Repository {admission.name} was made by borg 2: use borg 2 with a rest:// URL.",
+            RefusalCause.COMMAND,
+        )
+    borg = _installed(host.programs.borg, "borg")
+    path = admission.place.repository.resolve()
+    argv = [
+        borg.path,
+        "serve",
+        "--restrict-to-path",
+        str(path),
+        "--restrict-to-repository",
+        str(path),
+    ]
+    if admission.access != Access.FULL:
+        argv.append("--append-only")
+    if admission.quota_bytes is not None:
+        argv += ["--storage-quota", str(admission.quota_bytes)]
+    if request.log_level is not None:
+        argv.append(f"--{request.log_level}")
+    policy = Policy(
+        name=admission.place.directory,
+        path=str(path),
+        writable=admission.access != Access.READ_ONLY,
+        other_repositories=admission.other_repositories,
+        url=admission.url,
+    )
+    return Plan(_borg_child(admission, borg, argv, host), policy)
+
+
+def _borg2(admission: Admission, host: Host) -> Plan:
+    if (admission.place.repository / "config").is_file():
+        raise AccessRefused(
+            f"Repository {admission.name} was made by borg 1: use borg 1 with {admission.url}.",
+            RefusalCause.COMMAND,
+        )
+    if host.programs.borg2 is None:
+        raise AccessRefused(
+            "This server has no borg 2: use borg 1, or ask its administrator to set"
+            " borg.borg2_command.",
+            RefusalCause.UNAVAILABLE,
+        )
+    path = admission.place.repository.resolve()
+    argv = [
+        host.programs.borg2.path,
+        "serve",
+        "--rest",
+        "--backend",
+        f"FILE:{path}",
+        "--restrict-to-repository",
+        str(path),
+        "--permissions",
+        _BORG2_PERMISSIONS[admission.access],
+    ]
+    return Plan(_borg_child(admission, host.programs.borg2, argv, host), None)
+
+
+def _borg_child(admission: Admission, borg: Program, argv: list[str], host: Host) -> ChildSpec:
+    place = admission.place
+    return ChildSpec(
+        argv=tuple(argv),
+        environment=_environment(admission, host),
+        cwd=place.repository.resolve(),
+        writable=(place.repository.resolve(), place.state.resolve()),
+        executable=program_roots(borg.path),
+        # `borg delete` removes the repository's own directory, which lies in the login's.
+        removable=(place.home.resolve(),),
+        limits=_limits(host.settings),
+    )
+
+
+def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
+    rsync = _installed(host.programs.rsync, "rsync")
+    place = admission.place
+    target = place.repository if request.sending else place.staging
+    forced = _forced_rsync_options(admission, request, rsync, host.settings)
+    argv = command.rebuild_rsync(request, rsync=rsync.path, forced=forced)
+    state = place.state.resolve()
+    readable = (place.repository.resolve(),)
+    spec = ChildSpec(
+        argv=tuple(argv),
+        environment=_environment(admission, host),
+        cwd=target.resolve(),
+        writable=(state,) if request.sending else (state, target.resolve()),
+        readable=readable,
+        executable=program_roots(rsync.path),
+        symlinks=not request.sending,  # munged ones; the verification refuses them by name
+        limits=_limits(host.settings),
+    )
+    return Plan(spec, None)
+
+
+def _forced_rsync_options(
+    admission: Admission, request: Rsync, rsync: Program, settings: Settings
+) -> list[str]:
+    """What the server adds to any rsync.
+
+    An import takes files that the repository has already from there (--copy-dest), so that a
+    repeated import sends nothing again; for that its root is the login's directory.
+    """
+    place = admission.place
+    forced = [f"--timeout={settings.rsync.timeout_seconds}"]
+    root = place.repository if request.sending else place.home
+    if rsync.version >= SAFE_RSYNC:
+        forced.append(f"--confine-root={root.resolve()}")
+    if request.sending:
+        return forced
+    forced += ["--munge-links", "--chmod=D700,F600"]
+    if rsync.version >= SAFE_RSYNC:
+        forced.append("--drop-D")
+    if settings.rsync.max_file_bytes is not None:
+        forced.append(f"--max-size={settings.rsync.max_file_bytes}")
+    if admission.is_created:
+        forced.append(f"--copy-dest=../{place.directory}")
+    return forced
+
+
+def _environment(admission: Admission, host: Host) -> dict[str, str]:
+    state = str(admission.place.state.resolve())
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": state,
+        "TMPDIR": state,
+        "LANG": "C.UTF-8",
+        "BORG_BASE_DIR": state,
+        "BORG_HOST_ID": host.host_id,
+    }
+
+
+def _limits(settings: Settings) -> Limits:
+    child = settings.child
+    return Limits(
+        file_bytes=child.file_bytes,
+        open_files=child.open_files,
+        memory_bytes=child.memory_bytes,
+        processes=child.processes,
+        nice=child.nice,
+        io_class=child.io_class,
+        io_level=child.io_level,
+    )
+
+
+def _installed(program: Program | None, name: str) -> Program:
+    if program is None:
+        raise AccessRefused(
+            f"There is no working {name} on this server: its administrator can install it."
+            " `hive doctor` says more.",
+            RefusalCause.UNAVAILABLE,
+        )
+    return program

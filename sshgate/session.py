@@ -1,0 +1,388 @@
+"""One exec request, from the client's words to the exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from hive import clock, log
+from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
+from hive.borg.repository import Snapshot, snapshot
+from hive.borg.rpc import Refusal, decode_call, refuse
+from hive.borg.rpc_policy import MOST_BEFORE_OPEN, RequestFilter
+from hive.database import DriverError, spawn
+from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
+from hive.kinds import EndReason, Need
+from hive.services import access, imports, repositories, sessions, storage
+from hive.services.access import Admission
+from hive.services.sessions import Outcome
+from hive.units import format_size
+from sshgate import command
+from sshgate.child import Child
+from sshgate.command import BorgServe, Status
+from sshgate.plan import Plan, make_plan, need_of
+from sshgate.relay import Relay
+
+if TYPE_CHECKING:
+    from sshgate.connection import GateConnection
+
+logger = log.get(__name__)
+
+REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
+FAILED_STATUS = 125
+_REFUSAL_SECONDS = 5.0  # for a client to take a refusal
+_WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
+
+
+class GateSession(asyncssh.SSHServerSession[bytes]):
+    """The channel of one command."""
+
+    def __init__(self, connection: GateConnection) -> None:
+        self.admission: Admission | None = None
+        self._connection = connection
+        self._gate = connection.gate
+        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
+        self._command: str | None = None
+        self._subsystem: str | None = None
+        self._child: Child | None = None
+        self._relay: Relay | None = None
+        # What comes before the child is there; the channel is paused after the first piece.
+        self._early: list[bytes] = []
+        self._early_eof = False
+        self._heard = asyncio.Event()  # data, EOF or the end of the channel
+        self._end: tuple[EndReason, str] | None = None
+
+    # what asyncssh calls
+
+    def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        self._channel = chan
+        chan.set_write_buffer_limits(high=_WRITE_BUFFER, low=_WRITE_BUFFER // 4)
+
+    def shell_requested(self) -> bool:
+        return True
+
+    def exec_requested(self, command: str) -> bool:
+        self._command = command
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        # It is accepted to be refused in words: a client shows those, but no reason for a failure.
+        self._subsystem = subsystem
+        return True
+
+    def session_started(self) -> None:
+        self._connection.session_started(self)
+        spawn(self._run(), name="ssh session")
+
+    def data_received(self, data: bytes, datatype: int | None) -> None:
+        if self._relay is not None:
+            self._relay.feed(data)
+        elif self._channel is not None:
+            self._early.append(data)
+            self._channel.pause_reading()
+            self._heard.set()
+
+    def eof_received(self) -> bool:
+        if self._relay is not None:
+            self._relay.feed_eof()
+        self._early_eof = True
+        self._heard.set()
+        return True  # the other direction stays open
+
+    def pause_writing(self) -> None:
+        if self._relay is not None:
+            self._relay.pause_writing()
+
+    def resume_writing(self) -> None:
+        if self._relay is not None:
+            self._relay.resume_writing()
+
+    def signal_received(self, signal: str) -> None:
+        if signal in {"HUP", "INT", "TERM"}:
+            self.end(EndReason.CLIENT_GONE, "")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._channel = None
+        self._heard.set()
+        self._connection.session_ended(self)
+        if self._relay is not None:
+            self._relay.client_gone()
+        if self._child is not None and self._child.status is None:
+            self.end(EndReason.CLIENT_GONE, "")
+        elif self._child is None and self._end is None:
+            self._end = (EndReason.CLIENT_GONE, "")
+
+    # what the gate calls
+
+    def end(self, reason: EndReason, words: str) -> None:
+        """End the session politely at first, by force in the end; the first reason counts."""
+        if self._end is None:
+            self._end = (reason, words)
+            if words and self._relay is not None:
+                self._relay.say(f"borg-hive: this session was ended: {words}.\n")
+        if self._child is not None:
+            spawn(self._child.end(self._gate.end_grace), name="end child")
+
+    # the way of a session
+
+    async def _run(self) -> None:
+        with log.context(login=self._connection.login, peer=self._connection.peer):
+            try:
+                status = await self._answer()
+            except AccessRefused as refused:
+                status = REFUSED_STATUS
+                await self._note_refusal(refused)
+                await self._refuse(refused.message)
+            except HiveError as error:
+                status = FAILED_STATUS
+                logger.error("session failed", reason=error.message)
+                self._say(error.message)
+            except Exception:
+                status = FAILED_STATUS
+                logger.exception("session failed unexpectedly")
+                self._say("The server failed: its log says more.")
+            if self._channel is not None:
+                self._channel.exit(status)
+
+    async def _answer(self) -> int:
+        if self._subsystem is not None:
+            raise AccessRefused(
+                f"Subsystem {ascii(self._subsystem)[:40]} is not offered: this server takes borg"
+                " and, in the modes IMPORT and EXPORT, rsync.",
+                RefusalCause.COMMAND,
+            )
+        request = command.parse(self._command)
+        self._gate.check_accepting()
+        seen_rights = self._gate.rights_version
+        admission = await self._admit(need_of(request))
+        self.admission = admission
+        self._gate.session_opened(admission.session_id, self)
+        with log.context(session=admission.session_id, repository=admission.name):
+            try:
+                if seen_rights != self._gate.rights_version:
+                    await self._gate.end_disallowed()
+                return await self._serve(admission, request)
+            finally:
+                self._gate.session_closed(admission.session_id)
+
+    async def _admit(self, need: Need) -> Admission:
+        return await access.admit(
+            self._connection.identity,
+            access.Request(
+                need,
+                self._command or "",
+                self._connection.peer,
+                self._connection.client_version,
+            ),
+        )
+
+    async def _serve(self, admission: Admission, request: command.Request) -> int:
+        """Do what was admitted; the session's row is closed whatever happens."""
+        outcome = Outcome(EndReason.FAILED, FAILED_STATUS, 0, 0)
+        try:
+            if isinstance(request, Status):
+                outcome = await self._status(admission, as_json=request.as_json)
+            else:
+                outcome = await self._serve_child(admission, request)
+        except AccessRefused:
+            outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
+            raise
+        finally:
+            await sessions.finish(admission.session_id, outcome)
+        if admission.need == Need.IMPORT and outcome.exit_status == 0:
+            await self._settle(admission)
+        return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
+
+    async def _serve_child(
+        self,
+        admission: Admission,
+        request: command.BorgServe | command.Borg2Serve | command.Rsync,
+    ) -> Outcome:
+        place = admission.place
+        self._gate.check_confinement()
+        await asyncio.to_thread(
+            storage.prepare,
+            place,
+            self._gate.confinement.user,
+            staging=admission.need == Need.IMPORT,
+        )
+        plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
+        before = await asyncio.to_thread(snapshot, place.repository)
+        if self._end is not None:
+            return Outcome(self._end[0], None, 0, 0, before=before, after=before)
+        requests = RequestFilter(plan.policy) if plan.policy is not None else None
+        status, relay = await self._relay_child(plan, requests)
+        after = await asyncio.to_thread(snapshot, place.repository)
+        return self._outcome(status, relay, requests, before, after)
+
+    async def _relay_child(self, plan: Plan, requests: RequestFilter | None) -> tuple[int, Relay]:
+        channel = self._channel
+        if channel is None:
+            raise HiveError("The client left before its session began.")
+        child = Child.start(plan.spec, self._gate.confinement)
+        self._child = child
+        try:
+            relay = Relay(channel, child, requests)
+            self._relay = relay
+            self._hand_over_early(relay)
+            return await relay.run(), relay
+        finally:
+            await child.end(self._gate.end_grace)
+            child.close()
+
+    def _hand_over_early(self, relay: Relay) -> None:
+        early, self._early = self._early, []
+        for data in early:
+            relay.feed(data)
+        if self._early_eof:
+            relay.feed_eof()
+        if self._channel is None:
+            relay.client_gone()
+        elif early:
+            self._channel.resume_reading()
+
+    def _outcome(
+        self,
+        status: int,
+        relay: Relay,
+        requests: RequestFilter | None,
+        before: Snapshot,
+        after: Snapshot,
+    ) -> Outcome:
+        if relay.protocol_error is not None:
+            self._say(relay.protocol_error.message)
+        if self._end is not None:
+            reason = self._end[0]
+        else:
+            failed = status != 0 or relay.protocol_error is not None
+            reason = EndReason.FAILED if failed else EndReason.DONE
+        return Outcome(
+            end_reason=reason,
+            exit_status=_exit_status(status),
+            bytes_in=relay.bytes_in,
+            bytes_out=relay.bytes_out,
+            borg_version=requests.client_version if requests is not None else None,
+            before=before,
+            after=after,
+        )
+
+    async def _settle(self, admission: Admission) -> None:
+        """An import that rsync brought to its end is verified and put in place."""
+        try:
+            settled = await imports.settle(admission.repository_id)
+        except Conflict as error:
+            self._say(f"The import stays staged: {error.message}")
+            return
+        self._say(settled.message)
+
+    async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
+        info = await repositories.info_by_id(admission.repository_id)
+        values = {
+            "repository": info.name,
+            "state": access.state_in_words(info),
+            "mode": str(info.mode),
+            "access": str(admission.access),
+            "last_backup_at": clock.rfc3339(info.last_backup_at) if info.last_backup_at else None,
+            "last_access_at": clock.rfc3339(info.last_access_at) if info.last_access_at else None,
+            "size_bytes": info.size_bytes,
+            "quota_bytes": info.quota_bytes,
+            "url": info.url,
+        }
+        text = json.dumps(values) + "\n" if as_json else _status_text(values)
+        if self._channel is not None:
+            self._channel.write(text.encode())
+        return Outcome(EndReason.DONE, 0, 0, len(text.encode()))
+
+    async def _note_refusal(self, refused: AccessRefused) -> None:
+        identity = self._connection.identity
+        logger.warning(
+            "session refused",
+            cause=str(refused.cause),
+            reason=refused.message,
+            fingerprint=identity.fingerprint,
+            command=(self._command or self._subsystem or "")[:200],
+        )
+        try:
+            await access.record_refusal(
+                identity.repository_id,
+                refused.cause,
+                refused.message,
+                fingerprint=identity.fingerprint,
+                peer=self._connection.peer,
+            )
+        except (HiveError, DriverError) as error:
+            logger.error("the refusal could not be recorded", reason=str(error))
+
+    async def _refuse(self, message: str) -> None:
+        """Tell the client why: in borg's own protocol where it speaks that, else on its stderr.
+
+        borg's client stops reading when the connection ends, so a line on stderr can be lost.
+        """
+        if self._speaks_borg():
+            reply = await self._reply_to_first_call(message)
+            if reply is not None and self._channel is not None:
+                self._channel.write(reply)
+                await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
+                return
+        self._say(message)
+
+    def _speaks_borg(self) -> bool:
+        try:
+            return isinstance(command.parse(self._command), BorgServe)
+        except AccessRefused:
+            return False
+
+    async def _reply_to_first_call(self, message: str) -> bytes | None:
+        """The refusal of the client's first call, or None where none comes."""
+        reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
+        try:
+            while await self._hear(_REFUSAL_SECONDS):
+                early, self._early = b"".join(self._early), []
+                found, _ = reader.next_message(early, 0)
+                if found is not None:
+                    return refuse(decode_call(found), Refusal.ERROR, message)
+                if self._early_eof:
+                    return None
+        except ProtocolError:
+            pass
+        return None
+
+    async def _hear(self, seconds: float) -> bool:
+        """Wait for more of the client; whether there is a channel to answer on."""
+        if not self._early and not self._early_eof and self._channel is not None:
+            self._heard.clear()
+            self._channel.resume_reading()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._heard.wait()
+        return bool(self._early or self._early_eof) and self._channel is not None
+
+    def _say(self, message: str) -> None:
+        """One line on the client's standard error."""
+        if self._channel is not None:
+            self._channel.write_stderr(f"borg-hive: {message}\n".encode("utf-8", "replace"))
+
+
+def _exit_status(status: int) -> int:
+    """A shell's way to say that a signal ended the child: 128 and its number."""
+    return 128 - status if status < 0 else status
+
+
+def _status_text(values: dict[str, str | int | None]) -> str:
+    size, quota = values["size_bytes"], values["quota_bytes"]
+    used = format_size(size) if isinstance(size, int) else "not known"
+    if isinstance(quota, int):
+        used += f" of {format_size(quota)}"
+    return (
+        f"Repository {values['repository']}: {values['state']}.\n"
+        f"  mode         {values['mode']}\n"
+        f"  this key     {values['access']} access\n"
+        f"  last backup  {values['last_backup_at'] or 'not known'}\n"
+        f"  last access  {values['last_access_at'] or 'never'}\n"
+        f"  size         {used}\n"
+        f"  URL          {values['url']}\n"
+    )

@@ -1,0 +1,1 @@
+"""The gate, asked by real programs: ssh, borg, rsync."""

@@ -1,0 +1,35 @@
+"""Which routes need a login (all but those that say otherwise), and who is logged in."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from hive.kinds import Source
+from hive.services.accounts import UserInfo
+from hive.services.permissions import Actor
+from web.keys import ADDRESS, USER
+
+T = TypeVar("T")
+
+_public: set[object] = set()
+
+
+def public(handler: T) -> T:
+    """Declare that this handler answers strangers too."""
+    _public.add(handler)
+    return handler
+
+
+def is_public(handler: Any) -> bool:  # noqa: ANN401 - aiohttp keeps handlers of several kinds
+    return handler in _public
+
+
+def user_of(request: web.Request) -> UserInfo:
+    """Who is logged in; only for handlers that are not public."""
+    return request[USER]
+
+
+def actor_of(request: web.Request) -> Actor:
+    return user_of(request).actor(Source.WEB, request[ADDRESS])

@@ -1,0 +1,56 @@
+"""The web application: its routes and what every request passes on its way."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.config import Settings
+from web.assets import Assets
+from web.forms import MAX_BODY
+from web.headers import add_headers
+from web.keys import ASSETS, HEALTH, SETTINGS, TEMPLATES, Health
+from web.middleware.address import know_the_visitor
+from web.middleware.errors import tell_errors
+from web.middleware.logging import note_requests
+from web.middleware.same_origin import refuse_other_sites
+from web.middleware.web_session import require_login
+from web.pages import health as health_page
+from web.pages import login, logout, overview, repository, setup, static
+from web.rendering import environment
+
+
+def create_app(settings: Settings, *, health: Health) -> web.Application:
+    """The application, to be run by whoever knows address and port; services must be started.
+
+    `health` says what is wrong with the server as a whole, for /healthz.
+    """
+    app = web.Application(
+        middlewares=[
+            know_the_visitor,
+            note_requests,
+            tell_errors,
+            refuse_other_sites,
+            require_login,
+        ],
+        client_max_size=MAX_BODY,
+    )
+    assets = Assets()
+    app[SETTINGS] = settings.web
+    app[HEALTH] = health
+    app[ASSETS] = assets
+    app[TEMPLATES] = environment(assets)
+    app.on_response_prepare.append(add_headers)
+    app.add_routes(
+        [
+            web.get("/", overview.show),
+            web.get("/repositories/{id:[0-9]{1,9}}", repository.show),
+            web.get("/login", login.show),
+            web.post("/login", login.submit),
+            web.post("/logout", logout.submit),
+            web.get("/setup/{token}", setup.show),
+            web.post("/setup/{token}", setup.submit),
+            web.get("/healthz", health_page.show),
+            web.get("/static/{name}", static.show),
+        ]
+    )
+    return app

@@ -1,0 +1,25 @@
+"""What the application and each request carry, by typed keys."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import jinja2
+from aiohttp import web
+
+from hive.config import WebSettings
+from hive.services.accounts import UserInfo
+from web.assets import Assets
+
+# Returns what is wrong, a short phrase each; nothing where all is well.
+Health = Callable[[], Awaitable[Sequence[str]]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
+HEALTH: web.AppKey[Health] = web.AppKey("health")
+ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
+TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates", jinja2.Environment)
+
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request id", str)
+ADDRESS: web.RequestKey[str] = web.RequestKey("address of the visitor", str)
+USER: web.RequestKey[UserInfo] = web.RequestKey("user", UserInfo)

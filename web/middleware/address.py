@@ -1,0 +1,64 @@
+"""Who is visiting, where proxies stand between: the word of trusted ones only."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from aiohttp import web
+
+from hive import log
+from web.keys import ADDRESS, SETTINGS, Handler
+
+_Address = IPv4Address | IPv6Address
+_Network = IPv4Network | IPv6Network
+_MAX_HOPS = 20
+
+
+@web.middleware
+async def know_the_visitor(request: web.Request, handler: Handler) -> web.StreamResponse:
+    trusted = [ipaddress.ip_network(text) for text in request.app[SETTINGS].trusted_proxies]
+    forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+    request[ADDRESS] = visitor(request.remote, forwarded, trusted)
+    with log.context(peer=request[ADDRESS]):
+        return await handler(request)
+
+
+def visitor(remote: str | None, forwarded: str, trusted: Sequence[_Network]) -> str:
+    """The address nearest to us that is not a trusted proxy's.
+
+    Each proxy adds at the right whom it heard from. What stands left of an untrusted address is
+    that one's own invention, so the header is read from the right and no further.
+    """
+    nearest = _parse(remote or "")
+    if nearest is None:
+        return "unknown"
+    for hop in reversed(forwarded.split(",")[-_MAX_HOPS:]):
+        if not _is_in(nearest, trusted):
+            break
+        further = _parse(hop)
+        if further is None:
+            break
+        nearest = further
+    return str(nearest)
+
+
+def _is_in(address: _Address, networks: Sequence[_Network]) -> bool:
+    return any(address in network for network in networks)
+
+
+def _parse(text: str) -> _Address | None:
+    """An address, with or without a port."""
+    bare = text.strip()
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address

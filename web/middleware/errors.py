@@ -1,0 +1,92 @@
+"""One place where what went wrong becomes a page."""
+
+from __future__ import annotations
+
+import jinja2
+from aiohttp import web
+
+from hive import errors, log
+from hive.database import DriverError
+from web.keys import REQUEST_ID, Handler
+from web.rendering import page
+
+logger = log.get(__name__)
+
+_STATUS: dict[type[errors.HiveError], int] = {
+    errors.NotFound: 404,
+    errors.Forbidden: 403,
+    errors.AccessRefused: 403,
+    errors.InvalidInput: 422,
+    errors.Conflict: 409,
+    errors.StorageError: 503,
+    errors.DatabaseError: 503,
+    errors.Unavailable: 503,
+}
+_TITLES = {
+    400: "That request was not understood",
+    401: "Please log in",
+    403: "Not allowed",
+    404: "There is no such page",
+    405: "Not that way",
+    409: "Not as things are now",
+    413: "Too much at once",
+    415: "Not in this form",
+    422: "Something is not right yet",
+    500: "Something went wrong here",
+    503: "Not available just now",
+}
+_WORDS = {
+    401: "You are not logged in, or no longer.",
+    403: "You may not do this.",
+    404: "Either it never existed, or it is gone, or it is not for you to see.",
+    405: "This page does not take that kind of request.",
+    413: "What was sent is larger than anything this page can use.",
+    415: "This page takes forms only.",
+    503: "The server cannot answer this now. Try again in a moment.",
+}
+# Their messages may name files of the server: they are for the log.
+_ONLY_LOGGED = (errors.StorageError, errors.DatabaseError)
+
+
+@web.middleware
+async def tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as problem:
+        if problem.status < 400:
+            raise
+        return _keep_headers(problem, error_page(request, problem.status))
+    except errors.HiveError as error:
+        return _told_on_purpose(request, error)
+    except DriverError:
+        logger.exception("the database did not answer")
+        return error_page(request, 503)
+    except Exception:
+        # The edge: whatever it is, it ends here and is logged.
+        logger.exception("unexpected error")
+        return error_page(request, 500)
+
+
+def _told_on_purpose(request: web.Request, error: errors.HiveError) -> web.Response:
+    status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
+    if status >= 500:
+        logger.error("refused", error=error.message)
+    if status == 500 or isinstance(error, _ONLY_LOGGED):
+        return error_page(request, status)
+    return error_page(request, status, error.message)
+
+
+def _keep_headers(problem: web.HTTPException, response: web.Response) -> web.Response:
+    if "Allow" in problem.headers:
+        response.headers["Allow"] = problem.headers["Allow"]
+    return response
+
+
+def error_page(request: web.Request, status: int, message: str | None = None) -> web.Response:
+    title = _TITLES.get(status, "This did not work")
+    words = message or _WORDS.get(status, "")
+    try:
+        return page(request, "error.html", status=status, title=title, message=words, code=status)
+    except jinja2.TemplateError:
+        logger.exception("the error page itself failed")
+        return web.Response(status=status, text=f"{title} ({request.get(REQUEST_ID)})")

@@ -1,0 +1,35 @@
+// Comfort only: every page says the same without this file. All words are in the pages.
+"use strict";
+
+const two = (number) => String(number).padStart(2, "0");
+
+for (const time of document.querySelectorAll("time[data-local]")) {
+  const at = new Date(time.dateTime);
+  if (Number.isNaN(at.getTime())) continue;
+  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+  time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+const status = document.getElementById("status");
+
+for (const button of document.querySelectorAll("button[data-copy]")) {
+  // The clipboard is there on HTTPS and on this machine only.
+  const source = document.getElementById(button.dataset.copy);
+  if (!source || !navigator.clipboard) continue;
+  const word = button.textContent;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(source.textContent.trim());
+    } catch {
+      getSelection().selectAllChildren(source);
+      return;
+    }
+    button.textContent = button.dataset.done;
+    status.textContent = button.dataset.done;
+    setTimeout(() => {
+      button.textContent = word;
+      status.textContent = "";
+    }, 2000);
+  });
+}
