@@ -7,6 +7,7 @@ right here, and a copy of the database is made before each upgrade.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,13 @@ from hive.errors import DatabaseError
 
 logger = structlog.get_logger(__name__)
 
+MIGRATIONS = "migrations"
+
 # For `tortoise makemigrations` (CONTRIBUTING.md); no database is touched by that.
 TORTOISE = {
     "connections": {"default": "sqlite://:memory:"},
     "apps": {
-        "hive": {"models": [MODELS], "default_connection": "default", "migrations": "migrations"}
+        "hive": {"models": [MODELS], "default_connection": "default", "migrations": MIGRATIONS}
     },
 }
 
@@ -97,6 +100,7 @@ async def migrate_sqlite(path: Path, *, upto: str = "__latest__") -> list[str]:
 
     Where there is a schema already, a copy `<path>.before-<migration>` is made first.
     """
+    _require_database(path)
     applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
     _make_private(path)
     return applied
@@ -108,7 +112,7 @@ async def migrate_url(url: str) -> list[str]:
 
 
 async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
-    app = AppConfig(models=[MODELS], default_connection="default", migrations="migrations")
+    app = AppConfig(models=[MODELS], default_connection="default", migrations=MIGRATIONS)
     config = TortoiseConfig(connections={"default": DBUrlConfig(url)}, apps={"hive": app})
     async with TortoiseContext() as context:
         await context.init(config=config)
@@ -132,6 +136,18 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
         for name in names:
             logger.info("migration applied", migration=name)
         return names
+
+
+def _require_database(path: Path) -> None:
+    """Raise DatabaseError where the file is there and no database: the ORM would wait for ever."""
+    if not _has_content(path):
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise DatabaseError(f"The database {path} cannot be opened: {error}.") from error
 
 
 def _make_private(path: Path) -> None:
