@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
 
-from hive import config, control, database, log
+from hive import config_dangers, control, database, log
 from hive.config import Settings
 from hive.errors import HiveError, Unavailable
 from hive.services import (
@@ -52,7 +52,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
-        _warn(config.dangerous(settings))
+        _warn(config_dangers.dangerous(settings))
         await leftovers.clean_up()
         gate = await _build_gate(settings)
         web = await _start_web(settings, gate)

@@ -25,7 +25,7 @@ class Result:
     messages: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever it printed
+    def json(self) -> Any:
         return json.loads(self.output)
 
 

@@ -16,8 +16,42 @@ from hive.services import runtime
 from tests import factories
 from tests.cli.conftest import Run
 
-REPOSITORY_FIELDS = ["id", "name", "login", "owner", "groups", "location", "mode", "path", "url", "keys", "quota_bytes", "size_bytes", "state", "last_backup_at", "last_access_at", "created_at"]
-SESSION_FIELDS = ["id", "repository", "login", "key", "peer", "client", "command", "mode", "access", "operation", "started_at", "ended_at", "bytes_in", "bytes_out", "exit_status", "end_reason"]
+REPOSITORY_FIELDS = [
+    "id",
+    "name",
+    "login",
+    "owner",
+    "groups",
+    "location",
+    "mode",
+    "path",
+    "url",
+    "keys",
+    "quota_bytes",
+    "size_bytes",
+    "state",
+    "last_backup_at",
+    "last_access_at",
+    "created_at",
+]
+SESSION_FIELDS = [
+    "id",
+    "repository",
+    "login",
+    "key",
+    "peer",
+    "client",
+    "command",
+    "mode",
+    "access",
+    "operation",
+    "started_at",
+    "ended_at",
+    "bytes_in",
+    "bytes_out",
+    "exit_status",
+    "end_reason",
+]
 
 
 def test_json_of_a_repository_is_as_promised(documents: dict[str, Any], run: Run) -> None:
