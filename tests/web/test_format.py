@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from aiohttp import web
 
 from hive import clock
 from web import format as formats
 from web.assets import Assets
-from web.rendering import cut, environment
+from web.rendering import cut
 
 NOW = datetime(2026, 11, 23, 17, 5, 30, tzinfo=UTC)
 
@@ -79,6 +80,8 @@ def test_what_does_not_end_is_cut() -> None:
 
 
 def test_whatever_a_template_prints_can_be_seen() -> None:
-    template = environment(Assets()).from_string("{{ text }} {{ number }} {{ at|ago }}")
+    template = set_up_templates(web.Application(), Assets()).from_string(
+        "{{ text }} {{ number }} {{ at|ago }}"
+    )
     text = template.render(text="a\u202eb\n<", number=5, at=NOW)
     assert text.startswith("a\\u202eb\\n&lt; 5 <time ")
