@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hive.__main__ import cli
+from hive.cli.main import main as cli
 from hive.config import Settings
 from tests import factories
 
@@ -25,7 +25,7 @@ class Result:
     messages: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 - whatever it printed
+    def json(self) -> Any:
         return json.loads(self.output)
 
 

@@ -12,12 +12,47 @@ import pytest
 from hive import control, events
 from hive.config import Settings
 from hive.events import EndSession, RightsChanged
+from hive.kinds import Need
 from hive.services import runtime
 from tests import factories
 from tests.cli.conftest import Run
 
-REPOSITORY_FIELDS = ["id", "name", "login", "owner", "groups", "location", "mode", "path", "url", "keys", "quota_bytes", "size_bytes", "state", "last_backup_at", "last_access_at", "created_at"]
-SESSION_FIELDS = ["id", "repository", "login", "key", "peer", "client", "command", "mode", "access", "operation", "started_at", "ended_at", "bytes_in", "bytes_out", "exit_status", "end_reason"]
+REPOSITORY_FIELDS = [
+    "id",
+    "name",
+    "login",
+    "owner",
+    "groups",
+    "location",
+    "mode",
+    "path",
+    "url",
+    "keys",
+    "quota_bytes",
+    "size_bytes",
+    "state",
+    "last_backup_at",
+    "last_access_at",
+    "created_at",
+]
+SESSION_FIELDS = [
+    "id",
+    "repository",
+    "login",
+    "key",
+    "peer",
+    "client",
+    "command",
+    "mode",
+    "access",
+    "operation",
+    "started_at",
+    "ended_at",
+    "bytes_in",
+    "bytes_out",
+    "exit_status",
+    "end_reason",
+]
 
 
 def test_json_of_a_repository_is_as_promised(documents: dict[str, Any], run: Run) -> None:
@@ -185,7 +220,7 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
             identity = await access.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
-            request = access.Request(access.Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
+            request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
             return (await access.admit(identity, request)).session_id
         finally:
             await runtime.stop()
