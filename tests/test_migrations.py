@@ -52,6 +52,9 @@ class Migration(migrations.Migration):
 
 Schema = dict[str, Any]
 
+COUNT = 'SELECT count(*) FROM "{}"'
+AGAIN = 'INSERT INTO "{0}" ({1}) SELECT {1} FROM "{0}" LIMIT 1'
+
 
 def rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(path)) as connection:
@@ -144,7 +147,7 @@ async def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     assert migrations.__file__ is not None
     real = Path(migrations.__file__).parent
     shutil.copytree(real, package, ignore=shutil.ignore_patterns("__pycache__"))
-    last = sorted(path.stem for path in real.glob("[0-9]*.py"))[-1]
+    last = max(path.stem for path in real.glob("[0-9]*.py"))
     (package / "9999_upgrade.py").write_text(UPGRADE.replace("{after}", last))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(migrate, "MIGRATIONS", "more_migrations")
@@ -157,14 +160,14 @@ CHILDREN = ("grant", "session", "event", "audit_entry", "location", "installatio
 
 async def test_an_upgrade_that_rebuilds_tables_loses_no_rows_and_no_indexes(upgrade: Path) -> None:
     before = schema(upgrade)
-    counts = {table: rows(upgrade, f'SELECT count(*) FROM "{table}"') for table in before}
+    counts = {table: rows(upgrade, COUNT.format(table)) for table in before}
     assert all(counts[table] != [(0,)] for table in (*TABLES, *CHILDREN))
     grants = rows(upgrade, 'SELECT id, repository_id, key_id, access FROM "grant"')
 
     assert await migrate_sqlite(upgrade) == ["9999_upgrade"]
 
     after = schema(upgrade)
-    assert counts == {table: rows(upgrade, f'SELECT count(*) FROM "{table}"') for table in after}
+    assert counts == {table: rows(upgrade, COUNT.format(table)) for table in after}
     assert rows(upgrade, 'SELECT id, repository_id, key_id, access FROM "grant"') == grants
     assert rows(upgrade, "PRAGMA foreign_key_check") == []
     assert rows(upgrade, "PRAGMA integrity_check") == [("ok",)]
@@ -184,9 +187,7 @@ async def test_composite_uniques_still_hold_after_an_upgrade(upgrade: Path) -> N
             ("key", "name, owner_id, type, blob, bits, fingerprint, enabled, networks, created_at"),
         ):
             with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-                connection.execute(
-                    f'INSERT INTO "{table}" ({columns}) SELECT {columns} FROM "{table}" LIMIT 1'
-                )
+                connection.execute(AGAIN.format(table, columns))
 
 
 async def test_a_private_copy_of_before_is_made(upgrade: Path) -> None:

@@ -62,14 +62,23 @@ def segment(path: Path) -> Path:
     return next(found for found in sorted((path / "data").rglob("*")) if found.is_file())
 
 
+def data_as_a_link(path: Path) -> None:
+    (path / "data").rename(path.parent / "moved")
+    (path / "data").symlink_to("../moved")
+
+
+def one_level_too_deep(path: Path) -> None:
+    """As rsync leaves it where the slash at the end of its source was forgotten."""
+    path.rename(path.parent / "inner")
+    path.mkdir()
+    (path.parent / "inner").rename(path / "inner")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "link to a file": (lambda p: (p / "nonce").symlink_to("/etc/passwd"), "symbolic link"),
     "link to a directory": (lambda p: (p / "data" / "7").symlink_to("/etc"), "symbolic link"),
     "link that leads nowhere": (lambda p: (p / "data" / "0" / "9").symlink_to("x"), "symbolic"),
-    "data as a link": (
-        lambda p: ((p / "data").rename(p.parent / "moved"), (p / "data").symlink_to("../moved")),
-        "symbolic link",
-    ),
+    "data as a link": (data_as_a_link, "symbolic link"),
     "fifo": (lambda p: os.mkfifo(p / "data" / "0" / "9"), "neither a file nor a directory"),
     "hard link": (lambda p: os.link(segment(p), p / "data" / "0" / "9"), "hard-linked"),
     "set-user-ID": (lambda p: segment(p).chmod(0o4755), "set-user-ID"),
@@ -98,10 +107,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no segment size": (rewrite(max_segment_size="0"), "not borg's"),
     "huge segment size": (rewrite(max_segment_size=str(2**40)), "not borg's"),
     "crooked quota": (rewrite(storage_quota="lots"), "not borg's"),
-    "repository one level too deep": (
-        lambda p: ((p / "inner").mkdir(), (p / "config").rename(p / "inner" / "config")),
-        "does not belong",
-    ),
+    "one level too deep": (one_level_too_deep, "does not belong"),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from hive.__main__ import cli
+from hive.cli.main import main as cli
 from hive.config import Settings
 from tests import factories
 

@@ -12,6 +12,7 @@ import pytest
 from hive import control, events
 from hive.config import Settings
 from hive.events import EndSession, RightsChanged
+from hive.kinds import Need
 from hive.services import runtime
 from tests import factories
 from tests.cli.conftest import Run
@@ -219,7 +220,7 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
             identity = await access.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
-            request = access.Request(access.Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
+            request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
             return (await access.admit(identity, request)).session_id
         finally:
             await runtime.stop()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from hive.errors import Forbidden, HiveError, NotFound
-from hive.kinds import Access, Level, Mode, ShareLevel
+from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
 from hive.models import ConfigVersion
 from hive.services import (
     accounts,
@@ -73,7 +73,7 @@ async def scene(people: People) -> Scene:
 
 async def close_session(scene: Scene) -> None:
     await sessions.finish(
-        scene.session_id, sessions.Outcome(sessions.EndReason.DONE, 0, bytes_in=0, bytes_out=0)
+        scene.session_id, sessions.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
     )
 
 

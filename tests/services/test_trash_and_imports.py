@@ -43,7 +43,7 @@ async def place(info: RepositoryInfo) -> storage.Place:
 
 async def stage(info: RepositoryInfo, source: Path) -> storage.Place:
     where = await place(info)
-    storage.prepare_staging(where)
+    storage.prepare(where, None, staging=True)
     shutil.copytree(source, where.staging, dirs_exist_ok=True)
     return where
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from aiohttp import web
+from aiohttp.web import Application
 
 from hive import clock
 from web import format as formats
@@ -80,7 +80,7 @@ def test_what_does_not_end_is_cut() -> None:
 
 
 def test_whatever_a_template_prints_can_be_seen() -> None:
-    template = set_up_templates(web.Application(), Assets()).from_string(
+    template = set_up_templates(Application(), Assets()).from_string(
         "{{ text }} {{ number }} {{ at|ago }}"
     )
     text = template.render(text="a\u202eb\n<", number=5, at=NOW)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jinja2
 import pytest
-from aiohttp import web
+from aiohttp.web import Application
 
 import web
 from web.assets import Assets
@@ -38,7 +38,7 @@ def test_no_file_comes_from_another_site(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_template_compiles(path: Path) -> None:
-    set_up_templates(web.Application(), Assets()).get_template(path.name)
+    set_up_templates(Application(), Assets()).get_template(path.name)
 
 
 def test_every_table_tells_what_its_heads_are_for() -> None:
@@ -60,7 +60,7 @@ def test_every_field_has_a_label() -> None:
 
 
 def test_what_is_undefined_is_an_error_and_what_is_text_is_escaped() -> None:
-    made = set_up_templates(web.Application(), Assets())
+    made = set_up_templates(Application(), Assets())
     with pytest.raises(jinja2.UndefinedError):
         made.from_string("{{ nothing }}").render()
     assert made.from_string("{{ text }}").render(text="<b>") == "&lt;b&gt;"
