@@ -9,7 +9,7 @@ from aiohttp.web import Application
 from hive import clock
 from web import format as formats
 from web.assets import Assets
-from web.rendering import cut
+from web.rendering import cut, set_up_templates
 
 NOW = datetime(2026, 11, 23, 17, 5, 30, tzinfo=UTC)
 
