@@ -8,7 +8,11 @@ right here, and a copy of the database is made before each upgrade.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +104,26 @@ async def migrate_sqlite(path: Path, *, upto: str = "__latest__") -> list[str]:
 
     Where there is a schema already, a copy `<path>.before-<migration>` is made first.
     """
-    _require_database(path)
-    applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
-    _make_private(path)
+    with _one_at_a_time(path):
+        _require_database(path)
+        applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
+        _make_private(path)
     return applied
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """A command and the server may start on a new data directory at the same moment.
+
+    Waiting blocks; nothing else runs yet when this is called.
+    """
+    lock = path.with_name(f".{path.name}.migrating")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def migrate_url(url: str) -> list[str]:

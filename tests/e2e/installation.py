@@ -99,6 +99,16 @@ class Installation:
             check=False,
         )
 
+    def start_hive(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and go on."""
+        return subprocess.Popen(
+            [*self._hive(), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment(),
+        )
+
     def json(self, *arguments: str) -> Any:
         return json.loads(self.hive(*arguments, "--json"))
 

@@ -78,3 +78,13 @@ def test_a_session_without_a_server_cannot_be_killed_but_is_said(
     refused = backed_up.try_hive("session", "kill", number)
     assert refused.returncode in {0, 1}
     assert "Traceback" not in refused.stderr
+
+
+def test_commands_that_start_together_on_a_new_data_directory_share_one_migration(
+    installation: Installation,
+) -> None:
+    started = [installation.start_hive("user", "add", name) for name in ("alice", "bob", "carol")]
+    for process in started:
+        _, err = process.communicate(timeout=40)
+        assert process.returncode == 0, err
+    assert {user["name"] for user in installation.json("user", "list")} == {"alice", "bob", "carol"}
