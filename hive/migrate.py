@@ -134,13 +134,13 @@ async def migrate_url(url: str) -> list[str]:
 async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
     app = AppConfig(models=[MODELS], default_connection="default", migrations=MIGRATIONS)
     config = TortoiseConfig(connections={"default": DBUrlConfig(url)}, apps={"hive": app})
+    existed = path is not None and _has_content(path)  # opening makes it
     async with TortoiseContext() as context:
         await context.init(config=config)
         connection = context.connections.get("default")
         executor = _SafeExecutor(connection, {"hive": app.to_dict()})
         targets = [MigrationTarget("hive", upto)]
         await executor.loader.build_graph()
-        existed = path is not None and _has_content(path)
         await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # noqa: SLF001 - no public way
         names = [step.migration.name for step in await executor.plan(targets)]
         if names and existed and path is not None:

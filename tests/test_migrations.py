@@ -226,3 +226,9 @@ def _forget_package() -> Iterator[None]:
     yield
     for name in [name for name in sys.modules if name.startswith("more_migrations")]:
         del sys.modules[name]
+
+
+async def test_a_new_database_needs_no_copy(tmp_path: Path) -> None:
+    path = tmp_path / "hive.sqlite3"
+    await migrate.migrate_sqlite(path)
+    assert list(tmp_path.glob("*.before-*")) == []
