@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import asyncssh
 
-from hive import clock, log
+from hive import log
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.rpc import Refusal, decode_call, refuse
@@ -20,12 +19,13 @@ from hive.kinds import EndReason, Need
 from hive.services import access, imports, repositories, sessions, storage
 from hive.services.access import Admission
 from hive.services.sessions import Outcome
-from hive.units import format_size
 from sshgate import command
+from sshgate.channel import GateChannel
 from sshgate.child import Child
 from sshgate.command import BorgServe, Status
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
+from sshgate.status import describe
 
 if TYPE_CHECKING:
     from sshgate.connection import GateConnection
@@ -35,6 +35,7 @@ logger = log.get(__name__)
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
 _REFUSAL_SECONDS = 5.0  # for a client to take a refusal
+_LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
 
 
@@ -45,7 +46,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self.admission: Admission | None = None
         self._connection = connection
         self._gate = connection.gate
-        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
+        self._channel: GateChannel | None = None
         self._command: str | None = None
         self._subsystem: str | None = None
         self._child: Child | None = None
@@ -55,11 +56,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._early_eof = False
         self._heard = asyncio.Event()  # data, EOF or the end of the channel
         self._end: tuple[EndReason, str] | None = None
+        self._is_ending = False
 
     # what asyncssh calls
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
-        self._channel = chan
+        self._channel = cast("GateChannel", chan)
         chan.set_write_buffer_limits(high=_WRITE_BUFFER, low=_WRITE_BUFFER // 4)
 
     def shell_requested(self) -> bool:
@@ -124,8 +126,25 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             self._end = (reason, words)
             if words and self._relay is not None:
                 self._relay.say(f"borg-hive: this session was ended: {words}.\n")
-        if self._child is not None:
-            spawn(self._child.end(self._gate.end_grace), name="end child")
+        # Once: a client may send signals by the thousand.
+        if self._child is not None and self._relay is not None and not self._is_ending:
+            self._is_ending = True
+            spawn(self._end_child(self._child, self._relay), name="end child")
+
+    async def _end_child(self, child: Child, relay: Relay) -> None:
+        await child.end(self._gate.end_grace)
+        try:
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await relay.over.wait()
+        except TimeoutError:  # a client that does not read keeps no session
+            relay.client_gone()
+            if self._channel is not None:
+                self._channel.abort()
+
+    def flush(self) -> None:
+        """Go on sending: the connection has room again."""
+        if self._channel is not None:
+            self._channel.flush()
 
     # the way of a session
 
@@ -147,6 +166,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 self._say("The server failed: its log says more.")
             if self._channel is not None:
                 self._channel.exit(status)
+            self._connection.session_done(self)
 
     async def _answer(self) -> int:
         if self._subsystem is not None:
@@ -155,7 +175,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 " and, in the modes IMPORT and EXPORT, rsync.",
                 RefusalCause.COMMAND,
             )
-        request = command.parse(self._command)
+        request = self._parsed()
         self._gate.check_accepting()
         seen_rights = self._gate.rights_version
         admission = await self._admit(need_of(request))
@@ -168,6 +188,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 return await self._serve(admission, request)
             finally:
                 self._gate.session_closed(admission.session_id)
+
+    def _parsed(self) -> command.Request:
+        return command.parse(self._command, self._gate.settings.max_command_length)
 
     async def _admit(self, need: Need) -> Admission:
         return await access.admit(
@@ -281,21 +304,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         info = await repositories.info_by_id(admission.repository_id)
-        values = {
-            "repository": info.name,
-            "state": access.state_in_words(info),
-            "mode": str(info.mode),
-            "access": str(admission.access),
-            "last_backup_at": clock.rfc3339(info.last_backup_at) if info.last_backup_at else None,
-            "last_access_at": clock.rfc3339(info.last_access_at) if info.last_access_at else None,
-            "size_bytes": info.size_bytes,
-            "quota_bytes": info.quota_bytes,
-            "url": info.url,
-        }
-        text = json.dumps(values) + "\n" if as_json else _status_text(values)
+        text = describe(info, admission.access, as_json=as_json).encode()
         if self._channel is not None:
-            self._channel.write(text.encode())
-        return Outcome(EndReason.DONE, 0, 0, len(text.encode()))
+            self._channel.write(text)
+        return Outcome(EndReason.DONE, 0, 0, len(text))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         identity = self._connection.identity
@@ -332,23 +344,23 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _speaks_borg(self) -> bool:
         try:
-            return isinstance(command.parse(self._command), BorgServe)
+            return isinstance(self._parsed(), BorgServe)
         except AccessRefused:
             return False
 
     async def _reply_to_first_call(self, message: str) -> bytes | None:
         """The refusal of the client's first call, or None where none comes."""
         reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
-        try:
-            while await self._hear(_REFUSAL_SECONDS):
-                early, self._early = b"".join(self._early), []
-                found, _ = reader.next_message(early, 0)
-                if found is not None:
-                    return refuse(decode_call(found), Refusal.ERROR, message)
-                if self._early_eof:
-                    return None
-        except ProtocolError:
-            pass
+        with suppress(ProtocolError, TimeoutError):
+            # In all: one that sends a byte now and then would hold this for ever.
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                while await self._hear(_REFUSAL_SECONDS):
+                    early, self._early = b"".join(self._early), []
+                    found, _ = reader.next_message(early, 0)
+                    if found is not None:
+                        return refuse(decode_call(found), Refusal.ERROR, message)
+                    if self._early_eof:
+                        return None
         return None
 
     async def _hear(self, seconds: float) -> bool:
@@ -370,19 +382,3 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 def _exit_status(status: int) -> int:
     """A shell's way to say that a signal ended the child: 128 and its number."""
     return 128 - status if status < 0 else status
-
-
-def _status_text(values: dict[str, str | int | None]) -> str:
-    size, quota = values["size_bytes"], values["quota_bytes"]
-    used = format_size(size) if isinstance(size, int) else "not known"
-    if isinstance(quota, int):
-        used += f" of {format_size(quota)}"
-    return (
-        f"Repository {values['repository']}: {values['state']}.\n"
-        f"  mode         {values['mode']}\n"
-        f"  this key     {values['access']} access\n"
-        f"  last backup  {values['last_backup_at'] or 'not known'}\n"
-        f"  last access  {values['last_access_at'] or 'never'}\n"
-        f"  size         {used}\n"
-        f"  URL          {values['url']}\n"
-    )
