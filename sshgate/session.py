@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import asyncssh
 
@@ -20,6 +20,7 @@ from hive.services import access, imports, repositories, storage
 from hive.services.access import Admission
 from hive.services.sessions import Outcome
 from sshgate import command, status
+from sshgate.channel import GateChannel
 from sshgate.child import Child
 from sshgate.command import BorgServe, Status
 from sshgate.plan import Plan, make_plan, need_of
@@ -33,6 +34,7 @@ logger = log.get(__name__)
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
 _REFUSAL_SECONDS = 5.0  # for a client to take a refusal
+_LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
 
 
@@ -43,7 +45,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self.admission: Admission | None = None
         self._connection = connection
         self._gate = connection.gate
-        self._channel: asyncssh.SSHServerChannel[bytes] | None = None
+        self._channel: GateChannel | None = None
         self._command: str | None = None
         self._subsystem: str | None = None
         self._child: Child | None = None
@@ -53,11 +55,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._early_eof = False
         self._heard = asyncio.Event()  # data, EOF or the end of the channel
         self._end: tuple[EndReason, str] | None = None
+        self._is_ending = False
 
     # what asyncssh calls
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
-        self._channel = chan
+        self._channel = cast("GateChannel", chan)
         chan.set_write_buffer_limits(high=_WRITE_BUFFER, low=_WRITE_BUFFER // 4)
 
     def shell_requested(self) -> bool:
@@ -122,8 +125,25 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             self._end = (reason, words)
             if words and self._relay is not None:
                 self._relay.say(f"borg-hive: this session was ended: {words}.\n")
-        if self._child is not None:
-            spawn(self._child.end(self._gate.end_grace), name="end child")
+        # Once: a client may send signals by the thousand.
+        if self._child is not None and self._relay is not None and not self._is_ending:
+            self._is_ending = True
+            spawn(self._end_child(self._child, self._relay), name="end child")
+
+    async def _end_child(self, child: Child, relay: Relay) -> None:
+        await child.end(self._gate.end_grace)
+        try:
+            async with asyncio.timeout(_LAST_WORDS_SECONDS):
+                await relay.over.wait()
+        except TimeoutError:  # a client that does not read keeps no session
+            relay.client_gone()
+            if self._channel is not None:
+                self._channel.abort()
+
+    def flush(self) -> None:
+        """Go on sending: the connection has room again."""
+        if self._channel is not None:
+            self._channel.flush()
 
     # the way of a session
 
@@ -145,6 +165,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 self._say("The server failed: its log says more.")
             if self._channel is not None:
                 self._channel.exit(exit_status)
+            self._connection.session_done(self)
 
     async def _answer(self) -> int:
         if self._subsystem is not None:
@@ -153,7 +174,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 " and, in the modes IMPORT and EXPORT, rsync.",
                 RefusalCause.COMMAND,
             )
-        request = command.parse(self._command)
+        request = self._parsed()
         self._gate.check_accepting()
         seen_rights = self._gate.rights_version
         admission = await self._admit(need_of(request))
@@ -166,6 +187,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 return await self._serve(admission, request)
             finally:
                 self._gate.session_closed(admission.session_id)
+
+    def _parsed(self) -> command.Request:
+        return command.parse(self._command, self._gate.settings.max_command_length)
 
     async def _admit(self, need: Need) -> Admission:
         return await access.admit(
@@ -320,23 +344,23 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _speaks_borg(self) -> bool:
         try:
-            return isinstance(command.parse(self._command), BorgServe)
+            return isinstance(self._parsed(), BorgServe)
         except AccessRefused:
             return False
 
     async def _reply_to_first_call(self, message: str) -> bytes | None:
         """The refusal of the client's first call, or None where none comes."""
         reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
-        try:
-            while await self._hear(_REFUSAL_SECONDS):
-                early, self._early = b"".join(self._early), []
-                found, _ = reader.next_message(early, 0)
-                if found is not None:
-                    return refuse(decode_call(found), Refusal.ERROR, message)
-                if self._early_eof:
-                    return None
-        except ProtocolError:
-            pass
+        with suppress(ProtocolError, TimeoutError):
+            # In all: one that sends a byte now and then would hold this for ever.
+            async with asyncio.timeout(_REFUSAL_SECONDS):
+                while await self._hear(_REFUSAL_SECONDS):
+                    early, self._early = b"".join(self._early), []
+                    found, _ = reader.next_message(early, 0)
+                    if found is not None:
+                        return refuse(decode_call(found), Refusal.ERROR, message)
+                    if self._early_eof:
+                        return None
         return None
 
     async def _hear(self, seconds: float) -> bool:
