@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+            await self._gate.finish(admission.session_id, outcome)
+        is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
+        if is_import and outcome.exit_status == 0:
 
 import asyncssh
 
@@ -22,7 +24,7 @@ from hive.services.sessions import Outcome
 from sshgate import command, status
 from sshgate.channel import GateChannel
 from sshgate.child import Child
-from sshgate.command import BorgServe, Status
+from sshgate.command import BorgServe, Rsync, Status
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 
@@ -210,12 +212,20 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)
+                dry = isinstance(request, Rsync) and request.is_dry_run
+                outcome = replace(outcome, is_dry_run=dry)
         except AccessRefused:
             outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
             raise
         finally:
+<<<<<<< HEAD
             await self._gate.finish(admission.session_id, outcome)
         if admission.need == Need.IMPORT and outcome.exit_status == 0:
+=======
+            await sessions.finish(admission.session_id, outcome)
+        is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
+        if is_import and outcome.exit_status == 0:
+>>>>>>> rsync
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
 

@@ -10,12 +10,10 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgpack
+from hive.borg.hints import HintsError, read_hints
 
 _NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})")
-_MAX_HINTS = 256 * 1024 * 1024  # bytes; a hints file of a repository of 100 TB has about 10 MB
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,10 @@ def last_transaction(path: Path) -> int:
 
 def _quota_use(path: Path, transaction: int) -> int | None:
     """Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes."""
-    hints = path / f"hints.{transaction}"
     try:
-        if hints.stat().st_size > _MAX_HINTS:
-            return None
-        content: Any = msgpack.unpackb(hints.read_bytes(), raw=True, strict_map_key=False)
-        use = content[b"storage_quota_use"]
-    except (OSError, ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return read_hints(path / f"hints.{transaction}").quota_use
+    except (OSError, HintsError):
         return None
-    return use if isinstance(use, int) and use >= 0 else None
 
 
 def _borg2_state(path: Path) -> str:

@@ -165,9 +165,12 @@ class Client:
     ) -> Done:
         return await self.run(borg_command(version), *arguments, cwd=cwd, **env)
 
-    async def rsync(self, *arguments: str | Path) -> Done:
-        remote_shell = " ".join(["ssh", *self.ssh_options()])
-        return await self.run(rsync_command(), "-e", remote_shell, *arguments)
+    @property
+    def remote_shell(self) -> str:
+        return " ".join(["ssh", *self.ssh_options()])
+
+    async def rsync(self, *arguments: str | Path, **environment: Any) -> Done:
+        return await self.run(rsync_command(), "-e", self.remote_shell, *arguments, **environment)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
@@ -224,7 +227,11 @@ class House:
 
 @asynccontextmanager
 async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
-    """Start services and gate in `directory`, with dotted settings, on a free port."""
+    """Start services and gate in `directory`, with dotted settings, on a free port.
+
+    `landlock=False` is for what must hold without it.
+    """
+    landlock = overrides.pop("landlock", True)
     settings = config.load(
         None,
         data_dir=directory / "hive",
@@ -242,7 +249,10 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     found = programs.find_programs(settings)
     paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]
     assessment = confinement.assess(
-        user=settings.child.user, roots=[settings.paths.repositories], programs=paths
+        user=settings.child.user,
+        roots=[settings.paths.repositories],
+        landlock_wanted=landlock,
+        programs=paths,
     )
     gate = Gate(
         Host(settings, found, runtime.host_id()),
