@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,12 +75,12 @@ def _borg2_state(path: Path) -> str:
     for directory in ("archives", "keys"):
         for entry in _entries(path / directory):
             digest.update(b"%s/%s\0" % (directory.encode(), os.fsencode(entry.name)))
-    packs = (entry for entry in _entries(path / "packs") if entry.is_dir(follow_symlinks=False))
-    settings = (entry for entry in _entries(path / "config"))
-    for entry in (*packs, *settings):
-        status = entry.stat(follow_symlinks=False)
-        size = status.st_size if entry.is_file(follow_symlinks=False) else 0
-        digest.update(b"%s %d %d\0" % (os.fsencode(entry.path), status.st_mtime_ns, size))
+    packs = [entry for entry in _entries(path / "packs") if entry.is_dir(follow_symlinks=False)]
+    for entry in (*packs, *_entries(path / "config")):
+        with suppress(FileNotFoundError):  # sessions may run beside each other
+            status = entry.stat(follow_symlinks=False)
+            seen = (os.fsencode(entry.path), status.st_mtime_ns, status.st_size)
+            digest.update(b"%s %d %d\0" % seen)
     return digest.hexdigest()
 
 
