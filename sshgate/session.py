@@ -11,6 +11,7 @@ from contextlib import suppress
 import asyncssh
 
 from hive import log
+from hive.borg import rest
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.rpc import Refusal, decode_call, refuse
@@ -24,7 +25,7 @@ from hive.services.sessions import Outcome
 from sshgate import command, status
 from sshgate.channel import GateChannel
 from sshgate.child import Child
-from sshgate.command import BorgServe, Rsync, Status
+            return self._parsed()
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 
@@ -342,21 +343,31 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     async def _refuse(self, message: str) -> None:
         """Tell the client why: in borg's own protocol where it speaks that, else on its stderr.
 
-        borg's client stops reading when the connection ends, so a line on stderr can be lost.
+        borg 1 stops reading when the connection ends, so a line on stderr can be lost; borg 2
+        takes an end without an answer for a bad line, and tries again and again.
         """
-        if self._speaks_borg():
+        request = self._borg_request()
+        reply = None
+        if isinstance(request, BorgServe):
             reply = await self._reply_to_first_call(message)
-            if reply is not None and self._channel is not None:
-                self._channel.write(reply)
-                await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
-                return
-        self._say(message)
+        elif isinstance(request, Borg2Serve) and await self._hear(_REFUSAL_SECONDS):
+            reply = rest.refusal(message)
+        if reply is None or isinstance(request, Borg2Serve):
+            self._say(message)
+        if reply is not None and self._channel is not None:
+            self._channel.write(reply)
+            self._early.clear()
+            await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
 
-    def _speaks_borg(self) -> bool:
+    def _borg_request(self) -> command.Request | None:
         try:
+<<<<<<< HEAD
             return isinstance(self._parsed(), BorgServe)
+=======
+            return command.parse(self._command)
+>>>>>>> clients
         except AccessRefused:
-            return False
+            return None
 
     async def _reply_to_first_call(self, message: str) -> bytes | None:
         """The refusal of the client's first call, or None where none comes."""

@@ -134,6 +134,7 @@ def test_rsync_gets_what_the_server_insists_on(admission: Admission) -> None:
     [
         (BorgServe(None), Programs(None, None, RSYNC), "no working borg"),
         (Borg2Serve("x"), Programs(BORG, None, RSYNC), "no borg 2"),
+        (Borg2Serve("x"), Programs(BORG, BORG, RSYNC), "no borg 2"),
         (Rsync(sending=True, options=()), Programs(BORG, None, None), "no working rsync"),
     ],
 )
@@ -145,6 +146,37 @@ def test_a_program_that_is_missing_is_said(
 ) -> None:
     with pytest.raises(AccessRefused, match=word):
         make_plan(admission, request_, Host(Settings(), programs, "id"))
+
+
+@pytest.mark.parametrize("typed", ["nas", "./nas", "~/nas", "/srv/nas/", "nas/./.."])
+def test_borg_2_is_told_which_url_another_repository_has(admission: Admission, typed: str) -> None:
+    both = replace(admission, other_repositories={"nas": "ssh://b@host:2222/./nas", "pc": None})
+    with pytest.raises(AccessRefused, match=r"use rest://b@host:2222/\./nas\."):
+        make_plan(both, Borg2Serve(typed), HOST)
+    with pytest.raises(AccessRefused, match="it has another login"):
+        make_plan(both, Borg2Serve("pc"), HOST)
+
+
+@pytest.mark.parametrize(
+    "typed", ["laptop", "nas/laptop", ".", "/", "/etc", "../..", "x y", "nas2"]
+)
+def test_any_other_path_that_borg_2_names_is_this_repository(
+    admission: Admission, typed: str
+) -> None:
+    both = replace(admission, other_repositories={"nas": None})
+    spec = make_plan(both, Borg2Serve(typed), HOST).spec
+    path = str(admission.place.repository)
+    assert list(spec.argv) == [
+        "/usr/bin/borg",
+        "serve",
+        "--rest",
+        "--backend",
+        f"FILE:{path}",
+        "--restrict-to-repository",
+        path,
+        "--permissions",
+        "all",
+    ]
 
 
 @pytest.mark.parametrize(
