@@ -3,48 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-            await self._gate.finish(admission.session_id, outcome)
-        is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
-        if is_import and outcome.exit_status == 0:
+from dataclasses import replace
+from typing import Protocol, cast
 
 import asyncssh
 
 from hive import log
-from hive.borg import rest
-from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
-from hive.borg.rpc import Refusal, decode_call, refuse
-from hive.borg.rpc_policy import MOST_BEFORE_OPEN, RequestFilter
+from hive.borg.rpc_policy import RequestFilter
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
-from hive.services import access, imports, repositories, storage
+from hive.services import access, imports, refusals, repositories, storage
 from hive.services.access import Admission
+from hive.services.logins import Identity
 from hive.services.sessions import Outcome
-from sshgate import command, status
+from sshgate import command, refusal, status
 from sshgate.channel import GateChannel
 from sshgate.child import Child
-            return self._parsed()
+from sshgate.command import Rsync, Status
+from sshgate.gate import Gate
+from sshgate.inbox import Inbox
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
-
-if TYPE_CHECKING:
-    from sshgate.connection import GateConnection
 
 logger = log.get(__name__)
 
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
-_REFUSAL_SECONDS = 5.0  # for a client to take a refusal
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
+
+
+class Owner(Protocol):
+    """The connection, as far as one of its sessions knows it."""
+
+    @property
+    def gate(self) -> Gate: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def client_version(self) -> str | None: ...
+    def session_started(self, session: GateSession) -> None:
+        """A command was given."""
+
+    def session_done(self, session: GateSession) -> None:
+        """The command is over; the client may take its time to close the channel."""
+
+    def session_ended(self, session: GateSession) -> None:
+        """The channel is closed."""
 
 
 class GateSession(asyncssh.SSHServerSession[bytes]):
     """The channel of one command."""
 
-    def __init__(self, connection: GateConnection) -> None:
+    def __init__(self, connection: Owner) -> None:
         self.admission: Admission | None = None
         self._connection = connection
         self._gate = connection.gate
@@ -53,10 +68,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._subsystem: str | None = None
         self._child: Child | None = None
         self._relay: Relay | None = None
-        # What comes before the child is there; the channel is paused after the first piece.
-        self._early: list[bytes] = []
-        self._early_eof = False
-        self._heard = asyncio.Event()  # data, EOF or the end of the channel
+        self._inbox = Inbox()
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
 
@@ -86,15 +98,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._relay is not None:
             self._relay.feed(data)
         elif self._channel is not None:
-            self._early.append(data)
-            self._channel.pause_reading()
-            self._heard.set()
+            self._inbox.put(data, self._channel)
 
     def eof_received(self) -> bool:
         if self._relay is not None:
             self._relay.feed_eof()
-        self._early_eof = True
-        self._heard.set()
+        self._inbox.put_eof()
         return True  # the other direction stays open
 
     def pause_writing(self) -> None:
@@ -111,7 +120,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._channel = None
-        self._heard.set()
+        self._inbox.close()
         self._connection.session_ended(self)
         if self._relay is not None:
             self._relay.client_gone()
@@ -151,7 +160,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     # the way of a session
 
     async def _run(self) -> None:
-        with log.context(login=self._connection.login, peer=self._connection.peer):
+        with log.context(login=self._connection.identity.login, peer=self._connection.peer):
             try:
                 exit_status = await self._answer()
             except AccessRefused as refused:
@@ -219,14 +228,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
             raise
         finally:
-<<<<<<< HEAD
             await self._gate.finish(admission.session_id, outcome)
-        if admission.need == Need.IMPORT and outcome.exit_status == 0:
-=======
-            await sessions.finish(admission.session_id, outcome)
         is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
         if is_import and outcome.exit_status == 0:
->>>>>>> rsync
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
 
@@ -246,6 +250,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
         before = await asyncio.to_thread(snapshot, place.repository)
         if self._end is not None:
+            self._say(f"this session was ended: {self._end[1]}.")
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = RequestFilter(plan.policy) if plan.policy is not None else None
         child_status, relay = await self._relay_child(plan, requests)
@@ -268,10 +273,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             child.close()
 
     def _hand_over_early(self, relay: Relay) -> None:
-        early, self._early = self._early, []
-        for data in early:
-            relay.feed(data)
-        if self._early_eof:
+        early = self._inbox.take()
+        if early:
+            relay.feed(early)
+        if self._inbox.eof:
             relay.feed_eof()
         if self._channel is None:
             relay.client_gone()
@@ -330,7 +335,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             command=(self._command or self._subsystem or "")[:200],
         )
         try:
-            await access.record_refusal(
+            await refusals.record(
                 identity.repository_id,
                 refused.cause,
                 refused.message,
@@ -341,63 +346,16 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             logger.error("the refusal could not be recorded", reason=str(error))
 
     async def _refuse(self, message: str) -> None:
-        """Tell the client why: in borg's own protocol where it speaks that, else on its stderr.
-
-        borg 1 stops reading when the connection ends, so a line on stderr can be lost; borg 2
-        takes an end without an answer for a bad line, and tries again and again.
-        """
-        request = self._borg_request()
-        reply = None
-        if isinstance(request, BorgServe):
-            reply = await self._reply_to_first_call(message)
-        elif isinstance(request, Borg2Serve) and await self._hear(_REFUSAL_SECONDS):
-            reply = rest.refusal(message)
-        if reply is None or isinstance(request, Borg2Serve):
-            self._say(message)
-        if reply is not None and self._channel is not None:
-            self._channel.write(reply)
-            self._early.clear()
-            await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
-
-    def _borg_request(self) -> command.Request | None:
+        request: command.Request | None = None
         try:
-<<<<<<< HEAD
-            return isinstance(self._parsed(), BorgServe)
-=======
-            return command.parse(self._command)
->>>>>>> clients
+            request = self._parsed()
         except AccessRefused:
-            return None
-
-    async def _reply_to_first_call(self, message: str) -> bytes | None:
-        """The refusal of the client's first call, or None where none comes."""
-        reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
-        with suppress(ProtocolError, TimeoutError):
-            # In all: one that sends a byte now and then would hold this for ever.
-            async with asyncio.timeout(_REFUSAL_SECONDS):
-                while await self._hear(_REFUSAL_SECONDS):
-                    early, self._early = b"".join(self._early), []
-                    found, _ = reader.next_message(early, 0)
-                    if found is not None:
-                        return refuse(decode_call(found), Refusal.ERROR, message)
-                    if self._early_eof:
-                        return None
-        return None
-
-    async def _hear(self, seconds: float) -> bool:
-        """Wait for more of the client; whether there is a channel to answer on."""
-        if not self._early and not self._early_eof and self._channel is not None:
-            self._heard.clear()
-            self._channel.resume_reading()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._heard.wait()
-        return bool(self._early or self._early_eof) and self._channel is not None
+            logger.debug("not understood", reason=message)
+        if self._channel is not None:
+            await refusal.tell(self._channel, self._inbox, request, message)
 
     def _say(self, message: str) -> None:
-        """One line on the client's standard error."""
-        if self._channel is not None:
-            self._channel.write_stderr(f"borg-hive: {message}\n".encode("utf-8", "replace"))
+        refusal.say(self._channel, message)
 
 
 def _exit_status(child_status: int) -> int:

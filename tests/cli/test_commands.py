@@ -13,7 +13,7 @@ from hive import control, events
 from hive.config import Settings
 from hive.events import EndSession, RightsChanged
 from hive.kinds import Need
-from hive.services import runtime
+from hive.services import logins, runtime
 from tests import factories
 from tests.cli.conftest import Run
 
@@ -217,7 +217,7 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
 
             key = await keys.find_key(permissions.OPERATOR, "laptop")
             login = documents["login"]
-            identity = await access.authenticate(login, key.fingerprint, "192.0.2.7")
+            identity = await logins.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
             request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")

@@ -176,7 +176,7 @@ async def test_a_session_that_is_no_longer_allowed_ends_at_once(
 async def test_a_server_that_stops_lets_running_sessions_end(house: House, tmp_path: Path) -> None:
     client, _ = await with_backup(house, tmp_path)
     process = await hold_lock(client)
-    stopping = asyncio.ensure_future(house.gate.stop(30))
+    stopping = asyncio.ensure_future(house.server.stop(30))
 
     async def refuses() -> bool:
         try:
@@ -198,7 +198,7 @@ async def test_a_server_that_stops_ends_what_takes_too_long(house: House, tmp_pa
     info = await repositories.find_repository(OPERATOR, "laptop")
     process = await hold_lock(client)
     async with asyncio.timeout(15):
-        await house.gate.stop(0.2)
+        await house.server.stop(0.2)
     assert (await house.last_session()).end_reason == EndReason.DRAINED
     assert not is_locked(info.path)
     assert "the server is stopping" in await leave(process)

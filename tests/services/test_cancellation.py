@@ -36,7 +36,9 @@ from hive.services import (
     imports,
     keys,
     locations,
+    logins,
     maintenance,
+    refusals,
     repositories,
     sessions,
     trash,
@@ -114,7 +116,7 @@ async def _killable(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _admit(world: World, made: repositories.RepositoryInfo) -> None:
-    identity = await access.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
+    identity = await logins.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
     assert identity is not None
     await access.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
 
@@ -215,7 +217,7 @@ TRIES: dict[str, Try] = {
     "finish": _finishable,
     "kill": _killable,
     "refuse": on_repository(
-        lambda _, r: access.record_refusal(r.id, RefusalCause.BUSY, "refused", peer="192.0.2.7")
+        lambda _, r: refusals.record(r.id, RefusalCause.BUSY, "refused", peer="192.0.2.7")
     ),
     "interrupt": plain(lambda _: sessions.interrupt_left_open()),
     "log in": plain(_open_session),

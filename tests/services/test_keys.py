@@ -9,8 +9,8 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.events import RightsChanged
 from hive.kinds import Access, EventKind
 from hive.models import Grant
-from hive.services import access, grants, keys, repositories
 from hive.services import events as recorded
+from hive.services import grants, keys, logins, repositories
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import People
@@ -82,7 +82,7 @@ async def test_a_key_logs_in_only_while_and_from_where_it_may(people: People) ->
     )
 
     async def gets_in(address: str = "192.0.2.7") -> bool:
-        return bool(await access.authenticate(repository.login, key.fingerprint, address))
+        return bool(await logins.authenticate(repository.login, key.fingerprint, address))
 
     assert await gets_in()
     await keys.set_key(people.alice, key.id, networks=["10.0.0.0/8", "2001:db8::/32"])

@@ -13,10 +13,10 @@ from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import Access, EndReason, EventKind, Mode, RepositoryState, TrashReason
 from hive.models import ConfigVersion, Repository, TrashEntry
 from hive.services import (
-    access,
     configs,
     events,
     imports,
+    logins,
     maintenance,
     repositories,
     sessions,
@@ -65,13 +65,13 @@ async def test_a_deleted_repository_comes_back_byte_for_byte(
     assert deleted.path is not None
     assert deleted.path.parent == hive.paths.repositories / ".trash"
     assert tree(deleted.path / "documents") == before
-    assert await access.authenticate(made.login, key.fingerprint, "192.0.2.7") is None
+    assert await logins.authenticate(made.login, key.fingerprint, "192.0.2.7") is None
     assert await repositories.list_repositories(people.alice) == []
     found = await repositories.find_repository(people.alice, made.login, deleted=True)
     assert found.state == RepositoryState.DELETED
     await trash.restore_repository(people.alice, made.id)
     assert tree(made.path) == before
-    assert await access.authenticate(made.login, key.fingerprint, "192.0.2.7") is not None
+    assert await logins.authenticate(made.login, key.fingerprint, "192.0.2.7") is not None
     assert not list((hive.paths.repositories / ".trash").iterdir())
     assert (await kinds(made))[:2] == [EventKind.RESTORED, EventKind.DELETED]
 

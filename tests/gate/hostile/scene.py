@@ -28,7 +28,7 @@ from hive.services import keys, sessions
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
 from sshgate.connection import GateConnection
-from sshgate.server import Gate
+from sshgate.gate import Gate
 from sshgate.session import GateSession
 from tests.gate.harness import House, open_house
 from tests.gate.hostile.handmade import SUCCESS, HandmadeConnection, handmade
@@ -197,7 +197,7 @@ class Scene:
 
     @property
     def port(self) -> int:
-        return self.gate.port
+        return self.house.port
 
     @property
     def login(self) -> str:
