@@ -16,7 +16,7 @@ from hive.services import events, imports, maintenance, repositories, storage
 from hive.services.permissions import OPERATOR
 from tests.gate.files import fingerprint, noise
 from tests.gate.harness import House, until
-from tests.gate.transfers import Transfer, prepare, statistics
+from tests.gate.transfers import Transfer, largest_segment, prepare, statistics
 from tests.programs import rsync_command
 
 SLOW = "--bwlimit=600"  # KiB/s: the source takes some seconds
@@ -112,8 +112,9 @@ async def test_a_dry_run_puts_nothing_in_place(house: House, source: Path) -> No
 
 async def test_a_segment_that_was_left_out_is_missed(house: House, source: Path) -> None:
     transfer = await prepare(house, source)
-    done = (await transfer.push("-a", "--exclude=/data/0/7")).must()
-    assert "number 7" in done.error
+    large = largest_segment(source).name
+    done = (await transfer.push("-a", f"--exclude=/data/0/{large}")).must()
+    assert f"number {large}" in done.error
     assert not (transfer.info.path / "config").exists()
     done = (await transfer.push("-a")).must()
     assert "The import is in place" in done.error
@@ -122,10 +123,10 @@ async def test_a_segment_that_was_left_out_is_missed(house: House, source: Path)
 async def test_a_file_over_the_limit_is_not_missed_in_silence(house: House, source: Path) -> None:
     transfer = await prepare(house, source)
     object.__setattr__(house.gate.host.settings.rsync, "max_file_bytes", 1_200_000)
-    with (source / "data" / "0" / "7").open("r+b") as file:
-        file.truncate(2**40)
+    large = largest_segment(source)
+    os.truncate(large, 2**40)
     done = (await transfer.push("-aS")).must()
-    assert "number 7" in done.error
+    assert f"number {large.name}" in done.error
     assert staged_bytes(transfer) < 3_000_000
 
 

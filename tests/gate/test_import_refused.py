@@ -17,7 +17,7 @@ from hive.services.permissions import OPERATOR
 from tests.gate.files import fingerprint
 from tests.gate.harness import House, until
 from tests.gate.test_endings import hold_lock, leave
-from tests.gate.transfers import prepare
+from tests.gate.transfers import newest_index, prepare
 from tests.programs import rsync_command
 
 
@@ -57,7 +57,7 @@ def no_data(source: Path) -> None:
 
 
 def no_borg(source: Path) -> None:
-    (source / "hints.11").write_bytes(b"\x81\xa8segments\xdf\xff\xff\xff\xff")
+    (source / f"hints.{newest_index(source)}").write_bytes(b"\x81\xa8segments\xdf\xff\xff\xff\xff")
 
 
 def deep(source: Path) -> None:
@@ -68,7 +68,8 @@ def deep(source: Path) -> None:
 
 
 def mixed(source: Path) -> None:
-    (source / "data" / "0" / "99").write_bytes((source / "data" / "0" / "11").read_bytes())
+    last = source / "data" / "0" / str(newest_index(source))
+    (source / "data" / "0" / "99").write_bytes(last.read_bytes())
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def mixed(source: Path) -> None:
         (no_config, "there is no config file"),
         (broken_config, "its config file is not borg's"),
         (no_data, "data is missing"),
-        (no_borg, "hints.11 is not borg's"),
+        (no_borg, "is not borg's"),
         (deep, "data/0/d' does not belong"),
         (mixed, "segment 99 is newer than the index"),
     ],

@@ -44,6 +44,15 @@ def make_repository(directory: Path) -> Path:
     return made
 
 
+def newest_index(repository: Path) -> int:
+    """The number of the last transaction: where borg cuts segments differs each time."""
+    return max(int(path.name.partition(".")[2]) for path in repository.glob("index.*"))
+
+
+def largest_segment(repository: Path) -> Path:
+    return max(repository.glob("data/*/*"), key=lambda path: path.stat().st_size)
+
+
 def statistics(done: Done) -> dict[str, int]:
     """The figures that rsync --stats prints."""
     return {name: int(re.sub(r"[,.]", "", value)) for name, value in _STATISTIC.findall(done.text)}
