@@ -20,13 +20,13 @@ CHANNEL_OPEN, CHANNEL_OPEN_CONFIRMATION, CHANNEL_OPEN_FAILURE = 90, 91, 92
 CHANNEL_ADJUST, CHANNEL_DATA, CHANNEL_EXTENDED_DATA = 93, 94, 95
 CHANNEL_EOF, CHANNEL_CLOSE, CHANNEL_REQUEST, CHANNEL_SUCCESS, CHANNEL_FAILURE = 96, 97, 98, 99, 100
 
-ANSWER_SECONDS = 20.0
+ANSWER_SECONDS = 10.0
 FAILURE, SUCCESS, KEY_IS_GOOD, LOST, SILENCE = "failure", "success", "key is good", "lost", "-"
 
 
 @dataclass(frozen=True)
 class Message:
-    """A packet of the server that concerns a channel, or a request of the connection."""
+    """A packet of the server about a channel or a request; no channel's number in the body."""
 
     kind: int
     body: bytes
@@ -50,6 +50,24 @@ class _KeyAnswers(SSHPacketHandler):
         pass
 
 
+class _ChannelMessages(SSHPacketHandler):
+    """Stands for a channel and passes on what the server says on it."""
+
+    def __init__(self, connection: HandmadeConnection) -> None:
+        self._connection = connection
+
+    @property
+    def logger(self) -> SSHLogger:
+        return self._connection.logger
+
+    def process_packet(self, pkttype: int, pktid: int, packet: SSHPacket) -> bool:
+        self._connection.inbox.put_nowait(Message(pkttype, packet.get_remaining_payload()))
+        return True
+
+    def process_connection_close(self, exc: Exception | None) -> None:
+        pass
+
+
 class HandmadeConnection(SSHClientConnection):
     """asyncssh's client as far as the key exchange; the rest is sent by hand."""
 
@@ -59,6 +77,7 @@ class HandmadeConnection(SSHClientConnection):
         self.methods: list[bytes] = []
         self.inbox: asyncio.Queue[Message] = asyncio.Queue()
         self.raw_channels = False
+        self.window: int | None = None  # what may still be sent, where a test keeps to it
         self.lost = asyncio.Event()
         self._held: list[bytes] | None = None
 
@@ -88,6 +107,7 @@ class HandmadeConnection(SSHClientConnection):
 
     def _cleanup(self, exc: Exception | None) -> None:
         self.answers.put_nowait(LOST)
+        self.inbox.put_nowait(Message(0, b""))
         self.lost.set()
         super()._cleanup(exc)
 
@@ -171,6 +191,7 @@ class HandmadeConnection(SSHClientConnection):
     ) -> None:
         """Ask for a channel; from then on this end sees the bare messages."""
         self.raw_channels = True
+        self._channels[number] = cast("Any", _ChannelMessages(self))
         self.send_packet(CHANNEL_OPEN, String(kind), UInt32(number), UInt32(window), UInt32(packet))
 
     def request(self, name: str, *body: bytes, number: int = 0, reply: bool = True) -> None:
@@ -188,11 +209,13 @@ class HandmadeConnection(SSHClientConnection):
     def send_close(self, number: int = 0) -> None:
         self.send_packet(CHANNEL_CLOSE, UInt32(number))
 
-    async def message(self, *kinds: int) -> Message:
+    async def message(self, *kinds: int, seconds: float = ANSWER_SECONDS) -> Message:
         """The next message of one of these kinds; others are passed over."""
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await self.inbox.get()
+                if message.kind == 0:
+                    raise ConnectionResetError("the server has closed the connection")
                 if not kinds or message.kind in kinds:
                     return message
 
