@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import asyncssh
@@ -194,6 +194,14 @@ class Scene:
     @property
     def gate(self) -> Gate:
         return self.house.gate
+
+    @property
+    def sessions(self) -> list[GateSession]:
+        return cast("list[GateSession]", list(self.gate.sessions.values()))
+
+    @property
+    def connections(self) -> list[GateConnection]:
+        return cast("list[GateConnection]", list(self.gate.connections))
 
     @property
     def port(self) -> int:
