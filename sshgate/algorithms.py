@@ -44,6 +44,7 @@ SIGNATURES: Final = (
     "rsa-sha2-512",
     "rsa-sha2-256",
 )
+TAKEN: Final = frozenset(name.encode() for name in SIGNATURES)
 
 
 def options(profile: Literal["hardened", "compatible"]) -> dict[str, tuple[str, ...]]:

@@ -59,16 +59,18 @@ class Status:
 Request = BorgServe | Borg2Serve | Rsync | Status
 
 
-def parse(command: str | None) -> Request:
+def parse(command: str | None, longest: int = MAX_LENGTH) -> Request:
     """Return the request that `command` stands for; None is a shell request.
+
+    What was no UTF-8 stands in it as surrogates; `longest` is in bytes.
 
     Raises CommandRefused for everything that is not on offer.
     """
     text = command or ""
     if not text.strip(" "):
         return Status(as_json=False)
-    if len(text) > MAX_LENGTH:
-        raise CommandRefused(f"The command is longer than {MAX_LENGTH} characters.")
+    if len(text.encode("utf-8", "surrogateescape")) > longest:
+        raise CommandRefused(f"The command is longer than {longest} bytes.")
     if not text.isprintable():
         raise CommandRefused("The command contains control or invisible characters.")
     head, flag, backend = text.partition(" --backend")

@@ -7,41 +7,26 @@ only in `auth_completed`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+from typing import Any
 
 import asyncssh
-from asyncssh.packet import SSHPacket
 
 from hive import log, publickey
 from hive.database import DriverError, spawn
 from hive.errors import HiveError
-from hive.services import access
-from hive.services.access import Identity
+from hive.services import logins, refusals
+from hive.services.logins import Identity
+from sshgate import algorithms
+from sshgate.channel import PACKET, WINDOW, GateChannel
+from sshgate.doorman import plain_address
+from sshgate.gate import Gate
 from sshgate.session import GateSession
-
-if TYPE_CHECKING:
-    from sshgate.server import Gate
 
 logger = log.get(__name__)
 
-WINDOW = 2 * 1024 * 1024  # bytes a client may send ahead
-PACKET = 32 * 1024
 _MAX_REMEMBERED = 20  # refused keys of one connection
-
-
-class GateChannel(asyncssh.SSHServerChannel[bytes]):
-    """A channel that keeps nothing of the environment that a client sends."""
-
-    environment_requests_left = 0
-
-    def _process_env_request(self, packet: SSHPacket) -> bool:
-        packet.get_string()
-        packet.get_string()
-        packet.check_end()
-        self.environment_requests_left -= 1
-        if self.environment_requests_left < 0:
-            raise asyncssh.ProtocolError("Too many environment variables")
-        return False
+_QUESTIONS_PER_TRY = 4  # how often asyncssh asks for the methods at one try: twice, as a rule
 
 
 class GateConnection(asyncssh.SSHServer):
@@ -55,10 +40,11 @@ class GateConnection(asyncssh.SSHServer):
         self._candidate: Identity | None = None
         self._identity: Identity | None = None
         self._tries = 0
+        self._questions = 0
         self._refused: list[tuple[str, str]] = []  # (login, fingerprint)
         self._channels: set[GateSession] = set()  # open ones
         self._running: set[GateSession] = set()  # those of them that were given a command
-        self._started = 0
+        self._idle: asyncio.TimerHandle | None = None
 
     @property
     def identity(self) -> Identity:
@@ -78,24 +64,40 @@ class GateConnection(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
-        self.peer = conn.get_extra_info("peername", ("",))[0]
+        self.peer = plain_address(conn.get_extra_info("peername", ("",))[0])
         if not self.gate.doorman.let_in(self.peer):
             conn.abort()
             self._connection = None
+            return
+        self.gate.connections.add(self)
+        # asyncssh does nothing with this word of the transport's.
+        conn.resume_writing = self._resume_writing  # type: ignore[method-assign]
+
+    def _resume_writing(self) -> None:
+        for session in tuple(self._channels):
+            session.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._connection is None:
             return
         self._connection = None
         self.gate.connections.discard(self)
+        if self._idle is not None:
+            self._idle.cancel()
         if self._identity is None:
             self.gate.doorman.leave(self.peer)
+            if not self._refused:
+                logger.info("left before the login", peer=self.peer, reason=str(exc or "")[:300])
             self._report_refusals()
 
     def begin_auth(self, username: str) -> bool:
         return True
 
     def public_key_auth_supported(self) -> bool:
+        # Asked at every try, of whatever kind: the only place to count those without a key.
+        self._questions += 1
+        if self._questions > _QUESTIONS_PER_TRY * self.gate.settings.max_tries:
+            self._disconnect("Too many tries")
         return True
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
@@ -109,10 +111,12 @@ class GateConnection(asyncssh.SSHServer):
             return False
         fingerprint = publickey.fingerprint(key.public_data)
         try:
-            found = await access.authenticate(username, fingerprint, self.peer)
+            found = await logins.authenticate(username, fingerprint, self.peer)
         except (HiveError, DriverError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
             return False
+        # asyncssh takes signatures with SHA-1 as well, though they are not on offer.
+        key.all_sig_algorithms = key.all_sig_algorithms & algorithms.TAKEN
         self._candidate = found
         if found is None and len(self._refused) < _MAX_REMEMBERED:
             self._refused.append((username, fingerprint))
@@ -125,11 +129,11 @@ class GateConnection(asyncssh.SSHServer):
         if connection is None:
             return
         if self._identity is None or connection.get_extra_info("username") != self._identity.login:
+            self._identity = None
             self._disconnect("Not logged in")
             return
         self.login = self._identity.login
         self.gate.doorman.leave(self.peer)
-        self.gate.connections.add(self)
         logger.info(
             "logged in",
             login=self.login,
@@ -149,7 +153,7 @@ class GateConnection(asyncssh.SSHServer):
             spawn(self._report(login, fingerprint), name="report refused login")
 
     async def _report(self, login: str, fingerprint: str) -> None:
-        cause, repository_id = await access.explain_refusal(login, fingerprint, self.peer)
+        cause, repository_id = await refusals.explain(login, fingerprint, self.peer)
         logger.warning(
             "login refused",
             cause=str(cause),
@@ -158,7 +162,7 @@ class GateConnection(asyncssh.SSHServer):
             fingerprint=fingerprint,
         )
         if repository_id is not None:
-            await access.record_refusal(
+            await refusals.record(
                 repository_id,
                 cause,
                 f"Login refused, {cause}: {fingerprint} from {self.peer}.",
@@ -193,22 +197,28 @@ class GateConnection(asyncssh.SSHServer):
 
     def session_started(self, session: GateSession) -> None:
         self._running.add(session)
-        self._started += 1
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
 
-    def session_ended(self, session: GateSession) -> None:
-        self._channels.discard(session)
+    def session_done(self, session: GateSession) -> None:
+        """The command is over; the client may take its time to close the channel."""
         self._running.discard(session)
         self._watch_idle()
 
+    def session_ended(self, session: GateSession) -> None:
+        self._channels.discard(session)
+        self.session_done(session)
+
     def _watch_idle(self) -> None:
         """Close a connection that has had no session for a while."""
-        if not self._running and self._connection is not None:
+        if not self._running and self._idle is None and self._connection is not None:
             seconds = self.gate.settings.idle_connection_seconds
-            self.gate.loop.call_later(seconds, self._close_if_idle, self._started)
+            self._idle = self.gate.loop.call_later(seconds, self._close_idle)
 
-    def _close_if_idle(self, started: int) -> None:
-        if not self._running and self._started == started:
-            self.close("No session was opened")
+    def _close_idle(self) -> None:
+        self._idle = None
+        self.close("No session was opened")
 
     def close_if_unused(self) -> None:
         """Close the connection at once unless a session runs on it."""

@@ -8,9 +8,13 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 
+from hive import log
 from hive.config import SshSettings
 
+logger = log.get(__name__)
+
 _MAX_TRACKED = 10_000  # addresses
+_TELL_SECONDS = 10.0
 
 
 class Doorman:
@@ -24,11 +28,14 @@ class Doorman:
         self._clock = clock
         self._waiting: Counter[str] = Counter()
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # (tokens, at)
+        self._turned_away = 0
+        self._tell_again_at = 0.0
 
     def let_in(self, peer: str) -> bool:
         """Whether a new connection from this address may go on; it counts as waiting then."""
         source = _source(peer)
         if not self._take_token(source) or self._crowded(source):
+            self._tell(source)
             return False
         self._waiting[source] += 1
         return True
@@ -39,6 +46,15 @@ class Doorman:
         self._waiting[source] -= 1
         if self._waiting[source] <= 0:
             del self._waiting[source]
+
+    def _tell(self, source: str) -> None:
+        """Log that somebody was turned away: once in a while, for a crowd comes in thousands."""
+        self._turned_away += 1
+        now = self._clock()
+        if now >= self._tell_again_at:
+            logger.warning("connections were turned away", number=self._turned_away, last=source)
+            self._turned_away = 0
+            self._tell_again_at = now + _TELL_SECONDS
 
     @property
     def waiting(self) -> int:
@@ -67,13 +83,21 @@ class Doorman:
         return allowed
 
 
-def _source(peer: str) -> str:
+def plain_address(peer: str) -> str:
+    """An address as people write it: IPv4 as such, even where it came in by way of IPv6."""
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return peer if mapped is None else str(mapped)
+
+
+def _source(peer: str) -> str:
+    try:
+        address = ipaddress.ip_address(plain_address(peer).partition("%")[0])
+    except ValueError:
+        return peer
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)

@@ -56,9 +56,16 @@ class Relay:
         self._outputs_ended = asyncio.Event()
         self._drained = asyncio.Event()
         self._drained.set()
+        self.over = asyncio.Event()
 
     async def run(self) -> int:
         """Relay until the child has ended and its output is delivered, or the client is gone."""
+        try:
+            return await self._run()
+        finally:
+            self.over.set()
+
+    async def _run(self) -> int:
         self.resume_writing()
         status = await self._child.wait()
         await self._outputs_ended.wait()
@@ -74,6 +81,8 @@ class Relay:
     def feed(self, data: bytes) -> None:
         """Take what the client sent."""
         self.bytes_in += len(data)
+        if self.protocol_error is not None:
+            return
         if self._requests is None:
             self._write(data)
             return
@@ -131,12 +140,17 @@ class Relay:
                 self._child.close_stdin()
             self._resume_client()
 
+    def _answers_wait(self) -> bool:
+        """Whether our own answers wait for a client that asks more and does not read."""
+        filtered = self._requests is not None and not self._requests.passes_through
+        return filtered and not self._drained.is_set()
+
     def _pause_client(self) -> None:
         if self._channel is not None:
             self._channel.pause_reading()
 
     def _resume_client(self) -> None:
-        if self._channel is not None:
+        if self._channel is not None and not self._to_child and not self._answers_wait():
             self._channel.resume_reading()
 
     # child -> client
@@ -188,11 +202,14 @@ class Relay:
     def pause_writing(self) -> None:
         """The client is slower than the child: read no more until it has caught up."""
         self._drained.clear()
+        if self._answers_wait():
+            self._pause_client()
         for descriptor in self._outputs:
             self._loop.remove_reader(descriptor)
 
     def resume_writing(self) -> None:
         self._drained.set()
+        self._resume_client()
         for descriptor, read in self._outputs.items():
             self._loop.add_reader(descriptor, read)
 
@@ -202,11 +219,6 @@ class Relay:
         """The channel is closed: drop what was meant for it, let the child's output run dry."""
         self._channel = None
         self.resume_writing()
-
-    def say(self, text: str) -> None:
-        """Put a line of the server's own on the client's standard error."""
-        if self._channel is not None:
-            self._channel.write(text.encode("utf-8", "replace"), _STDERR)
 
     def _stop_for(self, error: ProtocolError) -> None:
         self.protocol_error = self.protocol_error or error

@@ -1,0 +1,1 @@
+"""What hostile clients send, and that the gate stays calm, bounded and available."""
