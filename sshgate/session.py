@@ -131,6 +131,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     # what the gate calls
 
+    @property
+    def counters(self) -> tuple[int, int]:
+        """Bytes from the client and to it, so far."""
+        return (self._relay.bytes_in, self._relay.bytes_out) if self._relay else (0, 0)
+
     def end(self, reason: EndReason, words: str) -> None:
         """End the session politely at first, by force in the end; the first reason counts."""
         if self._end is None:
