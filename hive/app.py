@@ -18,6 +18,7 @@ from hive.services import (
     confinement,
     host_keys,
     leftovers,
+    local_changes,
     locations,
     programs,
     runtime,
@@ -68,6 +69,7 @@ async def _serve(settings: Settings) -> int:
             ("empty the trash", _empty_trash()),
             ("recheck", _recheck(gate)),
             ("show progress", _show_progress(gate)),
+            ("watch for local changes", local_changes.Watcher().run()),
         ):
             stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()

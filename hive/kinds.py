@@ -84,6 +84,9 @@ class EventKind(StrEnum):
     GRANT_CHANGED = "grant changed"
     CONFIG_CHANGED = "config changed"
     LOCK_REMOVED = "lock removed"
+    OPENED_LOCALLY = "opened locally"  # not through the gate: somebody on the server itself
+    UPDATED_LOCALLY = "updated locally"
+    CLOSED_LOCALLY = "closed locally"
 
 
 class Source(StrEnum):

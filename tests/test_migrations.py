@@ -72,7 +72,10 @@ def schema(path: Path) -> Schema:
         ]
         for table in tables:
             found[table] = {
-                "columns": [row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')],
+                # in any order: a column that a migration adds comes last
+                "columns": sorted(
+                    row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')
+                ),
                 "foreign keys": sorted(
                     row[2:] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
                 ),

@@ -25,6 +25,8 @@ class Repository(Model):
     quota_bytes = fields.BigIntField(null=True)
     size_bytes = fields.BigIntField(null=True)
     initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
+    # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
+    known_state = fields.CharField(max_length=64, null=True)
     last_backup_at = fields.DatetimeField(null=True)
     last_access_at = fields.DatetimeField(null=True)
     # Why sessions are refused just now (an import is being verified, ...); None: they are not.

@@ -135,6 +135,7 @@ async def note_snapshot(
     if after.is_created != (repository.initialized_at is not None):
         repository.initialized_at = clock.now() if after.is_created else None
     repository.size_bytes = after.size_bytes if after.is_created else None
+    repository.known_state = after.state
     await repository.save()
     if after.config is not None:
         await keep_config(repository, after.config, session_id)

@@ -1,0 +1,195 @@
+"""What happens to a repository past the gate, with a borg that an administrator runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import AsyncIterator
+
+import pytest
+from asyncinotify import Inotify
+
+from hive.database import spawn
+from hive.kinds import EventKind
+from hive.services import events, repositories, trash
+from hive.services.local_changes import Watcher
+from hive.services.permissions import OPERATOR
+from hive.services.repositories import RepositoryInfo
+from tests import factories
+from tests.gate.harness import until
+from tests.programs import borg_command
+
+
+@pytest.fixture
+async def laptop(hive: object) -> RepositoryInfo:
+    """A repository whose directory is there, and empty."""
+    people = await factories.make_people()
+    made = await factories.make_repository(people.alice, name="laptop")
+    info = await repositories.find_repository(OPERATOR, made.login)
+    info.path.mkdir(parents=True)
+    return info
+
+
+@pytest.fixture
+async def watcher(laptop: RepositoryInfo) -> AsyncIterator[Watcher]:
+    made = Watcher(settle_seconds=0.05)
+    task = spawn(made.run(), name="watcher")
+
+    async def watches() -> bool:
+        return laptop.id in made._watched
+
+    await until(watches)
+    yield made
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def kinds(info: RepositoryInfo) -> list[EventKind]:
+    return [row.kind for row in await events.recent(OPERATOR, repository_id=info.id)]
+
+
+async def borg(info: RepositoryInfo, *arguments: str, version: str = "1.4") -> None:
+    process = await asyncio.create_subprocess_exec(
+        borg_command(version),
+        *arguments,
+        env=environment(info),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, err = await process.communicate()
+    assert process.returncode == 0, err
+
+
+def environment(info: RepositoryInfo) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(info.path.parent),
+        "BORG_BASE_DIR": str(info.path.parent / "client"),
+        "BORG_REPO": str(info.path),
+        "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
+    }
+
+
+async def happened(info: RepositoryInfo, kind: EventKind) -> None:
+    async def told() -> bool:
+        return kind in await kinds(info)
+
+    await until(told)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+async def test_a_backup_on_the_server_itself_is_seen(
+    watcher: Watcher, laptop: RepositoryInfo, version: str
+) -> None:
+    await borg(laptop, "init", "-e", "none", version=version)
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    found = await repositories.find_repository(OPERATOR, laptop.login)
+    assert found.state == "ready"
+    assert found.size_bytes is not None
+
+
+async def test_a_lock_of_another_host_is_seen_come_and_go(
+    watcher: Watcher, laptop: RepositoryInfo
+) -> None:
+    await borg(laptop, "init", "-e", "none")
+    holder = await asyncio.create_subprocess_exec(
+        borg_command("1.4"),
+        "with-lock",
+        str(laptop.path),
+        "sleep",
+        "60",
+        env=environment(laptop),
+        start_new_session=True,
+    )
+    await happened(laptop, EventKind.OPENED_LOCALLY)
+    os.killpg(holder.pid, signal.SIGINT)
+    await holder.wait()
+    await happened(laptop, EventKind.CLOSED_LOCALLY)
+
+
+async def test_what_only_reads_changes_nothing(watcher: Watcher, laptop: RepositoryInfo) -> None:
+    await borg(laptop, "init", "-e", "none")
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    for _ in range(3):
+        await borg(laptop, "list")
+    watcher.stir()
+    await asyncio.sleep(0)
+    count = (await kinds(laptop)).count(EventKind.UPDATED_LOCALLY)
+    assert count == 1
+
+
+async def test_content_that_is_gone_is_told_and_a_directory_made_again_is_watched(
+    watcher: Watcher, laptop: RepositoryInfo
+) -> None:
+    await borg(laptop, "init", "-e", "none")
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    shutil.rmtree(laptop.path)
+
+    async def is_new() -> bool:
+        return (await repositories.find_repository(OPERATOR, laptop.login)).state == "new"
+
+    await until(is_new)
+    laptop.path.mkdir()
+    watcher.stir()
+    await borg(laptop, "init", "-e", "none")
+
+    async def is_ready() -> bool:
+        return (await repositories.find_repository(OPERATOR, laptop.login)).state == "ready"
+
+    await until(is_ready)
+
+
+async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
+    laptop: RepositoryInfo,
+) -> None:
+    first = Watcher(settle_seconds=0.05)
+    task = spawn(first.run(), name="watcher")
+
+    async def watched() -> bool:
+        return laptop.id in first._watched
+
+    await until(watched)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await borg(laptop, "init", "-e", "none")
+    second = spawn(Watcher(settle_seconds=0.05).run(), name="watcher")
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    second.cancel()
+
+
+async def test_an_overflow_is_answered_by_looking_at_everything(
+    watcher: Watcher, laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for watch_id in list(watcher._watched):
+        watcher._by_path.pop(watcher._watched[watch_id].path)  # every notice is lost
+    await borg(laptop, "init", "-e", "none")
+    watcher.stir()  # what an overflow does
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+
+
+async def test_a_directory_that_cannot_be_watched_is_looked_at_all_the_same(
+    laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Inotify, "add_watch", no_more)
+    made = Watcher(settle_seconds=0.05, rescan_seconds=0.2)
+    task = spawn(made.run(), name="watcher")
+    await borg(laptop, "init", "-e", "none")
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    task.cancel()
+
+
+async def test_a_deleted_repository_is_left_alone(watcher: Watcher, laptop: RepositoryInfo) -> None:
+    await borg(laptop, "init", "-e", "none")
+    await happened(laptop, EventKind.UPDATED_LOCALLY)
+    await trash.delete_repository(OPERATOR, laptop.id)
+    watcher.stir()
+    assert (await kinds(laptop)).count(EventKind.UPDATED_LOCALLY) == 1
