@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
 
-from hive import config, control, database, log
+from hive import config_dangers, control, database, log
 from hive.config import Settings
 from hive.errors import HiveError, Unavailable
 from hive.services import (
@@ -27,8 +27,9 @@ from hive.services import (
 from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
 from sshgate.child import Confinement
+from sshgate.gate import Gate
 from sshgate.plan import Host
-from sshgate.server import Gate
+from sshgate.server import Server
 from web.app import create_app
 
 logger = log.get(__name__)
@@ -52,14 +53,15 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
-        _warn(config.dangerous(settings))
+        _warn(config_dangers.dangerous(settings))
         await leftovers.clean_up()
         gate = await _build_gate(settings)
-        web = await _start_web(settings, gate)
+        ssh = Server(gate)
+        web = await _start_web(settings, ssh)
         stack.push_async_callback(web.cleanup)
-        await gate.listen(await host_keys.load())
-        stack.push_async_callback(stopping.wait_for_gate, gate, settings.server.drain_seconds)
-        await _announce(settings, gate, web)
+        await ssh.listen(await host_keys.load())
+        stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
+        await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
         for name, task in (("empty the trash", _empty_trash()), ("recheck", _recheck(gate))):
             stack.callback(database.spawn(task, name=name).cancel)
@@ -83,9 +85,9 @@ class _Stopping:
             self._asked_again.set()
         self.asked.set()
 
-    async def wait_for_gate(self, gate: Gate, drain_seconds: float) -> None:
+    async def wait_for(self, ssh: Server, drain_seconds: float) -> None:
         """Drain the gate; cut that short when asked again."""
-        draining = database.spawn(gate.stop(drain_seconds), name="drain")
+        draining = database.spawn(ssh.stop(drain_seconds), name="drain")
         again = database.spawn(self._asked_again.wait(), name="second signal")
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
@@ -94,7 +96,7 @@ class _Stopping:
             draining.cancel()
             with suppress(asyncio.CancelledError):
                 await draining
-            await gate.stop(0)
+            await ssh.stop(0)
 
 
 async def _build_gate(settings: Settings) -> Gate:
@@ -129,10 +131,10 @@ def _warn(sentences: list[str]) -> None:
         logger.warning(sentence)
 
 
-async def _start_web(settings: Settings, gate: Gate) -> AppRunner:
+async def _start_web(settings: Settings, ssh: Server) -> AppRunner:
     async def problems() -> list[str]:
         found = []
-        if not gate.is_listening:
+        if not ssh.is_listening:
             found.append("gate")
         if not await database.answers():
             found.append("database")
@@ -149,13 +151,13 @@ async def _start_web(settings: Settings, gate: Gate) -> AppRunner:
     return runner
 
 
-async def _announce(settings: Settings, gate: Gate, web: AppRunner) -> None:
+async def _announce(settings: Settings, ssh: Server, web: AppRunner) -> None:
     """Print where the server listens, and the set-up link while there is no administrator."""
     ssh_host = settings.ssh.address.host
     web_port = web.addresses[0][1]
     web_url = f"http://{_bracketed(settings.web.address.host)}:{web_port}"
-    runtime.write_listening(runtime.Listening(os.getpid(), gate.port, web_url))
-    _print(f"ready ssh={_bracketed(ssh_host)}:{gate.port} web={web_url}")
+    runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url))
+    _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
     token = await web_sessions.new_setup_token()
     if token is not None:
         base = settings.web.public_url or web_url
@@ -185,4 +187,5 @@ async def _empty_trash() -> None:
 async def _recheck(gate: Gate) -> None:
     while True:
         await asyncio.sleep(_RECHECK_SECONDS)
+        await gate.finish_pending()
         await gate.end_disallowed()

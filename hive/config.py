@@ -16,10 +16,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from hive import config_sources
 from hive import config_values as values
-from hive.config_dangers import dangerous
 from hive.config_values import Address, parse_address
 
-__all__ = ["Address", "Paths", "Settings", "dangerous", "load"]
+__all__ = ["Address", "Paths", "Settings", "load"]
 
 Whole = Annotated[int, BeforeValidator(values.whole_number)]
 Size = Annotated[int, BeforeValidator(values.size)]

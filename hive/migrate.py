@@ -7,7 +7,12 @@ right here, and a copy of the database is made before each upgrade.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +30,13 @@ from hive.errors import DatabaseError
 
 logger = structlog.get_logger(__name__)
 
+MIGRATIONS = "migrations"
+
 # For `tortoise makemigrations` (CONTRIBUTING.md); no database is touched by that.
 TORTOISE = {
     "connections": {"default": "sqlite://:memory:"},
     "apps": {
-        "hive": {"models": [MODELS], "default_connection": "default", "migrations": "migrations"}
+        "hive": {"models": [MODELS], "default_connection": "default", "migrations": MIGRATIONS}
     },
 }
 
@@ -97,9 +104,26 @@ async def migrate_sqlite(path: Path, *, upto: str = "__latest__") -> list[str]:
 
     Where there is a schema already, a copy `<path>.before-<migration>` is made first.
     """
-    applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
-    _make_private(path)
+    with _one_at_a_time(path):
+        _require_database(path)
+        applied = await _migrate(f"sqlite://{path}?foreign_keys=OFF", path, upto)
+        _make_private(path)
     return applied
+
+
+@contextmanager
+def _one_at_a_time(path: Path) -> Iterator[None]:
+    """A command and the server may start on a new data directory at the same moment.
+
+    Waiting blocks; nothing else runs yet when this is called.
+    """
+    lock = path.with_name(f".{path.name}.migrating")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def migrate_url(url: str) -> list[str]:
@@ -108,15 +132,15 @@ async def migrate_url(url: str) -> list[str]:
 
 
 async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
-    app = AppConfig(models=[MODELS], default_connection="default", migrations="migrations")
+    app = AppConfig(models=[MODELS], default_connection="default", migrations=MIGRATIONS)
     config = TortoiseConfig(connections={"default": DBUrlConfig(url)}, apps={"hive": app})
+    existed = path is not None and _has_content(path)  # opening makes it
     async with TortoiseContext() as context:
         await context.init(config=config)
         connection = context.connections.get("default")
         executor = _SafeExecutor(connection, {"hive": app.to_dict()})
         targets = [MigrationTarget("hive", upto)]
         await executor.loader.build_graph()
-        existed = path is not None and _has_content(path)
         await executor.recorder.ensure_schema(executor._schema_editor(atomic=False))  # noqa: SLF001 - no public way
         names = [step.migration.name for step in await executor.plan(targets)]
         if names and existed and path is not None:
@@ -132,6 +156,18 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
         for name in names:
             logger.info("migration applied", migration=name)
         return names
+
+
+def _require_database(path: Path) -> None:
+    """Raise DatabaseError where the file is there and no database: the ORM would wait for ever."""
+    if not _has_content(path):
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        raise DatabaseError(f"The database {path} cannot be opened: {error}.") from error
 
 
 def _make_private(path: Path) -> None:

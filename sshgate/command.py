@@ -46,6 +46,10 @@ class Rsync:
     sending: bool
     options: tuple[str, ...]
 
+    @property
+    def is_dry_run(self) -> bool:
+        return "n" in self.options[0].partition("e")[0]
+
 
 @dataclass(frozen=True)
 class Status:
@@ -274,6 +278,8 @@ _SECLUDED: Final = (
     " with rsync before 3.2.6 --no-protect-args (--no-s works with both)."
 )
 _ROOT: Final = frozenset({"", ".", "./", "/", "~", "~/"})
+# A client that asked for the directory `~` refuses what a server sends of its content.
+_ROOT_SENDING: Final = _ROOT - {"~"}
 
 
 def _rsync(arguments: list[str]) -> Rsync:
@@ -287,7 +293,7 @@ def _rsync(arguments: list[str]) -> Rsync:
     end = words.index(".") if "." in words else len(words)
     options = _rsync_options(words[:end], sending=sending)
     paths = words[end + 1 :]
-    if len(paths) != 1 or paths[0] not in _ROOT:
+    if len(paths) != 1 or paths[0] not in (_ROOT_SENDING if sending else _ROOT):
         wrong = f", not {_quote(paths[0])}" if len(paths) == 1 else ""
         raise CommandRefused(
             f"rsync takes one path here, LOGIN@HOST: for the repository itself{wrong}."

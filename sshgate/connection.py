@@ -8,22 +8,20 @@ only in `auth_completed`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import asyncssh
 
 from hive import log, publickey
 from hive.database import DriverError, spawn
 from hive.errors import HiveError
-from hive.services import access
-from hive.services.access import Identity
+from hive.services import logins, refusals
+from hive.services.logins import Identity
 from sshgate import algorithms
 from sshgate.channel import PACKET, WINDOW, GateChannel
 from sshgate.doorman import plain_address
+from sshgate.gate import Gate
 from sshgate.session import GateSession
-
-if TYPE_CHECKING:
-    from sshgate.server import Gate
 
 logger = log.get(__name__)
 
@@ -113,7 +111,7 @@ class GateConnection(asyncssh.SSHServer):
             return False
         fingerprint = publickey.fingerprint(key.public_data)
         try:
-            found = await access.authenticate(username, fingerprint, self.peer)
+            found = await logins.authenticate(username, fingerprint, self.peer)
         except (HiveError, DriverError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
             return False
@@ -155,7 +153,7 @@ class GateConnection(asyncssh.SSHServer):
             spawn(self._report(login, fingerprint), name="report refused login")
 
     async def _report(self, login: str, fingerprint: str) -> None:
-        cause, repository_id = await access.explain_refusal(login, fingerprint, self.peer)
+        cause, repository_id = await refusals.explain(login, fingerprint, self.peer)
         logger.warning(
             "login refused",
             cause=str(cause),
@@ -164,7 +162,7 @@ class GateConnection(asyncssh.SSHServer):
             fingerprint=fingerprint,
         )
         if repository_id is not None:
-            await access.record_refusal(
+            await refusals.record(
                 repository_id,
                 cause,
                 f"Login refused, {cause}: {fingerprint} from {self.peer}.",

@@ -6,8 +6,9 @@ Nothing that the client said gets into argv but the log level and the checked op
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from hive.borg.rpc_policy import Policy
+from hive.borg.rpc_policy import Policy, another_meant
 from hive.config import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
@@ -54,14 +55,15 @@ def make_plan(admission: Admission, request: BorgServe | Borg2Serve | Rsync, hos
     if isinstance(request, BorgServe):
         return _borg(admission, request, host)
     if isinstance(request, Borg2Serve):
-        return _borg2(admission, host)
+        return _borg2(admission, request, host)
     return _rsync(admission, request, host)
 
 
 def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     if (admission.place.repository / "config").is_dir():
         raise AccessRefused(
-            f"Repository {admission.name} was made by borg 2: use borg 2 with a rest:// URL.",
+            f"Repository {admission.name} was made by borg 2: use borg 2 with"
+            f" {_borg2_url(admission.url)}.",
             RefusalCause.COMMAND,
         )
     borg = _installed(host.programs.borg, "borg")
@@ -90,21 +92,23 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     return Plan(_borg_child(admission, borg, argv, host), policy)
 
 
-def _borg2(admission: Admission, host: Host) -> Plan:
+def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
     if (admission.place.repository / "config").is_file():
         raise AccessRefused(
             f"Repository {admission.name} was made by borg 1: use borg 1 with {admission.url}.",
             RefusalCause.COMMAND,
         )
-    if host.programs.borg2 is None:
+    borg2 = host.programs.borg2
+    if borg2 is None or borg2.version < (2,):
         raise AccessRefused(
             "This server has no borg 2: use borg 1, or ask its administrator to set"
             " borg.borg2_command.",
             RefusalCause.UNAVAILABLE,
         )
     path = admission.place.repository.resolve()
+    _refuse_another(admission, request.path, path)
     argv = [
-        host.programs.borg2.path,
+        borg2.path,
         "serve",
         "--rest",
         "--backend",
@@ -114,7 +118,27 @@ def _borg2(admission: Admission, host: Host) -> Plan:
         "--permissions",
         _BORG2_PERMISSIONS[admission.access],
     ]
-    return Plan(_borg_child(admission, host.programs.borg2, argv, host), None)
+    return Plan(_borg_child(admission, borg2, argv, host), None)
+
+
+def _refuse_another(admission: Admission, typed: str, path: Path) -> None:
+    """Refuse a path that means another repository, by the rule that holds for borg 1 too."""
+    others = admission.other_repositories.items()
+    policy = Policy(
+        name=admission.place.directory,
+        path=str(path),
+        writable=admission.access != Access.READ_ONLY,
+        other_repositories={name: url and _borg2_url(url) for name, url in others},
+        url=_borg2_url(admission.url),
+    )
+    message = another_meant(typed, policy)
+    if message:
+        raise AccessRefused(f"Repository path not allowed: {message}.", RefusalCause.COMMAND)
+
+
+def _borg2_url(url: str) -> str:
+    """The URL of a repository as borg 2 wants it."""
+    return f"rest://{url.removeprefix('ssh://')}"
 
 
 def _borg_child(admission: Admission, borg: Program, argv: list[str], host: Host) -> ChildSpec:

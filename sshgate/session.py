@@ -3,46 +3,63 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import Protocol, cast
 
 import asyncssh
 
 from hive import log
-from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.repository import Snapshot, snapshot
-from hive.borg.rpc import Refusal, decode_call, refuse
-from hive.borg.rpc_policy import MOST_BEFORE_OPEN, RequestFilter
+from hive.borg.rpc_policy import RequestFilter
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
-from hive.services import access, imports, repositories, sessions, storage
+from hive.services import access, imports, refusals, repositories, storage
 from hive.services.access import Admission
+from hive.services.logins import Identity
 from hive.services.sessions import Outcome
-from sshgate import command
+from sshgate import command, refusal, status
 from sshgate.channel import GateChannel
 from sshgate.child import Child
-from sshgate.command import BorgServe, Status
+from sshgate.command import Rsync, Status
+from sshgate.gate import Gate
+from sshgate.inbox import Inbox
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
-from sshgate.status import describe
-
-if TYPE_CHECKING:
-    from sshgate.connection import GateConnection
 
 logger = log.get(__name__)
 
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
-_REFUSAL_SECONDS = 5.0  # for a client to take a refusal
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
+
+
+class Owner(Protocol):
+    """The connection, as far as one of its sessions knows it."""
+
+    @property
+    def gate(self) -> Gate: ...
+    @property
+    def identity(self) -> Identity: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def client_version(self) -> str | None: ...
+    def session_started(self, session: GateSession) -> None:
+        """A command was given."""
+
+    def session_done(self, session: GateSession) -> None:
+        """The command is over; the client may take its time to close the channel."""
+
+    def session_ended(self, session: GateSession) -> None:
+        """The channel is closed."""
 
 
 class GateSession(asyncssh.SSHServerSession[bytes]):
     """The channel of one command."""
 
-    def __init__(self, connection: GateConnection) -> None:
+    def __init__(self, connection: Owner) -> None:
         self.admission: Admission | None = None
         self._connection = connection
         self._gate = connection.gate
@@ -51,10 +68,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._subsystem: str | None = None
         self._child: Child | None = None
         self._relay: Relay | None = None
-        # What comes before the child is there; the channel is paused after the first piece.
-        self._early: list[bytes] = []
-        self._early_eof = False
-        self._heard = asyncio.Event()  # data, EOF or the end of the channel
+        self._inbox = Inbox()
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
 
@@ -84,15 +98,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._relay is not None:
             self._relay.feed(data)
         elif self._channel is not None:
-            self._early.append(data)
-            self._channel.pause_reading()
-            self._heard.set()
+            self._inbox.put(data, self._channel)
 
     def eof_received(self) -> bool:
         if self._relay is not None:
             self._relay.feed_eof()
-        self._early_eof = True
-        self._heard.set()
+        self._inbox.put_eof()
         return True  # the other direction stays open
 
     def pause_writing(self) -> None:
@@ -109,7 +120,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._channel = None
-        self._heard.set()
+        self._inbox.close()
         self._connection.session_ended(self)
         if self._relay is not None:
             self._relay.client_gone()
@@ -149,23 +160,23 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     # the way of a session
 
     async def _run(self) -> None:
-        with log.context(login=self._connection.login, peer=self._connection.peer):
+        with log.context(login=self._connection.identity.login, peer=self._connection.peer):
             try:
-                status = await self._answer()
+                exit_status = await self._answer()
             except AccessRefused as refused:
-                status = REFUSED_STATUS
+                exit_status = REFUSED_STATUS
                 await self._note_refusal(refused)
                 await self._refuse(refused.message)
             except HiveError as error:
-                status = FAILED_STATUS
+                exit_status = FAILED_STATUS
                 logger.error("session failed", reason=error.message)
                 self._say(error.message)
             except Exception:
-                status = FAILED_STATUS
+                exit_status = FAILED_STATUS
                 logger.exception("session failed unexpectedly")
                 self._say("The server failed: its log says more.")
             if self._channel is not None:
-                self._channel.exit(status)
+                self._channel.exit(exit_status)
             self._connection.session_done(self)
 
     async def _answer(self) -> int:
@@ -211,12 +222,15 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)
+                dry = isinstance(request, Rsync) and request.is_dry_run
+                outcome = replace(outcome, is_dry_run=dry)
         except AccessRefused:
             outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
             raise
         finally:
-            await sessions.finish(admission.session_id, outcome)
-        if admission.need == Need.IMPORT and outcome.exit_status == 0:
+            await self._gate.finish(admission.session_id, outcome)
+        is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
+        if is_import and outcome.exit_status == 0:
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
 
@@ -236,11 +250,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
         before = await asyncio.to_thread(snapshot, place.repository)
         if self._end is not None:
+            self._say(f"this session was ended: {self._end[1]}.")
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = RequestFilter(plan.policy) if plan.policy is not None else None
-        status, relay = await self._relay_child(plan, requests)
+        child_status, relay = await self._relay_child(plan, requests)
         after = await asyncio.to_thread(snapshot, place.repository)
-        return self._outcome(status, relay, requests, before, after)
+        return self._outcome(child_status, relay, requests, before, after)
 
     async def _relay_child(self, plan: Plan, requests: RequestFilter | None) -> tuple[int, Relay]:
         channel = self._channel
@@ -258,10 +273,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             child.close()
 
     def _hand_over_early(self, relay: Relay) -> None:
-        early, self._early = self._early, []
-        for data in early:
-            relay.feed(data)
-        if self._early_eof:
+        early = self._inbox.take()
+        if early:
+            relay.feed(early)
+        if self._inbox.eof:
             relay.feed_eof()
         if self._channel is None:
             relay.client_gone()
@@ -270,7 +285,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _outcome(
         self,
-        status: int,
+        child_status: int,
         relay: Relay,
         requests: RequestFilter | None,
         before: Snapshot,
@@ -281,11 +296,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._end is not None:
             reason = self._end[0]
         else:
-            failed = status != 0 or relay.protocol_error is not None
+            failed = child_status != 0 or relay.protocol_error is not None
             reason = EndReason.FAILED if failed else EndReason.DONE
         return Outcome(
             end_reason=reason,
-            exit_status=_exit_status(status),
+            exit_status=_exit_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             borg_version=requests.client_version if requests is not None else None,
@@ -304,10 +319,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         info = await repositories.info_by_id(admission.repository_id)
-        text = describe(info, admission.access, as_json=as_json).encode()
+        render = status.as_json if as_json else status.as_text
+        answer = render(info, admission.access).encode()
         if self._channel is not None:
-            self._channel.write(text)
-        return Outcome(EndReason.DONE, 0, 0, len(text))
+            self._channel.write(answer)
+        return Outcome(EndReason.DONE, 0, 0, len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         identity = self._connection.identity
@@ -319,7 +335,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             command=(self._command or self._subsystem or "")[:200],
         )
         try:
-            await access.record_refusal(
+            await refusals.record(
                 identity.repository_id,
                 refused.cause,
                 refused.message,
@@ -330,55 +346,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             logger.error("the refusal could not be recorded", reason=str(error))
 
     async def _refuse(self, message: str) -> None:
-        """Tell the client why: in borg's own protocol where it speaks that, else on its stderr.
-
-        borg's client stops reading when the connection ends, so a line on stderr can be lost.
-        """
-        if self._speaks_borg():
-            reply = await self._reply_to_first_call(message)
-            if reply is not None and self._channel is not None:
-                self._channel.write(reply)
-                await self._hear(_REFUSAL_SECONDS)  # the client leaves when it has read that
-                return
-        self._say(message)
-
-    def _speaks_borg(self) -> bool:
+        request: command.Request | None = None
         try:
-            return isinstance(self._parsed(), BorgServe)
+            request = self._parsed()
         except AccessRefused:
-            return False
-
-    async def _reply_to_first_call(self, message: str) -> bytes | None:
-        """The refusal of the client's first call, or None where none comes."""
-        reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
-        with suppress(ProtocolError, TimeoutError):
-            # In all: one that sends a byte now and then would hold this for ever.
-            async with asyncio.timeout(_REFUSAL_SECONDS):
-                while await self._hear(_REFUSAL_SECONDS):
-                    early, self._early = b"".join(self._early), []
-                    found, _ = reader.next_message(early, 0)
-                    if found is not None:
-                        return refuse(decode_call(found), Refusal.ERROR, message)
-                    if self._early_eof:
-                        return None
-        return None
-
-    async def _hear(self, seconds: float) -> bool:
-        """Wait for more of the client; whether there is a channel to answer on."""
-        if not self._early and not self._early_eof and self._channel is not None:
-            self._heard.clear()
-            self._channel.resume_reading()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._heard.wait()
-        return bool(self._early or self._early_eof) and self._channel is not None
+            logger.debug("not understood", reason=message)
+        if self._channel is not None:
+            await refusal.tell(self._channel, self._inbox, request, message)
 
     def _say(self, message: str) -> None:
-        """One line on the client's standard error."""
-        if self._channel is not None:
-            self._channel.write_stderr(f"borg-hive: {message}\n".encode("utf-8", "replace"))
+        refusal.say(self._channel, message)
 
 
-def _exit_status(status: int) -> int:
+def _exit_status(child_status: int) -> int:
     """A shell's way to say that a signal ended the child: 128 and its number."""
-    return 128 - status if status < 0 else status
+    return 128 - child_status if child_status < 0 else child_status

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hive import config
 from hive.config import Settings
 from hive.kinds import Access, Mode, Need, Source
-from hive.services import access, accounts, groups, keys, repositories
+from hive.services import access, accounts, groups, keys, logins, repositories
 from hive.services.access import Admission, Request
 from hive.services.keys import KeyInfo
 from hive.services.permissions import OPERATOR, Actor
@@ -104,7 +104,7 @@ async def open_session(
     repository: RepositoryInfo, key: KeyInfo, need: Need = Need.BORG
 ) -> Admission:
     """A session as the gate begins one."""
-    identity = await access.authenticate(repository.login, key.fingerprint, "192.0.2.7")
+    identity = await logins.authenticate(repository.login, key.fingerprint, "192.0.2.7")
     assert identity is not None
     return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", "OpenSSH_9.2"))
 

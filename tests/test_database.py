@@ -180,8 +180,8 @@ async def test_work_of_several_steps_goes_on_when_its_caller_is_cancelled() -> N
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    while "second" not in await names():
-        await asyncio.sleep(0.01)
+    await asyncio.wait(set(database._tasks))
+    assert "second" in await names()
 
 
 async def test_a_whole_database_has_no_problems() -> None:

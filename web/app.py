@@ -8,7 +8,7 @@ from hive.config import Settings
 from web.assets import Assets
 from web.forms import MAX_BODY
 from web.headers import add_headers
-from web.keys import ASSETS, HEALTH, SETTINGS, TEMPLATES, Health
+from web.keys import ASSETS, HEALTH, SETTINGS, Health
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
 from web.middleware.logging import note_requests
@@ -16,7 +16,7 @@ from web.middleware.same_origin import refuse_other_sites
 from web.middleware.web_session import require_login
 from web.pages import health as health_page
 from web.pages import login, logout, overview, repository, setup, static
-from web.rendering import environment
+from web.rendering import set_up_templates
 
 
 def create_app(settings: Settings, *, health: Health) -> web.Application:
@@ -38,7 +38,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[SETTINGS] = settings.web
     app[HEALTH] = health
     app[ASSETS] = assets
-    app[TEMPLATES] = environment(assets)
+    set_up_templates(app, assets)
     app.on_response_prepare.append(add_headers)
     app.add_routes(
         [

@@ -57,8 +57,8 @@ def moment(at: datetime) -> Markup:
 def took(start: datetime, end: datetime | None) -> str:
     """How long from start to end, or until now: '3m12s'; the two largest units are enough."""
     seconds = max(0, int(((end or clock.now()) - start).total_seconds()))
-    unit = 86_400 * 7 if seconds >= 86_400 * 7 else 3600 if seconds >= 86_400 else 0
-    unit = unit or (60 if seconds >= 3600 else 1)
+    bounds = ((604_800, 86_400), (86_400, 3_600), (3_600, 60))
+    unit = next((unit for bound, unit in bounds if seconds >= bound), 1)
     return units.format_duration(timedelta(seconds=seconds - seconds % unit))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-import jinja2
 from aiohttp import web
 
 from hive.config import WebSettings
@@ -18,7 +17,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 HEALTH: web.AppKey[Health] = web.AppKey("health")
 ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
-TEMPLATES: web.AppKey[jinja2.Environment] = web.AppKey("templates", jinja2.Environment)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request id", str)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address of the visitor", str)

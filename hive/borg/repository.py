@@ -7,15 +7,15 @@ borg 2: a directory of objects, `config/` among them, no transactions.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgpack
+from hive.borg.hints import HintsError, read_hints
 
 _NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})")
-_MAX_HINTS = 256 * 1024 * 1024  # bytes; a hints file of a repository of 100 TB has about 10 MB
 
 
 @dataclass(frozen=True)
@@ -52,20 +52,34 @@ def last_transaction(path: Path) -> int:
 
 def _quota_use(path: Path, transaction: int) -> int | None:
     """Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes."""
-    hints = path / f"hints.{transaction}"
     try:
-        if hints.stat().st_size > _MAX_HINTS:
-            return None
-        content: Any = msgpack.unpackb(hints.read_bytes(), raw=True, strict_map_key=False)
-        use = content[b"storage_quota_use"]
-    except (OSError, ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return read_hints(path / f"hints.{transaction}").quota_use
+    except (OSError, HintsError):
         return None
-    return use if isinstance(use, int) and use >= 0 else None
 
 
 def _borg2_state(path: Path) -> str:
+    """Archives and keys by their names, packs by when their directories changed.
+
+    Reading touches none of these: locks and what is merged or remembered on the way lie elsewhere
+    (`locks/`, `index/`, `cache/`). There can be a million packs, but in 256 directories at most.
+    """
     digest = hashlib.sha256()
-    for directory in ("archives", "packs", "data", "index"):
-        for entry in sorted((path / directory).rglob("*")) if (path / directory).is_dir() else ():
-            digest.update(entry.name.encode("utf-8", "surrogateescape") + b"\0")
+    for directory in ("archives", "keys"):
+        for entry in _entries(path / directory):
+            digest.update(b"%s/%s\0" % (directory.encode(), os.fsencode(entry.name)))
+    packs = [entry for entry in _entries(path / "packs") if entry.is_dir(follow_symlinks=False)]
+    for entry in (*packs, *_entries(path / "config")):
+        with suppress(FileNotFoundError):  # sessions may run beside each other
+            status = entry.stat(follow_symlinks=False)
+            seen = (os.fsencode(entry.path), status.st_mtime_ns, status.st_size)
+            digest.update(b"%s %d %d\0" % seen)
     return digest.hexdigest()
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as found:
+            return sorted(found, key=lambda entry: entry.name)
+    except (FileNotFoundError, NotADirectoryError):
+        return []

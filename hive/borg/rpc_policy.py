@@ -70,6 +70,17 @@ class Policy:
     url: str
 
 
+def another_meant(path: str, policy: Policy) -> str | None:
+    """Return what to tell a client whose path names another repository; None where it does not."""
+    last = _last_part(path)
+    others = policy.other_repositories
+    if last is None or last == policy.name or last not in others:
+        return None
+    other = others[last]
+    right = f"use {other}" if other else "it has another login"
+    return f"this login opens the repository {policy.name} only ({policy.url}), not {last}: {right}"
+
+
 @dataclass(frozen=True)
 class Filtered:
     """What goes on to borg serve, and what goes back to the client."""
@@ -156,18 +167,8 @@ class RequestFilter:
 
     def _refuse_other(self, call: Call) -> bytes | None:
         """Return the answer to an `open` that means another repository."""
-        path = _path(call)
-        last = _last_part(path)
-        others = self._policy.other_repositories
-        if last is None or last == self._policy.name or last not in others:
-            return None
-        other = others[last]
-        right = f"use {other}" if other else "it has another login"
-        message = (
-            f"this login opens the repository {self._policy.name} only ({self._policy.url}),"
-            f" not {last}: {right}"
-        )
-        return refuse(call, Refusal.PATH_NOT_ALLOWED, message)
+        message = another_meant(_path(call), self._policy)
+        return refuse(call, Refusal.PATH_NOT_ALLOWED, message) if message else None
 
     def _refuse_writing(self, call: Call) -> bytes | None:
         """Return the answer to what a read-only key may not do."""

@@ -14,16 +14,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.borg.hints import HintsError, read_hints
+from hive.borg.repository import last_transaction
 from hive.errors import HiveError
 
 _FILES = re.compile(
     r"README|config|nonce|transactions|(?:index|hints|integrity)\.\d{1,20}", re.ASCII
 )
 _BORG2_DIRECTORIES = {"archives", "cache", "config", "index", "keys", "locks", "packs", "data"}
+_BORG2_DEEPEST = 4
 _LOCKS = ("lock.exclusive", "lock.roster")
 _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
 _MAX_CONFIG = 64 * 1024
 _MAX_PROBLEMS = 5
+_COMMIT = bytes.fromhex("40f4 3c25 0900 0000 02")  # how a segment of borg 1 ends that was committed
 
 
 class NotARepository(HiveError):
@@ -40,10 +44,11 @@ class RepositoryFacts:
 
 def verify(path: Path) -> RepositoryFacts:
     """Check the tree at `path`; NotARepository says why not. Blocking: call in a thread."""
+    borg2 = _is_directory(path / "config")
     problems: list[str] = []
     size = files = 0
-    for relative, status in _walk(path):
-        problem = _problem(relative, status)
+    for relative, status in _walk(path, borg2=borg2):
+        problem = _problem(relative, status, borg2=borg2)
         if problem is not None:
             problems.append(problem)
             if len(problems) >= _MAX_PROBLEMS:
@@ -53,52 +58,74 @@ def verify(path: Path) -> RepositoryFacts:
     if problems:
         raise NotARepository("; ".join(problems))
     version, repository_id = _identify(path)
+    if version == 1:
+        _check_segments(path)
     return RepositoryFacts(version, repository_id, size, files)
 
 
-def _walk(path: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    for directory, names, files in os.walk(path, onerror=_refuse, followlinks=False):
-        for name in (*names, *files):
-            full = Path(directory, name)
-            yield full.relative_to(path), full.lstat()
+def _is_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
-def _refuse(error: OSError) -> None:
-    # what cannot be looked into is not skipped silently
-    raise NotARepository(f"{ascii(error.filename)[:120]} cannot be read") from error
+def _walk(path: Path, *, borg2: bool) -> Iterator[tuple[Path, os.stat_result]]:
+    """All that is below `path`, without entering directories that do not belong there.
+
+    One entry at a time: a hostile tree has millions in one directory, or goes on without end.
+    """
+    waiting = [Path()]
+    while waiting:
+        inside = waiting.pop()
+        try:
+            with os.scandir(path / inside) as entries:
+                for entry in entries:
+                    relative, status = inside / entry.name, entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode) and _known_directory(relative, borg2=borg2):
+                        waiting.append(relative)
+                    yield relative, status
+        except OSError as error:
+            # what cannot be looked into is not skipped silently
+            raise NotARepository(f"{_shown(inside)} cannot be read") from error
 
 
-def _problem(relative: Path, status: os.stat_result) -> str | None:
-    shown = ascii(str(relative))[:120]
+def _shown(relative: Path) -> str:
+    return ascii(str(relative))[:120]
+
+
+def _problem(relative: Path, status: os.stat_result, *, borg2: bool) -> str | None:
+    shown = _shown(relative)
     if stat.S_ISLNK(status.st_mode):
         return f"{shown} is a symbolic link"
     if stat.S_ISDIR(status.st_mode):
-        return None if _known_directory(relative) else _unknown(relative, shown)
+        known = _known_directory(relative, borg2=borg2)
+        return None if known else _unknown(relative, shown)
     if not stat.S_ISREG(status.st_mode):
         return f"{shown} is neither a file nor a directory"
     if status.st_nlink > 1:
         return f"{shown} is hard-linked to another file"
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
         return f"{shown} has the set-user-ID bit"
-    return None if _known_file(relative) else _unknown(relative, shown)
+    return None if _known_file(relative, borg2=borg2) else _unknown(relative, shown)
 
 
-def _known_directory(relative: Path) -> bool:
+def _known_directory(relative: Path, *, borg2: bool) -> bool:
     parts = relative.parts
-    if len(parts) == 1:
-        return parts[0] in _BORG2_DIRECTORIES
-    if parts[0] == "data" and len(parts) == 2:
-        return True
-    return parts[0] in _BORG2_DIRECTORIES and len(parts) <= 4
+    if borg2:
+        return parts[0] in _BORG2_DIRECTORIES and len(parts) <= _BORG2_DEEPEST
+    if parts[0] != "data" or len(parts) > 2:
+        return False
+    return len(parts) == 1 or _NUMBER.fullmatch(parts[1]) is not None
 
 
-def _known_file(relative: Path) -> bool:
+def _known_file(relative: Path, *, borg2: bool) -> bool:
     parts = relative.parts
+    if borg2:
+        return parts == ("README",) or (len(parts) > 1 and not parts[-1].startswith("."))
     if len(parts) == 1:
         return _FILES.fullmatch(parts[0]) is not None
-    if parts[0] == "data" and len(parts) == 3 and _NUMBER.fullmatch(parts[1]):
-        return _NUMBER.fullmatch(parts[2]) is not None
-    return parts[0] in _BORG2_DIRECTORIES and not parts[-1].startswith(".")
+    return len(parts) == 3 and _NUMBER.fullmatch(parts[2]) is not None
 
 
 def _unknown(relative: Path, shown: str) -> str:
@@ -110,9 +137,63 @@ def _unknown(relative: Path, shown: str) -> str:
     return f"{shown} does not belong to a borg repository"
 
 
+def _check_segments(path: Path) -> None:
+    """Hold the segments against the newest index, as far as that can be told.
+
+    A part of a repository looks like a whole one, and so do two that were mixed by importing one
+    over the rest of another; borg would find out in the middle of a restore.
+    """
+    last = last_transaction(path)
+    if last < 0:
+        return  # borg builds the index anew from what is there
+    try:
+        expected = read_hints(path / f"hints.{last}").segments
+    except FileNotFoundError:
+        expected = frozenset()
+    except (OSError, HintsError):
+        raise NotARepository(f"its file hints.{last} is not borg's") from None
+    missing, is_clean = set(expected), True
+    for segment in _segments(path / "data"):
+        number = int(segment.name)
+        missing.discard(number)
+        if number > last:
+            is_clean = False
+            _check_newer(segment, number, last)
+    if missing and is_clean:  # compacting that was cut off leaves newer ones, and borg can mend it
+        raise NotARepository(
+            f"{len(missing)} of the {len(expected)} segments that hold data are missing, number"
+            f" {min(missing)} for one: it is not the whole repository"
+        )
+
+
+def _segments(data: Path) -> Iterator[Path]:
+    with os.scandir(data) as directories:
+        for directory in directories:
+            with os.scandir(directory) as segments:
+                for segment in segments:
+                    yield Path(segment.path)
+
+
+def _check_newer(segment: Path, number: int, last: int) -> None:
+    """A segment of a backup that was cut off may be there; borg takes it away."""
+    if _is_committed(segment):
+        raise NotARepository(
+            f"segment {number} is newer than the index ({last}): the source was in use or cut off"
+            " (run borg check on it), or this is left of another import. Run rsync again with"
+            " --delete"
+        )
+
+
+def _is_committed(segment: Path) -> bool:
+    with segment.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(_COMMIT)))
+        return file.read() == _COMMIT
+
+
 def _identify(path: Path) -> tuple[int, str]:
     config = path / "config"
-    if config.is_dir():
+    if _is_directory(config):
         return _identify_borg2(config)
     if not config.is_file():
         raise NotARepository(

@@ -7,7 +7,7 @@ import click
 from hive import config_docs
 from hive.cli import output
 from hive.cli.options import Options
-from hive.config import dangerous
+from hive.config_dangers import dangerous
 
 
 @click.group()

@@ -1,37 +1,21 @@
-"""The gate's questions: whose key is this, may it do that now, may it go on.
+"""The gate's questions once somebody has logged in: may they do that now, may it go on.
 
 The rules stand in `decide`, a pure function; everything else here collects what it needs.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
-
-from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
-from hive.models import Event, Grant, Key, Repository, Session
-from hive.services import events, repositories, runtime, storage
-
-_REFUSAL_EVENT_PAUSE = timedelta(minutes=1)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Who logged in: a key that is granted access to the repository of a login."""
-
-    login: str
-    repository_id: int
-    key_id: int
-    fingerprint: str
+from hive.models import Grant, Key, Repository, Session
+from hive.services import events, logins, repositories, runtime, storage
+from hive.services.logins import Identity
 
 
 @dataclass(frozen=True)
@@ -73,83 +57,6 @@ class Situation:
     is_created: bool
     maintenance: str | None
     running: tuple[Need, ...]  # sessions on this repository now
-
-
-async def authenticate(login: str, fingerprint: str, address: str) -> Identity | None:
-    """The identity behind a key at a login: one query, the same work whatever is wrong."""
-    now = clock.now()
-    rows = await Grant.filter(
-        Q(key__expires_at=None) | Q(key__expires_at__gt=now),
-        repository__login=login,
-        key__fingerprint=fingerprint,
-        repository__deleted_at=None,
-        key__enabled=True,
-        key__owner__enabled=True,
-    ).values("repository_id", "key_id", "key__networks")
-    for row in rows:
-        if _in_networks(address, row["key__networks"]):
-            return Identity(login, row["repository_id"], row["key_id"], fingerprint)
-    return None
-
-
-def _in_networks(address: str, networks: Iterable[str]) -> bool:
-    """Whether the address is in one of the networks; no networks means from anywhere."""
-    networks = list(networks)
-    if not networks:
-        return True
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in ipaddress.ip_network(network) for network in networks)
-
-
-async def explain_refusal(
-    login: str, fingerprint: str, address: str
-) -> tuple[RefusalCause, int | None]:
-    """Why `authenticate` found nothing, and the repository's id where the login exists."""
-    repository = await Repository.get_or_none(login=login, deleted_at=None)
-    if repository is None:
-        return RefusalCause.UNKNOWN_LOGIN, None
-    grant = (
-        await Grant.filter(repository_id=repository.id, key__fingerprint=fingerprint)
-        .select_related("key__owner")
-        .first()
-    )
-    if grant is None:
-        known = await Key.filter(fingerprint=fingerprint).exists()
-        cause = RefusalCause.KEY_NOT_GRANTED if known else RefusalCause.UNKNOWN_KEY
-        return cause, repository.id
-    return _key_problem(grant.key, address) or RefusalCause.UNKNOWN_KEY, repository.id
-
-
-def _key_problem(key: Key, address: str) -> RefusalCause | None:
-    if not key.enabled:
-        return RefusalCause.KEY_DISABLED
-    if not key.owner.enabled:
-        return RefusalCause.OWNER_DISABLED
-    if key.expires_at is not None and key.expires_at <= clock.now():
-        return RefusalCause.KEY_EXPIRED
-    if not _in_networks(address, key.networks):
-        return RefusalCause.WRONG_NETWORK
-    return None
-
-
-@transactional
-async def record_refusal(
-    repository_id: int,
-    cause: RefusalCause,
-    message: str,
-    **details: Any,  # noqa: ANN401 - JSON
-) -> None:
-    """Write an event "refused", at most one a minute for one cause on one repository."""
-    since = clock.now() - _REFUSAL_EVENT_PAUSE
-    recent = await Event.filter(repository_id=repository_id, kind=EventKind.REFUSED, at__gt=since)
-    if any(event.details.get("cause") == cause for event in recent):
-        return
-    await events.record(repository_id, EventKind.REFUSED, message, cause=cause, **details)
 
 
 def decide(situation: Situation, need: Need) -> None:
@@ -273,7 +180,9 @@ async def _current_grant(identity: Identity, address: str) -> Grant:
         .select_related("repository__location", "repository__owner", "key__owner")
         .first()
     )
-    problem = RefusalCause.KEY_NOT_GRANTED if grant is None else _key_problem(grant.key, address)
+    problem = (
+        RefusalCause.KEY_NOT_GRANTED if grant is None else logins.problem_of(grant.key, address)
+    )
     if grant is None or problem is not None:
         raise AccessRefused(
             "This key has no access to this repository any more.",

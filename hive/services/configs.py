@@ -98,7 +98,7 @@ def _read(path: Path) -> bytes | None:
 def _write(where: storage.Place, content: bytes) -> None:
     """Replace the config in one step, owned by whoever owns the repository.
 
-    The new file is made in the login's directory, where no client can write.
+    The new file is made beside the repository, and no session runs meanwhile.
     """
     storage.require_below(where.root, where.repository)
     new = where.home / _NEW_FILE

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from hive import config, database
+from hive import config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
 from hive.services import confinement, host_keys, locations, programs, runtime
@@ -26,7 +26,7 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
         *await asyncio.to_thread(_check_machine, settings),
         *(
             Finding("warning", "Settings", sentence, "See docs/configuration.md.")
-            for sentence in config.dangerous(settings)
+            for sentence in config_dangers.dangerous(settings)
         ),
     ]
     directory = await asyncio.to_thread(_check_data_directory, settings)

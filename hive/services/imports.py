@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from hive.borg.verify import NotARepository, RepositoryFacts, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
-from hive.models import Repository
+from hive.models import Repository, TrashEntry
 from hive.services import events, maintenance, repositories, sessions, storage
 from hive.services.permissions import Actor
 from hive.units import format_size
@@ -36,7 +37,7 @@ class Settled:
         if self.facts is None:
             return (
                 f"The import is not in place: {self.problem}. It stays staged: correct it and run"
-                " rsync again; what is there already is not sent again."
+                " rsync -a --delete again; what is there already is not sent again."
             )
         return (
             f"The import is in place: borg repository {self.facts.id}, version"
@@ -55,13 +56,52 @@ async def switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled |
 
 async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
     where = await _place(repository_id)
-    former = await repositories.store_mode(actor, repository_id, mode)
-    if former != mode:
-        await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
-    again = former == mode != Mode.IMPORT
-    if (former == Mode.IMPORT != mode or again) and is_staged(where):
-        return await settle(repository_id)
-    return None
+    former = await _store_mode(actor, repository_id, mode)
+    try:
+        if former != mode:
+            await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)
+        if mode == Mode.IMPORT or not await asyncio.to_thread(is_staged, where):
+            return None
+        return await _settle_as_left(repository_id, where)
+    finally:
+        if mode != Mode.IMPORT:
+            await maintenance.end(repository_id)
+
+
+async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
+    """Store the mode as soon as no maintenance is under way, and return the former one.
+
+    A mode that is not IMPORT begins with a maintenance of its own, in the same transaction: no
+    session may come between the mode and the import that is still to be settled.
+    """
+
+    @transactional
+    async def store() -> Mode:
+        former = await repositories.store_mode(actor, repository_id, mode)
+        if mode != Mode.IMPORT:
+            await maintenance.claim(repository_id, maintenance.SWITCHING)
+        return former
+
+    deadline = asyncio.get_running_loop().time() + _END_SECONDS
+    while True:
+        try:
+            return await store()
+        except maintenance.BusyError:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
+async def _settle_as_left(repository_id: int, where: storage.Place) -> Settled:
+    """Settle what is staged now, unless the last rsync was cut off in the middle of it."""
+    status = await sessions.last_import_status(repository_id)
+    if status == 0:
+        await maintenance.go_on(repository_id, maintenance.VERIFYING)
+        return await _verify_and_replace(repository_id, where)
+    shown = "was cut off" if status is None else f"ended with status {status}"
+    problem = f"the last rsync {shown}, so it is not complete"
+    await _reject(repository_id, problem)
+    return Settled(None, problem)
 
 
 def is_staged(where: storage.Place) -> bool:
@@ -93,9 +133,7 @@ async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settl
     try:
         facts = await asyncio.to_thread(verify, where.staging)
     except NotARepository as error:
-        await _record(
-            repository_id, EventKind.IMPORT_REJECTED, f"The import was refused: {error.message}."
-        )
+        await _reject(repository_id, error.message)
         return Settled(None, error.message)
     await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
@@ -105,26 +143,49 @@ async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settl
 
 
 async def _replace(repository_id: int, where: storage.Place) -> None:
-    storage.require_below(where.root, where.staging)
-    storage.require_below(where.root, where.repository)
-    former = where.repository
     try:
-        if former.is_dir() and not any(former.iterdir()):
-            former.rmdir()
-        if former.exists():
-            target = storage.trash_target(where, clock.now())
-            await repositories.note_trashed(repository_id, where.root, target, TrashReason.REPLACED)
-            storage.move_to_trash(where, former, target)
-        where.staging.rename(where.repository)
+        if await asyncio.to_thread(_holds_something, where.repository):
+            target = await _note_trashed(repository_id, where)
+            await asyncio.to_thread(storage.move_to_trash, where, where.repository, target)
+        await asyncio.to_thread(_put_in_place, where)
     except OSError as error:
         raise StorageError(
             f"The import in {where.staging} cannot be put in place: {error.strerror}."
         ) from error
 
 
+def _holds_something(directory: Path) -> bool:
+    return directory.is_dir() and any(directory.iterdir())
+
+
+def _put_in_place(where: storage.Place) -> None:
+    storage.require_below(where.root, where.staging)
+    storage.require_below(where.root, where.repository)
+    where.staging.rename(where.repository)  # over an empty directory too
+
+
+async def _note_trashed(repository_id: int, where: storage.Place) -> Path:
+    """Remember where the former content goes; a note whose move was interrupted holds again."""
+    notes = TrashEntry.filter(repository_id=repository_id, reason=TrashReason.REPLACED)
+    newest = await notes.order_by("-id").first()
+    if newest is not None and not await asyncio.to_thread(os.path.lexists, newest.path):
+        await _renew(newest)
+        return Path(newest.path)
+    target = storage.trash_target(where, clock.now())
+    await repositories.note_trashed(repository_id, where.root, target, TrashReason.REPLACED)
+    return target
+
+
 @transactional
-async def _record(repository_id: int, kind: EventKind, message: str) -> None:
-    await events.record(repository_id, kind, message)
+async def _renew(note: TrashEntry) -> None:
+    note.created_at = clock.now()
+    await note.save()
+
+
+@transactional
+async def _reject(repository_id: int, problem: str) -> None:
+    message = f"The import was refused: {problem}."
+    await events.record(repository_id, EventKind.IMPORT_REJECTED, message)
 
 
 async def _finish(repository_id: int, path: Path, message: str) -> None:

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from hive.database import transactional
 from hive.errors import Conflict
+from hive.kinds import Need
 from hive.models import Repository, Session
 
 VERIFYING = "an import is being verified"
 PUTTING_IN_PLACE = "an import is being put in place"
+SWITCHING = "its mode is being switched"
 RESTORING_CONFIG = "its config is being restored"
+
+
+class BusyError(Conflict):
+    """Another maintenance is under way."""
 
 
 @transactional
 async def begin(repository_id: int, reason: str) -> None:
-    """Keep sessions out; Conflict where one runs or another maintenance is under way."""
-    if await Session.filter(repository_id=repository_id, ended_at=None).exists():
+    """Keep sessions out; Conflict where one runs, or BusyError."""
+    running = Session.filter(repository_id=repository_id, ended_at=None)
+    if await running.exclude(need=Need.STATUS).exists():
         raise Conflict("A session is still running on this repository.")
+    await claim(repository_id, reason)
+
+
+@transactional
+async def claim(repository_id: int, reason: str) -> None:
+    """Let no session begin from now on; those that run go on. BusyError as for `begin`."""
     changed = await Repository.filter(id=repository_id, maintenance=None, deleted_at=None).update(
         maintenance=reason
     )
     if not changed:
-        raise Conflict("This repository is busy already. Try again in a moment.")
+        raise BusyError("This repository is busy already. Try again in a moment.")
 
 
 @transactional

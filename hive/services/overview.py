@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tortoise.functions import Max
 
-from hive import log
+from hive import clock, log
 from hive.errors import NotFound, StorageError
 from hive.kinds import Access, EndReason, Mode, Need, RepositoryState
 from hive.models import Grant, Repository, Session
@@ -59,6 +59,8 @@ class KeyOnRepository:
     fingerprint: str
     access: Access
     enabled: bool
+    owner_enabled: bool
+    is_expired: bool
     expires_at: datetime | None
     networks: tuple[str, ...]
     last_used_here_at: datetime | None
@@ -133,17 +135,25 @@ def _glance(row: Repository, last: SessionInfo | None) -> Glance:
 
 async def _last_sessions(repository_ids: Iterable[int]) -> dict[int, SessionInfo]:
     """The one that runs, else the newest, of each repository; a look at the status is none."""
-    real = Session.filter(repository_id__in=list(repository_ids)).exclude(need=Need.STATUS)
-    newest = await real.annotate(newest=Max("id")).group_by("repository_id").values("newest")
-    ids = [row["newest"] for row in newest]
-    found = {
-        row.repository_id: sessions.info_of(row)
-        for row in await Session.filter(id__in=ids).select_related("repository")
-    }
+    ours = Session.filter(repository_id__in=list(repository_ids))
+    # Without a condition on `need` the index alone answers this, however long the history is.
+    newest = await ours.annotate(newest=Max("id")).group_by("repository_id").values("newest")
+    rows = await Session.filter(id__in=[row["newest"] for row in newest])
+    found: dict[int, Session] = {}
+    for row in rows:
+        real = row if row.need != Need.STATUS else await _newest_real_session(row.repository_id)
+        if real is not None:
+            found[row.repository_id] = real
     # A later session may have come and gone while a long one still runs.
-    for row in await real.filter(ended_at=None).order_by("id").select_related("repository"):
-        found[row.repository_id] = sessions.info_of(row)
-    return found
+    for row in await ours.filter(ended_at=None).exclude(need=Need.STATUS).order_by("id"):
+        found[row.repository_id] = row
+    await Session.fetch_for_list(list(found.values()), "repository")
+    return {repository_id: sessions.info_of(row) for repository_id, row in found.items()}
+
+
+async def _newest_real_session(repository_id: int) -> Session | None:
+    real = Session.filter(repository_id=repository_id).exclude(need=Need.STATUS)
+    return await real.order_by("-started_at", "-id").first()
 
 
 async def details(actor: Actor, repository_id: int) -> Details:
@@ -187,6 +197,8 @@ async def _keys(repository: Repository) -> list[KeyOnRepository]:
             fingerprint=grant.key.fingerprint,
             access=grant.access,
             enabled=grant.key.enabled,
+            owner_enabled=grant.key.owner.enabled,
+            is_expired=grant.key.expires_at is not None and grant.key.expires_at <= clock.now(),
             expires_at=grant.key.expires_at,
             networks=tuple(grant.key.networks),
             last_used_here_at=used_at.get(grant.key_id),

@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from tortoise.expressions import Q
+
 from hive import clock
 from hive import events as happenings
 from hive.borg.repository import Snapshot
@@ -57,6 +59,10 @@ class Outcome:
     borg_version: str | None = None
     before: Snapshot | None = None
     after: Snapshot | None = None
+    is_dry_run: bool = False  # rsync -n: it changed nothing
+
+
+DRY_RUN = "dry run"
 
 
 @transactional
@@ -82,7 +88,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
 def _operation(need: Need, outcome: Outcome) -> str | None:
     """What the session was, as far as the disk tells."""
     if need != Need.BORG:
-        return str(need)
+        return DRY_RUN if outcome.is_dry_run else str(need)
     before, after = outcome.before, outcome.after
     if before is None or after is None:
         return None
@@ -176,6 +182,18 @@ async def _record_end(session: Session) -> None:
         f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
         session_id=session.id,
     )
+
+
+async def last_import_status(repository_id: int) -> int | None:
+    """How the last rsync ended that brought something; None where it was cut off.
+
+    0 where none is known: nothing speaks against what is staged.
+    """
+    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
+    # A session that was killed with the server has no operation.
+    brought = imports.filter(Q(operation=None) | ~Q(operation=DRY_RUN))
+    last = await brought.order_by("-id").first()
+    return 0 if last is None else last.exit_status
 
 
 @transactional

@@ -91,6 +91,7 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
     try:
         for directory in wanted:
             directory.mkdir(mode=0o700, exist_ok=True)
+            require_below(where.root, directory)  # what is there already can be a link
         if run_as is not None:
             _give_to(run_as, where, wanted)
     except OSError as error:

@@ -141,7 +141,8 @@ async def require_open_setup(token: str) -> None:
     if not await setup_is_open(token):
         raise Forbidden(
             "This set-up link is not valid: it was used already, or the server was started again"
-            " since. As long as there is no administrator, the log has the link of this start."
+            " since. As long as there is no administrator, the server prints a new one at each"
+            " start."
         )
 
 

@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from hive import config
+from hive import config, config_dangers
 from hive.config import Settings
 
 
 def sentences(**environment: str) -> list[str]:
     variables = {f"HIVE_{name}": value for name, value in environment.items()}
-    return config.dangerous(config.load(None, environment=variables))
+    return config_dangers.dangerous(config.load(None, environment=variables))
 
 
 def test_nothing_is_dangerous_by_default() -> None:
-    assert config.dangerous(Settings()) == []
+    assert config_dangers.dangerous(Settings()) == []
 
 
 @pytest.mark.parametrize(

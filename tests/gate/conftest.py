@@ -1,14 +1,31 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from tests.gate.harness import House, open_house
+from tests.gate.transfers import make_repository
 
 
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     async with open_house(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def made_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A borg repository that nobody may change."""
+    return make_repository(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def source(made_repository: Path, tmp_path: Path) -> Path:
+    """A borg repository from elsewhere, for this test alone."""
+    copied = tmp_path / "elsewhere"
+    shutil.copytree(made_repository, copied)
+    return copied

@@ -28,8 +28,9 @@ from hive.services import (
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
 from sshgate.child import Confinement
+from sshgate.gate import Gate
 from sshgate.plan import Host
-from sshgate.server import Gate
+from sshgate.server import Server
 from tests.programs import borg_command, rsync_command
 
 SSH_KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
@@ -63,13 +64,13 @@ class Client:
     """A machine that backs up: a key pair, a known_hosts file and a home of its own."""
 
     directory: Path
-    gate: Gate
+    port: int
     host_keys: Sequence[str]
     extra_environment: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
-        lines = [f"[127.0.0.1]:{self.gate.port} {line}\n" for line in self.host_keys]
+        lines = [f"[127.0.0.1]:{self.port} {line}\n" for line in self.host_keys]
         (self.directory / "known_hosts").write_text("".join(lines))
         self.make_key("id")
 
@@ -90,7 +91,7 @@ class Client:
             "-F",
             "none",
             "-p",
-            str(self.gate.port),
+            str(self.port),
             "-i",
             str(key or self.directory / "id"),
             "-o",
@@ -165,9 +166,12 @@ class Client:
     ) -> Done:
         return await self.run(borg_command(version), *arguments, cwd=cwd, **env)
 
-    async def rsync(self, *arguments: str | Path) -> Done:
-        remote_shell = " ".join(["ssh", *self.ssh_options()])
-        return await self.run(rsync_command(), "-e", remote_shell, *arguments)
+    @property
+    def remote_shell(self) -> str:
+        return " ".join(["ssh", *self.ssh_options()])
+
+    async def rsync(self, *arguments: str | Path, **environment: Any) -> Done:
+        return await self.run(rsync_command(), "-e", self.remote_shell, *arguments, **environment)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
@@ -180,15 +184,17 @@ async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20
 class House:
     """A hive with its gate, and short words for what tests need of it."""
 
-    def __init__(self, directory: Path, gate: Gate, host_key_lines: Sequence[str]) -> None:
+    def __init__(self, directory: Path, server: Server, host_key_lines: Sequence[str]) -> None:
         self.directory = directory
-        self.gate = gate
+        self.server = server
+        self.gate = server.gate
+        self.port = server.port
         self._host_keys = host_key_lines
         self._clients = 0
 
     def client(self) -> Client:
         self._clients += 1
-        return Client(self.directory / f"client{self._clients}", self.gate, self._host_keys)
+        return Client(self.directory / f"client{self._clients}", self.port, self._host_keys)
 
     async def user(self, name: str = "alice") -> None:
         await accounts.add_user(OPERATOR, name)
@@ -224,7 +230,11 @@ class House:
 
 @asynccontextmanager
 async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
-    """Start services and gate in `directory`, with dotted settings, on a free port."""
+    """Start services and gate in `directory`, with dotted settings, on a free port.
+
+    `landlock=False` is for what must hold without it.
+    """
+    landlock = overrides.pop("landlock", True)
     settings = config.load(
         None,
         data_dir=directory / "hive",
@@ -242,19 +252,23 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     found = programs.find_programs(settings)
     paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]
     assessment = confinement.assess(
-        user=settings.child.user, roots=[settings.paths.repositories], programs=paths
+        user=settings.child.user,
+        roots=[settings.paths.repositories],
+        landlock_wanted=landlock,
+        programs=paths,
     )
     gate = Gate(
         Host(settings, found, runtime.host_id()),
         Confinement(assessment.landlock, assessment.run_as),
     )
+    server = Server(gate)
     try:
         loaded = await host_keys.load()
-        await gate.listen(loaded)
+        await server.listen(loaded)
         default = await locations.find_location(OPERATOR, "default")
         await locations.set_location(OPERATOR, default.id, host="127.0.0.1")
-        runtime.write_listening(runtime.Listening(os.getpid(), gate.port, "http://127.0.0.1:1"))
-        yield House(directory, gate, [key.public.line for key in loaded])
+        runtime.write_listening(runtime.Listening(os.getpid(), server.port, "http://127.0.0.1:1"))
+        yield House(directory, server, [key.public.line for key in loaded])
     finally:
-        await gate.stop(0)
+        await server.stop(0)
         await runtime.stop()

@@ -92,7 +92,7 @@ async def test_every_form_of_path_leads_to_the_repository(
 ) -> None:
     client, url = await with_repository(house)
     info = await repositories.find_repository(OPERATOR, "laptop")
-    port = house.gate.port
+    port = house.port
     config = client.directory / "ssh_config"
     config.write_text(f"Host 127.0.0.1\n  Port {port}\n")
     written = {

@@ -11,12 +11,12 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from hive.errors import HiveError
+from hive.errors import DatabaseError, HiveError
 from hive.kinds import Access, EndReason, Mode
 from hive.services import accounts, grants, imports, keys, repositories, sessions, trash
 from hive.services.permissions import OPERATOR
 from tests.gate.files import noise
-from tests.gate.harness import Client, House, until
+from tests.gate.harness import Client, House, open_house, until
 from tests.gate.test_borg import with_backup
 from tests.programs import borg_command
 
@@ -176,7 +176,7 @@ async def test_a_session_that_is_no_longer_allowed_ends_at_once(
 async def test_a_server_that_stops_lets_running_sessions_end(house: House, tmp_path: Path) -> None:
     client, _ = await with_backup(house, tmp_path)
     process = await hold_lock(client)
-    stopping = asyncio.ensure_future(house.gate.stop(30))
+    stopping = asyncio.ensure_future(house.server.stop(30))
 
     async def refuses() -> bool:
         try:
@@ -198,7 +198,7 @@ async def test_a_server_that_stops_ends_what_takes_too_long(house: House, tmp_pa
     info = await repositories.find_repository(OPERATOR, "laptop")
     process = await hold_lock(client)
     async with asyncio.timeout(15):
-        await house.gate.stop(0.2)
+        await house.server.stop(0.2)
     assert (await house.last_session()).end_reason == EndReason.DRAINED
     assert not is_locked(info.path)
     assert "the server is stopping" in await leave(process)
@@ -228,3 +228,33 @@ async def test_a_backup_made_while_another_key_is_revoked_goes_on(
     (await other.ssh(info.login, "status")).must(255)
     assert process.returncode is None
     await leave(process)
+
+
+async def test_where_confinement_is_required_and_missing_nobody_is_served(tmp_path: Path) -> None:
+    async with open_house(tmp_path, **{"child.confinement": "require"}) as house:
+        house.gate._shortcomings = ("Landlock: this kernel is without",)
+        client = house.client()
+        await house.user()
+        await house.key(client, "laptop")
+        made = await house.repository("laptop", {"laptop": Access.FULL})
+        refused = await client.borg("init", "-e", "none", made.url)
+        assert refused.status == 2
+        assert "cannot confine" in refused.error
+        assert not (made.path / "config").exists()
+
+
+async def test_a_session_whose_row_could_not_be_closed_is_closed_later(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, url = await with_backup(house, tmp_path)
+    finish = sessions.finish
+
+    async def fail(session_id: int, outcome: sessions.Outcome) -> None:
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(sessions, "finish", fail)
+    (await client.borg("list", url)).must()
+    assert await house.has_running()
+    monkeypatch.setattr(sessions, "finish", finish)
+    await house.gate.finish_pending()
+    assert (await house.last_session()).end_reason == EndReason.DONE

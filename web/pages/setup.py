@@ -1,4 +1,4 @@
-"""Making the first administrator, by the one-time link that the server writes to its log."""
+"""Making the first administrator, by the one-time link that the server prints at its start."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import asyncssh
@@ -28,7 +28,7 @@ from hive.services import keys, sessions
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
 from sshgate.connection import GateConnection
-from sshgate.server import Gate
+from sshgate.gate import Gate
 from sshgate.session import GateSession
 from tests.gate.harness import House, open_house
 from tests.gate.hostile.handmade import SUCCESS, HandmadeConnection, handmade
@@ -196,8 +196,16 @@ class Scene:
         return self.house.gate
 
     @property
+    def sessions(self) -> list[GateSession]:
+        return cast("list[GateSession]", list(self.gate.sessions.values()))
+
+    @property
+    def connections(self) -> list[GateConnection]:
+        return cast("list[GateConnection]", list(self.gate.connections))
+
+    @property
     def port(self) -> int:
-        return self.gate.port
+        return self.house.port
 
     @property
     def login(self) -> str:

@@ -102,4 +102,4 @@ async def test_requests_before_the_login_are_not_heard(scene: Scene) -> None:
             else:
                 connection.send_packet(80, String("tcpip-forward") + b"\0")
             await connection.until_lost()
-    assert not scene.gate.connections
+    assert not scene.connections

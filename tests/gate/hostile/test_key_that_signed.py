@@ -14,6 +14,8 @@ import asyncssh
 import pytest
 
 from hive.kinds import Access
+from hive.services import logins as login_service
+from hive.services.logins import Identity
 from tests.gate.hostile.handmade import (
     FAILURE,
     KEY_IS_GOOD,
@@ -141,19 +143,17 @@ def assert_never_let_in(scene: Scene, key: asyncssh.SSHKey, login: str) -> None:
 async def test_a_slow_database_gives_the_race_no_better_chance(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from hive.services import access  # noqa: PLC0415 - it is patched here
-
     attacker = new_key()
     await scene.add_key("second", attacker)
     own = await scene.house.repository("own2", {"second": Access.FULL})
-    fast = access.authenticate
+    fast = login_service.authenticate
 
-    async def slow(login: str, fingerprint: str, address: str) -> access.Identity | None:
+    async def slow(login: str, fingerprint: str, address: str) -> Identity | None:
         found = await fast(login, fingerprint, address)
         await asyncio.sleep(0.03)
         return found
 
-    monkeypatch.setattr(access, "authenticate", slow)
+    monkeypatch.setattr(login_service, "authenticate", slow)
     outcomes = set()
     for delay in (None, 0.0, 0.01, 0.025, 0.03, 0.031, 0.035):
         for logins in ([own.login, scene.login], [scene.login, own.login]):

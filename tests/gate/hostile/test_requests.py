@@ -171,9 +171,7 @@ async def test_the_environment_of_a_client_is_thrown_away_and_ends_at_a_limit(
 
 
 def channels_of(scene: Scene) -> list[asyncssh.SSHServerChannel[bytes]]:
-    sessions = [
-        session for connection in scene.gate.connections for session in connection._channels
-    ]
+    sessions = [session for connection in scene.connections for session in connection._channels]
     return [session._channel for session in sessions if session._channel is not None]
 
 
@@ -285,7 +283,7 @@ async def test_words_of_the_client_give_borg_serve_no_other_rights(scene: Scene)
 def processes_of(scene: Scene) -> list[tuple[list[str], str]]:
     """Command line and environment of each borg serve that the gate runs now."""
     found = []
-    for session in scene.gate.sessions.values():
+    for session in scene.sessions:
         if session._child is None or session._child.status is not None:
             continue
         where = f"/proc/{session._child.pid}"

@@ -49,7 +49,7 @@ async def serving(scene: Scene, window: int = 2**31 - 1) -> AsyncIterator[Handma
 
 
 def running(scene: Scene) -> int:
-    return sum(session._relay is not None for session in scene.gate.sessions.values())
+    return sum(session._relay is not None for session in scene.sessions)
 
 
 async def test_data_after_the_end_of_data_ends_the_connection(scene: Scene) -> None:
@@ -93,7 +93,7 @@ async def test_a_command_whose_channel_is_closed_in_the_same_breath_upsets_nothi
                 connection.send_close()
             await connection.message(CHANNEL_CLOSE)
             await until(lambda: not scene.gate.sessions, "the end of the session")
-            await until(lambda: not next(iter(scene.gate.connections))._running, "the end of it")
+            await until(lambda: not next(iter(scene.connections))._running, "the end of it")
 
 
 async def test_more_data_than_the_window_ends_the_connection(scene: Scene) -> None:
@@ -113,7 +113,7 @@ async def test_a_window_of_single_bytes_takes_little_memory(scene: Scene) -> Non
         with connection.in_one_piece():
             for _ in range(5000):
                 connection.send_data(b"x")
-        (there,) = scene.gate.connections
+        (there,) = scene.connections
         (session,) = there._channels
         channel = session._channel
         assert channel is not None
@@ -157,7 +157,7 @@ async def test_signals_end_a_session_once_or_not_at_all(scene: Scene) -> None:
 
 
 def running_is_ending(scene: Scene) -> bool:
-    return all(session._is_ending for session in scene.gate.sessions.values())
+    return all(session._is_ending for session in scene.sessions)
 
 
 # clients that do not read
@@ -211,7 +211,7 @@ async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
         elif how == "no keys":
             connection.process_packet = ignore_keys(connection)  # type: ignore[method-assign]
             connection.begin_rekey()
-        (running_session,) = scene.gate.sessions.values()
+        (running_session,) = scene.sessions
         relay = running_session._relay
         assert relay is not None
         await until(lambda: not relay._drained.is_set(), "that the child is held back")
@@ -241,7 +241,7 @@ async def test_a_client_that_neither_reads_nor_is_read_is_ended_when_it_closes(
 ) -> None:
     play(DEAF)
     async with serving(scene, window=0) as connection:
-        (running_session,) = scene.gate.sessions.values()
+        (running_session,) = scene.sessions
         relay = running_session._relay
         assert relay is not None
         for _ in range(60):  # more than the pipe takes
@@ -275,7 +275,7 @@ async def test_a_client_that_asks_and_takes_no_answer_is_asked_to_wait(scene: Sc
                     await send_within_window(connection, calls)
                 raise AssertionError("the gate took all of it")
         assert not connection.lost.is_set()
-        (running_session,) = scene.gate.sessions.values()
+        (running_session,) = scene.sessions
         channel = running_session._channel
         assert channel is not None
         assert MIB // 4 < channel._send_buf_len < 4 * MIB

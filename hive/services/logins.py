@@ -1,0 +1,70 @@
+"""Who is that: the one query that lets a key in at a login."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tortoise.expressions import Q
+
+from hive import clock
+from hive.errors import RefusalCause
+from hive.models import Grant, Key
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who logged in: a key that is granted access to the repository of a login."""
+
+    login: str
+    repository_id: int
+    key_id: int
+    fingerprint: str
+
+
+async def authenticate(login: str, fingerprint: str, address: str) -> Identity | None:
+    """The identity behind a key at a login: one query, the same work whatever is wrong."""
+    now = clock.now()
+    rows = await Grant.filter(
+        Q(key__expires_at=None) | Q(key__expires_at__gt=now),
+        repository__login=login,
+        key__fingerprint=fingerprint,
+        repository__deleted_at=None,
+        key__enabled=True,
+        key__owner__enabled=True,
+    ).values("repository_id", "key_id", "key__networks")
+    for row in rows:
+        if _in_networks(address, row["key__networks"]):
+            return Identity(login, row["repository_id"], row["key_id"], fingerprint)
+    return None
+
+
+def _in_networks(address: str, networks: Iterable[str]) -> bool:
+    """Whether the address is in one of the networks; no networks means from anywhere."""
+    networks = list(networks)
+    if not networks:
+        return True
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    return any(found in ipaddress.ip_network(network) for network in networks)
+
+
+def problem_of(key: Key, address: str) -> RefusalCause | None:
+    """Why a key that is granted opens nothing from there now; None where it does.
+
+    `key.owner` must have been fetched.
+    """
+    if not key.enabled:
+        return RefusalCause.KEY_DISABLED
+    if not key.owner.enabled:
+        return RefusalCause.OWNER_DISABLED
+    if key.expires_at is not None and key.expires_at <= clock.now():
+        return RefusalCause.KEY_EXPIRED
+    if not _in_networks(address, key.networks):
+        return RefusalCause.WRONG_NETWORK
+    return None

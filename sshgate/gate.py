@@ -1,0 +1,143 @@
+"""What all connections of the gate share: settings, limits, running sessions, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from hive import events, log
+from hive.config import SshSettings
+from hive.database import DriverError, spawn
+from hive.errors import AccessRefused, HiveError, RefusalCause
+from hive.kinds import EndReason
+from hive.services import access, sessions
+from hive.services.sessions import Outcome
+from sshgate.child import Confinement
+from sshgate.doorman import Doorman
+from sshgate.plan import Host
+
+logger = log.get(__name__)
+
+
+class RunningSession(Protocol):
+    def end(self, reason: EndReason, words: str) -> None:
+        """End the session politely at first, by force in the end."""
+
+
+class OpenConnection(Protocol):
+    def close_if_unused(self) -> None:
+        """Close the connection at once unless a session runs on it."""
+
+    def close(self, reason: str) -> None: ...
+
+
+class Gate:
+    """One for each server; `stop` it in the end."""
+
+    def __init__(
+        self, host: Host, confinement: Confinement, *, shortcomings: Sequence[str] = ()
+    ) -> None:
+        self.host = host
+        self.settings: SshSettings = host.settings.ssh
+        self.confinement = confinement
+        self.doorman = Doorman(self.settings)
+        self.connections: set[OpenConnection] = set()
+        self.sessions: dict[int, RunningSession] = {}  # by session id
+        self.rights_version = 0
+        self.is_draining = False
+        self.loop = asyncio.get_running_loop()
+        self._shortcomings = tuple(shortcomings)
+        self._unfinished: dict[int, Outcome] = {}
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
+        self._unsubscribe = events.subscribe(self._on_happening)
+
+    @property
+    def end_grace(self) -> float:
+        """Seconds between asking a child to end and killing it."""
+        return self.settings.end_grace_seconds
+
+    # what a request must pass
+
+    def check_accepting(self) -> None:
+        if self.is_draining:
+            raise AccessRefused(
+                "The server is stopping: try again in a minute.", RefusalCause.DRAINING
+            )
+
+    def check_confinement(self) -> None:
+        """Refuse service where confinement is required and cannot be had in full."""
+        if self.host.settings.child.confinement == "require" and self._shortcomings:
+            raise AccessRefused(
+                "The server cannot confine its programs as it is configured to: `hive doctor` says"
+                " what is missing.",
+                RefusalCause.UNAVAILABLE,
+            )
+
+    # sessions
+
+    def session_opened(self, session_id: int, session: RunningSession) -> None:
+        self.sessions[session_id] = session
+        self._at_rest.clear()
+
+    def session_closed(self, session_id: int) -> None:
+        del self.sessions[session_id]
+        if not self.sessions:
+            self._at_rest.set()
+
+    async def finish(self, session_id: int, outcome: Outcome) -> None:
+        """Close a session's row; where the database fails it is tried again later."""
+        try:
+            await sessions.finish(session_id, outcome)
+        except (HiveError, DriverError) as error:
+            logger.error("a session could not be closed", session=session_id, reason=str(error))
+            self._unfinished[session_id] = outcome
+
+    async def finish_pending(self) -> None:
+        """Close the rows that could not be closed before."""
+        for session_id in tuple(self._unfinished):
+            await self.finish(session_id, self._unfinished.pop(session_id))
+
+    # endings
+
+    def _on_happening(self, happening: events.Happening) -> None:
+        if isinstance(happening, events.RightsChanged):
+            self.rights_version += 1
+            spawn(self.end_disallowed(), name="end disallowed sessions")
+        elif isinstance(happening, events.EndSession):
+            session = self.sessions.get(happening.session_id)
+            if session is not None:
+                session.end(EndReason.KILLED, happening.reason)
+
+    async def end_disallowed(self) -> None:
+        """End the sessions that the rules of now would not let begin."""
+        try:
+            disallowed = await access.no_longer_allowed(tuple(self.sessions))
+        except (HiveError, DriverError) as error:
+            logger.error("running sessions could not be checked", reason=str(error))
+            return
+        for session_id, reason in disallowed.items():
+            session = self.sessions.get(session_id)
+            if session is not None:
+                session.end(EndReason.REVOKED, reason)
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Begin no more sessions, let those that run end within the time, then end them."""
+        self.is_draining = True
+        for connection in tuple(self.connections):
+            connection.close_if_unused()
+        await self._wait_for_sessions(drain_seconds)
+        for session in tuple(self.sessions.values()):
+            session.end(EndReason.DRAINED, "the server is stopping")
+        # A child is killed when its grace is over; the rest is writing its row.
+        await self._wait_for_sessions(self.end_grace + 10)
+        for connection in tuple(self.connections):
+            connection.close("The server is stopping")
+        self._unsubscribe()
+
+    async def _wait_for_sessions(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._at_rest.wait()

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.installation import Installation
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    """An installation whose server is not started yet."""
+    made = Installation(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def backed_up(installation: Installation, tmp_path: Path) -> Installation:
+    """A running server with alice, her key and her repository `laptop`, one archive in it."""
+    installation.start(expect_setup=True)
+    installation.client_environment()
+    installation.hive("location", "set", "default", "--host", "127.0.0.1")
+    installation.hive("user", "add", "alice")
+    installation.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
+    installation.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "file").write_text("content\n" * 1000)
+    url = installation.json("repo", "show", "laptop")["url"]
+    installation.borg("init", "-e", "repokey-blake2", url)
+    installation.borg("create", f"{url}::one", ".", cwd=source)
+    return installation

@@ -1,0 +1,175 @@
+"""An installation in a directory of its own: the server as a process, and its commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.programs import borg_command
+
+SECONDS = 40
+PASSPHRASE = "a passphrase for tests"
+_READY = re.compile(r"ready ssh=127\.0\.0\.1:(\d+) web=(http://127\.0\.0\.1:\d+)\n")
+
+
+@dataclass
+class Installation:
+    """What one data directory holds, and the server that runs on it."""
+
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    server: subprocess.Popen[str] | None = None
+    ssh_port: int = 0
+    web_url: str = ""
+    setup_url: str | None = None
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "hive"
+
+    def start(self, *, expect_setup: bool = False) -> None:
+        """Start the server; returns when it has said that it is ready."""
+        log = (self.directory / "server.log").open("a")
+        self.server = subprocess.Popen(
+            [*self._hive(), "serve", "--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=self._environment(),
+            start_new_session=True,
+        )
+        log.close()
+        assert self.server.stdout is not None
+        first = self.server.stdout.readline()
+        match = _READY.fullmatch(first)
+        assert match is not None, (first, self.log)
+        self.ssh_port, self.web_url = int(match[1]), match[2]
+        if expect_setup:
+            self.setup_url = self.server.stdout.readline().removeprefix("set-up ").strip()
+
+    @property
+    def log(self) -> str:
+        return (self.directory / "server.log").read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.server is not None
+        self.server.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit status of the server, which was told to stop or died."""
+        assert self.server is not None
+        status = self.server.wait(timeout=SECONDS)
+        if self.server.stdout is not None:
+            self.server.stdout.close()
+        self.server = None
+        return status
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def close(self) -> None:
+        """Leave no process behind, however the test ended."""
+        if self.server is not None:
+            if self.server.poll() is None:
+                os.killpg(self.server.pid, signal.SIGKILL)
+            self.wait()
+
+    def hive(self, *arguments: str, status: int = 0, data: str = "") -> str:
+        """Run a command; what it printed on standard output."""
+        done = self.try_hive(*arguments, data=data)
+        assert done.returncode == status, (arguments, done.stdout, done.stderr, self._log_tail())
+        return done.stdout
+
+    def try_hive(self, *arguments: str, data: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self._hive(), *arguments],
+            input=data,
+            capture_output=True,
+            text=True,
+            env=self._environment(),
+            timeout=SECONDS,
+            check=False,
+        )
+
+    def start_hive(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and go on."""
+        return subprocess.Popen(
+            [*self._hive(), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment(),
+        )
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self.hive(*arguments, "--json"))
+
+    def borg(
+        self, *arguments: str | Path, cwd: Path | None = None, status: int = 0, **more: str
+    ) -> str:
+        """Run borg 1.4 as the client; what it printed, both streams."""
+        done = subprocess.run(
+            [borg_command("1.4"), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=cwd or self.directory,
+            env={**self.client_environment(), **more},
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == status, (arguments, done.stdout, done.stderr, self._log_tail())
+        return done.stdout + done.stderr
+
+    def start_borg(self, *arguments: str | Path, cwd: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [borg_command("1.4"), *map(str, arguments)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=cwd,
+            env=self.client_environment(),
+            start_new_session=True,
+        )
+
+    def client_environment(self) -> dict[str, str]:
+        key = self.directory / "id"
+        if not key.exists():
+            subprocess.run(
+                ["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True
+            )
+        options = (
+            f"-F none -i {key} -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes"
+            f" -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={self.directory}/known"
+        )
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.directory),
+            "LANG": "C.UTF-8",
+            "BORG_BASE_DIR": str(self.directory / "borg"),
+            "BORG_PASSPHRASE": PASSPHRASE,
+            "BORG_RSH": f"ssh {options}",
+        }
+
+    def _hive(self) -> list[str]:
+        return [sys.executable, "-m", "hive", "--data-dir", str(self.data)]
+
+    def _environment(self) -> dict[str, str]:
+        kept = {
+            name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ
+        }
+        return {
+            **kept,
+            "LANG": "C.UTF-8",
+            "HIVE_BORG__COMMAND": borg_command("1.4"),
+            **self.environment,
+        }
+
+    def _log_tail(self) -> str:
+        return self.log[-3000:] if (self.directory / "server.log").exists() else ""

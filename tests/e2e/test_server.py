@@ -1,0 +1,193 @@
+"""The server as a process: its start, its end, and what a sudden end leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.e2e.installation import Installation
+from tests.gate.files import noise
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def make_big_source(directory: Path) -> Path:
+    directory.mkdir()
+    for number in range(12):
+        (directory / str(number)).write_bytes(noise(20_000_000, seed=number))
+    return directory
+
+
+def start_big_backup(installation: Installation, source: Path) -> subprocess.Popen[bytes]:
+    """A backup that is in the middle of its data when this returns."""
+    repository = installation.json("repo", "show", "laptop")
+    data = Path(repository["path"]) / "data"
+
+    def size() -> int:
+        return sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+
+    before = size()
+    process = installation.start_borg("create", f"{repository['url']}::big", ".", cwd=source)
+    wait_for(lambda: size() > before + 10_000_000)
+    return process
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def borgs_of(installation: Installation) -> list[int]:
+    """The borg serve processes that work in this installation's repositories."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            arguments = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if b"--restrict-to-repository" in arguments and bytes(installation.data) in arguments:
+            found.append(int(entry.name))
+    return found
+
+
+def test_the_first_start_says_where_it_listens_and_how_to_set_it_up(
+    installation: Installation,
+) -> None:
+    installation.start(expect_setup=True)
+    assert installation.setup_url is not None
+    assert installation.setup_url.startswith(f"{installation.web_url}/setup/")
+    assert installation.stop() == 0
+    assert not (installation.data / "run" / "listening.json").exists()
+    installation.hive("user", "add", "root", "--admin")
+    installation.start()
+    assert installation.server is not None
+    installation.signal(signal.SIGTERM)
+    out, _ = installation.server.communicate(timeout=20)
+    assert "set-up" not in out
+
+
+def test_a_second_server_on_the_same_data_is_refused(installation: Installation) -> None:
+    installation.start()
+    refused = installation.try_hive("serve", "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0")
+    assert refused.returncode == 1
+    assert "Another server" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_said_in_one_line(
+    installation: Installation, tmp_path: Path
+) -> None:
+    installation.start()
+    other = Installation(tmp_path / "other")
+    other.directory.mkdir()
+    for option in ("--ssh", "--web"):
+        port = installation.web_url.rpartition(":")[2]
+        free = "--web" if option == "--ssh" else "--ssh"
+        refused = other.try_hive("serve", option, f"127.0.0.1:{port}", free, "127.0.0.1:0")
+        assert refused.returncode == 1
+        assert "cannot listen" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_private_files_are_private(backed_up: Installation) -> None:
+    for name in ("hive.sqlite3", "ssh_host_ed25519_key", "run"):
+        assert (backed_up.data / name).stat().st_mode & 0o077 == 0
+    repository = Path(backed_up.json("repo", "show", "laptop")["path"])
+    assert repository.stat().st_mode & 0o077 == 0
+    assert all(path.stat().st_mode & 0o077 == 0 for path in repository.rglob("*"))
+
+
+def test_the_server_drains_on_sigterm_and_stops_at_once_on_the_second(
+    backed_up: Installation, tmp_path: Path
+) -> None:
+    source = make_big_source(tmp_path / "big")
+    process = start_big_backup(backed_up, source)
+    backed_up.signal(signal.SIGTERM)
+    assert process.wait(timeout=40) == 0
+    assert backed_up.wait() == 0
+    backed_up.start(expect_setup=True)
+    url = backed_up.json("repo", "show", "laptop")["url"]
+    assert set(backed_up.borg("list", "--short", url).split()) == {"one", "big"}
+    backed_up.borg("delete", f"{url}::big")
+    backed_up.borg("compact", url)
+    process = start_big_backup(backed_up, source)
+    backed_up.signal(signal.SIGTERM)
+    time.sleep(0.2)  # two signals at the same moment are one to a process
+    begun = time.monotonic()
+    backed_up.signal(signal.SIGTERM)
+    assert backed_up.wait() == 0
+    assert time.monotonic() - begun < 30
+    end(process)
+    assert borgs_of(backed_up) == []
+    backed_up.start(expect_setup=True)
+    assert backed_up.json("session", "list", "--live") == []
+    backed_up.borg("create", f"{url}::next", ".", cwd=tmp_path / "source")
+
+
+def test_after_the_server_was_killed_the_next_backup_works_without_help(
+    backed_up: Installation, tmp_path: Path
+) -> None:
+    source = make_big_source(tmp_path / "big")
+    process = start_big_backup(backed_up, source)
+    assert borgs_of(backed_up)
+    backed_up.signal(signal.SIGKILL)
+    backed_up.wait()
+    end(process)
+    backed_up.start(expect_setup=True)
+    assert borgs_of(backed_up) == []
+    ended = backed_up.json("session", "list")[0]
+    assert ended["end_reason"] == "interrupted"
+    assert ended["ended_at"] is not None
+    url = backed_up.json("repo", "show", "laptop")["url"]
+    backed_up.borg("create", f"{url}::next", ".", cwd=tmp_path / "source")
+    backed_up.borg("check", url)
+
+
+def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installation) -> None:
+    repository = backed_up.json("repo", "show", "laptop")
+    holder = backed_up.start_borg(
+        "with-lock", repository["url"], "sleep", "60", cwd=backed_up.directory
+    )
+    lock = Path(repository["path"]) / "lock.exclusive"
+    wait_for(lock.is_dir)
+    for pid in borgs_of(backed_up):
+        os.kill(pid, signal.SIGSTOP)  # it does not see the end of its input
+    backed_up.signal(signal.SIGKILL)
+    backed_up.wait()
+    end(holder)
+    assert lock.is_dir()
+    for pid in borgs_of(backed_up):
+        os.kill(pid, signal.SIGKILL)
+    backed_up.start(expect_setup=True)
+    assert not lock.exists()
+    kinds = [event["kind"] for event in backed_up.json("event", "list")]
+    assert "lock removed" in kinds
+
+
+def test_a_process_that_a_killed_server_left_is_ended_at_start(backed_up: Installation) -> None:
+    repository = backed_up.json("repo", "show", "laptop")
+    holder = backed_up.start_borg(
+        "with-lock", repository["url"], "sleep", "60", cwd=backed_up.directory
+    )
+    lock = Path(repository["path"]) / "lock.exclusive"
+    wait_for(lock.is_dir)
+    left = borgs_of(backed_up)
+    for pid in left:
+        os.kill(pid, signal.SIGSTOP)
+    backed_up.signal(signal.SIGKILL)
+    backed_up.wait()
+    end(holder)
+    assert borgs_of(backed_up) == left
+    backed_up.start(expect_setup=True)
+    assert borgs_of(backed_up) == []
+    assert not lock.exists()

@@ -1,0 +1,1 @@
+"""Hostile rsync clients: nothing outside the repository is read, written or changed."""

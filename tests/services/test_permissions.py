@@ -1,0 +1,254 @@
+"""Who may do what: owner, managing member, viewing member, stranger, administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+
+from hive.errors import Forbidden, HiveError, NotFound
+from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
+from hive.models import ConfigVersion
+from hive.services import (
+    accounts,
+    audit,
+    configs,
+    events,
+    grants,
+    groups,
+    host_keys,
+    imports,
+    keys,
+    locations,
+    repositories,
+    sessions,
+    shares,
+    trash,
+)
+from hive.services.keys import KeyInfo
+from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import RepositoryInfo
+from tests import factories
+from tests.factories import People
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Alice's things; `manager` and `viewer` are members of groups they are shared with."""
+
+    people: People
+    actors: dict[str, Actor]
+    repository: RepositoryInfo
+    key: KeyInfo
+    session_id: int
+    version: int
+
+
+@pytest.fixture
+async def scene(people: People) -> Scene:
+    viewer = await factories.make_user("victor")
+    await groups.add_group(OPERATOR, "viewers", members=["victor", "alice"])
+    key = await factories.make_key(people.alice, share_with="team")
+    await keys.set_key(people.alice, key.id, share_with=["viewers"], share_level=ShareLevel.VIEW)
+    repository = await factories.make_repository(
+        people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
+    )
+    await repositories.set_repository(
+        people.alice, repository.id, share_with=["viewers"], share_level=ShareLevel.VIEW
+    )
+    session = await factories.open_session(repository, key)
+    row = await ConfigVersion.create(
+        repository_id=repository.id, sha256="0" * 64, content=b"x", created_at=repository.created_at
+    )
+    actors = {
+        "owner": people.alice,
+        "manager": people.bob,
+        "viewer": viewer,
+        "stranger": people.charlie,
+        "administrator": people.admin,
+    }
+    return Scene(people, actors, repository, key, session.session_id, row.id)
+
+
+async def close_session(scene: Scene) -> None:
+    await sessions.finish(
+        scene.session_id, sessions.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
+    )
+
+
+async def give_and_take(actor: Actor, scene: Scene) -> None:
+    await grants.grant(actor, scene.repository.id, {scene.key.fingerprint: Access.READ_ONLY})
+    await grants.revoke(actor, scene.repository.id, [scene.key.fingerprint])
+
+
+async def delete_and_restore(actor: Actor, scene: Scene) -> None:
+    await close_session(scene)
+    await trash.delete_repository(actor, scene.repository.id)
+    await trash.restore_repository(actor, scene.repository.id)
+
+
+async def restore_config(actor: Actor, scene: Scene) -> None:
+    await close_session(scene)
+    scene.repository.path.mkdir(parents=True)
+    await configs.restore_config(actor, scene.repository.id, scene.version)
+
+
+Action = Callable[[Actor, Scene], Awaitable[object]]
+SEE: dict[str, Action] = {
+    "find the repository": lambda a, s: repositories.find_repository(a, s.repository.login),
+    "find the repository by id": lambda a, s: repositories.find_repository_by_id(
+        a, s.repository.id
+    ),
+    "find the key": lambda a, s: keys.find_key(a, s.key.fingerprint),
+    "see the session": lambda a, s: sessions.get_session(a, s.session_id),
+}
+CHANGE: dict[str, Action] = {
+    "rename the repository": lambda a, s: repositories.set_repository(
+        a, s.repository.id, name="other"
+    ),
+    "set a quota": lambda a, s: repositories.set_repository(a, s.repository.id, quota_bytes=10**9),
+    "switch the mode": lambda a, s: repositories.store_mode(a, s.repository.id, Mode.EXPORT),
+    "delete and restore": delete_and_restore,
+    "give and take access": give_and_take,
+    "rename the key": lambda a, s: keys.set_key(a, s.key.id, name="other"),
+    "disable the key": lambda a, s: keys.set_key(a, s.key.id, enabled=False),
+    "delete the key": lambda a, s: keys.delete_key(a, s.key.id),
+    "end the session": lambda a, s: sessions.kill(a, s.session_id),
+    "see the kept configs": lambda a, s: sessions.config_versions(a, s.repository.id),
+    "put a config back": restore_config,
+}
+OWN: dict[str, Action] = {
+    "give the repository away": lambda a, s: repositories.set_repository(
+        a, s.repository.id, owner="bob"
+    ),
+}
+ADMINISTER: dict[str, Action] = {
+    "add a user": lambda a, _: accounts.add_user(a, "new"),
+    "list users": lambda a, _: accounts.list_users(a),
+    "disable a user": lambda a, s: accounts.set_user(
+        a, s.people.charlie.user_id or 0, enabled=False
+    ),
+    "delete a user": lambda a, s: accounts.delete_user(a, s.people.charlie.user_id or 0),
+    "add a group": lambda a, _: groups.add_group(a, "new"),
+    "add a location": lambda a, _: locations.add_location(a, "new", host="h.example"),
+    "change a location": lambda a, _: locations.set_location(a, 1, host="h.example"),
+    "delete a location": lambda a, _: locations.delete_location(a, 77),
+    "read the audit log": lambda a, _: audit.recent(a),
+    "accept host keys": lambda a, _: host_keys.accept_current(a),
+}
+ALLOWED = {
+    **{(what, who): True for what in SEE for who in ("owner", "manager", "viewer")},
+    **{(what, who): True for what in CHANGE for who in ("owner", "manager")},
+}
+ALL = {**SEE, **CHANGE, **OWN, **ADMINISTER}
+ROLES = ("owner", "manager", "viewer", "stranger", "administrator")
+
+
+@pytest.mark.parametrize("who", ROLES)
+@pytest.mark.parametrize("what", ALL)
+async def test_everybody_may_do_what_their_level_allows_and_no_more(
+    scene: Scene, what: str, who: str
+) -> None:
+    error: HiveError | None = None
+    try:
+        await ALL[what](scene.actors[who], scene)
+    except HiveError as raised:
+        error = raised
+    if who == "administrator":
+        assert error is None or what == "delete a location"
+    elif (what, who) in ALLOWED:
+        assert error is None
+    elif who == "stranger" and what not in ADMINISTER:
+        assert isinstance(error, NotFound)  # charlie must not even learn that it is there
+    else:
+        assert isinstance(error, Forbidden | NotFound)
+
+
+@pytest.mark.parametrize("who", ROLES)
+async def test_lists_hold_what_one_may_see(scene: Scene, who: str) -> None:
+    actor = scene.actors[who]
+    seen = 0 if who == "stranger" else 1
+    assert len(await repositories.list_repositories(actor)) == seen
+    assert len(await keys.list_keys(actor)) == seen
+    assert len(await sessions.list_sessions(actor)) == seen
+    assert bool(await events.recent(actor)) == bool(seen)
+    assert len(await events.recent(actor, repository_id=scene.repository.id)) > 0 or not seen
+
+
+async def test_levels_are_as_the_roles_say(scene: Scene) -> None:
+    levels = {
+        who: await repositories.level(actor, scene.repository.id)
+        for who, actor in scene.actors.items()
+    }
+    assert levels == {
+        "owner": Level.OWN,
+        "manager": Level.MANAGE,
+        "viewer": Level.VIEW,
+        "stranger": Level.NONE,
+        "administrator": Level.OWN,
+    }
+
+
+async def test_who_may_only_use_a_key_does_not_learn_what_else_it_opens(scene: Scene) -> None:
+    await factories.make_repository(
+        scene.people.alice, "private", accesses={scene.key.fingerprint: Access.FULL}
+    )
+    viewed = await keys.find_key(scene.actors["viewer"], scene.key.fingerprint)
+    assert [use.repository for use in viewed.uses] == ["documents"]
+    owned = await keys.find_key(scene.people.alice, scene.key.fingerprint)
+    assert {use.repository for use in owned.uses} == {"documents", "private"}
+
+
+async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
+    await groups.add_group(OPERATOR, "others", members=["charlie"])
+    with pytest.raises(NotFound):
+        await repositories.set_repository(
+            scene.people.alice, scene.repository.id, share_with=["others"]
+        )
+    with pytest.raises(NotFound):
+        await keys.set_key(scene.people.alice, scene.key.id, share_with=["others"])
+    with pytest.raises(NotFound):
+        await shares.share(
+            scene.people.charlie, await keys.get_key(OPERATOR, "laptop"), ["team"], ShareLevel.VIEW
+        )
+
+
+async def test_nobody_adds_things_for_others(people: People) -> None:
+    with pytest.raises(NotFound):
+        await repositories.add_repository(people.charlie, "x", owner="alice")
+    with pytest.raises(NotFound):
+        await keys.add_key(people.charlie, "x", owner="alice", text=factories.key_line())
+
+
+async def test_nobody_grants_a_key_they_cannot_see(people: People) -> None:
+    key = await factories.make_key(people.alice)
+    repository = await factories.make_repository(people.charlie)
+    with pytest.raises(NotFound):
+        await grants.grant(people.charlie, repository.id, {key.fingerprint: Access.FULL})
+
+
+async def test_the_end_of_a_share_is_the_end_of_seeing(scene: Scene) -> None:
+    await repositories.set_repository(
+        scene.people.alice, scene.repository.id, unshare_from=["team"]
+    )
+    with pytest.raises(NotFound):
+        await repositories.find_repository(scene.people.bob, "documents")
+
+
+async def test_imports_are_settled_by_who_may_change_only(scene: Scene) -> None:
+    for who in ("viewer", "stranger"):
+        with pytest.raises((Forbidden, NotFound)):
+            await imports.switch_mode(scene.actors[who], scene.repository.id, Mode.IMPORT)
+
+
+async def test_users_see_themselves_only(people: People) -> None:
+    assert (await accounts.find_user(people.alice, "alice")).name == "alice"
+    with pytest.raises(NotFound):
+        await accounts.find_user(people.alice, "bob")
+    with pytest.raises(NotFound):
+        await accounts.set_user(people.alice, people.bob.user_id or 0, email="x@example.org")
+    with pytest.raises(NotFound):
+        await accounts.set_password(people.alice, people.bob.user_id or 0, factories.PASSWORD)
+    with pytest.raises(Forbidden):
+        await accounts.set_user(people.alice, people.alice.user_id or 0, is_admin=True)

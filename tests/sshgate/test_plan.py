@@ -1,0 +1,251 @@
+"""What runs for a request: nothing that the client said but what was checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hive.config import Settings
+from hive.errors import AccessRefused
+from hive.kinds import Access, Mode, Need
+from hive.services.access import Admission
+from hive.services.programs import Program, Programs
+from hive.services.storage import Place
+from sshgate import command
+from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, Status
+from sshgate.plan import Host, make_plan, need_of
+
+BORG = Program("/usr/bin/borg", (1, 4, 5))
+BORG2 = Program("/usr/bin/borg", (2, 0, 0))
+RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
+HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id")
+PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
+PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
+
+
+@pytest.fixture
+def admission(tmp_path: Path) -> Admission:
+    place = Place(tmp_path / "repos", "abcd1234", "laptop")
+    for directory in (place.repository, place.state, place.staging):
+        directory.mkdir(parents=True, exist_ok=True)
+    return Admission(
+        session_id=1,
+        repository_id=1,
+        name="laptop",
+        login="abcd1234",
+        place=place,
+        url="ssh://abcd1234@host/./laptop",
+        mode=Mode.BORG,
+        access=Access.FULL,
+        need=Need.BORG,
+        quota_bytes=None,
+        is_created=True,
+        other_repositories={},
+    )
+
+
+@pytest.mark.parametrize(
+    ("access", "quota", "level", "added"),
+    [
+        (Access.FULL, None, None, []),
+        (Access.FULL, 5_000_000_000, None, ["--storage-quota", "5000000000"]),
+        (Access.FULL, None, "debug", ["--debug"]),
+        (Access.APPEND_ONLY, None, None, ["--append-only"]),
+        (
+            Access.APPEND_ONLY,
+            10_000_000,
+            "info",
+            ["--append-only", "--storage-quota", "10000000", "--info"],
+        ),
+        (Access.READ_ONLY, None, None, ["--append-only"]),
+    ],
+)
+def test_borg_serves_one_repository_with_our_own_arguments(
+    admission: Admission, access: Access, quota: int | None, level: str | None, added: list[str]
+) -> None:
+    path = str(admission.place.repository)
+    plan = make_plan(replace(admission, access=access, quota_bytes=quota), BorgServe(level), HOST)
+    assert list(plan.spec.argv) == [
+        "/usr/bin/borg",
+        "serve",
+        "--restrict-to-path",
+        path,
+        "--restrict-to-repository",
+        path,
+        *added,
+    ]
+    assert plan.policy is not None
+    assert plan.policy.writable == (access != Access.READ_ONLY)
+    assert plan.policy.path == path
+
+
+def test_the_environment_is_ours_and_the_home_lies_outside_the_repository(
+    admission: Admission,
+) -> None:
+    spec = make_plan(admission, BorgServe(None), HOST).spec
+    state = str(admission.place.state)
+    assert dict(spec.environment) == {
+        "PATH": "/usr/bin:/bin",
+        "HOME": state,
+        "TMPDIR": state,
+        "LANG": "C.UTF-8",
+        "BORG_BASE_DIR": state,
+        "BORG_HOST_ID": "the-host-id",
+    }
+    assert admission.place.repository not in admission.place.state.parents
+
+
+def test_a_child_may_write_to_its_repository_and_nowhere_else(admission: Admission) -> None:
+    place = admission.place
+    spec = make_plan(admission, BorgServe(None), HOST).spec
+    assert set(spec.writable) == {place.repository, place.state}
+    assert spec.removable == (place.home,)
+    assert spec.readable == ()
+    pulled = make_plan(admission, Rsync(sending=True, options=()), HOST).spec
+    assert set(pulled.writable) == {place.state}
+    assert pulled.readable == (place.repository,)
+    pushed = make_plan(admission, Rsync(sending=False, options=()), HOST).spec
+    assert set(pushed.writable) == {place.state, place.staging}
+    assert pushed.cwd == place.staging
+
+
+def test_rsync_gets_what_the_server_insists_on(admission: Admission) -> None:
+    place = admission.place
+    push = make_plan(admission, _rsync(PUSH), HOST).spec.argv
+    assert f"--confine-root={place.home}" in push
+    assert {"--munge-links", "--chmod=D700,F600", "--drop-D", "--timeout=600"} <= set(push)
+    assert "--copy-dest=../laptop" in push
+    fresh = make_plan(replace(admission, is_created=False), _rsync(PUSH), HOST).spec.argv
+    assert not any(word.startswith("--copy-dest") for word in fresh)
+    pull = make_plan(admission, _rsync(PULL), HOST).spec.argv
+    assert f"--confine-root={place.repository}" in pull
+    old = Host(Settings(), Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))), "id")
+    assert not any(
+        "--confine-root" in word for word in make_plan(admission, _rsync(PULL), old).spec.argv
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "programs", "word"),
+    [
+        (BorgServe(None), Programs(None, None, RSYNC), "no working borg"),
+        (Borg2Serve("x"), Programs(BORG, None, RSYNC), "no borg 2"),
+        (Borg2Serve("x"), Programs(BORG, BORG, RSYNC), "no borg 2"),
+        (Rsync(sending=True, options=()), Programs(BORG, None, None), "no working rsync"),
+    ],
+)
+def test_a_program_that_is_missing_is_said(
+    admission: Admission,
+    request_: BorgServe | Borg2Serve | Rsync,
+    programs: Programs,
+    word: str,
+) -> None:
+    with pytest.raises(AccessRefused, match=word):
+        make_plan(admission, request_, Host(Settings(), programs, "id"))
+
+
+@pytest.mark.parametrize("typed", ["nas", "./nas", "~/nas", "/srv/nas/", "nas/./.."])
+def test_borg_2_is_told_which_url_another_repository_has(admission: Admission, typed: str) -> None:
+    both = replace(admission, other_repositories={"nas": "ssh://b@host:2222/./nas", "pc": None})
+    with pytest.raises(AccessRefused, match=r"use rest://b@host:2222/\./nas\."):
+        make_plan(both, Borg2Serve(typed), HOST)
+    with pytest.raises(AccessRefused, match="it has another login"):
+        make_plan(both, Borg2Serve("pc"), HOST)
+
+
+@pytest.mark.parametrize(
+    "typed", ["laptop", "nas/laptop", ".", "/", "/etc", "../..", "x y", "nas2"]
+)
+def test_any_other_path_that_borg_2_names_is_this_repository(
+    admission: Admission, typed: str
+) -> None:
+    both = replace(admission, other_repositories={"nas": None})
+    spec = make_plan(both, Borg2Serve(typed), HOST).spec
+    path = str(admission.place.repository)
+    assert list(spec.argv) == [
+        "/usr/bin/borg",
+        "serve",
+        "--rest",
+        "--backend",
+        f"FILE:{path}",
+        "--restrict-to-repository",
+        path,
+        "--permissions",
+        "all",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "need"),
+    [
+        (BorgServe(None), Need.BORG),
+        (Borg2Serve("x"), Need.BORG),
+        (Rsync(sending=True, options=()), Need.EXPORT),
+        (Rsync(sending=False, options=()), Need.IMPORT),
+        (Status(as_json=False), Need.STATUS),
+    ],
+)
+def test_each_request_has_its_need(request_: command.Request, need: Need) -> None:
+    assert need_of(request_) == need
+
+
+words = st.sampled_from(
+    [
+        "borg",
+        "serve",
+        "rsync",
+        "--server",
+        "--sender",
+        "-logDtpre.iLsfxCIvu",
+        ".",
+        "..",
+        "/etc",
+        "--restrict-to-path",
+        "/",
+        "--storage-quota=1T",
+        "--umask=000",
+        "--rest",
+        "--backend",
+        "FILE:/etc",
+        "--debug",
+        "-v",
+        "--delete",
+        "--partial",
+        "--log-file=/tmp/x",
+        "-s",
+        "sudo",
+        ";",
+    ]
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
+@given(st.lists(words | st.text(max_size=12), max_size=8))
+def test_whatever_is_asked_nothing_outside_is_named(admission: Admission, asked: list[str]) -> None:
+    try:
+        request = command.parse(" ".join(asked))
+    except CommandRefused:
+        return
+    if isinstance(request, Status):
+        return
+    try:
+        spec = make_plan(admission, request, HOST).spec
+    except AccessRefused:
+        return
+    home = str(admission.place.home)
+    for word in spec.argv[1:]:
+        path = word.partition("=")[2] if word.startswith("--") else word.removeprefix("FILE:")
+        assert not path.startswith("/") or path.startswith(home), spec.argv
+        assert ".." not in path.split("/") or path == "../laptop", spec.argv
+    assert spec.argv[0] in {"/usr/bin/borg", "/usr/bin/rsync"}
+    assert all(path.is_relative_to(admission.place.home) for path in (*spec.writable, spec.cwd))
+
+
+def _rsync(text: str) -> Rsync:
+    request = command.parse(text)
+    assert isinstance(request, Rsync)
+    return request

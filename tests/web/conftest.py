@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
+
+from hive import clock, migrate
+from hive.config import Settings
+from hive.kinds import Source
+from hive.services import accounts, passwords, runtime, web_sessions
+from hive.services.permissions import SYSTEM, Actor
+from tests.web.browser import PASSWORD, Browser, NewBrowser
+from web.app import create_app
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the newest schema, to be copied: migrations take a third of a second."""
+    path = tmp_path_factory.mktemp("schema") / "hive.sqlite3"
+    asyncio.run(migrate.migrate_sqlite(path))
+    return path
+
+
+@pytest.fixture
+async def settings(tmp_path: Path, empty_database: Path) -> AsyncIterator[Settings]:
+    """A hive in a directory of its own, with nobody in it."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    shutil.copy(empty_database, tmp_path / "data")
+    made = Settings.model_validate({"server": {"data_dir": str(tmp_path / "data")}})
+    await runtime.start(made)
+    web_sessions.forget_tries()
+    yield made
+    await runtime.stop()
+    clock.use(None)
+
+
+class Health:
+    """What the server says of itself."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    async def __call__(self) -> Sequence[str]:
+        return self.problems
+
+
+@pytest.fixture
+def health() -> Health:
+    return Health()
+
+
+@pytest.fixture
+async def new_browser(settings: Settings, health: Health) -> AsyncIterator[NewBrowser]:
+    """Makes browsers that do not know each other; each may have other settings of the web."""
+    clients = []
+
+    async def make(**web_settings: object) -> Browser:
+        changed = settings.web.model_copy(update=web_settings)
+        app = create_app(settings.model_copy(update={"web": changed}), health=health)
+        client = TestClient(TestServer(app))
+        await client.start_server()
+        clients.append(client)
+        return Browser(client)
+
+    yield make
+    for client in clients:
+        await client.close()
+
+
+@pytest.fixture
+async def browser(new_browser: NewBrowser) -> Browser:
+    return await new_browser()
+
+
+async def _actor(name: str, *, is_admin: bool = False) -> Actor:
+    user = await accounts.add_user(SYSTEM, name, password=PASSWORD, is_admin=is_admin)
+    return user.actor(Source.WEB, None)
+
+
+@pytest.fixture
+async def root(settings: Settings) -> Actor:
+    """An administrator."""
+    return await _actor("root", is_admin=True)
+
+
+@pytest.fixture
+async def alice(root: Actor) -> Actor:
+    return await _actor("alice")
+
+
+@pytest.fixture
+async def bob(root: Actor) -> Actor:
+    return await _actor("bob")
+
+
+@pytest.fixture
+async def charlie(root: Actor) -> Actor:
+    return await _actor("charlie")
+
+
+class Time:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now: datetime = clock.now()
+        clock.use(lambda: self.now)
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def time(settings: Settings) -> Iterator[Time]:
+    yield Time()
+    clock.use(None)

@@ -1,0 +1,145 @@
+"""What others wrote is shown, and does nothing."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from hive.kinds import Access, EventKind
+from hive.models import Event, Key, Repository, User
+from hive.services import keys, repositories
+from hive.services.permissions import Actor
+from tests.web.browser import Browser
+from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
+
+SCRIPT = "<script>alert(1)</script>"
+QUOTES = "\"'><img src=x onerror=alert(1)>"
+TURNED = "safe\u202egnp.exe\u2066\u200b"
+CONTROL = "a\x00b\x1b[2Jc\r\nSet-Cookie: x\x85\u2028"
+TEMPLATE = "{{ 7*7 }}{% raw %}"
+HOSTILE = [SCRIPT, QUOTES, TURNED, CONTROL, TEMPLATE, "</title></style>", "🐝" * 500, "x" * 10_000]
+
+
+class Reader(HTMLParser):
+    """Elements that stand open, and all that could run or fetch something."""
+
+    EMPTY = ("meta", "link", "img", "input", "path")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.suspects: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "style" or name.startswith("on"):
+                self.suspects.append(name)
+            if name in ("src", "href", "action") and not re.match(r"/[^/]", (value or "") + " "):
+                is_on_the_page = value is not None and value.startswith("#")
+                if not is_on_the_page:
+                    self.suspects.append(f"{name}={value}")
+        if tag == "script" and not any(name == "src" for name, _ in attrs):
+            self.suspects.append("script")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in self.EMPTY:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag, f"</{tag}>"
+
+
+def check(text: str) -> None:
+    """Well nested, and nothing in it that runs or comes from elsewhere."""
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    assert reader.suspects == []
+    for character in "\u202e\u2066\u200b\x00\x1b\x85\u2028":
+        assert character not in text
+    assert "49" not in re.findall(r"<bdi>(.*?)</bdi>", text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_what_clients_send_is_shown_and_does_nothing(
+    browser: Browser, alice: Actor, text: str
+) -> None:
+    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    made = await repositories.add_repository(
+        alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
+    )
+    await put_on_disk(made.id)
+    sent: dict[str, Any] = {"client": text[:255], "command": text, "borg_version": text[:40]}
+    sent |= {"key_name": text[:150], "peer": text[:64], "operation": text[:40]}
+    await add_session(made.id, **sent)
+    await add_session(made.id, minutes_ago=1, **{**sent, **RUNNING})
+    session = await add_session(made.id, minutes_ago=0.5, **sent)
+    await Event.create(
+        repository_id=made.id,
+        kind=EventKind.REFUSED,
+        message=text[:1000],
+        at=session.started_at,
+    )
+    await Key.all().update(name=text[:150])
+    await Repository.all().update(maintenance=text[:200])
+    await browser.log_in("alice")
+    for path in ("/", f"/repositories/{made.id}"):
+        answer = await browser.get(path)
+        assert answer.status == 200
+        check(answer.text)
+        assert len(answer.text) < 60_000
+        await Repository.all().update(maintenance=None)
+        check((await browser.get(path)).text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_names_that_came_past_the_rules_do_nothing(
+    browser: Browser, alice: Actor, text: str
+) -> None:
+    """No service lets such a name in; an import or another program may have."""
+    made = await repositories.add_repository(alice, "documents", owner="alice")
+    await Repository.all().update(name=text[:100])
+    await browser.log_in("alice")
+    await User.filter(id=alice.user_id).update(name=text[:150])
+    for path in ("/", f"/repositories/{made.id}"):
+        answer = await browser.get(path)
+        assert answer.status == 200
+        check(answer.text)
+
+
+@pytest.mark.parametrize(
+    "text", [*HOSTILE, "\ud800".encode("utf-8", "surrogatepass").decode("latin-1")]
+)
+async def test_what_is_typed_into_the_login_form_does_nothing(
+    browser: Browser, root: Actor, text: str
+) -> None:
+    answer = await browser.log_in(text)
+    assert answer.status == 401
+    check(answer.text)
+    check((await browser.get("/login", params={"next": text})).text)
+
+
+@pytest.mark.parametrize("path", ["/<script>", "/%3Cscript%3E", "/%E2%80%AE", "/?x=<script>"])
+async def test_what_stands_in_an_address_is_not_repeated(
+    browser: Browser, alice: Actor, path: str
+) -> None:
+    await browser.log_in("alice")
+    answer = await browser.get(path)
+    assert answer.status in (200, 404)
+    check(answer.text)
+
+
+async def test_every_page_is_well_nested(browser: Browser, alice: Actor) -> None:
+    for path in ("/login", "/setup/guess", "/nothing"):
+        check((await browser.get(path)).text)
+    await browser.log_in("alice")
+    for path in ("/", "/nothing"):
+        check((await browser.get(path)).text)
