@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,18 @@ def make(path: Path, *words: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([SSH_KEYGEN, "-q", "-N", "", "-f", path, *words], check=True)
     return path
+
+
+@functools.cache
+def rsa_key() -> bytes:
+    """One for all tests: making it takes its time."""
+    return asyncssh.generate_private_key("ssh-rsa", key_size=2048).export_private_key()
+
+
+def bring(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(rsa_key())
+    path.chmod(0o600)
 
 
 def blob(path: Path) -> str:
@@ -37,7 +50,7 @@ async def test_keys_of_a_former_server_are_offered(tmp_path: Path) -> None:
     rsa = make(tmp_path / "hive" / "ssh_host_rsa_key", "-t", "rsa", "-b", "3072", "-m", "PEM")
     ecdsa = make(tmp_path / "elsewhere" / "old_key", "-t", "ecdsa", "-b", "256")
     async with open_house(tmp_path, **{"ssh.host_keys": (str(ecdsa),)}) as house:
-        found = await offered(house.gate.port)
+        found = await offered(house.port)
     own = tmp_path / "hive" / "ssh_host_ed25519_key"
     assert found == {blob(rsa), blob(ecdsa), blob(own)}
     assert own.stat().st_mode & 0o777 == 0o600
@@ -48,7 +61,7 @@ async def test_keys_of_a_former_server_are_offered(tmp_path: Path) -> None:
 async def test_a_key_that_is_not_what_it_was_stops_the_start_and_is_not_replaced(
     tmp_path: Path, name: str, harm: str
 ) -> None:
-    make(tmp_path / "hive" / "ssh_host_rsa_key", "-t", "rsa", "-b", "2048")
+    bring(tmp_path / "hive" / "ssh_host_rsa_key")
     named = make(tmp_path / "old" / "elsewhere", "-t", "ecdsa", "-b", "256")
     settings = {"ssh.host_keys": (str(named),)}
     async with open_house(tmp_path, **settings):

@@ -38,7 +38,7 @@ async def test_a_client_that_is_stopped_is_found_out_and_its_lock_is_free(tmp_pa
         await until((locks / "lock.exclusive").exists, "the lock")
         began = time.monotonic()
         os.killpg(borg.pid, signal.SIGSTOP)
-        await until(lambda: not scene.gate.sessions, "the end of the session", 15)
+        await until(lambda: not scene.sessions, "the end of the session", 15)
         assert 1.5 < time.monotonic() - began < 12
         assert not (locks / "lock.exclusive").exists()
         assert (await scene.house.last_session()).end_reason == EndReason.CLIENT_GONE
