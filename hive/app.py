@@ -35,6 +35,7 @@ from web.app import create_app
 logger = log.get(__name__)
 
 _EMPTY_TRASH_SECONDS = 3600.0
+_PROGRESS_SECONDS = 1.0
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 
 
@@ -63,7 +64,11 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
-        for name, task in (("empty the trash", _empty_trash()), ("recheck", _recheck(gate))):
+        for name, task in (
+            ("empty the trash", _empty_trash()),
+            ("recheck", _recheck(gate)),
+            ("show progress", _show_progress(gate)),
+        ):
             stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
@@ -182,6 +187,12 @@ async def _empty_trash() -> None:
         except (HiveError, database.DriverError) as error:
             logger.error("the trash could not be emptied", reason=str(error))
         await asyncio.sleep(_EMPTY_TRASH_SECONDS)
+
+
+async def _show_progress(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(_PROGRESS_SECONDS)
+        gate.show_progress()
 
 
 async def _recheck(gate: Gate) -> None:

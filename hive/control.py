@@ -14,19 +14,22 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from hive.errors import InvalidInput, StorageError, Unavailable
-from hive.events import EndSession, RightsChanged, tell
+from hive.events import EndSession, RightsChanged, SessionProgress, tell
+from hive.services import live
 
 logger = structlog.get_logger(__name__)
 
 Forwarded = RightsChanged | EndSession
 
 MAX_LINE = 4096  # bytes
+MAX_ANSWER = 1024 * 1024
 SECONDS = 5.0
 
 
@@ -115,9 +118,19 @@ async def forward(path: Path, happening: Forwarded) -> bool:
     return True
 
 
+async def progress(path: Path) -> dict[int, SessionProgress]:
+    """How far the sessions of the running server are, by session id; none where none runs."""
+    try:
+        answer = await asyncio.wait_for(_ask(path, _line({"ask": "progress"})), SECONDS)
+        rows = [SessionProgress(*row) for row in answer["progress"]]
+    except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+        return {}  # what the database knows is shown all the same
+    return {row.session_id: row for row in rows}
+
+
 async def _ask(path: Path, line: bytes) -> dict[str, Any]:
     with _reachable(path) as short:
-        reader, writer = await asyncio.open_unix_connection(short, limit=MAX_LINE)
+        reader, writer = await asyncio.open_unix_connection(short, limit=MAX_ANSWER)
     try:
         writer.write(line)
         await writer.drain()
@@ -132,7 +145,11 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     answer: dict[str, Any] = {"ok": True}
     try:
         _require_trusted(writer.get_extra_info("socket"))
-        tell(_decode(await reader.readline()))
+        line = await reader.readline()
+        if _object(line).get("ask") == "progress":
+            answer["progress"] = [astuple(row) for row in live.view.running]
+        else:
+            tell(_decode(line))
     except (InvalidInput, ValueError) as error:
         answer = {"ok": False, "error": str(error)}
     writer.write(_line(answer))

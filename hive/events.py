@@ -40,7 +40,17 @@ class EndSession:
     reason: str
 
 
-Happening = RepositoryEvent | RightsChanged | EndSession
+@dataclass(frozen=True)
+class SessionProgress:
+    """How far a running session is; told at most once a second for each, while bytes move."""
+
+    session_id: int
+    bytes_in: int
+    bytes_out: int
+    bytes_per_second: int  # both directions together
+
+
+Happening = RepositoryEvent | RightsChanged | EndSession | SessionProgress
 Subscriber = Callable[[Happening], None]
 
 _subscribers: list[Subscriber] = []

@@ -12,7 +12,7 @@ from hive.config import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
-from hive.services import access, sessions
+from hive.services import access, live, sessions
 from hive.services.sessions import Outcome
 from sshgate.child import Confinement
 from sshgate.doorman import Doorman
@@ -22,6 +22,11 @@ logger = log.get(__name__)
 
 
 class RunningSession(Protocol):
+    @property
+    def counters(self) -> tuple[int, int]:
+        """Bytes from the client and to it, so far."""
+        ...
+
     def end(self, reason: EndReason, words: str) -> None:
         """End the session politely at first, by force in the end."""
 
@@ -86,6 +91,10 @@ class Gate:
         del self.sessions[session_id]
         if not self.sessions:
             self._at_rest.set()
+
+    def show_progress(self) -> None:
+        """Tell how far the running sessions are; to be called once a second."""
+        live.view.update((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later."""

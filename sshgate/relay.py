@@ -220,11 +220,6 @@ class Relay:
         self._channel = None
         self.resume_writing()
 
-    def say(self, text: str) -> None:
-        """Put a line of the server's own on the client's standard error."""
-        if self._channel is not None:
-            self._channel.write(text.encode("utf-8", "replace"), _STDERR)
-
     def _stop_for(self, error: ProtocolError) -> None:
         self.protocol_error = self.protocol_error or error
         self._to_child.clear()

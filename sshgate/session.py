@@ -131,12 +131,17 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     # what the gate calls
 
+    @property
+    def counters(self) -> tuple[int, int]:
+        """Bytes from the client and to it, so far."""
+        return (self._relay.bytes_in, self._relay.bytes_out) if self._relay else (0, 0)
+
     def end(self, reason: EndReason, words: str) -> None:
         """End the session politely at first, by force in the end; the first reason counts."""
         if self._end is None:
             self._end = (reason, words)
-            if words and self._relay is not None:
-                self._relay.say(f"borg-hive: this session was ended: {words}.\n")
+            if words:
+                self._say(f"this session was ended: {words}.")
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True
@@ -250,7 +255,6 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
         before = await asyncio.to_thread(snapshot, place.repository)
         if self._end is not None:
-            self._say(f"this session was ended: {self._end[1]}.")
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = RequestFilter(plan.policy) if plan.policy is not None else None
         child_status, relay = await self._relay_child(plan, requests)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from hive import control
 from hive.cli import output, running, values
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
-from hive.services import repositories, sessions
+from hive.services import repositories, runtime, sessions
 from hive.services.permissions import Actor
 from hive.services.sessions import SessionInfo
 
@@ -52,6 +54,8 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
     infos = await sessions.list_sessions(
         actor, repository_id=found.id if found else None, live=live, limit=limit
     )
+    if live:
+        infos = await _with_progress(infos)
     output.show_list(
         [_document(info) for info in infos],
         {
@@ -69,6 +73,17 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
         },
         infos,
     )
+
+
+async def _with_progress(infos: list[SessionInfo]) -> list[SessionInfo]:
+    """The running sessions with what the server counts; the database has that at their end."""
+    progress = await control.progress(runtime.paths().control_socket)
+    return [
+        replace(info, bytes_in=row.bytes_in, bytes_out=row.bytes_out)
+        if (row := progress.get(info.id))
+        else info
+        for info in infos
+    ]
 
 
 @session.command("show")

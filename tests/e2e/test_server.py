@@ -153,6 +153,17 @@ def test_after_the_server_was_killed_the_next_backup_works_without_help(
     backed_up.borg("check", url)
 
 
+def test_a_running_session_shows_how_far_it_is(backed_up: Installation, tmp_path: Path) -> None:
+    process = start_big_backup(backed_up, make_big_source(tmp_path / "big"))
+
+    def shown() -> int:
+        rows = backed_up.json("session", "list", "--live")
+        return max((row["bytes_in"] or 0 for row in rows), default=0)
+
+    wait_for(lambda: shown() > 1_000_000)
+    end(process)
+
+
 def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installation) -> None:
     repository = backed_up.json("repo", "show", "laptop")
     holder = backed_up.start_borg(

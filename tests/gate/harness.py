@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import Any
 
 from hive import config
 from hive.kinds import Access, Mode
+from hive.migrate import migrate_sqlite
 from hive.services import (
     accounts,
     confinement,
@@ -228,6 +231,31 @@ class House:
         return (await sessions.list_sessions(OPERATOR, limit=1))[0]
 
 
+async def _put_database(path: Path) -> None:
+    """A database with the newest schema: once made, a copy is faster than the migrations."""
+    if not _migrated:
+        with tempfile.TemporaryDirectory() as directory:
+            made = Path(directory) / "hive.sqlite3"
+            await migrate_sqlite(made)
+            _migrated.append(made.read_bytes())
+    if not path.exists():
+        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        path.write_bytes(_migrated[0])
+
+
+_migrated: list[bytes] = []
+
+
+@functools.cache
+def _programs(borg: str, borg2: str | None, rsync: str) -> programs.Programs:
+    """What was found once is there for all tests; asking for versions takes its time."""
+    return programs.Programs(
+        borg=programs.find_program(borg, "--version"),
+        borg2=programs.find_program(borg2, "--version"),
+        rsync=programs.find_program(rsync, "--version"),
+    )
+
+
 @asynccontextmanager
 async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     """Start services and gate in `directory`, with dotted settings, on a free port.
@@ -248,8 +276,9 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
             **overrides,
         },
     )
+    await _put_database(settings.paths.database)
     await runtime.start(settings)
-    found = programs.find_programs(settings)
+    found = _programs(settings.borg.command, settings.borg.borg2_command, settings.rsync.command)
     paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]
     assessment = confinement.assess(
         user=settings.child.user,

@@ -17,7 +17,7 @@ from tests.gate.transfers import Transfer
 from tests.programs import rsync_command
 
 SECRET = "root:$6$a-secret-that-nobody-may-see"
-PATIENCE = 6.0  # seconds
+PATIENCE = 4.0  # seconds
 REMOTE_SHELL = Path(__file__).with_name("remote_shell.py")
 
 Look = dict[str, tuple[int, int, int, int, int, bytes]]
