@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
-from unittest import mock
 
 import asyncssh
 from asyncssh.connection import SSHClientConnection
@@ -247,19 +246,25 @@ def payload_of_kexinit(**lists: list[bytes]) -> bytes:
 @asynccontextmanager
 async def handmade(port: int, **options: Any) -> AsyncIterator[HandmadeConnection]:
     """A connection whose key exchange is done and that has not tried to log in."""
-    with mock.patch("asyncssh.connection.SSHClientConnection", HandmadeConnection):
-        connection = await asyncssh.connect(
-            "127.0.0.1",
-            port,
-            known_hosts=None,
-            config=None,
-            agent_path=None,
-            client_keys=None,
-            username="nobody",
-            keepalive_interval=0,
-            **options,
-        )
-    assert isinstance(connection, HandmadeConnection)
+    loop = asyncio.get_running_loop()
+    construct = asyncssh.SSHClientConnectionOptions.construct
+    settings = await construct(
+        host="127.0.0.1",
+        port=port,
+        known_hosts=None,
+        config=None,
+        agent_path=None,
+        client_keys=None,
+        username="nobody",
+        keepalive_interval=0,
+        **options,
+    )
+    settings.waiter = loop.create_future()
+    _, connection = await loop.create_connection(
+        lambda: HandmadeConnection(loop, settings, wait="auth"), "127.0.0.1", port
+    )
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await settings.waiter
     try:
         yield connection
     finally:

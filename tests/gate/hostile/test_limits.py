@@ -103,3 +103,13 @@ async def test_an_address_that_connects_too_often_is_dropped_without_a_word(
         # Turned away at the door is told in few lines, and the next one is served.
         assert 1 <= len(scene.log.having("turned away")) <= 2
         await scene.status()
+
+
+async def test_the_length_of_a_command_is_as_it_is_set(tmp_path: Path) -> None:
+    async with (
+        open_scene(tmp_path, **{"ssh.max_command_length": 64}) as scene,
+        await scene.connect() as connection,
+    ):
+        done = await connection.run("borg serve " + "x" * 60)
+        assert done.exit_status == 126
+        assert "longer than 64 bytes" in str(done.stderr)
