@@ -119,7 +119,7 @@ async def _build_gate(settings: Settings) -> Gate:
     ]
     _warn(_in_words([*programs.findings(found, settings), *assessment.findings]))
     return Gate(
-        Host(settings, found, runtime.host_id()),
+        Host(settings, found, runtime.host_id(), assessment.landlock),
         Confinement(assessment.landlock, assessment.run_as),
         shortcomings=shortcomings,
     )

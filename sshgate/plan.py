@@ -33,6 +33,7 @@ class Host:
     settings: Settings
     programs: Programs
     host_id: str
+    has_landlock: bool
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,13 @@ def _borg_child(admission: Admission, borg: Program, argv: list[str], host: Host
 
 def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     rsync = _installed(host.programs.rsync, "rsync")
+    if rsync.version < SAFE_RSYNC and not host.has_landlock:
+        # Filter rules travel inside the protocol: nothing else would keep them in.
+        raise AccessRefused(
+            f"rsync {rsync.version_text} on this server cannot be held to one directory: its"
+            " administrator can install rsync 3.5 or newer.",
+            RefusalCause.UNAVAILABLE,
+        )
     place = admission.place
     target = place.repository if request.sending else place.staging
     forced = _forced_rsync_options(admission, request, rsync, host.settings)

@@ -199,7 +199,7 @@ def _about_rsync(rsync: Program | None) -> Finding:
             "warning",
             "rsync",
             f"{rsync.path} is rsync {rsync.version_text}, which has known holes and cannot be held"
-            " to one directory by itself (--confine-root)",
+            " to one directory by itself (--confine-root): without Landlock it is not used",
             "Install rsync 3.5 or newer.",
         )
     return Finding("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")

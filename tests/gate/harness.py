@@ -287,7 +287,7 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
         programs=paths,
     )
     gate = Gate(
-        Host(settings, found, runtime.host_id()),
+        Host(settings, found, runtime.host_id(), assessment.landlock),
         Confinement(assessment.landlock, assessment.run_as),
     )
     server = Server(gate)

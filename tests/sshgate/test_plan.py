@@ -22,7 +22,7 @@ from sshgate.plan import Host, make_plan, need_of
 BORG = Program("/usr/bin/borg", (1, 4, 5))
 BORG2 = Program("/usr/bin/borg", (2, 0, 0))
 RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
-HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id")
+HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id", has_landlock=True)
 PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
 PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
 
@@ -123,7 +123,12 @@ def test_rsync_gets_what_the_server_insists_on(admission: Admission) -> None:
     assert not any(word.startswith("--copy-dest") for word in fresh)
     pull = make_plan(admission, _rsync(PULL), HOST).spec.argv
     assert f"--confine-root={place.repository}" in pull
-    old = Host(Settings(), Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))), "id")
+    old = Host(
+        Settings(),
+        Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))),
+        "id",
+        has_landlock=True,
+    )
     assert not any(
         "--confine-root" in word for word in make_plan(admission, _rsync(PULL), old).spec.argv
     )
@@ -145,7 +150,7 @@ def test_a_program_that_is_missing_is_said(
     word: str,
 ) -> None:
     with pytest.raises(AccessRefused, match=word):
-        make_plan(admission, request_, Host(Settings(), programs, "id"))
+        make_plan(admission, request_, Host(Settings(), programs, "id", has_landlock=True))
 
 
 @pytest.mark.parametrize("typed", ["nas", "./nas", "~/nas", "/srv/nas/", "nas/./.."])
