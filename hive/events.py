@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -40,7 +41,18 @@ class EndSession:
     reason: str
 
 
-Happening = RepositoryEvent | RightsChanged | EndSession
+@dataclass(frozen=True)
+class DiskAlarm:
+    """A storage root fills up, or no longer does (`level` is 0 then); it has no repository."""
+
+    at: datetime
+    root: str
+    level: int  # percent that was passed
+    message: str
+    details: Mapping[str, Any]
+
+
+Happening = RepositoryEvent | RightsChanged | EndSession | DiskAlarm
 Subscriber = Callable[[Happening], None]
 
 _subscribers: list[Subscriber] = []

@@ -102,7 +102,8 @@ def _size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(text)
-    return int(match[1]) * 1000 ** (" KMGTP".index(match[2] or " "))
+    factor: int = 1000 ** " KMGTP".index(match[2] or " ")
+    return int(match[1]) * factor
 
 
 def borg2_state(path: Path) -> str:

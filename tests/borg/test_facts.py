@@ -97,7 +97,10 @@ def filled(borg: Borg) -> Borg:
 def used(path: Path) -> int:
     """What du says, without what directories take."""
     shown = subprocess.run(
-        ["du", "-s", "-b", "--apparent-size", path], capture_output=True, text=True, check=True
+        ["/usr/bin/du", "-s", "-b", "--apparent-size", path],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     directories = sum(p.lstat().st_size for p in (path, *path.rglob("*")) if p.is_dir())
     return int(shown.stdout.split()[0]) - directories
@@ -257,9 +260,7 @@ def test_without_hints_the_files_are_counted(filled: Borg) -> None:
 
 
 @pytest.mark.parametrize("quota_use", [0, -5, 1_000])
-def test_hints_of_a_borg_that_did_not_count_are_not_believed(
-    filled: Borg, quota_use: int
-) -> None:
+def test_hints_of_a_borg_that_did_not_count_are_not_believed(filled: Borg, quota_use: int) -> None:
     path = next(filled.repository.glob("hints.*"))
     hints = msgpack.unpackb(path.read_bytes(), raw=True, strict_map_key=False)
     hints[b"storage_quota_use"] = quota_use
