@@ -7,13 +7,15 @@ installation; those of borg 2 by the client, somewhere.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
-from hive.database import transactional
+from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
@@ -23,6 +25,8 @@ from hive.services.repositories import place_of
 from hive.units import format_duration
 
 logger = log.get(__name__)
+
+T = TypeVar("T")
 
 BREAKING = "a lock is being removed"
 
@@ -97,11 +101,20 @@ async def clear_stale(repository_id: int, *, session_id: int | None = None) -> i
     if session_id is not None:
         return 0 if await _is_in_use(repository_id, session_id) else await _clear(repository, dead)
     try:
-        await maintenance.begin(repository_id, BREAKING)
+        return await unbroken(_kept_out(repository_id, _clear(repository, dead)), name="clear lock")
     except Conflict:
         return 0
+
+
+async def _kept_out(repository_id: int, work: Coroutine[Any, Any, T]) -> T:
+    """Do the work while no session can begin; Conflict where one runs."""
     try:
-        return await _clear(repository, dead)
+        await maintenance.begin(repository_id, BREAKING)
+    except Conflict:
+        work.close()
+        raise
+    try:
+        return await work
     finally:
         await maintenance.end(repository_id)
 
@@ -156,11 +169,8 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
     if repository is None:
         raise NotFound("There is no such repository.")
     await require(actor, repository, Level.MANAGE)
-    await maintenance.begin(repository_id, BREAKING)
-    try:
-        return await _break(actor, repository, force=force)
-    finally:
-        await maintenance.end(repository_id)
+    work = _break(actor, repository, force=force)
+    return await unbroken(_kept_out(repository_id, work), name="break lock")
 
 
 async def _break(actor: Actor, repository: Repository, *, force: bool) -> list[LockInfo]:
