@@ -43,11 +43,9 @@ IsGone = Callable[[Holder], bool]
 
 
 def exclusive_holder(repository: Path) -> Holder | None:
-    """Who holds the exclusive lock, or None where nobody does."""
-    for lock in read_locks(repository):
-        if lock.is_exclusive:
-            return lock.holder
-    return None
+    """Who holds borg 1's exclusive lock, or None where nobody does."""
+    lock = next(_exclusive(repository), None)
+    return lock.holder if lock is not None else None
 
 
 def read_locks(repository: Path) -> list[Lock]:
