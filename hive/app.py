@@ -13,16 +13,16 @@ from aiohttp.web import AppRunner, TCPSite
 
 from hive import config_dangers, control, database, log
 from hive.config import Settings
-from hive.errors import HiveError, Unavailable
+from hive.errors import Unavailable
 from hive.services import (
     confinement,
     host_keys,
+    jobs,
     leftovers,
     local_changes,
     locations,
     programs,
     runtime,
-    trash,
     web_sessions,
 )
 from hive.services.findings import Finding
@@ -35,7 +35,6 @@ from web.app import create_app
 
 logger = log.get(__name__)
 
-_EMPTY_TRASH_SECONDS = 3600.0
 _PROGRESS_SECONDS = 1.0
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 
@@ -66,10 +65,10 @@ async def _serve(settings: Settings) -> int:
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
         for name, task in (
-            ("empty the trash", _empty_trash()),
             ("recheck", _recheck(gate)),
             ("show progress", _show_progress(gate)),
             ("watch for local changes", local_changes.Watcher().run()),
+            *((job.name, jobs.repeat(job)) for job in jobs.JOBS),
         ):
             stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()
@@ -178,17 +177,6 @@ def _bracketed(host: str) -> str:
 def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-async def _empty_trash() -> None:
-    while True:
-        try:
-            removed = await trash.empty_expired()
-            if removed:
-                logger.info("emptied the trash", entries=removed)
-        except (HiveError, database.DriverError) as error:
-            logger.error("the trash could not be emptied", reason=str(error))
-        await asyncio.sleep(_EMPTY_TRASH_SECONDS)
 
 
 async def _show_progress(gate: Gate) -> None:

@@ -20,6 +20,7 @@ from hive.config_values import Address, parse_address
 
 __all__ = ["Address", "Paths", "Settings", "load"]
 
+Flag = Annotated[bool, BeforeValidator(values.flag)]
 Whole = Annotated[int, BeforeValidator(values.whole_number)]
 Size = Annotated[int, BeforeValidator(values.size)]
 SizeLimit = Annotated[int | None, BeforeValidator(values.size_limit)]
@@ -202,6 +203,30 @@ class StorageSettings(Section):
     config_versions: Whole = Field(
         50, ge=1, description="Versions of each repository's config file that are kept, in number."
     )
+    break_stale_locks: Flag = Field(
+        True,
+        description="Remove a lock of a dead process of this server when no session runs.",
+    )
+
+
+class AlarmSettings(Section):
+    """When something is so unusual that somebody should be told."""
+
+    mass_deletion_percent: Whole = Field(
+        50,
+        ge=1,
+        le=100,
+        description="Percent of a repository's live data that one session may delete quietly.",
+    )
+    shrink_percent: Whole = Field(
+        30,
+        ge=1,
+        le=100,
+        description="Percent a repository may shrink by, without a session that deleted something.",
+    )
+    lock_hours: Whole = Field(
+        24, ge=1, description="Hours after which a lock is stale, whoever holds it."
+    )
 
 
 class BorgSettings(Section):
@@ -270,6 +295,7 @@ class Settings(Section):
     ssh: SshSettings = Field(default_factory=SshSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
+    alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     borg: BorgSettings = Field(default_factory=BorgSettings)
     rsync: RsyncSettings = Field(default_factory=RsyncSettings)
     child: ChildSettings = Field(default_factory=ChildSettings)

@@ -100,6 +100,8 @@ def _shown_value(info: FieldInfo) -> str:
         return '"none"'
     if isinstance(value, tuple):
         return json.dumps([str(item) for item in value])
+    if isinstance(value, bool):
+        return json.dumps(value)
     if isinstance(value, int):
         return _shown_number(value)
     return json.dumps(value)

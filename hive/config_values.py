@@ -65,6 +65,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def flag(value: object) -> bool:
+    known = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in known:
+        return known[value.strip().lower()]
+    raise ValueError("must be true or false")
+
+
 def whole_number(value: object) -> object:
     # pydantic would take true for 1
     if isinstance(value, bool):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -50,7 +51,18 @@ class SessionProgress:
     bytes_per_second: int  # both directions together
 
 
-Happening = RepositoryEvent | RightsChanged | EndSession | SessionProgress
+@dataclass(frozen=True)
+class DiskAlarm:
+    """A storage root fills up, or no longer does (`level` is 0 then); it has no repository."""
+
+    at: datetime
+    root: str
+    level: int  # percent that was passed
+    message: str
+    details: Mapping[str, Any]
+
+
+Happening = RepositoryEvent | RightsChanged | EndSession | SessionProgress | DiskAlarm
 Subscriber = Callable[[Happening], None]
 
 _subscribers: list[Subscriber] = []

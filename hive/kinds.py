@@ -87,6 +87,18 @@ class EventKind(StrEnum):
     OPENED_LOCALLY = "opened locally"  # not through the gate: somebody on the server itself
     UPDATED_LOCALLY = "updated locally"
     CLOSED_LOCALLY = "closed locally"
+    # alarms: each is told once, until what it tells of is over
+    MEASURING_FAILED = "measuring failed"
+    MASS_DELETION = "mass deletion"
+    APPEND_ONLY_DELETION = "deletion by an append-only key"
+    SHRUNK = "repository shrunk"
+    KEY_FIRST_USED = "key used for the first time"
+    NEW_NETWORK = "key from a new network"
+    INTEGRITY_ERROR = "integrity error"
+    STALE_LOCK = "stale lock"
+    QUOTA_FILLING = "quota filling up"
+    DISK_FILLING = "disk filling up"
+    ALARM_ENDED = "alarm ended"
 
 
 class Source(StrEnum):

@@ -14,7 +14,15 @@ from hive.borg.rpc_policy import RequestFilter
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
-from hive.services import access, imports, refusals, repositories, storage
+from hive.services import (
+    access,
+    imports,
+    refusals,
+    repositories,
+    stale_locks,
+    statistics,
+    storage,
+)
 from hive.services.access import Admission
 from hive.services.logins import Identity
 from hive.services.sessions import Outcome
@@ -234,10 +242,21 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             raise
         finally:
             await self._gate.finish(admission.session_id, outcome)
+            self._have_measured(admission, outcome)
         is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
         if is_import and outcome.exit_status == 0:
             await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
+
+    def _have_measured(self, admission: Admission, outcome: Outcome) -> None:
+        """The client need not wait for it."""
+        if admission.need == Need.STATUS:
+            return
+        changed = outcome.before != outcome.after
+        measuring = statistics.after_session(
+            admission.repository_id, admission.session_id, changed=changed
+        )
+        spawn(measuring, name="measure")
 
     async def _serve_child(
         self,
@@ -252,6 +271,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             self._gate.confinement.user,
             staging=admission.need == Need.IMPORT,
         )
+        if admission.need == Need.BORG:
+            await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)
         plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
         before = await asyncio.to_thread(snapshot, place.repository)
         if self._end is not None:

@@ -22,10 +22,15 @@ class HintsError(ValueError):
 
 @dataclass(frozen=True)
 class Hints:
-    """`segments` are those with live entries; `quota_use` is None where borg did not count."""
+    """`segments` are those with live entries; `quota_use` is None where borg did not count.
+
+    `freeable` is what compacting would free; `counted` is the number of segments with entries.
+    """
 
     segments: frozenset[int]
     quota_use: int | None
+    freeable: int = 0
+    counted: int = 0
 
 
 def read_hints(path: Path) -> Hints:
@@ -46,18 +51,22 @@ def read_hints(path: Path) -> Hints:
     unpacker.feed(path.read_bytes())
     segments: frozenset[int] = frozenset()
     quota_use = None
+    freeable = counted = 0
     try:
         for _ in range(_fields(unpacker)):
             name = unpacker.unpack()
             if name == b"segments":
-                segments = frozenset(_live(unpacker))
+                counted, live = _live(unpacker)
+                segments = frozenset(live)
+            elif name == b"compact":
+                freeable = _sum(unpacker)
             elif name == b"storage_quota_use":
-                quota_use = _natural(unpacker.unpack())
+                quota_use = _quota_use(unpacker.unpack())
             else:
                 unpacker.skip()
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise HintsError from error
-    return Hints(segments, quota_use)
+    return Hints(segments, quota_use, freeable, counted)
 
 
 def _fields(unpacker: msgpack.Unpacker) -> int:
@@ -67,16 +76,36 @@ def _fields(unpacker: msgpack.Unpacker) -> int:
     return fields
 
 
-def _live(unpacker: msgpack.Unpacker) -> list[int]:
-    count = unpacker.read_map_header()
+def _segments(unpacker: msgpack.Unpacker) -> int:
+    count: int = unpacker.read_map_header()
     if count > _MAX_SEGMENTS:
         raise HintsError
+    return count
+
+
+def _live(unpacker: msgpack.Unpacker) -> tuple[int, list[int]]:
+    count = _segments(unpacker)
     live = []
     for _ in range(count):
         segment, entries = _natural(unpacker.unpack()), unpacker.unpack()
         if entries:
             live.append(segment)
-    return live
+    return count, live
+
+
+def _sum(unpacker: msgpack.Unpacker) -> int:
+    total = 0
+    for _ in range(_segments(unpacker)):
+        _natural(unpacker.unpack())
+        total += _natural(unpacker.unpack())
+    return total
+
+
+def _quota_use(value: object) -> int | None:
+    """Borg before 1.1 did not count; a repository of its time may go below zero later."""
+    if isinstance(value, int) and value < 0:
+        return None
+    return _natural(value)
 
 
 def _natural(value: object) -> int:

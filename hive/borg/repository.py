@@ -1,11 +1,13 @@
-"""What a borg repository shows from the outside, without a passphrase.
+"""What a borg repository shows from the outside, without a passphrase: the reading itself.
 
 borg 1: `config` (an ini file), `data/`, and `index.N`, `hints.N`, `integrity.N` of transaction N.
 borg 2: a directory of objects, `config/` among them, no transactions.
+hive/borg/facts.py puts it together.
 """
 
 from __future__ import annotations
 
+import configparser
 import hashlib
 import os
 import re
@@ -13,9 +15,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.borg.hints import HintsError, read_hints
+from hive.borg.hints import Hints, HintsError, read_hints
 
-_NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})")
+_NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})", re.ASCII)
+_SIZE = re.compile(r"(\d{1,20})([KMGTP]?)", re.ASCII)
+_MAX_CONFIG = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -31,34 +35,78 @@ class Snapshot:
 def snapshot(path: Path) -> Snapshot:
     """Look at the repository at `path`; blocking, call in a thread."""
     if (path / "config").is_dir():
-        return Snapshot(True, _borg2_state(path), None, None)
+        return Snapshot(True, borg2_state(path), None, None)
     try:
         config = (path / "config").read_bytes()
     except OSError:
         return Snapshot(False, "", None, None)
-    transaction = last_transaction(path)
-    return Snapshot(True, str(transaction), config, _quota_use(path, transaction))
+    _, hints = newest_hints(path)
+    quota_use = hints.quota_use if hints is not None else None
+    return Snapshot(True, str(last_transaction(path)), config, quota_use)
 
 
 def last_transaction(path: Path) -> int:
     """The number of the last transaction of a borg 1 repository; -1 where there is none yet."""
-    numbers = [-1]
-    for entry in path.iterdir():
-        match = _NUMBERED.fullmatch(entry.name)
-        if match:
-            numbers.append(int(match[1]))
-    return max(numbers)
+    return max(_transactions(path), default=-1)
 
 
-def _quota_use(path: Path, transaction: int) -> int | None:
-    """Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes."""
+def newest_hints(path: Path) -> tuple[int, Hints | None]:
+    """The newest hints of a borg 1 repository that can be read, and their transaction.
+
+    While borg commits, old and new ones lie side by side or vanish as they are looked at.
+    """
+    for number in sorted(_transactions(path), reverse=True):
+        with suppress(OSError, HintsError):
+            return number, read_hints(path / f"hints.{number}")
+    return -1, None
+
+
+def _transactions(path: Path) -> set[int]:
+    matches = (_NUMBERED.fullmatch(name) for name in os.listdir(path))  # noqa: PTH208 - names only
+    return {int(match[1]) for match in matches if match}
+
+
+@dataclass(frozen=True)
+class Config:
+    """The config of a borg 1 repository, as far as it can be told."""
+
+    version: int
+    id: str
+    has_key: bool
+    append_only: bool
+    quota_bytes: int | None
+    segments_per_dir: int
+
+
+def read_config(path: Path) -> Config | None:
+    """The config of the borg 1 repository at `path`; None where it is not borg's."""
     try:
-        return read_hints(path / f"hints.{transaction}").quota_use
-    except (OSError, HintsError):
+        with (path / "config").open("rb") as file:
+            text = file.read(_MAX_CONFIG + 1).decode()
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read_string(text)
+        section = parser["repository"]
+        return Config(
+            version=int(section["version"]),
+            id=section["id"].strip(),
+            has_key=bool(section.get("key", "").strip()),
+            append_only=section.get("append_only", "0").strip() not in ("0", ""),
+            quota_bytes=_size(section.get("storage_quota", "0")) or None,
+            segments_per_dir=max(1, int(section.get("segments_per_dir", "1000"))),
+        )
+    except (OSError, KeyError, ValueError, configparser.Error):
         return None
 
 
-def _borg2_state(path: Path) -> str:
+def _size(text: str) -> int:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(text)
+    factor: int = 1000 ** " KMGTP".index(match[2] or " ")
+    return int(match[1]) * factor
+
+
+def borg2_state(path: Path) -> str:
     """Archives and keys by their names, packs by when their directories changed.
 
     Reading touches none of these: locks and what is merged or remembered on the way lie elsewhere
@@ -66,10 +114,10 @@ def _borg2_state(path: Path) -> str:
     """
     digest = hashlib.sha256()
     for directory in ("archives", "keys"):
-        for entry in _entries(path / directory):
+        for entry in entries(path / directory):
             digest.update(b"%s/%s\0" % (directory.encode(), os.fsencode(entry.name)))
-    packs = [entry for entry in _entries(path / "packs") if entry.is_dir(follow_symlinks=False)]
-    for entry in (*packs, *_entries(path / "config")):
+    packs = [entry for entry in entries(path / "packs") if entry.is_dir(follow_symlinks=False)]
+    for entry in (*packs, *entries(path / "config")):
         with suppress(FileNotFoundError):  # sessions may run beside each other
             status = entry.stat(follow_symlinks=False)
             seen = (os.fsencode(entry.path), status.st_mtime_ns, status.st_size)
@@ -77,7 +125,8 @@ def _borg2_state(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _entries(directory: Path) -> list[os.DirEntry[str]]:
+def entries(directory: Path) -> list[os.DirEntry[str]]:
+    """What lies in the directory, by name; nothing where it is not there."""
     try:
         with os.scandir(directory) as found:
             return sorted(found, key=lambda entry: entry.name)

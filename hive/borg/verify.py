@@ -35,14 +35,14 @@ class NotARepository(HiveError):
 
 
 @dataclass(frozen=True)
-class RepositoryFacts:
+class Verified:
     version: int
     id: str
     size_bytes: int
     files: int
 
 
-def verify(path: Path) -> RepositoryFacts:
+def verify(path: Path) -> Verified:
     """Check the tree at `path`; NotARepository says why not. Blocking: call in a thread."""
     borg2 = _is_directory(path / "config")
     problems: list[str] = []
@@ -60,7 +60,7 @@ def verify(path: Path) -> RepositoryFacts:
     version, repository_id = _identify(path)
     if version == 1:
         _check_segments(path)
-    return RepositoryFacts(version, repository_id, size, files)
+    return Verified(version, repository_id, size, files)
 
 
 def _is_directory(path: Path) -> bool:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import click
 
 from hive.cli import output, values
-from hive.cli.repo_documents import document, fields, first_steps
+from hive.cli.repo_documents import (
+    document,
+    fields,
+    first_steps,
+    insight_document,
+    insight_fields,
+    lock_mark,
+)
+from hive.cli.repo_lock import break_lock
 from hive.cli.repo_set import configs, restore_config, set_
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import Mode
-from hive.services import grants, repositories, trash
+from hive.services import grants, repositories, stale_locks, statistics, trash
 from hive.services.permissions import Actor
 
 
@@ -21,7 +30,7 @@ def repo() -> None:
     """Repositories."""
 
 
-for _command in (set_, configs, restore_config):
+for _command in (set_, configs, restore_config, break_lock):
     repo.add_command(_command)
 
 
@@ -71,6 +80,9 @@ async def add(
 async def list_(actor: Actor, deleted: bool) -> None:
     """List all repositories."""
     infos = await repositories.list_repositories(actor, deleted=deleted)
+    marks = {
+        info.id: lock_mark(await asyncio.to_thread(stale_locks.look, info.path)) for info in infos
+    }
     output.show_list(
         [document(info) for info in infos],
         {
@@ -81,6 +93,7 @@ async def list_(actor: Actor, deleted: bool) -> None:
             "MODE": lambda info: info.mode,
             "STATE": lambda info: info.state,
             "SIZE": lambda info: output.size(info.size_bytes),
+            "LOCK": lambda info: marks[info.id],
             "LAST BACKUP": lambda info: info.last_backup_at,
             **({"DELETED": lambda info: info.deleted_at} if deleted else {}),
         },
@@ -96,7 +109,10 @@ async def list_(actor: Actor, deleted: bool) -> None:
 async def show(actor: Actor, reference: str, deleted: bool) -> None:
     """Show one repository."""
     info = await repositories.find_repository(actor, reference, deleted=deleted)
-    output.show_one(document(info), fields(info))
+    insight = await statistics.insight(info)
+    output.show_one(
+        document(info) | insight_document(insight), fields(info) | insight_fields(insight)
+    )
 
 
 @repo.command("delete")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+from hive import clock
 from hive.cli import output
 from hive.kinds import Mode
 from hive.services.repositories import RepositoryInfo
+from hive.services.stale_locks import LockInfo
+from hive.services.statistics import Insight
 
 
 def document(info: RepositoryInfo) -> dict[str, Any]:
@@ -46,6 +51,76 @@ def fields(info: RepositoryInfo) -> dict[str, Any]:
         "size_bytes": output.size(info.size_bytes),
         "state": f"{info.state}; {info.maintenance}" if info.maintenance else info.state,
     }
+
+
+def insight_document(insight: Insight) -> dict[str, Any]:
+    """What was measured, to be added at the end of the repository's document."""
+    return {
+        "measured_at": output.time(insight.measured_at),
+        "measuring_problem": insight.problem,
+        "kind": insight.kind,
+        "version": insight.version,
+        "borg_id": insight.borg_id,
+        "encryption": insight.encryption,
+        "append_only": insight.append_only,
+        "transaction": insight.transaction,
+        "live_bytes": insight.live_bytes,
+        "reclaimable_bytes": insight.reclaimable_bytes,
+        "growth_bytes_per_week": insight.growth_bytes_per_week,
+        "quota_full_on": _day(insight.quota_full_on),
+        "disk_full_on": _day(insight.disk_full_on),
+        "locks": [lock_document(lock) for lock in insight.locks],
+        "alarms": [
+            {"kind": alarm.kind, "level": alarm.level, "message": alarm.message}
+            | {"since": output.time(alarm.since)}
+            for alarm in insight.alarms
+        ],
+    }
+
+
+def lock_document(lock: LockInfo) -> dict[str, Any]:
+    return {
+        "host_id": lock.host_id,
+        "pid": lock.pid,
+        "exclusive": lock.is_exclusive,
+        "since": output.time(lock.since),
+        "dead": lock.is_dead,
+        "stale": lock.is_stale,
+    }
+
+
+def insight_fields(insight: Insight) -> dict[str, Any]:
+    """The same for people; what is not there is left out."""
+    now = clock.now()
+    growth = insight.growth_bytes_per_week
+    found = {
+        "encryption": insight.encryption,
+        "live": output.size(insight.live_bytes),
+        "reclaimable": output.size(insight.reclaimable_bytes),
+        "growth": None if growth is None else f"{output.size(growth)} a week",
+        "quota full on": _day(insight.quota_full_on),
+        "disk full on": _day(insight.disk_full_on),
+        "lock": [lock.in_words(now) for lock in insight.locks],
+        "measured_at": insight.measured_at,
+    }
+    if insight.problem is not None:
+        found["not measured"] = insight.problem
+    if insight.alarms:
+        found["alarms"] = [f"{alarm.kind}: {alarm.message}" for alarm in insight.alarms]
+    return found
+
+
+def lock_mark(locks: Sequence[LockInfo]) -> str:
+    """One word for the list of repositories."""
+    if any(lock.is_stale for lock in locks):
+        return "stale"
+    if any(lock.is_exclusive for lock in locks):
+        return "exclusive"
+    return "shared" if locks else ""
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
 
 
 def first_steps(info: RepositoryInfo) -> str:

@@ -12,13 +12,16 @@ from hive.models.keys import Grant, Key, KeyShare
 from hive.models.locations import Location
 from hive.models.repositories import ConfigVersion, Repository, RepositoryShare, TrashEntry
 from hive.models.sessions import Event, Session
+from hive.models.statistics import Alarm, Inspection, Statistic
 
 __all__ = [
+    "Alarm",
     "AuditEntry",
     "ConfigVersion",
     "Event",
     "Grant",
     "Group",
+    "Inspection",
     "Installation",
     "Key",
     "KeyShare",
@@ -27,6 +30,7 @@ __all__ = [
     "Repository",
     "RepositoryShare",
     "Session",
+    "Statistic",
     "TrashEntry",
     "User",
     "WebSession",

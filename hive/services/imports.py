@@ -11,7 +11,7 @@ import structlog
 
 from hive import clock
 from hive.borg.repository import snapshot
-from hive.borg.verify import NotARepository, RepositoryFacts, verify
+from hive.borg.verify import NotARepository, Verified, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
@@ -29,7 +29,7 @@ _END_SECONDS = 60.0
 class Settled:
     """How an import ended: `facts` where it is in place now, else `problem` in words."""
 
-    facts: RepositoryFacts | None
+    facts: Verified | None
     problem: str | None
 
     @property

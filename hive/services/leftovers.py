@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
-from pathlib import Path
 
 import structlog
 
@@ -15,7 +14,7 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import events, imports, repositories, runtime, sessions, trash
+from hive.services import events, imports, processes, repositories, runtime, sessions, trash
 
 logger = structlog.get_logger(__name__)
 
@@ -37,7 +36,7 @@ async def clean_up() -> None:
 async def _end_processes() -> None:
     """End the children of a killed server: they carry the host id of this installation."""
     begun = asyncio.get_running_loop().time()
-    while children := await asyncio.to_thread(_processes_of, runtime.host_id()):
+    while children := await asyncio.to_thread(processes.of_host_id, runtime.host_id()):
         waited = asyncio.get_running_loop().time() - begun
         if waited > _GIVE_UP_AFTER:
             raise Unavailable(
@@ -50,18 +49,6 @@ async def _end_processes() -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         await asyncio.sleep(0.5)
-
-
-def _processes_of(host_id: str) -> list[int]:
-    wanted = f"BORG_HOST_ID={host_id}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        with suppress(OSError):
-            if wanted in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-    return found
 
 
 async def _remove_locks() -> None:

@@ -1,0 +1,61 @@
+"""hive repo break-lock."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from hive import clock
+from hive.cli import output
+from hive.cli.repo_documents import lock_document
+from hive.cli.running import with_hive
+from hive.errors import Conflict
+from hive.services import repositories, stale_locks
+from hive.services.permissions import Actor
+from hive.services.repositories import RepositoryInfo
+from hive.services.stale_locks import LockInfo
+
+
+@click.command("break-lock")
+@click.argument("reference", metavar="R")
+@click.option("--force", is_flag=True, help="Locks of other hosts and living processes too.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+@with_hive
+async def break_lock(actor: Actor, reference: str, force: bool, yes: bool) -> None:
+    """Remove the locks that dead processes of this server left; not while a session runs."""
+    info = await repositories.find_repository(actor, reference)
+    if force and not yes:
+        _confirm(info, await asyncio.to_thread(stale_locks.look, info.path))
+    broken = await stale_locks.break_lock(actor, info.id, force=force)
+    left = await asyncio.to_thread(stale_locks.look, info.path)
+    if left:
+        raise Conflict(
+            f"{_counted(len(broken))} removed, {_counted(len(left))} left: {_in_words(left)}."
+            " If nothing uses the repository from there, --force removes them."
+        )
+    output.show_done(
+        {"id": info.id, "name": info.name, "removed": [lock_document(lock) for lock in broken]},
+        f"{_counted(len(broken))} removed." if broken else f"{info.name} is not locked.",
+    )
+
+
+def _confirm(info: RepositoryInfo, locks: list[LockInfo]) -> None:
+    if not locks:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError("Without a terminal, --force needs --yes.")
+    output.say(f"Locks on {info.owner}/{info.name}: {_in_words(locks)}.")
+    question = "A lock whose holder still works protects from damage. Remove them all?"
+    click.confirm(question, abort=True, err=True)
+
+
+def _counted(number: int) -> str:
+    return f"{number} lock{'' if number == 1 else 's'}"
+
+
+def _in_words(locks: list[LockInfo]) -> str:
+    now = clock.now()
+    return "; ".join(lock.in_words(now) for lock in locks)

@@ -1,0 +1,79 @@
+"""What was measured of repositories, and the alarms that last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import EventKind
+from hive.models.repositories import Repository
+
+
+# Sizes at one time; thinned out as they age.
+class Statistic(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="statistics", on_delete=fields.CASCADE
+    )
+    at = fields.DatetimeField()
+    size_bytes = fields.BigIntField()
+    live_bytes = fields.BigIntField(null=True)
+    reclaimable_bytes = fields.BigIntField(null=True)
+    segments = fields.IntField(null=True)
+
+    class Meta:
+        table = "statistic"
+        indexes = (("repository_id", "at"),)
+
+    repository_id: int
+
+
+# What the last look at a repository's disk told; one row a repository.
+class Inspection(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.OneToOneRelation[Repository] = fields.OneToOneField(
+        "hive.Repository", related_name="inspection", on_delete=fields.CASCADE
+    )
+    at = fields.DatetimeField(null=True)  # of the last look that succeeded
+    kind = fields.CharField(max_length=10, null=True)
+    version = fields.IntField(null=True)
+    borg_id = fields.CharField(max_length=100, null=True)
+    encryption = fields.CharField(max_length=20, null=True)
+    append_only = fields.BooleanField(null=True)
+    config_quota_bytes = fields.BigIntField(null=True)
+    transaction = fields.BigIntField(null=True)
+    state = fields.CharField(max_length=100, default="")
+    size_bytes = fields.BigIntField(null=True)
+    quota_use_bytes = fields.BigIntField(null=True)
+    live_bytes = fields.BigIntField(null=True)
+    reclaimable_bytes = fields.BigIntField(null=True)
+    growth_bytes_per_week = fields.BigIntField(null=True)
+    problem = fields.CharField(max_length=500, null=True)  # why looking at it fails
+    problem_since = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "inspection"
+
+    repository_id: int
+
+
+# A condition that lasts and was told; the row goes with the condition.
+class Alarm(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="alarms", on_delete=fields.CASCADE, null=True
+    )
+    root = fields.CharField(max_length=4096, default="")  # where it is about a storage root
+    kind = fields.CharEnumField(EventKind, description="EventKind", max_length=40)
+    level = fields.IntField()
+    message = fields.CharField(max_length=1000)
+    details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+    since = fields.DatetimeField()
+
+    class Meta:
+        table = "alarm"
+        indexes = (("repository_id", "kind"),)
+
+    repository_id: int | None

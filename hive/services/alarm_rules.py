@@ -1,0 +1,162 @@
+"""What is alarming, told from numbers alone. Pure.
+
+what                      when
+mass deletion             a session made more than the set share of the live data reclaimable
+append-only deletion      live data became less in a session of an append-only key
+shrunk                    data is gone beyond the set share, and no session of ours did it; or the
+                          repository went back to an earlier transaction, or is gone
+quota, disk               a step (80, 90, 100 or 80, 90, 95 %) is passed; it is over when the share
+                          falls two points below the step
+stale lock                its holder is a dead process of this server, or it is older than set
+
+Renaming an archive writes its description anew, so that live data becomes some bytes less:
+that is no deletion.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from hive.kinds import Access, EventKind
+from hive.units import format_size
+
+QUOTA_STEPS = (80, 90, 100)
+DISK_STEPS = (80, 90, 95)
+_SLACK = 2.0  # percent points below a step before it is over
+_SMALLEST = 1_000_000  # bytes; whoever tries things out is no alarm
+_NO_DELETION = ("rename", "init", "create")
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A repository's numbers at one time; borg 2 tells its size alone."""
+
+    size_bytes: int
+    live_bytes: int | None = None
+    reclaimable_bytes: int | None = None
+    transaction: int | None = None
+    borg_id: str | None = None
+    is_repository: bool = True
+
+
+@dataclass(frozen=True)
+class Cause:
+    """The session that lies between two measurements."""
+
+    access: Access
+    operation: str | None
+    key_name: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    kind: EventKind
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> list[Finding]:
+    """What is alarming about what a session did."""
+    had, has, is_live = _data(before, after)
+    lost = had - has
+    if lost <= 0 or cause.operation in _NO_DELETION:
+        return []
+    if not is_live and after.is_repository:
+        return []  # a size alone becomes less by compaction as well
+    details = _numbers(before, after)
+    found = []
+    percent = 100 * lost / had
+    if percent > mass_percent and lost >= _SMALLEST:
+        found.append(
+            Finding(
+                EventKind.MASS_DELETION,
+                f"Key {cause.key_name} deleted {percent:.0f} % of the data:"
+                f" {format_size(lost)} of {format_size(had)}.",
+                details,
+            )
+        )
+    if cause.access == Access.APPEND_ONLY:
+        found.append(
+            Finding(
+                EventKind.APPEND_ONLY_DELETION,
+                f"Key {cause.key_name}, which may only append, deleted {format_size(lost)}. Nothing"
+                " is gone before the repository is compacted.",
+                details,
+            )
+        )
+    return found
+
+
+def of_change(before: Usage, after: Usage, shrink_percent: int) -> list[Finding]:
+    """What is alarming about a change that no session of ours explains."""
+    had, has, _ = _data(before, after)
+    percent = 100 * (had - has) / had if had else 0.0
+    went_back = (
+        before.borg_id == after.borg_id
+        and before.transaction is not None
+        and after.transaction is not None
+        and after.transaction < before.transaction
+    )
+    if went_back:
+        what = (
+            f"The repository went back from transaction {before.transaction} to"
+            f" {after.transaction}: an older copy is in its place"
+        )
+    elif before.is_repository and not after.is_repository:
+        what = "The repository is gone from the disk"
+    elif percent > shrink_percent and had - has >= _SMALLEST:
+        what = f"The repository shrunk by {percent:.0f} %, and no session is known that did it"
+    else:
+        return []
+    sizes = f"{format_size(had)} before, {format_size(has)} now"
+    return [Finding(EventKind.SHRUNK, f"{what}: {sizes}.", _numbers(before, after))]
+
+
+def _data(before: Usage, after: Usage) -> tuple[int, int, bool]:
+    """What can be compared of both, and whether that is live data; else it is sizes."""
+    if before.live_bytes is not None and after.live_bytes is not None:
+        return before.live_bytes, after.live_bytes, True
+    return before.size_bytes, after.size_bytes, False
+
+
+def _numbers(before: Usage, after: Usage) -> dict[str, Any]:
+    had, has, _ = _data(before, after)
+    return {
+        "lost_bytes": had - has,
+        "lost_percent": round(100 * (had - has) / had, 1) if had else 0.0,
+        "live_bytes_before": before.live_bytes,
+        "live_bytes": after.live_bytes,
+        "size_bytes_before": before.size_bytes,
+        "size_bytes": after.size_bytes,
+        "reclaimable_bytes": after.reclaimable_bytes,
+        "transaction_before": before.transaction,
+        "transaction": after.transaction,
+    }
+
+
+def level(percent: float, steps: Sequence[int], current: int) -> int:
+    """The step that is passed, 0 for none; one that was passed holds until it is well below."""
+    reached = max((step for step in steps if percent >= step), default=0)
+    held = max((step for step in steps if step <= current and percent > step - _SLACK), default=0)
+    return max(reached, held)
+
+
+def network_of(address: str) -> str | None:
+    """The /24 or /64 that an address is in; None for what is no address."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
+        found = found.ipv4_mapped
+    length = 24 if found.version == 4 else 64
+    return str(ipaddress.ip_network(f"{found}/{length}", strict=False))
+
+
+def is_overdue(since: datetime | None, now: datetime, hours: int) -> bool:
+    """Whether a lock is older than any backup should take."""
+    return since is not None and now - since > timedelta(hours=hours)

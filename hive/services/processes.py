@@ -1,0 +1,45 @@
+"""The processes of this installation: every one that may hold a lock carries its host id."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+_PROC = Path("/proc")
+
+
+def of_host_id(host_id: str) -> list[int]:
+    """All other processes with this BORG_HOST_ID. Blocking."""
+    wanted = _variable(host_id)
+    found = []
+    for entry in _PROC.iterdir():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
+            continue
+        with suppress(OSError):
+            if wanted in _environment(int(entry.name)):
+                found.append(int(entry.name))
+    return found
+
+
+def is_dead(pid: int, host_id: str) -> bool:
+    """Whether the process is gone, or its number has gone to one of another kind.
+
+    False where that cannot be seen: another user's process is taken to be alive.
+    """
+    try:
+        environment = _environment(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    except OSError:
+        return False
+    # a zombie has no environment any more, and holds nothing
+    return _variable(host_id) not in environment
+
+
+def _variable(host_id: str) -> bytes:
+    return f"BORG_HOST_ID={host_id}".encode()
+
+
+def _environment(pid: int) -> list[bytes]:
+    return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")

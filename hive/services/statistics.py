@@ -1,0 +1,305 @@
+"""Measuring repositories: after sessions, at start and once a day; each on its own."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from weakref import WeakValueDictionary
+
+from hive import clock, log
+from hive.borg import facts
+from hive.borg.facts import Kind, RepositoryFacts, Unreadable
+from hive.database import DriverError, transactional
+from hive.errors import HiveError, StorageError
+from hive.kinds import EndReason, EventKind
+from hive.models import Inspection, Repository, Session, Statistic
+from hive.services import alarm_rules, alarms, forecast, runtime, stale_locks, storage, thinning
+from hive.services.alarm_rules import Cause, Usage
+from hive.services.alarms import AlarmInfo
+from hive.services.forecast import Point
+from hive.services.repositories import RepositoryInfo, place_of
+from hive.services.stale_locks import LockInfo
+
+logger = log.get(__name__)
+
+_SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
+_AT_LEAST_EVERY = timedelta(hours=20)
+_BATCH = 500  # rows deleted in one statement
+# An end that is known by its word: it is told by whoever reads borg's answers.
+_QUOTA_EXCEEDED = "quota"
+
+# One look at a repository at a time, so that a later one is kept later.
+_measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+
+async def after_session(repository_id: int, session_id: int, *, changed: bool) -> None:
+    """What follows a session that has ended: what it did is measured, and its key looked at."""
+    try:
+        if changed:
+            await measure(repository_id, session_id)
+        else:
+            await alarms.key_used(session_id)
+    except (HiveError, DriverError) as error:
+        logger.error("not measured", repository=repository_id, reason=str(error))
+
+
+async def measure(repository_id: int, session_id: int | None = None) -> None:
+    """Look at the repository and keep what it tells; with what a session that ended did to it.
+
+    A repository that cannot be measured says so in an event, once for each cause.
+    """
+    if session_id is not None:
+        await alarms.key_used(session_id)
+    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+        await _measure(repository_id, session_id)
+
+
+async def _measure(repository_id: int, session_id: int | None) -> None:
+    row = (
+        await Repository.filter(id=repository_id, deleted_at=None)
+        .select_related("location")
+        .first()
+    )
+    if row is None:
+        return
+    try:
+        async with asyncio.timeout(_SECONDS):
+            found = await asyncio.to_thread(facts.read, place_of(row).repository)
+    except TimeoutError:
+        await _note_failure(repository_id, "Looking at it took longer than an hour.")
+    except (Unreadable, StorageError) as error:
+        await _note_failure(repository_id, str(error))
+    else:
+        await _note_facts(repository_id, session_id, found)
+        await stale_locks.clear_stale(repository_id)
+        locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
+        await stale_locks.note(repository_id, locks)
+
+
+@transactional
+async def _note_failure(repository_id: int, problem: str) -> None:
+    inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
+    if inspection.problem == problem[:500]:
+        return
+    if inspection.problem is not None:  # another cause is told anew
+        await alarms.end(repository_id, EventKind.MEASURING_FAILED, "The cause is another now.")
+    else:
+        inspection.problem_since = clock.now()
+    inspection.problem = problem[:500]
+    await inspection.save()
+    await alarms.begin(
+        repository_id,
+        EventKind.MEASURING_FAILED,
+        f"The repository cannot be measured: {problem}",
+        problem=problem,
+    )
+
+
+@transactional
+async def _note_facts(repository_id: int, session_id: int | None, found: RepositoryFacts) -> None:
+    inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
+    repository = await Repository.get(id=repository_id)
+    session = None if session_id is None else await Session.get_or_none(id=session_id)
+    if inspection.problem is not None:
+        await alarms.end(
+            repository_id, EventKind.MEASURING_FAILED, "The repository can be measured again."
+        )
+    before = _usage_before(inspection)
+    is_repository = found.kind != Kind.NONE
+    if before is not None or is_repository:
+        await _keep_statistic(repository_id, inspection, found)
+        after = _usage(found)
+        if before is not None and inspection.state != found.state:
+            await _alarm(repository_id, session, before, after)
+        repository.size_bytes = found.size_bytes if is_repository else None
+        await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
+    is_exceeded = session is not None and _is_quota_exceeded(session)
+    await alarms.check_quota(repository, found.quota_use_bytes, is_exceeded=is_exceeded)
+    await _keep_inspection(inspection, found)
+
+
+def _is_quota_exceeded(session: Session) -> bool:
+    reason: EndReason | None = session.end_reason
+    return reason is not None and reason.value == _QUOTA_EXCEEDED
+
+
+def _usage_before(inspection: Inspection) -> Usage | None:
+    """What was measured last; None where there was no repository yet."""
+    if inspection.size_bytes is None or inspection.kind in (None, Kind.NONE):
+        return None
+    return Usage(
+        inspection.size_bytes,
+        inspection.live_bytes,
+        inspection.reclaimable_bytes,
+        inspection.transaction,
+        inspection.borg_id,
+    )
+
+
+def _usage(found: RepositoryFacts) -> Usage:
+    return Usage(
+        found.size_bytes,
+        found.live_bytes,
+        found.reclaimable_bytes,
+        found.transaction,
+        found.id,
+        found.kind != Kind.NONE,
+    )
+
+
+async def _alarm(repository_id: int, session: Session | None, before: Usage, after: Usage) -> None:
+    limits = runtime.settings().alarms
+    if session is None:
+        findings = alarm_rules.of_change(before, after, limits.shrink_percent)
+    else:
+        cause = Cause(session.access, session.operation, session.key_name)
+        findings = alarm_rules.of_session(before, after, cause, limits.mass_deletion_percent)
+    session_id = None if session is None else session.id
+    await alarms.tell(repository_id, findings, session_id=session_id)
+
+
+async def _keep_statistic(
+    repository_id: int, inspection: Inspection, found: RepositoryFacts
+) -> None:
+    now = clock.now()
+    last = await Statistic.filter(repository_id=repository_id).order_by("-at", "-id").first()
+    is_same = (
+        last is not None
+        and inspection.state == found.state
+        and last.size_bytes == found.size_bytes
+        and now - last.at < _AT_LEAST_EVERY
+    )
+    if is_same:
+        return
+    await Statistic.create(
+        repository_id=repository_id,
+        at=now,
+        size_bytes=found.size_bytes,
+        live_bytes=found.live_bytes,
+        reclaimable_bytes=found.reclaimable_bytes,
+        segments=found.segments,
+    )
+
+
+async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> None:
+    now = clock.now()
+    inspection.at = now
+    inspection.problem = inspection.problem_since = None
+    inspection.kind, inspection.state = found.kind, found.state
+    inspection.version, inspection.borg_id = found.version, found.id
+    inspection.encryption = found.encryption
+    inspection.append_only = found.append_only
+    inspection.config_quota_bytes = found.config_quota_bytes
+    inspection.transaction = found.transaction
+    inspection.size_bytes = found.size_bytes
+    inspection.quota_use_bytes = found.quota_use_bytes
+    inspection.live_bytes = found.live_bytes
+    inspection.reclaimable_bytes = found.reclaimable_bytes
+    points = await history(inspection.repository_id, since=now - forecast.WINDOW)
+    inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
+    await inspection.save()
+
+
+async def history(repository_id: int, *, since: datetime) -> list[Point]:
+    rows = (
+        await Statistic.filter(repository_id=repository_id, at__gte=since)
+        .order_by("at", "id")
+        .values("at", "size_bytes")
+    )
+    return [Point(row["at"], row["size_bytes"]) for row in rows]
+
+
+async def measure_all() -> None:
+    """Measure every repository; one that fails does not stop the others."""
+    for repository_id in await Repository.filter(deleted_at=None).values_list("id", flat=True):
+        try:
+            await measure(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
+        except (HiveError, DriverError) as error:
+            logger.error("not measured", repository=repository_id, reason=str(error))
+
+
+async def thin_out() -> int:
+    """Delete the measurements that are no longer kept; returns how many."""
+    now = clock.now()
+    removed = 0
+    for repository_id in await Repository.all().values_list("id", flat=True):
+        old = Statistic.filter(repository_id=repository_id, at__lt=now - thinning.KEEP_ALL)
+        rows = await old.values("id", "at")
+        gone = sorted(thinning.superfluous(((row["id"], row["at"]) for row in rows), now))
+        for start in range(0, len(gone), _BATCH):
+            await _delete(gone[start : start + _BATCH])
+        removed += len(gone)
+    return removed
+
+
+@transactional
+async def _delete(ids: list[int]) -> None:
+    await Statistic.filter(id__in=ids).delete()
+
+
+@dataclass(frozen=True)
+class Insight:
+    """What is known of a repository from outside; None for what cannot be told."""
+
+    measured_at: datetime | None
+    problem: str | None
+    kind: str | None
+    version: int | None
+    borg_id: str | None
+    encryption: str | None
+    append_only: bool | None
+    transaction: int | None
+    size_bytes: int | None
+    live_bytes: int | None
+    reclaimable_bytes: int | None
+    growth_bytes_per_week: int | None
+    quota_full_on: date | None
+    disk_full_on: date | None
+    locks: tuple[LockInfo, ...]
+    alarms: tuple[AlarmInfo, ...]
+
+
+async def insight(info: RepositoryInfo) -> Insight:
+    """What was measured last, with the locks of this moment; for who may see the repository."""
+    row = await Inspection.get_or_none(repository_id=info.id) or Inspection()
+    locks = await asyncio.to_thread(stale_locks.look, info.path)
+    now = clock.now()
+    quota_full_on = None
+    if info.quota_bytes is not None and row.quota_use_bytes is not None:
+        quota_full_on = forecast.full_on(
+            row.quota_use_bytes, info.quota_bytes, row.growth_bytes_per_week, now
+        )
+    return Insight(
+        measured_at=row.at,
+        problem=row.problem,
+        kind=row.kind,
+        version=row.version,
+        borg_id=row.borg_id,
+        encryption=row.encryption,
+        append_only=row.append_only,
+        transaction=row.transaction,
+        size_bytes=row.size_bytes,
+        live_bytes=row.live_bytes,
+        reclaimable_bytes=row.reclaimable_bytes,
+        growth_bytes_per_week=row.growth_bytes_per_week,
+        quota_full_on=quota_full_on,
+        disk_full_on=await _disk_full_on(info, now),
+        locks=tuple(locks),
+        alarms=tuple(await alarms.lasting(info.id)),
+    )
+
+
+async def _disk_full_on(info: RepositoryInfo, now: datetime) -> date | None:
+    """The day on which all repositories at this location together will have filled its disk."""
+    free = await asyncio.to_thread(storage.free_bytes, info.path.parent.parent)
+    if free is None:
+        return None
+    rows = await Inspection.filter(
+        repository__deleted_at=None,
+        repository__location__name=info.location,
+        growth_bytes_per_week__not_isnull=True,
+    ).values("growth_bytes_per_week")
+    if not rows:
+        return None
+    return forecast.full_on(0, free, sum(row["growth_bytes_per_week"] for row in rows), now)

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hive.kinds import Access, EventKind
+from hive.services import alarm_rules
+from hive.services.alarm_rules import DISK_STEPS, QUOTA_STEPS, Cause, Usage
+
+MB = 10**6
+BEFORE = Usage(100 * MB, 90 * MB, 10 * MB, transaction=8, borg_id="a")
+GONE = Usage(0, is_repository=False)
+
+
+def after(live: int, *, size: int = 100 * MB, transaction: int = 12) -> Usage:
+    return Usage(size, live, size - live, transaction, "a")
+
+
+def kinds(found: list[alarm_rules.Finding]) -> list[EventKind]:
+    return [finding.kind for finding in found]
+
+
+def session(
+    now: Usage, access: Access = Access.FULL, operation: str | None = "write"
+) -> list[alarm_rules.Finding]:
+    return alarm_rules.of_session(BEFORE, now, Cause(access, operation, "laptop"), 50)
+
+
+def test_deleting_more_than_half_is_a_mass_deletion_with_its_numbers() -> None:
+    (found,) = session(after(40 * MB))
+    assert found.kind == EventKind.MASS_DELETION
+    assert found.details["lost_bytes"] == 50 * MB
+    assert found.details["lost_percent"] == 55.6
+    assert session(after(50 * MB)) == []
+
+
+def test_compacting_afterwards_hides_nothing() -> None:
+    assert kinds(session(after(40 * MB, size=41 * MB))) == [EventKind.MASS_DELETION]
+    assert session(after(90 * MB, size=90 * MB)) == []  # it alone deletes nothing
+
+
+def test_any_deletion_of_an_append_only_key_is_told() -> None:
+    assert kinds(session(after(90 * MB - 700), Access.APPEND_ONLY)) == [
+        EventKind.APPEND_ONLY_DELETION
+    ]
+    assert session(after(90 * MB + 557), Access.APPEND_ONLY) == []
+    assert session(after(90 * MB - 87), Access.APPEND_ONLY, "rename") == []
+    assert kinds(session(after(10 * MB), Access.APPEND_ONLY)) == [
+        EventKind.MASS_DELETION,
+        EventKind.APPEND_ONLY_DELETION,
+    ]
+
+
+def test_deleting_the_repository_is_a_mass_deletion() -> None:
+    assert kinds(session(GONE)) == [EventKind.MASS_DELETION]
+
+
+def test_trying_things_out_is_no_alarm() -> None:
+    cause = Cause(Access.FULL, None, "laptop")
+    assert alarm_rules.of_session(Usage(9_000, 900), Usage(9_000, 0), cause, 50) == []
+
+
+def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
+    cause = Cause(Access.FULL, None, "laptop")
+    assert alarm_rules.of_session(Usage(90 * MB), Usage(10 * MB), cause, 50) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (after(20 * MB, size=20 * MB), "shrunk by 78 %"),
+        (after(90 * MB, transaction=4), "from transaction 8 to 4"),
+        (GONE, "gone from the disk"),
+    ],
+)
+def test_a_loss_that_no_session_explains_is_told(now: Usage, words: str) -> None:
+    (found,) = alarm_rules.of_change(BEFORE, now, 30)
+    assert found.kind == EventKind.SHRUNK
+    assert words in found.message
+
+
+def test_what_stays_or_grows_is_no_loss() -> None:
+    for now in (BEFORE, after(80 * MB), after(90 * MB, size=91 * MB), after(200 * MB)):
+        assert alarm_rules.of_change(BEFORE, now, 30) == []
+
+
+def test_a_step_holds_until_it_is_well_below() -> None:
+    level = 0
+    told = []
+    for percent in (79, 80, 79, 78.1, 78, 81, 91, 89, 87, 100, 99, 97, 50):
+        level = alarm_rules.level(percent, QUOTA_STEPS, level)
+        told.append(level)
+    assert told == [0, 80, 80, 80, 0, 80, 90, 90, 80, 100, 100, 90, 0]
+
+
+@given(st.floats(0, 120), st.sampled_from((0, *DISK_STEPS)))
+def test_a_level_is_a_step_that_the_share_is_near(percent: float, current: int) -> None:
+    level = alarm_rules.level(percent, DISK_STEPS, current)
+    assert level in (0, *DISK_STEPS)
+    assert level == 0 or percent > level - 2
+    assert all(percent < step for step in DISK_STEPS if step > level)
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("somewhere", None),
+    ],
+)
+def test_the_network_of_an_address(address: str, network: str | None) -> None:
+    assert alarm_rules.network_of(address) == network
+
+
+def test_a_lock_is_overdue_after_its_hours() -> None:
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    assert not alarm_rules.is_overdue(now - timedelta(hours=24), now, 24)
+    assert alarm_rules.is_overdue(now - timedelta(hours=24, seconds=1), now, 24)
+    assert not alarm_rules.is_overdue(None, now, 24)
