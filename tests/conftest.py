@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from hive import clock
@@ -15,6 +16,10 @@ from hive.migrate import migrate_sqlite
 from hive.services import runtime
 from tests import factories
 from tests.factories import People
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("hive", deadline=None)
+hypothesis.settings.load_profile("hive")
 
 
 @pytest.fixture(autouse=True)

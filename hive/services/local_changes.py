@@ -60,6 +60,7 @@ class Watcher:
             reader = spawn(self._read(inotify), name="read inotify")
             try:
                 while True:
+                    self._stirred.clear()  # before looking: what stirs meanwhile counts
                     await self._look_around(inotify)
                     await self._wait()
             finally:
@@ -67,7 +68,6 @@ class Watcher:
                 unsubscribe()
 
     async def _wait(self) -> None:
-        self._stirred.clear()
         try:
             async with asyncio.timeout(self._rescan_seconds):
                 await self._stirred.wait()

@@ -193,3 +193,26 @@ async def test_a_deleted_repository_is_left_alone(watcher: Watcher, laptop: Repo
     await trash.delete_repository(OPERATOR, laptop.id)
     watcher.stir()
     assert (await kinds(laptop)).count(EventKind.UPDATED_LOCALLY) == 1
+
+
+async def test_what_stirs_while_the_watcher_looks_is_looked_at_too(
+    laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    made = Watcher(settle_seconds=0)
+    look = made._look
+
+    async def slow(inotify: Inotify, row: object) -> None:
+        looked.append(laptop.id)
+        if len(looked) == 1:
+            made.stir([laptop.id])
+        await look(inotify, row)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(made, "_look", slow)
+    task = spawn(made.run(), name="watcher")
+
+    async def twice() -> bool:
+        return len(looked) >= 2
+
+    await until(twice, seconds=5)
+    task.cancel()
