@@ -22,10 +22,14 @@ class HintsError(ValueError):
 
 @dataclass(frozen=True)
 class Hints:
-    """`segments` are those with live entries; `quota_use` is None where borg did not count."""
+    """`segments` are those with live entries; None is what borg did not count.
+
+    `compactable` are the bytes that a compaction would free.
+    """
 
     segments: frozenset[int]
     quota_use: int | None
+    compactable: int | None = None
 
 
 def read_hints(path: Path) -> Hints:
@@ -45,7 +49,7 @@ def read_hints(path: Path) -> Hints:
     )
     unpacker.feed(path.read_bytes())
     segments: frozenset[int] = frozenset()
-    quota_use = None
+    quota_use = compactable = None
     try:
         for _ in range(_fields(unpacker)):
             name = unpacker.unpack()
@@ -53,11 +57,13 @@ def read_hints(path: Path) -> Hints:
                 segments = frozenset(_live(unpacker))
             elif name == b"storage_quota_use":
                 quota_use = _natural(unpacker.unpack())
+            elif name == b"compact":
+                compactable = _sum(unpacker)
             else:
                 unpacker.skip()
     except (ValueError, TypeError, msgpack.UnpackException) as error:
         raise HintsError from error
-    return Hints(segments, quota_use)
+    return Hints(segments, quota_use, compactable)
 
 
 def _fields(unpacker: msgpack.Unpacker) -> int:
@@ -77,6 +83,18 @@ def _live(unpacker: msgpack.Unpacker) -> list[int]:
         if entries:
             live.append(segment)
     return live
+
+
+def _sum(unpacker: msgpack.Unpacker) -> int:
+    count = unpacker.read_map_header()
+    if count > _MAX_SEGMENTS:
+        raise HintsError
+    total = 0
+    for _ in range(count):
+        unpacker.skip()  # the segment's number
+        freed = unpacker.unpack()
+        total += freed if isinstance(freed, int) else 0
+    return max(total, 0)
 
 
 def _natural(value: object) -> int:

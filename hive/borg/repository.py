@@ -26,6 +26,7 @@ class Snapshot:
     state: str
     config: bytes | None  # borg 1 only
     size_bytes: int | None
+    compactable_bytes: int | None = None  # what a compaction would free
 
 
 def snapshot(path: Path) -> Snapshot:
@@ -37,7 +38,12 @@ def snapshot(path: Path) -> Snapshot:
     except OSError:
         return Snapshot(False, "", None, None)
     transaction = last_transaction(path)
-    return Snapshot(True, str(transaction), config, _quota_use(path, transaction))
+    try:
+        # Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes.
+        hints = read_hints(path / f"hints.{transaction}")
+    except (OSError, HintsError):
+        return Snapshot(True, str(transaction), config, None)
+    return Snapshot(True, str(transaction), config, hints.quota_use, hints.compactable)
 
 
 def last_transaction(path: Path) -> int:
@@ -48,14 +54,6 @@ def last_transaction(path: Path) -> int:
         if match:
             numbers.append(int(match[1]))
     return max(numbers)
-
-
-def _quota_use(path: Path, transaction: int) -> int | None:
-    """Bytes that borg itself counts as used: the size of `data/` to within some hundred bytes."""
-    try:
-        return read_hints(path / f"hints.{transaction}").quota_use
-    except (OSError, HintsError):
-        return None
 
 
 def _borg2_state(path: Path) -> str:
