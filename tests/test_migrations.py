@@ -72,7 +72,11 @@ def schema(path: Path) -> Schema:
         ]
         for table in tables:
             found[table] = {
-                "columns": [row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')],
+                # In no order: what a migration adds stands behind all others.
+                "columns": sorted(
+                    (row[1:] for row in connection.execute(f'PRAGMA table_info("{table}")')),
+                    key=str,
+                ),
                 "foreign keys": sorted(
                     row[2:] for row in connection.execute(f'PRAGMA foreign_key_list("{table}")')
                 ),

@@ -75,7 +75,7 @@ class Facts:
     append_only: bool = False  # asked for by the client
     calls: dict[str, int] = field(default_factory=dict)  # how often each method was called
     reads: int = 0  # objects read besides the manifest
-    read_bytes: int = 0
+    read_bytes: int = 0  # the manifest's too
     commits: int = 0  # answered without an error
     first: Transaction = Transaction()  # the first that was committed
     committed: Transaction = Transaction()  # all of them
@@ -122,7 +122,7 @@ class Ledger:
         self._own: list[bytes] = []
         self._read: dict[bytes, None] = {}
         self._archives: dict[bytes, None] = {}
-        self._dropped = Transaction()  # by a rollback
+        self._dropped = Transaction()  # by a rollback, or a commit that failed
         self._removing: set[bytes] = set()  # archives of this session, not yet committed
 
     # calls
@@ -150,7 +150,9 @@ class Ledger:
     def delete(self, identifier: bytes) -> None:
         self.delete_calls += 1
         now = self._now
-        if identifier in self._archives:
+        if identifier in self._archives or any(
+            identifier == pending.archive for pending in self.pending.values()
+        ):
             self._now = replace(now, own_deletes=now.own_deletes + 1)
             self._own.append(identifier)
             self._removing.add(identifier)
@@ -211,11 +213,11 @@ class Ledger:
 
     # answers
 
-    def answered(self, number: int, value: Value) -> None:
-        """Take an answer without an error to a call that is not put, get or delete."""
+    def answered(self, number: int, value: Value) -> bool:
+        """Take an answer without an error; False where it is one to put, get or delete."""
         pending = self.pending.pop(number, None)
         if pending is None:
-            return
+            return False
         method = pending.method
         if method == "open":
             self._note(is_open=True)
@@ -229,6 +231,7 @@ class Ledger:
             self._note(check_failed=value is False)
         elif pending.transaction is not None:
             self._committed(pending, pending.transaction)
+        return True
 
     def _committed(self, pending: _Pending, transaction: Transaction) -> None:
         facts = self.facts
@@ -250,6 +253,8 @@ class Ledger:
         """Take an error that the server's borg answered."""
         pending = self.pending.pop(number, None)
         method = pending.method if pending is not None else "put, get or delete"
+        if pending is not None and pending.transaction is not None:
+            self._dropped = self._dropped.plus(pending.transaction)
         self._note(
             errors=self.facts.errors + 1,
             error=BorgError(method, kind, message),

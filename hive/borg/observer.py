@@ -237,11 +237,10 @@ class _Answers(_Stream):
         found = _ANSWER.match(data, position)
         if found is not None:
             number, nothing, short, medium, long = found.groups()
-            if self._ledger.pending:
-                self._ledger.answered(_integer(number), None)
+            known = self._ledger.pending and self._ledger.answered(_integer(number), None)
             if nothing is None:
                 self._skip = _length(short, medium or long)
-                self._ledger.got_bytes += self._skip
+                self._ledger.got_bytes += 0 if known else self._skip
             return found.end()
         listed = _LIST.match(data, position)
         if listed is None:

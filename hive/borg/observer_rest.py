@@ -115,9 +115,11 @@ class RestWatch:
 
     def facts(self, *, eof: bool) -> Facts:
         calls = dict(self._done)
-        writes = sum(count for what, count in calls.items() if what.startswith("store "))
-        deletes = sum(count for what, count in calls.items() if what.startswith("delete "))
-        committed = Transaction(puts=writes, put_bytes=self._stored.total(), other_deletes=deletes)
+        committed = Transaction(
+            puts=calls.get("store packs", 0) + calls.get("store archives", 0),
+            put_bytes=self._stored["store packs"] + self._stored["store archives"],
+            other_deletes=calls.get("delete archives", 0),
+        )
         return Facts(
             protocol="borg 2",
             client_version=self._version,

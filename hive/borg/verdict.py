@@ -152,16 +152,19 @@ def _of_transactions(facts: Facts, written: Transaction) -> Operation:
 def _of_borg2(facts: Facts) -> Operation:
     """Borg 2 by what was stored and deleted where.
 
-    The store is created: init; destroyed: delete repository. Archives stored: rename or recreate
-    where others went too ("write", the two look alike), else create. Archives deleted: delete.
-    Keys stored: key change. Packs or what was deleted before removed for good: compact. Else
-    anything stored outside of cache, locks and index: write; anything read: read.
+    The store is destroyed: delete repository; created, or its first config or key stored (each in
+    a session of its own): init. Archives stored: rename or recreate where others went too ("write",
+    the two look alike), else create. Archives deleted: delete. Keys stored: key change. Packs or
+    what was deleted before removed for good: compact. Else packs stored: write; packs
+    verified: check; anything read: read. What goes into locks, index and cache says nothing.
     """
     calls = facts.calls
     stored, gone = "store archives" in calls, "delete archives" in calls
+    first_config = "store config" in calls and "load config" not in calls
+    first_key = "store keys" in calls and "list keys" not in calls
     rules = (
         ("destroy" in calls, Operation.DELETE_REPOSITORY),
-        (facts.create, Operation.INIT),
+        (facts.create or first_config or first_key, Operation.INIT),
         (stored and gone, Operation.WRITE),
         (stored, Operation.CREATE),
         (gone, Operation.DELETE),
@@ -169,7 +172,8 @@ def _of_borg2(facts: Facts) -> Operation:
         ("store keys" in calls or "delete keys" in calls, Operation.KEY_CHANGE),
         ("remove archives" in calls or "remove packs" in calls, Operation.COMPACT),
         ("defrag packs" in calls, Operation.COMPACT),
-        ("store packs" in calls or "store config" in calls, Operation.WRITE),
+        ("store packs" in calls, Operation.WRITE),
+        ("hash packs" in calls, Operation.CHECK),
         ("load archives" in calls or "load packs" in calls, Operation.READ),
         ("load config" in calls or "list archives" in calls, Operation.READ),
     )

@@ -70,7 +70,7 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     anything = rest(info.url, "//srv/my backups/anything")
     for typed, arguments, operation in (
         (rest(info.url, "/~/laptop"), ["extract", "one"], "read"),
-        (anything, ["check"], "read"),
+        (anything, ["check"], "check"),
         (url, ["delete", "one"], "delete"),
         (url, ["compact"], "compact"),
         (url, ["repo-delete"], "delete repository"),
