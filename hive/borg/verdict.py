@@ -80,10 +80,8 @@ def judge(evidence: Evidence) -> Verdict:
       client then ended its side in order;
     - partial: the newest archive that was committed was about to be removed again: a checkpoint;
     - no: no archive was committed, or it is not a create;
-    - unknown: a create that was cut off after the commit and before the client ended it (of a
-      checkpoint or of the archive itself), a write with puts, a change while the observer was off.
-
-    Borg 2 has its own table, in `_of_borg2`.
+    - unknown: a create that was cut off after a commit and before the client ended it, a write with
+      puts, a change while the observer was off. Borg 2 has its own table, in `_of_borg2`.
     """
     operation = _operation(evidence)
     return Verdict(

@@ -119,10 +119,10 @@ def _write(session: Session, outcome: Outcome, verdict: Verdict) -> None:
     facts = outcome.facts
     seen_version = facts.client_version if facts is not None else None
     version = outcome.borg_version or seen_version
-    session.borg_version = version  # type: ignore[assignment]  # the field may be null
+    session.borg_version = version
     session.end_reason = verdict.end_reason
     session.operation = str(verdict.operation)
-    session.error = verdict.error
+    session.error = verdict.error  # type: ignore[assignment]  # TextField's hints know no null
     if session.need != Need.BORG:
         return
     session.archive_created = verdict.archive_created

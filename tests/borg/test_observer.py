@@ -132,8 +132,8 @@ def test_a_backup_is_counted() -> None:
 
 @given(st.data())
 def test_the_facts_are_the_same_wherever_the_streams_are_cut(data: st.DataObject) -> None:
-    listed = ("list", {"limit": 100000, "marker": None}, [bytes([n]) * 32 for n in range(40)])
-    said = [*CHECKPOINT, listed, ("check", {"repair": False}, False), *DELETION[1:]]
+    listed: Said = ("list", {"limit": 100000, "marker": None}, [bytes([n]) * 32 for n in range(40)])
+    said: list[Said] = [*CHECKPOINT, listed, ("check", {"repair": False}, False), *DELETION[1:]]
     said.append(("save_key", {"keydata": b"k" * 700}, Failure("OSError", b"no")))
     calls, answers = streams(said)
     cuts = (
@@ -268,7 +268,7 @@ def test_what_was_cut_off_right_after_a_commit_is_unknown() -> None:
 
 
 def test_a_commit_that_failed_made_no_archive() -> None:
-    failed = (
+    failed: Said = (
         "commit",
         {"compact": False},
         Failure("OSError", b"[Errno 28] No space left on device"),

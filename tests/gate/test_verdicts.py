@@ -176,13 +176,14 @@ async def reads(sequel: Sequel) -> None:
     await sequel.did(["extract", "--dry-run", "URL::unsynced"], Operation.READ)
     key = str(sequel.client.directory / "key")
     await sequel.did(["key", "export", "URL", key], Operation.READ)
-    new = {"BORG_NEW_PASSPHRASE": "another passphrase"}
-    await sequel.did(["key", "change-passphrase", "URL"], Operation.KEY_CHANGE, **new)
+    words = ["key", "change-passphrase", "URL"]
+    new = "another passphrase"
+    await sequel.did(words, Operation.KEY_CHANGE, BORG_NEW_PASSPHRASE=new)
     await sequel.did(["key", "import", "URL", key], Operation.KEY_CHANGE)
     await sequel.did(["break-lock", "URL"], Operation.BREAK_LOCK)
-    wrong = {"BORG_PASSPHRASE": "not this one"}
-    end = EndReason.FAILED
-    await sequel.did(["create", "URL::x", "."], Operation.NOTHING, NO, end, status=2, **wrong)
+    words, end = ["create", "URL::x", "."], EndReason.FAILED
+    wrong = "not this one"
+    await sequel.did(words, Operation.NOTHING, NO, end, status=2, BORG_PASSPHRASE=wrong)
 
 
 async def deleted(sequel: Sequel) -> sessions.SessionInfo:
