@@ -63,6 +63,40 @@ class EndReason(StrEnum):
     FAILED = "failed"
     DRAINED = "server stopped"
     INTERRUPTED = "interrupted"  # the server itself was killed
+    QUOTA = "quota exceeded"
+    DISK_FULL = "disk full"
+    BORG_ERROR = "borg error"  # the server's borg answered an error
+
+
+class Operation(StrEnum):
+    """What a session turned out to be; `hive/borg/verdict.py` says how it is told."""
+
+    INIT = "init"
+    CREATE = "create"
+    DELETE = "delete"  # of archives, by prune or delete: to the server they are the same
+    DELETE_REPOSITORY = "delete repository"
+    RENAME = "rename"
+    RECREATE = "recreate"
+    COMPACT = "compact"
+    CHECK = "check"
+    REPAIR = "repair"
+    READ = "read"  # list, info, extract, mount, diff, export-tar
+    KEY_CHANGE = "key change"
+    BREAK_LOCK = "break-lock"
+    WRITE = "write"  # something was written, and what it was cannot be told
+    NOTHING = "nothing"
+    IMPORT = "import"
+    EXPORT = "export"
+    DRY_RUN = "dry run"  # of rsync
+    STATUS = "status"
+    UNKNOWN = "unknown"
+
+
+class ArchiveCreated(StrEnum):
+    YES = "yes"
+    NO = "no"
+    PARTIAL = "partial"  # only a checkpoint of an interrupted backup
+    UNKNOWN = "unknown"
 
 
 class EventKind(StrEnum):

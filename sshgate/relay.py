@@ -13,6 +13,7 @@ from collections import deque
 from typing import Protocol
 
 from hive.borg.framing import ProtocolError, ResponseFramer
+from hive.borg.observer import Observer
 from hive.borg.rpc_policy import RequestFilter
 from sshgate.child import Child
 
@@ -39,7 +40,11 @@ class Relay:
     """
 
     def __init__(
-        self, channel: Channel, child: Child, requests: RequestFilter | None = None
+        self,
+        channel: Channel,
+        child: Child,
+        requests: RequestFilter | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.bytes_in = 0
         self.bytes_out = 0
@@ -47,6 +52,7 @@ class Relay:
         self._channel: Channel | None = channel
         self._child = child
         self._requests = requests
+        self._observer = observer
         self._framer = ResponseFramer() if requests is not None else None
         self._loop = asyncio.get_running_loop()
         self._to_child: deque[memoryview] = deque()
@@ -84,12 +90,12 @@ class Relay:
         if self.protocol_error is not None:
             return
         if self._requests is None:
-            self._write(data)
+            self._pass(data)
             return
         try:
             filtered = self._requests.feed(data)
             for part in filtered.forward:
-                self._write(part)
+                self._pass(part)
             if filtered.replies and self._framer is not None:
                 self._send(self._framer.insert(filtered.replies))
         except ProtocolError as error:
@@ -98,8 +104,15 @@ class Relay:
     def feed_eof(self) -> None:
         """The client sends no more."""
         self._eof = True
+        if self._observer is not None:
+            self._observer.client_eof()
         if not self._to_child:
             self._child.close_stdin()
+
+    def _pass(self, data: bytes) -> None:
+        self._write(data)
+        if self._observer is not None:
+            self._observer.client(data)
 
     def _write(self, data: bytes) -> None:
         if self._child.stdin_fd < 0:
@@ -161,7 +174,10 @@ class Relay:
             return
         if not data:
             self._output_ended(self._child.stdout_fd)
-        elif self._requests is None or self._framer is None or self._requests.passes_through:
+            return
+        if self._observer is not None:
+            self._observer.server(data)
+        if self._requests is None or self._framer is None or self._requests.passes_through:
             self._send([data])
         else:
             try:

@@ -9,6 +9,8 @@ from typing import Protocol, cast
 import asyncssh
 
 from hive import log
+from hive.borg.observer import Observer, RpcWatch
+from hive.borg.observer_rest import RestWatch
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.rpc_policy import RequestFilter
 from hive.database import DriverError, spawn
@@ -278,18 +280,22 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._end is not None:
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = RequestFilter(plan.policy) if plan.policy is not None else None
-        child_status, relay = await self._relay_child(plan, requests)
+        observer = _observer(request, str(place.repository))
+        child_status, relay = await self._relay_child(plan, requests, observer)
         after = await asyncio.to_thread(snapshot, place.repository)
-        return self._outcome(child_status, relay, requests, before, after)
+        outcome = self._outcome(child_status, relay, requests, before, after)
+        return replace(outcome, facts=observer.facts() if observer is not None else None)
 
-    async def _relay_child(self, plan: Plan, requests: RequestFilter | None) -> tuple[int, Relay]:
+    async def _relay_child(
+        self, plan: Plan, requests: RequestFilter | None, observer: Observer | None
+    ) -> tuple[int, Relay]:
         channel = self._channel
         if channel is None:
             raise HiveError("The client left before its session began.")
         child = Child.start(plan.spec, self._gate.confinement)
         self._child = child
         try:
-            relay = Relay(channel, child, requests)
+            relay = Relay(channel, child, requests, observer)
             self._relay = relay
             self._hand_over_early(relay)
             return await relay.run(), relay
@@ -331,6 +337,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             borg_version=requests.client_version if requests is not None else None,
             before=before,
             after=after,
+            refused_methods=tuple(requests.refused_methods) if requests is not None else (),
         )
 
     async def _settle(self, admission: Admission) -> None:
@@ -381,6 +388,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _say(self, message: str) -> None:
         refusal.say(self._channel, message)
+
+
+def _observer(request: command.Request, path: str) -> Observer | None:
+    if isinstance(request, command.BorgServe):
+        return Observer(RpcWatch((path,)))
+    return Observer(RestWatch()) if isinstance(request, command.Borg2Serve) else None
 
 
 def _exit_status(child_status: int) -> int:

@@ -30,6 +30,7 @@ class Snapshot:
     state: str
     config: bytes | None  # borg 1 only
     size_bytes: int | None
+    compactable_bytes: int | None = None  # what a compaction would free
 
 
 def snapshot(path: Path) -> Snapshot:
@@ -42,7 +43,8 @@ def snapshot(path: Path) -> Snapshot:
         return Snapshot(False, "", None, None)
     _, hints = newest_hints(path)
     quota_use = hints.quota_use if hints is not None else None
-    return Snapshot(True, str(last_transaction(path)), config, quota_use)
+    freeable = hints.freeable if hints is not None else None
+    return Snapshot(True, str(last_transaction(path)), config, quota_use, freeable)
 
 
 def last_transaction(path: Path) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from hive.kinds import Access, EndReason, EventKind, Mode, Need
+from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, Need
 from hive.models.keys import Key
 from hive.models.repositories import Repository
 
@@ -39,6 +39,16 @@ class Session(Model):
     exit_status = fields.IntField(null=True)
     end_reason = fields.CharEnumField(EndReason, description="EndReason", max_length=20, null=True)
     node = fields.CharField(max_length=255)
+    # The verdict, of borg's sessions only; null: not known.
+    archive_created = fields.CharEnumField(
+        ArchiveCreated, description="ArchiveCreated", max_length=10, null=True
+    )
+    bytes_added = fields.BigIntField(null=True)
+    bytes_removed = fields.BigIntField(null=True)
+    bytes_freed = fields.BigIntField(null=True)
+    reclaimable_bytes = fields.BigIntField(null=True)
+    error = fields.TextField(null=True)
+    observed: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
 
     class Meta:
         table = "session"

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from tortoise.expressions import Q
 
 from hive import clock
 from hive import events as happenings
+from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
+from hive.borg.verdict import Evidence, Verdict, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
-from hive.kinds import Access, EndReason, EventKind, Level, Mode, Need
+from hive.kinds import (
+    Access,
+    ArchiveCreated,
+    EndReason,
+    EventKind,
+    Level,
+    Mode,
+    Need,
+    Operation,
+)
 from hive.models import ConfigVersion, Repository, Session
 from hive.services import audit, events, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
@@ -46,6 +57,12 @@ class SessionInfo:
     bytes_out: int | None
     exit_status: int | None
     end_reason: EndReason | None
+    archive_created: ArchiveCreated | None = None
+    bytes_added: int | None = None
+    bytes_removed: int | None = None
+    bytes_freed: int | None = None
+    reclaimable_bytes: int | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,9 +77,8 @@ class Outcome:
     before: Snapshot | None = None
     after: Snapshot | None = None
     is_dry_run: bool = False  # rsync -n: it changed nothing
-
-
-DRY_RUN = "dry run"
+    facts: Facts | None = None  # what the observer saw
+    refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
 
 
 @transactional
@@ -75,28 +91,46 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     session.bytes_in = outcome.bytes_in
     session.bytes_out = outcome.bytes_out
     session.exit_status = outcome.exit_status
-    session.end_reason = outcome.end_reason
-    session.borg_version = outcome.borg_version
-    session.operation = _operation(session.need, outcome)
+    verdict = judge(_evidence(session.need, outcome))
+    _write(session, outcome, verdict)
     await session.save()
     if session.need == Need.STATUS:
         return
     await _note_changes(session, outcome)
+    if verdict.archive_created == ArchiveCreated.YES:
+        backed_up = Repository.filter(id=session.repository_id)
+        await backed_up.update(last_backup_at=session.ended_at)
     await _record_end(session)
 
 
-def _operation(need: Need, outcome: Outcome) -> str | None:
-    """What the session was, as far as the disk tells."""
-    if need != Need.BORG:
-        return DRY_RUN if outcome.is_dry_run else str(need)
-    before, after = outcome.before, outcome.after
-    if before is None or after is None:
-        return None
-    if not before.is_created and after.is_created:
-        return "init"
-    if before.is_created and not after.is_created:
-        return "delete"
-    return "write" if before.state != after.state else "read"
+def _evidence(need: Need, outcome: Outcome) -> Evidence:
+    return Evidence(
+        need=need,
+        end_reason=outcome.end_reason,
+        facts=outcome.facts,
+        before=outcome.before,
+        after=outcome.after,
+        is_dry_run=outcome.is_dry_run,
+        refused_methods=outcome.refused_methods,
+    )
+
+
+def _write(session: Session, outcome: Outcome, verdict: Verdict) -> None:
+    facts = outcome.facts
+    seen_version = facts.client_version if facts is not None else None
+    version = outcome.borg_version or seen_version
+    session.borg_version = version
+    session.end_reason = verdict.end_reason
+    session.operation = str(verdict.operation)
+    session.error = verdict.error  # type: ignore[assignment]  # TextField's hints know no null
+    if session.need != Need.BORG:
+        return
+    session.archive_created = verdict.archive_created
+    session.bytes_added = verdict.bytes_added
+    session.bytes_removed = verdict.bytes_removed
+    session.bytes_freed = verdict.bytes_freed
+    session.reclaimable_bytes = verdict.reclaimable_bytes
+    session.observed = asdict(facts) if facts is not None else None
 
 
 async def _note_changes(session: Session, outcome: Outcome) -> None:
@@ -192,7 +226,7 @@ async def last_import_status(repository_id: int) -> int | None:
     """
     imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
     # A session that was killed with the server has no operation.
-    brought = imports.filter(Q(operation=None) | ~Q(operation=DRY_RUN))
+    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
     last = await brought.order_by("-id").first()
     return 0 if last is None else last.exit_status
 
@@ -323,4 +357,10 @@ def info_of(row: Session) -> SessionInfo:
         bytes_out=row.bytes_out,
         exit_status=row.exit_status,
         end_reason=row.end_reason,
+        archive_created=row.archive_created,
+        bytes_added=row.bytes_added,
+        bytes_removed=row.bytes_removed,
+        bytes_freed=row.bytes_freed,
+        reclaimable_bytes=row.reclaimable_bytes,
+        error=row.error,
     )

@@ -50,7 +50,7 @@ async def test_a_directory_is_backed_up_and_restored_byte_for_byte(
     (await client.borg("check", url, version=version)).must()
     session = await house.last_session()
     assert (session.end_reason, session.exit_status) == (EndReason.DONE, 0)
-    assert session.operation == "read"
+    assert session.operation == "check"
     assert session.borg_version == ("1.2.4" if version == "1.2" else "1.4.5")
     kinds = [event.kind for event in await events.recent(OPERATOR)]
     assert {"created", "updated", "opened", "closed"} <= set(kinds)
@@ -81,7 +81,7 @@ async def test_a_whole_repository_is_deleted_and_made_again_with_full_access(
     (await client.borg("delete", url)).must()
     info = await repositories.find_repository(OPERATOR, "laptop")
     assert info.state == "new"
-    assert (await house.last_session()).operation == "delete"
+    assert (await house.last_session()).operation == "delete repository"
     (await client.borg("init", "-e", "none", url)).must()
     assert (await repositories.find_repository(OPERATOR, "laptop")).state == "ready"
 

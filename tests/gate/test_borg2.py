@@ -60,21 +60,26 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
 ) -> None:
     client, info, url = await with_backup(house2, tmp_path)
     assert len(archives(info)) == 1
+    created = await house2.last_session()
+    assert (created.operation, created.archive_created) == ("create", "yes")
+    found = await repositories.find_repository(OPERATOR, "laptop")
+    assert found.last_backup_at == created.ended_at
     assert [event.kind for event in await events.recent(OPERATOR)].count(EventKind.CREATED) == 1
     target = tmp_path / "target"
     target.mkdir()
     anything = rest(info.url, "//srv/my backups/anything")
     for typed, arguments, operation in (
         (rest(info.url, "/~/laptop"), ["extract", "one"], "read"),
-        (anything, ["check"], "read"),
-        (url, ["delete", "one"], "write"),
-        (url, ["compact"], "write"),
-        (url, ["repo-delete"], "delete"),
+        (anything, ["check"], "check"),
+        (url, ["delete", "one"], "delete"),
+        (url, ["compact"], "compact"),
+        (url, ["repo-delete"], "delete repository"),
     ):
         (await borg2(client, typed, *arguments, cwd=target)).must()
         session = await house2.last_session()
         assert (session.end_reason, session.exit_status) == (EndReason.DONE, 0)
         assert session.operation == operation, arguments
+        assert session.archive_created == "no"
     assert same_tree(tmp_path / "source", target)
     assert (await repositories.find_repository(OPERATOR, "laptop")).state == "new"
 

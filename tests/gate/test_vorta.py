@@ -107,7 +107,7 @@ async def test_vorta_backs_up_a_profile(house: House, tmp_path: Path) -> None:
 
     async def has_written() -> bool:
         session = await house.last_session()
-        return session.id > before and session.operation == "write"
+        return session.id > before and session.operation == "create"
 
     async with running_vorta(client):
         asked = await client.run(vorta(), "--create", "laptop")

@@ -1,0 +1,1 @@
+"""Measurements: `script/bench NAME` runs one, `script/bench` all."""

@@ -1,0 +1,112 @@
+"""What the observer costs: its parser alone, and uploads through a gate with it and without it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgpack
+
+from hive.borg.observer import Observer, RpcWatch
+from hive.kinds import Access
+from sshgate import session
+from tests.gate.files import noise
+from tests.gate.harness import Client, House, open_house
+
+PARSED_BYTES = 500_000_000
+UPLOADED_FILES = 20
+PAIRS = int(os.environ.get("HIVE_BENCH_PAIRS", "6"))
+_READ = 256 * 1024  # how much the relay hands over at once
+_FROM_CHANNEL = 32 * 1024  # the same for what a client sends
+
+
+def _pieces(message: bytes, count: int, size: int) -> list[bytes]:
+    stream = message * count
+    return [stream[start : start + size] for start in range(0, len(stream), size)]
+
+
+def _parser(chunk: int) -> None:
+    """Time put and get of chunks of one size."""
+    count = max(1, min(PARSED_BYTES // chunk, 100_000))
+    data = b"\x83" * chunk
+    put = {"i": 70_000, "m": "put", "a": {"id": b"\x01" * 32, "data": data}}
+    answer = {"i": 70_000, "r": data}
+    get = {"i": 70_000, "m": "get", "a": {"id": b"\x01" * 32}}
+    for name, message, size, is_client in (
+        ("put", put, _FROM_CHANNEL, True),
+        ("get, request", get, _FROM_CHANNEL, True),
+        ("get, answer", answer, _READ, False),
+    ):
+        packed = msgpack.packb(message, use_bin_type=False)
+        pieces = _pieces(packed, min(count, max(1, 50_000_000 // len(packed))), size)
+        rounds = max(1, count * len(packed) // sum(map(len, pieces)))
+        observer = Observer(RpcWatch())
+        take = observer.client if is_client else observer.server
+        begun = time.perf_counter()
+        for _ in range(rounds):
+            for piece in pieces:
+                take(piece)
+        taken = time.perf_counter() - begun
+        assert observer.facts().note is None  # noqa: S101 - else nothing was measured
+        messages = rounds * sum(map(len, pieces)) / len(packed)
+        rate = messages * len(packed) / taken / 1e6
+        print(f"{name:13} chunks of {chunk:8}: {taken / messages * 1e6:7.2f} µs, {rate:10.0f} MB/s")
+
+
+async def _upload(client: Client, url: str, name: str, source: Path) -> float:
+    begun = time.perf_counter()
+    (await client.borg("create", "--compression", "none", f"{url}::{name}", ".", cwd=source)).must()
+    return time.perf_counter() - begun
+
+
+async def _repository(house: House, client: Client, name: str) -> str:
+    made = await house.repository(name, {"laptop": Access.FULL})
+    (await client.borg("init", "-e", "none", made.url)).must()
+    return made.url
+
+
+async def _gate(directory: Path) -> None:
+    """Compare uploads in pairs, each of both into a new repository, in changing order."""
+    source = directory / "source"
+    source.mkdir()
+    for number in range(UPLOADED_FILES):
+        (source / str(number)).write_bytes(noise(10_000_000, seed=number))
+    make = session._observer  # noqa: SLF001
+    ratios = []
+    async with open_house(directory / "house") as house:
+        client = house.client()
+        await house.user()
+        await house.key(client, "laptop")
+        for pair in range(-1, PAIRS):  # the first warms up
+            taken = {}
+            order = (True, False) if pair % 2 else (False, True)
+            for observed in order:
+                session._observer = make if observed else lambda *_: None  # type: ignore[assignment]  # noqa: SLF001
+                name = f"pair{pair + 1}-{int(observed)}"
+                url = await _repository(house, client, name)
+                taken[observed] = await _upload(client, url, "one", source)
+                for made in (directory / "house").glob(f"**/{name}"):
+                    shutil.rmtree(made, ignore_errors=True)
+            if pair >= 0:
+                ratios.append(taken[True] / taken[False])
+                print(f"with {taken[True]:.2f} s, without {taken[False]:.2f} s: {ratios[-1]:.3f}")
+    session._observer = make  # noqa: SLF001
+    print(f"time with the observer / without, median of {PAIRS}: {statistics.median(ratios):.3f}")
+
+
+def main() -> None:
+    for chunk in (1024 * 1024, 64 * 1024, 1024):
+        _parser(chunk)
+    if "--parser" not in sys.argv:
+        with tempfile.TemporaryDirectory() as directory:
+            asyncio.run(_gate(Path(directory)))
+
+
+if __name__ == "__main__":
+    main()
