@@ -27,7 +27,6 @@ _SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
 _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
 # An end that is known by its word: it is told by whoever reads borg's answers.
-_QUOTA_EXCEEDED = "quota"
 
 # One look at a repository at a time, so that a later one is kept later.
 _measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -114,14 +113,9 @@ async def _note_facts(repository_id: int, session_id: int | None, found: Reposit
             await _alarm(repository_id, session, before, after)
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
-    is_exceeded = session is not None and _is_quota_exceeded(session)
+    is_exceeded = session is not None and session.end_reason == EndReason.QUOTA
     await alarms.check_quota(repository, found.quota_use_bytes, is_exceeded=is_exceeded)
     await _keep_inspection(inspection, found)
-
-
-def _is_quota_exceeded(session: Session) -> bool:
-    reason: EndReason | None = session.end_reason
-    return reason is not None and reason.value == _QUOTA_EXCEEDED
 
 
 def _usage_before(inspection: Inspection) -> Usage | None:
