@@ -16,7 +16,7 @@ from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.services import events, maintenance, repositories, sessions, storage
+from hive.services import events, maintenance, repositories, sessions, statistics, storage
 from hive.services.permissions import Actor
 from hive.units import format_size
 
@@ -197,6 +197,7 @@ async def _finish(repository_id: int, path: Path, message: str) -> None:
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()
+    await statistics.measure(repository_id)
 
 
 async def recover() -> None:

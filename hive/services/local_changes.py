@@ -22,7 +22,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Repository, Session
-from hive.services import events, repositories, runtime, sessions
+from hive.services import events, repositories, runtime, sessions, statistics
 
 logger = log.get(__name__)
 
@@ -159,7 +159,8 @@ class Watcher:
         after = await asyncio.to_thread(snapshot, path)
         holder = await asyncio.to_thread(exclusive_holder, path)
         await self._note_lock(repository_id, holder)
-        await note_change(repository_id, after)
+        if await note_change(repository_id, after):
+            await statistics.measure(repository_id)
 
     async def _note_lock(self, repository_id: int, holder: Holder | None) -> None:
         is_local = holder is not None and holder.host_id != runtime.host_id()
@@ -180,23 +181,24 @@ async def _in_use(repository_id: int) -> bool:
 
 
 @transactional
-async def note_change(repository_id: int, after: Snapshot) -> None:
-    """Record that the disk shows another state than the gate left, if it does."""
+async def note_change(repository_id: int, after: Snapshot) -> bool:
+    """Record that the disk shows another state than the gate left; whether it does."""
     if await _in_use(repository_id):
-        return  # it began while the disk was looked at
+        return False  # it began while the disk was looked at
     repository = await Repository.get(id=repository_id)
     if repository.known_state == after.state:
-        return
+        return False
     is_first_look = repository.known_state is None
     await sessions.note_snapshot(repository_id, after)
     if is_first_look:
-        return
+        return False
     message = (
         "The repository was changed past the gate."
         if after.is_created
         else "The repository's content is gone from the disk."
     )
     await events.record(repository_id, EventKind.UPDATED_LOCALLY, message, origin="local")
+    return True
 
 
 @transactional

@@ -168,7 +168,11 @@ async def note_snapshot(
     repository = await Repository.get(id=repository_id)
     if after.is_created != (repository.initialized_at is not None):
         repository.initialized_at = clock.now() if after.is_created else None
-    repository.size_bytes = after.size_bytes if after.is_created else None
+    if not after.is_created:
+        repository.size_bytes = None
+    elif repository.size_bytes is None:
+        # A first idea; hive.services.statistics measures what is on disk.
+        repository.size_bytes = after.size_bytes
     repository.known_state = after.state
     await repository.save()
     if after.config is not None:

@@ -9,13 +9,15 @@ import shutil
 import signal
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from asyncinotify import Inotify
 
-from hive.database import spawn
+from hive.borg.repository import Snapshot
+from hive.database import spawn, transactional
 from hive.kinds import EventKind
-from hive.services import events, repositories, trash
+from hive.services import events, repositories, sessions, trash
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
@@ -216,3 +218,20 @@ async def test_what_stirs_while_the_watcher_looks_is_looked_at_too(
 
     await until(twice, seconds=5)
     task.cancel()
+
+
+async def test_what_a_look_cannot_tell_leaves_the_measured_size(laptop: RepositoryInfo) -> None:
+    measured = Snapshot(is_created=True, state="1", config=None, size_bytes=4711)
+    untold = replace(measured, state="2", size_bytes=None)  # borg 2 does not count by itself
+
+    async def note(look: Snapshot) -> int | None:
+        @transactional
+        async def write() -> None:
+            await sessions.note_snapshot(laptop.id, look)
+
+        await write()
+        return (await repositories.find_repository(OPERATOR, laptop.login)).size_bytes
+
+    assert await note(measured) == 4711
+    assert await note(untold) == 4711
+    assert await note(Snapshot(False, "", None, None)) is None
