@@ -75,6 +75,7 @@ class Facts:
     append_only: bool = False  # asked for by the client
     calls: dict[str, int] = field(default_factory=dict)  # how often each method was called
     reads: int = 0  # objects read besides the manifest
+    reads_first: int = 0  # those of them that were read before anything was put
     read_bytes: int = 0  # the manifest's too
     commits: int = 0  # answered without an error
     first: Transaction = Transaction()  # the first that was committed
@@ -112,7 +113,7 @@ class Ledger:
     def __init__(self) -> None:
         self.facts = Facts()
         self.puts = self.put_bytes = 0  # of the running transaction
-        self.gets = self.got_bytes = self.manifest_gets = 0
+        self.gets = self.gets_first = self.got_bytes = self.manifest_gets = 0
         self.put_calls = self.delete_calls = 0
         self.pending: dict[int, _Pending] = {}
         self._calls: dict[str, int] = {}
@@ -142,6 +143,8 @@ class Ledger:
             self.manifest_gets += 1
             return
         self.gets += 1
+        if not self.put_calls:
+            self.gets_first += 1
         if self.facts.exclusive:  # what only reads does not delete
             self._read[identifier] = None
             if len(self._read) > _MOST_REMEMBERED:
@@ -274,6 +277,7 @@ class Ledger:
         self._note(
             calls={name: count for name, count in calls.items() if count},
             reads=self.gets,
+            reads_first=self.gets_first,
             read_bytes=self.got_bytes,
             uncommitted=uncommitted,
             archives=len(self._archives),

@@ -138,7 +138,7 @@ def _of_transactions(facts: Facts, written: Transaction) -> Operation:
         later = facts.commits and facts.first.puts and not facts.first.deletes
         return Operation.RECREATE if later else Operation.WRITE
     if written.puts:
-        return Operation.RECREATE if facts.reads and not facts.counted else Operation.CREATE
+        return Operation.RECREATE if facts.reads_first and not facts.counted else Operation.CREATE
     if written.deletes and (written.manifests or not facts.commits):
         return Operation.DELETE
     if facts.commits or not written.is_empty:

@@ -239,3 +239,19 @@ async def test_status_tells_people_and_programs(house: House, tmp_path: Path) ->
     other = (await client.ssh(info.login, "ls", "-l")).must(126)
     assert other.out == b""
     assert "borg serve" in other.error
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+async def test_a_backup_that_asks_for_statistics_is_a_backup(
+    house: House, tmp_path: Path, version: str
+) -> None:
+    client, url = await with_repository(house)
+    source = make_files(tmp_path / "source")
+    (await client.borg("init", "-e", "repokey-blake2", url, version=version)).must()
+    for name in ("first", "again"):  # it reads what it has just written
+        made = await client.borg(
+            "create", "--json", "--list", f"{url}::{name}", ".", cwd=source, version=version
+        )
+        made.must()
+        session = await house.last_session()
+        assert (session.operation, session.archive_created) == ("create", "yes")
