@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from tortoise.expressions import Q
-
 from hive import clock, publickey
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
@@ -157,7 +155,11 @@ async def get_key(actor: Actor, reference: str) -> Key:
     """The row itself, for other services."""
     visible = Key.filter(await visible_keys(actor))
     # All meanings at once: a name that looks like another key's id must not stand for it.
-    rows = await visible.filter(Q(*_conditions(reference), join_type=Q.OR)).distinct().limit(2)
+    rows = (
+        await visible.filter(references.owned_thing(reference, handle="fingerprint"))
+        .distinct()
+        .limit(2)
+    )
     if len(rows) == 1:
         return rows[0]
     if rows:
@@ -165,17 +167,6 @@ async def get_key(actor: Actor, reference: str) -> Key:
             f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
         )
     raise NotFound(f"There is no key {reference!r}.")
-
-
-def _conditions(reference: str) -> list[Q]:
-    conditions = [Q(fingerprint=reference), Q(name=reference)]
-    owner, slash, name = reference.partition("/")
-    if slash:
-        conditions.append(Q(owner__name=owner, name=name))
-    number = names.as_id(reference)
-    if number is not None:
-        conditions.append(Q(id=number))
-    return conditions
 
 
 @transactional
@@ -247,11 +238,6 @@ async def _changeable(actor: Actor, key_id: int) -> Key:
         raise NotFound("There is no such key.")
     await require(actor, key, Level.MANAGE)
     return key
-
-
-async def may_change(actor: Actor, key_id: int) -> bool:
-    key = await Key.get_or_none(id=key_id)
-    return key is not None and await level_on(actor, key) >= Level.MANAGE
 
 
 async def _info(actor: Actor, key: Key) -> KeyInfo:

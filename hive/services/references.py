@@ -1,4 +1,4 @@
-"""How services find users, groups and locations by what people call them: a name or an id."""
+"""How services find things by what people call them."""
 
 from __future__ import annotations
 
@@ -45,3 +45,18 @@ async def _one(model: type[Named], reference: str) -> Named | None:
             f"{reference!r} is the name of one and the id of another: say the other name or id."
         )
     return rows[0] if rows else None
+
+
+def owned_thing(reference: str, *, handle: str) -> Q:
+    """What a reference to a key or a repository may mean: its `handle`, name, OWNER/NAME or id.
+
+    All at once, so that a name that looks like another's id is ambiguous and not taken for it.
+    """
+    owner, slash, name = reference.partition("/")
+    number = names.as_id(reference)
+    meanings = [Q(**{handle: reference}), Q(name=reference)]
+    if slash:
+        meanings.append(Q(owner__name=owner, name=name))
+    if number is not None:
+        meanings.append(Q(id=number))
+    return Q(*meanings, join_type=Q.OR)

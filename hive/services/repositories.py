@@ -161,7 +161,9 @@ async def find_repository(actor: Actor, reference: str, *, deleted: bool = False
 async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
     visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
     # All meanings at once: a name that is somebody else's login or id must not stand for it.
-    rows = await visible.filter(Q(*_conditions(reference), join_type=Q.OR)).distinct().limit(2)
+    rows = (
+        await visible.filter(references.owned_thing(reference, handle="login")).distinct().limit(2)
+    )
     if len(rows) == 1:
         return rows[0]
     if rows:
@@ -170,17 +172,6 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
         )
     where = " in the trash" if deleted else ""
     raise NotFound(f"There is no repository {reference!r}{where}.")
-
-
-def _conditions(reference: str) -> list[Q]:
-    conditions = [Q(login=reference), Q(name=reference)]
-    owner, slash, name = reference.partition("/")
-    if slash:
-        conditions.append(Q(owner__name=owner, name=name))
-    number = names.as_id(reference)
-    if number is not None:
-        conditions.append(Q(id=number))
-    return conditions
 
 
 async def level(actor: Actor, repository_id: int) -> Level:
