@@ -133,6 +133,32 @@ class EventKind(StrEnum):
     QUOTA_FILLING = "quota filling up"
     DISK_FILLING = "disk filling up"
     ALARM_ENDED = "alarm ended"
+    REFUSED_OFTEN = "many refusals"
+    # schedules
+    LATE = "late"
+    DOWN = "down"
+    STILL_DOWN = "still down"
+    RECOVERED = "recovered"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    ACKNOWLEDGED = "acknowledged"
+    MUTED = "muted"
+    # what did not go well
+    SESSION_FAILED = "session failed"
+    CLIENT_FAILED = "client reported a failure"
+    CLIENT_UNPROVEN = "client reported success, nothing written"
+    CLIENT_CONTRADICTED = "client reported failure, archive written"
+    # what the server's own borg did
+    CHECKED = "checked"
+    COMPACTED = "compacted"
+    UPKEEP_FAILED = "upkeep failed"
+    UPKEEP_REFUSED = "upkeep refused"
+    # backups that the server asks for
+    TRIGGER_STARTED = "trigger started"
+    TRIGGER_ENDED = "trigger ended"
+    TRIGGER_FAILED = "trigger failed"
+    TRIGGER_MISSED = "trigger missed"
+    TRIGGER_OVERLAPPED = "trigger overlapped"
 
 
 class Source(StrEnum):
@@ -147,3 +173,106 @@ class Source(StrEnum):
 class TrashReason(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced by an import"
+
+
+class Severity(StrEnum):
+    """How much something wants to be known; `recovery` tells that a trouble is over."""
+
+    INFO = "info"
+    RECOVERY = "recovery"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class ScheduleKind(StrEnum):
+    """How often a repository expects a backup."""
+
+    NONE = "none"
+    INTERVAL = "interval"
+    CRON = "cron"
+
+
+class Health(StrEnum):
+    """Whether the last backup is as recent as the schedule wants it."""
+
+    NEW = "new"  # no backup yet, and none is due yet
+    UP = "up"
+    LATE = "late"  # due, and the grace is not over
+    DOWN = "down"
+    PAUSED = "paused"
+
+
+class Digest(StrEnum):
+    """How often somebody wants to read how everything is."""
+
+    NONE = "none"
+    DAILY = "daily"
+    WEEKLY = "weekly"
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"  # for its time, or for the next try
+    SENDING = "sending"
+    SENT = "sent"
+    DEAD = "dead"  # given up: a permanent failure, or too many tries
+
+
+class AttemptOutcome(StrEnum):
+    SENT = "sent"
+    PASSING = "passing failure"
+    PERMANENT = "permanent failure"
+    INTERRUPTED = "interrupted"  # the server ended in the middle: nobody knows
+
+
+class UpkeepKind(StrEnum):
+    """What the server's own borg does to a repository."""
+
+    CHECK = "check"
+    COMPACT = "compact"
+
+
+class UpkeepState(StrEnum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"  # an administrator must confirm first
+
+
+class TriggerKind(StrEnum):
+    """What is called to start a backup."""
+
+    AWX = "awx"
+    WEBHOOK = "webhook"
+    COMMAND = "command"
+
+
+class TriggerReason(StrEnum):
+    SCHEDULE = "schedule"
+    BUTTON = "button"
+    LATE = "late"
+
+
+class TriggerState(StrEnum):
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    MISSED = "missed"  # its time passed while the server was not running
+    OVERLAPPED = "overlapped"  # the one before was still running
+
+
+class RunState(StrEnum):
+    """What a client said of its own backup."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+class RunVerdict(StrEnum):
+    """What a client said, held against the sessions of the same time."""
+
+    AGREES = "agrees"
+    NOTHING_WRITTEN = "nothing written"  # success is claimed, and no archive came
+    WRITTEN = "written"  # failure is claimed, and an archive came
+    UNKNOWN = "unknown"

@@ -8,30 +8,65 @@ from __future__ import annotations
 
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.audit import AuditEntry, Installation
+from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare
 from hive.models.locations import Location
-from hive.models.repositories import ConfigVersion, Repository, RepositoryShare, TrashEntry
+from hive.models.notifications import (
+    Channel,
+    ChannelShare,
+    Delivery,
+    DeliveryAttempt,
+    Notification,
+    Preference,
+    Rule,
+    RuleChannel,
+)
+from hive.models.repositories import (
+    ConfigVersion,
+    HealthChange,
+    Repository,
+    RepositoryShare,
+    RepositoryTag,
+    TrashEntry,
+)
 from hive.models.sessions import Event, Session
 from hive.models.statistics import Alarm, Inspection, Statistic
+from hive.models.triggers import PingToken, Run, Trigger, TriggerRun
 
 __all__ = [
     "Alarm",
     "AuditEntry",
+    "Channel",
+    "ChannelShare",
     "ConfigVersion",
+    "Delivery",
+    "DeliveryAttempt",
     "Event",
     "Grant",
     "Group",
+    "HealthChange",
     "Inspection",
     "Installation",
+    "Job",
     "Key",
     "KeyShare",
     "Location",
     "Membership",
+    "Notification",
+    "PingToken",
+    "Preference",
     "Repository",
     "RepositoryShare",
+    "RepositoryTag",
+    "Rule",
+    "RuleChannel",
+    "Run",
     "Session",
     "Statistic",
     "TrashEntry",
+    "Trigger",
+    "TriggerRun",
+    "Upkeep",
     "User",
     "WebSession",
 ]

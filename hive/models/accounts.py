@@ -15,6 +15,9 @@ class User(Model):
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
+    timezone = fields.CharField(max_length=64, null=True)  # IANA; None: UTC
+    language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
+    theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
 
     class Meta:
         table = "user"

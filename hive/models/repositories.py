@@ -5,7 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
-from hive.kinds import Mode, ShareLevel, TrashReason
+from hive.kinds import Health, Mode, ScheduleKind, ShareLevel, TrashReason
 from hive.models.accounts import Group, User
 from hive.models.locations import Location
 
@@ -28,15 +28,40 @@ class Repository(Model):
     # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
     known_state = fields.CharField(max_length=64, null=True)
     last_backup_at = fields.DatetimeField(null=True)
+    # The time was read off the disk: no session made that backup.
+    last_backup_is_estimated = fields.BooleanField(default=False, db_default=False)
     last_access_at = fields.DatetimeField(null=True)
     # Why sessions are refused just now (an import is being verified, ...); None: they are not.
     maintenance = fields.CharField(max_length=200, null=True)
     created_at = fields.DatetimeField()
     deleted_at = fields.DatetimeField(null=True)
+    schedule_kind = fields.CharEnumField(
+        ScheduleKind,
+        description="ScheduleKind",
+        max_length=10,
+        default=ScheduleKind.NONE,
+        db_default="none",
+    )
+    schedule_seconds = fields.IntField(null=True)  # of an interval
+    schedule_cron = fields.CharField(max_length=100, null=True)
+    schedule_timezone = fields.CharField(max_length=64, null=True)
+    grace_seconds = fields.IntField(null=True)  # None: as the settings say
+    health = fields.CharEnumField(
+        Health, description="Health", max_length=10, default=Health.NEW, db_default="new"
+    )
+    health_since = fields.DatetimeField(null=True)
+    due_at = fields.DatetimeField(null=True)  # when the next backup is late
+    look_at = fields.DatetimeField(null=True)  # when health may change next
+    alerted_at = fields.DatetimeField(null=True)  # when this trouble was first told
+    remind_at = fields.DatetimeField(null=True)
+    acknowledged_at = fields.DatetimeField(null=True)
+    acknowledged_by = fields.CharField(max_length=150, null=True)
+    muted_until = fields.DatetimeField(null=True)
+    paused_until = fields.DatetimeField(null=True)
 
     class Meta:
         table = "repository"
-        indexes = (("owner_id", "directory"),)
+        indexes = (("owner_id", "directory"), ("look_at",))
 
     owner_id: int
     location_id: int
@@ -60,6 +85,39 @@ class RepositoryShare(Model):
 
     repository_id: int
     group_id: int
+
+
+# A word that people give to repositories, to find them and to make rules for them.
+class RepositoryTag(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="tags", on_delete=fields.CASCADE
+    )
+    tag = fields.CharField(max_length=50, db_index=True)
+
+    class Meta:
+        table = "repository_tag"
+        unique_together = (("repository", "tag"),)
+
+    repository_id: int
+
+
+# One change of a repository's health; rows are only ever added.
+class HealthChange(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="health_changes", on_delete=fields.CASCADE
+    )
+    at = fields.DatetimeField()
+    former = fields.CharEnumField(Health, description="Health", max_length=10)
+    health = fields.CharEnumField(Health, description="Health", max_length=10)
+    lasted_seconds = fields.BigIntField(null=True)  # how long the former one lasted
+
+    class Meta:
+        table = "health_change"
+        indexes = (("repository_id", "at"),)
+
+    repository_id: int
 
 
 # A copy of a repository's `config` (it holds the repokey), taken when a session changed it.

@@ -52,6 +52,11 @@ class Inspection(Model):
     growth_bytes_per_week = fields.BigIntField(null=True)
     problem = fields.CharField(max_length=500, null=True)  # why looking at it fails
     problem_since = fields.DatetimeField(null=True)
+    # A whole check of the repository's segments, which may have taken several turns.
+    check_begun_at = fields.DatetimeField(null=True)
+    checked_at = fields.DatetimeField(null=True)  # of the last whole check, good or bad
+    check_error = fields.TextField(null=True)  # what that found; null: nothing wrong
+    compacted_at = fields.DatetimeField(null=True)  # by the server, or by a full key
 
     class Meta:
         table = "inspection"

@@ -1,0 +1,191 @@
+"""Who is told of what, by which channel, and every attempt to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import AttemptOutcome, DeliveryState, Digest, Severity, ShareLevel
+from hive.models.accounts import Group, User
+from hive.models.repositories import Repository
+
+
+# What somebody wants to be told, besides rules; no row: the defaults.
+class Preference(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "hive.User", related_name="preference", on_delete=fields.CASCADE
+    )
+    reminder_hours = fields.IntField(default=12)
+    expiration_days = fields.IntField(default=5)
+    is_told_of_shared = fields.BooleanField(default=True)
+    digest = fields.CharEnumField(
+        Digest, description="Digest", max_length=10, default=Digest.WEEKLY
+    )
+    digest_hour = fields.IntField(default=7)  # in the user's time zone
+    digest_weekday = fields.IntField(default=0)  # Monday
+
+    class Meta:
+        table = "preference"
+
+    user_id: int
+
+
+# Where notifications can go: a mail address, a chat, a program's URL.
+class Channel(Model):
+    id = fields.IntField(primary_key=True)
+    owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="channels", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=150)
+    kind = fields.CharField(max_length=20)  # a key of hive.notify.registry
+    settings: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)  # holds secrets
+    enabled = fields.BooleanField(default=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "channel"
+        unique_together = (("owner", "name"),)
+
+    owner_id: int
+
+
+class ChannelShare(Model):
+    id = fields.IntField(primary_key=True)
+    channel: fields.ForeignKeyRelation[Channel] = fields.ForeignKeyField(
+        "hive.Channel", related_name="shares", on_delete=fields.CASCADE
+    )
+    group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
+        "hive.Group", related_name="channel_shares", on_delete=fields.CASCADE
+    )
+    level = fields.CharEnumField(
+        ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.VIEW
+    )
+
+    class Meta:
+        table = "channel_share"
+        unique_together = (("channel", "group"),)
+
+    channel_id: int
+    group_id: int
+
+
+# What of all that happens goes where. Null and empty match everything.
+class Rule(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="rules", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=150)
+    enabled = fields.BooleanField(default=True)
+    repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="rules", on_delete=fields.CASCADE, null=True
+    )
+    tag = fields.CharField(max_length=50, null=True)
+    owner: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="rules_about", on_delete=fields.CASCADE, null=True
+    )
+    kinds: fields.Field[list[Any]] = fields.JSONField(default=list)  # EventKind
+    severity = fields.CharEnumField(
+        Severity, description="Severity", max_length=10, default=Severity.WARNING
+    )  # the least
+    quiet_from = fields.IntField(null=True)  # minutes since midnight in the user's time zone
+    quiet_to = fields.IntField(null=True)
+    is_quiet_for_critical = fields.BooleanField(default=False)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "rule"
+        unique_together = (("user", "name"),)
+
+    user_id: int
+    repository_id: int | None
+    owner_id: int | None
+
+
+class RuleChannel(Model):
+    id = fields.IntField(primary_key=True)
+    rule: fields.ForeignKeyRelation[Rule] = fields.ForeignKeyField(
+        "hive.Rule", related_name="channels", on_delete=fields.CASCADE
+    )
+    channel: fields.ForeignKeyRelation[Channel] = fields.ForeignKeyField(
+        "hive.Channel", related_name="rules", on_delete=fields.CASCADE
+    )
+
+    class Meta:
+        table = "rule_channel"
+        unique_together = (("rule", "channel"),)
+
+    rule_id: int
+    channel_id: int
+
+
+# One thing that one person is told.
+class Notification(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="notifications", on_delete=fields.CASCADE
+    )
+    key = fields.CharField(max_length=150)  # event:ID, digest:DAY, ...; once a person
+    kind = fields.CharField(max_length=40)
+    severity = fields.CharEnumField(Severity, description="Severity", max_length=10)
+    repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="notifications", on_delete=fields.CASCADE, null=True
+    )
+    title = fields.CharField(max_length=300)
+    text = fields.TextField()
+    details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "notification"
+        unique_together = (("user", "key"),)
+        indexes = (("repository_id", "at"),)
+
+    user_id: int
+    repository_id: int | None
+
+
+# A notification on its way through one channel: the outbox.
+class Delivery(Model):
+    id = fields.IntField(primary_key=True)
+    token = fields.CharField(max_length=64, unique=True)  # the far end knows a repetition by it
+    notification: fields.ForeignKeyRelation[Notification] = fields.ForeignKeyField(
+        "hive.Notification", related_name="deliveries", on_delete=fields.CASCADE
+    )
+    # Null: the person's own mail address, which needs no channel; or the channel was deleted.
+    channel: fields.ForeignKeyNullableRelation[Channel] = fields.ForeignKeyField(
+        "hive.Channel", related_name="deliveries", on_delete=fields.SET_NULL, null=True
+    )
+    channel_name = fields.CharField(max_length=150)
+    channel_kind = fields.CharField(max_length=20)
+    state = fields.CharEnumField(DeliveryState, description="DeliveryState", max_length=10)
+    next_at = fields.DatetimeField(null=True)  # null: nothing more is tried
+    attempts = fields.IntField(default=0)
+    created_at = fields.DatetimeField()
+    sent_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "delivery"
+        indexes = (("state", "next_at"),)
+
+    notification_id: int
+    channel_id: int | None
+
+
+class DeliveryAttempt(Model):
+    id = fields.IntField(primary_key=True)
+    delivery: fields.ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hive.Delivery", related_name="tries", on_delete=fields.CASCADE
+    )
+    at = fields.DatetimeField()
+    seconds = fields.FloatField(null=True)
+    outcome = fields.CharEnumField(AttemptOutcome, description="AttemptOutcome", max_length=20)
+    answer = fields.TextField()  # what the far end said, or why it could not be reached
+
+    class Meta:
+        table = "delivery_attempt"
+
+    delivery_id: int

@@ -1,0 +1,104 @@
+"""Backups that the server asks for, and what clients say of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.kinds import RunState, RunVerdict, TriggerKind, TriggerReason, TriggerState
+from hive.models.repositories import Repository
+
+
+# What is called to start a backup of a repository, and when.
+class Trigger(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="triggers", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=150)
+    kind = fields.CharEnumField(TriggerKind, description="TriggerKind", max_length=10)
+    settings: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)  # holds secrets
+    cron = fields.CharField(max_length=100, null=True)
+    timezone = fields.CharField(max_length=64, null=True)
+    is_for_late = fields.BooleanField(default=False)  # called when the repository becomes late
+    enabled = fields.BooleanField(default=True)
+    next_at = fields.DatetimeField(null=True, db_index=True)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "trigger"
+        unique_together = (("repository", "name"),)
+
+    repository_id: int
+
+
+class TriggerRun(Model):
+    id = fields.IntField(primary_key=True)
+    trigger: fields.ForeignKeyRelation[Trigger] = fields.ForeignKeyField(
+        "hive.Trigger", related_name="runs", on_delete=fields.CASCADE
+    )
+    reason = fields.CharEnumField(TriggerReason, description="TriggerReason", max_length=10)
+    asked_by = fields.CharField(max_length=150, null=True)
+    state = fields.CharEnumField(TriggerState, description="TriggerState", max_length=10)
+    started_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+    external_id = fields.CharField(max_length=100, null=True)  # of a job in AWX
+    link = fields.CharField(max_length=2000, null=True)
+    message = fields.TextField(default="")
+    look_at = fields.DatetimeField(null=True, db_index=True)  # when the far end is asked again
+
+    class Meta:
+        table = "trigger_run"
+        indexes = (("trigger_id", "started_at"),)
+
+    trigger_id: int
+
+
+# What a client reports with; the token is stored as its SHA-256 only.
+class PingToken(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="ping_tokens", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=150)
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "ping_token"
+
+    repository_id: int
+
+
+# One run as the client itself reported it.
+class Run(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="runs", on_delete=fields.CASCADE
+    )
+    token: fields.ForeignKeyNullableRelation[PingToken] = fields.ForeignKeyField(
+        "hive.PingToken", related_name="runs", on_delete=fields.SET_NULL, null=True
+    )
+    state = fields.CharEnumField(RunState, description="RunState", max_length=10)
+    started_at = fields.DatetimeField(null=True)  # null: no start was reported
+    ended_at = fields.DatetimeField(null=True)
+    exit_status = fields.IntField(null=True)
+    log = fields.TextField(default="")
+    peer = fields.CharField(max_length=64)
+    user_agent = fields.CharField(max_length=300, default="")
+    rid = fields.CharField(max_length=64, null=True)  # pairs starts and ends of parallel runs
+    verdict = fields.CharEnumField(
+        RunVerdict, description="RunVerdict", max_length=20, default=RunVerdict.UNKNOWN
+    )
+    judge_at = fields.DatetimeField(null=True, db_index=True)  # when sessions had time to end
+    details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
+
+    class Meta:
+        table = "run"
+        indexes = (("repository_id", "started_at"),)
+
+    repository_id: int
+    token_id: int | None
