@@ -15,21 +15,16 @@ from hive import config_dangers, control, database, log
 from hive.config import Settings
 from hive.errors import Unavailable
 from hive.services import (
-    confinement,
+    host,
     host_keys,
     jobs,
     leftovers,
     local_changes,
-    locations,
-    programs,
     runtime,
     web_sessions,
 )
 from hive.services.findings import Finding
-from hive.services.permissions import SYSTEM
-from sshgate.child import Confinement
 from sshgate.gate import Gate
-from sshgate.plan import Host
 from sshgate.server import Server
 from web.app import create_app
 
@@ -56,7 +51,9 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(runtime.stop)
         _warn(config_dangers.dangerous(settings))
         await leftovers.clean_up()
-        gate = await _build_gate(settings)
+        here, findings = await host.look(settings)
+        _warn(_in_words(findings))
+        gate = Gate(here)
         ssh = Server(gate)
         web = await _start_web(settings, ssh)
         stack.push_async_callback(web.cleanup)
@@ -103,25 +100,6 @@ class _Stopping:
             with suppress(asyncio.CancelledError):
                 await draining
             await ssh.stop(0)
-
-
-async def _build_gate(settings: Settings) -> Gate:
-    found = await asyncio.to_thread(programs.find_programs, settings)
-    roots = [location.root for location in await locations.list_locations(SYSTEM)]
-    assessment = await asyncio.to_thread(
-        confinement.assess, user=settings.child.user, roots=roots, programs=found.paths
-    )
-    shortcomings = [
-        f"{finding.subject}: {finding.message}"
-        for finding in assessment.findings
-        if finding.level != "ok"
-    ]
-    _warn(_in_words([*programs.findings(found, settings), *assessment.findings]))
-    return Gate(
-        Host(settings, found, runtime.host_id(), assessment.landlock),
-        Confinement(assessment.landlock, assessment.run_as),
-        shortcomings=shortcomings,
-    )
 
 
 def _in_words(findings: Sequence[Finding]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -13,10 +12,9 @@ from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
 from hive.services import access, live, sessions
+from hive.services.host import Host
 from hive.services.sessions import Outcome
-from sshgate.child import Confinement
 from sshgate.doorman import Doorman
-from sshgate.plan import Host
 
 logger = log.get(__name__)
 
@@ -41,19 +39,15 @@ class OpenConnection(Protocol):
 class Gate:
     """One for each server; `stop` it in the end."""
 
-    def __init__(
-        self, host: Host, confinement: Confinement, *, shortcomings: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, host: Host) -> None:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
-        self.confinement = confinement
         self.doorman = Doorman(self.settings)
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0
         self.is_draining = False
         self.loop = asyncio.get_running_loop()
-        self._shortcomings = tuple(shortcomings)
         self._unfinished: dict[int, Outcome] = {}
         self._at_rest = asyncio.Event()
         self._at_rest.set()
@@ -74,7 +68,7 @@ class Gate:
 
     def check_confinement(self) -> None:
         """Refuse service where confinement is required and cannot be had in full."""
-        if self.host.settings.child.confinement == "require" and self._shortcomings:
+        if not self.host.may_run:
             raise AccessRefused(
                 "The server cannot confine its programs as it is configured to: `hive doctor` says"
                 " what is missing.",

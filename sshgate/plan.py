@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.borg.rpc_policy import Policy, another_meant
+from hive.child import ChildSpec
 from hive.config import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
 from hive.services.access import Admission
-from hive.services.programs import SAFE_RSYNC, Program, Programs, program_roots
+from hive.services.host import Host, borg_child, environment, limits
+from hive.services.programs import SAFE_RSYNC, Program, program_roots
 from sshgate import command
-from sshgate.child import ChildSpec, Limits
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 
 # borg 2's names for what a client may do; borg 2 has neither append-only nor quotas.
@@ -24,16 +25,6 @@ _BORG2_PERMISSIONS = {
     Access.APPEND_ONLY: "no-delete",
     Access.READ_ONLY: "read-only",
 }
-
-
-@dataclass(frozen=True)
-class Host:
-    """What plans need to know of this server."""
-
-    settings: Settings
-    programs: Programs
-    host_id: str
-    has_landlock: bool
 
 
 @dataclass(frozen=True)
@@ -90,7 +81,7 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
         other_repositories=admission.other_repositories,
         url=admission.url,
     )
-    return Plan(_borg_child(admission, borg, argv, host), policy)
+    return Plan(borg_child(admission.place, borg, argv, host), policy)
 
 
 def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
@@ -119,7 +110,7 @@ def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
         "--permissions",
         _BORG2_PERMISSIONS[admission.access],
     ]
-    return Plan(_borg_child(admission, borg2, argv, host), None)
+    return Plan(borg_child(admission.place, borg2, argv, host), None)
 
 
 def _refuse_another(admission: Admission, typed: str, path: Path) -> None:
@@ -142,20 +133,6 @@ def _borg2_url(url: str) -> str:
     return f"rest://{url.removeprefix('ssh://')}"
 
 
-def _borg_child(admission: Admission, borg: Program, argv: list[str], host: Host) -> ChildSpec:
-    place = admission.place
-    return ChildSpec(
-        argv=tuple(argv),
-        environment=_environment(admission, host),
-        cwd=place.repository.resolve(),
-        writable=(place.repository.resolve(), place.state.resolve()),
-        executable=program_roots(borg.path),
-        # `borg delete` removes the repository's own directory, which lies in the login's.
-        removable=(place.home.resolve(),),
-        limits=_limits(host.settings),
-    )
-
-
 def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     rsync = _installed(host.programs.rsync, "rsync")
     if rsync.version < SAFE_RSYNC and not host.has_landlock:
@@ -173,13 +150,13 @@ def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     readable = (place.repository.resolve(),)
     spec = ChildSpec(
         argv=tuple(argv),
-        environment=_environment(admission, host),
+        environment=environment(place, host),
         cwd=target.resolve(),
         writable=(state,) if request.sending else (state, target.resolve()),
         readable=readable,
         executable=program_roots(rsync.path),
         symlinks=not request.sending,  # munged ones; the verification refuses them by name
-        limits=_limits(host.settings),
+        limits=limits(host.settings),
     )
     return Plan(spec, None)
 
@@ -207,31 +184,6 @@ def _forced_rsync_options(
     if admission.is_created:
         forced.append(f"--copy-dest=../{place.directory}")
     return forced
-
-
-def _environment(admission: Admission, host: Host) -> dict[str, str]:
-    state = str(admission.place.state.resolve())
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": state,
-        "TMPDIR": state,
-        "LANG": "C.UTF-8",
-        "BORG_BASE_DIR": state,
-        "BORG_HOST_ID": host.host_id,
-    }
-
-
-def _limits(settings: Settings) -> Limits:
-    child = settings.child
-    return Limits(
-        file_bytes=child.file_bytes,
-        open_files=child.open_files,
-        memory_bytes=child.memory_bytes,
-        processes=child.processes,
-        nice=child.nice,
-        io_class=child.io_class,
-        io_level=child.io_level,
-    )
 
 
 def _installed(program: Program | None, name: str) -> Program:

@@ -15,7 +15,7 @@ from typing import Protocol
 from hive.borg.framing import ProtocolError, ResponseFramer
 from hive.borg.observer import Observer
 from hive.borg.rpc_policy import RequestFilter
-from sshgate.child import Child
+from hive.child import Child
 
 READ_BYTES = 256 * 1024
 _WRITE_PARTS = 64  # what one writev takes; the kernel's limit is 1024

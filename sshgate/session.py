@@ -13,6 +13,7 @@ from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.rpc_policy import RequestFilter
+from hive.child import Child
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
@@ -30,7 +31,6 @@ from hive.services.logins import Identity
 from hive.services.sessions import Outcome
 from sshgate import command, refusal, status
 from sshgate.channel import GateChannel
-from sshgate.child import Child
 from sshgate.command import Rsync, Status
 from sshgate.gate import Gate
 from sshgate.inbox import Inbox
@@ -270,7 +270,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         await asyncio.to_thread(
             storage.prepare,
             place,
-            self._gate.confinement.user,
+            self._gate.host.confinement.user,
             staging=admission.need == Need.IMPORT,
         )
         if admission.need == Need.BORG:
@@ -292,7 +292,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         channel = self._channel
         if channel is None:
             raise HiveError("The client left before its session began.")
-        child = Child.start(plan.spec, self._gate.confinement)
+        child = Child.start(plan.spec, self._gate.host.confinement)
         self._child = child
         try:
             relay = Relay(channel, child, requests, observer)

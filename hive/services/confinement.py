@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive import confine
+from hive.child import RunAs
 from hive.errors import StorageError, Unavailable
 from hive.services.findings import Finding
 from hive.services.programs import program_roots
@@ -22,14 +23,6 @@ from hive.services.programs import program_roots
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
 DEEPEST = 64
 SECONDS_FOR_A_TRIAL = 10
-
-
-@dataclass(frozen=True)
-class RunAs:
-    """The account that programs run as, with this one group and no further ones."""
-
-    uid: int
-    gid: int
 
 
 @dataclass(frozen=True)

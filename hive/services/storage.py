@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
 from hive.services import names, runtime
-from hive.services.confinement import RunAs, chown_tree
+from hive.services.confinement import chown_tree
 
 IMPORT_DIRECTORY = ".import"
 STATE_DIRECTORY = ".state"

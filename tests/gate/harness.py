@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hive import config
+from hive.child import Confinement
 from hive.kinds import Access, Mode
 from hive.migrate import migrate_sqlite
 from hive.services import (
@@ -28,11 +29,10 @@ from hive.services import (
     runtime,
     sessions,
 )
+from hive.services.host import Host
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
-from sshgate.child import Confinement
 from sshgate.gate import Gate
-from sshgate.plan import Host
 from sshgate.server import Server
 from tests.programs import borg_command, rsync_command
 
@@ -286,10 +286,8 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
         landlock_wanted=landlock,
         programs=paths,
     )
-    gate = Gate(
-        Host(settings, found, runtime.host_id(), assessment.landlock),
-        Confinement(assessment.landlock, assessment.run_as),
-    )
+    confined = Confinement(assessment.landlock, assessment.run_as)
+    gate = Gate(Host(settings, found, runtime.host_id(), confined))
     server = Server(gate)
     try:
         loaded = await host_keys.load()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgpack
@@ -232,7 +233,8 @@ async def test_a_backup_made_while_another_key_is_revoked_goes_on(
 
 async def test_where_confinement_is_required_and_missing_nobody_is_served(tmp_path: Path) -> None:
     async with open_house(tmp_path, **{"child.confinement": "require"}) as house:
-        house.gate._shortcomings = ("Landlock: this kernel is without",)
+        shortcomings = ("Landlock: this kernel is without",)
+        house.gate.host = replace(house.gate.host, shortcomings=shortcomings)
         client = house.client()
         await house.user()
         await house.key(client, "laptop")

@@ -39,7 +39,7 @@ async def test_imports_and_backups_belong_to_the_user_that_programs_run_as(
     nobody = pwd.getpwnam("nobody")
     (source / "config").chmod(0o666)
     async with open_house(reachable, **AS_NOBODY) as house:
-        assert house.gate.confinement.user is not None
+        assert house.gate.host.confinement.user is not None
         transfer = await prepare(house, source)
         home = transfer.info.path.parent
 
@@ -80,7 +80,7 @@ async def test_another_user_is_stopped_where_landlock_is_not(reachable: Path, so
     (outside / "file").write_text("as it was\n")
     os.utime(outside / "file", (1_100_000_000, 1_100_000_000))
     async with open_house(reachable, **AS_NOBODY) as house:
-        assert house.gate.confinement.user is not None
+        assert house.gate.host.confinement.user is not None
         transfer = await prepare(house, source)
         transfer.info.path.parent.mkdir(mode=0o700)
         transfer.staging.mkdir(mode=0o700)

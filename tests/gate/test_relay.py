@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from hive.child import ChildSpec
 from hive.kinds import Access
 from hive.services.access import Admission
+from hive.services.host import Host
 from hive.services.programs import program_roots
 from sshgate import session
-from sshgate.child import ChildSpec
 from sshgate.command import Borg2Serve, BorgServe, Rsync
-from sshgate.plan import Host, Plan
+from sshgate.plan import Plan
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, open_house
 

@@ -12,10 +12,9 @@ from typing import Any
 
 import msgpack
 
+from hive.child import Child, ChildSpec, Confinement, Limits, RunAs
 from hive.confine import landlock_abi
-from hive.services.confinement import RunAs
 from hive.services.programs import program_roots
-from sshgate.child import Child, ChildSpec, Confinement, Limits
 
 LANDLOCK = landlock_abi() > 0
 CONFINED = Confinement(landlock=LANDLOCK, user=None)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from hive.child import Child, ChildSpec, Confinement
 from hive.services.confinement import chown_tree
 from hive.services.programs import program_roots
-from sshgate.child import Child, ChildSpec, Confinement
 from tests.programs import borg_commands
 from tests.sshgate.support import (
     CONFINED,

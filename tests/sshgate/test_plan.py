@@ -9,20 +9,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hive.child import Confinement
 from hive.config import Settings
 from hive.errors import AccessRefused
 from hive.kinds import Access, Mode, Need
 from hive.services.access import Admission
+from hive.services.host import Host
 from hive.services.programs import Program, Programs
 from hive.services.storage import Place
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, Status
-from sshgate.plan import Host, make_plan, need_of
+from sshgate.plan import make_plan, need_of
 
 BORG = Program("/usr/bin/borg", (1, 4, 5))
 BORG2 = Program("/usr/bin/borg", (2, 0, 0))
 RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
-HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id", has_landlock=True)
+HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id", Confinement(True, None))
 PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
 PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
 
@@ -127,7 +129,7 @@ def test_rsync_gets_what_the_server_insists_on(admission: Admission) -> None:
         Settings(),
         Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))),
         "id",
-        has_landlock=True,
+        Confinement(True, None),
     )
     assert not any(
         "--confine-root" in word for word in make_plan(admission, _rsync(PULL), old).spec.argv
@@ -150,7 +152,7 @@ def test_a_program_that_is_missing_is_said(
     word: str,
 ) -> None:
     with pytest.raises(AccessRefused, match=word):
-        make_plan(admission, request_, Host(Settings(), programs, "id", has_landlock=True))
+        make_plan(admission, request_, Host(Settings(), programs, "id", Confinement(True, None)))
 
 
 @pytest.mark.parametrize("typed", ["nas", "./nas", "~/nas", "/srv/nas/", "nas/./.."])

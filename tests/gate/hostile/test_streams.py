@@ -12,15 +12,16 @@ import msgpack
 import pytest
 from asyncssh.packet import SSHPacket, String
 
+from hive.child import ChildSpec
 from hive.kinds import Access
 from hive.services import grants, sessions
 from hive.services.access import Admission
+from hive.services.host import Host
 from hive.services.permissions import OPERATOR
 from hive.services.programs import program_roots
 from sshgate import session
-from sshgate.child import ChildSpec
 from sshgate.command import Borg2Serve, BorgServe, Rsync
-from sshgate.plan import Host, Plan
+from sshgate.plan import Plan
 from tests.gate.hostile.handmade import (
     CHANNEL_ADJUST,
     CHANNEL_CLOSE,

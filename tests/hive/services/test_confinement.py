@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hive import confine
+from hive.child import RunAs
 from hive.errors import StorageError
-from hive.services.confinement import RunAs, assess, chown_tree
+from hive.services.confinement import assess, chown_tree
 
 NOBODY = RunAs(65534, 65534)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")

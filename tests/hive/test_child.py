@@ -10,9 +10,9 @@ from time import monotonic
 
 import pytest
 
+from hive.child import Child, ChildSpec, Confinement, Limits, process_start_time
 from hive.confine import FAILED, PREFIX
 from hive.errors import Unavailable
-from sshgate.child import Child, ChildSpec, Confinement, Limits, process_start_time
 from tests.sshgate.support import (
     CONFINED,
     ENVIRONMENT,
@@ -284,7 +284,7 @@ async def test_the_program_gets_sigterm_when_the_server_is_killed(tmp_path: Path
     )
     server = (
         f"import sys, time; sys.path.insert(0, {str(checkout)!r})\n"
-        "from pathlib import Path; from sshgate.child import *\n"
+        "from pathlib import Path; from hive.child import *\n"
         "from tests.sshgate.support import *\n"
         f"place = Path({str(tmp_path)!r})\n"
         f"child = Child.start(python({program!r}, place, writable=(place,)), CONFINED)\n"

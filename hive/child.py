@@ -23,7 +23,6 @@ from typing import Literal, Self
 
 from hive import confine
 from hive.errors import Unavailable
-from hive.services.confinement import RunAs
 
 # What a program may use of the system it runs on: found by trial with borg 1.2 and 1.4 and
 # rsync, which run without any of SYSTEM_READABLE, but then know neither names nor time zone.
@@ -45,6 +44,14 @@ SYSTEM_WRITABLE = ("/dev/null",)
 PIPE_BYTES = (1 << 20, 256 << 10)
 PATIENCE_AFTER_EOF = 2.0  # seconds; borg needs 0.2 to put its locks away
 REPEAT_TERMINATION = 1.0  # seconds; borg swallows a SIGTERM that meets it busy
+
+
+@dataclass(frozen=True)
+class RunAs:
+    """The account that programs run as, with this one group and no further ones."""
+
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True)

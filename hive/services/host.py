@@ -1,0 +1,97 @@
+"""The server as a place where programs run: which there are, and how they are confined.
+
+borg is started for clients by the gate and for upkeep by the server itself: both run it like this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hive.child import ChildSpec, Confinement, Limits
+from hive.config import Settings
+from hive.services import confinement, locations, programs, runtime
+from hive.services.findings import Finding
+from hive.services.permissions import SYSTEM
+from hive.services.programs import Program, Programs, program_roots
+from hive.services.storage import Place
+
+
+@dataclass(frozen=True)
+class Host:
+    """What whoever starts a program needs to know of this server.
+
+    `shortcomings` say in words what of the confinement cannot be had here.
+    """
+
+    settings: Settings
+    programs: Programs
+    host_id: str
+    confinement: Confinement
+    shortcomings: tuple[str, ...] = ()
+
+    @property
+    def has_landlock(self) -> bool:
+        return self.confinement.landlock
+
+    @property
+    def may_run(self) -> bool:
+        """Whether programs may be started: not where confinement is required and incomplete."""
+        return not (self.settings.child.confinement == "require" and self.shortcomings)
+
+
+async def look(settings: Settings) -> tuple[Host, list[Finding]]:
+    """Find the programs and try what confines them; with all that is not as it should be."""
+    found = await asyncio.to_thread(programs.find_programs, settings)
+    roots = [location.root for location in await locations.list_locations(SYSTEM)]
+    assessment = await asyncio.to_thread(
+        confinement.assess, user=settings.child.user, roots=roots, programs=found.paths
+    )
+    shortcomings = tuple(
+        f"{finding.subject}: {finding.message}"
+        for finding in assessment.findings
+        if finding.level != "ok"
+    )
+    confined = Confinement(assessment.landlock, assessment.run_as)
+    host = Host(settings, found, runtime.host_id(), confined, shortcomings)
+    return host, [*programs.findings(found, settings), *assessment.findings]
+
+
+def borg_child(place: Place, borg: Program, argv: Sequence[str], host: Host) -> ChildSpec:
+    """A borg that may touch this one repository."""
+    return ChildSpec(
+        argv=tuple(argv),
+        environment=environment(place, host),
+        cwd=place.repository.resolve(),
+        writable=(place.repository.resolve(), place.state.resolve()),
+        executable=program_roots(borg.path),
+        # `borg delete` removes the repository's own directory, which lies in the login's.
+        removable=(place.home.resolve(),),
+        limits=limits(host.settings),
+    )
+
+
+def environment(place: Place, host: Host) -> dict[str, str]:
+    state = str(place.state.resolve())
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": state,
+        "TMPDIR": state,
+        "LANG": "C.UTF-8",
+        "BORG_BASE_DIR": state,
+        "BORG_HOST_ID": host.host_id,
+    }
+
+
+def limits(settings: Settings) -> Limits:
+    child = settings.child
+    return Limits(
+        file_bytes=child.file_bytes,
+        open_files=child.open_files,
+        memory_bytes=child.memory_bytes,
+        processes=child.processes,
+        nice=child.nice,
+        io_class=child.io_class,
+        io_level=child.io_level,
+    )
