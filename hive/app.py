@@ -23,6 +23,7 @@ from hive.services import (
     runtime,
     web_sessions,
 )
+from hive.services.caretaker import Caretaker
 from hive.services.findings import Finding
 from sshgate.gate import Gate
 from sshgate.server import Server
@@ -65,6 +66,7 @@ async def _serve(settings: Settings) -> int:
             ("recheck", _recheck(gate)),
             ("show progress", _show_progress(gate)),
             ("watch for local changes", local_changes.Watcher().run()),
+            ("take care of repositories", Caretaker(here).run()),
             *((job.name, jobs.repeat(job)) for job in jobs.JOBS),
         ):
             stack.callback(database.spawn(task, name=name).cancel)

@@ -229,6 +229,29 @@ class AlarmSettings(Section):
     )
 
 
+class UpkeepSettings(Section):
+    """What the server's own borg does to repositories while nobody uses them."""
+
+    check_days: Whole = Field(
+        30, ge=0, description="Days after which a repository is checked again; 0: only when asked."
+    )
+    compact_days: Whole = Field(
+        0,
+        ge=0,
+        description="Days after which a repository of borg 1 is compacted again; 0: only when"
+        " asked. What an append-only key has deleted is kept all the same.",
+    )
+    minutes_a_day: Whole = Field(
+        60,
+        ge=1,
+        description="Minutes that a scheduled check or compaction of one repository may take on one"
+        " day; it goes on where it stopped.",
+    )
+    idle_minutes: Whole = Field(
+        10, ge=0, description="Minutes without a session before a repository counts as idle."
+    )
+
+
 class BorgSettings(Section):
     """The borg programs on this server."""
 
@@ -296,6 +319,7 @@ class Settings(Section):
     web: WebSettings = Field(default_factory=WebSettings)
     storage: StorageSettings = Field(default_factory=StorageSettings)
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
+    upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings)
     borg: BorgSettings = Field(default_factory=BorgSettings)
     rsync: RsyncSettings = Field(default_factory=RsyncSettings)
     child: ChildSettings = Field(default_factory=ChildSettings)

@@ -21,12 +21,23 @@ from typing import Any
 import structlog
 
 from hive.errors import InvalidInput, StorageError, Unavailable
-from hive.events import EndSession, RightsChanged, SessionProgress, tell
+from hive.events import (
+    EndSession,
+    GiveWay,
+    RightsChanged,
+    SessionProgress,
+    UpkeepWanted,
+    tell,
+)
 from hive.services import live
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession
+Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay
+_ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
+    "upkeep-wanted": UpkeepWanted,
+    "give-way": GiveWay,
+}
 
 MAX_LINE = 4096  # bytes
 MAX_ANSWER = 1024 * 1024
@@ -165,6 +176,9 @@ def _require_trusted(peer: socket.socket) -> None:
 
 
 def _encode(happening: Forwarded) -> bytes:
+    if isinstance(happening, UpkeepWanted | GiveWay):
+        name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
+        return _line({"tell": name, "repository": happening.repository_id})
     reason = happening.reason[:300]  # escaped it still fits the line
     if isinstance(happening, EndSession):
         return _line({"tell": "end-session", "session": happening.session_id, "reason": reason})
@@ -173,6 +187,10 @@ def _encode(happening: Forwarded) -> bytes:
 
 def _decode(line: bytes) -> Forwarded:
     message = _object(line)
+    about = _ABOUT_REPOSITORIES.get(str(message.get("tell")))
+    repository = message.get("repository")
+    if about is not None and type(repository) is int:
+        return about(repository)
     reason = message.get("reason")
     if not isinstance(reason, str):
         raise InvalidInput("the reason is missing")

@@ -42,6 +42,20 @@ class EndSession:
 
 
 @dataclass(frozen=True)
+class UpkeepWanted:
+    """Somebody wants the server's own borg to check or compact a repository."""
+
+    repository_id: int
+
+
+@dataclass(frozen=True)
+class GiveWay:
+    """Something of more weight than an upkeep wants a repository: what runs there is to stop."""
+
+    repository_id: int
+
+
+@dataclass(frozen=True)
 class SessionProgress:
     """How far a running session is; told at most once a second for each, while bytes move."""
 
@@ -62,7 +76,15 @@ class DiskAlarm:
     details: Mapping[str, Any]
 
 
-Happening = RepositoryEvent | RightsChanged | EndSession | SessionProgress | DiskAlarm
+Happening = (
+    RepositoryEvent
+    | RightsChanged
+    | EndSession
+    | UpkeepWanted
+    | GiveWay
+    | SessionProgress
+    | DiskAlarm
+)
 Subscriber = Callable[[Happening], None]
 
 _subscribers: list[Subscriber] = []

@@ -234,6 +234,7 @@ class UpkeepKind(StrEnum):
 class UpkeepState(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
+    PAUSED = "paused"  # its time for today is up: it goes on where it stopped
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # an administrator must confirm first

@@ -20,6 +20,7 @@ from hive.kinds import EndReason, Need
 from hive.services import (
     access,
     imports,
+    maintenance,
     refusals,
     repositories,
     stale_locks,
@@ -219,15 +220,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         return command.parse(self._command, self._gate.settings.max_command_length)
 
     async def _admit(self, need: Need) -> Admission:
-        return await access.admit(
-            self._connection.identity,
-            access.Request(
-                need,
-                self._command or "",
-                self._connection.peer,
-                self._connection.client_version,
-            ),
+        identity = self._connection.identity
+        request = access.Request(
+            need, self._command or "", self._connection.peer, self._connection.client_version
         )
+        try:
+            return await access.admit(identity, request)
+        except AccessRefused as refused:
+            if refused.cause != RefusalCause.BUSY:
+                raise
+            if not await maintenance.outrank(identity.repository_id):
+                raise
+        return await access.admit(identity, request)
 
     async def _serve(self, admission: Admission, request: command.Request) -> int:
         """Do what was admitted; the session's row is closed whatever happens."""

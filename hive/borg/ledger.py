@@ -88,6 +88,8 @@ class Facts:
     listed_first: bool = False  # ids were listed before the manifest was read
     check: bool = False
     repair: bool = False
+    check_is_whole: bool = False  # no limit of time: all segments and the index
+    check_passed: bool = False
     check_failed: bool = False
     destroyed: bool = False
     key_saved: bool = False
@@ -188,7 +190,9 @@ class Ledger:
             self._note(rolled_back=True)
             self._forget()
         elif method == "check":
-            self._note(check=True, repair=call.arguments.get("repair") is True)
+            is_whole = not call.arguments.get("max_duration")
+            repairs = call.arguments.get("repair") is True
+            self._note(check=True, repair=repairs, check_is_whole=is_whole)
         elif method == "__len__":
             self._note(counted=self.facts.counted or not self._running().puts)
         elif method in {"list", "scan"}:
@@ -231,7 +235,7 @@ class Ledger:
         elif method == "break_lock":
             self._note(lock_broken=True)
         elif method == "check":
-            self._note(check_failed=value is False)
+            self._note(check_passed=value is True, check_failed=value is False)
         elif pending.transaction is not None:
             self._committed(pending, pending.transaction)
         return True

@@ -8,6 +8,9 @@ from hive.borg.ledger import BorgError, Facts, Transaction
 from hive.borg.repository import Snapshot
 from hive.kinds import ArchiveCreated, EndReason, Need, Operation
 
+_ENTRY_BYTES = 41  # what borg 1 writes before each object: checksum, size, tag and id
+_MANIFEST_SLACK = 300  # bytes by which a manifest can become shorter, compressed as it is
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -232,11 +235,14 @@ def _bytes(evidence: Evidence) -> dict[str, int | None]:
         return {}
     known = facts is not None and facts.note is None
     added = facts.committed.put_bytes if facts is not None and known else None
-    deleted = facts is not None and facts.committed.deletes > 0
     then, now = _live(before), _live(after)
     removed = None
-    if known and then is not None and now is not None:
-        removed = max(0, then + (added or 0) - now) if deleted else 0
+    if facts is not None and known and then is not None and now is not None:
+        # What was put over something else is removed too, though nothing was deleted.
+        put = facts.committed.put_bytes + facts.committed.puts * _ENTRY_BYTES
+        removed = max(0, then + put - now)
+        if not facts.committed.deletes and removed < _MANIFEST_SLACK:
+            removed = 0
     freed = None
     if before.size_bytes is not None and after.is_created and after.size_bytes is not None:
         freed = max(0, before.size_bytes - after.size_bytes)

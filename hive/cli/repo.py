@@ -18,6 +18,7 @@ from hive.cli.repo_documents import (
 )
 from hive.cli.repo_lock import break_lock
 from hive.cli.repo_set import configs, restore_config, set_
+from hive.cli.repo_upkeep import check, compact
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import Mode
@@ -30,7 +31,7 @@ def repo() -> None:
     """Repositories."""
 
 
-for _command in (set_, configs, restore_config, break_lock):
+for _command in (set_, configs, restore_config, break_lock, check, compact):
     repo.add_command(_command)
 
 

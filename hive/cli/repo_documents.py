@@ -69,6 +69,9 @@ def insight_document(insight: Insight) -> dict[str, Any]:
         "growth_bytes_per_week": insight.growth_bytes_per_week,
         "quota_full_on": _day(insight.quota_full_on),
         "disk_full_on": _day(insight.disk_full_on),
+        "checked_at": output.time(insight.checked_at),
+        "check_error": insight.check_error,
+        "compacted_at": output.time(insight.compacted_at),
         "locks": [lock_document(lock) for lock in insight.locks],
         "alarms": [
             {"kind": alarm.kind, "level": alarm.level, "message": alarm.message}
@@ -101,6 +104,8 @@ def insight_fields(insight: Insight) -> dict[str, Any]:
         "quota full on": _day(insight.quota_full_on),
         "disk full on": _day(insight.disk_full_on),
         "lock": [lock.in_words(now) for lock in insight.locks],
+        "checked": _checked(insight),
+        "compacted": insight.compacted_at,
         "measured_at": insight.measured_at,
     }
     if insight.problem is not None:
@@ -108,6 +113,13 @@ def insight_fields(insight: Insight) -> dict[str, Any]:
     if insight.alarms:
         found["alarms"] = [f"{alarm.kind}: {alarm.message}" for alarm in insight.alarms]
     return found
+
+
+def _checked(insight: Insight) -> str | None:
+    at = output.time(insight.checked_at)
+    if at is None:
+        return None
+    return f"{at}: {insight.check_error or 'no problems'}"
 
 
 def lock_mark(locks: Sequence[LockInfo]) -> str:

@@ -42,6 +42,7 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
         raise NotFound(f"There is no version {version} of the config of {repository.name}.")
     where = repositories.place_of(repository)
     content = bytes(row.content)
+    await maintenance.outrank(repository_id)
     await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)
     try:
         former = await asyncio.to_thread(_read, where.repository / "config")

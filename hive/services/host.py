@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hive.child import ChildSpec, Confinement, Limits
 from hive.config import Settings
@@ -16,6 +16,8 @@ from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
 from hive.services.programs import Program, Programs, program_roots
 from hive.services.storage import Place
+
+_BACKGROUND_NICE = 10
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,18 @@ async def look(settings: Settings) -> tuple[Host, list[Finding]]:
     return host, [*programs.findings(found, settings), *assessment.findings]
 
 
-def borg_child(place: Place, borg: Program, argv: Sequence[str], host: Host) -> ChildSpec:
-    """A borg that may touch this one repository."""
+def borg_child(
+    place: Place,
+    borg: Program,
+    argv: Sequence[str],
+    host: Host,
+    *,
+    is_background: bool = False,
+) -> ChildSpec:
+    """A borg that may touch this one repository; in the background it is last at disk and CPU."""
+    allowed = limits(host.settings)
+    if is_background:
+        allowed = replace(allowed, nice=_BACKGROUND_NICE, io_class="idle")
     return ChildSpec(
         argv=tuple(argv),
         environment=environment(place, host),
@@ -68,7 +80,7 @@ def borg_child(place: Place, borg: Program, argv: Sequence[str], host: Host) -> 
         executable=program_roots(borg.path),
         # `borg delete` removes the repository's own directory, which lies in the login's.
         removable=(place.home.resolve(),),
-        limits=limits(host.settings),
+        limits=allowed,
     )
 
 

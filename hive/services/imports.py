@@ -89,7 +89,8 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         except maintenance.BusyError:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-        await asyncio.sleep(0.1)
+        if not await maintenance.outrank(repository_id):
+            await asyncio.sleep(0.1)
 
 
 async def _settle_as_left(repository_id: int, where: storage.Place) -> Settled:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from hive import log
 from hive.database import DriverError
 from hive.errors import HiveError
-from hive.services import alarms, statistics, trash
+from hive.services import alarms, statistics, trash, upkeeps
 
 logger = log.get(__name__)
 
@@ -28,6 +28,7 @@ JOBS = (
     Job("empty the trash", timedelta(hours=1), trash.empty_expired),
     Job("measure the repositories", timedelta(days=1), statistics.measure_all),
     Job("thin out statistics", timedelta(days=1), statistics.thin_out),
+    Job("want checks and compactions", timedelta(days=1), upkeeps.want_due),
     Job("watch the disks", timedelta(minutes=5), alarms.check_disks),
 )
 

@@ -14,7 +14,16 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import events, imports, processes, repositories, runtime, sessions, trash
+from hive.services import (
+    events,
+    imports,
+    processes,
+    repositories,
+    runtime,
+    sessions,
+    trash,
+    upkeeps,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -29,6 +38,7 @@ async def clean_up() -> None:
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await imports.recover()
+    await upkeeps.resume_all()
     await trash.clear_left_behind()
     await _remove_locks()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from hive import events as happenings
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import Need
@@ -11,6 +14,11 @@ VERIFYING = "an import is being verified"
 PUTTING_IN_PLACE = "an import is being put in place"
 SWITCHING = "its mode is being switched"
 RESTORING_CONFIG = "its config is being restored"
+CHECKING = "it is being checked"
+COMPACTING = "it is being compacted"
+
+_UPKEEPS = (CHECKING, COMPACTING)
+_STOP_SECONDS = 20.0
 
 
 class BusyError(Conflict):
@@ -34,6 +42,23 @@ async def claim(repository_id: int, reason: str) -> None:
     )
     if not changed:
         raise BusyError("This repository is busy already. Try again in a moment.")
+
+
+async def outrank(repository_id: int) -> bool:
+    """Have an upkeep that runs there stop, and wait until it has; False where none does.
+
+    Sessions and what people ask for have precedence: an upkeep goes on later.
+    """
+    running = Repository.filter(id=repository_id, maintenance__in=_UPKEEPS)
+    if not await running.exists():
+        return False
+    happenings.tell(happenings.GiveWay(repository_id))
+    deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
+    while await running.exists():
+        if asyncio.get_running_loop().time() > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
 
 
 @transactional

@@ -257,6 +257,11 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     return former
 
 
+async def require_manage(actor: Actor, repository_id: int) -> None:
+    """Raise NotFound or Forbidden unless the actor may change the repository."""
+    await _changeable(actor, repository_id)
+
+
 async def _changeable(actor: Actor, repository_id: int) -> Repository:
     repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
     if repository is None:

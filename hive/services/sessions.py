@@ -13,6 +13,7 @@ from hive import clock
 from hive import events as happenings
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
+from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
@@ -27,7 +28,7 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, runtime
+from hive.services import audit, events, integrity, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.units import format_size
 
@@ -97,6 +98,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     if session.need == Need.STATUS:
         return
     await _note_changes(session, outcome)
+    await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
         backed_up = Repository.filter(id=session.repository_id)
         await backed_up.update(last_backup_at=session.ended_at)
@@ -183,7 +185,8 @@ async def keep_config(repository: Repository, content: bytes, session_id: int | 
     """Keep a copy of the config where it changed: an append-only client can overwrite the key."""
     if len(content) > MAX_CONFIG:
         return
-    digest = hashlib.sha256(content).hexdigest()
+    # How far a check has come is noted there as well; that is no other config.
+    digest = hashlib.sha256(without_note(content)).hexdigest()
     newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
     if newest is not None and newest.sha256 == digest:
         return

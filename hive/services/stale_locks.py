@@ -169,6 +169,7 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
     if repository is None:
         raise NotFound("There is no such repository.")
     await require(actor, repository, Level.MANAGE)
+    await maintenance.outrank(repository_id)
     work = _break(actor, repository, force=force)
     return await unbroken(_kept_out(repository_id, work), name="break lock")
 

@@ -250,6 +250,9 @@ class Insight:
     growth_bytes_per_week: int | None
     quota_full_on: date | None
     disk_full_on: date | None
+    checked_at: datetime | None  # of the last whole check
+    check_error: str | None  # what that found
+    compacted_at: datetime | None
     locks: tuple[LockInfo, ...]
     alarms: tuple[AlarmInfo, ...]
 
@@ -279,6 +282,9 @@ async def insight(info: RepositoryInfo) -> Insight:
         growth_bytes_per_week=row.growth_bytes_per_week,
         quota_full_on=quota_full_on,
         disk_full_on=await _disk_full_on(info, now),
+        checked_at=row.checked_at,
+        check_error=row.check_error,
+        compacted_at=row.compacted_at,
         locks=tuple(locks),
         alarms=tuple(await alarms.lasting(info.id)),
     )

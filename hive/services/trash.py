@@ -14,7 +14,7 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry
-from hive.services import audit, events, repositories, runtime, sessions, storage
+from hive.services import audit, events, maintenance, repositories, runtime, sessions, storage
 from hive.services.permissions import Actor, require
 
 logger = structlog.get_logger(__name__)
@@ -38,6 +38,8 @@ async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
 
 
 async def _delete(actor: Actor, repository_id: int) -> Deleted:
+    await repositories.require_manage(actor, repository_id)
+    await maintenance.outrank(repository_id)
     await repositories.mark_deleted(actor, repository_id)
     try:
         await sessions.wait_until_closed(repository_id, seconds=_END_SECONDS)

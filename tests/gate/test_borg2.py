@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
-from hive.kinds import Access, EndReason, EventKind
-from hive.services import events, grants, repositories, sessions
+from hive.errors import Conflict
+from hive.kinds import Access, EndReason, EventKind, UpkeepKind
+from hive.services import (
+    caretaker,
+    events,
+    grants,
+    repositories,
+    sessions,
+    statistics,
+    upkeeps,
+)
+from hive.services.caretaker import Caretaker
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
 from tests.gate.files import fingerprint, make_files, same_tree
-from tests.gate.harness import Client, Done, House, open_house
+from tests.gate.harness import Client, Done, House, open_house, until
 from tests.programs import borg_command
 
 
@@ -163,3 +174,25 @@ async def test_a_server_without_borg_2_says_so(house: House) -> None:
     done = await borg2(client, rest(info.url), "repo-create", "-e", "none-sha256")
     assert done.status == 2
     assert "This server has no borg 2" in done.error
+
+
+@pytest.mark.parametrize("whole_bytes", [0, 10**9], ids=["in parts", "in one piece"])
+async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
+    house2: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
+) -> None:
+    monkeypatch.setattr(caretaker, "_WHOLE_BYTES", whole_bytes)
+    _, info, _ = await with_backup(house2, tmp_path)
+    await until(house2.is_quiet)
+    await statistics.measure(info.id)
+    asked = await upkeeps.ask(OPERATOR, info.id, UpkeepKind.CHECK)
+    assert await Caretaker(house2.gate.host).work()
+    assert (await upkeeps.get(asked.id)).message.startswith("A check of the whole repository")
+    pack = max((info.path / "packs").rglob("*"), key=lambda path: path.stat().st_size)
+    broken = bytearray(pack.read_bytes())
+    broken[len(broken) // 2] ^= 0xFF
+    pack.write_bytes(broken)
+    asked = await upkeeps.ask(OPERATOR, info.id, UpkeepKind.CHECK)
+    assert await Caretaker(house2.gate.host).work()
+    assert pack.name in " ".join((await upkeeps.get(asked.id)).problems)
+    with pytest.raises(Conflict, match="passphrase"):
+        await upkeeps.ask(OPERATOR, info.id, UpkeepKind.COMPACT)

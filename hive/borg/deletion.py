@@ -1,0 +1,44 @@
+"""Whether a session with an append-only key may have taken something out of a repository. Pure.
+
+What such a key deletes stays on the disk until it is compacted, so this says whether compacting
+would make it final. Only what is certain counts as no: a backup may delete the checkpoints that it
+made itself, nothing else, and puts nothing over what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hive.kinds import Operation
+
+_HARMLESS = (
+    Operation.INIT,
+    Operation.CHECK,
+    Operation.READ,
+    Operation.BREAK_LOCK,
+    Operation.KEY_CHANGE,
+    Operation.COMPACT,  # borg answers an append-only key that all went well, and does nothing
+    Operation.NOTHING,
+    Operation.STATUS,
+    Operation.EXPORT,
+)
+_OWN_ARCHIVE_BYTES = 2000  # more than the metadata of one checkpoint takes
+_MANIFEST_BYTES = 300
+
+
+def may_have_deleted(
+    operation: str | None, bytes_removed: int | None, observed: Mapping[str, Any] | None
+) -> bool:
+    """Judge by what is kept of the session: see hive/borg/verdict.py and hive/borg/ledger.py."""
+    if observed is None or observed.get("note") is not None:
+        return operation not in (Operation.STATUS, Operation.EXPORT)  # nobody watched
+    committed = observed.get("committed") or {}
+    if committed.get("read_deletes") or committed.get("other_deletes"):
+        return True
+    if operation in _HARMLESS:
+        return False
+    if operation != Operation.CREATE or bytes_removed is None:
+        return bool(observed.get("commits"))
+    own = int(committed.get("own_deletes") or 0)
+    return bytes_removed > _MANIFEST_BYTES + own * _OWN_ARCHIVE_BYTES

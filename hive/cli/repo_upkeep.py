@@ -1,0 +1,96 @@
+"""hive repo check and hive repo compact."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from hive.cli import output
+from hive.cli.running import server_was_told, with_hive
+from hive.errors import Conflict
+from hive.kinds import UpkeepKind, UpkeepState
+from hive.services import host, repositories, runtime, upkeeps
+from hive.services.caretaker import Caretaker
+from hive.services.permissions import Actor
+from hive.services.repositories import RepositoryInfo
+from hive.services.upkeeps import UpkeepInfo
+
+_ASK_AGAIN = 0.3  # seconds
+
+no_wait = click.option("--no-wait", is_flag=True, help="Leave it to the server; do not wait.")
+
+
+@click.command("check")
+@click.argument("reference", metavar="R")
+@no_wait
+@output.json_option
+@with_hive
+async def check(actor: Actor, reference: str, no_wait: bool) -> None:
+    """Check a repository's segments and index, without its passphrase; sessions go first."""
+    info = await repositories.find_repository(actor, reference)
+    await _do(info, await upkeeps.ask(actor, info.id, UpkeepKind.CHECK), no_wait)
+
+
+@click.command("compact")
+@click.argument("reference", metavar="R")
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Let go for good what append-only keys have deleted.",
+)
+@no_wait
+@output.json_option
+@with_hive
+async def compact(actor: Actor, reference: str, confirm: bool, no_wait: bool) -> None:
+    """Free what no archive needs any more; sessions go first."""
+    info = await repositories.find_repository(actor, reference)
+    asked = await upkeeps.ask(actor, info.id, UpkeepKind.COMPACT, is_confirmed=confirm)
+    await _do(info, asked, no_wait)
+
+
+async def _do(info: RepositoryInfo, asked: UpkeepInfo, no_wait: bool) -> None:
+    if await server_was_told():
+        ended = asked if no_wait else await _wait(asked)
+    else:
+        ended = await _do_here(asked)
+    if ended.problems or ended.state in (UpkeepState.FAILED, UpkeepState.REFUSED):
+        raise Conflict(ended.message)
+    output.show_done(
+        document(ended), ended.message or f"{info.name}: the {ended.kind} is {ended.state}."
+    )
+
+
+async def _wait(asked: UpkeepInfo) -> UpkeepInfo:
+    while True:
+        current = await upkeeps.get(asked.id)
+        if not current.is_open:
+            return current
+        await asyncio.sleep(_ASK_AGAIN)
+
+
+async def _do_here(asked: UpkeepInfo) -> UpkeepInfo:
+    """No server runs, so no session can be in the way."""
+    here, _ = await host.look(runtime.settings())
+    caretaker = Caretaker(here)
+    while (current := await upkeeps.get(asked.id)).is_open:
+        if not await caretaker.work():
+            raise Conflict("The repository is busy, and no server runs that would do it later.")
+    return current
+
+
+def document(info: UpkeepInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "kind": info.kind,
+        "state": info.state,
+        "asked_by": info.asked_by,
+        "created_at": output.time(info.created_at),
+        "started_at": output.time(info.started_at),
+        "ended_at": output.time(info.ended_at),
+        "seconds": info.seconds,
+        "interruptions": info.interruptions,
+        "message": info.message,
+        "problems": list(info.problems),
+    }

@@ -1,0 +1,113 @@
+"""An errand: a program that the server starts for itself, without a client at its pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+
+from hive.child import Child, ChildSpec, Confinement
+from hive.database import spawn
+
+_HEAD = 8 * 1024  # bytes of the output that are kept, from its start and from its end
+_TAIL = 24 * 1024
+_CHUNK = 64 * 1024
+_LONGEST = 30 * 86400.0  # seconds; whatever else was said
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an errand ended. `status` is negative where a signal ended it."""
+
+    status: int
+    output: str  # standard output and error as they came, the middle cut out of much
+    seconds: float
+    was_stopped: bool = False
+    is_overdue: bool = False
+
+
+async def run(
+    spec: ChildSpec,
+    confinement: Confinement,
+    *,
+    seconds: float,
+    stop: asyncio.Event,
+    grace: float = 5.0,
+) -> Ended:
+    """Run the program to its end; end it after `seconds`, or as soon as `stop` is set.
+
+    Raises Unavailable where it cannot be started.
+    """
+    begun = time.monotonic()
+    child = Child.start(spec, confinement)
+    output = _Output()
+    try:
+        child.close_stdin()
+        waiting = spawn(child.wait(), name="errand")
+        stopping = spawn(stop.wait(), name="errand's stop")
+        for descriptor in (child.stdout_fd, child.stderr_fd):
+            output.read_from(descriptor)
+        await asyncio.wait(
+            {waiting, stopping},
+            timeout=max(0.0, min(seconds, _LONGEST)),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        was_ended = not waiting.done()
+        stopping.cancel()
+        if was_ended:
+            await child.end(grace)
+        status = await waiting
+        output.drain(child.stdout_fd, child.stderr_fd)
+    finally:
+        await child.end(0)
+        child.close()
+    return Ended(
+        status,
+        output.text,
+        time.monotonic() - begun,
+        was_stopped=was_ended and stop.is_set(),
+        is_overdue=was_ended and not stop.is_set(),
+    )
+
+
+class _Output:
+    """What a program prints, of bounded size."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._cut = 0
+
+    def read_from(self, descriptor: int) -> None:
+        asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor)
+
+    def _read(self, descriptor: int) -> bool:
+        try:
+            data = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            asyncio.get_running_loop().remove_reader(descriptor)
+        self._keep(data)
+        return bool(data)
+
+    def drain(self, *descriptors: int) -> None:
+        """Take what is left once the program has ended."""
+        for descriptor in descriptors:
+            while self._read(descriptor):
+                pass
+
+    def _keep(self, data: bytes) -> None:
+        room = _HEAD - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room < len(data) else b""
+        surplus = len(self._tail) - _TAIL
+        if surplus > 0:
+            del self._tail[:surplus]
+            self._cut += surplus
+
+    @property
+    def text(self) -> str:
+        gap = f"\n[{self._cut} bytes left out]\n".encode() if self._cut else b""
+        return (bytes(self._head) + gap + bytes(self._tail)).decode(errors="replace")
