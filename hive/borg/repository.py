@@ -13,6 +13,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hive.borg.hints import Hints, HintsError, read_hints
@@ -61,6 +62,22 @@ def newest_hints(path: Path) -> tuple[int, Hints | None]:
         with suppress(OSError, HintsError):
             return number, read_hints(path / f"hints.{number}")
     return -1, None
+
+
+def last_written_at(path: Path) -> datetime | None:
+    """When the last backup may have been: the last commit of borg 1, the newest archive of borg 2.
+
+    An estimate: a deletion is a commit as well. None where there is nothing.
+    """
+    if (path / "config").is_dir():
+        written = [entry.stat(follow_symlinks=False) for entry in entries(path / "archives")]
+    else:
+        number = last_transaction(path)
+        written = []
+        with suppress(OSError):
+            written.append((path / f"index.{number}").lstat())
+    newest = max((status.st_mtime for status in written), default=None)
+    return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
 
 def _transactions(path: Path) -> set[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from hive import clock
-from hive.borg.repository import snapshot
+from hive.borg.repository import last_written_at, snapshot
 from hive.borg.verify import NotARepository, Verified, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
@@ -191,10 +191,12 @@ async def _reject(repository_id: int, problem: str) -> None:
 
 async def _finish(repository_id: int, path: Path, message: str) -> None:
     after = await asyncio.to_thread(snapshot, path)
+    written_at = await asyncio.to_thread(last_written_at, path)
 
     @transactional
     async def write() -> None:
         await sessions.note_snapshot(repository_id, after)
+        await sessions.estimate_backup(repository_id, written_at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()

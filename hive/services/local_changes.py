@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from asyncinotify import Event, Inotify, Mask, Watch
@@ -17,7 +18,7 @@ from asyncinotify import Event, Inotify, Mask, Watch
 from hive import events as happenings
 from hive import log
 from hive.borg.locks import Holder, exclusive_holder
-from hive.borg.repository import Snapshot, snapshot
+from hive.borg.repository import Snapshot, last_written_at, snapshot
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Need
@@ -159,8 +160,9 @@ class Watcher:
         after = await asyncio.to_thread(snapshot, path)
         holder = await asyncio.to_thread(exclusive_holder, path)
         await self._note_lock(repository_id, holder)
-        if await note_change(repository_id, after):
-            await statistics.measure(repository_id)
+        written_at = await asyncio.to_thread(last_written_at, path)
+        if await note_change(repository_id, after, written_at):
+            await statistics.measure(repository_id, is_local=True)
 
     async def _note_lock(self, repository_id: int, holder: Holder | None) -> None:
         is_local = holder is not None and holder.host_id != runtime.host_id()
@@ -181,7 +183,9 @@ async def _in_use(repository_id: int) -> bool:
 
 
 @transactional
-async def note_change(repository_id: int, after: Snapshot) -> bool:
+async def note_change(
+    repository_id: int, after: Snapshot, written_at: datetime | None = None
+) -> bool:
     """Record that the disk shows another state than the gate left; whether it does."""
     if await _in_use(repository_id):
         return False  # it began while the disk was looked at
@@ -190,6 +194,9 @@ async def note_change(repository_id: int, after: Snapshot) -> bool:
         return False
     is_first_look = repository.known_state is None
     await sessions.note_snapshot(repository_id, after)
+    is_borg2 = after.is_created and after.config is None
+    if is_first_look or is_borg2:
+        await sessions.estimate_backup(repository_id, written_at)
     if is_first_look:
         return False
     message = (

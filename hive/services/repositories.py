@@ -71,6 +71,7 @@ class RepositoryInfo:
     state: RepositoryState
     maintenance: str | None
     last_backup_at: datetime | None
+    last_backup_is_estimated: bool
     last_access_at: datetime | None
     created_at: datetime
     deleted_at: datetime | None
@@ -336,6 +337,7 @@ async def _info(repository: Repository) -> RepositoryInfo:
         state=state_of(repository),
         maintenance=repository.maintenance,
         last_backup_at=repository.last_backup_at,
+        last_backup_is_estimated=repository.last_backup_is_estimated,
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,
         deleted_at=repository.deleted_at,

@@ -100,9 +100,22 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await _note_changes(session, outcome)
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
-        backed_up = Repository.filter(id=session.repository_id)
-        await backed_up.update(last_backup_at=session.ended_at)
+        await note_backup(session.repository_id, session.ended_at)
     await _record_end(session)
+
+
+async def note_backup(repository_id: int, at: datetime, *, is_estimated: bool = False) -> None:
+    """A complete archive came at that time; `is_estimated` where only the disk tells."""
+    older = Q(last_backup_at=None) | Q(last_backup_at__lt=at)
+    await Repository.filter(older, id=repository_id).update(
+        last_backup_at=at, last_backup_is_estimated=is_estimated
+    )
+
+
+async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
+    """What the disk tells of a repository that was imported or adopted; never in the future."""
+    if written_at is not None:
+        await note_backup(repository_id, min(written_at, clock.now()), is_estimated=True)
 
 
 def _evidence(need: Need, outcome: Outcome) -> Evidence:

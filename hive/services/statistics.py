@@ -14,7 +14,16 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
 from hive.models import Inspection, Repository, Session, Statistic
-from hive.services import alarm_rules, alarms, forecast, runtime, stale_locks, storage, thinning
+from hive.services import (
+    alarm_rules,
+    alarms,
+    forecast,
+    runtime,
+    sessions,
+    stale_locks,
+    storage,
+    thinning,
+)
 from hive.services.alarm_rules import Cause, Usage
 from hive.services.alarms import AlarmInfo
 from hive.services.forecast import Point
@@ -43,18 +52,22 @@ async def after_session(repository_id: int, session_id: int, *, changed: bool) -
         logger.error("not measured", repository=repository_id, reason=str(error))
 
 
-async def measure(repository_id: int, session_id: int | None = None) -> None:
+async def measure(
+    repository_id: int, session_id: int | None = None, *, is_local: bool = False
+) -> None:
     """Look at the repository and keep what it tells; with what a session that ended did to it.
+
+    `is_local`: it was changed past the gate, so that what became more may be a backup.
 
     A repository that cannot be measured says so in an event, once for each cause.
     """
     if session_id is not None:
         await alarms.key_used(session_id)
     async with _measuring.setdefault(repository_id, asyncio.Lock()):
-        await _measure(repository_id, session_id)
+        await _measure(repository_id, session_id, is_local=is_local)
 
 
-async def _measure(repository_id: int, session_id: int | None) -> None:
+async def _measure(repository_id: int, session_id: int | None, *, is_local: bool) -> None:
     row = (
         await Repository.filter(id=repository_id, deleted_at=None)
         .select_related("location")
@@ -70,7 +83,7 @@ async def _measure(repository_id: int, session_id: int | None) -> None:
     except (Unreadable, StorageError) as error:
         await _note_failure(repository_id, str(error))
     else:
-        await _note_facts(repository_id, session_id, found)
+        await _note_facts(repository_id, session_id, found, is_local=is_local)
         await stale_locks.clear_stale(repository_id)
         locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
         await stale_locks.note(repository_id, locks)
@@ -96,7 +109,9 @@ async def _note_failure(repository_id: int, problem: str) -> None:
 
 
 @transactional
-async def _note_facts(repository_id: int, session_id: int | None, found: RepositoryFacts) -> None:
+async def _note_facts(
+    repository_id: int, session_id: int | None, found: RepositoryFacts, *, is_local: bool
+) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
     repository = await Repository.get(id=repository_id)
     session = None if session_id is None else await Session.get_or_none(id=session_id)
@@ -113,9 +128,22 @@ async def _note_facts(repository_id: int, session_id: int | None, found: Reposit
             await _alarm(repository_id, session, before, after)
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
+    if is_local and _may_be_backup(inspection, found):
+        await sessions.note_backup(repository_id, clock.now(), is_estimated=True)
     is_exceeded = session is not None and session.end_reason == EndReason.QUOTA
     await alarms.check_quota(repository, found.quota_use_bytes, is_exceeded=is_exceeded)
     await _keep_inspection(inspection, found)
+
+
+def _may_be_backup(before: Inspection, found: RepositoryFacts) -> bool:
+    """Whether there is more data than before, with and without the reclaimable part.
+
+    So it is after a backup and nothing else. Of borg 2 the archives themselves tell.
+    """
+    if before.quota_use_bytes is None or before.live_bytes is None:
+        return False
+    has, has_live = found.quota_use_bytes or 0, found.live_bytes or 0
+    return bool(has > before.quota_use_bytes and has_live > before.live_bytes)
 
 
 def _usage_before(inspection: Inspection) -> Usage | None:
