@@ -16,6 +16,7 @@ from hive.kinds import Access, Need
 from hive.services.access import Admission
 from hive.services.host import Host, borg_child, environment, limits
 from hive.services.programs import SAFE_RSYNC, Program, program_roots
+from hive.services.repositories import borg2_url
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 
@@ -55,7 +56,7 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     if (admission.place.repository / "config").is_dir():
         raise AccessRefused(
             f"Repository {admission.name} was made by borg 2: use borg 2 with"
-            f" {_borg2_url(admission.url)}.",
+            f" {borg2_url(admission.url)}.",
             RefusalCause.COMMAND,
         )
     borg = _installed(host.programs.borg, "borg")
@@ -120,17 +121,12 @@ def _refuse_another(admission: Admission, typed: str, path: Path) -> None:
         name=admission.place.directory,
         path=str(path),
         writable=admission.access != Access.READ_ONLY,
-        other_repositories={name: url and _borg2_url(url) for name, url in others},
-        url=_borg2_url(admission.url),
+        other_repositories={name: url and borg2_url(url) for name, url in others},
+        url=borg2_url(admission.url),
     )
     message = another_meant(typed, policy)
     if message:
         raise AccessRefused(f"Repository path not allowed: {message}.", RefusalCause.COMMAND)
-
-
-def _borg2_url(url: str) -> str:
-    """The URL of a repository as borg 2 wants it."""
-    return f"rest://{url.removeprefix('ssh://')}"
 
 
 def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:

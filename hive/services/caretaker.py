@@ -155,7 +155,7 @@ class Caretaker:
     # checks
 
     async def _check(self, turn: _Turn, repository: Repository) -> None:
-        is_borg2 = (turn.place.repository / "config").is_dir()
+        is_borg2 = turn.place.is_borg2
         is_small = (repository.size_bytes or 0) <= _WHOLE_BYTES
         turn.is_partial = bool(turn.row.details.get("is_partial")) or not is_small
         if turn.is_partial and not turn.row.details.get("is_partial"):

@@ -85,6 +85,11 @@ def url(location: Location, login: str, directory: str) -> str:
     return f"ssh://{login}@{shown}{shown_port}/./{directory}"
 
 
+def borg2_url(url: str) -> str:
+    """The same URL as borg 2 wants it."""
+    return f"rest://{url.removeprefix('ssh://')}"
+
+
 def place_of(repository: Repository) -> storage.Place:
     """Where it lies on disk; `location` must have been fetched."""
     return storage.place(repository.location, repository.login, repository.directory)
@@ -317,6 +322,8 @@ async def _info(repository: Repository) -> RepositoryInfo:
     await repository.fetch_related("owner", "location")
     group_rows = await RepositoryShare.filter(repository_id=repository.id).select_related("group")
     grant_rows = await Grant.filter(repository_id=repository.id).select_related("key")
+    place = place_of(repository)
+    address = url(repository.location, repository.login, repository.directory)
     return RepositoryInfo(
         id=repository.id,
         name=repository.name,
@@ -326,8 +333,8 @@ async def _info(repository: Repository) -> RepositoryInfo:
         groups=tuple(GroupShare(row.group.name, row.level) for row in group_rows),
         location=repository.location.name,
         mode=repository.mode,
-        path=place_of(repository).repository,
-        url=url(repository.location, repository.login, repository.directory),
+        path=place.repository,
+        url=borg2_url(address) if place.is_borg2 else address,
         keys=tuple(
             KeyAccess(row.key_id, row.key.fingerprint, row.key.name, row.access)
             for row in grant_rows

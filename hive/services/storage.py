@@ -59,6 +59,10 @@ class Place:
         """Whether a repository is on disk, not just its empty directory."""
         return (self.repository / "config").exists()  # a file; a directory in borg 2
 
+    @property
+    def is_borg2(self) -> bool:
+        return (self.repository / "config").is_dir()
+
 
 def root_of(location: Location) -> Path:
     return Path(location.root) if location.root else runtime.paths().repositories

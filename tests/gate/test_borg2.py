@@ -75,6 +75,7 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     assert (created.operation, created.archive_created) == ("create", "yes")
     found = await repositories.find_repository(OPERATOR, "laptop")
     assert found.last_backup_at == created.ended_at
+    assert found.url == url  # borg 1 has another for it
     assert [event.kind for event in await events.recent(OPERATOR)].count(EventKind.CREATED) == 1
     target = tmp_path / "target"
     target.mkdir()
