@@ -178,7 +178,9 @@ def _forced_rsync_options(
     if settings.rsync.max_file_bytes is not None:
         forced.append(f"--max-size={settings.rsync.max_file_bytes}")
     if admission.is_created:
-        forced.append(f"--copy-dest=../{place.directory}")
+        # Older ones with fixes of 2025 cannot open what lies behind `..`; newer ones are confined.
+        is_safe = rsync.version >= SAFE_RSYNC
+        forced.append(f"--copy-dest={f'../{place.directory}' if is_safe else place.repository}")
     return forced
 
 

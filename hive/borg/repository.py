@@ -69,13 +69,13 @@ def last_written_at(path: Path) -> datetime | None:
 
     An estimate: a deletion is a commit as well. None where there is nothing.
     """
-    if (path / "config").is_dir():
-        written = [entry.stat(follow_symlinks=False) for entry in entries(path / "archives")]
-    else:
-        number = last_transaction(path)
-        written = []
-        with suppress(OSError):
-            written.append((path / f"index.{number}").lstat())
+    written: list[os.stat_result] = []
+    with suppress(OSError):  # it may go while it is looked at
+        if (path / "config").is_dir():
+            archives = entries(path / "archives")
+            written = [entry.stat(follow_symlinks=False) for entry in archives]
+        else:
+            written = [(path / f"index.{last_transaction(path)}").lstat()]
     newest = max((status.st_mtime for status in written), default=None)
     return None if newest is None else datetime.fromtimestamp(newest, UTC)
 

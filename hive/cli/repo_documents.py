@@ -35,9 +35,9 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
         "size_bytes": info.size_bytes,
         "state": info.state,
         "last_backup_at": output.time(info.last_backup_at),
-        "last_backup_is_estimated": info.last_backup_is_estimated,
         "last_access_at": output.time(info.last_access_at),
         "created_at": output.time(info.created_at),
+        "last_backup_is_estimated": info.last_backup_is_estimated,
         **deleted,
     }
 

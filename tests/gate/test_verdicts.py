@@ -20,8 +20,12 @@ from hive.services.permissions import OPERATOR
 from tests.gate.files import make_files, noise
 from tests.gate.harness import Client, House, until
 from tests.gate.test_borg import change_access, with_repository
+from tests.gate.test_borgmatic import borgmatic
+from tests.gate.test_borgmatic import with_repository as with_borgmatic
 from tests.programs import borg_command
 
+# borgmatic looks before it acts: `borg info`, `borg list`
+LOOKED_UP = (Operation.READ, Operation.NOTHING)
 YES, NO, PARTIAL = ArchiveCreated.YES, ArchiveCreated.NO, ArchiveCreated.PARTIAL
 
 
@@ -295,3 +299,58 @@ async def test_a_lock_that_is_held_is_why_a_backup_ended(house: House, tmp_path:
     assert "lock" in session.error
     os.killpg(holder.pid, signal.SIGKILL)
     await holder.communicate()
+
+
+async def test_a_mount_is_told_as_reading(house: House, tmp_path: Path) -> None:
+    sequel = await begin(house, tmp_path, "1.2")
+    await sequel.did(["init", "-e", "repokey-blake2", "URL"], Operation.INIT)
+    await sequel.did(["create", "URL::one", "."], Operation.CREATE, YES)
+    await change_access(Access.READ_ONLY)
+    point = tmp_path / "mounted"
+    point.mkdir()
+    words = (borg_command("1.2"), "mount", "--foreground", sequel.url, point)
+    mounting = await sequel.client.start(*words)
+
+    async def is_mounted() -> bool:
+        # in a thread: what is asked for comes through this very loop
+        return await asyncio.to_thread((point / "one").is_dir)
+
+    try:
+        await until(is_mounted)
+        shown = await asyncio.to_thread(lambda: sum(1 for _ in (point / "one").rglob("*")))
+    finally:
+        await sequel.client.run("fusermount3", "-u", point)
+        await asyncio.wait_for(mounting.communicate(), 20)
+    assert shown == sum(1 for _ in sequel.source.rglob("*"))
+    await sequel.judged("mount", Operation.READ)
+    assert sequel.wrong == []
+
+
+async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: Path) -> None:
+    client, _, config = await with_borgmatic(house, tmp_path)
+    wanted = {
+        ("repo-create", "--encryption", "repokey-blake2"): [Operation.INIT],
+        ("create",): [Operation.CREATE],
+        ("create", "prune", "compact"): [Operation.CREATE, Operation.DELETE, Operation.COMPACT],
+        ("check",): [Operation.CHECK],
+        ("list",): [Operation.READ],
+    }
+    seen = 0
+    for words, operations in wanted.items():
+        (await borgmatic(client, config, *words)).must()
+        await until(house.is_quiet)
+        rows = [row for row in await sessions.list_sessions(OPERATOR) if row.id > seen][::-1]
+        seen = rows[-1].id
+        told = [row.operation for row in rows if row.operation not in LOOKED_UP]
+        print(f"borgmatic {' '.join(words):40} {[row.operation for row in rows]}")  # noqa: T201
+        assert told == [one for one in operations if one not in LOOKED_UP], words
+        for row in rows:
+            made = row.operation == Operation.CREATE
+            assert (row.archive_created == YES) == made
+            assert row.end_reason == EndReason.DONE or row.operation in LOOKED_UP
+    newest = max(
+        row.ended_at
+        for row in await sessions.list_sessions(OPERATOR)
+        if row.archive_created == YES and row.ended_at is not None
+    )
+    assert (await repositories.find_repository(OPERATOR, "laptop")).last_backup_at == newest
