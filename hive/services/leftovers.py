@@ -14,7 +14,16 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import events, imports, processes, repositories, runtime, sessions, trash
+from hive.services import (
+    events,
+    health,
+    imports,
+    processes,
+    repositories,
+    runtime,
+    sessions,
+    trash,
+)
 
 logger = structlog.get_logger(__name__)
 
@@ -31,6 +40,7 @@ async def clean_up() -> None:
     await imports.recover()
     await trash.clear_left_behind()
     await _remove_locks()
+    await health.look_at_unseen()
 
 
 async def _end_processes() -> None:

@@ -27,7 +27,7 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, runtime
+from hive.services import audit, events, health, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.units import format_size
 
@@ -98,8 +98,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
         return
     await _note_changes(session, outcome)
     if verdict.archive_created == ArchiveCreated.YES:
-        backed_up = Repository.filter(id=session.repository_id)
-        await backed_up.update(last_backup_at=session.ended_at)
+        await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
     await _record_end(session)
 
 
