@@ -17,6 +17,7 @@ from hive.services.scheduler import JobInfo
 from hive.units import format_duration
 
 _POLL_SECONDS = 0.2
+_BEGIN_SECONDS = 30.0
 
 
 @click.group()
@@ -64,10 +65,14 @@ async def run(actor: Actor, name: str) -> None:
 
 async def _wait(actor: Actor, before: JobInfo) -> JobInfo:
     path = runtime.paths().control_socket
+    begun_by = asyncio.get_running_loop().time() + _BEGIN_SECONDS
     while True:
         now = await scheduler.get_job(actor, before.name)
         if now.started_at != before.started_at and not now.is_running:
             return now
+        late = asyncio.get_running_loop().time() > begun_by
+        if late and now.started_at == before.started_at:
+            raise Unavailable(f"The server did not begin {now.name!r}: its log says why.")
         if not path.exists():
             raise Unavailable("The server ended meanwhile.")
         await asyncio.sleep(_POLL_SECONDS)

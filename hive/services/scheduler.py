@@ -86,8 +86,7 @@ class Scheduler:
     async def prepare(self) -> None:
         """Read when each job comes next; call once, when no other process can be at it."""
         await _close_interrupted()
-        for job in self._jobs.values():
-            self._next[job.name] = await _planned(job)
+        self._next = {job.name: await _planned(job) for job in self._jobs.values()}
 
     async def tick(self) -> list[asyncio.Task[None]]:
         """Start the jobs that are due, and return their tasks."""
