@@ -288,3 +288,14 @@ async def test_jobs_are_for_administrators(people: People, time: Time) -> None:
     assert (done.error, done.succeeded_at, done.is_running) == (None, START, False)
     assert done.took == timedelta(0)
     assert await AuditEntry.filter(action="job.run", actor="admin").count() == 1
+
+
+async def test_a_scheduler_that_hangs_is_told_by_its_age(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Scheduler([Job("work", HOUR, Work())])
+    monkeypatch.setattr(made, "tick", forever)
+    running = database.spawn(made.run(), name="scheduler")
+    await until(lambda: (scheduler.tick_age() or 0) > 0.2)
+    running.cancel()
+    await until(lambda: scheduler.tick_age() is None)
