@@ -17,10 +17,10 @@ from hive.errors import Unavailable
 from hive.services import (
     host,
     host_keys,
-    jobs,
     leftovers,
     local_changes,
     runtime,
+    scheduler,
     web_sessions,
 )
 from hive.services.caretaker import Caretaker
@@ -67,7 +67,7 @@ async def _serve(settings: Settings) -> int:
             ("show progress", _show_progress(gate)),
             ("watch for local changes", local_changes.Watcher().run()),
             ("take care of repositories", Caretaker(here).run()),
-            *((job.name, jobs.repeat(job)) for job in jobs.JOBS),
+            ("schedule jobs", scheduler.Scheduler().run()),
         ):
             stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()
@@ -124,6 +124,9 @@ async def _start_web(settings: Settings, ssh: Server) -> AppRunner:
             found.append("gate")
         if not await database.answers():
             found.append("database")
+        age = scheduler.tick_age()
+        if age is not None and age > scheduler.MAX_TICK_AGE:
+            found.append("scheduler")
         return found
 
     runner = AppRunner(create_app(settings, health=problems), access_log=None)

@@ -252,6 +252,24 @@ class UpkeepSettings(Section):
     )
 
 
+class ScheduleSettings(Section):
+    """When a backup that was expected is missed."""
+
+    default_grace_minutes: Whole = Field(
+        6 * 60,
+        ge=0,
+        le=366 * 24 * 60,
+        description="Minutes after a backup was due until its repository is down, where the"
+        " repository says nothing else.",
+    )
+    running_hours: Whole = Field(
+        48,
+        ge=0,
+        description="Hours for which a session that is running keeps its repository from going"
+        " down: it may be the backup that is missed.",
+    )
+
+
 class BorgSettings(Section):
     """The borg programs on this server."""
 
@@ -320,6 +338,7 @@ class Settings(Section):
     storage: StorageSettings = Field(default_factory=StorageSettings)
     alarms: AlarmSettings = Field(default_factory=AlarmSettings)
     upkeep: UpkeepSettings = Field(default_factory=UpkeepSettings)
+    schedules: ScheduleSettings = Field(default_factory=ScheduleSettings)
     borg: BorgSettings = Field(default_factory=BorgSettings)
     rsync: RsyncSettings = Field(default_factory=RsyncSettings)
     child: ChildSettings = Field(default_factory=ChildSettings)

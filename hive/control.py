@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from hive.errors import InvalidInput, StorageError, Unavailable
+from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
 from hive.events import (
     EndSession,
     GiveWay,
@@ -29,7 +29,8 @@ from hive.events import (
     UpkeepWanted,
     tell,
 )
-from hive.services import live
+from hive.services import live, scheduler
+from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
@@ -139,6 +140,20 @@ async def progress(path: Path) -> dict[int, SessionProgress]:
     return {row.session_id: row for row in rows}
 
 
+async def run_job(path: Path, name: str) -> bool:
+    """Have the running server begin a job; False where none runs, Conflict where it cannot."""
+    try:
+        answer = await asyncio.wait_for(_ask(path, _line({"ask": "job", "name": name})), SECONDS)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error) or "it took too long"
+        raise Unavailable(f"The running server cannot be asked: {reason}.") from error
+    if answer.get("ok") is not True:
+        raise Conflict(str(answer.get("error")))
+    return True
+
+
 async def _ask(path: Path, line: bytes) -> dict[str, Any]:
     with _reachable(path) as short:
         reader, writer = await asyncio.open_unix_connection(short, limit=MAX_ANSWER)
@@ -157,11 +172,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     try:
         _require_trusted(writer.get_extra_info("socket"))
         line = await reader.readline()
-        if _object(line).get("ask") == "progress":
+        message = _object(line)
+        if message.get("ask") == "progress":
             answer["progress"] = [astuple(row) for row in live.view.running]
+        elif message.get("ask") == "job":
+            await scheduler.run_now(OPERATOR, str(message.get("name")))
         else:
             tell(_decode(line))
-    except (InvalidInput, ValueError) as error:
+    except (HiveError, ValueError) as error:
         answer = {"ok": False, "error": str(error)}
     writer.write(_line(answer))
     await writer.drain()
@@ -219,6 +237,24 @@ def _object(line: bytes) -> dict[str, Any]:
 def _short(directory: int, name: str) -> str:
     """A path that fits a socket address (107 bytes), however long the real one is."""
     return f"/proc/self/fd/{directory}/{name}"
+
+
+@contextlib.contextmanager
+def no_server(path: Path) -> Iterator[None]:
+    """Keep servers from starting on this data directory; Unavailable where one runs."""
+    try:
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Unavailable(
+            f"A server, or another command, is at work on {path.parent.parent}. Try again."
+        ) from None
+    finally:
+        os.close(directory)  # and with it the lock
 
 
 @contextlib.contextmanager

@@ -143,6 +143,7 @@ class EventKind(StrEnum):
     RESUMED = "resumed"
     ACKNOWLEDGED = "acknowledged"
     MUTED = "muted"
+    SCHEDULE_BROKEN = "schedule broken"  # an alarm: it cannot be read, so nothing is ever late
     # what did not go well
     SESSION_FAILED = "session failed"
     CLIENT_FAILED = "client reported a failure"

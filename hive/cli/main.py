@@ -14,6 +14,7 @@ from hive.cli.doctor import doctor
 from hive.cli.event import event
 from hive.cli.group import group
 from hive.cli.host_keys import host_keys
+from hive.cli.job import job
 from hive.cli.key import key
 from hive.cli.location import location
 from hive.cli.options import Options
@@ -69,6 +70,7 @@ for _noun in (
     repo,
     session,
     event,
+    job,
     host_keys,
     doctor,
     config,

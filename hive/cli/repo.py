@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Any
 
 import click
 
@@ -17,13 +18,28 @@ from hive.cli.repo_documents import (
     lock_mark,
 )
 from hive.cli.repo_lock import break_lock
+from hive.cli.repo_schedule import (
+    acknowledge,
+    apply,
+    change_of,
+    health_document,
+    health_fields,
+    mute,
+    pause,
+    resume,
+    schedule_options,
+    unmute,
+)
 from hive.cli.repo_set import configs, restore_config, set_
 from hive.cli.repo_upkeep import check, compact
 from hive.cli.running import with_hive
+from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Mode
-from hive.services import grants, repositories, stale_locks, statistics, trash
+from hive.services import grants, health_info, repositories, stale_locks, statistics, trash
 from hive.services.permissions import Actor
+from hive.services.repositories import RepositoryInfo
+from hive.services.schedules import ScheduleChange
 
 
 @click.group()
@@ -31,7 +47,10 @@ def repo() -> None:
     """Repositories."""
 
 
-for _command in (set_, configs, restore_config, break_lock, check, compact):
+for _command in (
+    *(set_, configs, restore_config, break_lock, check, compact),
+    *(pause, resume, mute, unmute, acknowledge),
+):
     repo.add_command(_command)
 
 
@@ -45,10 +64,12 @@ for _command in (set_, configs, restore_config, break_lock, check, compact):
 @click.option("--location", metavar="L")
 @click.option("--quota", type=values.LIMIT, metavar="SIZE", help="500GB, 2TiB, none, ...")
 @click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@schedule_options
 @output.json_option
 @with_hive
 async def add(
     actor: Actor,
+    /,
     *,
     name: str,
     owner: str,
@@ -59,11 +80,15 @@ async def add(
     location: str | None,
     quota: int | None,
     groups: tuple[str, ...],
+    tags: tuple[str, ...],
+    **given: Any,  # noqa: ANN401 - what is said of the schedule
 ) -> None:
     """Add a repository. borg init, or an import, fills it."""
-    info = await repositories.add_repository(
+    added = await _add(
         actor,
-        name,
+        change_of(given),
+        tags,
+        name=name,
         owner=owner,
         location=location,
         mode=Mode(mode.upper()),
@@ -71,7 +96,21 @@ async def add(
         accesses=grants.accesses(full, append_only_key, read_only_key),
         groups=groups,
     )
-    output.show_done(document(info), first_steps(info))
+    health = health_document(await health_info.health_info(actor, added.id))
+    output.show_done(document(added) | health, first_steps(added))
+
+
+@transactional
+async def _add(
+    actor: Actor,
+    schedule: ScheduleChange,
+    tags: tuple[str, ...],
+    **given: Any,  # noqa: ANN401 - as add_repository has it
+) -> RepositoryInfo:
+    """All of it or nothing."""
+    info = await repositories.add_repository(actor, **given)
+    await apply(actor, info.id, schedule, add_tags=tags)
+    return info
 
 
 @repo.command("list")
@@ -84,8 +123,9 @@ async def list_(actor: Actor, deleted: bool) -> None:
     marks = {
         info.id: lock_mark(await asyncio.to_thread(stale_locks.look, info.path)) for info in infos
     }
+    healths = await health_info.health_infos(actor, [info.id for info in infos])
     output.show_list(
-        [document(info) for info in infos],
+        [document(info) | health_document(healths[info.id]) for info in infos],
         {
             "ID": lambda info: info.id,
             "OWNER": lambda info: info.owner,
@@ -93,9 +133,13 @@ async def list_(actor: Actor, deleted: bool) -> None:
             "LOGIN": lambda info: info.login,
             "MODE": lambda info: info.mode,
             "STATE": lambda info: info.state,
+            "HEALTH": lambda info: healths[info.id].health,
+            "SCHEDULE": lambda info: healths[info.id].schedule.in_words,
+            "NEXT EXPECTED": lambda info: healths[info.id].due_at,
             "SIZE": lambda info: output.size(info.size_bytes),
             "LOCK": lambda info: marks[info.id],
             "LAST BACKUP": lambda info: info.last_backup_at,
+            "TAGS": lambda info: healths[info.id].tags,
             **({"DELETED": lambda info: info.deleted_at} if deleted else {}),
         },
         infos,
@@ -111,8 +155,10 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     """Show one repository."""
     info = await repositories.find_repository(actor, reference, deleted=deleted)
     insight = await statistics.insight(info)
+    health = await health_info.health_info(actor, info.id)
     output.show_one(
-        document(info) | insight_document(insight), fields(info) | insight_fields(insight)
+        document(info) | health_document(health) | insight_document(insight),
+        fields(info) | health_fields(health) | insight_fields(insight),
     )
 
 
@@ -154,4 +200,5 @@ async def restore(actor: Actor, reference: str) -> None:
     found = await repositories.find_repository(actor, reference, deleted=True)
     await trash.restore_repository(actor, found.id)
     info = await repositories.find_repository(actor, found.login)
-    output.show_done(document(info), f"Repository {info.name} is back: {info.url}")
+    health = health_document(await health_info.health_info(actor, info.id))
+    output.show_done(document(info) | health, f"Repository {info.name} is back: {info.url}")

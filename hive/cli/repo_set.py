@@ -9,13 +9,15 @@ import click
 
 from hive.cli import output, values
 from hive.cli.repo_documents import document
+from hive.cli.repo_schedule import apply, change_of, health_document, schedule_options
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import Access, Mode, ShareLevel
 from hive.services import configs as service
-from hive.services import grants, imports, repositories, sessions
+from hive.services import grants, health_info, imports, repositories, sessions
 from hive.services.permissions import Actor
+from hive.services.schedules import ScheduleChange
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class _Wanted:
     groups: tuple[str, ...]
     share_level: ShareLevel
     remove_groups: tuple[str, ...]
+    schedule: ScheduleChange
+    tags: tuple[str, ...]
+    untags: tuple[str, ...]
 
 
 @click.command("set")
@@ -46,6 +51,9 @@ class _Wanted:
 @click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
 @click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
+@schedule_options
+@click.option("--no-schedule", is_flag=True, help="No backup is expected.")
+@click.option("--untag", "untags", metavar="T", multiple=True)
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
@@ -57,6 +65,7 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         ),
         share_level=ShareLevel(given.pop("share_level")),
         quota_is_given=source is click.core.ParameterSource.COMMANDLINE,
+        schedule=change_of(given),
         **given,
     )
     _set(reference, wanted, None if mode is None else Mode(mode.upper()))
@@ -68,7 +77,8 @@ async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None)
     await _change(actor, found.id, wanted)
     settled = await imports.switch_mode(actor, found.id, mode) if mode else None
     info = await repositories.find_repository(actor, found.login)
-    output.show_done(document(info), f"Repository {info.name} was changed.")
+    shown = document(info) | health_document(await health_info.health_info(actor, found.id))
+    output.show_done(shown, f"Repository {info.name} was changed.")
     if settled is not None and settled.facts is None:
         raise Unavailable(settled.message)
     if settled is not None:
@@ -91,6 +101,13 @@ async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
     )
     await grants.revoke(actor, repository_id, wanted.remove_keys)
     await grants.grant(actor, repository_id, wanted.accesses)
+    await apply(
+        actor,
+        repository_id,
+        wanted.schedule,
+        add_tags=wanted.tags,
+        remove_tags=wanted.untags,
+    )
 
 
 @click.command("configs")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -53,6 +53,35 @@ class _Limit(click.ParamType[int | None]):
             self.fail(error.message, param, ctx)
 
 
+class _Duration(click.ParamType[timedelta]):
+    name = "span"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta:
+        try:
+            return units.parse_duration(str(value))
+        except InvalidInput as error:
+            self.fail(error.message, param, ctx)
+
+
+class _Grace(click.ParamType[timedelta | str]):
+    name = "span"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click has it
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta | str:
+        if str(value).lower() == DEFAULT:
+            return DEFAULT
+        return DURATION.convert(value, param, ctx)
+
+
 class _Directory(click.Path):
     """A directory, absolute from here on: the server may work elsewhere."""
 
@@ -66,6 +95,9 @@ class _Directory(click.Path):
 
 
 DIRECTORY = _Directory()
+DEFAULT = "default"  # as the settings say
+DURATION = _Duration()
+GRACE = _Grace()
 WHEN = _When()
 LIMIT = _Limit()
 

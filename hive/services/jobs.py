@@ -1,52 +1,52 @@
-"""What is done again and again, whoever triggers it: a list of names, intervals and functions."""
+"""What is done again and again: a list of names, intervals and functions.
+
+hive/services/scheduler.py does it.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive import log
-from hive.database import DriverError
-from hive.errors import HiveError
-from hive.services import alarms, statistics, trash, upkeeps
-
-logger = log.get(__name__)
+from hive.services import alarms, health, statistics, trash, upkeeps
 
 
 @dataclass(frozen=True)
 class Job:
-    """Run at start, and then whenever the interval has passed since it ended."""
+    """Done at the multiples of `interval`; what it returns is logged unless it is nothing."""
 
-    name: str
+    name: str  # it is stored
     interval: timedelta
     run: Callable[[], Awaitable[object]]
+    # Where between two multiples an installation does it: chosen once, at random, below this.
+    jitter: timedelta = timedelta(0)
+    limit: timedelta = timedelta(hours=1)  # what takes longer hangs
+    at_start: bool = False  # also whenever the server starts
 
 
 JOBS = (
-    Job("empty the trash", timedelta(hours=1), trash.empty_expired),
-    Job("measure the repositories", timedelta(days=1), statistics.measure_all),
-    Job("thin out statistics", timedelta(days=1), statistics.thin_out),
-    Job("want checks and compactions", timedelta(days=1), upkeeps.want_due),
-    Job("watch the disks", timedelta(minutes=5), alarms.check_disks),
+    Job("look at schedules", timedelta(seconds=30), health.tick, limit=timedelta(minutes=10)),
+    Job("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
+    Job(
+        "measure the repositories",
+        timedelta(days=1),
+        statistics.measure_all,
+        jitter=timedelta(hours=6),
+        limit=timedelta(hours=12),
+        at_start=True,
+    ),
+    Job(
+        "thin out statistics",
+        timedelta(days=1),
+        statistics.thin_out,
+        jitter=timedelta(hours=6),
+    ),
+    Job(
+        "want checks and compactions",
+        timedelta(days=1),
+        upkeeps.want_due,
+        jitter=timedelta(hours=6),
+    ),
+    Job("watch the disks", timedelta(minutes=5), alarms.check_disks, limit=timedelta(minutes=10)),
 )
-
-
-async def repeat(job: Job) -> None:
-    """Run the job for ever; a time that fails is logged, and the next one comes."""
-    while True:
-        await run_once(job)
-        await asyncio.sleep(job.interval.total_seconds())
-
-
-async def run_once(job: Job) -> bool:
-    """Run the job now; whether it came to its end."""
-    try:
-        result = await job.run()
-    except (HiveError, DriverError, OSError) as error:
-        logger.error("a job failed", job=job.name, reason=str(error))
-        return False
-    if result:
-        logger.info("a job did something", job=job.name, count=result)
-    return True

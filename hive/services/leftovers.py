@@ -16,6 +16,7 @@ from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import (
     events,
+    health,
     imports,
     processes,
     repositories,
@@ -41,6 +42,7 @@ async def clean_up() -> None:
     await upkeeps.resume_all()
     await trash.clear_left_behind()
     await _remove_locks()
+    await health.look_at_unseen()
 
 
 async def _end_processes() -> None:

@@ -20,6 +20,7 @@ from hive.services import (
     audit,
     events,
     grants,
+    health,
     locations,
     names,
     references,
@@ -115,6 +116,7 @@ async def add_repository(
         raise NotFound(f"There is no user {owner!r}.")
     await _check_free(user.id, name)
     where = await locations.get_location(location)
+    now = clock.now()
     repository = await Repository.create(
         name=name,
         directory=name,
@@ -123,7 +125,8 @@ async def add_repository(
         owner_id=user.id,
         mode=mode,
         quota_bytes=quota_bytes,
-        created_at=clock.now(),
+        created_at=now,
+        health_since=now,
     )
     await grants.grant(actor, repository.id, accesses or {})
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
@@ -213,6 +216,8 @@ async def set_repository(
     await repository.save()
     await shares.share(actor, repository, share_with, share_level)
     await shares.unshare(actor, repository, unshare_from)
+    if owner is not None:
+        await health.review(repository.id)  # reminders come as the new owner wants them
     await audit.record(
         actor,
         "repository.set",
@@ -285,6 +290,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
             f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
         )
     repository.deleted_at = clock.now()
+    repository.look_at = None
     await repository.save()
     await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
     await audit.record(

@@ -28,7 +28,7 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, integrity, runtime
+from hive.services import audit, events, health, integrity, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.units import format_size
 
@@ -100,22 +100,15 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await _note_changes(session, outcome)
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
-        await note_backup(session.repository_id, session.ended_at)
+        await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
     await _record_end(session)
-
-
-async def note_backup(repository_id: int, at: datetime, *, is_estimated: bool = False) -> None:
-    """A complete archive came at that time; `is_estimated` where only the disk tells."""
-    older = Q(last_backup_at=None) | Q(last_backup_at__lt=at)
-    await Repository.filter(older, id=repository_id).update(
-        last_backup_at=at, last_backup_is_estimated=is_estimated
-    )
 
 
 async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
     """What the disk tells of a repository that was imported or adopted; never in the future."""
     if written_at is not None:
-        await note_backup(repository_id, min(written_at, clock.now()), is_estimated=True)
+        at = min(written_at, clock.now())
+        await health.note_backup(repository_id, at, is_estimated=True)
 
 
 def _evidence(need: Need, outcome: Outcome) -> Evidence:

@@ -18,8 +18,8 @@ from hive.services import (
     alarm_rules,
     alarms,
     forecast,
+    health,
     runtime,
-    sessions,
     stale_locks,
     storage,
     thinning,
@@ -129,7 +129,7 @@ async def _note_facts(
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
     if is_local and _may_be_backup(inspection, found):
-        await sessions.note_backup(repository_id, clock.now(), is_estimated=True)
+        await health.note_backup(repository_id, clock.now(), is_estimated=True)
     is_exceeded = session is not None and session.end_reason == EndReason.QUOTA
     await alarms.check_quota(repository, found.quota_use_bytes, is_exceeded=is_exceeded)
     await _keep_inspection(inspection, found)

@@ -14,7 +14,16 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry
-from hive.services import audit, events, maintenance, repositories, runtime, sessions, storage
+from hive.services import (
+    audit,
+    events,
+    health,
+    maintenance,
+    repositories,
+    runtime,
+    sessions,
+    storage,
+)
 from hive.services.permissions import Actor, require
 
 logger = structlog.get_logger(__name__)
@@ -114,6 +123,7 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
     repository = await Repository.get(id=repository_id)
     repository.deleted_at = None
     await repository.save()
+    await health.restored(repository_id)
     if entry_id is not None:
         await TrashEntry.filter(id=entry_id).delete()
     await events.record(repository_id, EventKind.RESTORED, f"Restored by {actor.name}.")

@@ -88,3 +88,20 @@ def test_commands_that_start_together_on_a_new_data_directory_share_one_migratio
         _, err = process.communicate(timeout=40)
         assert process.returncode == 0, err
     assert {user["name"] for user in installation.json("user", "list")} == {"alice", "bob", "carol"}
+
+
+def test_a_backup_makes_a_repository_healthy_and_the_server_does_jobs(
+    backed_up: Installation,
+) -> None:
+    shown = backed_up.json("repo", "show", "laptop")
+    assert (shown["health"], shown["due_at"]) == ("up", None)
+    backed_up.hive("repo", "set", "laptop", "--every", "1m", "--grace", "0m")
+    asked = backed_up.json("job", "run", "watch the disks")
+    assert (asked["running"], asked["error"]) == (False, None)
+    jobs = {job["name"]: job for job in backed_up.json("job", "list")}
+    assert all(job["started_at"] for job in jobs.values())  # at start, by the server itself
+    unknown = backed_up.try_hive("job", "run", "win")
+    assert (unknown.returncode, "there are:" in unknown.stderr) == (1, True)
+    assert backed_up.stop() == 0
+    assert {job["running"] for job in backed_up.json("job", "list")} == {False}
+    assert backed_up.json("job", "run", "watch-the-disks")["error"] is None

@@ -7,10 +7,11 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import pytest
 
-from hive import database, events
+from hive import clock, database, events
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import (
@@ -19,9 +20,11 @@ from hive.models import (
     Event,
     Grant,
     Group,
+    HealthChange,
     Key,
     Location,
     Repository,
+    RepositoryTag,
     Session,
     TrashEntry,
     User,
@@ -32,6 +35,7 @@ from hive.services import (
     configs,
     grants,
     groups,
+    health,
     host_keys,
     imports,
     keys,
@@ -40,12 +44,15 @@ from hive.services import (
     maintenance,
     refusals,
     repositories,
+    schedules,
     sessions,
+    tags,
     trash,
     web_sessions,
 )
 from hive.services.access import Request
 from hive.services.permissions import OPERATOR
+from hive.services.schedules import ScheduleChange
 from tests import factories
 from tests.factories import People
 
@@ -212,6 +219,17 @@ TRIES: dict[str, Try] = {
     "restore repository": _restorable,
     "restore config": _config_kept,
     "empty trash": plain(lambda _: trash.empty_expired()),
+    "set schedule": on_repository(
+        lambda _, r: schedules.set_schedule(OPERATOR, r.id, ScheduleChange(every=timedelta(days=1)))
+    ),
+    "pause": on_repository(
+        lambda _, r: schedules.pause(OPERATOR, r.id, clock.now() + timedelta(days=1))
+    ),
+    "mute": on_repository(
+        lambda _, r: schedules.mute(OPERATOR, r.id, clock.now() + timedelta(days=1))
+    ),
+    "change tags": on_repository(lambda _, r: tags.change_tags(OPERATOR, r.id, add=["a", "b"])),
+    "note a backup": on_repository(lambda _, r: health.note_backup(r.id, clock.now())),
     "begin maintenance": on_repository(lambda _, r: maintenance.begin(r.id, "being tested")),
     "admit": on_repository(_admit),
     "finish": _finishable,
@@ -270,6 +288,13 @@ async def assert_nothing_is_torn() -> None:
     assert await Event.filter(kind="opened").count() == await Session.all().count()
     ended = await Session.filter(ended_at__isnull=False).count()
     assert await Event.filter(kind="closed").count() == ended
+    for kind, action in (("paused", "pause"), ("muted", "mute")):
+        told = await Event.filter(kind=kind).count()
+        assert told == audited.get(f"repository.{action}", 0)
+    assert await Repository.filter(health="paused").count() == audited.get("repository.pause", 0)
+    backed_up = await Repository.filter(last_backup_at__not_isnull=True).count()
+    assert backed_up == await HealthChange.filter(health="up").count()
+    assert await RepositoryTag.all().count() == 2 * audited.get("repository.tag", 0)
     put_back = audited.get("repository.restore-config", 0)
     assert await ConfigVersion.filter(content=b"content").count() >= put_back
     for repository in await Repository.all().select_related("location"):

@@ -1,0 +1,209 @@
+"""hive repo pause and the like, and the options of a schedule that repo add and set share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+
+from hive import clock
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.database import transactional
+from hive.services import health_info, repositories, schedules, tags
+from hive.services.health_info import HealthInfo
+from hive.services.health_words import moment
+from hive.services.permissions import Actor
+from hive.services.schedules import ScheduleChange
+from hive.units import format_duration
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--every", type=values.DURATION, help="A backup is due so often: 1d, 12h, ..."),
+    click.option("--cron", metavar="EXPRESSION", help="When backups are due: '0 3 * * *'."),
+    click.option("--timezone", metavar="ZONE", help="Of --cron: Europe/Berlin; else the owner's."),
+    click.option(
+        "--grace",
+        type=values.GRACE,
+        metavar="SPAN",
+        help="How long one that is due may be missing: 6h, default, ...",
+    ),
+    click.option("--tag", "tags", metavar="T", multiple=True, help="A word to find it by."),
+)
+
+
+def schedule_options(function: Function) -> Function:
+    """Let a command take what `change_of` reads."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def change_of(given: dict[str, Any]) -> ScheduleChange:
+    """What the options say of the schedule; they are taken out of `given`."""
+    grace = given.pop("grace")
+    return ScheduleChange(
+        every=given.pop("every"),
+        cron=given.pop("cron"),
+        timezone=given.pop("timezone"),
+        no_schedule=given.pop("no_schedule", False),
+        grace=grace if isinstance(grace, timedelta) else None,
+        default_grace=grace == values.DEFAULT,
+    )
+
+
+@transactional
+async def apply(
+    actor: Actor,
+    repository_id: int,
+    change: ScheduleChange,
+    *,
+    add_tags: tuple[str, ...] = (),
+    remove_tags: tuple[str, ...] = (),
+) -> None:
+    """Change schedule and tags, where something was given."""
+    if not change.is_nothing:
+        await schedules.set_schedule(actor, repository_id, change)
+    if add_tags or remove_tags:
+        await tags.change_tags(actor, repository_id, add=add_tags, remove=remove_tags)
+
+
+def health_document(info: HealthInfo) -> dict[str, Any]:
+    """What is added at the end of a repository's document."""
+    schedule = info.schedule
+    return {
+        "health": info.health,
+        "health_since": output.time(info.since),
+        "running": info.is_running,
+        "schedule": {
+            "kind": schedule.kind,
+            "every_seconds": _seconds(schedule.every),
+            "cron": schedule.cron,
+            "timezone": schedule.timezone,
+            "grace_seconds": _seconds(schedule.grace),
+            "words": schedule.in_words,
+            "problem": schedule.problem,
+        },
+        "due_at": output.time(info.due_at),
+        "down_at": output.time(info.down_at),
+        "paused_until": output.time(info.paused_until),
+        "muted_until": output.time(info.muted_until),
+        "acknowledged_by": info.acknowledged_by,
+        "acknowledged_at": output.time(info.acknowledged_at),
+        "tags": list(info.tags),
+    }
+
+
+def health_fields(info: HealthInfo) -> dict[str, Any]:
+    """The same for people; what is not there is left out."""
+    schedule = info.schedule
+    words = schedule.in_words if schedule.cron is None else f"{schedule.cron}: {schedule.in_words}"
+    found: dict[str, Any] = {
+        "health": f"{info.health} since {moment(info.since)}",
+        "schedule": words if schedule.problem is None else f"{words}: {schedule.problem}",
+        "next expected": info.due_at,
+        "down from": info.down_at,
+        "grace": None if schedule.grace is None else format_duration(schedule.grace),
+        "tags": ", ".join(info.tags),
+    }
+    if info.is_running:
+        found["running"] = "a session that may be a backup"
+    if info.paused_until is not None:
+        found["paused until"] = info.paused_until
+    if info.muted_until is not None:
+        found["muted until"] = info.muted_until
+    if info.acknowledged_by is not None and info.acknowledged_at is not None:
+        found["acknowledged"] = f"by {info.acknowledged_by}, {moment(info.acknowledged_at)}"
+    return found
+
+
+def _seconds(span: timedelta | None) -> int | None:
+    return None if span is None else int(span.total_seconds())
+
+
+def _until_options(function: Function) -> Function:
+    for option in (
+        click.option("--for", "span", type=values.DURATION, metavar="SPAN", help="3d, 12h, ..."),
+        click.option("--until", type=values.WHEN, help="2027-01-31, 2027-01-31T18:00:00Z, +3d."),
+    ):
+        function = option(function)
+    return function
+
+
+def _end(until: datetime | None, span: timedelta | None) -> datetime:
+    if (until is None) == (span is None):
+        raise click.UsageError("Say when it ends, with --until WHEN or with --for SPAN.")
+    return until if until is not None else clock.now() + (span or timedelta(0))
+
+
+@click.command("pause")
+@click.argument("reference", metavar="R")
+@_until_options
+@output.json_option
+@with_hive
+async def pause(
+    actor: Actor, reference: str, until: datetime | None, span: timedelta | None
+) -> None:
+    """Expect no backup for a while; it resumes by itself."""
+    end = _end(until, span)
+    found = await repositories.find_repository(actor, reference)
+    await schedules.pause(actor, found.id, end)
+    await _done(actor, found.id, f"{found.name} is paused until {moment(end)}.")
+
+
+@click.command("resume")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def resume(actor: Actor, reference: str) -> None:
+    """End a pause."""
+    found = await repositories.find_repository(actor, reference)
+    await schedules.resume(actor, found.id)
+    await _done(actor, found.id, f"{found.name} is paused no longer.")
+
+
+@click.command("mute")
+@click.argument("reference", metavar="R")
+@_until_options
+@output.json_option
+@with_hive
+async def mute(
+    actor: Actor, reference: str, until: datetime | None, span: timedelta | None
+) -> None:
+    """Tell nobody of missing backups for a while; what is still missing is told then."""
+    end = _end(until, span)
+    found = await repositories.find_repository(actor, reference)
+    await schedules.mute(actor, found.id, end)
+    await _done(actor, found.id, f"{found.name} is muted until {moment(end)}.")
+
+
+@click.command("unmute")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def unmute(actor: Actor, reference: str) -> None:
+    """End a mute."""
+    found = await repositories.find_repository(actor, reference)
+    await schedules.unmute(actor, found.id)
+    await _done(actor, found.id, f"{found.name} is muted no longer.")
+
+
+@click.command("acknowledge")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def acknowledge(actor: Actor, reference: str) -> None:
+    """Say that you know of a missing backup: no more reminders."""
+    found = await repositories.find_repository(actor, reference)
+    await schedules.acknowledge(actor, found.id)
+    await _done(actor, found.id, f"The missing backup of {found.name} is acknowledged.")
+
+
+async def _done(actor: Actor, repository_id: int, message: str) -> None:
+    info = await health_info.health_info(actor, repository_id)
+    found = await repositories.find_repository_by_id(actor, repository_id)
+    head = {"id": found.id, "name": found.name, "login": found.login}
+    output.show_done(head | health_document(info), message)

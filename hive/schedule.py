@@ -1,0 +1,198 @@
+"""When a repository expects its backups, and how it is by that. Pure: everything is given.
+
+A tick of a cron expression is computed in its time zone. All other reckoning is in UTC: six hours
+of grace are six hours, whatever the clocks on the walls do meanwhile.
+"""
+
+from __future__ import annotations
+
+import difflib
+import zoneinfo
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from hive.errors import InvalidInput
+from hive.kinds import Health, ScheduleKind
+
+MIN_INTERVAL = timedelta(minutes=1)
+MAX_INTERVAL = timedelta(days=366)
+MAX_GRACE = timedelta(days=366)
+MAX_CRON = 100  # characters
+LOOK_AGAIN = timedelta(minutes=5)  # while a session that is running may be the backup
+
+_UNITS = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+_CRON_HELP = (
+    "Write five fields, minute hour day month weekday: '0 3 * * *' is every day at 03:00,"
+    " '30 22 * * mon-fri' is 22:30 on working days."
+)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How often a backup is expected, and for how long one that is due may be missing.
+
+    What cannot be a schedule is InvalidInput, also where it comes from the database.
+    """
+
+    kind: ScheduleKind
+    interval: timedelta | None = None
+    cron: str | None = None
+    timezone: str | None = None
+    grace: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        check_grace(self.grace)
+        if self.kind == ScheduleKind.INTERVAL:
+            _check_interval(self.interval)
+        elif self.kind == ScheduleKind.CRON:
+            check_timezone(self.timezone or "")
+            _check_cron(self.cron or "")
+
+    @property
+    def in_words(self) -> str:
+        """'every 12 hours', or 'at 03:00 every day (Europe/Berlin)'."""
+        if self.interval is not None and self.kind == ScheduleKind.INTERVAL:
+            return f"every {_exactly(self.interval)}"
+        if self.cron is not None and self.kind == ScheduleKind.CRON:
+            words = CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
+            return f"{words[:1].lower()}{words[1:]} ({self.timezone})"
+        return "none"
+
+    def due_after(self, at: datetime) -> datetime | None:
+        """When a backup is due if the last one was made at `at`; None: never."""
+        try:
+            if self.interval is not None and self.kind == ScheduleKind.INTERVAL:
+                return at.astimezone(UTC) + self.interval
+            if self.cron is not None and self.kind == ScheduleKind.CRON:
+                return _tick_after(self.cron, self.timezone or "UTC", at)
+        except OverflowError as error:
+            raise InvalidInput(f"{at:%Y-%m-%d} is no time to reckon from.") from error
+        return None
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a schedule is held against."""
+
+    created_at: datetime
+    last_backup_at: datetime | None = None
+    # Until then nothing is expected; one that is over still says when the expecting began anew.
+    paused_until: datetime | None = None
+    # A session that may be the backup runs, and may keep us waiting until then.
+    running_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How a repository is, and what comes when nothing happens."""
+
+    health: Health
+    due_at: datetime | None  # when the next backup is late
+    down_at: datetime | None
+    look_at: datetime | None  # when the health may change next
+
+
+def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
+    """The health by this schedule. A repository that was never written is late from its creation.
+
+    `due_at` and so LATE go by the last backup alone: a pause makes no backup. But DOWN waits
+    until the first backup after the pause is missed as well, for none could be expected before.
+    """
+    if record.paused_until is not None and now < record.paused_until:
+        return Outlook(Health.PAUSED, None, None, record.paused_until)
+    well = Health.NEW if record.last_backup_at is None else Health.UP
+    due_at = schedule.due_after(record.last_backup_at or record.created_at)
+    if due_at is None:
+        return Outlook(well, None, None, None)
+    down_at = due_at
+    if record.paused_until is not None:
+        down_at = max(due_at, schedule.due_after(record.paused_until) or due_at)
+    down_at += schedule.grace
+    if now < due_at:
+        return Outlook(well, due_at, down_at, due_at)
+    if now < down_at:
+        return Outlook(Health.LATE, due_at, down_at, down_at)
+    if record.running_until is not None and now < record.running_until:
+        look_at = min(now + LOOK_AGAIN, record.running_until)
+        return Outlook(Health.LATE, due_at, down_at, look_at)
+    return Outlook(Health.DOWN, due_at, down_at, None)
+
+
+def next_reminder(
+    told_at: datetime, every: timedelta, expires: timedelta, now: datetime
+) -> datetime | None:
+    """When to say again what was told at `told_at`; None: it has been said often enough.
+
+    Always a whole number of `every` after the first time: late reminders do not push the others.
+    """
+    if every <= timedelta(0):
+        return None
+    count = max(1, (now - told_at) // every + 1)
+    at = told_at + count * every
+    return at if at <= told_at + expires else None
+
+
+def check_grace(grace: timedelta) -> None:
+    if not timedelta(0) <= grace <= MAX_GRACE:
+        raise InvalidInput("A grace is between 0 and 366 days: 6h, 90m, 2d.", field="grace")
+
+
+def check_timezone(name: str) -> None:
+    """InvalidInput unless it is the name of a time zone; says which one may be meant."""
+    if name not in _timezones():
+        lower = {known.lower(): known for known in _timezones()}
+        near = difflib.get_close_matches(name[:64].lower(), lower, n=1)
+        hint = f"did you mean {lower[near[0]]}?" if near else "write for example Europe/Berlin."
+        raise InvalidInput(f"There is no time zone {name[:64]!r}: {hint}", field="timezone")
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+def _check_interval(interval: timedelta | None) -> None:
+    if interval is None or not MIN_INTERVAL <= interval <= MAX_INTERVAL:
+        raise InvalidInput(
+            "Backups are expected at least every 366 days and at most every minute: 1d, 12h, 90m.",
+            field="every",
+        )
+
+
+def _check_cron(cron: str) -> None:
+    if len(cron) > MAX_CRON:
+        raise InvalidInput(f"A cron expression has at most {MAX_CRON} characters.", field="cron")
+    if len(cron.split()) != 5:
+        raise InvalidInput(
+            f"{cron!r} has {len(cron.split())} fields, not five. {_CRON_HELP}", field="cron"
+        )
+    try:
+        next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
+    except CronSimError as error:
+        problem = str(error).lower()
+        raise InvalidInput(
+            f"{cron!r} is no cron expression: {problem}. {_CRON_HELP}", field="cron"
+        ) from error
+    except StopIteration:
+        raise InvalidInput(f"There is no day on which {cron!r} comes true.", field="cron") from None
+
+
+def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:
+    # In the hour that the clocks go through twice, the tick of the first time may lie behind us.
+    for tick in CronSim(cron, at.astimezone(ZoneInfo(timezone))):
+        found = tick.astimezone(UTC)
+        if found > at:
+            return found
+    return None
+
+
+def _exactly(span: timedelta) -> str:
+    """'day', '12 hours': in the largest unit that leaves no rest."""
+    seconds = int(span.total_seconds())
+    size, name = next((size, name) for size, name in _UNITS if seconds % size == 0)
+    count = seconds // size
+    return name if count == 1 else f"{count} {name}s"
