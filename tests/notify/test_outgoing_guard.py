@@ -6,45 +6,13 @@ to write that, by a name that resolves to it, now or a moment later, or by a red
 
 from __future__ import annotations
 
-import socket
-
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from hive.errors import InvalidInput, OutgoingFailed
 from hive.outgoing import Outgoing, parse_url
 from hive.outgoing_guard import ForbiddenAddress, Guard
-from tests.notify.far_end import FarEnd, far_end
-
-
-class Names(AbstractResolver):
-    """Gives each name the next of its addresses, and then the last one again."""
-
-    def __init__(self, **addresses: list[list[str]]) -> None:
-        self.addresses = addresses
-        self.asked: list[str] = []
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.asked.append(host)
-        answers = self.addresses[host.partition(".")[0]]
-        found = answers.pop(0) if len(answers) > 1 else answers[0]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=0,
-            )
-            for address in found
-        ]
-
-    async def close(self) -> None:
-        pass
+from tests.notify.far_end import FarEnd, Names, far_end
 
 
 FORBIDDEN = [
@@ -165,11 +133,13 @@ async def test_this_machine_cannot_be_asked_however_it_is_written(
 
 async def test_a_name_that_resolves_to_a_forbidden_address_is_not_asked(server: FarEnd) -> None:
     port = URL(server.url).port
-    names = Names(inside=[["127.0.0.1"]], mixed=[["8.8.8.8", "127.0.0.1"]])
-    async with Outgoing(resolver=names, timeout_seconds=5) as outgoing:
+    names = Names(inside=[["127.0.0.2"]], mixed=[["127.0.0.1", "127.0.0.2"]])
+    async with Outgoing(
+        allowed_networks=["127.0.0.1/32"], resolver=names, timeout_seconds=5
+    ) as outgoing:
         for name in ("inside", "mixed"):
-            with pytest.raises(OutgoingFailed, match=f"{name}.example.org.*not a public one"):
-                await outgoing.request("GET", f"http://{name}.example.org:{port}/")
+            with pytest.raises(OutgoingFailed, match=f"{name}.test.*not a public one"):
+                await outgoing.request("GET", f"http://{name}.test:{port}/")
     assert server.received == []
 
 
