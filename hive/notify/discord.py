@@ -11,6 +11,7 @@ from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import SecretAddress, bounded_wait, entry, host_of, judge, post_json, words
 from hive.notify.markdown import escape
 from hive.notify.message import COLORS, Message, cut, one_line
+from hive.outgoing import parse_url
 
 
 class DiscordSettings(ChannelSettings):
@@ -42,11 +43,13 @@ class Discord(Channel[DiscordSettings]):
             embed["url"] = message.url
         if message.repository is not None:
             embed["footer"] = {"text": cut(one_line(message.repository), 2048)}
+        # without `wait`, Discord says yes to what it then throws away
+        url = parse_url(settings.url.get_secret_value()).update_query(wait="true")
         answer = await post_json(
             means,
-            settings.url.get_secret_value(),
+            str(url),
             {"embeds": [embed], "allowed_mentions": {"parse": []}},
         )
-        said = None if answer.ok else words(entry(answer, "message"))
+        said = f"message {entry(answer, 'id')}" if answer.ok else words(entry(answer, "message"))
         wait = bounded_wait(entry(answer, "retry_after"))
         return judge(answer, "Discord", said=said, retry_after=wait)

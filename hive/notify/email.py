@@ -104,12 +104,12 @@ def _own_host(means: Means) -> str:
     named = urlsplit(means.public_url).hostname if means.public_url else None
     if named is None:
         named = _NOT_IN_IDS.sub("-", socket.gethostname()).strip("-.")
-    # an address is no domain of a mail address
-    return (
-        named
-        if named and not named.replace(".", "").isdigit() and ":" not in named
-        else "localhost"
-    )
+    try:
+        named = named.encode("idna").decode()
+    except UnicodeError:
+        return "localhost"
+    # an IP address is no domain of a mail address
+    return named if named.strip("0123456789.") and ":" not in named else "localhost"
 
 
 def _explain(error: Exception, host: str, password: str | None) -> DeliveryFailed:

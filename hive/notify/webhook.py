@@ -192,10 +192,11 @@ class Webhook(Channel[WebhookSettings]):
         body = _body(settings, message, values)
         headers = parse_headers(settings.headers.get_secret_value()) if settings.headers else {}
         headers |= {
-            "X-Hive-Event-Id": message.id,
             "X-Hive-Event": _url_text(message.kind),
             "Idempotency-Key": message.id,
         }
+        if message.event_id is not None:
+            headers["X-Hive-Event-Id"] = str(message.event_id)
         if body is not None:
             headers["Content-Type"] = settings.content_type
         if settings.secret is not None:

@@ -61,10 +61,10 @@ KINDS = tuple(settings_of("http://127.0.0.1"))
 
 
 def prepared(
-    kind: str, url: str, outgoing: Outgoing, **more: Any
+    kind: str, at: str, outgoing: Outgoing, **more: Any
 ) -> tuple[type[Channel[Any]], ChannelSettings, Means]:
     channel = CHANNELS[kind]
-    settings = channel.read(settings_of(url)[kind] | more)
-    fixed = dict.fromkeys(("pushover", "telegram", "pagerduty"), url)
+    settings = channel.read(settings_of(at)[kind] | more)
+    fixed = dict.fromkeys(("pushover", "telegram", "pagerduty"), at)
     means = Means(outgoing=outgoing, public_url="https://hive.example.org", bases=fixed)
     return channel, settings, means

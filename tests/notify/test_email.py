@@ -224,7 +224,12 @@ def test_a_mail_is_the_same_each_time_and_joins_others_on_its_repository(means: 
 def test_a_sender_is_made_up_where_none_is_set(means: Means) -> None:
     named = replace(means, mail=MailSettings(sender="alarm@example.org"))
     assert compose(MESSAGE, "a@b", named)["From"] == "Borg Hive <alarm@example.org>"
-    for url, host in (("http://192.168.1.5:8080", "localhost"), ("http://[fd00::1]", "localhost")):
+    for url, host in (
+        ("http://192.168.1.5:8080", "localhost"),
+        ("http://[fd00::1]", "localhost"),
+        ("http://bienenstöcke.example", "xn--bienenstcke-yfb.example"),
+        ("http://-a..b", "localhost"),
+    ):
         mail = compose(MESSAGE, "a@b", replace(means, public_url=url))
         assert mail["From"] == f"Borg Hive <borg-hive@{host}>"
     assert "@" in compose(MESSAGE, "a@b", replace(means, public_url=None))["From"]

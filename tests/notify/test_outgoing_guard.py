@@ -14,7 +14,6 @@ from hive.outgoing import Outgoing, parse_url
 from hive.outgoing_guard import ForbiddenAddress, Guard
 from tests.notify.far_end import FarEnd, Names, far_end
 
-
 FORBIDDEN = [
     "127.0.0.1",
     "127.255.255.254",

@@ -154,15 +154,16 @@ async def test_slack(server: FarEnd, outgoing: Outgoing) -> None:
 
 
 async def test_discord(server: FarEnd, outgoing: Outgoing) -> None:
-    server.answers(204)
-    told, answer = await _sent("discord", server, outgoing)
-    assert told.path == f"/api/webhooks/1/{SECRET}"
+    server.answers(200, {"id": "1234"})
+    url = f"{server.url}/api/webhooks/1/{SECRET}?thread_id=5"
+    told, answer = await _sent("discord", server, outgoing, url=url)
+    assert told.path == f"/api/webhooks/1/{SECRET}?thread_id=5&wait=true"
     assert told.json()["allowed_mentions"] == {"parse": []}
     [embed] = told.json()["embeds"]
     assert embed["title"] == MESSAGE.title
     assert embed["timestamp"] == "2026-11-23T17:05:00Z"
     assert embed["url"] == MESSAGE.url
-    assert answer == "204"
+    assert answer == "200 message 1234"
     hostile, _ = await _sent("discord", server, outgoing, HOSTILE)
     [embed] = hostile.json()["embeds"]
     assert r"\[x\]\(http\://evil\)" in embed["description"]
