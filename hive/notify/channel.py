@@ -58,6 +58,16 @@ def matching(pattern: str) -> AfterValidator:
 
 S = TypeVar("S", bound=ChannelSettings)
 
+# by the beginning of pydantic's name for the error
+_REQUIREMENTS = {
+    "literal_error": "be {expected}",
+    "string_too_short": "have at least {min_length} characters",
+    "string_too_long": "have at most {max_length} characters",
+    "too_short": "have at least {min_length} characters",
+    "too_long": "have at most {max_length} characters",
+    "string_": "be text",
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Means:
@@ -207,6 +217,10 @@ def _explain(details: ErrorDetails, model: type[ChannelSettings]) -> InvalidInpu
         return InvalidInput(f"{title} is missing.", field=name)
     if details["type"] == "string_pattern_mismatch" and info is not None:
         return InvalidInput(f"{title} is not right: {info.description}", field=name)
+    for beginning, requirement in _REQUIREMENTS.items():
+        if details["type"].startswith(beginning):
+            must = requirement.format_map(details.get("ctx", {}))
+            return InvalidInput(f"{title} must {must}.", field=name)
     return InvalidInput(f"{title}: {details['msg']}.", field=name)
 
 

@@ -159,6 +159,22 @@ def test_wrong_settings_are_refused_with_the_field_and_no_secret(
     assert json.dumps(settings) not in refused.value.message
 
 
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"secret": "short"}, "Signing secret must have at least 16 characters."),
+        ({"body": "x" * 20_001, "content_type": TEXT}, "Body must have at most 20000 characters."),
+        ({"method": "DELETE"}, "Method must be 'POST', 'PUT' or 'GET'."),
+        ({"url": 5}, "URL must be text."),
+        ({"url": ""}, "URL is missing."),
+    ],
+)
+def test_what_would_be_right_is_said(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        Webhook.read({"url": "https://example.org/"} | settings)
+    assert refused.value.message == sentence
+
+
 def test_a_secret_that_is_masked_stays_and_one_that_is_empty_goes() -> None:
     given = {"url": "https://example.org/s3cret", "secret": SECRET, "headers": "X-A: b"}
     before = Webhook.read(given)
