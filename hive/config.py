@@ -31,7 +31,9 @@ Listen = Annotated[str, AfterValidator(values.listen)]
 Name = Annotated[str, AfterValidator(values.one_line)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(values.database_url)]
 PublicUrl = Annotated[str, AfterValidator(values.public_url)]
+MailAddress = Annotated[str, AfterValidator(values.mail_address)]
 
+KIB = 1024
 MIB = 1024**2
 GIB = 1024**3
 
@@ -328,6 +330,56 @@ class ChildSettings(Section):
     )
 
 
+class NotificationSettings(Section):
+    """Requests to servers that people name: notifications and webhooks."""
+
+    allowed_networks: NetworkList = Field(
+        (),
+        description="Private networks that such requests may reach, for example that of an own "
+        "ntfy; public addresses are always allowed.",
+    )
+    timeout_seconds: Whole = Field(
+        10, ge=1, le=300, description="Seconds a request may take from beginning to end."
+    )
+    max_answer_bytes: Size = Field(
+        64 * KIB, ge=KIB, le=16 * MIB, description="Part of an answer that is read, as a size."
+    )
+
+
+class MailSettings(Section):
+    """The mail server that e-mail is sent through."""
+
+    host: Name | None = Field(
+        None,
+        description="Name of the mail server; without one, no e-mail is sent.",
+        examples=["mail.example.org"],
+    )
+    port: Whole = Field(
+        587, ge=1, le=65535, description="Port of the mail server, usually 587, 465 or 25."
+    )
+    security: Literal["none", "starttls", "tls"] = Field(
+        "starttls",
+        description="Encryption: starttls (usually port 587), tls (465), or none (25).",
+    )
+    username: Name | None = Field(
+        None,
+        description="Name to log in with; without one, no login.",
+        examples=["hive@example.org"],
+    )
+    password: SecretStr | None = Field(
+        None, description="Password to log in with.", examples=["secret"]
+    )
+    sender: MailAddress | None = Field(
+        None,
+        description="Address that e-mail comes from; without one, borg-hive at the host of "
+        "`web.public_url`.",
+        examples=["hive@example.org"],
+    )
+    timeout_seconds: Whole = Field(
+        30, ge=1, le=300, description="Seconds the mail server may take for each step."
+    )
+
+
 class Settings(Section):
     """Everything that can be configured."""
 
@@ -342,6 +394,8 @@ class Settings(Section):
     borg: BorgSettings = Field(default_factory=BorgSettings)
     rsync: RsyncSettings = Field(default_factory=RsyncSettings)
     child: ChildSettings = Field(default_factory=ChildSettings)
+    notifications: NotificationSettings = Field(default_factory=NotificationSettings)
+    mail: MailSettings = Field(default_factory=MailSettings)
 
     @property
     def paths(self) -> Paths:

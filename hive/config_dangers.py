@@ -55,6 +55,15 @@ def dangerous(settings: Settings) -> list[str]:
         "child.file_bytes is none: one session can fill the disk with one file": (
             child.file_bytes is None
         ),
+        f"notifications.allowed_networks is {', '.join(settings.notifications.allowed_networks)}: "
+        "whoever may set up a webhook can send requests to what listens there": (
+            settings.notifications.allowed_networks != ()
+        ),
+        "mail.security is none: e-mail and its password cross the network unencrypted": (
+            settings.mail.security == "none"
+            and settings.mail.host is not None
+            and not values.is_loopback(settings.mail.host)
+        ),
     }
     sentences = [sentence for sentence, found in findings.items() if found]
     for name, most in _HUGE.items():

@@ -7,6 +7,7 @@ the words that follow the setting's name ("must be ...").
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +18,11 @@ from pydantic import SecretStr
 
 from hive import units
 from hive.errors import InvalidInput
+
+# what every mail server takes; quoted and international names before the @ are not worth their risk
+_MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?"
+)
 
 _DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "asyncpg", "psycopg", "mysql")
 
@@ -137,6 +143,14 @@ def one_line(text: str) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError("must be a name or a path on one line")
     return text.strip()
+
+
+def mail_address(text: str) -> str:
+    """One plain address, without a display name."""
+    address = text.strip()
+    if not _MAIL_ADDRESS.fullmatch(address):
+        raise ValueError("must be one e-mail address in ASCII, for example alice@example.org")
+    return address
 
 
 def database_url(url: SecretStr) -> SecretStr:

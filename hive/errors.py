@@ -10,6 +10,8 @@
       StorageError        a file or directory is not as it must be
       DatabaseError       the database cannot be opened, read or written
       Unavailable         something that must run does not
+      OutgoingFailed      another server could not be asked, or gave no answer
+      DeliveryFailed      a notification did not get through; says whether to try again
 
 The message is a sentence that a person can act on. The edges (SSH, web, command line) map
 these classes once; nothing else turns them into text or status.
@@ -91,3 +93,22 @@ class DatabaseError(HiveError):
 
 class Unavailable(HiveError):
     pass
+
+
+class OutgoingFailed(HiveError):
+    """`permanent` where asking again would end the same way."""
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+
+
+class DeliveryFailed(HiveError):
+    """`permanent` where trying again cannot help; `retry_after` is the far end's own wish."""
+
+    def __init__(
+        self, message: str, *, permanent: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.permanent = permanent
+        self.retry_after = retry_after

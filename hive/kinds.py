@@ -162,6 +162,15 @@ class EventKind(StrEnum):
     TRIGGER_OVERLAPPED = "trigger overlapped"
 
 
+class Severity(StrEnum):
+    """How much a notification matters to whoever gets it."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    RECOVERY = "recovery"  # what a former message told of is over
+
+
 class Source(StrEnum):
     """Through which door somebody came."""
 

@@ -4,6 +4,7 @@ import pytest
 
 from hive import config, config_dangers
 from hive.config import Settings
+from hive.errors import ConfigError
 
 
 def sentences(**environment: str) -> list[str]:
@@ -39,3 +40,17 @@ def test_web_beyond_this_machine_is_fine_behind_https() -> None:
     assert sentences(WEB__LISTEN=listen, WEB__PUBLIC_URL="https://hive.example.org/") == []
     assert len(sentences(WEB__LISTEN=listen, WEB__PUBLIC_URL="http://hive.example.org")) == 1
     assert sentences(WEB__LISTEN="localhost:8080") == []
+
+
+def test_allowed_networks_and_unencrypted_mail_are_named() -> None:
+    [networks] = sentences(NOTIFICATIONS__ALLOWED_NETWORKS="10.0.0.0/8,192.168.7.0/24")
+    assert networks.startswith("notifications.allowed_networks is 10.0.0.0/8, 192.168.7.0/24: ")
+    [mail] = sentences(MAIL__SECURITY="none", MAIL__HOST="mail.example.org")
+    assert mail.startswith("mail.security is none: ")
+    assert sentences(MAIL__SECURITY="none", MAIL__HOST="localhost") == []
+
+
+def test_a_sender_is_one_plain_address() -> None:
+    for wrong in ("alice", "Alice <alice@example.org>", "a@b\nBcc: c@d", "älice@example.org"):
+        with pytest.raises(ConfigError, match=r"mail\.sender must be one e-mail address"):
+            config.load(None, environment={"HIVE_MAIL__SENDER": wrong})

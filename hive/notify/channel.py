@@ -1,0 +1,252 @@
+"""What a channel is: a kind, settings that people fill in, and a way to send.
+
+A new channel is one file beside this one and one line in `registry.py`; CONTRIBUTING.md tells how.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from urllib.parse import quote
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from hive.config import MailSettings
+from hive.errors import DeliveryFailed, InvalidInput
+from hive.notify.message import Message, cut, one_line
+from hive.outgoing import Outgoing
+
+MASK = "••••"
+MAX_ANSWER = 500
+# shorter ones would blank out ordinary words
+_SHORTEST = 4
+_SHORTEST_PART = 6
+_ORDINARY = {"accept", "application", "authorization", "bearer", "services", "webhook", "webhooks"}
+
+
+class ChannelSettings(BaseModel):
+    """What one channel needs to know: every field text, a choice or a flag, with a title.
+
+    `json_schema_extra={"multiline": True}` asks for a box of several lines.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        str_strip_whitespace=True,
+    )
+
+
+def matching(pattern: str) -> AfterValidator:
+    """For secrets, which pydantic's own `pattern` does not take."""
+
+    def check(secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(pattern, secret.get_secret_value()):
+            raise PydanticCustomError("string_pattern_mismatch", "is not right")
+        return secret
+
+    return AfterValidator(check)
+
+
+S = TypeVar("S", bound=ChannelSettings)
+
+# by the beginning of pydantic's name for the error
+_REQUIREMENTS = {
+    "literal_error": "be {expected}",
+    "string_too_short": "have at least {min_length} characters",
+    "string_too_long": "have at most {max_length} characters",
+    "too_short": "have at least {min_length} characters",
+    "too_long": "have at most {max_length} characters",
+    "string_": "be text",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What channels send with."""
+
+    outgoing: Outgoing
+    mail: MailSettings = field(default_factory=MailSettings)
+    public_url: str | None = None
+    mail_tls: ssl.SSLContext | None = None  # in place of the system's trusted authorities
+    bases: Mapping[str, str] = field(default_factory=dict)  # by kind: where a fixed service is
+
+    def base(self, kind: str, usual: str) -> str:
+        return self.bases.get(kind, usual)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What the far end answered, as it may be shown."""
+
+    answer: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingField:
+    """One field of the settings, for a form, the command line or documentation."""
+
+    name: str
+    title: str
+    description: str
+    required: bool
+    secret: bool
+    multiline: bool
+    choices: tuple[str, ...]  # empty: anything that the settings accept
+    default: str
+
+
+class Channel(ABC, Generic[S]):
+    """A way to reach people. Classes, never instances: they hold nothing."""
+
+    kind: ClassVar[str]
+    title: ClassVar[str]
+    settings_model: ClassVar[type[ChannelSettings]]
+    is_idempotent: ClassVar[bool] = False  # the far end knows a message that it got before
+    administrators_only: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, settings: S) -> str:
+        """One short line for lists, without secrets."""
+
+    @classmethod
+    @abstractmethod
+    async def deliver(cls, settings: S, message: Message, means: Means) -> str:
+        """Send, and return the answer; or raise DeliveryFailed. For `send` alone to call."""
+
+    @classmethod
+    async def send(cls, settings: S, message: Message, means: Means) -> Sent:
+        """Send once. DeliveryFailed says whether to try again; no secret is in what comes back."""
+        try:
+            answer = await cls.deliver(settings, message, means)
+        except DeliveryFailed as error:
+            raise DeliveryFailed(
+                _presentable(error.message, settings),
+                permanent=error.permanent,
+                retry_after=error.retry_after,
+            ) from None
+        return Sent(_presentable(answer, settings))
+
+    @classmethod
+    def read(
+        cls, values: Mapping[str, object], *, before: ChannelSettings | None = None
+    ) -> ChannelSettings:
+        """Settings out of what was typed or stored; InvalidInput names the field.
+
+        A secret given as the mask means the one `before`; empty text means not given.
+        """
+        given = {name: value for name, value in values.items() if value not in ("", None)}
+        if before is not None:
+            kept = cls.stored(before)
+            for name, value in given.items():
+                if value == MASK and isinstance(getattr(before, name, None), SecretStr):
+                    given[name] = kept[name]
+        for name, info in cls.settings_model.model_fields.items():
+            if _is_secret(info.annotation) and given.get(name) == MASK:
+                raise InvalidInput(f"{info.title} must be given anew.", field=name)
+        try:
+            # as JSON, where text is also an address or a choice, and a number is never text
+            return cls.settings_model.model_validate_json(json.dumps(given))
+        except ValidationError as error:
+            raise _explain(error.errors()[0], cls.settings_model) from None
+
+    @classmethod
+    def stored(cls, settings: ChannelSettings) -> dict[str, Any]:
+        """Everything, secrets in clear, as `read` takes it back. To be stored encrypted."""
+        return {name: _reveal(value) for name, value in settings if value is not None}
+
+    @classmethod
+    def masked(cls, settings: ChannelSettings) -> dict[str, Any]:
+        """What may be shown: a secret that is there is the mask, one that is not is None."""
+        return {name: MASK if isinstance(value, SecretStr) else value for name, value in settings}
+
+    @classmethod
+    def fields(cls) -> tuple[SettingField, ...]:
+        return tuple(
+            SettingField(
+                name=name,
+                title=info.title or name,
+                description=info.description or "",
+                required=info.is_required(),
+                secret=_is_secret(info.annotation),
+                multiline=_extra(info.json_schema_extra).get("multiline", False),
+                choices=_choices(info.annotation),
+                default="" if info.is_required() or info.default is None else str(info.default),
+            )
+            for name, info in cls.settings_model.model_fields.items()
+        )
+
+
+def _extra(extra: object) -> dict[str, Any]:
+    return extra if isinstance(extra, dict) else {}
+
+
+def _is_secret(annotation: object) -> bool:
+    """Whether it is SecretStr, or that with validators or None beside it."""
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))
+
+
+def _choices(annotation: object) -> tuple[str, ...]:
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _reveal(value: object) -> object:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+def _explain(details: ErrorDetails, model: type[ChannelSettings]) -> InvalidInput:
+    name = str(details["loc"][0]) if details["loc"] else ""
+    info = model.model_fields.get(name)
+    if details["type"] == "extra_forbidden":
+        known = ", ".join(model.model_fields)
+        return InvalidInput(f"There is no setting {one_line(name)}; there are {known}.", field=name)
+    title = (info.title if info else None) or name
+    if details["type"] == "value_error":
+        said = details["ctx"]["error"]
+        return InvalidInput(f"{title}: {said}" if title else str(said), field=name or None)
+    if details["type"] == "missing":
+        return InvalidInput(f"{title} is missing.", field=name)
+    if details["type"] == "string_pattern_mismatch" and info is not None:
+        return InvalidInput(f"{title} is not right: {info.description}", field=name)
+    for beginning, requirement in _REQUIREMENTS.items():
+        if details["type"].startswith(beginning):
+            must = requirement.format_map(details.get("ctx", {}))
+            return InvalidInput(f"{title} must {must}.", field=name)
+    return InvalidInput(f"{title}: {details['msg']}.", field=name)
+
+
+def _presentable(text: str, settings: ChannelSettings) -> str:
+    for secret in _secrets(settings):
+        text = text.replace(secret, MASK)
+    return cut(one_line(text), MAX_ANSWER)
+
+
+def _secrets(settings: ChannelSettings) -> list[str]:
+    """Every secret, whole and in the parts that a server may repeat, longest first."""
+    found: set[str] = set()
+    for _, value in settings:
+        if isinstance(value, SecretStr):
+            text = value.get_secret_value()
+            found |= {text, json.dumps(text)[1:-1], quote(text, safe="")}
+            found |= set(_parts(text))
+    return sorted((each for each in found if len(each) >= _SHORTEST), key=len, reverse=True)
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """What of a URL or of header lines is secret by itself: not its host, not ordinary words."""
+    scheme, separator, rest = secret.partition("://")
+    if separator and scheme.isalnum():
+        secret = rest.partition("/")[2]
+        yield secret
+    for part in re.split(r"[\s,;=?&/:\"']+", secret):
+        if len(part) >= _SHORTEST_PART and part.lower() not in _ORDINARY:
+            yield part

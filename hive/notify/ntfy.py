@@ -1,0 +1,71 @@
+"""ntfy, hosted or self-hosted (https://docs.ntfy.sh/publish/#publish-as-json)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from hive.kinds import Severity
+from hive.notify.channel import Channel, ChannelSettings, Means
+from hive.notify.http import ServerAddress, Token, entry, host_of, judge, post_json, words
+from hive.notify.message import Message, bytes_of, cut, one_line
+
+_PRIORITIES = {
+    Severity.INFO: 2,
+    Severity.WARNING: 4,
+    Severity.CRITICAL: 5,
+    Severity.RECOVERY: 3,
+}
+_TAGS = {
+    Severity.INFO: "information_source",
+    Severity.WARNING: "warning",
+    Severity.CRITICAL: "rotating_light",
+    Severity.RECOVERY: "white_check_mark",
+}
+
+
+class NtfySettings(ChannelSettings):
+    server: ServerAddress = Field(
+        "https://ntfy.sh", title="Server", description="The address of the ntfy server."
+    )
+    topic: str = Field(
+        title="Topic",
+        description="1 to 64 letters, digits, hyphens and underscores. On a public server whoever "
+        "knows the topic can read along.",
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+    )
+    token: Token | None = Field(
+        None,
+        title="Access token",
+        description="A token that may publish to the topic, where the server asks for one.",
+    )
+
+
+class Ntfy(Channel[NtfySettings]):
+    kind = "ntfy"
+    title = "ntfy"
+    settings_model = NtfySettings
+
+    @classmethod
+    def describe(cls, settings: NtfySettings) -> str:
+        return f"ntfy at {host_of(settings.server)}"
+
+    @classmethod
+    async def deliver(cls, settings: NtfySettings, message: Message, means: Means) -> str:
+        sent: dict[str, Any] = {
+            "topic": settings.topic,
+            "title": cut(one_line(message.title), 250),
+            # beyond that, ntfy makes a file of it
+            "message": cut(message.text, 4096, bytes_of),
+            "priority": _PRIORITIES[message.severity],
+            "tags": [_TAGS[message.severity]],
+        }
+        if message.url is not None:
+            sent["click"] = message.url
+        headers = {}
+        if settings.token is not None:
+            headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"
+        answer = await post_json(means, settings.server, sent, headers=headers)
+        said = f"id {entry(answer, 'id')}" if answer.ok else words(entry(answer, "error"))
+        return judge(answer, "ntfy", said=said)
