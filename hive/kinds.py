@@ -135,6 +135,58 @@ class EventKind(StrEnum):
     ALARM_ENDED = "alarm ended"
 
 
+class EventGroup(StrEnum):
+    """Kinds of events that one looks at together; `GROUPS` says which."""
+
+    SESSIONS = "sessions"
+    CHANGES = "changes"
+    RIGHTS = "rights"
+    TRANSFERS = "transfers"
+    ALARMS = "alarms"
+
+
+GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
+    EventGroup.SESSIONS: (
+        EventKind.REFUSED,
+        EventKind.OPENED,
+        EventKind.CLOSED,
+        EventKind.OPENED_LOCALLY,
+        EventKind.CLOSED_LOCALLY,
+    ),
+    EventGroup.CHANGES: (
+        EventKind.CREATED,
+        EventKind.UPDATED,
+        EventKind.DELETED,
+        EventKind.RESTORED,
+        EventKind.CONFIG_CHANGED,
+        EventKind.LOCK_REMOVED,
+        EventKind.UPDATED_LOCALLY,
+    ),
+    EventGroup.RIGHTS: (EventKind.MODE_CHANGED, EventKind.KEY_CHANGED, EventKind.GRANT_CHANGED),
+    EventGroup.TRANSFERS: (
+        EventKind.IMPORT_BEGUN,
+        EventKind.IMPORT_ENDED,
+        EventKind.IMPORT_VERIFIED,
+        EventKind.IMPORT_REJECTED,
+        EventKind.EXPORT_BEGUN,
+        EventKind.EXPORT_ENDED,
+    ),
+    EventGroup.ALARMS: (
+        EventKind.MEASURING_FAILED,
+        EventKind.MASS_DELETION,
+        EventKind.APPEND_ONLY_DELETION,
+        EventKind.SHRUNK,
+        EventKind.KEY_FIRST_USED,
+        EventKind.NEW_NETWORK,
+        EventKind.INTEGRITY_ERROR,
+        EventKind.STALE_LOCK,
+        EventKind.QUOTA_FILLING,
+        EventKind.DISK_FILLING,
+        EventKind.ALARM_ENDED,
+    ),
+}
+
+
 class Source(StrEnum):
     """Through which door somebody came."""
 

@@ -16,9 +16,8 @@ from web.middleware.logging import note_requests
 from web.middleware.reader import know_the_reader
 from web.middleware.same_origin import refuse_other_sites
 from web.middleware.web_session import require_login
-from web.pages import appearance, login, logout, overview, repository, setup, static
-from web.pages import health as health_page
 from web.rendering import set_up_templates
+from web.routes import ROUTES
 
 
 def create_app(settings: Settings, *, health: Health) -> web.Application:
@@ -44,18 +43,5 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[FLASHES] = Flashes()
     set_up_templates(app, assets)
     app.on_response_prepare.append(add_headers)
-    app.add_routes(
-        [
-            web.get("/", overview.show),
-            web.get("/repositories/{id:[0-9]{1,9}}", repository.show),
-            web.get("/login", login.show),
-            web.post("/login", login.submit),
-            web.post("/logout", logout.submit),
-            web.post("/appearance", appearance.submit),
-            web.get("/setup/{token}", setup.show),
-            web.post("/setup/{token}", setup.submit),
-            web.get("/healthz", health_page.show),
-            web.get("/static/{name}", static.show),
-        ]
-    )
+    app.add_routes(ROUTES)
     return app

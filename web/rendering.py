@@ -41,6 +41,8 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         lines=lines,
         word=word,
         said=i18n.sentence,
+        pair=lambda value: (value, value),
+        worded=lambda value: (value, word(value)),
     )
     i18n.install(environment)
     return environment

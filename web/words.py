@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from hive.kinds import (
     Access,
     ArchiveCreated,
     EndReason,
+    EventGroup,
     EventKind,
     Need,
     Operation,
@@ -13,6 +16,7 @@ from hive.kinds import (
     Source,
     TrashReason,
 )
+from hive.services.sessions import SessionState
 from web.i18n import N_, catalogue, reader
 
 TRANSLATED = (
@@ -84,6 +88,17 @@ TRANSLATED = (
     N_("web page"),
     N_("SSH gate"),
     N_("by itself"),
+    # groups of events
+    N_("sessions"),
+    N_("changes"),
+    N_("rights"),
+    N_("imports and exports"),
+    N_("alarms"),
+    # states of sessions
+    N_("running"),
+    N_("ended"),
+    N_("ended well"),
+    N_("did not end well"),
     # findings
     N_("ok"),
     N_("warning"),
@@ -96,11 +111,15 @@ SAME = frozenset(
         *("break-lock", "import", "export", "status", "borg"),
     )
 )
-_LONGER = {
+_LONGER: dict[StrEnum, str] = {
     Source.CLI: "command line",
     Source.WEB: "web page",
     Source.SSH: "SSH gate",
     Source.SYSTEM: "by itself",
+    EventGroup.TRANSFERS: "imports and exports",
+    SessionState.LIVE: "running",
+    SessionState.WELL: "ended well",
+    SessionState.BADLY: "did not end well",
 }
 KINDS = (
     Access,
@@ -112,10 +131,12 @@ KINDS = (
     EventKind,
     TrashReason,
     Source,
+    EventGroup,
+    SessionState,
 )
 
 
 def word(value: str) -> str:
     """A stored word in the reader's language; an unknown one as it is."""
-    text = _LONGER[value] if isinstance(value, Source) else str(value)
+    text = _LONGER.get(value, str(value)) if isinstance(value, StrEnum) else value
     return catalogue(reader().language).gettext(text) if text in TRANSLATED else text

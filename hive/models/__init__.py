@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.audit import AuditEntry, Installation
-from hive.models.keys import Grant, Key, KeyShare
+from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
 from hive.models.repositories import ConfigVersion, Repository, RepositoryShare, TrashEntry
 from hive.models.sessions import Event, Session
@@ -27,6 +27,7 @@ __all__ = [
     "KeyShare",
     "Location",
     "Membership",
+    "RefusedKey",
     "Repository",
     "RepositoryShare",
     "Session",

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from tortoise.expressions import Q
 
@@ -248,26 +249,62 @@ async def interrupt_left_open() -> int:
     return len(rows)
 
 
+class SessionState(StrEnum):
+    """What a list of sessions can be narrowed to."""
+
+    LIVE = "live"
+    ENDED = "ended"
+    WELL = "well"  # ended, and as it should
+    BADLY = "badly"
+
+
 async def list_sessions(
     actor: Actor,
     *,
     repository_id: int | None = None,
     live: bool = False,
+    state: SessionState | None = None,
+    operation: Operation | None = None,
+    key: str | None = None,
     limit: int = 100,
     before_id: int | None = None,
 ) -> list[SessionInfo]:
-    """The newest sessions first, of the repositories that the actor may see."""
+    """The newest sessions first, of the repositories that the actor may see.
+
+    `key` is a fingerprint, or a name as the session has kept it.
+    """
     query = Session.all()
     if not actor.is_admin:
         query = query.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
         query = query.filter(repository_id=repository_id)
     if live:
-        query = query.filter(ended_at=None)
+        state = SessionState.LIVE
+    if state is not None:
+        query = query.filter(_in_state(state))
+    if operation is not None:
+        query = query.filter(operation=str(operation))
+    if key is not None:
+        query = query.filter(Q(key_fingerprint=key) | Q(key_name=key))
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("repository")
     return [info_of(row) for row in rows]
+
+
+def _in_state(state: SessionState) -> Q:
+    well = Q(end_reason=EndReason.DONE) & (Q(exit_status=None) | Q(exit_status=0))
+    match state:
+        case SessionState.LIVE:
+            return Q(ended_at=None)
+        case SessionState.ENDED:
+            return Q(ended_at__isnull=False)
+        case SessionState.WELL:
+            return Q(ended_at__isnull=False) & well
+        case SessionState.BADLY:
+            # not ~well: for SQL, what is NULL is neither one nor the other
+            badly = Q(end_reason__not=EndReason.DONE) | Q(exit_status__gt=0) | Q(exit_status__lt=0)
+            return Q(ended_at__isnull=False) & badly
 
 
 async def get_session(actor: Actor, session_id: int) -> SessionInfo:
