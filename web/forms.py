@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 from typing import Protocol, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -102,17 +102,31 @@ class Form:
         self.problems.setdefault(error.field or "", sentence(error.message))
         self.status = 409 if isinstance(error, Conflict) else 422
 
-    @contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self) -> Asking:
         """Ask a service inside; what it finds wrong is a problem of the form."""
-        try:
-            yield
-        except (InvalidInput, Conflict) as error:
-            self.complain(error)
+        return Asking(self)
 
     @property
     def is_fine(self) -> bool:
         return not self.problems
+
+
+class Asking:
+    """What `Form.asking` returns."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if isinstance(error, InvalidInput | Conflict):
+            self._form.complain(error)
+            return True
+        return False
 
 
 async def sent(request: web.Request, *, with_files: bool = False) -> Form:

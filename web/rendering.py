@@ -42,6 +42,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         word=word,
         said=i18n.sentence,
         pair=lambda value: (value, value),
+        key_choice=lambda key: (key.id, f"{key.name} ({key.owner})"),
         worded=lambda value: (value, word(value)),
     )
     i18n.install(environment)

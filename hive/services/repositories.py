@@ -193,6 +193,11 @@ async def level(actor: Actor, repository_id: int) -> Level:
     return Level.NONE if repository is None else await level_on(actor, repository)
 
 
+async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
+    """The repository, for who may change it; raises as a change would."""
+    return await _info(await _changeable(actor, repository_id))
+
+
 @transactional
 async def set_repository(
     actor: Actor,
