@@ -25,6 +25,13 @@ from web.pages import (
     static,
     trash,
 )
+from web.pages.admin import audit as admin_audit
+from web.pages.admin import groups as admin_groups
+from web.pages.admin import health as admin_health
+from web.pages.admin import host_keys as admin_host_keys
+from web.pages.admin import locations as admin_locations
+from web.pages.admin import settings as admin_settings
+from web.pages.admin import users as admin_users
 
 _ID = "{id:[0-9]{1,9}}"
 
@@ -66,6 +73,32 @@ ROUTES = [
     web.get(f"/sessions/{_ID}", sessions.show),
     web.post(f"/sessions/{_ID}/end", sessions.end),
     web.get("/events", events.show),
+    web.get("/admin", admin_health.show),
+    web.get("/admin/users", admin_users.show_all),
+    web.get("/admin/users/add", admin_users.show_add),
+    web.post("/admin/users/add", admin_users.add),
+    web.get(f"/admin/users/{_ID}", admin_users.show),
+    web.post(f"/admin/users/{_ID}", admin_users.change),
+    web.post(f"/admin/users/{_ID}/password", admin_users.set_password),
+    web.get(f"/admin/users/{_ID}/delete", admin_users.show_delete),
+    web.post(f"/admin/users/{_ID}/delete", admin_users.delete),
+    web.get("/admin/groups", admin_groups.show_all),
+    web.get("/admin/groups/add", admin_groups.show_add),
+    web.post("/admin/groups/add", admin_groups.add),
+    web.get(f"/admin/groups/{_ID}", admin_groups.show),
+    web.post(f"/admin/groups/{_ID}", admin_groups.change),
+    web.get(f"/admin/groups/{_ID}/delete", admin_groups.show_delete),
+    web.post(f"/admin/groups/{_ID}/delete", admin_groups.delete),
+    web.get("/admin/locations", admin_locations.show_all),
+    web.get("/admin/locations/add", admin_locations.show_add),
+    web.post("/admin/locations/add", admin_locations.add),
+    web.get(f"/admin/locations/{_ID}", admin_locations.show),
+    web.post(f"/admin/locations/{_ID}", admin_locations.change),
+    web.get(f"/admin/locations/{_ID}/delete", admin_locations.show_delete),
+    web.post(f"/admin/locations/{_ID}/delete", admin_locations.delete),
+    web.get("/admin/host-keys", admin_host_keys.show),
+    web.get("/admin/settings", admin_settings.show),
+    web.get("/admin/audit", admin_audit.show),
     web.get("/healthz", health.show),
     web.get("/static/{name}", static.show),
 ]
