@@ -15,7 +15,7 @@ from aiohttp.web_request import FileField
 from hive import units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
-from web.i18n import sentence
+from web.i18n import N_, sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
 _MAX_FIELDS = 50
@@ -40,7 +40,7 @@ async def read_form(
             max_num_fields=max_fields,
         )
     except ValueError:
-        raise InvalidInput("This form cannot be read: it must be UTF-8.") from None
+        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
@@ -57,7 +57,7 @@ async def _read_parts(request: web.Request) -> dict[str, str]:
             else:
                 fields.setdefault(name, value if isinstance(value, str) else bytes(value).decode())
     except ValueError:
-        raise InvalidInput("This form cannot be read: it must be UTF-8.") from None
+        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
     return fields
 
 
@@ -89,7 +89,7 @@ class Form:
         except InvalidInput as error:
             self.complain(InvalidInput(error.message, field=name))
         except ValueError:
-            self.complain(InvalidInput("This is none of the choices.", field=name))
+            self.complain(InvalidInput(N_("This is none of the choices."), field=name))
         return None
 
     def when(self, name: str) -> datetime | None:
@@ -157,16 +157,14 @@ def internal_path(text: str | None) -> str:
 
 def before(request: web.Request, name: str) -> int | None:
     """The cursor of a paginated list: only what is older than this id."""
-    return number(request, name, "This is no place in the list.")
+    return number(request, name, N_("This is no place in the list."))
 
 
 def chosen_id(request: web.Request, name: str) -> int | None:
     """An id to filter by; empty is none."""
-    return (
-        number(request, name, "There is nothing to filter by like that.")
-        if (request.query.get(name))
-        else None
-    )
+    if not request.query.get(name):
+        return None
+    return number(request, name, N_("There is nothing to filter by like that."))
 
 
 def number(request: web.Request, name: str, problem: str) -> int | None:
@@ -186,7 +184,7 @@ def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | Non
     try:
         return kind(text)
     except ValueError:
-        raise InvalidInput("There is nothing to filter by like that.", field=name) from None
+        raise InvalidInput(N_("There is nothing to filter by like that."), field=name) from None
 
 
 def id_of(request: web.Request) -> int:

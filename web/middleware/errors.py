@@ -45,6 +45,7 @@ _WORDS = {
     415: N_("This page takes forms only."),
     503: N_("The server cannot answer this now. Try again in a moment."),
 }
+_OTHER = N_("This did not work")
 # Their messages may name files of the server: they are for the log.
 _ONLY_LOGGED = (errors.StorageError, errors.DatabaseError)
 
@@ -84,7 +85,7 @@ def _keep_headers(problem: web.HTTPException, response: web.Response) -> web.Res
 
 
 def error_page(request: web.Request, status: int, message: str | None = None) -> web.Response:
-    title = gettext(_TITLES.get(status, N_("This did not work")))
+    title = gettext(_TITLES.get(status, _OTHER))
     words = sentence(message) if message else _words(status)
     try:
         shown = {"title": title, "message": words, "code": status, "address": "/"}

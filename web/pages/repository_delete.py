@@ -11,7 +11,7 @@ from hive.errors import InvalidInput
 from hive.services import repositories, trash
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.i18n import gettext
+from web.i18n import N_, gettext
 from web.rendering import done, page
 
 _PATIENCE = 15  # seconds; what is left goes on without the browser
@@ -26,7 +26,7 @@ async def submit(request: web.Request) -> web.Response:
     info = await repositories.find_changeable(actor, id_of(request))
     form = await sent(request)
     if form.text("name") != info.name:
-        message = "That is not its name: nothing was deleted."
+        message = N_("That is not its name: nothing was deleted.")
         form.complain(InvalidInput(message, field="name"))
         return await _page(request, form)
     with form.asking():

@@ -9,7 +9,7 @@ from hive.kinds import Access
 from hive.services import grants, keys, repositories
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.i18n import gettext
+from web.i18n import N_, gettext
 from web.rendering import done, page
 
 
@@ -24,7 +24,7 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     key_id, access = form.read("key", _key_id), form.read("access", Access)
     if key_id is None and form.is_fine:
-        form.complain(InvalidInput("Choose a key.", field="key"))
+        form.complain(InvalidInput(N_("Choose a key."), field="key"))
     if form.is_fine and key_id is not None:
         with form.asking():
             if access is None:
@@ -39,7 +39,7 @@ async def submit(request: web.Request) -> web.Response:
 
 def _key_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput("Choose a key.", field="key")
+        raise InvalidInput(N_("Choose a key."), field="key")
     return int(text)
 
 

@@ -11,7 +11,7 @@ from hive.kinds import Mode
 from hive.services import imports, repositories
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.i18n import gettext, sentence
+from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
 
 _PATIENCE = 15  # seconds; ending sessions and verifying an import go on without the browser
@@ -27,7 +27,7 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     mode = form.read("mode", Mode)
     if mode is None and form.is_fine:
-        form.complain(InvalidInput("Choose a mode.", field="mode"))
+        form.complain(InvalidInput(N_("Choose a mode."), field="mode"))
     if mode is None:
         return await _page(request, form)
     here = f"/repositories/{info.id}"

@@ -12,7 +12,7 @@ from hive.services.locations import LocationInfo
 from hive.services.permissions import require_admin
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.i18n import gettext, sentence
+from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
 
 
@@ -51,7 +51,7 @@ async def add(request: web.Request) -> web.Response:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise InvalidInput("A port is a number from 1 to 65535.", field="port")
+        raise InvalidInput(N_("A port is a number from 1 to 65535."), field="port")
     return int(text)
 
 

@@ -10,7 +10,7 @@ from hive.services.accounts import UserInfo
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
-from web.i18n import gettext, sentence
+from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
 
 
@@ -46,7 +46,7 @@ def _password(form: Form) -> str | None:
     """What was typed twice; none is no password, and no login with a browser."""
     password = form.values.get("password", "")
     if password != form.values.get("repeated", ""):
-        form.complain(InvalidInput("The two passwords are not the same.", field="repeated"))
+        form.complain(InvalidInput(N_("The two passwords are not the same."), field="repeated"))
     return password or None
 
 
@@ -91,7 +91,7 @@ async def set_password(request: web.Request) -> web.Response:
     user, form = await _user(request), await sent(request)
     password = _password(form)
     if password is None and form.is_fine:
-        form.complain(InvalidInput("Type the new password.", field="password"))
+        form.complain(InvalidInput(N_("Type the new password."), field="password"))
     if form.is_fine and password is not None:
         with form.asking():
             await accounts.set_password(actor_of(request), user.id, password)

@@ -1,0 +1,109 @@
+"""Every page in a real browser: accessible in both themes and widths, silent, from us alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from tests.web.browser import PASSWORD, NewBrowser
+from tests.web.pages import pages_of
+from tests.web.scene import make_scene
+
+CHROMIUM = os.environ.get("HIVE_TEST_CHROMIUM", "/usr/bin/chromium")
+AXE = Path(__file__).parents[2] / ".axe" / "node_modules" / "axe-core" / "axe.min.js"
+PICTURES = "HIVE_TEST_PICTURES"  # names a directory for pictures of all pages
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+# Everything is looked at once wide and light, once narrow and dark; what is left is contrast.
+LOOKS: list[tuple[str, Any, Any, list[str]]] = [
+    ("wide-light", WIDE, "light", []),
+    ("wide-dark", WIDE, "dark", ["color-contrast"]),
+    ("narrow-dark", NARROW, "dark", []),
+    ("narrow-light", NARROW, "light", ["color-contrast"]),
+]
+RUN_AXE = """async (rules) => {
+  const only = rules.length ? {runOnly: {type: "rule", values: rules}} : {};
+  const found = await axe.run(document, {resultTypes: ["violations"], ...only});
+  return found.violations.map(
+    (one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
+}"""
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+class Watch:
+    """What a page did that it should not."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.wrong: list[str] = []
+        page.on("request", lambda one: self._request(one.url, origin))
+        page.on("console", lambda one: self.wrong.append(f"console: {one.text}"))
+        page.on("pageerror", lambda one: self.wrong.append(f"error: {one}"))
+
+    def _request(self, url: str, origin: str) -> None:
+        if not url.startswith(f"{origin}/"):
+            self.wrong.append(f"request to {url}")
+
+
+async def log_in(page: Page, origin: str) -> None:
+    await page.goto(f"{origin}/login")
+    await page.fill("#name", "root")
+    await page.fill("#password", PASSWORD)
+    await page.click("button.main")
+    await page.wait_for_url(f"{origin}/")
+
+
+async def test_every_page_is_accessible_in_both_themes_and_widths(
+    chromium: Browser, new_browser: NewBrowser
+) -> None:
+    server = await new_browser()
+    scene = await make_scene()
+    axe = AXE.read_text()
+    page = await chromium.new_page()
+    watch = Watch(page, server.origin)
+    found: list[str] = []
+    for path in ("/login", "/nothing", *pages_of(server.client.app, scene)):
+        if path == "/nothing":
+            await log_in(page, server.origin)
+            watch.wrong = [one for one in watch.wrong if "favicon" in one]
+        answer = await page.goto(server.origin + path)
+        assert answer is not None
+        if path != "/nothing":
+            assert answer.status == 200, path
+        else:
+            watch.wrong.clear()  # the browser's own word on the 404
+        await page.evaluate(axe)
+        for look, size, theme, rules in LOOKS:
+            await page.set_viewport_size(size)
+            await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+            found += [f"{path} {look} {one}" for one in await page.evaluate(RUN_AXE, rules)]
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append(f"{path} {look} is wider than the window")
+            await picture(page, path, look)
+    assert found == []
+    assert watch.wrong == []
+
+
+async def picture(page: Page, path: str, look: str) -> None:
+    if directory := os.environ.get(PICTURES):
+        name = path.strip("/").replace("/", "-").partition("?")[0] or "overview"
+        await page.screenshot(path=Path(directory) / f"{name}.{look}.png", full_page=True)
