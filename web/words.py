@@ -16,7 +16,7 @@ from hive.kinds import (
     Source,
     TrashReason,
 )
-from hive.services.sessions import SessionState
+from hive.services.session_filters import SessionState
 from web.i18n import N_, catalogue, reader
 
 TRANSLATED = (

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from tortoise.expressions import Q
 
@@ -28,8 +27,9 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, runtime
+from hive.services import audit, events, runtime, session_filters
 from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.session_filters import SessionState
 from hive.units import format_size
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
@@ -249,15 +249,6 @@ async def interrupt_left_open() -> int:
     return len(rows)
 
 
-class SessionState(StrEnum):
-    """What a list of sessions can be narrowed to."""
-
-    LIVE = "live"
-    ENDED = "ended"
-    WELL = "well"  # ended, and as it should
-    BADLY = "badly"
-
-
 async def list_sessions(
     actor: Actor,
     *,
@@ -281,30 +272,15 @@ async def list_sessions(
     if live:
         state = SessionState.LIVE
     if state is not None:
-        query = query.filter(_in_state(state))
+        query = query.filter(session_filters.in_state(state))
     if operation is not None:
         query = query.filter(operation=str(operation))
     if key is not None:
-        query = query.filter(Q(key_fingerprint=key) | Q(key_name=key))
+        query = query.filter(session_filters.by_key(key))
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("repository")
     return [info_of(row) for row in rows]
-
-
-def _in_state(state: SessionState) -> Q:
-    well = Q(end_reason=EndReason.DONE) & (Q(exit_status=None) | Q(exit_status=0))
-    match state:
-        case SessionState.LIVE:
-            return Q(ended_at=None)
-        case SessionState.ENDED:
-            return Q(ended_at__isnull=False)
-        case SessionState.WELL:
-            return Q(ended_at__isnull=False) & well
-        case SessionState.BADLY:
-            # not ~well: for SQL, what is NULL is neither one nor the other
-            badly = Q(end_reason__not=EndReason.DONE) | Q(exit_status__gt=0) | Q(exit_status__lt=0)
-            return Q(ended_at__isnull=False) & badly
 
 
 async def get_session(actor: Actor, session_id: int) -> SessionInfo:

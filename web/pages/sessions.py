@@ -10,7 +10,8 @@ from aiohttp import web
 from hive.kinds import Level, Operation
 from hive.services import events, repositories, sessions
 from hive.services.permissions import Actor
-from hive.services.sessions import SessionInfo, SessionState
+from hive.services.session_filters import SessionState
+from hive.services.sessions import SessionInfo
 from web.access import actor_of
 from web.forms import before, chosen_id, cut_page, id_of, internal_path, one_of, query, read_form
 from web.i18n import gettext
