@@ -72,3 +72,14 @@ def took(start: datetime, end: datetime | None) -> str:
 
 def size(count: int | None) -> str:
     return "\u2013" if count is None else units.format_size(count)
+
+
+def plain(value: object) -> str:
+    """A value of JSON as people write it: no brackets, no True."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
+    return "\u2013" if value is None else str(value)

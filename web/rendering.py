@@ -36,6 +36,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
     environment.filters.update(
         ago=formats.ago,
         moment=formats.moment,
+        plain=formats.plain,
         size=formats.size,
         cut=cut,
         lines=lines,
