@@ -15,6 +15,7 @@ from hive import clock
 from hive.kinds import Access
 from hive.services import accounts, events, grants, keys, refused_keys
 from hive.services.permissions import OPERATOR
+from tests.gate import harness
 from tests.gate.hostile.handmade import FAILURE, KEY_IS_GOOD, SUCCESS, handmade
 from tests.gate.hostile.scene import Scene, new_key, open_scene, until
 
@@ -113,7 +114,7 @@ async def test_a_key_that_knocked_is_kept_so_that_the_owner_can_let_it_in(scene:
         found = await refused_keys.list_refused(OPERATOR)
         return [(one.fingerprint, one.count) for one in found] == [(key.get_fingerprint(), 2)]
 
-    await until(is_kept)
+    await harness.until(is_kept)
     (kept,) = await refused_keys.list_refused(OPERATOR)
     assert kept.login == scene.login
     await refused_keys.let_in(OPERATOR, kept.id, name="found", access=Access.FULL)
