@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp_jinja2
@@ -40,14 +41,24 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         size=formats.size,
         cut=cut,
         lines=lines,
-        word=word,
-        said=i18n.sentence,
+        word=_for_the_reader(word),
+        said=_for_the_reader(i18n.sentence),
         pair=lambda value: (value, value),
         key_choice=lambda key: (key.id, f"{key.name} ({key.owner})"),
         worded=lambda value: (value, word(value)),
     )
     i18n.install(environment)
     return environment
+
+
+def _for_the_reader(translate: Callable[[str], str]) -> Callable[[object, str], str]:
+    """A filter that is asked at every page: of a constant, others are asked once for all."""
+
+    @jinja2.pass_context
+    def translated(_context: object, text: str) -> str:
+        return translate(text)
+
+    return translated
 
 
 def page(
@@ -72,7 +83,7 @@ def page(
 
 
 def _flashes(request: web.Request) -> list[Flash]:
-    token = token_of(request)
+    token = token_of(request) if request.method == "GET" else None  # HEAD shows nothing
     return request.app[FLASHES].take(token) if token else []
 
 

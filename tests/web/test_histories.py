@@ -9,7 +9,7 @@ import pytest
 from hive import events as happenings
 from hive.events import EndSession
 from hive.kinds import GROUPS, EndReason, EventKind
-from hive.services import accounts, events, keys, repositories
+from hive.services import accounts, events, keys, live, repositories
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key
@@ -24,11 +24,11 @@ async def test_sessions_that_run_come_first_and_the_others_by_pages(
     browser: Browser, alice: Actor
 ) -> None:
     made = await repositories.add_repository(alice, "documents", owner="alice")
-    live = await add_session(made.id, minutes_ago=600, **RUNNING)
+    running = await add_session(made.id, minutes_ago=600, **RUNNING)
     ended = [(await add_session(made.id)).id for _ in range(60)]
     await browser.log_in("alice")
     first = (await browser.get("/sessions")).text
-    assert ids(first) == [live.id, *reversed(ended[10:])]
+    assert ids(first) == [running.id, *reversed(ended[10:])]
     older = first.partition('href="/sessions?')[2].partition('"')[0]
     second = (await browser.get(f"/sessions?{older}")).text
     assert ids(second) == list(reversed(ended[:10]))
@@ -44,19 +44,22 @@ async def test_sessions_are_narrowed_by_what_stands_in_the_address(
     read = await add_session(two.id, operation="read", key_name="nas")
     lost = await add_session(two.id, end_reason=EndReason.CLIENT_GONE, exit_status=None)
     failed = await add_session(two.id, exit_status=2, operation="create")
-    live = await add_session(one.id, **RUNNING)
+    running = await add_session(one.id, **RUNNING)
     await browser.log_in("alice")
     for query, wanted in (
         (f"repository={two.id}", [failed.id, lost.id, read.id]),
         ("operation=create", [failed.id, created.id]),
-        ("state=live", [live.id]),
+        ("state=live", [running.id]),
         ("state=well", [read.id, created.id]),
         ("state=badly", [failed.id, lost.id]),
         ("state=ended", [failed.id, lost.id, read.id, created.id]),
         ("key=nas", [read.id]),
         (f"key={key.fingerprint}".replace("+", "%2B"), [created.id]),
         (f"repository={two.id}&operation=create&state=well", []),
-        ("repository=&operation=&state=&key=", [live.id, failed.id, lost.id, read.id, created.id]),
+        (
+            "repository=&operation=&state=&key=",
+            [running.id, failed.id, lost.id, read.id, created.id],
+        ),
     ):
         assert ids((await browser.get(f"/sessions?{query}")).text) == wanted, query
 
@@ -81,6 +84,17 @@ async def test_ending_a_session_asks_the_gate_and_leads_back(browser: Browser) -
     assert EndSession(scene.live, "ended by dora") in told
     assert "is being ended" in (await browser.get(answer.location)).text
     assert (await browser.post(f"/sessions/{scene.session}/end", fields)).status == 409
+
+
+async def test_a_running_session_shows_what_has_passed_so_far(browser: Browser) -> None:
+    scene = await make_scene()
+    await browser.log_in("bob")
+    live.view.update([(scene.live, 7_654_000_000, 1_230_000)])
+    for path in ("/sessions", f"/sessions/{scene.live}"):
+        text = (await browser.get(path)).text
+        assert "7.65 GB" in text
+        assert "1.23 MB" in text
+    live.view.update([])
 
 
 async def test_only_who_may_end_it_sees_the_button(browser: Browser) -> None:

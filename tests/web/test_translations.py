@@ -148,6 +148,23 @@ def test_a_name_in_a_translated_text_is_as_harmless_as_elsewhere() -> None:
     assert text == " ".join(["Edit &lt;b&gt;\\u202e\\n%(x)s"] * 2)
 
 
+def test_one_environment_speaks_to_each_reader_in_turn() -> None:
+    """Macros of an imported template and filters of constants were made once, for the first."""
+    made = set_up_templates(Application(), Assets())
+    template = made.from_string(
+        '{% import "parts.html" as parts %}{{ parts.state("ready") }} {{ "done"|word }}'
+        ' {{ "Choose a key."|said }} {{ _("Save") }}'
+    )
+    for language, said in (
+        ("en", ("Ready", "done", "Choose a key.", "Save")),
+        ("de", ("Bereit", "fertig", "Einen Schlüssel wählen.", "Speichern")),
+        ("en", ("Ready", "done", "Choose a key.", "Save")),
+    ):
+        with reading(Reader(language)):
+            text = template.render()
+        assert [word for word in said if word not in text] == []
+
+
 @pytest.mark.parametrize(
     ("accepted", "language"),
     [

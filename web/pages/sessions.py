@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from hive.kinds import Level, Operation
-from hive.services import events, repositories, sessions
+from hive.services import events, live, repositories, sessions
 from hive.services.permissions import Actor
 from hive.services.session_filters import SessionState
 from hive.services.sessions import SessionInfo
@@ -31,9 +32,9 @@ async def show_all(request: web.Request) -> web.Response:
         "operation": one_of(request, "operation", Operation),
         "key": request.query.get("key", "").strip()[:_MAX_KEY] or None,
     }
-    live: list[SessionInfo] = []
+    running: list[SessionInfo] = []
     if cursor is None and state in (None, SessionState.LIVE):
-        live = await sessions.list_sessions(actor, **chosen, live=True, limit=_LIVE)
+        running = await sessions.list_sessions(actor, **chosen, live=True, limit=_LIVE)
     ended: Sequence[SessionInfo] = []
     older = None
     if state != SessionState.LIVE:
@@ -50,16 +51,27 @@ async def show_all(request: web.Request) -> web.Response:
     return page(
         request,
         "sessions.html",
-        sessions=[*live, *ended],
+        sessions=_with_progress([*running, *ended]),
         filters=filters,
         is_filtered=any(filters.values()),
-        manageable=await _manageable(actor, live),
+        manageable=await _manageable(actor, running),
         repositories=await repositories.choices(actor),
         operations=list(Operation),
         states=list(SessionState),
         newest=query("/sessions", **filters) if cursor is not None else None,
         older=query("/sessions", **filters, before=older) if older is not None else None,
     )
+
+
+def _with_progress(shown: Sequence[SessionInfo]) -> list[SessionInfo]:
+    """Those that run with the bytes that have passed so far; the row knows only at the end."""
+    progress = {one.session_id: one for one in live.view.running}
+    return [
+        replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
+        if one.ended_at is None and (now := progress.get(one.id)) is not None
+        else one
+        for one in shown
+    ]
 
 
 async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
@@ -73,7 +85,7 @@ async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    session = await sessions.get_session(actor, id_of(request))
+    (session,) = _with_progress([await sessions.get_session(actor, id_of(request))])
     return page(
         request,
         "session.html",
