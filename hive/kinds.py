@@ -171,6 +171,87 @@ class Severity(StrEnum):
     RECOVERY = "recovery"  # what a former message told of is over
 
 
+class EventGroup(StrEnum):
+    """Kinds of events that one looks at together; `GROUPS` says which."""
+
+    SESSIONS = "sessions"
+    CHANGES = "changes"
+    RIGHTS = "rights"
+    TRANSFERS = "transfers"
+    SCHEDULES = "schedules"
+    UPKEEP = "upkeep"
+    ALARMS = "alarms"
+
+
+GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
+    EventGroup.SESSIONS: (
+        EventKind.REFUSED,
+        EventKind.OPENED,
+        EventKind.CLOSED,
+        EventKind.OPENED_LOCALLY,
+        EventKind.CLOSED_LOCALLY,
+    ),
+    EventGroup.CHANGES: (
+        EventKind.CREATED,
+        EventKind.UPDATED,
+        EventKind.DELETED,
+        EventKind.RESTORED,
+        EventKind.CONFIG_CHANGED,
+        EventKind.LOCK_REMOVED,
+        EventKind.UPDATED_LOCALLY,
+    ),
+    EventGroup.RIGHTS: (EventKind.MODE_CHANGED, EventKind.KEY_CHANGED, EventKind.GRANT_CHANGED),
+    EventGroup.TRANSFERS: (
+        EventKind.IMPORT_BEGUN,
+        EventKind.IMPORT_ENDED,
+        EventKind.IMPORT_VERIFIED,
+        EventKind.IMPORT_REJECTED,
+        EventKind.EXPORT_BEGUN,
+        EventKind.EXPORT_ENDED,
+    ),
+    EventGroup.SCHEDULES: (
+        EventKind.LATE,
+        EventKind.DOWN,
+        EventKind.STILL_DOWN,
+        EventKind.RECOVERED,
+        EventKind.PAUSED,
+        EventKind.RESUMED,
+        EventKind.ACKNOWLEDGED,
+        EventKind.MUTED,
+        EventKind.SCHEDULE_BROKEN,
+        EventKind.TRIGGER_STARTED,
+        EventKind.TRIGGER_ENDED,
+        EventKind.TRIGGER_FAILED,
+        EventKind.TRIGGER_MISSED,
+        EventKind.TRIGGER_OVERLAPPED,
+    ),
+    EventGroup.UPKEEP: (
+        EventKind.CHECKED,
+        EventKind.COMPACTED,
+        EventKind.UPKEEP_FAILED,
+        EventKind.UPKEEP_REFUSED,
+    ),
+    EventGroup.ALARMS: (
+        EventKind.SESSION_FAILED,
+        EventKind.CLIENT_FAILED,
+        EventKind.CLIENT_UNPROVEN,
+        EventKind.CLIENT_CONTRADICTED,
+        EventKind.REFUSED_OFTEN,
+        EventKind.MEASURING_FAILED,
+        EventKind.MASS_DELETION,
+        EventKind.APPEND_ONLY_DELETION,
+        EventKind.SHRUNK,
+        EventKind.KEY_FIRST_USED,
+        EventKind.NEW_NETWORK,
+        EventKind.INTEGRITY_ERROR,
+        EventKind.STALE_LOCK,
+        EventKind.QUOTA_FILLING,
+        EventKind.DISK_FILLING,
+        EventKind.ALARM_ENDED,
+    ),
+}
+
+
 class Source(StrEnum):
     """Through which door somebody came."""
 
@@ -183,15 +264,6 @@ class Source(StrEnum):
 class TrashReason(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced by an import"
-
-
-class Severity(StrEnum):
-    """How much something wants to be known; `recovery` tells that a trouble is over."""
-
-    INFO = "info"
-    RECOVERY = "recovery"
-    WARNING = "warning"
-    CRITICAL = "critical"
 
 
 class ScheduleKind(StrEnum):

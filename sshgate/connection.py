@@ -14,8 +14,8 @@ import asyncssh
 
 from hive import log, publickey
 from hive.database import DriverError, spawn
-from hive.errors import HiveError
-from hive.services import logins, refusals
+from hive.errors import HiveError, RefusalCause
+from hive.services import logins, refusals, refused_keys
 from hive.services.logins import Identity
 from sshgate import algorithms
 from sshgate.channel import PACKET, WINDOW, GateChannel
@@ -27,6 +27,8 @@ logger = log.get(__name__)
 
 _MAX_REMEMBERED = 20  # refused keys of one connection
 _QUESTIONS_PER_TRY = 4  # how often asyncssh asks for the methods at one try: twice, as a rule
+
+_COULD_BE_ADDED = (RefusalCause.UNKNOWN_KEY, RefusalCause.KEY_NOT_GRANTED)
 
 
 class GateConnection(asyncssh.SSHServer):
@@ -41,7 +43,7 @@ class GateConnection(asyncssh.SSHServer):
         self._identity: Identity | None = None
         self._tries = 0
         self._questions = 0
-        self._refused: list[tuple[str, str]] = []  # (login, fingerprint)
+        self._refused: list[tuple[str, bytes]] = []  # (login, public key)
         self._channels: set[GateSession] = set()  # open ones
         self._running: set[GateSession] = set()  # those of them that were given a command
         self._idle: asyncio.TimerHandle | None = None
@@ -119,7 +121,7 @@ class GateConnection(asyncssh.SSHServer):
         key.all_sig_algorithms = key.all_sig_algorithms & algorithms.TAKEN
         self._candidate = found
         if found is None and len(self._refused) < _MAX_REMEMBERED:
-            self._refused.append((username, fingerprint))
+            self._refused.append((username, key.public_data))
         return found is not None
 
     def auth_completed(self) -> None:
@@ -149,10 +151,11 @@ class GateConnection(asyncssh.SSHServer):
 
     def _report_refusals(self) -> None:
         """Say why nobody got in; keys that an agent offered before the right one are no news."""
-        for login, fingerprint in self._refused:
-            spawn(self._report(login, fingerprint), name="report refused login")
+        for login, key in self._refused:
+            spawn(self._report(login, key), name="report refused login")
 
-    async def _report(self, login: str, fingerprint: str) -> None:
+    async def _report(self, login: str, key: bytes) -> None:
+        fingerprint = publickey.fingerprint(key)
         cause, repository_id = await refusals.explain(login, fingerprint, self.peer)
         logger.warning(
             "login refused",
@@ -169,6 +172,8 @@ class GateConnection(asyncssh.SSHServer):
                 fingerprint=fingerprint,
                 peer=self.peer,
             )
+            if cause in _COULD_BE_ADDED:
+                await refused_keys.note(repository_id, key, self.peer)
 
     # after the login
 

@@ -6,17 +6,18 @@ from aiohttp import web
 
 from hive.config import Settings
 from web.assets import Assets
+from web.flashes import Flashes
 from web.forms import MAX_BODY
 from web.headers import add_headers
-from web.keys import ASSETS, HEALTH, SETTINGS, Health
+from web.keys import ASSETS, FLASHES, HEALTH, SETTINGS, Health
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
 from web.middleware.logging import note_requests
+from web.middleware.reader import know_the_reader
 from web.middleware.same_origin import refuse_other_sites
 from web.middleware.web_session import require_login
-from web.pages import health as health_page
-from web.pages import login, logout, overview, repository, setup, static
 from web.rendering import set_up_templates
+from web.routes import ROUTES
 
 
 def create_app(settings: Settings, *, health: Health) -> web.Application:
@@ -28,6 +29,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
         middlewares=[
             know_the_visitor,
             note_requests,
+            know_the_reader,
             tell_errors,
             refuse_other_sites,
             require_login,
@@ -38,19 +40,8 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[SETTINGS] = settings.web
     app[HEALTH] = health
     app[ASSETS] = assets
+    app[FLASHES] = Flashes()
     set_up_templates(app, assets)
     app.on_response_prepare.append(add_headers)
-    app.add_routes(
-        [
-            web.get("/", overview.show),
-            web.get("/repositories/{id:[0-9]{1,9}}", repository.show),
-            web.get("/login", login.show),
-            web.post("/login", login.submit),
-            web.post("/logout", logout.submit),
-            web.get("/setup/{token}", setup.show),
-            web.post("/setup/{token}", setup.submit),
-            web.get("/healthz", health_page.show),
-            web.get("/static/{name}", static.show),
-        ]
-    )
+    app.add_routes(ROUTES)
     return app

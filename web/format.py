@@ -1,21 +1,16 @@
-"""Times, spans and sizes as the pages show them."""
+"""Times, spans and sizes as the pages show them, in the reader's language and zone."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from babel.dates import format_timedelta
 from markupsafe import Markup
 
 from hive import clock, units
+from web.i18n import gettext, reader
 
-_STEPS = (
-    (timedelta(days=365), "year"),
-    (timedelta(days=30), "month"),
-    (timedelta(days=7), "week"),
-    (timedelta(days=1), "day"),
-    (timedelta(hours=1), "hour"),
-    (timedelta(minutes=1), "minute"),
-)
+_STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
 def exact(at: datetime) -> str:
@@ -25,18 +20,25 @@ def exact(at: datetime) -> str:
 
 def span(length: timedelta) -> str:
     """A span in its largest unit: '3 minutes', '2 weeks'."""
-    for step, name in _STEPS:
-        if length >= step:
-            count = length // step
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return "less than a minute"
+    if length < timedelta(minutes=1):
+        return gettext("less than a minute")
+    return format_timedelta(_whole(length), threshold=1, locale=reader().language)
+
+
+def _whole(length: timedelta) -> timedelta:
+    """Rounded down to the largest unit in it: 59 minutes and a half are not an hour yet."""
+    seconds = int(length.total_seconds())
+    step = next((step for step in _STEPS if seconds >= step), 1)
+    return timedelta(seconds=seconds - seconds % step)
 
 
 def relative(at: datetime) -> str:
-    distance = clock.now() - at
+    distance = at - clock.now()
     if abs(distance) < timedelta(minutes=1):
-        return "just now"
-    return f"{span(distance)} ago" if distance > timedelta(0) else f"in {span(-distance)}"
+        return gettext("just now")
+    whole = _whole(abs(distance))
+    signed = whole if distance > timedelta(0) else -whole
+    return format_timedelta(signed, threshold=1, add_direction=True, locale=reader().language)
 
 
 def ago(at: datetime) -> Markup:
@@ -47,10 +49,16 @@ def ago(at: datetime) -> Markup:
 
 
 def moment(at: datetime) -> Markup:
-    """The time itself: in UTC, which the page's script turns into the viewer's zone."""
-    shown = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return Markup('<time datetime="{}" title="{}" data-local>{}</time>').format(
-        clock.rfc3339(at), exact(at), shown
+    """The time itself in the reader's zone, with UTC on hover.
+
+    Where the zone is not known here it is UTC, which the page's script turns into the browser's.
+    """
+    who = reader()
+    template = '<time datetime="{}" title="{}"{}>{}</time>'
+    local = Markup(" data-local") if who.zone is None else ""
+    shown = at.astimezone(who.shown_zone).strftime("%Y-%m-%d %H:%M")
+    return Markup(template).format(  # noqa: S704 - ours
+        clock.rfc3339(at), exact(at), local, shown if who.zone is not None else f"{shown} UTC"
     )
 
 
@@ -64,3 +72,14 @@ def took(start: datetime, end: datetime | None) -> str:
 
 def size(count: int | None) -> str:
     return "\u2013" if count is None else units.format_size(count)
+
+
+def plain(value: object) -> str:
+    """A value of JSON as people write it: no brackets, no True."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
+    return "\u2013" if value is None else str(value)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol, TypeVar
+from urllib.parse import parse_qsl, urlencode
 
 from aiohttp import web
+from aiohttp.web_request import FileField
 
-from hive.errors import InvalidInput
+from hive import units
+from hive.errors import Conflict, InvalidInput
+from hive.kinds import ShareLevel
+from web.i18n import N_, sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
 _MAX_FIELDS = 50
+_MAX_CHOICES = 2000  # a repository's form has a field for each key
+_MULTIPART = "multipart/form-data"
 
 
-async def read_form(request: web.Request) -> dict[str, str]:
-    """The fields of a form; of a field that is sent twice, the first."""
+async def read_form(
+    request: web.Request, *, max_fields: int = _MAX_FIELDS, with_files: bool = False
+) -> dict[str, str]:
+    """The fields of a form; of a field that is sent twice, the first. Files are their text."""
+    if with_files and request.content_type == _MULTIPART:
+        return await _read_parts(request)
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType
     body = await request.read()
@@ -22,14 +37,110 @@ async def read_form(request: web.Request) -> dict[str, str]:
             body.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=_MAX_FIELDS,
+            max_num_fields=max_fields,
         )
     except ValueError:
-        raise InvalidInput("This form cannot be read: it must be UTF-8.") from None
+        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
     return fields
+
+
+async def _read_parts(request: web.Request) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    try:
+        for name, value in (await request.post()).items():
+            if isinstance(value, FileField):
+                with value.file as file:
+                    fields.setdefault(name, file.read(MAX_BODY).decode())
+            else:
+                fields.setdefault(name, value if isinstance(value, str) else bytes(value).decode())
+    except ValueError:
+        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
+    return fields
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Form:
+    """What was sent, or what a form begins with, and what is wrong with it: nothing gets lost."""
+
+    values: Mapping[str, str]
+    problems: dict[str, str] = field(default_factory=dict)  # by field; "" is the whole form
+    status: int = 200
+
+    def text(self, name: str) -> str:
+        return self.values.get(name, "").strip()
+
+    def has(self, name: str) -> bool:
+        """Whether a box is ticked."""
+        return self.values.get(name, "") != ""
+
+    def read(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The field's value; None where it is empty or, with a problem noted, wrong."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return parse(text)
+        except InvalidInput as error:
+            self.complain(InvalidInput(error.message, field=name))
+        except ValueError:
+            self.complain(InvalidInput(N_("This is none of the choices."), field=name))
+        return None
+
+    def when(self, name: str) -> datetime | None:
+        return self.read(name, units.parse_when)
+
+    def size(self, name: str) -> int | None:
+        return self.read(name, units.parse_limit)
+
+    def complain(self, error: InvalidInput | Conflict) -> None:
+        self.problems.setdefault(error.field or "", sentence(error.message))
+        self.status = 409 if isinstance(error, Conflict) else 422
+
+    def asking(self) -> Asking:
+        """Ask a service inside; what it finds wrong is a problem of the form."""
+        return Asking(self)
+
+    @property
+    def is_fine(self) -> bool:
+        return not self.problems
+
+
+class Asking:
+    """What `Form.asking` returns."""
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if isinstance(error, InvalidInput | Conflict):
+            self._form.complain(error)
+            return True
+        return False
+
+
+async def sent(request: web.Request, *, with_files: bool = False) -> Form:
+    fields = await read_form(request, max_fields=_MAX_CHOICES, with_files=with_files)
+    return Form(fields)
+
+
+def share_levels(form: Form, groups: Sequence[str]) -> dict[str, ShareLevel | None]:
+    """What the fields `share-GROUP` say of groups that were on the form; None: not shared."""
+    levels: dict[str, ShareLevel | None] = {}
+    for group in groups:
+        if f"share-{group}" in form.values:
+            levels[group] = form.read(f"share-{group}", ShareLevel)
+    return levels
 
 
 def internal_path(text: str | None) -> str:
@@ -46,9 +157,56 @@ def internal_path(text: str | None) -> str:
 
 def before(request: web.Request, name: str) -> int | None:
     """The cursor of a paginated list: only what is older than this id."""
+    return number(request, name, N_("This is no place in the list."))
+
+
+def chosen_id(request: web.Request, name: str) -> int | None:
+    """An id to filter by; empty is none."""
+    if not request.query.get(name):
+        return None
+    return number(request, name, N_("There is nothing to filter by like that."))
+
+
+def number(request: web.Request, name: str, problem: str) -> int | None:
     text = request.query.get(name)
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput("This is no place in the list.", field=name)
+        raise InvalidInput(problem, field=name)
     return int(text)
+
+
+def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | None:
+    """A filter in the query that is one of a kind's values; empty is none."""
+    text = request.query.get(name)
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidInput(N_("There is nothing to filter by like that."), field=name) from None
+
+
+def id_of(request: web.Request) -> int:
+    """The id in the path."""
+    return int(request.match_info["id"])
+
+
+class HasId(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+Row = TypeVar("Row", bound=HasId)
+
+
+def cut_page(rows: Sequence[Row], count: int) -> tuple[Sequence[Row], int | None]:
+    """The first `count` rows, and the cursor to what is older, if anything is."""
+    shown = rows[:count]
+    return shown, shown[-1].id if len(rows) > count else None
+
+
+def query(path: str, **values: object) -> str:
+    """A path with those values in its query that are there."""
+    given = {name: str(value) for name, value in values.items() if value not in (None, "")}
+    return f"{path}?{urlencode(given)}" if given else path

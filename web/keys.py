@@ -9,6 +9,7 @@ from aiohttp import web
 from hive.config import WebSettings
 from hive.services.accounts import UserInfo
 from web.assets import Assets
+from web.flashes import Flashes
 
 # Returns what is wrong, a short phrase each; nothing where all is well.
 Health = Callable[[], Awaitable[Sequence[str]]]
@@ -17,6 +18,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 HEALTH: web.AppKey[Health] = web.AppKey("health")
 ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
+FLASHES: web.AppKey[Flashes] = web.AppKey("flashes", Flashes)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request id", str)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address of the visitor", str)

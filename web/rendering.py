@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp_jinja2
@@ -9,10 +10,14 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from hive.log import escape
 from web import format as formats
+from web import i18n, navigation
 from web.assets import Assets
-from web.keys import REQUEST_ID, USER
+from web.cookies import token_of
+from web.flashes import Flash
+from web.keys import FLASHES, REQUEST_ID, USER
+from web.middleware.reader import theme_of
+from web.words import word
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -24,31 +29,80 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         default_helpers=False,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_harmless,
+        finalize=i18n.harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.globals.update(asset=assets.url, took=formats.took)
-    environment.filters.update(ago=formats.ago, moment=formats.moment, size=formats.size, cut=cut)
+    environment.filters.update(
+        ago=formats.ago,
+        moment=formats.moment,
+        plain=formats.plain,
+        size=formats.size,
+        cut=cut,
+        lines=lines,
+        word=_for_the_reader(word),
+        said=_for_the_reader(i18n.sentence),
+        pair=lambda value: (value, value),
+        key_choice=lambda key: (key.id, f"{key.name} ({key.owner})"),
+        worded=lambda value: (value, word(value)),
+    )
+    i18n.install(environment)
     return environment
+
+
+def _for_the_reader(translate: Callable[[str], str]) -> Callable[[object, str], str]:
+    """A filter that is asked at every page: of a constant, others are asked once for all."""
+
+    @jinja2.pass_context
+    def translated(_context: object, text: str) -> str:
+        return translate(text)
+
+    return translated
 
 
 def page(
     request: web.Request, template: str, *, status: int = 200, **context: object
 ) -> web.Response:
     """The page that `template` makes of `context`; it also knows who looks at it."""
-    shown = {"viewer": request.get(USER), "request_id": request.get(REQUEST_ID), **context}
+    viewer = request.get(USER)
+    shown = {
+        "viewer": viewer,
+        "request_id": request.get(REQUEST_ID),
+        "language": i18n.reader().language,
+        "languages": i18n.LANGUAGES,
+        "has_own_look": bool(getattr(viewer, "theme", None) or getattr(viewer, "language", None)),
+        "theme": theme_of(request, viewer),
+        "address": request.path_qs if request.method == "GET" else request.path,
+        "ways": navigation.main(request, viewer),
+        "administration": navigation.administration(request, viewer),
+        "flashes": _flashes(request) if viewer and status < 400 else [],
+        **context,
+    }
     return aiohttp_jinja2.render_template(template, request, shown, status=status)
 
 
-def _harmless(value: object) -> object:
-    """Of every text that a template prints: what turns or hides letters is written as an escape."""
-    return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+def _flashes(request: web.Request) -> list[Flash]:
+    token = token_of(request) if request.method == "GET" else None  # HEAD shows nothing
+    return request.app[FLASHES].take(token) if token else []
+
+
+def done(request: web.Request, path: str, message: str, *, problem: bool = False) -> web.Response:
+    """Go on at another page of ours, which then says `message`."""
+    if token := token_of(request):
+        flash = Flash(message, "problem" if problem else "done")
+        request.app[FLASHES].add(token, flash)
+    return see_other(path)
 
 
 def cut(text: str, limit: int = 200) -> str:
-    """What somebody sent, cut where it does not end; every page does the rest (`_harmless`)."""
+    """What somebody sent, cut where it does not end; every page does the rest (`harmless`)."""
     return text if len(text) <= limit else f"{text[:limit]}…"
+
+
+def lines(text: str) -> Markup:
+    """Text of several lines for a textarea: the line ends stay, all else is made harmless."""
+    return Markup("\n").join(str(i18n.harmless(line)) for line in text.splitlines())
 
 
 def see_other(path: str) -> web.Response:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.audit import AuditEntry, Installation
 from hive.models.jobs import Job, Upkeep
-from hive.models.keys import Grant, Key, KeyShare
+from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
 from hive.models.notifications import (
     Channel,
@@ -55,6 +55,7 @@ __all__ = [
     "Notification",
     "PingToken",
     "Preference",
+    "RefusedKey",
     "Repository",
     "RepositoryShare",
     "RepositoryTag",

@@ -75,3 +75,24 @@ class Grant(Model):
 
     repository_id: int
     key_id: int
+
+
+# A key that knocked at a repository's login and had no access: to be added without copying it.
+class RefusedKey(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="refused_keys", on_delete=fields.CASCADE
+    )
+    type = fields.CharField(max_length=64)
+    blob = fields.TextField()  # base64, as in authorized_keys
+    fingerprint = fields.CharField(max_length=64)
+    peer = fields.CharField(max_length=64)  # of the last time
+    first_seen_at = fields.DatetimeField()
+    last_seen_at = fields.DatetimeField()
+    count = fields.IntField(default=1)
+
+    class Meta:
+        table = "refused_key"
+        unique_together = (("repository", "fingerprint"),)
+
+    repository_id: int

@@ -37,12 +37,30 @@ async def record(actor: Actor, action: str, subject: str, **details: Any) -> Non
     )
 
 
-async def recent(actor: Actor, *, limit: int = 200, before_id: int | None = None) -> list[Entry]:
+async def recent(
+    actor: Actor,
+    *,
+    by: str | None = None,
+    action: str | None = None,
+    limit: int = 200,
+    before_id: int | None = None,
+) -> list[Entry]:
     """The newest entries first; administrators only."""
     require_admin(actor)
     query = AuditEntry.all() if before_id is None else AuditEntry.filter(id__lt=before_id)
+    if by is not None:
+        query = query.filter(actor=by)
+    if action is not None:
+        query = query.filter(action=action)
     rows = await query.order_by("-id").limit(limit)
     return [
         Entry(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
         for r in rows
     ]
+
+
+async def actions(actor: Actor) -> list[str]:
+    """The actions that there are entries of."""
+    require_admin(actor)
+    rows = await AuditEntry.all().distinct().order_by("action").values_list("action", flat=True)
+    return [str(row) for row in rows]

@@ -24,10 +24,7 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     require_admin(actor)
     findings = [
         *await asyncio.to_thread(_check_machine, settings),
-        *(
-            Finding("warning", "Settings", sentence, "See docs/configuration.md.")
-            for sentence in config_dangers.dangerous(settings)
-        ),
+        *_check_settings(settings),
     ]
     directory = await asyncio.to_thread(_check_data_directory, settings)
     findings.append(directory)
@@ -37,6 +34,24 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     if directory.level != "error":
         findings += await _check_state(actor, settings)
     return findings
+
+
+async def examine_running(actor: Actor) -> list[Finding]:
+    """The same from inside the running server, whose services have started."""
+    require_admin(actor)
+    settings = runtime.settings()
+    return [
+        *await asyncio.to_thread(_check_machine, settings),
+        *_check_settings(settings),
+        await asyncio.to_thread(_check_data_directory, settings),
+        *await _check_services(actor, settings),
+    ]
+
+
+def _check_settings(settings: Settings) -> list[Finding]:
+    remedy = "See docs/configuration.md."
+    dangers = config_dangers.dangerous(settings)
+    return [Finding("warning", "Settings", sentence, remedy) for sentence in dangers]
 
 
 def _check_machine(settings: Settings) -> list[Finding]:
@@ -75,17 +90,21 @@ async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
         remedy = "Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup."
         return [Finding("error", "Database", error.message, remedy)]
     try:
-        findings = await _check_database()
-        findings += await _check_host_keys()
-        findings += _check_ports(settings, runtime.read_listening())
-        places = await locations.list_locations(actor)
-        roots = sorted({info.root for info in places})
-        for root in roots:
-            findings += await asyncio.to_thread(check_space, root)
-        findings += await asyncio.to_thread(_check_confinement, settings, roots)
-        return findings
+        return await _check_services(actor, settings)
     finally:
         await runtime.stop()
+
+
+async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
+    findings = await _check_database()
+    findings += await _check_host_keys()
+    findings += _check_ports(settings, runtime.read_listening())
+    places = await locations.list_locations(actor)
+    roots = sorted({info.root for info in places})
+    for root in roots:
+        findings += await asyncio.to_thread(check_space, root)
+    findings += await asyncio.to_thread(_check_confinement, settings, roots)
+    return findings
 
 
 async def _check_database() -> list[Finding]:

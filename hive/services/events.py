@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,6 +55,8 @@ async def recent(
     actor: Actor,
     *,
     repository_id: int | None = None,
+    session_id: int | None = None,
+    kinds: Collection[EventKind] | None = None,
     limit: int = 100,
     before_id: int | None = None,
 ) -> list[EventInfo]:
@@ -63,6 +66,10 @@ async def recent(
         visible = visible.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
         visible = visible.filter(repository_id=repository_id)
+    if session_id is not None:
+        visible = visible.filter(session_id=session_id)
+    if kinds is not None:
+        visible = visible.filter(kind__in=list(kinds))
     if before_id is not None:
         visible = visible.filter(id__lt=before_id)
     rows = await visible.order_by("-id").limit(limit).select_related("repository")

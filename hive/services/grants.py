@@ -10,7 +10,7 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level
 from hive.models import Grant, Key, Repository
 from hive.services import audit, events, keys
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, require, visible_keys
 
 
 @transactional
@@ -26,18 +26,43 @@ async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]
                 " has one access to a repository.",
                 field="key",
             )
-        await _one_access_per_key(repository, key)
-        existing = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
-        if existing is not None and existing.access == access:
-            continue
-        if existing is None:
-            await Grant.create(
-                repository_id=repository.id, key_id=key.id, access=access, created_at=clock.now()
-            )
-        else:
-            existing.access = access
-            await existing.save()
-        await _tell(actor, repository, key, f"has {access} access", access)
+        await _set(actor, repository, key, access)
+
+
+@transactional
+async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Access) -> None:
+    """Give one key, by its id, access to a repository, or another access than before."""
+    repository = await _changeable(actor, repository_id)
+    key = await Key.filter(await visible_keys(actor), id=key_id).first()
+    if key is None:
+        raise NotFound("There is no such key.")
+    await _set(actor, repository, key, access)
+
+
+@transactional
+async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
+    """Take one key, by its id, off a repository; its sessions there end."""
+    repository = await _changeable(actor, repository_id)
+    row = await Grant.get_or_none(repository_id=repository.id, key_id=key_id).select_related("key")
+    if row is None:
+        raise NotFound("This key has no access to this repository.")
+    await row.delete()
+    await _tell(actor, repository, row.key, "no longer has access", None)
+
+
+async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -> None:
+    await _one_access_per_key(repository, key)
+    existing = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
+    if existing is not None and existing.access == access:
+        return
+    if existing is None:
+        await Grant.create(
+            repository_id=repository.id, key_id=key.id, access=access, created_at=clock.now()
+        )
+    else:
+        existing.access = access
+        await existing.save()
+    await _tell(actor, repository, key, f"has {access} access", access)
 
 
 @transactional

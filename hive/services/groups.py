@@ -48,6 +48,12 @@ async def find_group(actor: Actor, reference: str) -> GroupInfo:
     return await _info(group)
 
 
+async def find_group_by_id(actor: Actor, group_id: int) -> GroupInfo:
+    """One group, for administrators."""
+    require_admin(actor)
+    return await _info(await _get(group_id))
+
+
 @transactional
 async def set_group(
     actor: Actor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from hive.services.permissions import (
     visible_keys,
     visible_repository_ids,
 )
+from hive.services.shares import GroupShare
 
 MAX_NETWORKS = 50
 
@@ -51,6 +52,11 @@ class KeyInfo:
     last_used_at: datetime | None
     created_at: datetime
     uses: tuple[KeyUse, ...]
+    shares: tuple[GroupShare, ...] = ()
+
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= clock.now()
 
 
 async def add_key(
@@ -143,12 +149,30 @@ def check_networks(networks: Sequence[str]) -> list[str]:
 async def list_keys(actor: Actor) -> list[KeyInfo]:
     """All keys that the actor may see."""
     rows = await Key.filter(await visible_keys(actor)).order_by("name", "id")
-    return [await _info(actor, key) for key in rows]
+    return await _infos(actor, rows)
 
 
 async def find_key(actor: Actor, reference: str) -> KeyInfo:
     """The key of this fingerprint, id, name or OWNER/NAME that the actor may see."""
     return await _info(actor, await get_key(actor, reference))
+
+
+async def find_key_by_id(actor: Actor, key_id: int) -> KeyInfo:
+    key = await Key.filter(await visible_keys(actor), id=key_id).first()
+    if key is None:
+        raise NotFound("There is no such key.")
+    return await _info(actor, key)
+
+
+async def level(actor: Actor, key_id: int) -> Level:
+    """How far the actor's rights on the key reach."""
+    key = await Key.get_or_none(id=key_id)
+    return Level.NONE if key is None else await level_on(actor, key)
+
+
+async def require_manage(actor: Actor, key_id: int) -> None:
+    """Raise as a change of the key would."""
+    await _changeable(actor, key_id)
 
 
 async def get_key(actor: Actor, reference: str) -> Key:
@@ -182,6 +206,7 @@ async def set_key(
     share_with: Sequence[str] = (),
     share_level: ShareLevel = ShareLevel.MANAGE,
     unshare_from: Sequence[str] = (),
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> KeyInfo:
     """Change what is given. An empty list of networks means from anywhere."""
     key = await _changeable(actor, key_id)
@@ -199,6 +224,7 @@ async def set_key(
     await key.save()
     await shares.share(actor, key, share_with, share_level)
     await shares.unshare(actor, key, unshare_from)
+    await shares.set_levels(actor, key, share_levels or {})
     await _tell_repositories(key, f"Key {key.name} was changed by {actor.name}.")
     await audit.record(
         actor,
@@ -212,6 +238,7 @@ async def set_key(
         never_expires=never_expires or None,
         shared_with=list(share_with) or None,
         unshared_from=list(unshare_from) or None,
+        share_levels=dict(share_levels) if share_levels else None,
     )
     events.rights_changed(f"key {key.name} was changed")
     return await _info(actor, key)
@@ -241,12 +268,32 @@ async def _changeable(actor: Actor, key_id: int) -> Key:
 
 
 async def _info(actor: Actor, key: Key) -> KeyInfo:
-    await key.fetch_related("owner")
-    grants = Grant.filter(key_id=key.id, repository__deleted_at=None)
-    if await level_on(actor, key) < Level.OWN:
+    return (await _infos(actor, [key]))[0]
+
+
+async def _infos(actor: Actor, rows: Sequence[Key]) -> list[KeyInfo]:
+    """In a few queries, however many keys there are."""
+    await Key.fetch_for_list(list(rows), "owner")
+    ids = [key.id for key in rows]
+    grants = Grant.filter(key_id__in=ids, repository__deleted_at=None)
+    visible = None if actor.is_admin else set(await visible_repository_ids(actor))
+    uses: dict[int, list[KeyUse]] = {key_id: [] for key_id in ids}
+    owned = {key.id for key in rows if actor.user_id is not None and key.owner_id == actor.user_id}
+    for grant in await grants.select_related("repository").order_by("repository__name", "id"):
         # Who merely shares the key learns nothing of repositories that others use it for.
-        grants = grants.filter(repository_id__in=await visible_repository_ids(actor))
-    rows = await KeyShare.filter(key_id=key.id).select_related("group")
+        if visible is None or grant.key_id in owned or grant.repository_id in visible:
+            repository = grant.repository
+            use = KeyUse(repository.id, repository.name, repository.login, grant.access)
+            uses[grant.key_id].append(use)
+    shared: dict[int, list[GroupShare]] = {key_id: [] for key_id in ids}
+    for row in (
+        await KeyShare.filter(key_id__in=ids).select_related("group").order_by("group__name")
+    ):
+        shared[row.key_id].append(GroupShare(row.group.name, row.level))
+    return [_told(key, tuple(uses[key.id]), tuple(shared[key.id])) for key in rows]
+
+
+def _told(key: Key, uses: tuple[KeyUse, ...], shared: tuple[GroupShare, ...]) -> KeyInfo:
     return KeyInfo(
         key.id,
         key.name,
@@ -259,11 +306,9 @@ async def _info(actor: Actor, key: Key) -> KeyInfo:
         key.enabled,
         key.expires_at,
         tuple(key.networks),
-        tuple(sorted(row.group.name for row in rows)),
+        tuple(share.group for share in shared),
         key.last_used_at,
         key.created_at,
-        tuple(
-            KeyUse(g.repository_id, g.repository.name, g.repository.login, g.access)
-            for g in await grants.select_related("repository")
-        ),
+        uses,
+        shared,
     )

@@ -52,6 +52,10 @@ async def find_location(_actor: Actor, reference: str) -> LocationInfo:
     return await _info(await get_location(reference))
 
 
+async def find_location_by_id(_actor: Actor, location_id: int) -> LocationInfo:
+    return await _info(await _get(location_id))
+
+
 async def get_location(reference: str | None) -> Location:
     """The row itself, for other services; the default location for None."""
     if reference is None:

@@ -34,6 +34,7 @@ from hive.services.permissions import (
     require,
     visible_repositories,
 )
+from hive.services.shares import GroupShare
 
 MIN_QUOTA = 10_000_000  # bytes; borg refuses less
 _LOGIN_LENGTH = 8
@@ -46,12 +47,6 @@ class KeyAccess:
     fingerprint: str
     name: str
     access: Access
-
-
-@dataclass(frozen=True)
-class GroupShare:
-    group: str
-    level: ShareLevel
 
 
 @dataclass(frozen=True)
@@ -107,6 +102,7 @@ async def add_repository(
     quota_bytes: int | None = None,
     accesses: Mapping[str, Access] | None = None,
     groups: Sequence[str] = (),
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
@@ -130,6 +126,7 @@ async def add_repository(
     )
     await grants.grant(actor, repository.id, accesses or {})
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
+    await shares.set_levels(actor, repository, share_levels or {})
     await audit.record(
         actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
     )
@@ -162,6 +159,22 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
     return [await _info(row) for row in await query.order_by("name", "id")]
 
 
+@dataclass(frozen=True)
+class Choice:
+    """A repository to choose from a list."""
+
+    id: int
+    name: str
+    owner: str
+
+
+async def choices(actor: Actor) -> list[Choice]:
+    """The repositories that the actor may see, in one query."""
+    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    rows = await visible.order_by("name", "id").select_related("owner")
+    return [Choice(row.id, row.name, row.owner.name) for row in rows]
+
+
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
     """The repository of this login, id, name or OWNER/NAME that the actor may see."""
     return await _info(await _get(actor, reference, deleted=deleted))
@@ -189,6 +202,11 @@ async def level(actor: Actor, repository_id: int) -> Level:
     return Level.NONE if repository is None else await level_on(actor, repository)
 
 
+async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
+    """The repository, for who may change it; raises as a change would."""
+    return await _info(await _changeable(actor, repository_id))
+
+
 @transactional
 async def set_repository(
     actor: Actor,
@@ -201,6 +219,7 @@ async def set_repository(
     share_with: Sequence[str] = (),
     share_level: ShareLevel = ShareLevel.MANAGE,
     unshare_from: Sequence[str] = (),
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
     """Change what is given. A new name changes what people read: login, path and URL stay."""
     repository = await _changeable(actor, repository_id)
@@ -218,6 +237,7 @@ async def set_repository(
     await shares.unshare(actor, repository, unshare_from)
     if owner is not None:
         await health.review(repository.id)  # reminders come as the new owner wants them
+    await shares.set_levels(actor, repository, share_levels or {})
     await audit.record(
         actor,
         "repository.set",
@@ -227,6 +247,7 @@ async def set_repository(
         owner=owner,
         shared_with=list(share_with) or None,
         unshared_from=list(unshare_from) or None,
+        share_levels=dict(share_levels) if share_levels else None,
     )
     return await _info(repository)
 

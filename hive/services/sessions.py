@@ -28,8 +28,9 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, health, integrity, runtime
+from hive.services import audit, events, health, integrity, runtime, session_filters
 from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.session_filters import SessionState
 from hive.units import format_size
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
@@ -262,17 +263,29 @@ async def list_sessions(
     *,
     repository_id: int | None = None,
     live: bool = False,
+    state: SessionState | None = None,
+    operation: Operation | None = None,
+    key: str | None = None,
     limit: int = 100,
     before_id: int | None = None,
 ) -> list[SessionInfo]:
-    """The newest sessions first, of the repositories that the actor may see."""
+    """The newest sessions first, of the repositories that the actor may see.
+
+    `key` is a fingerprint, or a name as the session has kept it.
+    """
     query = Session.all()
     if not actor.is_admin:
         query = query.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
         query = query.filter(repository_id=repository_id)
     if live:
-        query = query.filter(ended_at=None)
+        state = SessionState.LIVE
+    if state is not None:
+        query = query.filter(session_filters.in_state(state))
+    if operation is not None:
+        query = query.filter(operation=str(operation))
+    if key is not None:
+        query = query.filter(session_filters.by_key(key))
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("repository")

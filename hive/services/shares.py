@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from hive.errors import NotFound
 from hive.kinds import ShareLevel
 from hive.models import Group, Key, KeyShare, Repository, RepositoryShare
 from hive.services import references
 from hive.services.permissions import Actor, group_ids
+
+
+@dataclass(frozen=True)
+class GroupShare:
+    group: str
+    level: ShareLevel
+
+
+async def set_levels(
+    actor: Actor, thing: Repository | Key, levels: Mapping[str, ShareLevel | None]
+) -> None:
+    """Share with each group at its level, None: no longer; other groups keep what they have."""
+    for group, level in levels.items():
+        if level is None:
+            await unshare(actor, thing, [group])
+        else:
+            await share(actor, thing, [group], level)
 
 
 async def share(

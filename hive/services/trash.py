@@ -25,6 +25,7 @@ from hive.services import (
     storage,
 )
 from hive.services.permissions import Actor, require
+from hive.services.repositories import RepositoryInfo
 
 logger = structlog.get_logger(__name__)
 
@@ -39,6 +40,32 @@ class Deleted:
     login: str
     path: Path | None
     until: datetime
+
+
+@dataclass(frozen=True)
+class Trashed:
+    """A repository in the trash."""
+
+    repository: RepositoryInfo
+    until: datetime  # what is in the trash longer is deleted for good
+    may_restore: bool
+
+
+async def list_trash(actor: Actor) -> list[Trashed]:
+    """What the actor may see in the trash, the last deleted first."""
+    found = await repositories.list_repositories(actor, deleted=True)
+    return [
+        Trashed(
+            info,
+            (info.deleted_at or clock.now()) + kept_for(),
+            await repositories.level(actor, info.id) >= Level.MANAGE,
+        )
+        for info in sorted(found, key=lambda one: one.deleted_at or clock.now(), reverse=True)
+    ]
+
+
+def kept_for() -> timedelta:
+    return timedelta(days=runtime.settings().storage.trash_days)
 
 
 async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
@@ -59,8 +86,7 @@ async def _delete(actor: Actor, repository_id: int) -> Deleted:
         ) from error
     repository = await Repository.get(id=repository_id).select_related("location")
     path = await _clear_away(repository)
-    days = runtime.settings().storage.trash_days
-    return Deleted(repository.name, repository.login, path, clock.now() + timedelta(days=days))
+    return Deleted(repository.name, repository.login, path, clock.now() + kept_for())
 
 
 async def _clear_away(repository: Repository) -> Path | None:
@@ -135,7 +161,7 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
 async def empty_expired() -> int:
     """Delete for good what has been in the trash for storage.trash_days; returns how many."""
     await clear_left_behind()
-    before = clock.now() - timedelta(days=runtime.settings().storage.trash_days)
+    before = clock.now() - kept_for()
     removed = 0
     for entry in await TrashEntry.filter(created_at__lt=before):
         try:

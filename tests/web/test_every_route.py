@@ -16,6 +16,7 @@ from web.access import is_public
 
 PUBLIC = {
     "GET /login",
+    "POST /appearance",
     "POST /login",
     "GET /setup/{token}",
     "POST /setup/{token}",

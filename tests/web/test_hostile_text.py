@@ -9,11 +9,25 @@ from typing import Any
 import pytest
 
 from hive.kinds import Access, EventKind
-from hive.models import Event, Key, Repository, User
+from hive.models import (
+    AuditEntry,
+    Event,
+    Group,
+    Key,
+    Location,
+    RefusedKey,
+    Repository,
+    Session,
+    User,
+)
 from hive.services import keys, repositories
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
+from tests.web.pages import pages_of
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
+from tests.web.scene import make_scene
+from web.flashes import Flash
+from web.keys import FLASHES
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTES = "\"'><img src=x onerror=alert(1)>"
@@ -26,7 +40,7 @@ HOSTILE = [SCRIPT, QUOTES, TURNED, CONTROL, TEMPLATE, "</title></style>", "🐝"
 class Reader(HTMLParser):
     """Elements that stand open, and all that could run or fetch something."""
 
-    EMPTY = ("meta", "link", "img", "input", "path")
+    EMPTY = ("meta", "link", "img", "input", "path", "br")
 
     def __init__(self) -> None:
         super().__init__()
@@ -143,3 +157,83 @@ async def test_every_page_is_well_nested(browser: Browser, alice: Actor) -> None
     await browser.log_in("alice")
     for path in ("/", "/nothing"):
         check((await browser.get(path)).text)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_no_page_does_anything_with_what_is_stored(browser: Browser, text: str) -> None:
+    """Every name, comment, address and sentence there is; as after an import from elsewhere."""
+    scene = await make_scene()
+    await browser.log_in("root")
+    await Repository.all().update(name=text[:100])
+    await Key.all().update(comment=text[:255])
+    for model, limit in ((Key, 150), (User, 150), (Group, 150), (Location, 100)):
+        for row in await model.all():
+            await model.filter(id=row.id).update(name=f"{row.id}{text}"[:limit])
+    await User.all().update(email=text[:254])
+    await RefusedKey.all().update(peer=text[:64])
+    await AuditEntry.all().update(
+        actor=text[:150], subject=text[:300], action=text[:60], details={text[:40]: text}
+    )
+    sent = {"key_name": text[:150], "peer": text[:64], "client": text[:255], "command": text}
+    told = {"borg_version": text[:40], "operation": text[:40], "error": text}
+    await Session.all().update(**sent, **told)
+    await Event.all().update(message=text[:1000])
+    for path in pages_of(browser.client.app, scene):
+        answer = await browser.get(path)
+        assert answer.status == 200, path
+        check(answer.text)
+        assert len(answer.text) < 250_000, path
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_what_is_typed_into_a_form_comes_back_and_does_nothing(
+    browser: Browser, text: str
+) -> None:
+    scene = await make_scene()
+    await browser.log_in("root")
+    words = ("name", "public_key", "expires", "networks", "quota", "owner", "email", "host", "port")
+    typed = dict.fromkeys((*words, "access", "mode", "key", "root", "location"), text[:300])
+    typed["name"] = text
+    for pattern in (
+        "/keys/add",
+        "/keys/{id}",
+        "/keys/refused/{id}",
+        "/repositories/add",
+        "/repositories/{id}/edit",
+        "/repositories/{id}/keys",
+        "/repositories/{id}/mode",
+        "/repositories/{id}/delete",
+        "/admin/users/add",
+        "/admin/users/{id}",
+        "/admin/groups/add",
+        "/admin/locations/add",
+        "/admin/locations/{id}",
+    ):
+        answer = await browser.post(scene.path(pattern), typed)
+        assert answer.status in (422, 409, 404), f"{pattern}: {answer.status}"
+        check(answer.text)
+        if answer.status == 422:
+            assert 'class="problem summary"' in answer.text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_filters_and_messages_do_nothing(browser: Browser, root: Actor, text: str) -> None:
+    await browser.log_in("root")
+    for path, name in (
+        ("/sessions", "key"),
+        ("/sessions", "state"),
+        ("/sessions", "repository"),
+        ("/events", "kind"),
+        ("/admin/audit", "by"),
+        ("/admin/audit", "action"),
+        ("/events", "before"),
+    ):
+        answer = await browser.get(path, params={name: text[:2000]})
+        assert answer.status in (200, 422), f"{path} {name}"
+        check(answer.text)
+    assert browser.token is not None
+    browser.client.app[FLASHES].add(browser.token, Flash(text))
+    page = await browser.get("/keys")
+    check(page.text)
+    assert 'class="flash done"' in page.text
+    assert 'class="flash' not in (await browser.get("/keys")).text

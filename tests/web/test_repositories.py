@@ -39,9 +39,8 @@ async def test_an_empty_list_says_what_to_do_next(browser: Browser, alice: Actor
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     assert "There is no repository here yet." in text
-    assert "hive key add laptop --owner alice" in text
-    assert "hive repo add documents --owner alice --key laptop" in text
-    assert "Ask an administrator" in text
+    assert 'href="/keys/add"' in text
+    assert 'href="/repositories/add"' in text
 
 
 async def test_the_list_says_how_each_repository_is(

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from hive import errors, log
 from hive.database import DriverError
+from web.i18n import N_, gettext, sentence
 from web.keys import REQUEST_ID, Handler
 from web.rendering import page
 
@@ -23,27 +24,28 @@ _STATUS: dict[type[errors.HiveError], int] = {
     errors.Unavailable: 503,
 }
 _TITLES = {
-    400: "That request was not understood",
-    401: "Please log in",
-    403: "Not allowed",
-    404: "There is no such page",
-    405: "Not that way",
-    409: "Not as things are now",
-    413: "Too much at once",
-    415: "Not in this form",
-    422: "Something is not right yet",
-    500: "Something went wrong here",
-    503: "Not available just now",
+    400: N_("That request was not understood"),
+    401: N_("Please log in"),
+    403: N_("Not allowed"),
+    404: N_("There is no such page"),
+    405: N_("Not that way"),
+    409: N_("Not as things are now"),
+    413: N_("Too much at once"),
+    415: N_("Not in this form"),
+    422: N_("Something is not right yet"),
+    500: N_("Something went wrong here"),
+    503: N_("Not available just now"),
 }
 _WORDS = {
-    401: "You are not logged in, or no longer.",
-    403: "You may not do this.",
-    404: "Either it never existed, or it is gone, or it is not for you to see.",
-    405: "This page does not take that kind of request.",
-    413: "What was sent is larger than anything this page can use.",
-    415: "This page takes forms only.",
-    503: "The server cannot answer this now. Try again in a moment.",
+    401: N_("You are not logged in, or no longer."),
+    403: N_("You may not do this."),
+    404: N_("Either it never existed, or it is gone, or it is not for you to see."),
+    405: N_("This page does not take that kind of request."),
+    413: N_("What was sent is larger than anything this page can use."),
+    415: N_("This page takes forms only."),
+    503: N_("The server cannot answer this now. Try again in a moment."),
 }
+_OTHER = N_("This did not work")
 # Their messages may name files of the server: they are for the log.
 _ONLY_LOGGED = (errors.StorageError, errors.DatabaseError)
 
@@ -83,10 +85,15 @@ def _keep_headers(problem: web.HTTPException, response: web.Response) -> web.Res
 
 
 def error_page(request: web.Request, status: int, message: str | None = None) -> web.Response:
-    title = _TITLES.get(status, "This did not work")
-    words = message or _WORDS.get(status, "")
+    title = gettext(_TITLES.get(status, _OTHER))
+    words = sentence(message) if message else _words(status)
     try:
-        return page(request, "error.html", status=status, title=title, message=words, code=status)
+        shown = {"title": title, "message": words, "code": status, "address": "/"}
+        return page(request, "error.html", status=status, **shown)
     except jinja2.TemplateError:
         logger.exception("the error page itself failed")
         return web.Response(status=status, text=f"{title} ({request.get(REQUEST_ID)})")
+
+
+def _words(status: int) -> str:
+    return gettext(_WORDS[status]) if status in _WORDS else ""

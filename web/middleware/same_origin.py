@@ -12,6 +12,7 @@ from aiohttp import web
 
 from hive.errors import Forbidden
 from web.cookies import token_of
+from web.i18n import N_
 from web.keys import SETTINGS, Handler
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -20,7 +21,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in _READING and not _is_ours(request):
-        raise Forbidden("This came from a page of another site, so nothing was changed.")
+        raise Forbidden(N_("This came from a page of another site, so nothing was changed."))
     return await handler(request)
 
 

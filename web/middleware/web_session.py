@@ -11,6 +11,7 @@ from web.access import is_public
 from web.cookies import token_of
 from web.forms import internal_path
 from web.keys import USER, Handler
+from web.middleware.reader import read_as
 from web.rendering import see_other
 
 
@@ -27,4 +28,5 @@ async def require_login(request: web.Request, handler: Handler) -> web.StreamRes
         target = internal_path(request.path_qs)
         return see_other("/login" if target == "/" else f"/login?next={quote(target, safe='')}")
     request[USER] = user
+    read_as(request, user)
     return await handler(request)

@@ -9,6 +9,7 @@ from hive.services import accounts, web_sessions
 from web.access import public
 from web.cookies import set_token, token_of
 from web.forms import internal_path, read_form
+from web.i18n import gettext
 from web.keys import ADDRESS
 from web.rendering import page, see_other
 
@@ -36,7 +37,7 @@ async def submit(request: web.Request) -> web.Response:
     except Forbidden as refused:
         return await _form(request, target, name=name, problem=refused.message, status=403)
     if token is None:
-        problem = "Name or password is wrong."
+        problem = gettext("Name or password is wrong.")
         return await _form(request, target, name=name, problem=problem, status=401)
     # The session of before, whosever it was, does not live on beside the new one.
     if former := token_of(request):

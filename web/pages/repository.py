@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, TypeVar
-
 from aiohttp import web
 
-from hive.services import events, overview, sessions
+from hive.kinds import Level
+from hive.services import events, overview, repositories, sessions
 from web.access import actor_of
-from web.forms import before
+from web.forms import before, cut_page
 from web.rendering import page
 
 _SESSIONS = 20
 _EVENTS = 20
-
-
-class _HasId(Protocol):
-    @property
-    def id(self) -> int: ...
-
-
-T = TypeVar("T", bound=_HasId)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -29,13 +19,13 @@ async def show(request: web.Request) -> web.Response:
     sessions_before = before(request, "before")
     events_before = before(request, "events_before")
     details = await overview.details(actor, repository_id)
-    shown_sessions, older_sessions = _cut(
+    shown_sessions, older_sessions = cut_page(
         await sessions.list_sessions(
             actor, repository_id=repository_id, limit=_SESSIONS + 1, before_id=sessions_before
         ),
         _SESSIONS,
     )
-    shown_events, older_events = _cut(
+    shown_events, older_events = cut_page(
         await events.recent(
             actor, repository_id=repository_id, limit=_EVENTS + 1, before_id=events_before
         ),
@@ -46,6 +36,7 @@ async def show(request: web.Request) -> web.Response:
         "repository.html",
         details=details,
         repository=details.repository,
+        may_manage=await repositories.level(actor, repository_id) >= Level.MANAGE,
         sessions=shown_sessions,
         sessions_before=sessions_before,
         older_sessions=older_sessions,
@@ -53,9 +44,3 @@ async def show(request: web.Request) -> web.Response:
         events_before=events_before,
         older_events=older_events,
     )
-
-
-def _cut(rows: Sequence[T], count: int) -> tuple[Sequence[T], int | None]:
-    """The first `count` rows, and the cursor to what is older, if anything is."""
-    shown = rows[:count]
-    return shown, shown[-1].id if len(rows) > count else None

@@ -9,6 +9,7 @@ from hive.services import passwords, web_sessions
 from web.access import public
 from web.cookies import set_token
 from web.forms import read_form
+from web.i18n import N_
 from web.keys import ADDRESS
 from web.rendering import page, see_other
 
@@ -27,7 +28,7 @@ async def submit(request: web.Request) -> web.Response:
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
-            raise InvalidInput("The two passwords are not the same.", field="repeated")
+            raise InvalidInput(N_("The two passwords are not the same."), field="repeated")
         user = await web_sessions.complete_setup(token, name, password, address=request[ADDRESS])
     except InvalidInput as error:
         return _form(request, name=name, problem=error, status=422)

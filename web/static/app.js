@@ -10,6 +10,10 @@ for (const time of document.querySelectorAll("time[data-local]")) {
   time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
+for (const here of document.querySelectorAll(".further [aria-current]")) {
+  here.scrollIntoView({ block: "nearest", inline: "center" });
+}
+
 const status = document.getElementById("status");
 
 for (const button of document.querySelectorAll("button[data-copy]")) {

@@ -13,8 +13,9 @@ import pytest_asyncio
 
 from hive import clock
 from hive.kinds import Access
-from hive.services import accounts, events, grants, keys
+from hive.services import accounts, events, grants, keys, refused_keys
 from hive.services.permissions import OPERATOR
+from tests.gate import harness
 from tests.gate.hostile.handmade import FAILURE, KEY_IS_GOOD, SUCCESS, handmade
 from tests.gate.hostile.scene import Scene, new_key, open_scene, until
 
@@ -102,3 +103,27 @@ async def test_refused_logins_make_one_event_a_minute_for_each_cause(scene: Scen
     }
     assert len(scene.log.having("login refused", "unknown key")) == 4
     assert len(scene.log.having("login refused", "key not granted")) == 4
+
+
+async def test_a_key_that_knocked_is_kept_so_that_the_owner_can_let_it_in(scene: Scene) -> None:
+    key = new_key()
+    assert await scene.is_refused(key)
+    assert await scene.is_refused(key)
+
+    async def is_kept() -> bool:
+        found = await refused_keys.list_refused(OPERATOR)
+        return [(one.fingerprint, one.count) for one in found] == [(key.get_fingerprint(), 2)]
+
+    await harness.until(is_kept)
+    (kept,) = await refused_keys.list_refused(OPERATOR)
+    assert kept.login == scene.login
+    await refused_keys.let_in(OPERATOR, kept.id, name="found", access=Access.FULL)
+    assert not await scene.is_refused(key)
+    assert await refused_keys.list_refused(OPERATOR) == []
+
+
+async def test_a_key_at_no_repositorys_login_is_not_kept(scene: Scene) -> None:
+    async with handmade(scene.port) as connection:
+        assert await connection.ask("nobodyhere", new_key()) == FAILURE
+    await scene.log.wait_for("login refused", "unknown login")
+    assert await refused_keys.list_refused(OPERATOR) == []

@@ -1,0 +1,15 @@
+"""The pages that there are, read from the application's routes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.web.scene import Scene
+
+NO_PAGES = ("/login", "/setup/{token}", "/healthz", "/static/{name}")
+
+
+def pages_of(app: Any, scene: Scene) -> list[str]:
+    """A path to each page, leading to things of the scene."""
+    patterns = {route.resource.canonical for route in app.router.routes() if route.method == "GET"}
+    return [scene.path(pattern) for pattern in sorted(patterns) if pattern not in NO_PAGES]

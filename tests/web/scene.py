@@ -1,0 +1,161 @@
+"""A hive with one of everything, for tests that look at all pages."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from hive import clock
+from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, ShareLevel, Source
+from hive.models import Event
+from hive.services import (
+    accounts,
+    grants,
+    groups,
+    host_keys,
+    keys,
+    locations,
+    refused_keys,
+    repositories,
+    trash,
+)
+from hive.services.permissions import OPERATOR, Actor
+from tests.web.browser import PASSWORD
+from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
+
+_SHARES = {"family": ShareLevel.VIEW, "team": ShareLevel.MANAGE}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Alice owns it all, bob's group may see it, dora's may manage it, charlie sees nothing."""
+
+    repository: int
+    in_use: int  # another one, on which a session runs
+    deleted: int
+    empty: int  # only alice's
+    key: int
+    other_key: int
+    refused: int
+    session: int
+    live: int
+    location: int
+    user: int
+    group: int
+
+    def path(self, pattern: str) -> str:
+        """The path of a route's pattern that leads to a thing of alice's."""
+        ids = {
+            "/repositories/": self.repository,
+            "/trash/": self.deleted,
+            "/keys/refused/": self.refused,
+            "/keys/": self.key,
+            "/sessions/{id}/end": self.live,
+            "/sessions/": self.session,
+            "/admin/locations/": self.location,
+            "/admin/users/": self.user,
+            "/admin/groups/": self.group,
+        }
+        found = next((one for start, one in ids.items() if pattern.startswith(start)), 0)
+        return pattern.replace("{id}", str(found))
+
+
+async def user(name: str, *, is_admin: bool = False) -> Actor:
+    made = await accounts.add_user(OPERATOR, name, password=PASSWORD, is_admin=is_admin)
+    return made.actor(Source.WEB, "192.0.2.1")
+
+
+async def make_scene() -> Scene:
+    """Users root, alice, bob, dora, charlie and unused; passwords are PASSWORD."""
+    await host_keys.load()
+    await user("root", is_admin=True)
+    alice = await user("alice")
+    await user("bob")
+    await user("dora")
+    await user("charlie")
+    await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
+    await groups.add_group(OPERATOR, "team", members=["alice", "dora"])
+    laptop = await keys.add_key(alice, "laptop", owner="alice", text=f"{public_key()} alice@laptop")
+    await keys.set_key(alice, laptop.id, share_levels=_SHARES)
+    nas = await keys.add_key(
+        alice, "nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"]
+    )
+    made = [await _repository(alice, name) for name in ("documents", "photos", "old-server")]
+    empty = await repositories.add_repository(alice, "music", owner="alice", mode=Mode.IMPORT)
+    for one in made:
+        await grants.grant(alice, one, {"laptop": Access.FULL, "nas": Access.APPEND_ONLY})
+        await put_on_disk(one)
+    session, live = await _sessions(made[0], made[1], laptop.id)
+    await trash.delete_repository(alice, made[2])
+    blob = base64.b64decode(public_key().split()[1])
+    await refused_keys.note(made[0], blob, "192.0.2.44")
+    refused = (await refused_keys.list_refused(alice))[0]
+    place = await locations.add_location(OPERATOR, "attic", host="attic.example.org", port=22)
+    unused = await user("unused")
+    spare = await groups.add_group(OPERATOR, "spare", members=["bob"])
+    assert unused.user_id is not None
+    return Scene(
+        repository=made[0],
+        in_use=made[1],
+        deleted=made[2],
+        empty=empty.id,
+        key=laptop.id,
+        other_key=nas.id,
+        refused=refused.id,
+        session=session,
+        live=live,
+        location=place.id,
+        user=unused.user_id,
+        group=spare.id,
+    )
+
+
+async def _repository(alice: Actor, name: str) -> int:
+    made = await repositories.add_repository(
+        alice,
+        name,
+        owner="alice",
+        quota_bytes=2_000_000_000_000,
+        share_levels=dict(_SHARES),
+    )
+    return made.id
+
+
+async def _sessions(repository: int, in_use: int, key: int) -> tuple[int, int]:
+    for days in range(8, 1, -1):
+        await add_session(repository, minutes_ago=days * 1440, key_id=key, operation="create")
+    await add_session(
+        repository,
+        minutes_ago=1400,
+        key_id=key,
+        end_reason=EndReason.CLIENT_GONE,
+        exit_status=None,
+        error="The client went away in the middle of a backup.",
+        archive_created=ArchiveCreated.PARTIAL,
+    )
+    session = await add_session(
+        repository,
+        minutes_ago=30,
+        key_id=key,
+        operation="create",
+        borg_version="1.4.1",
+        archive_created=ArchiveCreated.YES,
+        bytes_added=1_380_000_000,
+        bytes_removed=0,
+        bytes_freed=0,
+        reclaimable_bytes=12_000_000,
+    )
+    for kind, words in (
+        (EventKind.OPENED, "Key laptop opened it from 192.0.2.17."),
+        (EventKind.CLOSED, "Key laptop: create, done, exit status 0, 1.40 GB in, 3.40 kB out."),
+        (EventKind.MASS_DELETION, "One session deleted 62 % of the live data."),
+    ):
+        await Event.create(
+            repository_id=repository,
+            session_id=session.id,
+            kind=kind,
+            message=words,
+            at=clock.now(),
+        )
+    live = await add_session(in_use, minutes_ago=12, key_id=key, **RUNNING)
+    return session.id, live.id

@@ -1,0 +1,195 @@
+"""Who may see which page and do what: every route, for everybody; a new route must be added."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from hive.services import keys, repositories
+from hive.services.permissions import OPERATOR
+from tests.web.browser import NewBrowser
+from tests.web.rows import public_key
+from tests.web.scene import Scene, make_scene
+from web.access import is_public
+
+# root administrates; alice owns; dora's group may manage, bob's may see; charlie has no share.
+ROLES = ("root", "alice", "dora", "bob", "charlie")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What each of ROLES gets, and what a form sends so that it would work."""
+
+    statuses: str
+    fields: dict[str, str] = field(default_factory=dict)
+    needs: str | None = None  # a field that takes the id of this thing of the scene
+
+    def status(self, role: str) -> int:
+        return int(self.statuses.split()[ROLES.index(role)])
+
+
+EVERYBODY = Rule("200 200 200 200 200")
+VISIBLE = Rule("200 200 200 200 404")
+MANAGED = Rule("200 200 200 403 404")
+ADMIN = Rule("200 403 403 403 403")
+
+
+def change(**fields: str) -> Rule:
+    return Rule("303 303 303 403 404", fields)
+
+
+def admin_change(**fields: str) -> Rule:
+    return Rule("303 403 403 403 403", fields)
+
+
+GET = {
+    "/": EVERYBODY,
+    "/keys": EVERYBODY,
+    "/keys/add": EVERYBODY,
+    "/keys/{id}": VISIBLE,
+    "/keys/{id}/delete": MANAGED,
+    "/keys/refused/{id}": Rule("200 200 200 404 404"),
+    "/sessions": EVERYBODY,
+    "/sessions/{id}": VISIBLE,
+    "/events": EVERYBODY,
+    "/trash": EVERYBODY,
+    "/repositories/add": EVERYBODY,
+    "/repositories/{id}": VISIBLE,
+    "/repositories/{id}/edit": MANAGED,
+    "/repositories/{id}/keys": MANAGED,
+    "/repositories/{id}/mode": MANAGED,
+    "/repositories/{id}/locks": MANAGED,
+    "/repositories/{id}/delete": MANAGED,
+    "/admin": ADMIN,
+    "/admin/users": ADMIN,
+    "/admin/users/add": ADMIN,
+    "/admin/users/{id}": ADMIN,
+    "/admin/users/{id}/delete": ADMIN,
+    "/admin/groups": ADMIN,
+    "/admin/groups/add": ADMIN,
+    "/admin/groups/{id}": ADMIN,
+    "/admin/groups/{id}/delete": ADMIN,
+    "/admin/locations": ADMIN,
+    "/admin/locations/add": ADMIN,
+    "/admin/locations/{id}": ADMIN,
+    "/admin/locations/{id}/delete": ADMIN,
+    "/admin/host-keys": ADMIN,
+    "/admin/settings": ADMIN,
+    "/admin/audit": ADMIN,
+}
+PASSWORDS = {"password": "a long new password", "repeated": "a long new password"}
+# In this order: what deletes comes last.
+POST = {
+    "/keys/add": Rule("303 303 303 303 303", {"name": "another", "owner": "alice"}),
+    "/keys/{id}": change(name="laptop", enabled="yes"),
+    "/keys/refused/{id}": Rule("303 303 303 404 404", {"name": "found", "access": "read-only"}),
+    "/keys/refused/{id}/dismiss": Rule("404 404 404 404 404"),  # let in by then, or never seen
+    "/sessions/{id}/end": change(next="/sessions"),
+    "/repositories/add": Rule("303 303 303 303 303", {"name": "another", "owner": "alice"}),
+    "/repositories/{id}/edit": change(name="documents"),
+    "/repositories/{id}/keys": Rule("303 303 303 403 404", {"access": "read-only"}, needs="key"),
+    "/repositories/{id}/mode": change(mode="EXPORT"),
+    "/repositories/{id}/locks": change(),
+    "/repositories/{id}/owner": Rule("303 403 403 403 404", {"owner": "alice"}),
+    "/trash/{id}/restore": change(),
+    "/keys/{id}/delete": change(),
+    "/repositories/{id}/delete": change(name="documents"),
+    "/admin/users/add": admin_change(name="new"),
+    "/admin/users/{id}": admin_change(email="new@example.org", enabled="yes"),
+    "/admin/users/{id}/password": admin_change(**PASSWORDS),
+    "/admin/users/{id}/delete": admin_change(),
+    "/admin/groups/add": admin_change(name="new"),
+    "/admin/groups/{id}": admin_change(name="renamed"),
+    "/admin/groups/{id}/delete": admin_change(),
+    "/admin/locations/add": admin_change(name="new", host="new.example.org"),
+    "/admin/locations/{id}": admin_change(host="other.example.org", port="22"),
+    "/admin/locations/{id}/delete": admin_change(),
+    "/logout": Rule("303 303 303 303 303"),
+}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_each_page_and_action_is_for_whom_it_is(new_browser: NewBrowser, role: str) -> None:
+    browser, scene = await new_browser(), await make_scene()
+    await browser.log_in(role)
+    wrong = []
+    for pattern, rule in GET.items():
+        answer = await browser.get(scene.path(pattern))
+        if answer.status != rule.status(role):
+            wrong.append(f"GET {pattern}: {answer.status}, not {rule.status(role)}")
+    for pattern, rule in POST.items():
+        answer = await browser.post(scene.path(pattern), _fields(rule, scene))
+        if answer.status != rule.status(role):
+            wrong.append(f"POST {pattern}: {answer.status}, not {rule.status(role)}")
+    assert wrong == []
+
+
+def _fields(rule: Rule, scene: Scene) -> dict[str, str]:
+    fields = {**rule.fields, "public_key": public_key()}
+    if rule.needs is not None:
+        fields[rule.needs] = str(getattr(scene, rule.needs))
+    return fields
+
+
+async def test_every_route_has_its_rule(new_browser: NewBrowser) -> None:
+    app = (await new_browser()).client.app
+    assert isinstance(app, web.Application)
+    closed = {
+        (route.method, route.resource.canonical)
+        for route in app.router.routes()
+        if route.method != "HEAD" and route.resource and not is_public(route.handler)
+    }
+    ruled = {("GET", one) for one in GET} | {("POST", one) for one in POST}
+    assert closed == ruled
+
+
+async def test_to_strangers_what_is_there_and_what_is_not_look_the_same(
+    new_browser: NewBrowser,
+) -> None:
+    browser, scene = await new_browser(), await make_scene()
+    await browser.log_in("charlie")
+    for pattern in [*GET, *POST]:
+        if "{id}" not in pattern or pattern.startswith("/admin"):
+            continue
+        ask = browser.get if pattern in GET else browser.post
+        there = await ask(scene.path(pattern))
+        nowhere = await ask(pattern.replace("{id}", "999999"))
+        assert there.status == nowhere.status == 404, pattern
+        assert re.sub(r"\d+", "", there.text) == re.sub(r"\d+", "", nowhere.text), pattern
+
+
+async def test_lists_show_nothing_of_what_is_not_shared(new_browser: NewBrowser) -> None:
+    browser = await new_browser()
+    await make_scene()
+    await browser.log_in("charlie")
+    for pattern in [one for one in GET if "{id}" not in one and not one.startswith("/admin")]:
+        text = (await browser.get(pattern)).text
+        for secret in ("documents", "photos", "old-server", "laptop</bdi>", "family", "alice"):
+            assert secret not in text, pattern
+
+
+async def test_who_shares_edits_without_taking_away_what_they_cannot_see(
+    new_browser: NewBrowser,
+) -> None:
+    """Dora is not in `family`: saving the form must leave that share, and alice the owner."""
+    browser, scene = await new_browser(), await make_scene()
+    await browser.log_in("dora")
+    form = {"name": "documents", "quota": "2TB", "share-team": "manage", "owner": "dora"}
+    assert (await browser.post(f"/repositories/{scene.repository}/edit", form)).status == 303
+    info = await repositories.find_repository_by_id(OPERATOR, scene.repository)
+    assert (info.owner, {one.group: one.level for one in info.groups}) == (
+        "alice",
+        {"family": "view", "team": "manage"},
+    )
+    forged = {**form, "share-family": ""}
+    assert (await browser.post(f"/repositories/{scene.repository}/edit", forged)).status == 303
+    saved = {"name": "laptop", "enabled": "yes", "share-team": "manage", "owner": "dora"}
+    assert (await browser.post(f"/keys/{scene.key}", saved)).status == 303
+    key = await keys.find_key_by_id(OPERATOR, scene.key)
+    assert (key.owner, key.groups) == ("alice", ("family", "team"))
+    again = await repositories.find_repository_by_id(OPERATOR, scene.repository)
+    assert len(again.groups) == 2
+    assert {one.access for one in again.keys} == {"full", "append-only"}

@@ -1,0 +1,1 @@
+"""The pages of administration: every service they ask wants an administrator."""

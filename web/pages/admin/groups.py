@@ -1,0 +1,88 @@
+"""Groups and who is in them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.services import accounts, groups
+from hive.services.groups import GroupInfo
+from web.access import actor_of
+from web.forms import Form, id_of, sent
+from web.i18n import gettext
+from web.rendering import done, page
+
+
+async def show_all(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    users = await accounts.list_users(actor)
+    return page(
+        request, "admin_groups.html", groups=await groups.list_groups(actor), has_users=bool(users)
+    )
+
+
+async def show_add(request: web.Request) -> web.Response:
+    return await _page(request, None, Form({}))
+
+
+async def add(request: web.Request) -> web.Response:
+    actor, form = actor_of(request), await sent(request)
+    with form.asking():
+        members = await _chosen(request, form)
+        group = await groups.add_group(actor, form.text("name"), members=members)
+        message = gettext("The group %(name)s was added.", name=group.name)
+        return done(request, "/admin/groups", message)
+    return await _page(request, None, form)
+
+
+async def show(request: web.Request) -> web.Response:
+    group = await groups.find_group_by_id(actor_of(request), id_of(request))
+    members = {f"member-{name}": "yes" for name in group.members}
+    return await _page(request, group, Form({"name": group.name, **members}))
+
+
+async def change(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    group = await groups.find_group_by_id(actor, id_of(request))
+    form = await sent(request)
+    with form.asking():
+        wanted = set(await _chosen(request, form))
+        changed = await groups.set_group(
+            actor,
+            group.id,
+            name=form.text("name"),
+            add_members=sorted(wanted - set(group.members)),
+            remove_members=sorted(set(group.members) - wanted),
+        )
+        message = gettext("The group %(name)s was changed.", name=changed.name)
+        return done(request, "/admin/groups", message)
+    return await _page(request, group, form)
+
+
+async def _chosen(request: web.Request, form: Form) -> list[str]:
+    users = await accounts.list_users(actor_of(request))
+    return [user.name for user in users if form.has(f"member-{user.name}")]
+
+
+async def _page(request: web.Request, group: GroupInfo | None, form: Form) -> web.Response:
+    users = await accounts.list_users(actor_of(request))
+    return page(
+        request,
+        "admin_group.html",
+        status=form.status,
+        group=group,
+        form=form,
+        users=[user.name for user in users],
+    )
+
+
+async def show_delete(request: web.Request) -> web.Response:
+    group = await groups.find_group_by_id(actor_of(request), id_of(request))
+    return page(request, "admin_group_delete.html", group=group)
+
+
+async def delete(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    group = await groups.find_group_by_id(actor, id_of(request))
+    await groups.delete_group(actor, group.id)
+    message = gettext("The group %(name)s was deleted.", name=group.name)
+    return done(request, "/admin/groups", message)

@@ -1,0 +1,103 @@
+"""Locations: where repositories lie, and how clients reach them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import web
+
+from hive.errors import Conflict, InvalidInput, StorageError
+from hive.services import locations
+from hive.services.locations import LocationInfo
+from hive.services.permissions import require_admin
+from web.access import actor_of
+from web.forms import Form, id_of, sent
+from web.i18n import N_, gettext, sentence
+from web.rendering import done, page
+
+
+async def show_all(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    require_admin(actor)
+    return page(request, "admin_locations.html", locations=await locations.list_locations(actor))
+
+
+async def show_add(request: web.Request) -> web.Response:
+    require_admin(actor_of(request))
+    return _page(request, None, Form({}))
+
+
+async def add(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    require_admin(actor)
+    form = await sent(request)
+    port, root = form.read("port", _port), form.text("root")
+    if form.is_fine:
+        with form.asking():
+            try:
+                info = await locations.add_location(
+                    actor,
+                    form.text("name"),
+                    host=form.text("host"),
+                    port=port,
+                    root=Path(root) if root else None,
+                )
+            except StorageError as error:  # an administrator may know the path
+                raise InvalidInput(error.message, field="root") from error
+            message = gettext("The location %(name)s was added.", name=info.name)
+            return done(request, "/admin/locations", message)
+    return _page(request, None, form)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 6):
+        raise InvalidInput(N_("A port is a number from 1 to 65535."), field="port")
+    return int(text)
+
+
+async def show(request: web.Request) -> web.Response:
+    info = await _location(request)
+    default = {"default": "yes"} if info.is_default else {}
+    return _page(request, info, Form({"host": info.host, "port": str(info.port), **default}))
+
+
+async def _location(request: web.Request) -> LocationInfo:
+    actor = actor_of(request)
+    require_admin(actor)
+    return await locations.find_location_by_id(actor, id_of(request))
+
+
+async def change(request: web.Request) -> web.Response:
+    info, form = await _location(request), await sent(request)
+    host, port = form.text("host"), form.read("port", _port)
+    if form.is_fine:
+        with form.asking():
+            # What stays as it is shown is not written down: it may follow the server's own name.
+            await locations.set_location(
+                actor_of(request),
+                info.id,
+                host=host if host != info.host else None,
+                port=port if port != info.port else None,
+                is_default=form.has("default") or None,
+            )
+            message = gettext("The location %(name)s was changed.", name=info.name)
+            return done(request, "/admin/locations", message)
+    return _page(request, info, form)
+
+
+def _page(request: web.Request, info: LocationInfo | None, form: Form) -> web.Response:
+    return page(request, "admin_location.html", status=form.status, location=info, form=form)
+
+
+async def show_delete(request: web.Request) -> web.Response:
+    return page(request, "admin_location_delete.html", location=await _location(request))
+
+
+async def delete(request: web.Request) -> web.Response:
+    info = await _location(request)
+    try:
+        await locations.delete_location(actor_of(request), info.id)
+    except Conflict as error:
+        return done(request, "/admin/locations", sentence(error.message), problem=True)
+    message = gettext("The location %(name)s was deleted.", name=info.name)
+    return done(request, "/admin/locations", message)

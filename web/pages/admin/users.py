@@ -1,0 +1,126 @@
+"""Users: added, changed, disabled, deleted, and a new password for them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.errors import Conflict, InvalidInput
+from hive.services import accounts, passwords
+from hive.services.accounts import UserInfo
+from hive.services.permissions import require_admin
+from web.access import actor_of, user_of
+from web.forms import Form, id_of, sent
+from web.i18n import N_, gettext, sentence
+from web.rendering import done, page
+
+
+async def show_all(request: web.Request) -> web.Response:
+    return page(request, "admin_users.html", users=await accounts.list_users(actor_of(request)))
+
+
+async def show_add(request: web.Request) -> web.Response:
+    require_admin(actor_of(request))
+    return _add_page(request, Form({}))
+
+
+async def add(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    require_admin(actor)
+    form = await sent(request)
+    password = _password(form)
+    if form.is_fine:
+        with form.asking():
+            user = await accounts.add_user(
+                actor,
+                form.text("name"),
+                email=form.text("email"),
+                password=password,
+                is_admin=form.has("admin"),
+            )
+            message = gettext("The user %(name)s was added.", name=user.name)
+            return done(request, f"/admin/users/{user.id}", message)
+    return _add_page(request, form)
+
+
+def _password(form: Form) -> str | None:
+    """What was typed twice; none is no password, and no login with a browser."""
+    password = form.values.get("password", "")
+    if password != form.values.get("repeated", ""):
+        form.complain(InvalidInput(N_("The two passwords are not the same."), field="repeated"))
+    return password or None
+
+
+def _add_page(request: web.Request, form: Form) -> web.Response:
+    least = passwords.MIN_LENGTH
+    return page(request, "admin_user_add.html", status=form.status, form=form, least=least)
+
+
+async def show(request: web.Request) -> web.Response:
+    user = await _user(request)
+    return _page(request, user, _as_it_is(user))
+
+
+async def _user(request: web.Request) -> UserInfo:
+    actor = actor_of(request)
+    require_admin(actor)
+    return await accounts.get_user(actor, id_of(request))
+
+
+def _as_it_is(user: UserInfo) -> Form:
+    ticked = {"enabled": user.enabled, "admin": user.is_admin}
+    boxes = {name: "yes" for name, is_ticked in ticked.items() if is_ticked}
+    return Form({"email": user.email or "", **boxes})
+
+
+async def change(request: web.Request) -> web.Response:
+    user, form = await _user(request), await sent(request)
+    with form.asking():
+        await accounts.set_user(
+            actor_of(request),
+            user.id,
+            email=form.text("email"),
+            is_admin=form.has("admin"),
+            enabled=form.has("enabled"),
+        )
+        message = gettext("The user %(name)s was changed.", name=user.name)
+        return done(request, f"/admin/users/{user.id}", message)
+    return _page(request, user, form)
+
+
+async def set_password(request: web.Request) -> web.Response:
+    user, form = await _user(request), await sent(request)
+    password = _password(form)
+    if password is None and form.is_fine:
+        form.complain(InvalidInput(N_("Type the new password."), field="password"))
+    if form.is_fine and password is not None:
+        with form.asking():
+            await accounts.set_password(actor_of(request), user.id, password)
+            message = gettext("%(name)s has a new password.", name=user.name)
+            return done(request, f"/admin/users/{user.id}", message)
+    shown = Form(_as_it_is(user).values, form.problems, form.status)
+    return _page(request, user, shown)
+
+
+def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
+    return page(
+        request,
+        "admin_user.html",
+        status=form.status,
+        user=user,
+        form=form,
+        least=passwords.MIN_LENGTH,
+        is_self=user.id == user_of(request).id,
+    )
+
+
+async def show_delete(request: web.Request) -> web.Response:
+    return page(request, "admin_user_delete.html", user=await _user(request))
+
+
+async def delete(request: web.Request) -> web.Response:
+    user = await _user(request)
+    try:
+        await accounts.delete_user(actor_of(request), user.id)
+    except Conflict as error:
+        return done(request, f"/admin/users/{user.id}", sentence(error.message), problem=True)
+    return done(request, "/admin/users", gettext("The user %(name)s was deleted.", name=user.name))

@@ -1,0 +1,82 @@
+"""Changing a repository: name, quota, shares; and giving it to another owner."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive import units
+from hive.services import accounts, groups, repositories
+from hive.services.repositories import RepositoryInfo
+from web.access import actor_of
+from web.forms import Form, id_of, sent, share_levels
+from web.i18n import gettext
+from web.rendering import done, page
+
+
+async def show(request: web.Request) -> web.Response:
+    info = await repositories.find_changeable(actor_of(request), id_of(request))
+    return await _page(request, info, _as_it_is(info))
+
+
+def _as_it_is(info: RepositoryInfo) -> Form:
+    quota = "" if info.quota_bytes is None else _exact_size(info.quota_bytes)
+    shares = {f"share-{share.group}": str(share.level) for share in info.groups}
+    return Form({"name": info.name, "quota": quota, "owner": info.owner, **shares})
+
+
+def _exact_size(size: int) -> str:
+    """A size that is read as just this one: saving a form unchanged changes nothing."""
+    shown = units.format_size(size)
+    return shown if units.parse_size(shown) == size else str(size)
+
+
+async def submit(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await repositories.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    quota = form.size("quota")
+    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    if form.is_fine:
+        with form.asking():
+            await repositories.set_repository(
+                actor,
+                info.id,
+                name=form.text("name"),
+                quota_bytes=quota,
+                no_quota=quota is None,
+                share_levels=levels,
+            )
+            message = gettext("The repository %(name)s was changed.", name=form.text("name"))
+            return done(request, f"/repositories/{info.id}", message)
+    return await _page(request, info, form)
+
+
+async def give(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await repositories.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    owner = form.text("owner")
+    with form.asking():
+        await repositories.set_repository(actor, info.id, owner=owner)
+        message = gettext(
+            "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
+        )
+        return done(request, f"/repositories/{info.id}", message)
+    shown = Form({**_as_it_is(info).values, **form.values}, form.problems, form.status)
+    return await _page(request, info, shown)
+
+
+async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
+    actor = actor_of(request)
+    mine = [group.name for group in await groups.list_groups(actor)]
+    owners = [user.name for user in await accounts.list_users(actor)] if actor.is_admin else []
+    return page(
+        request,
+        "repository_edit.html",
+        status=form.status,
+        repository=info,
+        form=form,
+        groups=mine,
+        other_shares=[share for share in info.groups if share.group not in mine],
+        owners=owners,
+    )

@@ -1,0 +1,101 @@
+"""Sessions of all repositories that one may see, those that run first; and one session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from hive.kinds import Level, Operation
+from hive.services import events, live, repositories, sessions
+from hive.services.permissions import Actor
+from hive.services.session_filters import SessionState
+from hive.services.sessions import SessionInfo
+from web.access import actor_of
+from web.forms import before, chosen_id, cut_page, id_of, internal_path, one_of, query, read_form
+from web.i18n import gettext
+from web.rendering import done, page
+
+_ROWS = 50
+_LIVE = 200
+_EVENTS = 50
+_MAX_KEY = 200
+
+
+async def show_all(request: web.Request) -> web.Response:
+    actor, cursor = actor_of(request), before(request, "before")
+    state = one_of(request, "state", SessionState)
+    chosen: dict[str, Any] = {
+        "repository_id": chosen_id(request, "repository"),
+        "operation": one_of(request, "operation", Operation),
+        "key": request.query.get("key", "").strip()[:_MAX_KEY] or None,
+    }
+    running: list[SessionInfo] = []
+    if cursor is None and state in (None, SessionState.LIVE):
+        running = await sessions.list_sessions(actor, **chosen, live=True, limit=_LIVE)
+    ended: Sequence[SessionInfo] = []
+    older = None
+    if state != SessionState.LIVE:
+        rows = await sessions.list_sessions(
+            actor,
+            **chosen,
+            state=state or SessionState.ENDED,
+            limit=_ROWS + 1,
+            before_id=cursor,
+        )
+        ended, older = cut_page(rows, _ROWS)
+    filters = {**chosen, "repository": chosen["repository_id"], "state": state}
+    del filters["repository_id"]
+    return page(
+        request,
+        "sessions.html",
+        sessions=_with_progress([*running, *ended]),
+        filters=filters,
+        is_filtered=any(filters.values()),
+        manageable=await _manageable(actor, running),
+        repositories=await repositories.choices(actor),
+        operations=list(Operation),
+        states=list(SessionState),
+        newest=query("/sessions", **filters) if cursor is not None else None,
+        older=query("/sessions", **filters, before=older) if older is not None else None,
+    )
+
+
+def _with_progress(shown: Sequence[SessionInfo]) -> list[SessionInfo]:
+    """Those that run with the bytes that have passed so far; the row knows only at the end."""
+    progress = {one.session_id: one for one in live.view.running}
+    return [
+        replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
+        if one.ended_at is None and (now := progress.get(one.id)) is not None
+        else one
+        for one in shown
+    ]
+
+
+async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
+    """The repositories of these sessions whose sessions the actor may end."""
+    return {
+        repository_id
+        for repository_id in {one.repository_id for one in shown}
+        if await repositories.level(actor, repository_id) >= Level.MANAGE
+    }
+
+
+async def show(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    (session,) = _with_progress([await sessions.get_session(actor, id_of(request))])
+    return page(
+        request,
+        "session.html",
+        session=session,
+        events=await events.recent(actor, session_id=session.id, limit=_EVENTS),
+        may_end=session.ended_at is None and bool(await _manageable(actor, [session])),
+    )
+
+
+async def end(request: web.Request) -> web.Response:
+    form = await read_form(request)
+    await sessions.kill(actor_of(request), id_of(request))
+    return done(request, internal_path(form.get("next")), gettext("The session is being ended."))
