@@ -1,0 +1,1 @@
+"""Months of many repositories, with a clock that the test moves."""
