@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
 
 from hive import config_dangers, control, database, log
-from hive.config import Settings
+from hive.config import HeartbeatSettings, Settings
 from hive.errors import Unavailable
+from hive.outgoing import Outgoing
 from hive.services import (
+    heartbeat,
     host,
     host_keys,
     leftovers,
@@ -25,6 +28,8 @@ from hive.services import (
 )
 from hive.services.caretaker import Caretaker
 from hive.services.findings import Finding
+from hive.services.notifications import far_end
+from hive.services.notifications.courier import Courier
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
@@ -56,7 +61,9 @@ async def _serve(settings: Settings) -> int:
         _warn(_in_words(findings))
         gate = Gate(here)
         ssh = Server(gate)
-        web = await _start_web(settings, ssh)
+        means = await stack.enter_async_context(far_end.opened_means())
+        problems = functools.partial(_problems, ssh)
+        web = await _start_web(settings, problems)
         stack.push_async_callback(web.cleanup)
         await ssh.listen(await host_keys.load())
         stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
@@ -68,6 +75,8 @@ async def _serve(settings: Settings) -> int:
             ("watch for local changes", local_changes.Watcher().run()),
             ("take care of repositories", Caretaker(here).run()),
             ("schedule jobs", scheduler.Scheduler().run()),
+            ("deliver notifications", Courier(means).run()),
+            ("send heartbeats", _send_heartbeats(settings.heartbeat, problems, means.outgoing)),
         ):
             stack.callback(database.spawn(task, name=name).cancel)
         await stopping.asked.wait()
@@ -117,18 +126,28 @@ def _warn(sentences: list[str]) -> None:
         logger.warning(sentence)
 
 
-async def _start_web(settings: Settings, ssh: Server) -> AppRunner:
-    async def problems() -> list[str]:
-        found = []
-        if not ssh.is_listening:
-            found.append("gate")
-        if not await database.answers():
-            found.append("database")
-        age = scheduler.tick_age()
-        if age is not None and age > scheduler.MAX_TICK_AGE:
-            found.append("scheduler")
-        return found
+async def _problems(ssh: Server) -> list[str]:
+    """What of the server as a whole is not well, in a word each."""
+    found = []
+    if not ssh.is_listening:
+        found.append("gate")
+    if not await database.answers():
+        found.append("database")
+    age = scheduler.tick_age()
+    if age is not None and age > scheduler.MAX_TICK_AGE:
+        found.append("scheduler")
+    return found
 
+
+async def _send_heartbeats(
+    settings: HeartbeatSettings, problems: Callable[[], Awaitable[list[str]]], outgoing: Outgoing
+) -> None:
+    while settings.url is not None:
+        await heartbeat.beat(settings, problems, outgoing)
+        await asyncio.sleep(settings.interval_seconds)
+
+
+async def _start_web(settings: Settings, problems: Callable[[], Awaitable[list[str]]]) -> AppRunner:
     runner = AppRunner(create_app(settings, health=problems), access_log=None)
     await runner.setup()
     address = settings.web.address

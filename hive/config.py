@@ -229,6 +229,9 @@ class AlarmSettings(Section):
     lock_hours: Whole = Field(
         24, ge=1, description="Hours after which a lock is stale, whoever holds it."
     )
+    refusals_per_hour: Whole = Field(
+        20, ge=1, description="Refusals at one repository within an hour that are told as many."
+    )
 
 
 class UpkeepSettings(Section):
@@ -346,6 +349,19 @@ class NotificationSettings(Section):
     )
 
 
+class HeartbeatSettings(Section):
+    """A sign of life to a server that notices when it stays away."""
+
+    url: SecretStr | None = Field(
+        None,
+        description="Address that is called while gate, database and scheduler are well; whoever "
+        "knows it can call it too.",
+        examples=["https://hc-ping.example.org/3f0c..."],
+    )
+    interval_seconds: Whole = Field(300, ge=10, description="Seconds from one call to the next.")
+    method: Literal["GET", "HEAD", "POST"] = Field("GET", description="Method of the call.")
+
+
 class MailSettings(Section):
     """The mail server that e-mail is sent through."""
 
@@ -396,6 +412,7 @@ class Settings(Section):
     child: ChildSettings = Field(default_factory=ChildSettings)
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
+    heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
 
     @property
     def paths(self) -> Paths:

@@ -22,6 +22,7 @@ import structlog
 
 from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
 from hive.events import (
+    DeliveriesWaiting,
     EndSession,
     GiveWay,
     RightsChanged,
@@ -34,7 +35,7 @@ from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay
+Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting
 _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
@@ -194,6 +195,8 @@ def _require_trusted(peer: socket.socket) -> None:
 
 
 def _encode(happening: Forwarded) -> bytes:
+    if isinstance(happening, DeliveriesWaiting):
+        return _line({"tell": "deliveries-waiting"})
     if isinstance(happening, UpkeepWanted | GiveWay):
         name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
         return _line({"tell": name, "repository": happening.repository_id})
@@ -205,6 +208,8 @@ def _encode(happening: Forwarded) -> bytes:
 
 def _decode(line: bytes) -> Forwarded:
     message = _object(line)
+    if message.get("tell") == "deliveries-waiting":
+        return DeliveriesWaiting()
     about = _ABOUT_REPOSITORIES.get(str(message.get("tell")))
     repository = message.get("repository")
     if about is not None and type(repository) is int:

@@ -76,6 +76,11 @@ class DiskAlarm:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class DeliveriesWaiting:
+    """There is something in the outbox that can be sent now."""
+
+
 Happening = (
     RepositoryEvent
     | RightsChanged
@@ -84,6 +89,7 @@ Happening = (
     | GiveWay
     | SessionProgress
     | DiskAlarm
+    | DeliveriesWaiting
 )
 Subscriber = Callable[[Happening], None]
 

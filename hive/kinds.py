@@ -297,6 +297,7 @@ class DeliveryState(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     DEAD = "dead"  # given up: a permanent failure, or too many tries
+    DROPPED = "dropped"  # never sent, on purpose: its trouble is over, its channel switched off
 
 
 class AttemptOutcome(StrEnum):

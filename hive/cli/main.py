@@ -9,6 +9,7 @@ import click
 
 from hive import __version__
 from hive.cli import output
+from hive.cli.channel import channel
 from hive.cli.config import config
 from hive.cli.doctor import doctor
 from hive.cli.event import event
@@ -17,8 +18,10 @@ from hive.cli.host_keys import host_keys
 from hive.cli.job import job
 from hive.cli.key import key
 from hive.cli.location import location
+from hive.cli.notification import delivery, notification
 from hive.cli.options import Options
 from hive.cli.repo import repo
+from hive.cli.rule import rule
 from hive.cli.session import session
 from hive.cli.user import user
 from hive.errors import HiveError
@@ -71,6 +74,10 @@ for _noun in (
     session,
     event,
     job,
+    channel,
+    rule,
+    notification,
+    delivery,
     host_keys,
     doctor,
     config,

@@ -8,6 +8,7 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
+from hive.cli.user_preferences import preferences
 from hive.services import accounts
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
@@ -35,6 +36,9 @@ def _document(info: UserInfo) -> dict[str, Any]:
 def _show(info: UserInfo) -> None:
     document = _document(info)
     output.show_one(document, {**document, "groups": ", ".join(info.groups)})
+
+
+user.add_command(preferences)
 
 
 @user.command("add")

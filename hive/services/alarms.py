@@ -15,10 +15,11 @@ from typing import Any
 from hive import clock, log
 from hive import events as happenings
 from hive.database import after_commit, transactional
-from hive.kinds import EventKind
+from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Event, Location, Repository, Session
 from hive.services import alarm_rules, events, storage
 from hive.services.alarm_rules import DISK_STEPS, QUOTA_STEPS, Finding
+from hive.services.notifications import outbox
 from hive.units import format_size
 
 logger = log.get(__name__)
@@ -165,10 +166,27 @@ async def _note_disk(root: str, used: int, total: int) -> None:
         await row.delete()
     elif not await _keep(row, EventKind.DISK_FILLING, level, message, details, root=root):
         return
+    await _tell_administrators(root, level, message)
     happening = happenings.DiskAlarm(clock.now(), root, level, message, details)
     after_commit(lambda: happenings.tell(happening))
     log_it = logger.warning if level else logger.info
     after_commit(lambda: log_it(message))
+
+
+async def _tell_administrators(root: str, level: int, message: str) -> None:
+    """A disk is nobody's repository: who runs the server is told."""
+    severity = Severity.RECOVERY
+    if level:
+        severity = Severity.CRITICAL if level >= DISK_STEPS[-1] else Severity.WARNING
+    title = f"Disk of {root}: {f'{level} % are used' if level else 'there is room again'}"
+    await outbox.tell_administrators(
+        f"disk:{root[:80]}:{level}:{clock.rfc3339(clock.now())}",
+        EventKind.DISK_FILLING,
+        severity,
+        title,
+        message,
+        ends=() if level else (EventKind.DISK_FILLING,),
+    )
 
 
 @transactional

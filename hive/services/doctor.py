@@ -10,7 +10,7 @@ from pathlib import Path
 from hive import config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
-from hive.services import confinement, host_keys, locations, programs, runtime
+from hive.services import confinement, heartbeat, host_keys, locations, programs, runtime
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port, check_space
 from hive.services.permissions import Actor, require_admin
@@ -104,7 +104,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     for root in roots:
         findings += await asyncio.to_thread(check_space, root)
     findings += await asyncio.to_thread(_check_confinement, settings, roots)
-    return findings
+    return [*findings, *heartbeat.findings()]
 
 
 async def _check_database() -> list[Finding]:

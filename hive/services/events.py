@@ -11,6 +11,7 @@ from hive import clock, events
 from hive.database import after_commit
 from hive.kinds import EventKind
 from hive.models import Event
+from hive.services.notifications import outbox
 from hive.services.permissions import Actor, visible_repository_ids
 
 
@@ -33,7 +34,10 @@ async def record(
     session_id: int | None = None,
     **details: Any,  # noqa: ANN401 - JSON
 ) -> None:
-    """Add an event; call inside the transaction that makes it true. Listeners hear after commit."""
+    """Add an event, and tell those it concerns; call inside the transaction that makes it true.
+
+    Listeners hear after commit, and notifications are sent from the outbox.
+    """
     row = await Event.create(
         at=clock.now(),
         repository_id=repository_id,
@@ -42,6 +46,7 @@ async def record(
         message=message[:1000],
         details=details,
     )
+    await outbox.note(row)
     happening = events.RepositoryEvent(row.id, row.at, repository_id, kind, row.message, session_id)
     after_commit(lambda: events.tell(happening))
 

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive.services import alarms, health, statistics, trash, upkeeps
+from hive.services import alarms, health, refusals, statistics, trash, upkeeps
+from hive.services.notifications import deliveries, digests
 
 
 @dataclass(frozen=True)
@@ -48,5 +49,8 @@ JOBS = (
         upkeeps.want_due,
         jitter=timedelta(hours=6),
     ),
+    Job("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
+    Job("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
+    Job("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job("watch the disks", timedelta(minutes=5), alarms.check_disks, limit=timedelta(minutes=10)),
 )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import deque
+from datetime import datetime, timedelta
 from typing import Any
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import RefusalCause
 from hive.kinds import EventKind
-from hive.models import Event, Grant, Key, Repository
-from hive.services import events
+from hive.models import Alarm, Event, Grant, Key, Repository
+from hive.services import alarms, events, runtime
 from hive.services.logins import problem_of
 
 _PAUSE = timedelta(minutes=1)  # between two events of one cause
+_HOUR = timedelta(hours=1)
+
+# Every refusal of the last hour, by repository; events are fewer than those.
+_lately: dict[int, deque[datetime]] = {}
 
 
 async def explain(login: str, fingerprint: str, address: str) -> tuple[RefusalCause, int | None]:
@@ -41,8 +46,36 @@ async def record(
     **details: Any,  # noqa: ANN401 - JSON
 ) -> None:
     """Write an event "refused", at most one a minute for one cause on one repository."""
+    await _count(repository_id)
     since = clock.now() - _PAUSE
     recent = await Event.filter(repository_id=repository_id, kind=EventKind.REFUSED, at__gt=since)
     if any(event.details.get("cause") == cause for event in recent):
         return
     await events.record(repository_id, EventKind.REFUSED, message, cause=cause, **details)
+
+
+async def _count(repository_id: int) -> None:
+    """Tell once that there are many; until an hour has passed without."""
+    now, most = clock.now(), runtime.settings().alarms.refusals_per_hour
+    times = _lately.setdefault(repository_id, deque(maxlen=most))
+    times.append(now)
+    if len(times) == most and now - times[0] <= _HOUR:
+        await alarms.begin(
+            repository_id,
+            EventKind.REFUSED_OFTEN,
+            f"{most} logins or commands were refused within an hour.",
+            refusals=most,
+        )
+
+
+async def end_quiet() -> int:
+    """Forget what is older than an hour, and tell where no more came; a job calls it."""
+    before, ended = clock.now() - _HOUR, 0
+    for repository_id in [key for key, times in _lately.items() if times[-1] < before]:
+        del _lately[repository_id]
+    rows = await Alarm.filter(kind=EventKind.REFUSED_OFTEN).exclude(repository_id=None)
+    for row in rows:
+        if row.repository_id is not None and row.repository_id not in _lately:
+            words = "For an hour nothing was refused."
+            ended += await alarms.end(row.repository_id, EventKind.REFUSED_OFTEN, words)
+    return ended

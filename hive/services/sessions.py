@@ -11,6 +11,7 @@ from tortoise.expressions import Q
 
 from hive import clock
 from hive import events as happenings
+from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
 from hive.borg.upkeep import without_note
@@ -103,6 +104,14 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     if verdict.archive_created == ArchiveCreated.YES:
         await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
     await _record_end(session)
+    if is_worth_telling(session.end_reason, session.operation):
+        await events.record(
+            session.repository_id,
+            EventKind.SESSION_FAILED,
+            f"Key {session.key_name}: {session.operation}, {session.end_reason}"
+            f"{f': {session.error}' if session.error else ''}.",
+            session_id=session.id,
+        )
 
 
 async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:

@@ -1,0 +1,33 @@
+"""Whether somebody should be told that a session failed. Pure."""
+
+from __future__ import annotations
+
+from hive.kinds import EndReason, Operation
+
+_AT_WORK = (
+    Operation.INIT,
+    Operation.CREATE,
+    Operation.WRITE,
+    Operation.RECREATE,
+    Operation.DELETE,
+    Operation.COMPACT,
+    Operation.REPAIR,
+)
+
+
+def is_worth_telling(end_reason: EndReason | None, operation: str | None) -> bool:
+    """A session that was at work and ended by an error, or by the end of what it may use.
+
+    ==================================  ===============================================
+    full quota, full disk               always: no backup fits any more
+    an error of borg's, or failed       only where something was being written: a client
+                                        that looks whether a repository is there yet,
+                                        types a wrong passphrase or meets a lock failed
+                                        at nothing that lasts
+    refused, client gone, killed, ...   never: it was refused in words, or somebody left;
+                                        what is missing for long is told as late
+    ==================================  ===============================================
+    """
+    if end_reason in (EndReason.QUOTA, EndReason.DISK_FULL):
+        return True
+    return end_reason in (EndReason.BORG_ERROR, EndReason.FAILED) and operation in _AT_WORK

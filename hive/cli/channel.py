@@ -1,0 +1,205 @@
+"""hive channel ...: where notifications can go."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.errors import InvalidInput
+from hive.kinds import ShareLevel
+from hive.services.notifications import channels, far_end
+from hive.services.notifications.channels import ChannelInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def channel() -> None:
+    """Channels: where notifications can go."""
+
+
+def document(info: ChannelInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "name": info.name,
+        "owner": info.owner,
+        "kind": info.kind,
+        "description": info.description,
+        "settings": dict(info.settings),
+        "enabled": info.enabled,
+        "groups": list(info.groups),
+        "rules": list(info.rules),
+        "created_at": output.time(info.created_at),
+    }
+
+
+def settings_of(pairs: Sequence[str], secret: str | None) -> dict[str, Any]:
+    """KEY=VALUE pairs, and one secret from standard input, which no list of processes shows."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise InvalidInput(f"{pair!r} is no KEY=VALUE.")
+        found[name] = value
+    if secret is not None:
+        found[secret] = sys.stdin.readline().rstrip("\n")
+    return found
+
+
+set_option = click.option("--set", "pairs", metavar="KEY=VALUE", multiple=True, help="A setting.")
+secret_option = click.option(
+    "--secret-stdin", "secret", metavar="KEY", help="Read this setting from standard input."
+)
+
+
+@channel.command("kinds")
+@output.json_option
+def kinds() -> None:
+    """What kinds of channels there are, and what each needs."""
+    infos = channels.kinds()
+    documents = [
+        {
+            "kind": info.kind,
+            "title": info.title,
+            "administrators_only": info.administrators_only,
+            "settings": [asdict(field) for field in info.fields],
+        }
+        for info in infos
+    ]
+    output.show_list(
+        documents,
+        {
+            "KIND": lambda info: info.kind,
+            "TITLE": lambda info: info.title,
+            "SETTINGS": lambda info: " ".join(
+                field.name if field.required else f"[{field.name}]" for field in info.fields
+            ),
+        },
+        infos,
+    )
+
+
+@channel.command("add")
+@click.argument("name")
+@click.option("--owner", required=True, metavar="USER")
+@click.option("--kind", required=True, help="email, ntfy, ...: `hive channel kinds` lists them.")
+@set_option
+@secret_option
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@output.json_option
+@with_hive
+async def add(
+    actor: Actor,
+    *,
+    name: str,
+    owner: str,
+    kind: str,
+    pairs: tuple[str, ...],
+    secret: str | None,
+    groups: tuple[str, ...],
+) -> None:
+    """Add a channel."""
+    settings = settings_of(pairs, secret)
+    info = await channels.add(actor, name, owner=owner, kind=kind, settings=settings, groups=groups)
+    output.show_done(document(info), f"Channel {info.name} was added: {info.description}")
+
+
+@channel.command("list")
+@output.json_option
+@with_hive
+async def list_(actor: Actor) -> None:
+    """List all channels."""
+    infos = await channels.list_channels(actor)
+    output.show_list(
+        [document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "OWNER": lambda info: info.owner,
+            "NAME": lambda info: info.name,
+            "KIND": lambda info: info.kind,
+            "ENABLED": lambda info: info.enabled,
+            "WHERE": lambda info: info.description,
+            "RULES": lambda info: list(info.rules),
+        },
+        infos,
+    )
+
+
+@channel.command("show")
+@click.argument("reference", metavar="C")
+@output.json_option
+@with_hive
+async def show(actor: Actor, reference: str) -> None:
+    """Show one channel; secrets are masked."""
+    info = await channels.info_of(await channels.find(actor, reference))
+    settings = [f"{name}={value}" for name, value in info.settings.items() if value is not None]
+    output.show_one(document(info), document(info) | {"settings": settings})
+
+
+@channel.command("set")
+@click.argument("reference", metavar="C")
+@click.option("--name", help="A new name.")
+@click.option("--enable/--disable", "enabled", default=None)
+@set_option
+@secret_option
+@output.json_option
+@with_hive
+async def set_(
+    actor: Actor,
+    *,
+    reference: str,
+    name: str | None,
+    enabled: bool | None,
+    pairs: tuple[str, ...],
+    secret: str | None,
+) -> None:
+    """Change a channel. What is not given stays, secrets too."""
+    found = await channels.find(actor, reference)
+    settings = settings_of(pairs, secret) or None
+    info = await channels.change(actor, found.id, name=name, enabled=enabled, settings=settings)
+    output.show_done(document(info), f"Channel {info.name} was changed: {info.description}")
+
+
+@channel.command("share")
+@click.argument("reference", metavar="C")
+@click.argument("group")
+@click.option("--level", type=values.LEVEL, default=ShareLevel.VIEW.value)
+@click.option("--end", is_flag=True, help="Share it no longer.")
+@with_hive
+async def share(actor: Actor, reference: str, group: str, level: str, end: bool) -> None:
+    """Let a group's members use a channel in their rules."""
+    found = await channels.find(actor, reference)
+    if end:
+        await channels.unshare(actor, found.id, group)
+    else:
+        await channels.share(actor, found.id, group, ShareLevel(level))
+    output.say(f"Channel {found.name} is {'no longer ' if end else ''}shared with {group}.")
+
+
+@channel.command("delete")
+@click.argument("reference", metavar="C")
+@click.option("--with-rules", is_flag=True, help="Also where rules use it.")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, reference: str, with_rules: bool) -> None:
+    """Delete a channel."""
+    found = await channels.find(actor, reference)
+    await channels.delete(actor, found.id, with_rules=with_rules)
+    output.show_done({"id": found.id, "name": found.name}, f"Channel {found.name} was deleted.")
+
+
+@channel.command("test")
+@click.argument("reference", metavar="C")
+@output.json_option
+@with_hive
+async def test(actor: Actor, reference: str) -> None:
+    """Send a test message, and show what the far end answers."""
+    found = await channels.find(actor, reference)
+    async with far_end.opened_means() as means:
+        answer = await channels.test(actor, found.id, means)
+    output.show_done({"id": found.id, "answer": answer}, f"Sent. The far end answered: {answer}")

@@ -1,0 +1,121 @@
+"""hive rule ...: what is told by which channel."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.kinds import Severity
+from hive.services.notifications import rules
+from hive.services.notifications.rules import RuleInfo, Wanted
+from hive.services.permissions import Actor
+
+
+@click.group()
+def rule() -> None:
+    """Rules: what is told by which channel. Who has none is told by all their channels."""
+
+
+def _document(info: RuleInfo) -> dict[str, Any]:
+    return {**asdict(info), "kinds": list(info.kinds), "channels": list(info.channels)}
+
+
+@rule.command("add")
+@click.argument("name")
+@click.option("--user", required=True, metavar="U", help="Whom it tells.")
+@click.option("--channel", "channels", metavar="C", multiple=True, required=True)
+@click.option("--repo", "repository", metavar="R", help="Only of this repository.")
+@click.option("--tag", help="Only of repositories with this tag.")
+@click.option("--owner", metavar="U", help="Only of this user's repositories.")
+@click.option("--kind", "kinds", multiple=True, help="Only of this kind: down, late, ...")
+@click.option(
+    "--severity",
+    type=click.Choice([one.value for one in Severity]),
+    default=Severity.WARNING.value,
+    show_default=True,
+    help="The least.",
+)
+@click.option("--quiet", metavar="22:00-07:00", help="Hold back until the end of these hours.")
+@click.option("--quiet-for-critical", is_flag=True, help="Hold critical things back too.")
+@output.json_option
+@with_hive
+async def add(
+    actor: Actor,
+    /,
+    *,
+    name: str,
+    user: str,
+    channels: tuple[str, ...],
+    severity: str,
+    quiet_for_critical: bool,
+    **given: Any,  # noqa: ANN401 - click's own values
+) -> None:
+    """Add a rule. What is not given matches everything that is told by default."""
+    wanted = Wanted(
+        name,
+        channels,
+        severity=Severity(severity),
+        is_quiet_for_critical=quiet_for_critical,
+        **given,
+    )
+    info = await rules.add(actor, user, wanted)
+    output.show_done(_document(info), f"Rule {info.name} of {info.user} was added.")
+
+
+@rule.command("list")
+@click.option("--user", metavar="U")
+@output.json_option
+@with_hive
+async def list_(actor: Actor, user: str | None) -> None:
+    """List rules."""
+    infos = await rules.list_rules(actor, user)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "USER": lambda info: info.user,
+            "NAME": lambda info: info.name,
+            "ENABLED": lambda info: info.enabled,
+            "ABOUT": lambda info: info.repository or info.tag or info.owner,
+            "KINDS": lambda info: list(info.kinds),
+            "FROM": lambda info: info.severity,
+            "QUIET": lambda info: info.quiet,
+            "CHANNELS": lambda info: list(info.channels),
+        },
+        infos,
+    )
+
+
+@rule.command("set")
+@click.argument("rule_id", type=values.ID, metavar="ID")
+@click.option("--enable/--disable", "enabled", default=None)
+@click.option("--channel", "more", metavar="C", multiple=True, help="Use this one as well.")
+@click.option("--remove-channel", "fewer", metavar="C", multiple=True)
+@output.json_option
+@with_hive
+async def set_(
+    actor: Actor,
+    rule_id: int,
+    enabled: bool | None,
+    more: tuple[str, ...],
+    fewer: tuple[str, ...],
+) -> None:
+    """Change a rule."""
+    info = await rules.change(
+        actor, rule_id, enabled=enabled, add_channels=more, remove_channels=fewer
+    )
+    output.show_done(_document(info), f"Rule {info.name} was changed.")
+
+
+@rule.command("delete")
+@click.argument("rule_id", type=values.ID, metavar="ID")
+@output.json_option
+@with_hive
+async def delete(actor: Actor, rule_id: int) -> None:
+    """Delete a rule."""
+    await rules.delete(actor, rule_id)
+    output.show_done({"id": rule_id}, f"Rule {rule_id} was deleted.")

@@ -1,0 +1,248 @@
+"""Channels that people set up, share, try and delete. Secrets never come back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tortoise.expressions import Q, Subquery
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Level, Severity, ShareLevel
+from hive.models import Channel, ChannelShare, RuleChannel
+from hive.services import audit, names, references, runtime
+from hive.services.notifications import far_end
+from hive.services.notifications.kinds import TEST
+from hive.services.permissions import Actor, group_ids
+
+if TYPE_CHECKING:
+    from hive.notify.channel import Means, SettingField
+
+
+@dataclass(frozen=True)
+class ChannelInfo:
+    """`settings` hold no secret: what is set shows as a mask."""
+
+    id: int
+    name: str
+    owner: str
+    kind: str
+    title: str
+    description: str
+    settings: Mapping[str, Any]
+    enabled: bool
+    groups: tuple[str, ...]
+    rules: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class KindInfo:
+    kind: str
+    title: str
+    fields: tuple[SettingField, ...]
+    administrators_only: bool
+
+
+def kinds() -> list[KindInfo]:
+    """What there is, with what each needs to know."""
+    return [
+        KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
+        for kind, channel in far_end.channels().items()
+    ]
+
+
+async def _visible(actor: Actor) -> Q:
+    if actor.is_admin:
+        return Q()
+    shared = ChannelShare.filter(group_id__in=await group_ids(actor)).values("channel_id")
+    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
+
+
+async def level_on(actor: Actor, channel: Channel) -> Level:
+    """Like everywhere: administrators and owners have it; a share lets use it, or manage it."""
+    if actor.is_admin or (actor.user_id is not None and channel.owner_id == actor.user_id):
+        return Level.OWN
+    rows = await ChannelShare.filter(channel_id=channel.id, group_id__in=await group_ids(actor))
+    levels = {ShareLevel.VIEW: Level.VIEW, ShareLevel.MANAGE: Level.MANAGE}
+    return max((levels[row.level] for row in rows), default=Level.NONE)
+
+
+async def find(actor: Actor, reference: str) -> Channel:
+    """The channel of this name, OWNER/NAME or id that the actor may see."""
+    owner, slash, name = reference.partition("/")
+    meaning = Q(name=reference)
+    if slash:
+        meaning |= Q(owner__name=owner, name=name)
+    number = names.as_id(reference)
+    if number is not None:
+        meaning |= Q(id=number)
+    rows = await Channel.filter(await _visible(actor)).filter(meaning).distinct().limit(2)
+    if len(rows) > 1:
+        raise InvalidInput(f"{reference!r} can be several channels: say OWNER/NAME or the id.")
+    if not rows:
+        raise NotFound(f"There is no channel {reference!r}.")
+    return rows[0]
+
+
+async def _changeable(actor: Actor, channel_id: int) -> Channel:
+    channel = await Channel.get_or_none(id=channel_id)
+    level = Level.NONE if channel is None else await level_on(actor, channel)
+    if channel is None or level == Level.NONE:
+        raise NotFound("There is no such channel.")
+    if level < Level.MANAGE:
+        raise Forbidden(f"You may use the channel {channel.name}, but not change it.")
+    return channel
+
+
+@transactional
+async def add(
+    actor: Actor,
+    name: str,
+    *,
+    owner: str,
+    kind: str,
+    settings: Mapping[str, Any],
+    groups: Sequence[str] = (),
+) -> ChannelInfo:
+    """Add a channel; InvalidInput names the setting that is wrong."""
+    user = await references.user(owner)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {owner!r}.")
+    channel = far_end.channel(kind)
+    if channel.administrators_only and not (actor.is_admin and user.is_admin):
+        raise Forbidden(f"Only administrators have channels of kind {kind}.")
+    await _check_name(name, user.id)
+    row = await Channel.create(
+        owner_id=user.id,
+        name=name,
+        kind=kind,
+        settings=channel.stored(channel.read(settings)),
+        created_at=clock.now(),
+    )
+    for group in groups:
+        await share(actor, row.id, group)
+    await audit.record(actor, "channel.add", f"channel {name} ({kind})", owner=user.name)
+    return await info_of(row)
+
+
+async def _check_name(name: str, owner_id: int, besides: int = 0) -> None:
+    if not name.strip() or len(name) > 150 or not name.isprintable():
+        raise InvalidInput("A channel's name is 1 to 150 printable characters.", field="name")
+    if await Channel.filter(owner_id=owner_id, name=name).exclude(id=besides).exists():
+        raise Conflict(f"There is a channel {name} of this owner already.", field="name")
+
+
+@transactional
+async def change(
+    actor: Actor,
+    channel_id: int,
+    *,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    enabled: bool | None = None,
+) -> ChannelInfo:
+    """Change what is given; of the settings, what is not given stays, secrets too."""
+    row = await _changeable(actor, channel_id)
+    if name is not None and name != row.name:
+        await _check_name(name, row.owner_id, row.id)
+        row.name = name
+    if settings is not None:
+        channel = far_end.channel(row.kind)
+        before = channel.read(row.settings)
+        row.settings = channel.stored(
+            channel.read({**channel.masked(before), **settings}, before=before)
+        )
+    if enabled is not None:
+        row.enabled = enabled
+    await row.save()
+    await audit.record(
+        actor,
+        "channel.set",
+        f"channel {row.name} ({row.kind})",
+        enabled=enabled,
+        settings=sorted(settings) if settings else None,
+    )
+    return await info_of(row)
+
+
+@transactional
+async def delete(actor: Actor, channel_id: int, *, with_rules: bool = False) -> None:
+    """Delete a channel; Conflict names the rules that use it, unless they may lose it."""
+    row = await _changeable(actor, channel_id)
+    links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
+    if links and not with_rules:
+        used = ", ".join(sorted(link.rule.name for link in links))
+        raise Conflict(f"The channel {row.name} is used by rules: {used}.")
+    await row.delete()
+    await audit.record(actor, "channel.delete", f"channel {row.name} ({row.kind})")
+
+
+@transactional
+async def share(
+    actor: Actor, channel_id: int, group: str, level: ShareLevel = ShareLevel.VIEW
+) -> None:
+    """Let a group's members use the channel in their rules, or manage it."""
+    row = await _changeable(actor, channel_id)
+    found = await references.group(group)
+    if found is None or not (actor.is_admin or found.id in await group_ids(actor)):
+        raise NotFound(f"There is no group {group!r}.")
+    await ChannelShare.update_or_create({"level": level}, channel_id=row.id, group_id=found.id)
+    await audit.record(actor, "channel.share", f"channel {row.name}", group=found.name)
+
+
+@transactional
+async def unshare(actor: Actor, channel_id: int, group: str) -> None:
+    row = await _changeable(actor, channel_id)
+    await ChannelShare.filter(channel_id=row.id, group__name=group).delete()
+    await audit.record(actor, "channel.unshare", f"channel {row.name}", group=group)
+
+
+async def test(actor: Actor, channel_id: int, means: Means) -> str:
+    """Send a message of no weight now, and return what the far end answered; DeliveryFailed."""
+    row = await _changeable(actor, channel_id)
+    message = far_end.message(
+        id=f"test-{secrets.token_hex(8)}",
+        event_id=None,
+        kind=TEST,
+        severity=Severity.INFO,
+        title="Borg Hive: this is a test",
+        text=f"The channel {row.name} works. {actor.name} asked for this message.",
+        url=runtime.settings().web.public_url,
+        repository=None,
+        repository_id=None,
+        owner=None,
+        at=clock.now(),
+    )
+    return await far_end.send(row.kind, row.settings, message, means)
+
+
+async def list_channels(actor: Actor) -> list[ChannelInfo]:
+    rows = await Channel.filter(await _visible(actor)).distinct().order_by("name", "id")
+    return [await info_of(row) for row in rows]
+
+
+async def info_of(row: Channel) -> ChannelInfo:
+    await row.fetch_related("owner")
+    shares = await ChannelShare.filter(channel_id=row.id).select_related("group")
+    links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
+    channel = far_end.channel(row.kind)
+    settings = channel.read(row.settings)
+    return ChannelInfo(
+        id=row.id,
+        name=row.name,
+        owner=row.owner.name,
+        kind=row.kind,
+        title=channel.title,
+        description=channel.describe(settings),
+        settings=channel.masked(settings),
+        enabled=row.enabled,
+        groups=tuple(sorted(one.group.name for one in shares)),
+        rules=tuple(sorted(link.rule.name for link in links)),
+        created_at=row.created_at,
+    )

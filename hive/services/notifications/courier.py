@@ -1,0 +1,165 @@
+"""The courier: sends what the outbox holds, each channel on its own.
+
+A channel that hangs delays no other: each is a lane of its own, with one message under way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from hive import clock, log
+from hive import events as happenings
+from hive.database import DriverError, spawn
+from hive.errors import DeliveryFailed, HiveError
+from hive.models import Channel, Delivery
+from hive.notify.channel import Means
+from hive.notify.message import Message
+from hive.services.notifications import deliveries, far_end
+from hive.services.notifications.deliveries import Failure
+from hive.services.notifications.routes import OWN_MAIL
+
+logger = log.get(__name__)
+
+_LANES = 16  # at once
+_SECONDS = 120.0  # for one message, whatever the channel itself allows
+_LOOK_EVERY = 30.0
+_LONGEST_WAIT = 5.0  # seconds; the clock may be set meanwhile
+# What a channel can do that was written for another far end than it finds.
+_CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
+
+Lane = tuple[int | None, int]
+
+
+class Courier:
+    """One for a server."""
+
+    def __init__(self, means: Means, *, seconds: float = _SECONDS) -> None:
+        self._means = means
+        self._seconds = seconds
+        self._stirred = asyncio.Event()
+        self._lanes: dict[Lane, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(_LANES)
+
+    async def run(self) -> None:
+        """Send until cancelled; what is under way then is sent again by the next server."""
+        unsubscribe = happenings.subscribe(self._on_happening)
+        try:
+            again = await deliveries.take_up_again()
+            if again:
+                logger.warning("deliveries of a killed server are sent again", count=again)
+            while True:
+                self._stirred.clear()
+                try:
+                    await self.look()
+                    pause = await self._pause()
+                except (HiveError, DriverError) as error:
+                    logger.error("the outbox cannot be looked at", reason=str(error))
+                    pause = _LONGEST_WAIT
+                await self._sleep(pause)
+        finally:
+            for task in self._lanes.values():
+                task.cancel()
+            unsubscribe()
+
+    def _on_happening(self, happening: happenings.Happening) -> None:
+        if isinstance(happening, happenings.DeliveriesWaiting):
+            self._stirred.set()
+
+    async def _sleep(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stirred.wait()
+        except TimeoutError:
+            return
+
+    async def _pause(self) -> float:
+        at = await deliveries.next_at()
+        if at is None:
+            return _LOOK_EVERY
+        return min(max((at - clock.now()).total_seconds(), 0.2), _LONGEST_WAIT)
+
+    async def look(self) -> list[asyncio.Task[None]]:
+        """Start to send what is due in lanes that are free; their tasks."""
+        by_lane: dict[Lane, list[Delivery]] = {}
+        for row in await deliveries.due():
+            by_lane.setdefault(deliveries.lane_of(row), []).append(row)
+        begun = []
+        for lane, rows in by_lane.items():
+            if lane not in self._lanes:
+                task = self._lanes[lane] = spawn(self._send_all(lane, rows), name="deliver")
+                begun.append(task)
+        return begun
+
+    async def _send_all(self, lane: Lane, rows: list[Delivery]) -> None:
+        """Send one after the other; of a repository that fails, the rest waits behind it."""
+        failed: set[int | None] = set()
+        try:
+            for row in rows:
+                if row.notification.repository_id in failed:
+                    continue
+                async with self._room:
+                    if not await self._send(row):
+                        failed.add(row.notification.repository_id)
+        except (HiveError, DriverError) as error:
+            logger.error("a delivery could not be noted", reason=str(error))
+        finally:
+            del self._lanes[lane]
+            self._stirred.set()
+
+    async def _send(self, row: Delivery) -> bool:
+        """Whether what comes after it may be sent."""
+        kind = row.channel_kind
+        channel = None
+        if kind != OWN_MAIL:
+            channel = await Channel.get_or_none(id=row.channel_id or 0)
+            if channel is None or not channel.enabled:
+                await deliveries.drop(row, "The channel was deleted or switched off.")
+                return True
+        if not await deliveries.claim(row):
+            return True
+        begun = time.monotonic()
+        try:
+            address = await deliveries.address_of(row) if channel is None else ""
+            settings = far_end.own_mail(address) if channel is None else channel.settings
+            async with asyncio.timeout(self._seconds):
+                answer = await far_end.send(kind, settings, message_of(row), self._means)
+        except _CHANNEL_ERRORS as error:
+            failure = _failure(error)
+            await deliveries.note_failed(row, failure, time.monotonic() - begun)
+            logger.warning("not delivered", channel=row.channel_name, reason=failure.answer)
+            return failure.is_permanent
+        await deliveries.note_sent(row, answer, time.monotonic() - begun)
+        return True
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, DeliveryFailed):
+        return Failure(error.message, error.permanent, error.retry_after)
+    if isinstance(error, HiveError):  # the settings are wrong
+        return Failure(error.message, is_permanent=True)
+    if isinstance(error, TimeoutError):
+        return Failure("The far end did not answer in time.", is_permanent=False)
+    if isinstance(error, OSError):
+        return Failure(error.strerror or "It cannot be reached.", is_permanent=False)
+    # what such an error says may hold what it stumbled over, secrets too
+    return Failure(f"The channel failed: {type(error).__name__}.", is_permanent=True)
+
+
+def message_of(row: Delivery) -> Message:
+    told = row.notification
+    details = told.details
+    return Message(
+        id=row.token,
+        event_id=details.get("event"),
+        kind=told.kind,
+        severity=told.severity,
+        title=told.title,
+        text=told.text,
+        url=details.get("url"),
+        repository=details.get("repository"),
+        repository_id=told.repository_id,
+        owner=details.get("owner"),
+        at=told.at,
+        details=details,
+    )

@@ -1,0 +1,161 @@
+"""Digests: how everything is, once a day or week; also when all is well: silence proves nothing.
+
+A digest is a notification under the key of its day, so that none is written twice, and one that a
+downtime swallowed is written when the server is back on that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.functions import Count
+
+from hive import clock
+from hive.database import transactional
+from hive.kinds import Digest, Health, Severity, Source
+from hive.models import Event, Notification, Preference, Repository, Statistic, User
+from hive.services import health_info, runtime
+from hive.services.health_info import HealthInfo
+from hive.services.notifications import outbox, recipients, texts
+from hive.services.notifications.kinds import DIGEST, FAILURES, Matter
+from hive.services.notifications.outbox import Notice
+from hive.services.notifications.routes import Person, fallback
+from hive.services.permissions import Actor, visible_repositories
+from hive.units import format_duration, format_size
+
+_SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
+_ORDER = (Health.DOWN, Health.LATE, Health.NEW, Health.PAUSED, Health.UP)
+_MOST = 200  # repositories that are named
+
+
+@dataclass(frozen=True)
+class _Line:
+    repository: Repository
+    health: HealthInfo
+    change_bytes: int | None
+    failures: int
+
+
+async def write_due() -> int:
+    """Write the digests whose hour has come; how many there are."""
+    now, written = clock.now(), 0
+    wishes = {row.user_id: row for row in await Preference.all()}
+    users = await User.filter(enabled=True)
+    for person in await recipients.load([user.id for user in users]):
+        wish = wishes.get(person.id) or Preference()
+        day = due_day(person, wish, now)
+        if day is not None and (person.rules or fallback(person)):
+            written += await _write(person, wish.digest, f"{DIGEST}:{day}", now)
+    return written
+
+
+def due_day(person: Person, wish: Preference, now: datetime) -> str | None:
+    """The day whose digest may be written by now, in the person's zone; None before its hour."""
+    if wish.digest == Digest.NONE:
+        return None
+    local = now.astimezone(person.timezone)
+    if local.hour < wish.digest_hour:
+        return None
+    if wish.digest == Digest.WEEKLY and local.weekday() != wish.digest_weekday:
+        return None
+    return local.date().isoformat()
+
+
+async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int:
+    if await Notification.filter(user_id=person.id, key=key).exists():
+        return 0
+    lines = await _lines(person, now - _SPANS[digest])
+    if not lines:
+        return 0  # who has no repositories has nothing to read
+    title, text = _compose(lines, digest, now)
+    notice = Notice(key, Matter(DIGEST, Severity.INFO), title, text, {"url": _public_url()})
+
+    @transactional
+    async def write() -> int:
+        return await outbox.tell([person], notice)
+
+    return await write()
+
+
+async def _lines(person: Person, since: datetime) -> list[_Line]:
+    """What one person is told of each repository they own or are told of; a few queries in all."""
+    actor = Actor(person.id, person.name, is_admin=False, source=Source.SYSTEM)
+    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    if await recipients.not_told_of_shared([person.id]):
+        visible = visible.filter(owner_id=person.id)
+    rows = {row.id: row for row in await visible.distinct()}
+    ids = list(rows)
+    if not ids:
+        return []
+    infos = await health_info.health_infos(actor, ids)
+    sizes = await _sizes_at(ids, since)
+    failed = await _counts(ids, since)
+    lines = [
+        _Line(
+            row,
+            infos[row.id],
+            None
+            if row.size_bytes is None or row.id not in sizes
+            else row.size_bytes - sizes[row.id],
+            failed.get(row.id, 0),
+        )
+        for row in rows.values()
+    ]
+    return sorted(lines, key=lambda line: (_ORDER.index(line.health.health), line.repository.name))
+
+
+async def _sizes_at(ids: Sequence[int], since: datetime) -> dict[int, int]:
+    """The first size that was measured since then."""
+    rows = Statistic.filter(repository_id__in=ids, at__gte=since).order_by("-at", "-id")
+    found = await rows.values("repository_id", "size_bytes")
+    return {row["repository_id"]: row["size_bytes"] for row in found}
+
+
+async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
+    rows = (
+        await Event.filter(repository_id__in=ids, at__gte=since, kind__in=FAILURES)
+        .annotate(count=Count("id"))
+        .group_by("repository_id")
+        .values("repository_id", "count")
+    )
+    return {row["repository_id"]: row["count"] for row in rows}
+
+
+def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, str]:
+    counts = {health: sum(line.health.health == health for line in lines) for health in _ORDER}
+    named = {Health.UP: "fine", Health.NEW: "new"}
+    counted = ", ".join(
+        f"{count} {named.get(health, health)}" for health, count in counts.items() if count
+    )
+    span = "day" if digest == Digest.DAILY else "week"
+    title = f"Borg Hive, the last {span}: {counted}"
+    body = [_in_words(line, now) for line in lines[:_MOST]]
+    if len(lines) > _MOST:
+        body.append(f"... and {len(lines) - _MOST} more.")
+    url = _public_url()
+    text = [f"{counted}.", "", *body, *(["", url] if url else [])]
+    return texts.one_line(title), texts.whole_text(text)
+
+
+def _in_words(line: _Line, now: datetime) -> str:
+    at = line.repository.last_backup_at
+    last = "never backed up"
+    if at is not None:
+        ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
+        last = f"last backup {format_duration(ago)} ago" if ago else "last backup just now"
+    parts = [last]
+    if line.repository.size_bytes is not None:
+        parts.append(format_size(line.repository.size_bytes))
+    if line.change_bytes:
+        sign = "+" if line.change_bytes > 0 else "-"
+        parts.append(f"{sign}{format_size(abs(line.change_bytes))}")
+    if line.failures:
+        parts.append(f"{line.failures} trouble{'' if line.failures == 1 else 's'}")
+    return f"{line.health.health.upper()}  {line.repository.name}: {', '.join(parts)}"
+
+
+def _public_url() -> Any:  # noqa: ANN401 - JSON
+    return runtime.settings().web.public_url

@@ -1,0 +1,125 @@
+"""What people were told, and what became of each delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from hive import clock
+from hive import events as happenings
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, NotFound
+from hive.kinds import AttemptOutcome, DeliveryState, Severity
+from hive.models import Delivery, DeliveryAttempt, Notification
+from hive.services import audit, references
+from hive.services.permissions import Actor
+
+
+@dataclass(frozen=True)
+class AttemptInfo:
+    at: datetime
+    seconds: float | None
+    outcome: AttemptOutcome
+    answer: str
+
+
+@dataclass(frozen=True)
+class DeliveryInfo:
+    id: int
+    notification_id: int
+    user: str
+    title: str
+    channel: str
+    channel_kind: str
+    state: DeliveryState
+    attempts: int
+    next_at: datetime | None
+    created_at: datetime
+    sent_at: datetime | None
+    tries: tuple[AttemptInfo, ...]
+
+
+@dataclass(frozen=True)
+class NotificationInfo:
+    id: int
+    user: str
+    kind: str
+    severity: Severity
+    repository_id: int | None
+    title: str
+    text: str
+    at: datetime
+
+
+async def notifications(
+    actor: Actor, *, user: str | None = None, limit: int = 100, before_id: int | None = None
+) -> list[NotificationInfo]:
+    """The newest first: one's own; for an administrator everybody's, or one user's."""
+    query = Notification.all() if actor.is_admin else Notification.filter(user_id=actor.user_id)
+    if user is not None:
+        query = query.filter(user_id=(await references.existing_user(user)).id)
+    if before_id is not None:
+        query = query.filter(id__lt=before_id)
+    rows = await query.order_by("-id").limit(limit).select_related("user")
+    return [
+        NotificationInfo(
+            r.id, r.user.name, r.kind, r.severity, r.repository_id, r.title, r.text, r.at
+        )
+        for r in rows
+    ]
+
+
+async def deliveries(
+    actor: Actor,
+    *,
+    dead: bool = False,
+    limit: int = 100,
+    before_id: int | None = None,
+) -> list[DeliveryInfo]:
+    """The newest first, with every attempt; of one's own notifications, or all."""
+    query = Delivery.all()
+    if not actor.is_admin:
+        query = query.filter(notification__user_id=actor.user_id)
+    if dead:
+        query = query.filter(state=DeliveryState.DEAD)
+    if before_id is not None:
+        query = query.filter(id__lt=before_id)
+    rows = await query.order_by("-id").limit(limit).select_related("notification__user")
+    tries: dict[int, list[AttemptInfo]] = {row.id: [] for row in rows}
+    for one in await DeliveryAttempt.filter(delivery_id__in=list(tries)).order_by("id"):
+        tries[one.delivery_id].append(AttemptInfo(one.at, one.seconds, one.outcome, one.answer))
+    return [_info(row, tuple(tries[row.id])) for row in rows]
+
+
+@transactional
+async def repeat(actor: Actor, delivery_id: int) -> None:
+    """Send again what was given up or dropped; under the same token, as the same message."""
+    row = await Delivery.get_or_none(id=delivery_id).select_related("notification__user")
+    if row is None or not (actor.is_admin or row.notification.user_id == actor.user_id):
+        raise NotFound(f"There is no delivery {delivery_id}.")
+    again = Delivery.filter(id=row.id, state__in=(DeliveryState.DEAD, DeliveryState.DROPPED))
+    now = clock.now()
+    changed = await again.update(
+        state=DeliveryState.WAITING, next_at=now, attempts=0, created_at=now
+    )
+    if not changed:
+        raise Conflict(f"Delivery {delivery_id} is {row.state}: there is nothing to repeat.")
+    await audit.record(actor, "delivery.repeat", f"delivery {delivery_id} by {row.channel_name}")
+    after_commit(lambda: happenings.tell(happenings.DeliveriesWaiting()))
+
+
+def _info(row: Delivery, tries: tuple[AttemptInfo, ...]) -> DeliveryInfo:
+    return DeliveryInfo(
+        id=row.id,
+        notification_id=row.notification_id,
+        user=row.notification.user.name,
+        title=row.notification.title,
+        channel=row.channel_name,
+        channel_kind=row.channel_kind,
+        state=row.state,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+        tries=tries,
+    )

@@ -1,0 +1,130 @@
+"""What is worth telling: the one table of kinds, and how bad each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hive.kinds import EventKind, Health, Severity
+from hive.services.alarm_rules import QUOTA_STEPS
+
+# What is told and is no event of a repository.
+DIGEST = "digest"
+DEAD_LETTER = "dead letter"
+TEST = "test"
+
+ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Telling:
+    """How bad a kind is; unless it is told by default, only rules that name it tell it."""
+
+    severity: Severity
+    by_default: bool = True
+
+
+_INFO, _RECOVERY = Telling(Severity.INFO), Telling(Severity.RECOVERY)
+_WARNING, _CRITICAL = Telling(Severity.WARNING), Telling(Severity.CRITICAL)
+_ASKED_FOR = Telling(Severity.INFO, by_default=False)
+
+# What is not in here costs nothing when it happens, and nobody can ask for it.
+TABLE: Mapping[EventKind, Telling] = {
+    # late comes before down: who is told both is told one missed backup twice
+    EventKind.LATE: Telling(Severity.WARNING, by_default=False),
+    EventKind.DOWN: _CRITICAL,
+    EventKind.STILL_DOWN: _CRITICAL,
+    EventKind.RECOVERED: _RECOVERY,
+    EventKind.PAUSED: _ASKED_FOR,
+    EventKind.RESUMED: _ASKED_FOR,
+    EventKind.SCHEDULE_BROKEN: _WARNING,
+    EventKind.SESSION_FAILED: _WARNING,
+    EventKind.CLIENT_FAILED: _WARNING,
+    EventKind.CLIENT_UNPROVEN: _WARNING,
+    EventKind.CLIENT_CONTRADICTED: _WARNING,
+    EventKind.MASS_DELETION: _CRITICAL,
+    EventKind.APPEND_ONLY_DELETION: _CRITICAL,
+    EventKind.SHRUNK: _CRITICAL,
+    EventKind.INTEGRITY_ERROR: _CRITICAL,
+    EventKind.QUOTA_FILLING: _WARNING,
+    EventKind.STALE_LOCK: _WARNING,
+    EventKind.MEASURING_FAILED: _WARNING,
+    EventKind.NEW_NETWORK: _WARNING,
+    EventKind.KEY_FIRST_USED: _INFO,
+    EventKind.REFUSED_OFTEN: _WARNING,
+    EventKind.ALARM_ENDED: _RECOVERY,
+    EventKind.UPKEEP_FAILED: _WARNING,
+    EventKind.UPKEEP_REFUSED: _WARNING,
+    EventKind.TRIGGER_FAILED: _WARNING,
+    EventKind.TRIGGER_MISSED: _WARNING,
+    EventKind.TRIGGER_OVERLAPPED: _WARNING,
+    EventKind.IMPORT_VERIFIED: _INFO,
+    EventKind.IMPORT_REJECTED: _WARNING,
+    EventKind.EXPORT_ENDED: _INFO,
+    EventKind.CREATED: _ASKED_FOR,
+    EventKind.DELETED: _ASKED_FOR,
+    EventKind.CONFIG_CHANGED: _ASKED_FOR,
+    EventKind.CHECKED: _ASKED_FOR,
+    EventKind.COMPACTED: _ASKED_FOR,
+    EventKind.TRIGGER_ENDED: _ASKED_FOR,
+}
+
+# What a rule may name: the table, and what has no repository.
+NAMES = (*(str(kind) for kind in TABLE), str(EventKind.DISK_FILLING), DEAD_LETTER, DIGEST)
+# What counts as a failure in a digest.
+FAILURES = tuple(
+    kind
+    for kind, telling in TABLE.items()
+    if telling.by_default and telling.severity in {Severity.WARNING, Severity.CRITICAL}
+)
+
+
+@dataclass(frozen=True)
+class Matter:
+    """What is to be told, as rules look at it."""
+
+    kind: str
+    severity: Severity
+    by_default: bool = True
+    ends: frozenset[str] = frozenset()  # the kinds of trouble that are over by it
+    weight: Severity = Severity.INFO  # a recovery weighs what its trouble weighed
+    repository_id: int | None = None
+    owner_id: int | None = None
+    tags: frozenset[str] = frozenset()
+
+
+def matter_of(kind: EventKind, details: Mapping[str, Any]) -> Matter | None:
+    """An event as rules look at it, its repository aside; None for what is never told."""
+    telling = TABLE.get(kind)
+    if telling is None or details.get("muted"):
+        return None
+    ends = _ended_by(kind, details)
+    ended = [TABLE[one] for one in ends if one in TABLE]
+    severity = _severity(kind, telling, details)
+    weights = [severity, *(one.severity for one in ended)]
+    return Matter(
+        kind=str(kind),
+        severity=severity,
+        # the end of what was not told is no news either
+        by_default=any(one.by_default for one in ended) if ended else telling.by_default,
+        ends=frozenset(str(one) for one in ends),
+        weight=max(weights, key=ORDER.index),
+    )
+
+
+def _severity(kind: EventKind, telling: Telling, details: Mapping[str, Any]) -> Severity:
+    level = details.get("level")
+    if kind == EventKind.QUOTA_FILLING and level is not None and level >= QUOTA_STEPS[-1]:
+        return Severity.CRITICAL  # no backup fits any more
+    return telling.severity
+
+
+def _ended_by(kind: EventKind, details: Mapping[str, Any]) -> frozenset[EventKind]:
+    if kind == EventKind.RECOVERED:
+        if details.get("former") == Health.LATE:
+            return frozenset({EventKind.LATE})
+        return frozenset({EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN})
+    if kind == EventKind.ALARM_ENDED and details.get("alarm") in set(EventKind):
+        return frozenset({EventKind(details["alarm"])})
+    return frozenset()

@@ -1,0 +1,75 @@
+"""What somebody wants to be told, besides rules: reminders, digests, what is shared with them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hive.database import transactional
+from hive.errors import InvalidInput, NotFound
+from hive.kinds import Digest
+from hive.models import Preference
+from hive.services import audit, health, references
+from hive.services.permissions import Actor
+
+_BOUNDS = {
+    "reminder_hours": (1, 48, "Reminders come every 1 to 48 hours."),
+    "expiration_days": (1, 30, "Reminders end after 1 to 30 days."),
+    "digest_hour": (0, 23, "The hour of a digest is 0 to 23."),
+    "digest_weekday": (0, 6, "The weekday of a digest is 0 (Monday) to 6 (Sunday)."),
+}
+
+
+@dataclass(frozen=True)
+class Preferences:
+    reminder_hours: int
+    expiration_days: int
+    is_told_of_shared: bool
+    digest: Digest
+    digest_hour: int
+    digest_weekday: int
+
+
+async def get(actor: Actor, user: str) -> Preferences:
+    """Those of a user: one's own, or anybody's for an administrator."""
+    user_id = await _user_id(actor, user)
+    return _info(await Preference.get_or_none(user_id=user_id) or Preference())
+
+
+@transactional
+async def change(actor: Actor, user: str, **values: Any) -> Preferences:  # noqa: ANN401 - its fields
+    """Set the fields of Preferences that are given; InvalidInput names the one that is wrong."""
+    user_id = await _user_id(actor, user)
+    row, _ = await Preference.get_or_create(user_id=user_id)
+    for name, value in values.items():
+        if name in _BOUNDS:
+            least, most, words = _BOUNDS[name]
+            if not least <= value <= most:
+                raise InvalidInput(words, field=name)
+        setattr(row, name, value)
+    await row.save()
+    await health.preference_changed(user_id)
+    await audit.record(actor, "user.preferences", f"user {user}", **values)
+    return _info(row)
+
+
+async def _user_id(actor: Actor, user: str) -> int:
+    found = await references.user(user)
+    if found is None or not (actor.is_admin or actor.user_id == found.id):
+        raise NotFound(f"There is no user {user!r}.")
+    return found.id
+
+
+def _info(row: Preference) -> Preferences:
+    return Preferences(
+        row.reminder_hours,
+        row.expiration_days,
+        row.is_told_of_shared,
+        row.digest,
+        row.digest_hour,
+        row.digest_weekday,
+    )
+
+
+def as_document(preferences: Preferences) -> dict[str, Any]:
+    return asdict(preferences)
