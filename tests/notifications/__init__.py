@@ -1,0 +1,1 @@
+"""Who is told of what, and how it gets there: with real servers at the far end."""

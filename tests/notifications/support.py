@@ -1,0 +1,55 @@
+"""Short words for what these tests do again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+from hive import clock
+from hive.database import transactional
+from hive.kinds import DeliveryState, EventKind
+from hive.models import Delivery
+from hive.services import events
+from hive.services.notifications import channels
+from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.courier import Courier
+from hive.services.permissions import Actor
+
+NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")  # a Monday
+
+
+def at(when: datetime) -> None:
+    clock.use(lambda: when)
+
+
+@transactional
+async def happen(repository_id: int, kind: EventKind, message: str = "It.", **details: Any) -> None:
+    await events.record(repository_id, kind, message, **details)
+
+
+async def webhook(owner: Actor, url: str, name: str = "hook") -> ChannelInfo:
+    settings = {"url": url, "method": "POST"}
+    return await channels.add(owner, name, owner=owner.name, kind="webhook", settings=settings)
+
+
+async def deliver(courier: Courier) -> None:
+    """Send all that is due now."""
+    while tasks := await courier.look():
+        await asyncio.gather(*tasks)
+
+
+async def states() -> list[DeliveryState]:
+    return [row.state for row in await Delivery.all().order_by("id")]
+
+
+async def told_to(actor: Actor) -> list[str]:
+    rows = Delivery.filter(notification__user_id=actor.user_id).order_by("id")
+    return [row.notification.kind for row in await rows.select_related("notification")]
+
+
+def later(**span: float) -> datetime:
+    """Move the clock."""
+    when = clock.now() + timedelta(**span)
+    at(when)
+    return when

@@ -1,0 +1,83 @@
+"""Channels that people set up: what they may do with them, and what nobody gets to see."""
+
+from __future__ import annotations
+
+import pytest
+
+from hive.errors import Conflict, DeliveryFailed, Forbidden, InvalidInput, NotFound
+from hive.kinds import ShareLevel
+from hive.models import AuditEntry, Channel
+from hive.notify.channel import Means
+from hive.services.notifications import channels, rules
+from hive.services.notifications.rules import Wanted
+from tests.factories import People
+from tests.notifications.support import webhook
+from tests.notify.far_end import FarEnd
+
+TOKEN = "tk_a-token-that-nobody-sees"
+
+
+async def test_a_secret_never_comes_back_and_stays_when_other_things_change(
+    people: People,
+) -> None:
+    settings = {"topic": "backups", "server": "https://ntfy.example.org", "token": TOKEN}
+    made = await channels.add(people.alice, "phone", owner="alice", kind="ntfy", settings=settings)
+    assert TOKEN not in repr(made)
+    changed = await channels.change(people.alice, made.id, settings={"topic": "other"})
+    assert TOKEN not in repr(changed)
+    row = await Channel.get(id=made.id)
+    assert (row.settings["token"], row.settings["topic"]) == (TOKEN, "other")
+    assert all(TOKEN not in repr(entry.details) for entry in await AuditEntry.all())
+
+
+async def test_a_wrong_setting_is_named(people: People) -> None:
+    with pytest.raises(InvalidInput) as wrong:
+        await channels.add(
+            people.alice, "x", owner="alice", kind="ntfy", settings={"topic": "a", "topik": "b"}
+        )
+    assert wrong.value.field == "topik"
+    with pytest.raises(InvalidInput, match="no kind"):
+        await channels.add(people.alice, "x", owner="alice", kind="pigeon", settings={})
+    with pytest.raises(Forbidden, match="administrators"):
+        await channels.add(
+            people.alice, "x", owner="alice", kind="apprise", settings={"url": "json://example.org"}
+        )
+
+
+async def test_a_share_lets_use_or_manage_and_others_see_nothing(people: People) -> None:
+    made = await webhook(people.alice, "https://example.org")
+    for actor in (people.bob, people.charlie):
+        with pytest.raises(NotFound):
+            await channels.find(actor, "hook")
+        with pytest.raises(NotFound):
+            await channels.change(actor, made.id, enabled=False)
+    await channels.share(people.alice, made.id, "team")
+    assert (await channels.find(people.bob, "alice/hook")).id == made.id
+    with pytest.raises(Forbidden):
+        await channels.change(people.bob, made.id, enabled=False)
+    await channels.share(people.alice, made.id, "team", ShareLevel.MANAGE)
+    assert not (await channels.change(people.bob, made.id, enabled=False)).enabled
+    assert [info.name for info in await channels.list_channels(people.admin)] == ["hook"]
+
+
+async def test_a_channel_in_use_is_not_deleted_unawares(people: People) -> None:
+    made = await webhook(people.alice, "https://example.org")
+    await rules.add(people.alice, "alice", Wanted("all", ["hook"]))
+    with pytest.raises(Conflict, match="all"):
+        await channels.delete(people.alice, made.id)
+    await channels.delete(people.alice, made.id, with_rules=True)
+    assert await channels.list_channels(people.alice) == []
+
+
+async def test_a_test_tells_what_the_far_end_really_answers(
+    people: People, server: FarEnd, means: Means
+) -> None:
+    made = await webhook(people.alice, server.url)
+    server.answers(202, "queued as 17")
+    assert "202" in await channels.test(people.alice, made.id, means)
+    assert server.only.json()["kind"] == "test"
+    server.answers(403, "go away")
+    with pytest.raises(DeliveryFailed, match="403"):
+        await channels.test(people.alice, made.id, means)
+    with pytest.raises(NotFound):
+        await channels.test(people.charlie, made.id, means)

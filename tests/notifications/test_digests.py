@@ -1,0 +1,121 @@
+"""Digests, the heartbeat, and what sessions and refusals tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from hive import clock
+from hive.borg.failure import is_worth_telling
+from hive.config import HeartbeatSettings, Settings
+from hive.errors import RefusalCause
+from hive.kinds import Digest, EndReason, Health, Operation
+from hive.models import Notification, Repository, User
+from hive.notify.channel import Means
+from hive.services import heartbeat, refusals
+from hive.services.notifications import digests, preferences
+from tests import factories
+from tests.factories import People
+from tests.notifications.support import NOON, at, told_to, webhook
+from tests.notify.far_end import FarEnd
+
+URL = "https://example.org/hook"
+
+
+async def test_a_weekly_digest_comes_at_its_hour_in_its_zone_once(people: People) -> None:
+    await webhook(people.alice, URL)
+    await User.filter(id=people.alice.user_id).update(timezone="America/New_York")
+    made = await factories.make_repository(people.alice)
+    await factories.make_repository(people.alice, name="other")
+    await Repository.filter(id=made.id).update(
+        health=Health.DOWN, last_backup_at=NOON - timedelta(days=9), size_bytes=5_000_000
+    )
+    at(NOON.replace(hour=11, minute=59))  # a Monday, 06:59 in New York
+    assert await digests.write_due() == 0
+    at(NOON)
+    assert await digests.write_due() == 1
+    at(NOON.replace(hour=15))
+    assert await digests.write_due() == 0
+    at(NOON + timedelta(days=1))
+    assert await digests.write_due() == 0
+    (row,) = await Notification.all()
+    assert row.title == "Borg Hive, the last week: 1 down, 1 new"
+    assert "DOWN  documents: last backup 9d ago, 5.00 MB" in row.text
+    at(NOON + timedelta(days=7))
+    assert await digests.write_due() == 1
+
+
+async def test_a_daily_digest_comes_every_day_and_none_to_who_wants_none(people: People) -> None:
+    for actor in (people.alice, people.bob):
+        await webhook(actor, URL)
+        await factories.make_repository(actor, name=actor.name)
+    await preferences.change(people.alice, "alice", digest=Digest.DAILY)
+    await preferences.change(people.bob, "bob", digest=Digest.NONE)
+    for day in range(3):
+        at(NOON + timedelta(days=day))
+        await digests.write_due()
+    assert await told_to(people.alice) == ["digest"] * 3
+    assert await told_to(people.bob) == []
+    assert await told_to(people.charlie) == []  # has nothing to be told of
+
+
+async def test_the_heartbeat_is_sent_only_while_the_server_is_well(
+    hive: Settings, server: FarEnd, means: Means
+) -> None:
+    settings = HeartbeatSettings(url=SecretStr(f"{server.url}/ping/secret"))
+
+    async def well() -> list[str]:
+        return []
+
+    async def ill() -> list[str]:
+        return ["scheduler"]
+
+    sent = await heartbeat.beat(settings, well, means.outgoing)
+    assert sent is not None
+    assert sent.problem is None
+    assert server.only.path == "/ping/secret"
+    kept = await heartbeat.beat(settings, ill, means.outgoing)
+    assert kept is not None
+    assert "scheduler" in (kept.problem or "")
+    assert len(server.received) == 1
+    server.answers(500)
+    failed = await heartbeat.beat(settings, well, means.outgoing)
+    assert failed is not None
+    assert "500" in (failed.problem or "")
+
+
+async def test_many_refusals_are_told_once_until_an_hour_was_quiet(people: People) -> None:
+    await webhook(people.alice, URL)
+    made = await factories.make_repository(people.alice)
+    at(NOON)
+    for number in range(30):
+        at(NOON + timedelta(seconds=10 * number))
+        await refusals.record(made.id, RefusalCause.UNKNOWN_KEY, "An unknown key.")
+    assert await told_to(people.alice) == ["many refusals"]
+    assert await refusals.end_quiet() == 0
+    at(clock.now() + timedelta(hours=1, seconds=1))
+    assert await refusals.end_quiet() == 1
+    assert await told_to(people.alice) == ["many refusals", "alarm ended"]
+
+
+@pytest.mark.parametrize(
+    ("end_reason", "operation", "is_told"),
+    [
+        (EndReason.QUOTA, Operation.CREATE, True),
+        (EndReason.DISK_FULL, Operation.NOTHING, True),
+        (EndReason.BORG_ERROR, Operation.CREATE, True),
+        (EndReason.BORG_ERROR, Operation.NOTHING, False),
+        (EndReason.FAILED, Operation.WRITE, True),
+        (EndReason.FAILED, Operation.READ, False),
+        (EndReason.CLIENT_GONE, Operation.CREATE, False),
+        (EndReason.REFUSED, Operation.CREATE, False),
+        (EndReason.DONE, Operation.CREATE, False),
+        (None, None, False),
+    ],
+)
+def test_a_failed_session_is_told_where_it_was_at_work(
+    end_reason: EndReason | None, operation: Operation | None, is_told: bool
+) -> None:
+    assert is_worth_telling(end_reason, operation) == is_told
