@@ -112,10 +112,10 @@ def backups(chance: random.Random, plan: Plan, begin: datetime, days: int) -> se
     return found
 
 
-def absences(chance: random.Random, steps: int) -> set[int]:
+def absences(chance: random.Random, steps: int, longest: int = 200) -> set[int]:
     """The steps at which no server runs: killed at some point, back after minutes or days."""
     away: set[int] = set()
     for _ in range(max(1, steps // 700)):
         first = chance.randrange(steps)
-        away.update(range(first, first + chance.choice((1, 2, 12, 200))))
+        away.update(range(first, first + chance.choice((1, 2, 12, longest))))
     return away

@@ -157,7 +157,10 @@ async def test_all_of_it_reaches_a_far_end_that_comes_and_goes(hive: Settings) -
             expected[made] = Expected(plan, WISHES[0], BEGIN)
             for step in model.backups(chance, plan, BEGIN, DAYS):
                 coming.setdefault(step, []).append(made)
-        away, deaf = model.absences(chance, steps), model.absences(chance, steps)
+        away = model.absences(chance, steps)
+        deaf = model.absences(
+            chance, steps, longest=40
+        )  # never for three days: it is news till then
         for step in range(steps + 600):  # at the end there is time to tell the rest
             if step in away:
                 continue
