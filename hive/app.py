@@ -24,6 +24,7 @@ from hive.services import (
     local_changes,
     runtime,
     scheduler,
+    triggers,
     web_sessions,
 )
 from hive.services.caretaker import Caretaker
@@ -60,6 +61,8 @@ async def _serve(settings: Settings) -> int:
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
         gate = Gate(here)
+        stack.push_async_callback(triggers.stop)
+        stack.callback(triggers.listen())
         ssh = Server(gate)
         means = await stack.enter_async_context(far_end.opened_means())
         problems = functools.partial(_problems, ssh)

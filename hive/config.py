@@ -30,6 +30,11 @@ NetworkList = Annotated[tuple[str, ...], BeforeValidator(values.network_list)]
 Listen = Annotated[str, AfterValidator(values.listen)]
 Name = Annotated[str, AfterValidator(values.one_line)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(values.database_url)]
+Commands = Annotated[
+    dict[str, tuple[str, ...]],
+    BeforeValidator(values.commands),
+    AfterValidator(values.check_commands),
+]
 PublicUrl = Annotated[str, AfterValidator(values.public_url)]
 MailAddress = Annotated[str, AfterValidator(values.mail_address)]
 
@@ -396,6 +401,39 @@ class MailSettings(Section):
     )
 
 
+class TriggerSettings(Section):
+    """Backups that the server asks for."""
+
+    commands: Commands = Field(
+        default_factory=dict,
+        description="Commands that triggers may run: by name a list of program and arguments.",
+        examples=[{"wake-nas": ("/usr/local/bin/wake", "nas")}],
+    )
+    command_user: Name | None = Field(
+        None,
+        description="Account that these commands run as when the server runs as root; without one, "
+        "that of the children.",
+        examples=["hive-commands"],
+    )
+    command_seconds: Whole = Field(
+        300, ge=1, le=86_400, description="Seconds after which such a command is ended."
+    )
+    catch_up_minutes: Whole = Field(
+        60,
+        ge=0,
+        description="Minutes after its time within which a call that was missed is made up for.",
+    )
+
+
+class ReportSettings(Section):
+    """What clients report of their own backups."""
+
+    log_days: Whole = Field(90, ge=1, description="Days that the logs of clients are kept.")
+    unfinished_hours: Whole = Field(
+        24, ge=1, description="Hours after which a run whose end was never reported is closed."
+    )
+
+
 class Settings(Section):
     """Everything that can be configured."""
 
@@ -413,6 +451,8 @@ class Settings(Section):
     notifications: NotificationSettings = Field(default_factory=NotificationSettings)
     mail: MailSettings = Field(default_factory=MailSettings)
     heartbeat: HeartbeatSettings = Field(default_factory=HeartbeatSettings)
+    triggers: TriggerSettings = Field(default_factory=TriggerSettings)
+    reports: ReportSettings = Field(default_factory=ReportSettings)
 
     @property
     def paths(self) -> Paths:

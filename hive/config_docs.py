@@ -100,6 +100,9 @@ def _shown_value(info: FieldInfo) -> str:
         return '"none"'
     if isinstance(value, tuple):
         return json.dumps([str(item) for item in value])
+    if isinstance(value, dict):
+        pairs = (f"{name} = {json.dumps(list(words))}" for name, words in value.items())
+        return f"{{ {', '.join(pairs)} }}"
     if isinstance(value, bool):
         return json.dumps(value)
     if isinstance(value, int):

@@ -6,6 +6,7 @@ the words that follow the setting's name ("must be ...").
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -25,6 +26,10 @@ _MAIL_ADDRESS = re.compile(
 )
 
 _DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql", "asyncpg", "psycopg", "mysql")
+
+
+_COMMAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_COMMANDS = 'write for example wake-nas = ["/usr/local/bin/wake", "nas"]'
 
 
 class Address(NamedTuple):
@@ -151,6 +156,27 @@ def mail_address(text: str) -> str:
     if not _MAIL_ADDRESS.fullmatch(address):
         raise ValueError("must be one e-mail address in ASCII, for example alice@example.org")
     return address
+
+
+def commands(value: object) -> object:
+    """Named lists of arguments; in an environment variable as JSON."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(
+                'must be JSON here, for example {"wake-nas": ["/usr/local/bin/wake", "nas"]}'
+            ) from None
+    return value
+
+
+def check_commands(found: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    for name, argv in found.items():
+        if not _COMMAND_NAME.fullmatch(name):
+            raise ValueError(f"has a name that is none: {name[:64]!r}; {_COMMANDS}")
+        if not argv or not argv[0].startswith("/") or any("\0" in word for word in argv):
+            raise ValueError(f"{name} must begin with the absolute path of a program; {_COMMANDS}")
+    return found
 
 
 def database_url(url: SecretStr) -> SecretStr:

@@ -27,6 +27,7 @@ from hive.events import (
     GiveWay,
     RightsChanged,
     SessionProgress,
+    TriggerAsked,
     UpkeepWanted,
     tell,
 )
@@ -35,7 +36,7 @@ from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting
+Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting | TriggerAsked
 _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
@@ -200,6 +201,8 @@ def _encode(happening: Forwarded) -> bytes:
     if isinstance(happening, UpkeepWanted | GiveWay):
         name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
         return _line({"tell": name, "repository": happening.repository_id})
+    if isinstance(happening, TriggerAsked):
+        return _line({"tell": "trigger-asked", "run": happening.run_id})
     reason = happening.reason[:300]  # escaped it still fits the line
     if isinstance(happening, EndSession):
         return _line({"tell": "end-session", "session": happening.session_id, "reason": reason})
@@ -214,6 +217,9 @@ def _decode(line: bytes) -> Forwarded:
     repository = message.get("repository")
     if about is not None and type(repository) is int:
         return about(repository)
+    run = message.get("run")
+    if message.get("tell") == "trigger-asked" and type(run) is int:
+        return TriggerAsked(run)
     reason = message.get("reason")
     if not isinstance(reason, str):
         raise InvalidInput("the reason is missing")

@@ -81,6 +81,13 @@ class DeliveriesWaiting:
     """There is something in the outbox that can be sent now."""
 
 
+@dataclass(frozen=True)
+class TriggerAsked:
+    """Somebody pressed a trigger's button: its call waits to be made."""
+
+    run_id: int
+
+
 Happening = (
     RepositoryEvent
     | RightsChanged
@@ -90,6 +97,7 @@ Happening = (
     | SessionProgress
     | DiskAlarm
     | DeliveriesWaiting
+    | TriggerAsked
 )
 Subscriber = Callable[[Happening], None]
 

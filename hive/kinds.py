@@ -351,6 +351,7 @@ class RunState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    UNFINISHED = "unfinished"  # its end was never reported
 
 
 class RunVerdict(StrEnum):

@@ -14,7 +14,7 @@ import pytest
 
 from hive import control, events
 from hive.errors import Unavailable
-from hive.events import EndSession, Happening, RightsChanged
+from hive.events import EndSession, Happening, RightsChanged, TriggerAsked
 
 
 @pytest.fixture
@@ -57,9 +57,11 @@ async def ask(path: Path, data: bytes, *, end: bool = False) -> bytes:
 async def test_what_happened_here_is_told_there(path: Path, told: list[Happening]) -> None:
     assert await control.forward(path, RightsChanged("a key was \u201cchanged\u201d"))
     assert await control.forward(path, EndSession(7, "ended by operator"))
+    assert await control.forward(path, TriggerAsked(3))
     assert told == [
         RightsChanged("a key was \u201cchanged\u201d"),
         EndSession(7, "ended by operator"),
+        TriggerAsked(3),
     ]
 
 

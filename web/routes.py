@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from web.api import ping
 from web.pages import (
     appearance,
     events,
@@ -36,6 +37,10 @@ from web.pages.admin import users as admin_users
 _ID = "{id:[0-9]{1,9}}"
 
 ROUTES = [
+    web.get(ping.PING, ping.ping),
+    web.post(ping.PING, ping.ping),
+    web.get(ping.PUSH, ping.push),
+    web.post(ping.PUSH, ping.push),
     web.get("/", overview.show),
     web.get("/repositories/add", repository_add.show),
     web.post("/repositories/add", repository_add.submit),

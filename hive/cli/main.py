@@ -21,8 +21,10 @@ from hive.cli.location import location
 from hive.cli.notification import delivery, notification
 from hive.cli.options import Options
 from hive.cli.repo import repo
+from hive.cli.report import report
 from hive.cli.rule import rule
 from hive.cli.session import session
+from hive.cli.trigger import trigger
 from hive.cli.user import user
 from hive.errors import HiveError
 
@@ -72,6 +74,8 @@ for _noun in (
     key,
     repo,
     session,
+    report,
+    trigger,
     event,
     job,
     channel,

@@ -18,6 +18,7 @@ from hive.cli.repo_documents import (
     lock_mark,
 )
 from hive.cli.repo_lock import break_lock
+from hive.cli.repo_ping_token import ping_token
 from hive.cli.repo_schedule import (
     acknowledge,
     apply,
@@ -48,7 +49,7 @@ def repo() -> None:
 
 
 for _command in (
-    *(set_, configs, restore_config, break_lock, check, compact),
+    *(set_, configs, restore_config, break_lock, check, compact, ping_token),
     *(pause, resume, mute, unmute, acknowledge),
 ):
     repo.add_command(_command)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive.services import alarms, health, refusals, statistics, trash, upkeeps
+from hive.services import alarms, health, refusals, runs, statistics, trash, triggers, upkeeps
 from hive.services.notifications import deliveries, digests
 
 
@@ -53,4 +53,18 @@ JOBS = (
     Job("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
     Job("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job("watch the disks", timedelta(minutes=5), alarms.check_disks, limit=timedelta(minutes=10)),
+    Job("call the triggers", timedelta(seconds=10), triggers.run_due, limit=timedelta(minutes=5)),
+    Job("judge the runs", timedelta(seconds=30), runs.judge_due, limit=timedelta(minutes=10)),
+    Job(
+        "forget old logs of clients",
+        timedelta(days=1),
+        runs.forget_old_logs,
+        jitter=timedelta(hours=6),
+    ),
+    Job(
+        "forget old calls of triggers",
+        timedelta(days=1),
+        triggers.thin_out,
+        jitter=timedelta(hours=6),
+    ),
 )

@@ -23,6 +23,7 @@ from hive.services import (
     runtime,
     sessions,
     trash,
+    triggers,
     upkeeps,
 )
 
@@ -38,6 +39,7 @@ async def clean_up() -> None:
     closed = await sessions.interrupt_left_open()
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
+    await triggers.recover()
     await imports.recover()
     await upkeeps.resume_all()
     await trash.clear_left_behind()

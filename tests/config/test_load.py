@@ -90,6 +90,9 @@ def test_the_file_that_is_named_must_exist(tmp_path: Path) -> None:
         ("[web]\npublic_url = 'hive.org'", "hive.toml:2: web.public_url must be http:// or "),
         ("[web]\ntrusted_proxies = ['x']", "hive.toml:2: web.trusted_proxies must list networks"),
         ("[borg]\ncommand = ' '", "hive.toml:2: borg.command must be a name or a path"),
+        ("[triggers.commands]\nx = 'id'", "hive.toml:1: triggers.commands must be a list"),
+        ("[triggers.commands]\nx = ['id']", "hive.toml:1: triggers.commands x must begin with "),
+        ("[triggers.commands]\n'a b' = ['/x']", "hive.toml:1: triggers.commands has a name "),
     ],
 )
 def test_an_error_in_the_file_names_its_line(tmp_path: Path, text: str, expected: str) -> None:
@@ -105,6 +108,7 @@ def test_an_error_in_the_file_names_its_line(tmp_path: Path, text: str, expected
         ("HIVE_SSH", "{}", "there is no such setting"),
         ("HIVE_SSH__MAX_TRIES", "ten", "ssh.max_tries must be a whole number"),
         ("HIVE_SSH__HOST_KEYS", "/a:/b\0", "ssh.host_keys must be a path"),
+        ("HIVE_TRIGGERS__COMMANDS", "wake", "triggers.commands must be JSON here"),
     ],
 )
 def test_an_error_in_the_environment_names_the_variable(

@@ -22,8 +22,12 @@ PUBLIC = {
     "POST /setup/{token}",
     "GET /healthz",
     "GET /static/{name}",
+    "GET /ping/{token}{rest}",
+    "POST /ping/{token}{rest}",
+    "GET /api/push/{token}",
+    "POST /api/push/{token}",
 }
-VALUES = {"id": "1", "token": "guess", "name": "app.css"}
+VALUES = {"id": "1", "token": "guess", "name": "app.css", "rest": "/start"}
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",

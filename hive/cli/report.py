@@ -1,0 +1,71 @@
+"""The commands below hive report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.services import repositories, runs
+from hive.services.permissions import Actor
+from hive.services.runs import RunInfo
+
+
+@click.group()
+def report() -> None:
+    """What clients reported of their own backups."""
+
+
+def _document(info: RunInfo) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "repository": info.repository,
+        "token": info.token,
+        "state": info.state,
+        "verdict": info.verdict,
+        "judged": info.is_judged,
+        "started_at": output.time(info.started_at),
+        "ended_at": output.time(info.ended_at),
+        "exit_status": info.exit_status,
+        "peer": info.peer,
+        "user_agent": info.user_agent,
+        "sessions": list(info.details.get("sessions", [])),
+    }
+
+
+@report.command("list")
+@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@output.json_option
+@with_hive
+async def list_(actor: Actor, repo: str | None, limit: int) -> None:
+    """List runs as clients reported them, the newest first."""
+    found = await repositories.find_repository(actor, repo) if repo else None
+    infos = await runs.list_runs(actor, repository_id=found.id if found else None, limit=limit)
+    output.show_list(
+        [_document(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "REPOSITORY": lambda info: info.repository,
+            "TOKEN": lambda info: info.token,
+            "STATE": lambda info: info.state,
+            "VERDICT": lambda info: info.verdict if info.is_judged else None,
+            "STARTED": lambda info: info.started_at,
+            "ENDED": lambda info: info.ended_at,
+            "FROM": lambda info: info.peer,
+        },
+        infos,
+    )
+
+
+@report.command("show")
+@click.argument("number", metavar="ID", type=values.ID)
+@output.json_option
+@with_hive
+async def show(actor: Actor, number: int) -> None:
+    """Show one run with its log."""
+    info = await runs.get_run(actor, number)
+    document = {**_document(info), "log": info.log}
+    output.show_one(document, {**document, "log": info.log.splitlines()})

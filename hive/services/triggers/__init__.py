@@ -1,0 +1,50 @@
+"""Backups that the server asks for: by schedule, by a button, or because one is late.
+
+What is called is AWX, a webhook, or a command that the administrator named in the configuration.
+A call is a row before it is made, so that a restart loses none and no two ticks make it twice.
+"""
+
+from __future__ import annotations
+
+from hive.services.triggers.calling import (
+    carry_out,
+    listen,
+    recover,
+    run_due,
+    settled,
+    stop,
+    thin_out,
+)
+from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo
+from hive.services.triggers.store import (
+    Wanted,
+    add_trigger,
+    delete_trigger,
+    find_trigger,
+    get_run,
+    list_runs,
+    list_triggers,
+    press,
+    set_trigger,
+)
+
+__all__ = [
+    "TriggerInfo",
+    "TriggerRunInfo",
+    "Wanted",
+    "add_trigger",
+    "carry_out",
+    "delete_trigger",
+    "find_trigger",
+    "get_run",
+    "list_runs",
+    "list_triggers",
+    "listen",
+    "press",
+    "recover",
+    "run_due",
+    "set_trigger",
+    "settled",
+    "stop",
+    "thin_out",
+]

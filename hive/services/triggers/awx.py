@@ -1,0 +1,154 @@
+"""Starting a job template of AWX (or Tower), and following the job to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from hive import clock
+from hive.errors import OutgoingFailed
+from hive.kinds import TriggerState
+from hive.outgoing import Answer, Outgoing
+from hive.services import runtime
+from hive.services.triggers.runs import Outcome
+from hive.services.triggers.settings import Awx, Subject
+from hive.units import format_duration
+
+_RUNNING = ("new", "pending", "waiting", "running")
+_SOONEST = timedelta(seconds=5)
+_SELDOMEST = timedelta(minutes=1)
+_LONGEST_WISH = timedelta(minutes=15)  # of a server that asks to be left alone
+_SHOWN = 500  # characters of an answer
+
+_ADVICE = {
+    401: "the token is wrong or was revoked",
+    403: "the token's user may not execute this template",
+    404: "there is no such job template, or the token's user may not see it",
+}
+
+
+async def launch(awx: Awx, subject: Subject, started_at: datetime) -> Outcome:
+    """Ask for the job. A full queue (429) is asked again; anything else unclear is a failure."""
+    sent: dict[str, Any] = {}
+    if awx.extra_vars:
+        sent["extra_vars"] = _filled(awx.extra_vars, subject)
+    if awx.limit is not None:
+        sent["limit"] = subject.fill(awx.limit)
+    answer = await _ask(awx, "POST", f"job_templates/{awx.template}/launch/", sent)
+    if answer.status == 429:
+        return _later(awx, started_at, "AWX asks to be asked later (429).", answer)
+    if not answer.ok:
+        return Outcome(TriggerState.FAILED, f"AWX refused: {_why(answer)}")
+    told = answer.json()
+    job = told.get("job", told.get("id")) if isinstance(told, dict) else None
+    if not isinstance(job, int) or not isinstance(told, dict):
+        return Outcome(
+            TriggerState.FAILED,
+            f"What answered ({answer.status}) is not AWX: its answer names no job. Is the URL that"
+            " of AWX itself?",
+        )
+    ignored = _ignored(told)
+    return Outcome(
+        TriggerState.RUNNING,
+        f"Job {job} is {_status(told) or 'pending'}.{ignored}",
+        external_id=str(job),
+        link=f"{awx.url}/#/jobs/playbook/{job}/output",
+        look_at=clock.now() + _SOONEST,
+    )
+
+
+def _filled(value: Any, subject: Subject) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, str):
+        return subject.fill(value)
+    if isinstance(value, Mapping):
+        return {name: _filled(below, subject) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_filled(below, subject) for below in value]
+    return value
+
+
+def _ignored(told: Mapping[str, Any]) -> str:
+    """What the template did not take: it starts all the same, and does something else."""
+    ignored = told.get("ignored_fields")
+    if not isinstance(ignored, dict) or not ignored:
+        return ""
+    names = []
+    for name, value in ignored.items():
+        inner = f" ({', '.join(map(str, value))})" if isinstance(value, dict) and value else ""
+        names.append(f"{name}{inner}")
+    return (
+        f' The template ignored {", ".join(names)}: switch on "Prompt on launch" there, or leave'
+        " them away."
+    )
+
+
+async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> Outcome:
+    """Look at the job; `former` is what was told of it before."""
+    try:
+        answer = await _ask(awx, "GET", f"jobs/{job}/")
+    except OutgoingFailed as error:
+        if error.permanent:
+            raise
+        return _later(awx, started_at, f"Job {job}: {error.message}")
+    if answer.status in _ADVICE:
+        return Outcome(
+            TriggerState.FAILED,
+            f"Job {job} cannot be followed any more ({answer.status}): it was deleted, or the token"
+            " may not see it.",
+        )
+    told = answer.json()
+    status = _status(told) if isinstance(told, dict) and answer.ok else None
+    if status is None:
+        return _later(awx, started_at, f"Job {job}: AWX answered {answer.status}.", answer)
+    kept = former.partition(" The template ignored")
+    warning = f"{kept[1]}{kept[2]}"
+    if status in _RUNNING:
+        return _later(awx, started_at, f"Job {job} is {status}.{warning}", answer)
+    explained = str(told.get("job_explanation") or "") if isinstance(told, dict) else ""
+    words = f" {explained[:_SHOWN]}" if explained else ""
+    good = status == "successful"
+    state = TriggerState.SUCCEEDED if good else TriggerState.FAILED
+    return Outcome(state, f"Job {job}: {status}.{words}{warning}")
+
+
+def _status(told: Mapping[str, Any]) -> str | None:
+    status = told.get("status")
+    return status[:40] if isinstance(status, str) else None
+
+
+def _later(awx: Awx, started_at: datetime, message: str, answer: Answer | None = None) -> Outcome:
+    """Look again, the longer it takes the more seldom; or give up."""
+    now = clock.now()
+    if now - started_at > awx.give_up:
+        return Outcome(
+            TriggerState.FAILED, f"Given up after {format_duration(awx.give_up)}. {message}"
+        )
+    pause = min(max((now - started_at) / 4, _SOONEST), _SELDOMEST)
+    wish = answer.headers.get("retry-after", "") if answer is not None else ""
+    if wish.isascii() and wish.isdigit() and len(wish) < 6:
+        pause = min(max(pause, timedelta(seconds=int(wish))), _LONGEST_WISH)
+    return Outcome(TriggerState.RUNNING, message, look_at=now + pause)
+
+
+def _why(answer: Answer) -> str:
+    """What is wrong, in our words and in AWX's own."""
+    advice = _ADVICE.get(answer.status)
+    told = answer.json()
+    said = ""
+    if isinstance(told, dict):
+        parts = [
+            f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+            for name, value in told.items()
+        ]
+        said = "; ".join(parts)[:_SHOWN].removeprefix("detail: ")
+    words = " - ".join(part for part in (advice, said) if part)
+    return f"{answer.status}{f' ({words})' if words else ''}."
+
+
+async def _ask(awx: Awx, method: str, path: str, sent: dict[str, Any] | None = None) -> Answer:
+    headers = {"Authorization": f"Bearer {awx.token}", "Accept": "application/json"}
+    async with Outgoing.of(runtime.settings().notifications) as outgoing:
+        return await outgoing.request(
+            method, f"{awx.url}{awx.api}/{path}", headers=headers, json=sent
+        )

@@ -1,0 +1,224 @@
+"""Calling what is due, and seeing each call through: by the server's scheduler, and at once when
+somebody pressed a button or a backup became late.
+
+A time that passed while the server was not running is told once, however many passed, and is
+made up for once if it is not longer ago than triggers.catch_up_minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from hive import clock, events, log
+from hive.database import DriverError, spawn, transactional
+from hive.errors import HiveError, InvalidInput
+from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
+from hive.models import HealthChange, Repository, Trigger, TriggerRun
+from hive.services import events as rows
+from hive.services import repositories, runtime
+from hive.services.triggers import command, runs, settings, store
+from hive.services.triggers.runs import Outcome
+
+logger = log.get(__name__)
+
+ON_TIME = timedelta(minutes=5)  # a call that comes later was missed
+_AT_ONCE = 16  # calls; more wait for the next tick
+_KEPT = timedelta(days=400)
+_IN_TROUBLE = (Health.LATE, Health.DOWN)
+
+_working: dict[int, asyncio.Task[None]] = {}
+
+
+def listen() -> Callable[[], None]:
+    """Call at once what somebody asked for, or what is late; returns what ends that."""
+
+    def hear(happening: events.Happening) -> None:
+        if isinstance(happening, events.TriggerAsked):
+            _start(happening.run_id)
+        elif isinstance(happening, events.RepositoryEvent) and happening.kind in (
+            EventKind.LATE,
+            EventKind.DOWN,
+        ):
+            spawn(_look(), name="call triggers for a late backup")
+
+    return events.subscribe(hear)
+
+
+async def _look() -> None:
+    try:
+        await run_due()
+    except (HiveError, DriverError) as error:
+        logger.error("triggers cannot be looked at", reason=str(error))
+
+
+async def run_due() -> int:
+    """Call everything that is due; the number of calls that began. Calls go on by themselves."""
+    now = clock.now()
+    begun = 0
+    due = await Trigger.filter(next_at__lte=now, repository__deleted_at=None).order_by("next_at")
+    for trigger in due:
+        begun += await _guarded(trigger, _start_due)
+    late = Trigger.filter(is_for_late=True, enabled=True, repository__health__in=_IN_TROUBLE)
+    for trigger in await late.filter(repository__deleted_at=None):
+        begun += await _guarded(trigger, _start_late)
+    # those that have just begun too, so by the time that it is now
+    waiting = TriggerRun.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())
+    for run in await waiting.order_by("look_at").limit(_AT_ONCE):
+        _start(run.id)
+    return begun
+
+
+async def _guarded(trigger: Trigger, start: Callable[[Trigger], Awaitable[bool]]) -> bool:
+    """One trigger that is broken must not stop the others."""
+    try:
+        return await start(trigger)
+    except (HiveError, DriverError) as error:
+        logger.error("a trigger cannot be called", trigger=trigger.id, reason=str(error))
+        return False
+
+
+@transactional
+async def _start_due(trigger: Trigger) -> bool:
+    due_at = trigger.next_at
+    try:
+        following = store.next_time(trigger)
+    except InvalidInput as error:
+        await _disable(trigger, error.message)
+        return False
+    taken = Trigger.filter(id=trigger.id, next_at=due_at, enabled=True)
+    if due_at is None or not await taken.update(next_at=following):
+        return False  # another tick was first, or it was changed meanwhile
+    late_by = clock.now() - due_at
+    if late_by > ON_TIME and not await _make_up(trigger, due_at, following, late_by):
+        return False
+    return await runs.begin(trigger, TriggerReason.SCHEDULE) is not None
+
+
+async def _make_up(
+    trigger: Trigger, due_at: datetime, following: datetime | None, late_by: timedelta
+) -> bool:
+    """Tell of a time that was missed; whether it is made up for now."""
+    made_up = late_by <= timedelta(minutes=runtime.settings().triggers.catch_up_minutes)
+    coming = f"the next time is {clock.rfc3339(following)}" if following else "no time follows"
+    message = (
+        f"Trigger {trigger.name} was due at {clock.rfc3339(due_at)} and was not called then: "
+        + ("it is called now." if made_up else f"{coming}.")
+    )
+    await rows.record(
+        trigger.repository_id,
+        EventKind.TRIGGER_MISSED,
+        message,
+        trigger=trigger.name,
+        due_at=clock.rfc3339(due_at),
+        made_up=made_up,
+    )
+    if not made_up:
+        await runs.note(trigger, TriggerReason.SCHEDULE, TriggerState.MISSED, message)
+    return made_up
+
+
+async def _disable(trigger: Trigger, reason: str) -> None:
+    await Trigger.filter(id=trigger.id).update(next_at=None, enabled=False)
+    message = f"Trigger {trigger.name} was disabled, its schedule cannot be read: {reason}"
+    await rows.record(
+        trigger.repository_id, EventKind.TRIGGER_FAILED, message, trigger=trigger.name
+    )
+
+
+@transactional
+async def _start_late(trigger: Trigger) -> bool:
+    """Call it unless it was called since the repository became late."""
+    # the lock of the row: two ticks must not both find that it was not called
+    await Trigger.filter(id=trigger.id).update(is_for_late=True)
+    since = await _late_since(trigger.repository_id)
+    called = TriggerRun.filter(trigger_id=trigger.id, reason=TriggerReason.LATE)
+    if since is None or await called.filter(started_at__gte=since).exists():
+        return False
+    return await runs.begin(trigger, TriggerReason.LATE) is not None
+
+
+async def _late_since(repository_id: int) -> datetime | None:
+    """When the repository became late; that it is down by now is the same trouble."""
+    repository = await Repository.get(id=repository_id)
+    if repository.health not in _IN_TROUBLE:
+        return None
+    into = HealthChange.filter(repository_id=repository_id, health__in=_IN_TROUBLE)
+    change = await into.exclude(former__in=_IN_TROUBLE).order_by("-id").first()
+    return change.at if change is not None else repository.health_since
+
+
+def _start(run_id: int) -> None:
+    if run_id not in _working and len(_working) < _AT_ONCE:
+        task = spawn(carry_out(run_id), name=f"trigger run {run_id}")
+        _working[run_id] = task
+        task.add_done_callback(lambda _: _working.pop(run_id, None))
+
+
+async def carry_out(run_id: int) -> None:
+    """Make the call, or look at its job, and keep what became of it."""
+    run = await runs.claim(run_id)
+    if run is None:
+        return
+    trigger = run.trigger
+    try:
+        outcome = await _act(run)
+    except HiveError as error:
+        outcome = Outcome(TriggerState.FAILED, error.message)
+    except asyncio.CancelledError:
+        await runs.keep(run_id, _cut_off(run, trigger.kind))
+        raise
+    secrets = settings.secrets_of(trigger.kind, trigger.settings)
+    masked = settings.mask(outcome.message, secrets)
+    await runs.keep(run_id, replace(outcome, message=masked))
+
+
+def _cut_off(run: TriggerRun, kind: TriggerKind) -> Outcome:
+    """The server stops: a job in AWX goes on, and is looked at again by the next server."""
+    if run.external_id is not None:
+        return Outcome(TriggerState.RUNNING, run.message, look_at=clock.now())
+    return runs.interrupted(kind)
+
+
+async def _act(run: TriggerRun) -> Outcome:
+    # they load aiohttp, which most commands can do without
+    from hive.services.triggers import awx, webhook  # noqa: PLC0415
+
+    trigger = run.trigger
+    repository = trigger.repository
+    url = repositories.url(repository.location, repository.login, repository.directory)
+    subject = settings.Subject(repository.name, repository.login, url)
+    target = settings.parse(trigger.kind, trigger.settings)
+    if isinstance(target, settings.Awx):
+        if run.external_id is None:
+            return await awx.launch(target, subject, run.started_at)
+        return await awx.follow(target, run.external_id, run.started_at, run.message)
+    if isinstance(target, settings.Webhook):
+        return await webhook.call(target, subject)
+    return await command.call(target, subject)
+
+
+async def settled() -> None:
+    """Wait until no call is being made or looked at just now."""
+    while _working:
+        await asyncio.wait(set(_working.values()))
+
+
+async def stop() -> None:
+    """End what is under way, commands with all their processes; call when the server stops."""
+    for task in list(_working.values()):
+        task.cancel()
+    await settled()
+
+
+async def recover() -> int:
+    """End the calls that a killed server was making; call at start."""
+    return await runs.end_interrupted()
+
+
+@transactional
+async def thin_out() -> int:
+    """Forget the history of calls that ended long ago."""
+    return await TriggerRun.filter(ended_at__lt=clock.now() - _KEPT).delete()

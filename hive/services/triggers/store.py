@@ -1,0 +1,261 @@
+"""Triggers: added, shown, changed, deleted, pressed; for whom the repository allows it.
+
+VIEW to see; MANAGE to add, change, delete and press. What a command trigger runs is for
+administrators alone to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tortoise.expressions import Q
+
+from hive import clock, events
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
+from hive.models import Repository, Trigger, TriggerRun
+from hive.schedule import Schedule
+from hive.services import audit, names, runtime
+from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.triggers import runs, settings
+from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo, info_of, run_info
+
+DEFAULT_TIMEZONE = "UTC"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be changed; None stays. `cron` "" takes the schedule away."""
+
+    name: str | None = None
+    settings: Mapping[str, str] | None = None  # by name; "" takes one away
+    cron: str | None = None
+    timezone: str | None = None
+    is_for_late: bool | None = None
+    enabled: bool | None = None
+
+
+@transactional
+async def add_trigger(
+    actor: Actor,
+    repository_id: int,
+    name: str,
+    kind: TriggerKind,
+    values: Mapping[str, str],
+    *,
+    cron: str | None = None,
+    timezone: str | None = None,
+    is_for_late: bool = False,
+) -> TriggerInfo:
+    """Add a trigger; without schedule it is called by its button, or when a backup is late."""
+    repository = await _repository(actor, repository_id, Level.MANAGE)
+    title = names.check_title(name, "trigger")
+    await _check_free(repository.id, title)
+    given = {key: value for key, value in values.items() if value != ""}
+    _check_target(actor, kind, given)
+    row = Trigger(
+        repository_id=repository.id,
+        name=title,
+        kind=kind,
+        settings=given,
+        cron=cron or None,
+        timezone=(timezone or DEFAULT_TIMEZONE) if cron else None,
+        is_for_late=is_for_late,
+        created_at=clock.now(),
+    )
+    row.next_at = next_time(row)
+    await row.save()
+    row.repository = repository
+    await audit.record(
+        actor,
+        "trigger.add",
+        _subject(row),
+        kind=kind,
+        settings=settings.shown(kind, given),
+        cron=row.cron,
+        timezone=row.timezone,
+        when_late=is_for_late or None,
+    )
+    return info_of(row, None)
+
+
+def next_time(row: Trigger) -> datetime | None:
+    """When the schedule calls it next; InvalidInput for what is no schedule."""
+    if row.cron is None or not row.enabled:
+        return None
+    schedule = Schedule(ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
+    return schedule.due_after(clock.now())
+
+
+def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) -> None:
+    target = settings.parse(kind, values)
+    if not isinstance(target, settings.Command):
+        return
+    if not actor.is_admin:
+        raise Forbidden("Only an administrator says which command a trigger runs.")
+    commands = runtime.settings().triggers.commands
+    if target.command not in commands:
+        known = f"; there are {', '.join(sorted(commands))}" if commands else ""
+        raise InvalidInput(
+            f"The configuration names no command {target.command[:64]!r} under"
+            f" [triggers.commands]{known}.",
+            field="command",
+        )
+
+
+async def _check_free(repository_id: int, name: str) -> None:
+    if await Trigger.filter(repository_id=repository_id, name=name).exists():
+        raise Conflict(f"The repository has a trigger {name} already.", field="name")
+
+
+async def _repository(actor: Actor, repository_id: int, level: Level) -> Repository:
+    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, level)
+    return repository
+
+
+async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> list[TriggerInfo]:
+    """The triggers of one repository, or of all that the actor may see."""
+    query = await _visible(actor)
+    if repository_id is not None:
+        query &= Q(repository_id=repository_id)
+    rows = (
+        await Trigger.filter(query).order_by("repository_id", "name").select_related("repository")
+    )
+    return [info_of(row, await _last_run(row.id)) for row in rows]
+
+
+async def _visible(actor: Actor) -> Q:
+    query = Q(repository__deleted_at=None)
+    if not actor.is_admin:
+        query &= Q(repository_id__in=await visible_repository_ids(actor))
+    return query
+
+
+async def _last_run(trigger_id: int) -> TriggerRun | None:
+    return await TriggerRun.filter(trigger_id=trigger_id).order_by("-id").first()
+
+
+async def find_trigger(
+    actor: Actor, reference: str, *, repository_id: int | None = None
+) -> TriggerInfo:
+    """The trigger of this id, name or REPOSITORY/NAME that the actor may see."""
+    before, slash, after = reference.rpartition("/")
+    meanings = Q(name=reference)
+    if slash:
+        where = Q(repository__name=before) | Q(repository__login=before)
+        meanings |= Q(name=after) & where
+    number = names.as_id(reference)
+    if number is not None:
+        meanings |= Q(id=number)
+    query = await _visible(actor) & meanings
+    if repository_id is not None:
+        query &= Q(repository_id=repository_id)
+    rows = await Trigger.filter(query).limit(2).select_related("repository")
+    if len(rows) > 1:
+        raise InvalidInput(f"{reference!r} can be several triggers: say REPOSITORY/NAME or the id.")
+    if not rows:
+        raise NotFound(f"There is no trigger {reference!r}.")
+    return info_of(rows[0], await _last_run(rows[0].id))
+
+
+async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
+    row = await Trigger.filter(id=trigger_id, repository__deleted_at=None).first()
+    if row is None:
+        raise NotFound("There is no such trigger.")
+    await row.fetch_related("repository")
+    try:
+        await require(actor, row.repository, level)
+    except NotFound:
+        raise NotFound("There is no such trigger.") from None
+    return row
+
+
+@transactional
+async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerInfo:
+    """Change what is given; a new schedule counts from now."""
+    row = await _get(actor, trigger_id, Level.MANAGE)
+    if wanted.name is not None and wanted.name != row.name:
+        title = names.check_title(wanted.name, "trigger")
+        await _check_free(row.repository_id, title)
+        row.name = title
+    if wanted.settings:
+        merged = {**row.settings, **wanted.settings}
+        row.settings = {key: value for key, value in merged.items() if value != ""}
+        _check_target(actor, row.kind, row.settings)
+    if wanted.is_for_late is not None:
+        row.is_for_late = wanted.is_for_late
+    if wanted.enabled is not None:
+        row.enabled = wanted.enabled
+    if wanted.cron is not None:
+        row.cron = wanted.cron or None
+    zone = wanted.timezone or row.timezone or DEFAULT_TIMEZONE
+    if wanted.timezone is not None and row.cron is None:
+        raise InvalidInput("A time zone belongs to a schedule: give both.", field="timezone")
+    row.timezone = zone if row.cron else None
+    if (wanted.cron, wanted.timezone, wanted.enabled) != (None, None, None):
+        row.next_at = next_time(row)
+    await row.save()
+    await audit.record(
+        actor,
+        "trigger.set",
+        _subject(row),
+        name=wanted.name,
+        settings=settings.shown(row.kind, wanted.settings) if wanted.settings else None,
+        cron=wanted.cron,
+        timezone=wanted.timezone,
+        when_late=wanted.is_for_late,
+        enabled=wanted.enabled,
+    )
+    return info_of(row, await _last_run(row.id))
+
+
+@transactional
+async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
+    """Delete it with its history; what it started in AWX goes on there."""
+    row = await _get(actor, trigger_id, Level.MANAGE)
+    info = info_of(row, await _last_run(row.id))
+    await row.delete()
+    await audit.record(actor, "trigger.delete", _subject(row), kind=row.kind)
+    return info
+
+
+@transactional
+async def press(actor: Actor, trigger_id: int) -> TriggerRunInfo:
+    """Have it called now; whoever listens (the server) makes the call, after commit."""
+    row = await _get(actor, trigger_id, Level.MANAGE)
+    run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)
+    if run is None:
+        raise Conflict(f"{row.name} is still running: wait for its end.")
+    await audit.record(actor, "trigger.run", _subject(row))
+    asked = events.TriggerAsked(run.id)
+    after_commit(lambda: events.tell(asked))
+    return run_info(run, row.name)
+
+
+async def list_runs(
+    actor: Actor, trigger_id: int, *, limit: int = 50, before_id: int | None = None
+) -> list[TriggerRunInfo]:
+    """The newest calls first."""
+    row = await _get(actor, trigger_id, Level.VIEW)
+    query = TriggerRun.filter(trigger_id=row.id)
+    if before_id is not None:
+        query = query.filter(id__lt=before_id)
+    return [run_info(run, row.name) for run in await query.order_by("-id").limit(limit)]
+
+
+async def get_run(actor: Actor, run_id: int) -> TriggerRunInfo:
+    run = await TriggerRun.get_or_none(id=run_id)
+    if run is None:
+        raise NotFound("There is no such run.")
+    row = await _get(actor, run.trigger_id, Level.VIEW)
+    return run_info(run, row.name)
+
+
+def _subject(row: Trigger) -> str:
+    return f"trigger {row.name} of repository {row.repository.name} ({row.repository.login})"

@@ -1,0 +1,150 @@
+"""Reports of clients: /ping/<token>[/start|/log|/fail|/<exit status>], as healthchecks takes them,
+with the other names that cronitor uses, and /api/push/<token> as Uptime Kuma takes it.
+
+The token is the right to report, and to nothing else. GET reports too: that is what these
+clients do. A body may have any size: its beginning and its end are kept, and a body that breaks
+off or never ends is no reason to lose the report that it came with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from aiohttp import ClientPayloadError, web
+
+from hive.errors import Forbidden
+from hive.services import ping_tokens, runs
+from hive.services.runs import Report, ReportKind
+from web.access import public
+from web.keys import ADDRESS
+
+PING = r"/ping/{token:/*[^/]+}{rest:(?:/.*)?}"
+PUSH = r"/api/push/{token:[^/]+}"
+HEAD_BYTES = 64 * 1024
+TAIL_BYTES = 1024 * 1024
+BODY_SECONDS = 60.0
+MAX_READERS = 32  # bodies that are kept at the same time; of more, the report counts alone
+
+_KINDS = {
+    "": ReportKind.FINISH,
+    "complete": ReportKind.FINISH,
+    "start": ReportKind.START,
+    "run": ReportKind.START,
+    "log": ReportKind.LOG,
+    "fail": ReportKind.FAIL,
+}
+_WORDS = {"start": ReportKind.START, "fail": ReportKind.FAIL}
+_SAYS_NOTHING = ("start", "finish", "fail", "OK")
+_readers = 0
+
+
+@dataclass
+class Kept:
+    """The beginning and the end of a body; in between bytes are counted only."""
+
+    is_wanted: bool = True
+    size: int = 0
+    _head: bytearray = field(default_factory=bytearray)
+    _tail: bytearray = field(default_factory=bytearray)
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if not self.is_wanted:
+            return
+        room = HEAD_BYTES - len(self._head)
+        if room > 0:
+            self._head += chunk[:room]
+            chunk = chunk[room:]
+        self._tail += chunk
+        if len(self._tail) > 2 * TAIL_BYTES:  # seldom: each time, a megabyte is moved
+            del self._tail[:-TAIL_BYTES]
+
+    @property
+    def is_cut(self) -> bool:
+        return self.size > len(self._head) + TAIL_BYTES
+
+    def text(self) -> str:
+        """Both parts in whole lines: half a line could hold half a secret, which nobody knows."""
+        if not self.is_cut:
+            return (self._head + self._tail).decode(errors="replace")
+        head = self._head[: self._head.rfind(b"\n") + 1]
+        tail = self._tail[-TAIL_BYTES:]
+        tail = tail[tail.find(b"\n") + 1 :] if b"\n" in tail else bytearray()
+        left_out = self.size - len(head) - len(tail)
+        middle = f"... {left_out} bytes were left out ...\n".encode()
+        return (head + middle + tail).decode(errors="replace")
+
+
+@public
+async def ping(request: web.Request) -> web.Response:
+    parts = [part for part in request.match_info["rest"].split("/") if part]
+    word = parts[0] if parts else ""
+    kind, status = _KINDS.get(word), None
+    if word.isascii() and word.isdigit():
+        status = int(word[:4])
+        kind = ReportKind.FAIL if status else ReportKind.FINISH
+    if kind is None or len(parts) > 1:
+        return web.Response(status=404, text="not found\n")
+    if status is not None and status > 255:
+        return web.Response(status=400, text="An exit status is 0 to 255.\n")
+    try:
+        admitted = await ping_tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
+    except Forbidden as error:
+        return web.Response(status=429, text=f"{error.message}\n", headers={"Retry-After": "60"})
+    if admitted is None:
+        return web.Response(status=404, text="not found\n")
+    body = await _read(request)
+    await runs.receive(admitted, _report(request, kind, body, status))
+    answer = web.Response(text="OK", headers={"Ping-Body-Limit": str(HEAD_BYTES + TAIL_BYTES)})
+    if not request.content.at_eof():
+        answer.force_close()  # whoever sends for ever is not listened to
+    return answer
+
+
+@public
+async def push(request: web.Request) -> web.Response:
+    """`up` is success only where it does not say that something starts."""
+    try:
+        admitted = await ping_tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
+    except Forbidden as error:
+        return web.json_response({"ok": False, "msg": error.message}, status=429)
+    if admitted is None:
+        return web.json_response({"ok": False, "msg": "not found"}, status=404)
+    word = request.query.get("msg", "").strip()[:2000]
+    kind = _WORDS.get(word, ReportKind.FINISH)
+    if request.query.get("status", "up") != "up":
+        kind = ReportKind.FAIL
+    body = Kept()
+    body.add(b"" if word in _SAYS_NOTHING else word.encode(errors="replace"))
+    await runs.receive(admitted, _report(request, kind, body, None))
+    return web.json_response({"ok": True})
+
+
+def _report(request: web.Request, kind: ReportKind, body: Kept, status: int | None) -> Report:
+    return Report(
+        kind=kind,
+        peer=request[ADDRESS],
+        text=body.text(),
+        exit_status=status,
+        rid=request.query.get("rid"),
+        user_agent=request.headers.get("User-Agent", ""),
+        size_bytes=body.size,
+        cut=body.is_cut,
+    )
+
+
+async def _read(request: web.Request) -> Kept:
+    """The body as far as it comes; aiohttp's own limit is for what it keeps whole."""
+    global _readers  # noqa: PLW0603 - the memory is that of the process
+    kept = Kept(is_wanted=_readers < MAX_READERS)
+    _readers += 1
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while chunk := await request.content.readany():
+                kept.add(chunk)
+    except (TimeoutError, ConnectionError, web.RequestPayloadError, ClientPayloadError):
+        pass  # what came is what there is
+    finally:
+        _readers -= 1
+    return kept
