@@ -48,6 +48,14 @@ def snapshot(path: Path) -> Snapshot:
     return Snapshot(True, str(last_transaction(path)), config, quota_use, freeable)
 
 
+def state_of(path: Path) -> str:
+    """The `state` of a snapshot alone, without reading a file of borg 1; blocking."""
+    config = path / "config"
+    if config.is_dir():
+        return borg2_state(path)
+    return str(last_transaction(path)) if config.exists() else ""
+
+
 def last_transaction(path: Path) -> int:
     """The number of the last transaction of a borg 1 repository; -1 where there is none yet."""
     return max(_transactions(path), default=-1)

@@ -3,29 +3,37 @@
 inotify only says where to look; what happened is told by comparing the disk with what was known.
 So a lost notice costs time, never a wrong event: an overflow, a directory that cannot be watched
 and the start of the server are answered by looking at everything.
+
+Nothing is told of a repository while the gate or a maintenance is at it; it is looked at when that
+is over.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from asyncinotify import Event, Inotify, Mask, Watch
+from asyncinotify import Event as Notice
+from asyncinotify import Inotify, Mask, Watch
+from tortoise.functions import Max
 
 from hive import events as happenings
 from hive import log
 from hive.borg.locks import Holder, exclusive_holder
-from hive.borg.repository import Snapshot, last_written_at, snapshot
+from hive.borg.repository import Snapshot, last_written_at, snapshot, state_of
 from hive.database import DriverError, spawn, transactional
-from hive.errors import HiveError
+from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
-from hive.models import Repository, Session
+from hive.models import Event, Repository, Session
 from hive.services import events, repositories, runtime, sessions, statistics
 
 logger = log.get(__name__)
+
+_ASK_AGAIN_SECONDS = 5.0  # whether a maintenance is over; whether the database answers again
 
 # The directory itself only: `data` changes all the time, and says less than `index.N`.
 _MASK = (
@@ -40,41 +48,123 @@ _MASK = (
 )
 
 
+class Watches:
+    """Which directory the kernel watches for which repository; without inotify, none."""
+
+    def __init__(self, inotify: Inotify | None = None) -> None:
+        self._inotify = inotify
+        self._watches: dict[int, Watch] = {}
+        self._whose: dict[int, int] = {}  # the kernel's number of a watch, and the repository
+        self._limit_was_told = False
+
+    @property
+    def repositories(self) -> frozenset[int]:
+        return frozenset(self._watches)
+
+    def put(self, repository_id: int, path: Path) -> None:
+        """Watch the directory that lies at `path` now.
+
+        The kernel is asked each time, which costs little: what was watched can have been moved or
+        replaced, and the notice of it lost.
+        """
+        if self._inotify is None:
+            return
+        try:
+            watch = self._inotify.add_watch(path, _MASK)
+        except OSError as error:
+            self.drop(repository_id)
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                self._tell_limit(error)
+            return
+        former = self._watches.get(repository_id)
+        if former is not None and former.wd != watch.wd:
+            self.drop(repository_id)
+        self._watches[repository_id] = watch
+        self._whose[watch.wd] = repository_id
+
+    def drop(self, repository_id: int) -> None:
+        watch = self._watches.pop(repository_id, None)
+        # a directory can have been moved to another repository's place, and be watched for that
+        if watch is None or self._whose.get(watch.wd) != repository_id:
+            return
+        del self._whose[watch.wd]
+        if self._inotify is not None:
+            with suppress(OSError):  # it is gone with its directory
+                self._inotify.rm_watch(watch)
+
+    def hear(self, notice: Notice) -> int | None:
+        """Whose repository the notice is about; None where nobody asked for it any longer."""
+        watch = notice.watch
+        repository_id = None if watch is None else self._whose.get(watch.wd)
+        if watch is None or repository_id is None:
+            return None
+        if Mask.IGNORED in notice.mask:  # the kernel's last word on it
+            del self._whose[watch.wd]
+            if self._watches.get(repository_id) is watch:
+                del self._watches[repository_id]
+        return repository_id
+
+    def _tell_limit(self, error: OSError) -> None:
+        if not self._limit_was_told:
+            self._limit_was_told = True
+            logger.warning(
+                "not all repositories can be watched: they are looked at now and then;"
+                " `hive doctor` says more",
+                reason=str(error),
+            )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What the disk shows of a repository, and who holds it past the gate."""
+
+    local_holder: Holder | None
+    after: Snapshot
+    written_at: datetime | None
+
+
 class Watcher:
     """Looks at repositories when something moves in them, and at all of them now and then."""
 
     def __init__(self, *, settle_seconds: float = 1.0, rescan_seconds: float = 600.0) -> None:
         self._settle_seconds = settle_seconds  # a commit makes and removes several files
         self._rescan_seconds = rescan_seconds
-        self._watched: dict[int, Watch] = {}
-        self._by_path: dict[Path, int] = {}
+        self._watches = Watches()
         self._to_look_at: set[int] = set()
         self._stirred = asyncio.Event()
         self._rescan_is_due = True
-        self._held_locally: set[int] = set()
-        self._limit_was_told = False
+        self._rescan_at = 0.0  # on the loop's clock
+        self._held_locally: set[int] | None = None
+
+    @property
+    def watched(self) -> frozenset[int]:
+        """The repositories whose directories are watched just now."""
+        return self._watches.repositories
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        with Inotify() as inotify:
+        with _opened_inotify() as inotify:
+            self._watches = Watches(inotify)
             unsubscribe = happenings.subscribe(self._on_happening)
             reader = spawn(self._read(inotify), name="read inotify")
             try:
                 while True:
                     self._stirred.clear()  # before looking: what stirs meanwhile counts
-                    await self._look_around(inotify)
+                    await self._look_around()
                     await self._wait()
             finally:
-                reader.cancel()
                 unsubscribe()
+                reader.cancel()
+                await asyncio.wait([reader])  # it reads from what is closed next
 
     async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self._rescan_seconds):
+        until = self._rescan_at
+        if self._to_look_at:
+            until = min(until, asyncio.get_running_loop().time() + _ASK_AGAIN_SECONDS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
                 await self._stirred.wait()
-        except TimeoutError:
-            self._rescan_is_due = True
-        else:
+        if self._stirred.is_set():
             await asyncio.sleep(self._settle_seconds)
 
     def stir(self, repository_ids: Iterable[int] | None = None) -> None:
@@ -90,91 +180,116 @@ class Watcher:
         if isinstance(happening, happenings.RepositoryEvent):
             self.stir([happening.repository_id])
 
-    async def _read(self, inotify: Inotify) -> None:
-        async for event in inotify:
-            self._hear(event)
+    async def _read(self, inotify: Inotify | None) -> None:
+        if inotify is None:
+            return
+        async for notice in inotify:
+            self._hear(notice)
 
-    def _hear(self, event: Event) -> None:
-        if Mask.Q_OVERFLOW in event.mask or event.watch is None:
+    def _hear(self, notice: Notice) -> None:
+        if Mask.Q_OVERFLOW in notice.mask:
             logger.warning("too much happened at once: looking at all repositories")
             self.stir()
             return
-        repository_id = self._by_path.get(event.watch.path)
-        if repository_id is None:
-            return
-        if Mask.IGNORED in event.mask:
-            self._forget(repository_id)
-        self.stir([repository_id])
+        repository_id = self._watches.hear(notice)
+        if repository_id is not None:
+            self.stir([repository_id])
 
-    def _forget(self, repository_id: int) -> None:
-        watch = self._watched.pop(repository_id, None)
-        if watch is not None:
-            self._by_path.pop(watch.path, None)
-
-    async def _look_around(self, inotify: Inotify) -> None:
-        due, self._rescan_is_due = self._rescan_is_due, False
-        wanted, self._to_look_at = self._to_look_at, set()
+    async def _look_around(self) -> None:
+        now = asyncio.get_running_loop().time()
+        # However much stirs: those that cannot be watched have their turn.
+        is_rescan = self._rescan_is_due or now >= self._rescan_at
+        wanted = self._to_look_at
+        self._rescan_is_due, self._to_look_at = False, set()
         query = Repository.filter(deleted_at=None)
-        if not due:
+        if not is_rescan:
             query = query.filter(id__in=list(wanted))
         try:
+            if self._held_locally is None:
+                self._held_locally = await _left_open()
             rows = await query.select_related("location")
         except DriverError as error:
             logger.error("repositories cannot be looked at", reason=str(error))
+            self._to_look_at |= wanted
+            if is_rescan:
+                self._rescan_at = now + _ASK_AGAIN_SECONDS
             return
+        if is_rescan:
+            self._rescan_at = now + self._rescan_seconds
+        self._let_go(self.watched if is_rescan else wanted, rows)
         for row in rows:
-            await self._look(inotify, row)
+            await self._look(row)
 
-    async def _look(self, inotify: Inotify, row: Repository) -> None:
+    def _let_go(self, looked_for: Collection[int], found: Iterable[Repository]) -> None:
+        """Watch no longer what is deleted: it lies in the trash."""
+        for repository_id in set(looked_for) - {row.id for row in found}:
+            self._watches.drop(repository_id)
+
+    async def _look(self, row: Repository) -> None:
         """Look at one repository; its trouble is not the others'."""
         try:
             path = repositories.place_of(row).repository
-            self._watch(inotify, row.id, path)
-            await self._compare(row.id, path)
-        except (HiveError, DriverError, OSError) as error:
+            self._watches.put(row.id, path)
+            if row.maintenance is not None:
+                self._to_look_at.add(row.id)
+            elif await self._is_new(row, path):
+                await self._tell(row.id, path)
+        except (DatabaseError, DriverError) as error:
+            self._to_look_at.add(row.id)
+            logger.error("cannot be noted", repository=row.login, reason=str(error))
+        except (HiveError, OSError) as error:
             logger.error("cannot be looked at", repository=row.login, reason=str(error))
 
-    def _watch(self, inotify: Inotify, repository_id: int, path: Path) -> None:
-        watch = self._watched.get(repository_id)
-        if watch is not None and watch.path != path:
-            with suppress(OSError):
-                inotify.rm_watch(watch)
-            self._forget(repository_id)
-        if repository_id in self._watched or not path.is_dir():
-            return
-        try:
-            self._watched[repository_id] = inotify.add_watch(path, _MASK)
-            self._by_path[path] = repository_id
-        except OSError as error:
-            if not self._limit_was_told:
-                self._limit_was_told = True
-                logger.warning(
-                    "not all repositories can be watched: they are looked at now and then;"
-                    " `hive doctor` says more",
-                    reason=str(error),
-                )
+    async def _is_new(self, row: Repository, path: Path) -> bool:
+        """Whether the disk shows anything that was not told: at rest, this is all that is done."""
+        state, holder = await asyncio.to_thread(_glance, path)
+        return state != row.known_state or (holder is not None) != self._is_held(row.id)
 
-    async def _compare(self, repository_id: int, path: Path) -> None:
-        if await _in_use(repository_id):
-            return  # the gate sees for itself
-        after = await asyncio.to_thread(snapshot, path)
-        holder = await asyncio.to_thread(exclusive_holder, path)
-        await self._note_lock(repository_id, holder)
-        written_at = await asyncio.to_thread(last_written_at, path)
-        if await note_change(repository_id, after, written_at):
+    def _is_held(self, repository_id: int) -> bool:
+        return self._held_locally is not None and repository_id in self._held_locally
+
+    async def _tell(self, repository_id: int, path: Path) -> None:
+        row = await Repository.get_or_none(id=repository_id, deleted_at=None)
+        if row is None or await _in_use(repository_id):
+            return  # the gate sees for itself, and its word at the end stirs
+        look = await asyncio.to_thread(_look_closely, path)
+        changed = await _note(row, look, was_held=self._is_held(repository_id))
+        if changed is None:
+            self._to_look_at.add(repository_id)
+            return
+        if self._held_locally is not None:
+            self._held_locally.discard(repository_id)
+            if look.local_holder is not None:
+                self._held_locally.add(repository_id)
+        if changed:
             await statistics.measure(repository_id, is_local=True)
 
-    async def _note_lock(self, repository_id: int, holder: Holder | None) -> None:
-        is_local = holder is not None and holder.host_id != runtime.host_id()
-        was_local = repository_id in self._held_locally
-        if is_local and not was_local and holder is not None:
-            self._held_locally.add(repository_id)
-            message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
-            await _record(repository_id, EventKind.OPENED_LOCALLY, message)
-        elif was_local and not is_local:
-            self._held_locally.discard(repository_id)
-            message = "The lock that was held past the gate is gone."
-            await _record(repository_id, EventKind.CLOSED_LOCALLY, message)
+
+def _opened_inotify() -> AbstractContextManager[Inotify | None]:
+    try:
+        return Inotify()
+    except OSError as error:
+        logger.warning(
+            "repositories cannot be watched: they are looked at now and then; `hive doctor`"
+            " says more",
+            reason=str(error),
+        )
+        return nullcontext()
+
+
+def _glance(path: Path) -> tuple[str, Holder | None]:
+    return state_of(path), _local_holder(path)
+
+
+def _look_closely(path: Path) -> _Look:
+    # The lock first: what its holder did is on disk when the lock is gone.
+    holder = _local_holder(path)
+    return _Look(holder, snapshot(path), last_written_at(path))
+
+
+def _local_holder(path: Path) -> Holder | None:
+    holder = exclusive_holder(path)
+    return None if holder is None or holder.host_id == runtime.host_id() else holder
 
 
 async def _in_use(repository_id: int) -> bool:
@@ -182,21 +297,45 @@ async def _in_use(repository_id: int) -> bool:
     return await running.exclude(need=Need.STATUS).exists()
 
 
+async def _left_open() -> set[int]:
+    """Repositories of which was told last that they are held past the gate."""
+    told = Event.filter(kind__in=(EventKind.OPENED_LOCALLY, EventKind.CLOSED_LOCALLY))
+    newest = await told.annotate(newest=Max("id")).group_by("repository_id").values("newest")
+    last = Event.filter(id__in=[row["newest"] for row in newest], kind=EventKind.OPENED_LOCALLY)
+    return {row["repository_id"] for row in await last.values("repository_id")}
+
+
 @transactional
-async def note_change(
-    repository_id: int, after: Snapshot, written_at: datetime | None = None
-) -> bool:
-    """Record that the disk shows another state than the gate left; whether it does."""
-    if await _in_use(repository_id):
-        return False  # it began while the disk was looked at
-    repository = await Repository.get(id=repository_id)
-    if repository.known_state == after.state:
-        return False
-    is_first_look = repository.known_state is None
-    await sessions.note_snapshot(repository_id, after)
+async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | None:
+    """Record what is new, in the order in which it happened; whether the content changed.
+
+    None where somebody came in between: what was seen is not to be told then.
+    """
+    row = await Repository.get(id=before.id)
+    is_disturbed = row.maintenance is not None or await _in_use(row.id)
+    if is_disturbed or row.known_state != before.known_state:
+        return None
+    holder = look.local_holder
+    if holder is not None and not was_held:
+        message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
+        await events.record(row.id, EventKind.OPENED_LOCALLY, message, origin="local")
+    changed = row.known_state != look.after.state
+    if changed:
+        changed = await _note_change(row, look)
+    if holder is None and was_held:
+        message = "The lock that was held past the gate is gone."
+        await events.record(row.id, EventKind.CLOSED_LOCALLY, message, origin="local")
+    return changed
+
+
+async def _note_change(row: Repository, look: _Look) -> bool:
+    """Keep the state that the disk shows, and tell of it unless it is the first that is seen."""
+    after = look.after
+    await sessions.note_snapshot(row.id, after)
+    is_first_look = row.known_state is None
     is_borg2 = after.is_created and after.config is None
     if is_first_look or is_borg2:
-        await sessions.estimate_backup(repository_id, written_at)
+        await sessions.estimate_backup(row.id, look.written_at)
     if is_first_look:
         return False
     message = (
@@ -204,10 +343,5 @@ async def note_change(
         if after.is_created
         else "The repository's content is gone from the disk."
     )
-    await events.record(repository_id, EventKind.UPDATED_LOCALLY, message, origin="local")
+    await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
     return True
-
-
-@transactional
-async def _record(repository_id: int, kind: EventKind, message: str) -> None:
-    await events.record(repository_id, kind, message, origin="local")

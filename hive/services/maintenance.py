@@ -69,4 +69,9 @@ async def go_on(repository_id: int, reason: str) -> None:
 
 @transactional
 async def end(repository_id: int) -> None:
+    """Let sessions in again.
+
+    Whoever changed the repository has noted that before (sessions.note_snapshot): else it is told
+    as a change past the gate.
+    """
     await Repository.filter(id=repository_id).update(maintenance=None)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.borg.repository import last_written_at, snapshot
 from hive.kinds import Mode
 from hive.services import imports, local_changes, repositories, statistics
 from hive.services.permissions import OPERATOR
@@ -28,9 +27,7 @@ async def backup_of(login: str) -> tuple[datetime | None, bool]:
 
 async def notice(info: RepositoryInfo) -> None:
     """Look at the disk as the watcher does."""
-    after, written_at = snapshot(info.path), last_written_at(info.path)
-    if await local_changes.note_change(info.id, after, written_at):
-        await statistics.measure(info.id, is_local=True)
+    await local_changes.Watcher()._tell(info.id, info.path)
 
 
 async def test_an_import_tells_when_it_was_last_written(people: People, tmp_path: Path) -> None:

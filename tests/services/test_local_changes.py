@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import subprocess
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -17,13 +16,15 @@ from asyncinotify import Inotify
 from hive.borg.repository import Snapshot
 from hive.database import spawn, transactional
 from hive.kinds import EventKind
-from hive.services import events, repositories, sessions, trash
+from hive.models import Repository
+from hive.services import repositories, sessions, trash
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import RepositoryInfo
 from tests import factories
 from tests.gate.harness import until
 from tests.programs import borg_command
+from tests.services.watching import borg, environment, happened, kinds, watching
 
 
 @pytest.fixture
@@ -38,50 +39,8 @@ async def laptop(hive: object) -> RepositoryInfo:
 
 @pytest.fixture
 async def watcher(laptop: RepositoryInfo) -> AsyncIterator[Watcher]:
-    made = Watcher(settle_seconds=0.05)
-    task = spawn(made.run(), name="watcher")
-
-    async def watches() -> bool:
-        return laptop.id in made._watched
-
-    await until(watches)
-    yield made
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-
-
-async def kinds(info: RepositoryInfo) -> list[EventKind]:
-    return [row.kind for row in await events.recent(OPERATOR, repository_id=info.id)]
-
-
-async def borg(info: RepositoryInfo, *arguments: str, version: str = "1.4") -> None:
-    process = await asyncio.create_subprocess_exec(
-        borg_command(version),
-        *arguments,
-        env=environment(info),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    _, err = await process.communicate()
-    assert process.returncode == 0, err
-
-
-def environment(info: RepositoryInfo) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(info.path.parent),
-        "BORG_BASE_DIR": str(info.path.parent / "client"),
-        "BORG_REPO": str(info.path),
-        "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
-    }
-
-
-async def happened(info: RepositoryInfo, kind: EventKind) -> None:
-    async def told() -> bool:
-        return kind in await kinds(info)
-
-    await until(told)
+    async with watching(laptop) as made:
+        yield made
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
@@ -153,7 +112,7 @@ async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
     task = spawn(first.run(), name="watcher")
 
     async def watched() -> bool:
-        return laptop.id in first._watched
+        return laptop.id in first.watched
 
     await until(watched)
     task.cancel()
@@ -163,16 +122,6 @@ async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
     second = spawn(Watcher(settle_seconds=0.05).run(), name="watcher")
     await happened(laptop, EventKind.UPDATED_LOCALLY)
     second.cancel()
-
-
-async def test_an_overflow_is_answered_by_looking_at_everything(
-    watcher: Watcher, laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for watch_id in list(watcher._watched):
-        watcher._by_path.pop(watcher._watched[watch_id].path)  # every notice is lost
-    await borg(laptop, "init", "-e", "none")
-    watcher.stir()  # what an overflow does
-    await happened(laptop, EventKind.UPDATED_LOCALLY)
 
 
 async def test_a_directory_that_cannot_be_watched_is_looked_at_all_the_same(
@@ -204,11 +153,11 @@ async def test_what_stirs_while_the_watcher_looks_is_looked_at_too(
     made = Watcher(settle_seconds=0)
     look = made._look
 
-    async def slow(inotify: Inotify, row: object) -> None:
+    async def slow(row: Repository) -> None:
         looked.append(laptop.id)
         if len(looked) == 1:
             made.stir([laptop.id])
-        await look(inotify, row)  # type: ignore[arg-type]
+        await look(row)
 
     monkeypatch.setattr(made, "_look", slow)
     task = spawn(made.run(), name="watcher")
