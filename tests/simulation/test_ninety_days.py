@@ -11,17 +11,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hive import clock, database
-from hive.config import Settings
-from hive.kinds import AttemptOutcome, EventKind, Source
+from hive.config import MailSettings, Settings
+from hive.kinds import AttemptOutcome, Digest, EventKind, Source
 from hive.models import DeliveryAttempt, Event, Preference, Repository, User
 from hive.notify.channel import Means
 from hive.outgoing import Outgoing
-from hive.services import health
-from hive.services.notifications import channels, deliveries
+from hive.services import groups, health, repositories
+from hive.services.notifications import channels, deliveries, preferences
 from hive.services.notifications.courier import Courier
-from hive.services.permissions import Actor
+from hive.services.permissions import OPERATOR, Actor
 from tests import factories
-from tests.notify.far_end import Received, far_end
+from tests.notify.far_end import FarEnd, Received, far_end
+from tests.notify.test_email import Relay, relay
 from tests.simulation import model
 from tests.simulation.model import STEP, Expected, Plan, Wish
 
@@ -35,6 +36,13 @@ WISHES = (
     Wish(timedelta(hours=48), timedelta(days=30)),
     Wish(timedelta(hours=5), timedelta(days=1)),
 )
+
+
+SUBJECTS = {
+    "down": "a backup is missing",
+    "still down": "still no backup",
+    "recovered": "backups are fine again",
+}
 
 
 async def add(number: int, plan: Plan, owner: str, created_at: datetime) -> int:
@@ -138,35 +146,53 @@ def wanted(one: Expected) -> list[str]:
     return found
 
 
-async def test_all_of_it_reaches_a_far_end_that_comes_and_goes(hive: Settings) -> None:
+async def people_with_channels(hook: FarEnd, mail: Relay) -> Actor:
+    """The owner has a webhook; a friend sees every other repository and is told by mail."""
+    owner, friend = await factories.make_user("owner0"), await factories.make_user("friend")
+    await groups.add_group(OPERATOR, "friends", members=["owner0", "friend"])
+    settings = {"url": hook.url, "method": "POST"}
+    await channels.add(owner, "hook", owner="owner0", kind="webhook", settings=settings)
+    address = {"address": "friend@example.org"}
+    await channels.add(friend, "mail", owner="friend", kind="email", settings=address)
+    for person in ("owner0", "friend"):
+        await preferences.change(OPERATOR, person, digest=Digest.NONE)
+    return owner
+
+
+async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> None:
     chance = random.Random(7)  # noqa: S311 - a test that can be repeated
     clock.use(lambda: BEGIN)
     steps = int(timedelta(days=DAYS) / STEP)
-    taken: list[Received] = []  # what the far end said yes to
+    taken: list[Received] = []  # what the webhook's far end said yes to
     expected: dict[int, Expected] = {}
+    shared: dict[int, str] = {}
     coming: dict[int, list[int]] = {}
     async with (
         far_end() as server,
+        relay() as mail,
         Outgoing(allowed_networks=["127.0.0.0/8"], timeout_seconds=5) as outgoing,
     ):
-        user = await factories.make_user("owner0")
-        settings = {"url": server.url, "method": "POST"}
-        await channels.add(user, "hook", owner="owner0", kind="webhook", settings=settings)
+        relay_settings = MailSettings(host="127.0.0.1", port=mail.port, security="none")
+        means = Means(outgoing=outgoing, mail=relay_settings)
+        owner = await people_with_channels(server, mail)
         for number, plan in enumerate(model.plans(chance, REPOSITORIES // 3)):
             made = await add(number, plan, "owner0", BEGIN)
             expected[made] = Expected(plan, WISHES[0], BEGIN)
+            if number % 2:
+                await repositories.set_repository(owner, made, share_with=["friends"])
+                shared[made] = f"repository{number}"
             for step in model.backups(chance, plan, BEGIN, DAYS):
                 coming.setdefault(step, []).append(made)
         away = model.absences(chance, steps)
-        deaf = model.absences(
-            chance, steps, longest=40
-        )  # never for three days: it is news till then
+        # never for three days: it is news till then
+        deaf, mute = (model.absences(chance, steps, longest=40) for _ in range(2))
         for step in range(steps + 600):  # at the end there is time to tell the rest
             if step in away:
                 continue
             now = BEGIN + step * STEP
             clock.use(lambda now=now: now)  # type: ignore[misc]  # a lambda with a default
             server.answers(503 if step in deaf else 200)
+            mail.data = "451 come back later" if step in mute else "250 queued"
             before = len(server.received)
             if step < steps:
                 for made in coming.get(step, ()):
@@ -175,15 +201,24 @@ async def test_all_of_it_reaches_a_far_end_that_comes_and_goes(hive: Settings) -
                 for one in expected.values():
                     one.look(now)
                 await look(chance, is_killed=step + 1 in away)
-            await send(Means(outgoing=outgoing), chance)
+            await send(means, chance)
             if step not in deaf:
                 taken += server.received[before:]
     outcomes = {row.outcome for row in await DeliveryAttempt.all()}
     assert outcomes == {AttemptOutcome.SENT, AttemptOutcome.PASSING, AttemptOutcome.INTERRUPTED}
     arrived = [one.json() for one in taken]
     for made, one in expected.items():
-        told = [note for note in arrived if note["repository_id"] == made]
         # what comes twice is known by its name
-        once = list({note["id"]: note["kind"] for note in told}.values())
-        assert once == wanted(one), one.plan
+        told = {note["id"]: note["kind"] for note in arrived if note["repository_id"] == made}
+        assert list(told.values()) == wanted(one), one.plan
     assert len({note["event_id"] for note in arrived}) == len({note["id"] for note in arrived})
+    mails = {one["Message-ID"]: str(one["Subject"]) for one in mail.mails}
+    about = {name: made for made, name in shared.items()}
+    got: dict[int, list[str]] = {made: [] for made in shared}
+    for subject in mails.values():
+        name, _, text = subject.partition(": ")
+        got[about[name]].append(text)  # nobody is told of what is not theirs to see
+    for made, texts in got.items():
+        kinds = [SUBJECTS[kind] for kind in wanted(expected[made])]
+        assert len(texts) == len(kinds)
+        assert all(text.startswith(kind) for text, kind in zip(texts, kinds, strict=True))
