@@ -28,6 +28,7 @@ _ADMINISTRATION = (
     ("/admin/host-keys", N_("Host keys")),
     ("/admin/settings", N_("Settings")),
     ("/admin/audit", N_("Audit log")),
+    ("/admin/jobs", N_("Jobs")),
 )
 
 

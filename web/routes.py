@@ -30,6 +30,7 @@ from web.pages.admin import audit as admin_audit
 from web.pages.admin import groups as admin_groups
 from web.pages.admin import health as admin_health
 from web.pages.admin import host_keys as admin_host_keys
+from web.pages.admin import jobs as admin_jobs
 from web.pages.admin import locations as admin_locations
 from web.pages.admin import settings as admin_settings
 from web.pages.admin import users as admin_users
@@ -104,6 +105,8 @@ ROUTES = [
     web.get("/admin/host-keys", admin_host_keys.show),
     web.get("/admin/settings", admin_settings.show),
     web.get("/admin/audit", admin_audit.show),
+    web.get("/admin/jobs", admin_jobs.show),
+    web.post("/admin/jobs", admin_jobs.run),
     web.get("/healthz", health.show),
     web.get("/static/{name}", static.show),
 ]

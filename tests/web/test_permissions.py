@@ -79,6 +79,7 @@ GET = {
     "/admin/host-keys": ADMIN,
     "/admin/settings": ADMIN,
     "/admin/audit": ADMIN,
+    "/admin/jobs": ADMIN,
 }
 PASSWORDS = {"password": "a long new password", "repeated": "a long new password"}
 # In this order: what deletes comes last.
@@ -107,6 +108,8 @@ POST = {
     "/admin/locations/add": admin_change(name="new", host="new.example.org"),
     "/admin/locations/{id}": admin_change(host="other.example.org", port="22"),
     "/admin/locations/{id}/delete": admin_change(),
+    # no scheduler runs in this test: an administrator is told so
+    "/admin/jobs": Rule("503 403 403 403 403", {"name": "empty the trash"}),
     "/logout": Rule("303 303 303 303 303"),
 }
 
