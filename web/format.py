@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from babel.dates import format_timedelta
 from markupsafe import Markup
@@ -83,3 +83,26 @@ def plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
     return "\u2013" if value is None else str(value)
+
+
+def ahead(day: date) -> str:
+    """When a day comes, about: 'in 7 months'; 'today'."""
+    days = (day - clock.now().date()).days
+    if days <= 0:
+        return gettext("today")
+    whole = _whole(timedelta(days=days))
+    return format_timedelta(whole, threshold=1, add_direction=True, locale=reader().language)
+
+
+def change(count: int) -> str:
+    """A size that something has changed by, with its sign."""
+    if count == 0:
+        return gettext("unchanged")
+    sign = "+" if count > 0 else "\u2212"
+    return f"{sign}{units.format_size(abs(count))}"
+
+
+def lasted(length: timedelta) -> str:
+    """'3m12s': the two largest units are enough."""
+    now = clock.now()
+    return took(now - length, now)

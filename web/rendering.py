@@ -36,6 +36,9 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
     environment.globals.update(asset=assets.url, took=formats.took)
     environment.filters.update(
         ago=formats.ago,
+        ahead=formats.ahead,
+        change=formats.change,
+        lasted=formats.lasted,
         moment=formats.moment,
         plain=formats.plain,
         size=formats.size,

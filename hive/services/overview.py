@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from tortoise.functions import Max
 
 from hive import clock, log
+from hive.borg.encryption import Encryption
 from hive.errors import NotFound, StorageError
-from hive.kinds import Access, EndReason, Mode, Need, RepositoryState
-from hive.models import Grant, Repository, Session
-from hive.services import host_keys, locations, repositories, sessions
+from hive.kinds import Access, EndReason, Health, Mode, Need, RepositoryState
+from hive.models import Grant, Inspection, Repository, Session
+from hive.services import (
+    health_info,
+    host_keys,
+    live,
+    locations,
+    repositories,
+    sessions,
+    stale_locks,
+    trends,
+)
+from hive.services.health_info import HealthInfo
 from hive.services.permissions import Actor, visible_repositories
-from hive.services.repositories import RepositoryInfo
+from hive.services.repositories import RepositoryInfo, place_of
 from hive.services.sessions import SessionInfo
+from hive.services.trends import Trend
 
 logger = log.get(__name__)
 
@@ -24,11 +37,13 @@ logger = log.get(__name__)
 class Condition(StrEnum):
     """How a repository is, in the order of how much it wants to be looked at."""
 
-    FAILED = "failed"  # the last session did not end well
-    IN_USE = "in use"
-    BUSY = "busy"
+    DOWN = "down"
+    LATE = "late"
+    BUSY = "busy"  # sessions are refused for a while
+    RUNNING = "running"  # a session that may be a backup
     NEW = "new"
-    READY = "ready"
+    PAUSED = "paused"
+    UP = "up"
     DELETED = "deleted"
 
 
@@ -40,13 +55,34 @@ class Glance:
     name: str
     login: str
     owner: str
+    location_id: int
     mode: Mode
     condition: Condition
+    health: HealthInfo
     maintenance: str | None
     size_bytes: int | None
     quota_bytes: int | None
     last_session: SessionInfo | None
+    last_backup_at: datetime | None
+    last_backup_is_estimated: bool
+    last_backup_took: timedelta | None
+    bytes_in: int | None  # of the session that runs, so far
+    week_change: int | None
+    trend: Trend
+    encryption: Encryption
+    has_append_only_keys: bool
+    is_locked: bool  # though no session runs
     created_at: datetime
+
+    @property
+    def is_running(self) -> bool:
+        return self.last_session is not None and self.last_session.ended_at is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last session ended, and not well."""
+        last = self.last_session
+        return last is not None and last.ended_at is not None and not ended_well(last)
 
 
 @dataclass(frozen=True)
@@ -83,23 +119,23 @@ class Details:
     host: str
     port: int
     condition: Condition
+    health: HealthInfo
     last_session: SessionInfo | None
     keys: tuple[KeyOnRepository, ...]
     host_identities: tuple[HostIdentity, ...]  # empty where they cannot be told just now
 
 
-def condition_of(
-    state: RepositoryState, maintenance: str | None, last: SessionInfo | None
-) -> Condition:
+def condition_of(state: RepositoryState, maintenance: str | None, health: HealthInfo) -> Condition:
     if state == RepositoryState.DELETED:
         return Condition.DELETED
+    # A backup that is missing is missing also while the next one runs.
+    if health.health in (Health.DOWN, Health.LATE):
+        return Condition(health.health)
     if maintenance:
         return Condition.BUSY
-    if last is not None and last.ended_at is None:
-        return Condition.IN_USE
-    if last is not None and not ended_well(last):
-        return Condition.FAILED
-    return Condition.NEW if state == RepositoryState.NEW else Condition.READY
+    if health.is_running:
+        return Condition.RUNNING
+    return Condition(health.health)
 
 
 def ended_well(session: SessionInfo) -> bool:
@@ -110,27 +146,95 @@ async def glances(actor: Actor) -> list[Glance]:
     """The repositories that the actor may see, what wants to be looked at first."""
     rows = await Repository.filter(
         await visible_repositories(actor), deleted_at=None
-    ).select_related("owner")
-    last = await _last_sessions([row.id for row in rows])
-    found = [_glance(row, last.get(row.id)) for row in rows]
+    ).select_related("owner", "location")
+    ids = [row.id for row in rows]
+    known = _Known(
+        health=await health_info.health_infos(actor, ids),
+        sessions=await _last_sessions(ids),
+        trends=await trends.trends(ids),
+        encryption=await _encryption(ids),
+        append_only=await _with_append_only_keys(ids),
+        locked=await asyncio.to_thread(_locked, rows),
+        progress={one.session_id: one.bytes_in for one in live.view.running},
+    )
+    found = [_glance(row, known) for row in rows if row.id in known.health]
     order = list(Condition)
-    return sorted(found, key=lambda one: (order.index(one.condition), one.name.lower(), one.id))
+    return sorted(
+        found,
+        key=lambda one: (order.index(one.condition), not one.has_failed, one.name.lower(), one.id),
+    )
 
 
-def _glance(row: Repository, last: SessionInfo | None) -> Glance:
+@dataclass(frozen=True)
+class _Known:
+    """What is known of all repositories of a list."""
+
+    health: dict[int, HealthInfo]
+    sessions: dict[int, SessionInfo]
+    trends: dict[int, Trend]
+    encryption: dict[int, Encryption]
+    append_only: set[int]
+    locked: set[int]
+    progress: dict[int, int]
+
+
+def _glance(row: Repository, known: _Known) -> Glance:
+    last, trend = known.sessions.get(row.id), known.trends[row.id]
+    is_running = last is not None and last.ended_at is None
+    health = known.health[row.id]
     return Glance(
         id=row.id,
         name=row.name,
         login=row.login,
         owner=row.owner.name,
+        location_id=row.location_id,
         mode=row.mode,
-        condition=condition_of(repositories.state_of(row), row.maintenance, last),
+        condition=condition_of(repositories.state_of(row), row.maintenance, health),
+        health=health,
         maintenance=row.maintenance,
         size_bytes=row.size_bytes,
         quota_bytes=row.quota_bytes,
         last_session=last,
+        last_backup_at=row.last_backup_at,
+        last_backup_is_estimated=row.last_backup_is_estimated,
+        last_backup_took=trend.took(row.last_backup_at),
+        bytes_in=known.progress.get(last.id) if last is not None else None,
+        week_change=trend.week_change,
+        trend=trend,
+        encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
+        has_append_only_keys=row.id in known.append_only,
+        is_locked=row.id in known.locked and not is_running,
         created_at=row.created_at,
     )
+
+
+async def _encryption(ids: list[int]) -> dict[int, Encryption]:
+    rows = await Inspection.filter(repository_id__in=ids).values("repository_id", "encryption")
+    return {row["repository_id"]: _encryption_of(row["encryption"]) for row in rows}
+
+
+def _encryption_of(stored: str | None) -> Encryption:
+    try:
+        return Encryption(stored or Encryption.UNKNOWN)
+    except ValueError:
+        return Encryption.UNKNOWN
+
+
+async def _with_append_only_keys(ids: list[int]) -> set[int]:
+    grants = Grant.filter(repository_id__in=ids, access=Access.APPEND_ONLY)
+    return {row["repository_id"] for row in await grants.values("repository_id")}
+
+
+def _locked(rows: Sequence[Repository]) -> set[int]:
+    """The repositories that have a lock. Blocking."""
+    found = set()
+    for row in rows:
+        try:
+            if stale_locks.look(place_of(row).repository):
+                found.add(row.id)
+        except (OSError, StorageError) as error:
+            logger.warning("locks cannot be read", repository=row.id, reason=str(error))
+    return found
 
 
 async def _last_sessions(repository_ids: Iterable[int]) -> dict[int, SessionInfo]:
@@ -139,11 +243,9 @@ async def _last_sessions(repository_ids: Iterable[int]) -> dict[int, SessionInfo
     # Without a condition on `need` the index alone answers this, however long the history is.
     newest = await ours.annotate(newest=Max("id")).group_by("repository_id").values("newest")
     rows = await Session.filter(id__in=[row["newest"] for row in newest])
-    found: dict[int, Session] = {}
-    for row in rows:
-        real = row if row.need != Need.STATUS else await _newest_real_session(row.repository_id)
-        if real is not None:
-            found[row.repository_id] = real
+    found = {row.repository_id: row for row in rows if row.need != Need.STATUS}
+    hidden = [row.repository_id for row in rows if row.need == Need.STATUS]
+    found |= {row.repository_id: row for row in await _newest_real_sessions(hidden)}
     # A later session may have come and gone while a long one still runs.
     for row in await ours.filter(ended_at=None).exclude(need=Need.STATUS).order_by("id"):
         found[row.repository_id] = row
@@ -151,9 +253,12 @@ async def _last_sessions(repository_ids: Iterable[int]) -> dict[int, SessionInfo
     return {repository_id: sessions.info_of(row) for repository_id, row in found.items()}
 
 
-async def _newest_real_session(repository_id: int) -> Session | None:
-    real = Session.filter(repository_id=repository_id).exclude(need=Need.STATUS)
-    return await real.order_by("-started_at", "-id").first()
+async def _newest_real_sessions(repository_ids: list[int]) -> list[Session]:
+    if not repository_ids:
+        return []
+    real = Session.filter(repository_id__in=repository_ids).exclude(need=Need.STATUS)
+    newest = await real.annotate(newest=Max("id")).group_by("repository_id").values("newest")
+    return await Session.filter(id__in=[row["newest"] for row in newest])
 
 
 async def details(actor: Actor, repository_id: int) -> Details:
@@ -167,12 +272,14 @@ async def details(actor: Actor, repository_id: int) -> Details:
     if row is None:
         raise NotFound("There is no such repository.")
     last = (await _last_sessions([row.id])).get(row.id)
+    health = await health_info.health_info(actor, row.id)
     host, port = locations.host_of(row.location), locations.port_of(row.location)
     return Details(
         repository=await repositories.find_repository_by_id(actor, row.id),
         host=host,
         port=port,
-        condition=condition_of(repositories.state_of(row), row.maintenance, last),
+        condition=condition_of(repositories.state_of(row), row.maintenance, health),
+        health=health,
         last_session=last,
         keys=tuple(await _keys(row)),
         host_identities=await _identities(host, port),

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tortoise.backends.sqlite.client import SqliteClient
 
 from hive import clock
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
@@ -13,6 +12,7 @@ from hive.services import (
     accounts,
     grants,
     groups,
+    health,
     host_keys,
     keys,
     overview,
@@ -20,7 +20,6 @@ from hive.services import (
     runtime,
     trash,
 )
-from hive.services.overview import Condition
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -48,15 +47,17 @@ async def test_the_list_says_how_each_repository_is(
 ) -> None:
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 not created yet." in text
+    assert "1 new." in text
     assert "never" in text
     assert "not measured" in text
     assert "mode " not in text
 
     await put_on_disk(documents)
     await add_session(documents)
+    await health.note_backup(documents, clock.now() - timedelta(days=3))
     text = (await browser.get("/")).text
-    assert "1 ready." in text
+    assert "1 fine." in text
+    assert "3 days ago" in text
     assert "5 minutes ago" in text
     assert "write, done" in text
     assert "812.00 GB" in text
@@ -82,8 +83,9 @@ async def test_a_session_that_did_not_end_well_is_told_first(
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     assert "<title>(1) Repositories" in text
-    assert "1 with a failed last session, 1 ready." in text
-    assert text.index("documents") < text.index("all-is-well")
+    assert "and not well." in text
+    rows = text.partition("<tbody>")[2]
+    assert rows.index("documents") < rows.index("all-is-well")
     assert said in text
     page = (await browser.get(f"/repositories/{documents}")).text
     assert f"did not end well: {said}." in page
@@ -97,7 +99,7 @@ async def test_a_running_session_says_so_even_if_another_came_and_went(
     await add_session(documents, minutes_ago=10)
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 in use." in text
+    assert "1 backing up." in text
     assert "running for 42m" in text
     assert "from 192.0.2.17" in text
     assert "running for 42m" in (await browser.get(f"/repositories/{documents}")).text
@@ -272,24 +274,3 @@ async def test_the_owner_of_a_key_sees_all_it_opens_and_who_shares_it_only_their
     await grants.grant(alice, documents, {"shared": Access.FULL})
     assert [use.repository for use in (await keys.find_key(alice, "shared")).uses] == ["documents"]
     assert (await keys.find_key(bob, "shared")).uses == ()
-
-
-async def test_the_list_takes_few_queries_however_long_it_is(
-    root: Actor, alice: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(12):
-        made = await repositories.add_repository(alice, f"r{number}", owner="alice")
-        await add_session(made.id)
-    asked: list[str] = []
-    real = SqliteClient.execute_query_dict
-
-    async def counting(self: SqliteClient, query: str, values: object = None) -> object:
-        asked.append(query)
-        return await real(self, query, values)
-
-    monkeypatch.setattr(SqliteClient, "execute_query_dict", counting)
-    found = await overview.glances(alice)
-    assert len(found) == 12
-    assert {one.condition for one in found} == {Condition.NEW}
-    assert len(asked) <= 6
-    assert found[0].last_session is not None

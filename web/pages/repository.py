@@ -31,10 +31,15 @@ async def show(request: web.Request) -> web.Response:
         ),
         _EVENTS,
     )
+    last = details.last_session
     return page(
         request,
         "repository.html",
         details=details,
+        health=details.health,
+        last_failed=last is not None
+        and last.ended_at is not None
+        and not overview.ended_well(last),
         repository=details.repository,
         may_manage=await repositories.level(actor, repository_id) >= Level.MANAGE,
         sessions=shown_sessions,

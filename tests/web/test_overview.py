@@ -1,0 +1,200 @@
+"""The list of all repositories: how each is, what wants attention, in how many queries."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tortoise.backends.sqlite.client import SqliteClient
+
+from hive import clock
+from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Need
+from hive.models import Alarm, Grant, Inspection, Key, Repository, Statistic
+from hive.services import (
+    attention,
+    disks,
+    health,
+    keys,
+    overview,
+    repositories,
+    schedules,
+    tags,
+)
+from hive.services.attention import AttentionKind
+from hive.services.overview import Condition
+from hive.services.permissions import Actor
+from hive.services.schedules import ScheduleChange
+from tests.web.browser import Browser
+from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
+
+
+async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given: Any) -> int:
+    """A repository whose last backup was some days ago, with two measurements."""
+    made = await repositories.add_repository(actor, name, owner=actor.name)
+    await put_on_disk(made.id, 1_500_000_000)
+    now = clock.now()
+    session = await add_session(
+        made.id, minutes_ago=days_ago * 1440, archive_created=ArchiveCreated.YES, **given
+    )
+    for days, size in ((9, 1_000_000_000), (0.1, 1_500_000_000)):
+        at = now - timedelta(days=days)
+        await Statistic.create(repository_id=made.id, at=at, size_bytes=size)
+    await Repository.filter(id=made.id).update(created_at=now - timedelta(days=30))
+    assert session.ended_at is not None
+    await health.note_backup(made.id, session.ended_at)
+    return made.id
+
+
+def _names(text: str) -> list[str]:
+    """The repositories of the table in their order."""
+    return re.findall(r"<bdi>([\w-]+)</bdi></a>", text.partition("<tbody>")[2])
+
+
+async def test_the_headline_and_the_order_say_what_is_wrong(browser: Browser, alice: Actor) -> None:
+    for name, days in (("fine", 0.5), ("is-down", 9), ("is-late", 1.2), ("on-holiday", 0.5)):
+        made = await _backed_up(alice, name, days_ago=days)
+        await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
+    await schedules.pause(alice, made, clock.now() + timedelta(days=5))
+    running = await _backed_up(alice, "at-work")
+    await add_session(running, minutes_ago=12, **RUNNING)
+    await repositories.add_repository(alice, "fresh", owner="alice")
+    await browser.log_in("alice")
+    text = (await browser.get("/")).text
+    assert "1 down, 1 late, 1 backing up, 1 new, 1 paused, 1 fine." in " ".join(text.split())
+    assert _names(text) == ["is-down", "is-late", "at-work", "fresh", "on-holiday", "fine"]
+    assert "<title>(2) Repositories" in text
+    assert "a backup is missing" in text
+
+
+async def test_a_row_tells_size_change_duration_and_days_of_backups(
+    browser: Browser, alice: Actor
+) -> None:
+    made = await _backed_up(alice, "documents")
+    await Inspection.create(repository_id=made, encryption="none")
+    await Repository.filter(id=made).update(quota_bytes=3_000_000_000)
+    await browser.log_in("alice")
+    text = (await browser.get("/")).text
+    for said in ("11 hours ago", "took 3m12s", "1.50 GB", "+500.00 MB this week", "<meter"):
+        assert said in text
+    assert "backups on one day" in text
+    assert text.count("<circle") == 1
+    assert "not encrypted" in text
+    assert "estimated" not in text
+    await Repository.filter(id=made).update(last_backup_is_estimated=True)
+    assert "estimated" in (await browser.get("/")).text
+
+
+async def test_the_list_can_be_filtered_and_sorted_by_its_address(
+    browser: Browser, alice: Actor
+) -> None:
+    for name, size in (("alpha", 1), ("beta", 3), ("gamma", 2)):
+        made = await _backed_up(alice, name)
+        await Repository.filter(id=made).update(size_bytes=size)
+        if name != "beta":
+            await tags.change_tags(alice, made, add=["home"])
+    await browser.log_in("alice")
+    for path, names in (
+        ("/?sort=size", ["beta", "gamma", "alpha"]),
+        ("/?q=GAM", ["gamma"]),
+        ("/?tag=home&sort=name", ["alpha", "gamma"]),
+        ("/?tag=nothing", []),
+        ("/?q=%3Cscript%3E", []),
+    ):
+        text = (await browser.get(path)).text
+        assert _names(text) == names, path
+        assert bool(names) != ("No repository is like that." in text)
+    assert (await browser.get("/?sort=colour")).status == 422
+
+
+async def test_what_wants_attention_comes_with_its_next_step(
+    browser: Browser, alice: Actor
+) -> None:
+    locked, broken, failed = [
+        await _backed_up(alice, name) for name in ("locked", "broken", "failed")
+    ]
+    await Alarm.create(
+        repository_id=locked, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=clock.now()
+    )
+    await Inspection.create(repository_id=broken, check_error="Segment 7 is damaged.")
+    session = await add_session(failed, minutes_ago=4, end_reason=EndReason.KILLED)
+    key = await keys.add_key(alice, "desktop", owner="alice", text=public_key())
+    other = await repositories.add_repository(
+        alice, "other", owner="alice", accesses={"desktop": Access.FULL}
+    )
+    long_ago = clock.now() - timedelta(days=8)
+    await Key.filter(id=key.id).update(created_at=long_ago)
+    await Grant.filter(repository_id=other.id).update(created_at=long_ago)
+    await browser.log_in("alice")
+    text = (await browser.get("/")).text
+    for link in (
+        f"/repositories/{locked}/locks",
+        f"/repositories/{broken}#integrity",
+        f"/sessions/{session.id}",
+        f"/keys/{key.id}",
+    ):
+        assert f'href="{link}"' in text
+    assert "<title>(4) Repositories" in text
+
+
+async def test_what_somebody_knows_of_already_wants_no_attention(alice: Actor) -> None:
+    made = await _backed_up(alice, "documents", days_ago=9)
+    await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
+    found = await attention.list_attention(alice, await overview.glances(alice))
+    assert [one.kind for one in found] == [AttentionKind.DOWN]
+    await schedules.acknowledge(alice, made)
+    glances = await overview.glances(alice)
+    assert await attention.list_attention(alice, glances) == []
+    assert glances[0].condition == Condition.DOWN
+
+
+async def test_nobody_is_told_of_what_they_may_not_see(
+    browser: Browser, alice: Actor, charlie: Actor
+) -> None:
+    made = await _backed_up(alice, "secret-name", days_ago=9)
+    await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
+    await Alarm.create(
+        repository_id=made, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=clock.now()
+    )
+    await Alarm.create(
+        root="/srv/secret",
+        kind=EventKind.DISK_FILLING,
+        level=80,
+        message="Full.",
+        since=clock.now(),
+    )
+    await browser.log_in("charlie")
+    text = (await browser.get("/")).text
+    for secret in ("secret-name", "Old.", "/srv/secret", "Full.", "attention"):
+        assert secret not in text
+
+
+async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
+    root: Actor, alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    real = SqliteClient.execute_query_dict
+
+    async def counting(self: SqliteClient, query: str, values: object = None) -> object:
+        asked.append(query)
+        return await real(self, query, values)
+
+    async def look() -> int:
+        asked.clear()
+        found = await overview.glances(alice)
+        await attention.list_attention(alice, found)
+        await disks.disks({one.location_id for one in found})
+        assert all(one.last_session is not None for one in found)
+        return len(asked)
+
+    counts = []
+    for wanted in (5, 50):
+        while await Repository.all().count() < wanted:
+            made = await _backed_up(alice, f"r{await Repository.all().count()}")
+            await add_session(made, minutes_ago=1, need=Need.STATUS, operation="status")
+        monkeypatch.setattr(SqliteClient, "execute_query_dict", counting)
+        counts.append(await look())
+        monkeypatch.setattr(SqliteClient, "execute_query_dict", real)
+    assert counts[0] == counts[1]
+    assert 0 < counts[0] <= 30
