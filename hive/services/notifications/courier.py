@@ -16,7 +16,7 @@ from hive.models import Channel, Delivery
 from hive.notify.channel import Means
 from hive.notify.message import Message
 from hive.services.notifications import deliveries, far_end
-from hive.services.notifications.deliveries import Failure
+from hive.services.notifications.deliveries import Failure, Lane
 from hive.services.notifications.routes import OWN_MAIL
 
 logger = log.get(__name__)
@@ -24,11 +24,10 @@ logger = log.get(__name__)
 _LANES = 16  # at once
 _SECONDS = 120.0  # for one message, whatever the channel itself allows
 _LOOK_EVERY = 30.0
+_DRAIN_SECONDS = 5.0
 _LONGEST_WAIT = 5.0  # seconds; the clock may be set meanwhile
 # What a channel can do that was written for another far end than it finds.
 _CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
-
-Lane = tuple[int | None, int]
 
 
 class Courier:
@@ -40,14 +39,13 @@ class Courier:
         self._stirred = asyncio.Event()
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_LANES)
+        self._sending: set[int] = set()
+        self._is_ending = False
 
     async def run(self) -> None:
-        """Send until cancelled; what is under way then is sent again by the next server."""
+        """Send until cancelled; what is cut off then is sent again by the next server."""
         unsubscribe = happenings.subscribe(self._on_happening)
         try:
-            again = await deliveries.take_up_again()
-            if again:
-                logger.warning("deliveries of a killed server are sent again", count=again)
             while True:
                 self._stirred.clear()
                 try:
@@ -58,9 +56,17 @@ class Courier:
                     pause = _LONGEST_WAIT
                 await self._sleep(pause)
         finally:
-            for task in self._lanes.values():
-                task.cancel()
             unsubscribe()
+            await self._end()
+
+    async def _end(self) -> None:
+        """Let what is under way end, for a moment: what is cut off has to be sent again."""
+        self._is_ending = True
+        tasks = list(self._lanes.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=_DRAIN_SECONDS)
+        for task in tasks:
+            task.cancel()
 
     def _on_happening(self, happening: happenings.Happening) -> None:
         if isinstance(happening, happenings.DeliveriesWaiting):
@@ -82,7 +88,7 @@ class Courier:
     async def look(self) -> list[asyncio.Task[None]]:
         """Start to send what is due in lanes that are free; their tasks."""
         by_lane: dict[Lane, list[Delivery]] = {}
-        for row in await deliveries.due():
+        for row in await deliveries.due(self._lanes, self._sending):
             by_lane.setdefault(deliveries.lane_of(row), []).append(row)
         begun = []
         for lane, rows in by_lane.items():
@@ -99,8 +105,14 @@ class Courier:
                 if row.notification.repository_id in failed:
                     continue
                 async with self._room:
-                    if not await self._send(row):
-                        failed.add(row.notification.repository_id)
+                    if self._is_ending:
+                        return
+                    self._sending.add(row.id)
+                    try:
+                        if not await self._send(row):
+                            failed.add(row.notification.repository_id)
+                    finally:
+                        self._sending.discard(row.id)
         except (HiveError, DriverError) as error:
             logger.error("a delivery could not be noted", reason=str(error))
         finally:
@@ -111,6 +123,9 @@ class Courier:
         """Whether what comes after it may be sent."""
         kind = row.channel_kind
         channel = None
+        if not await deliveries.is_wanted(row):
+            await deliveries.drop(row, "Its user was disabled.")
+            return True
         if kind != OWN_MAIL:
             channel = await Channel.get_or_none(id=row.channel_id or 0)
             if channel is None or not channel.enabled:
