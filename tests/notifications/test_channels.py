@@ -81,3 +81,53 @@ async def test_a_test_tells_what_the_far_end_really_answers(
         await channels.test(people.alice, made.id, means)
     with pytest.raises(NotFound):
         await channels.test(people.charlie, made.id, means)
+
+
+async def test_who_manages_a_shared_channel_cannot_have_its_secrets_sent_elsewhere(
+    people: People,
+) -> None:
+    settings = {"topic": "backups", "server": "https://ntfy.example.org", "token": TOKEN}
+    made = await channels.add(people.alice, "phone", owner="alice", kind="ntfy", settings=settings)
+    await channels.share(people.alice, made.id, "team", ShareLevel.MANAGE)
+    evil = {"server": "https://evil.example.net"}
+    for given in (evil, {**evil, "token": str(made.settings["token"])}):
+        with pytest.raises(InvalidInput) as refused:
+            await channels.change(people.bob, made.id, settings=given)
+        assert refused.value.field == "token"
+    await channels.change(people.bob, made.id, settings={"topic": "other"})
+    await channels.change(people.bob, made.id, settings={**evil, "token": "tk_of-bob-himself"})
+    assert (await Channel.get(id=made.id)).settings["token"] == "tk_of-bob-himself"
+    await channels.change(people.alice, made.id, settings={"server": "https://ntfy.example.org"})
+
+
+async def test_who_manages_a_channel_for_administrators_does_not_set_it_up(
+    people: People,
+) -> None:
+    url = {"url": f"prowl://{'0123456789' * 4}"}
+    made = await channels.add(people.admin, "x", owner="admin", kind="apprise", settings=url)
+    await channels.share(people.admin, made.id, "team", ShareLevel.MANAGE)
+    with pytest.raises(Forbidden):
+        await channels.change(people.bob, made.id, settings=url)
+    assert not (await channels.change(people.bob, made.id, enabled=False)).enabled
+
+
+async def test_one_channel_that_another_version_wrote_hides_no_other(people: People) -> None:
+    made = await webhook(people.alice, "https://example.org")
+    odd = await webhook(people.alice, "https://example.org", "odd")
+    gone = await webhook(people.alice, "https://example.org", "gone")
+    await Channel.filter(id=odd.id).update(settings={"address": "x"})
+    await Channel.filter(id=gone.id).update(kind="pigeon")
+    infos = {info.name: info for info in await channels.list_channels(people.alice)}
+    assert set(infos) == {"hook", "odd", "gone"}
+    assert infos["hook"].description == made.description
+    assert infos["odd"].description == infos["gone"].description == channels.UNREADABLE
+    await channels.change(people.alice, odd.id, settings={"url": "https://example.org"})
+    assert (await channels.info_of(await channels.find(people.alice, "odd"))).settings["url"]
+    await channels.delete(people.alice, gone.id)
+
+
+async def test_no_name_stands_for_the_channel_of_somebody_else(people: People) -> None:
+    for name in ("alice/hook", "\x1b[2J", " ", "x" * 151):
+        with pytest.raises(InvalidInput) as wrong:
+            await webhook(people.bob, "https://example.org", name)
+        assert wrong.value.field == "name"

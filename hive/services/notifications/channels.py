@@ -21,7 +21,9 @@ from hive.services.notifications.kinds import TEST
 from hive.services.permissions import Actor, group_ids
 
 if TYPE_CHECKING:
-    from hive.notify.channel import Means, SettingField
+    from hive.notify.channel import ChannelSettings, Means, SettingField
+
+UNREADABLE = "Its settings are none that this version knows: give them anew."
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ async def add(
     channel = far_end.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
         raise Forbidden(f"Only administrators have channels of kind {kind}.")
-    await _check_name(name, user.id)
+    name = await _free_name(name, user.id)
     row = await Channel.create(
         owner_id=user.id,
         name=name,
@@ -131,11 +133,11 @@ async def add(
     return await info_of(row)
 
 
-async def _check_name(name: str, owner_id: int, besides: int = 0) -> None:
-    if not name.strip() or len(name) > 150 or not name.isprintable():
-        raise InvalidInput("A channel's name is 1 to 150 printable characters.", field="name")
-    if await Channel.filter(owner_id=owner_id, name=name).exclude(id=besides).exists():
-        raise Conflict(f"There is a channel {name} of this owner already.", field="name")
+async def _free_name(name: str, owner_id: int, besides: int = 0) -> str:
+    title = names.check_title(name, "channel")
+    if await Channel.filter(owner_id=owner_id, name=title).exclude(id=besides).exists():
+        raise Conflict(f"There is a channel {title} of this owner already.", field="name")
+    return title
 
 
 @transactional
@@ -150,14 +152,9 @@ async def change(
     """Change what is given; of the settings, what is not given stays, secrets too."""
     row = await _changeable(actor, channel_id)
     if name is not None and name != row.name:
-        await _check_name(name, row.owner_id, row.id)
-        row.name = name
+        row.name = await _free_name(name, row.owner_id, row.id)
     if settings is not None:
-        channel = far_end.channel(row.kind)
-        before = channel.read(row.settings)
-        row.settings = channel.stored(
-            channel.read({**channel.masked(before), **settings}, before=before)
-        )
+        row.settings = await _new_settings(actor, row, settings)
     if enabled is not None:
         row.enabled = enabled
     await row.save()
@@ -169,6 +166,52 @@ async def change(
         settings=sorted(settings) if settings else None,
     )
     return await info_of(row)
+
+
+async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The stored settings with what is given anew; a share is no way round what a kind is for."""
+    channel = far_end.channel(row.kind)
+    if channel.administrators_only and not actor.is_admin:
+        raise Forbidden(f"Only administrators set up channels of kind {row.kind}.")
+    before = _read(row)
+    if before is None:  # another version wrote them: all is given anew
+        return channel.stored(channel.read(given))
+    if await level_on(actor, row) < Level.OWN:
+        _require_secrets_known(channel.fields(), row.settings, given)
+    return channel.stored(channel.read({**channel.masked(before), **given}, before=before))
+
+
+def _require_secrets_known(
+    fields: Sequence[SettingField], stored: Mapping[str, Any], given: Mapping[str, Any]
+) -> None:
+    """Who changes where secrets go must know them: else a share would be a way to read them."""
+    moved = [
+        field.name
+        for field in fields
+        if "://" in str(given.get(field.name, "")) and given[field.name] != stored.get(field.name)
+    ]
+    mask = far_end.mask()
+    kept = [
+        field.name
+        for field in fields
+        if field.secret
+        and field.name not in moved
+        and stored.get(field.name)
+        and given.get(field.name, mask) == mask
+    ]
+    if moved and kept:
+        raise InvalidInput(
+            f"With a new {moved[0]}, who is not the owner must give {', '.join(kept)} anew.",
+            field=kept[0],
+        )
+
+
+def _read(row: Channel) -> ChannelSettings | None:
+    """The stored settings; None where they are none that this version knows."""
+    try:
+        return far_end.channel(row.kind).read(row.settings)
+    except InvalidInput:
+        return None
 
 
 @transactional
@@ -231,16 +274,20 @@ async def info_of(row: Channel) -> ChannelInfo:
     await row.fetch_related("owner")
     shares = await ChannelShare.filter(channel_id=row.id).select_related("group")
     links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
-    channel = far_end.channel(row.kind)
-    settings = channel.read(row.settings)
+    title, description, shown = row.kind, UNREADABLE, {}
+    settings = _read(row)
+    if settings is not None:
+        channel = far_end.channel(row.kind)
+        title, description = channel.title, channel.describe(settings)
+        shown = channel.masked(settings)
     return ChannelInfo(
         id=row.id,
         name=row.name,
         owner=row.owner.name,
         kind=row.kind,
-        title=channel.title,
-        description=channel.describe(settings),
-        settings=channel.masked(settings),
+        title=title,
+        description=description,
+        settings=shown,
         enabled=row.enabled,
         groups=tuple(sorted(one.group.name for one in shares)),
         rules=tuple(sorted(link.rule.name for link in links)),
