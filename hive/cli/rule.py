@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from hive.cli import output, values
+from hive.cli import output
 from hive.cli.running import with_hive
 from hive.kinds import Severity
 from hive.services.notifications import rules
-from hive.services.notifications.rules import RuleInfo, Wanted
+from hive.services.notifications.rules import Changes, RuleInfo, Wanted
 from hive.services.permissions import Actor
 
 
@@ -91,31 +91,50 @@ async def list_(actor: Actor, user: str | None) -> None:
 
 
 @rule.command("set")
-@click.argument("rule_id", type=values.ID, metavar="ID")
+@click.argument("reference", metavar="RULE")
+@click.option("--name", help="A new name.")
 @click.option("--enable/--disable", "enabled", default=None)
 @click.option("--channel", "more", metavar="C", multiple=True, help="Use this one as well.")
 @click.option("--remove-channel", "fewer", metavar="C", multiple=True)
+@click.option("--repo", "repository", metavar="R", help="Only of this repository.")
+@click.option("--tag", help="Only of repositories with this tag.")
+@click.option("--owner", metavar="U", help="Only of this user's repositories.")
+@click.option("--kind", "kinds", multiple=True, help="Only of these kinds, in place of the former.")
+@click.option("--severity", type=click.Choice([one.value for one in Severity]), help="The least.")
+@click.option("--quiet", metavar="22:00-07:00", help="Hold back until the end of these hours.")
+@click.option("--quiet-for-critical/--loud-for-critical", "is_quiet_for_critical", default=None)
 @output.json_option
 @with_hive
 async def set_(
     actor: Actor,
-    rule_id: int,
-    enabled: bool | None,
+    /,
+    *,
+    reference: str,
     more: tuple[str, ...],
     fewer: tuple[str, ...],
+    kinds: tuple[str, ...],
+    severity: str | None,
+    **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
-    """Change a rule."""
-    info = await rules.change(
-        actor, rule_id, enabled=enabled, add_channels=more, remove_channels=fewer
+    """Change a rule. What is not given stays; an empty value no longer restricts."""
+    changes = Changes(
+        kinds=[kind for kind in kinds if kind] if kinds else None,
+        severity=Severity(severity) if severity else None,
+        **given,
     )
+    found = await rules.find_rule(actor, reference)
+    info = await rules.change(actor, found.id, changes, add_channels=more, remove_channels=fewer)
     output.show_done(_document(info), f"Rule {info.name} was changed.")
 
 
 @rule.command("delete")
-@click.argument("rule_id", type=values.ID, metavar="ID")
+@click.argument("reference", metavar="RULE")
 @output.json_option
 @with_hive
-async def delete(actor: Actor, rule_id: int) -> None:
+async def delete(actor: Actor, reference: str) -> None:
     """Delete a rule."""
-    await rules.delete(actor, rule_id)
-    output.show_done({"id": rule_id}, f"Rule {rule_id} was deleted.")
+    found = await rules.find_rule(actor, reference)
+    await rules.delete(actor, found.id)
+    output.show_done(
+        {"id": found.id, "name": found.name}, f"Rule {found.name} of {found.user} was deleted."
+    )

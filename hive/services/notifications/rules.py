@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Severity
-from hive.models import Repository, Rule, RuleChannel, User
-from hive.services import audit, references, repositories
+from hive.models import Membership, Repository, Rule, RuleChannel, User
+from hive.services import audit, names, references, repositories
 from hive.services.notifications import channels
 from hive.services.notifications.kinds import NAMES
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, group_ids
+from hive.services.tags import check_tag
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
@@ -52,36 +54,103 @@ class Wanted:
     is_quiet_for_critical: bool = False
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What to change of a rule: None stays as it is, what is empty no longer restricts."""
+
+    name: str | None = None
+    enabled: bool | None = None
+    repository: str | None = None
+    tag: str | None = None
+    owner: str | None = None
+    kinds: Sequence[str] | None = None
+    severity: Severity | None = None
+    quiet: str | None = None
+    is_quiet_for_critical: bool | None = None
+
+
 @transactional
 async def add(actor: Actor, user: str, wanted: Wanted) -> RuleInfo:
     """Add a rule for a user: administrators for everybody, others for themselves."""
     person = await _person(actor, user)
-    if not wanted.name.strip() or len(wanted.name) > 150 or not wanted.name.isprintable():
-        raise InvalidInput("A rule's name is 1 to 150 printable characters.", field="name")
-    if await Rule.filter(user_id=person.id, name=wanted.name).exists():
-        raise Conflict(f"There is a rule {wanted.name} of this user already.", field="name")
     sight = _as(person, actor)
-    unknown = sorted(set(wanted.kinds) - set(NAMES))
-    if unknown:
-        known = ", ".join(NAMES)
-        raise InvalidInput(f"There is no kind {unknown[0]!r}; there are: {known}.", field="kinds")
-    quiet = parse_quiet(wanted.quiet) if wanted.quiet else (None, None)
-    row = await Rule.create(
-        user_id=person.id,
-        name=wanted.name,
-        repository_id=await _repository(sight, wanted.repository),
-        tag=wanted.tag.strip().lower() if wanted.tag else None,
-        owner_id=(await references.existing_user(wanted.owner)).id if wanted.owner else None,
-        kinds=list(wanted.kinds),
-        severity=wanted.severity,
-        quiet_from=quiet[0],
-        quiet_to=quiet[1],
-        is_quiet_for_critical=wanted.is_quiet_for_critical,
-        created_at=clock.now(),
+    row = Rule(user_id=person.id, created_at=clock.now())
+    await _apply(
+        sight,
+        row,
+        Changes(
+            name=wanted.name,
+            repository=wanted.repository,
+            tag=wanted.tag,
+            owner=wanted.owner,
+            kinds=wanted.kinds,
+            severity=wanted.severity,
+            quiet=wanted.quiet,
+            is_quiet_for_critical=wanted.is_quiet_for_critical,
+        ),
     )
     await _link(sight, row, wanted.channels)
     await audit.record(actor, "rule.add", f"rule {row.name} of {person.name}")
     return await _info(row)
+
+
+async def _apply(sight: Actor, row: Rule, changes: Changes) -> None:
+    """Write what changes into the row, and save it; `sight` is the rule's own person."""
+    if changes.name is not None:
+        row.name = await _free_name(row, changes.name)
+    if changes.enabled is not None:
+        row.enabled = changes.enabled
+    if changes.repository is not None:
+        row.repository_id = await _repository(sight, changes.repository)
+    if changes.owner is not None:
+        row.owner_id = await _owner(sight, changes.owner)
+    if changes.tag is not None:
+        row.tag = check_tag(changes.tag) if changes.tag else None
+    if changes.kinds is not None:
+        row.kinds = _check_kinds(changes.kinds)
+    if changes.severity is not None:
+        row.severity = changes.severity
+    if changes.quiet is not None:
+        quiet = parse_quiet(changes.quiet) if changes.quiet else (None, None)
+        row.quiet_from, row.quiet_to = quiet
+    if changes.is_quiet_for_critical is not None:
+        row.is_quiet_for_critical = changes.is_quiet_for_critical
+    await row.save()
+
+
+async def _free_name(row: Rule, name: str) -> str:
+    title = names.check_title(name, "rule")
+    same = Rule.filter(user_id=row.user_id, name=title).exclude(id=row.id or 0)
+    if await same.exists():
+        raise Conflict(f"There is a rule {title} of this user already.", field="name")
+    return title
+
+
+def _check_kinds(kinds: Sequence[str]) -> list[str]:
+    unknown = sorted(set(kinds) - set(NAMES))
+    if unknown:
+        known = ", ".join(NAMES)
+        raise InvalidInput(
+            f"There is no kind {unknown[0][:60]!r}; there are: {known}.", field="kinds"
+        )
+    return sorted(set(kinds))
+
+
+async def _owner(sight: Actor, reference: str) -> int | None:
+    """Whose repositories it is about: themselves, who shares a group; for administrators all."""
+    if not reference:
+        return None
+    user = await references.user(reference)
+    if user is None or not await _may_know(sight, user):
+        raise NotFound(f"There is no user {reference!r}.")
+    return user.id
+
+
+async def _may_know(sight: Actor, user: User) -> bool:
+    if sight.is_admin or user.id == sight.user_id:
+        return True
+    common = await group_ids(sight)
+    return await Membership.filter(user_id=user.id, group_id__in=common).exists()
 
 
 def _as(person: User, actor: Actor) -> Actor:
@@ -90,14 +159,14 @@ def _as(person: User, actor: Actor) -> Actor:
 
 
 async def _person(actor: Actor, user: str) -> User:
-    person = await references.existing_user(user)
-    if person.id != actor.user_id:
-        require_admin(actor)
+    person = await references.user(user)
+    if person is None or not (actor.is_admin or person.id == actor.user_id):
+        raise NotFound(f"There is no user {user!r}.")
     return person
 
 
-async def _repository(sight: Actor, reference: str | None) -> int | None:
-    if reference is None:
+async def _repository(sight: Actor, reference: str) -> int | None:
+    if not reference:
         return None
     return (await repositories.find_repository(sight, reference)).id
 
@@ -131,23 +200,25 @@ def parse_quiet(text: str) -> tuple[int, int]:
 async def change(
     actor: Actor,
     rule_id: int,
+    changes: Changes | None = None,
     *,
-    enabled: bool | None = None,
     add_channels: Sequence[str] = (),
     remove_channels: Sequence[str] = (),
 ) -> RuleInfo:
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
-    if enabled is not None:
-        row.enabled = enabled
-        await row.save()
+    await _apply(_as(person, actor), row, changes or Changes())
     if add_channels:
         await _link(_as(person, actor), row, add_channels)
     for reference in remove_channels:
         channel = await channels.find(_as(person, actor), reference)
         await RuleChannel.filter(rule_id=row.id, channel_id=channel.id).delete()
-    await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", enabled=enabled)
+    await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **_shown(changes))
     return await _info(row)
+
+
+def _shown(changes: Changes | None) -> dict[str, Any]:
+    return {} if changes is None else asdict(changes)
 
 
 @transactional
@@ -170,6 +241,21 @@ async def list_rules(actor: Actor, user: str | None = None) -> list[RuleInfo]:
     if user is not None:
         query = query.filter(user_id=(await _person(actor, user)).id)
     return [await _info(row) for row in await query.order_by("user_id", "id")]
+
+
+async def find_rule(actor: Actor, reference: str) -> RuleInfo:
+    """The rule of this id, name or USER/NAME: one's own, or for an administrator anybody's."""
+    number = names.as_id(reference)
+    meant = [
+        info
+        for info in await list_rules(actor)
+        if info.id == number or reference in (info.name, f"{info.user}/{info.name}")
+    ]
+    if len(meant) > 1:
+        raise InvalidInput(f"{reference!r} can be several rules: say USER/NAME or the id.")
+    if not meant:
+        raise NotFound(f"There is no rule {reference!r}.")
+    return meant[0]
 
 
 async def _info(row: Rule) -> RuleInfo:

@@ -1,0 +1,91 @@
+"""Rules that people write and change, and what those must not tell them."""
+
+from __future__ import annotations
+
+import pytest
+
+from hive.errors import Conflict, HiveError, InvalidInput, NotFound
+from hive.kinds import Severity
+from hive.services.notifications import rules
+from hive.services.notifications.rules import Changes, Wanted
+from tests import factories
+from tests.factories import People
+from tests.notifications.support import webhook
+
+URL = "https://example.org"
+
+
+async def test_everything_of_a_rule_can_be_changed_and_what_is_not_given_stays(
+    people: People,
+) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.alice)
+    made = await rules.add(people.alice, "alice", Wanted("all", ["hook"], tag="Office"))
+    assert made.tag == "office"
+    changed = await rules.change(
+        people.alice,
+        made.id,
+        Changes(
+            name="nights",
+            repository="documents",
+            tag="",
+            owner="alice",
+            kinds=["down", "late"],
+            severity=Severity.CRITICAL,
+            quiet="22:00-7:00",
+            is_quiet_for_critical=True,
+        ),
+    )
+    assert (changed.name, changed.repository, changed.tag) == ("nights", "documents", None)
+    assert (changed.owner, changed.kinds, changed.quiet) == (
+        "alice",
+        ("down", "late"),
+        "22:00-07:00",
+    )
+    assert changed.channels == ("hook",)
+    same = await rules.change(people.alice, made.id, Changes(enabled=False))
+    assert (same.kinds, same.severity, same.enabled) == (changed.kinds, Severity.CRITICAL, False)
+    bare = await rules.change(
+        people.alice, made.id, Changes(repository="", owner="", kinds=(), quiet="")
+    )
+    assert (bare.repository, bare.owner, bare.kinds, bare.quiet) == (None, None, (), None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        (Changes(name=""), InvalidInput),
+        (Changes(name="alice/all"), InvalidInput),
+        (Changes(name="other"), Conflict),
+        (Changes(tag="no tag!"), InvalidInput),
+        (Changes(kinds=["earthquake"]), InvalidInput),
+        (Changes(quiet="at night"), InvalidInput),
+        (Changes(quiet="07:00-07:00"), InvalidInput),
+        (Changes(repository="photos"), NotFound),
+        (Changes(owner="charlie"), NotFound),  # no group in common: as if there were none
+        (Changes(owner="nobody"), NotFound),
+    ],
+)
+async def test_a_change_that_makes_no_sense_changes_nothing(
+    people: People, changes: Changes, error: type[HiveError]
+) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.charlie, "photos")
+    made = await rules.add(people.alice, "alice", Wanted("all", ["hook"], owner="bob"))
+    await rules.add(people.alice, "alice", Wanted("other", ["hook"]))
+    with pytest.raises(error):
+        await rules.change(people.alice, made.id, changes)
+    assert await rules.find_rule(people.alice, "all") == made
+
+
+async def test_a_rule_is_found_by_name_by_those_it_concerns_alone(people: People) -> None:
+    for person in (people.alice, people.bob):
+        await webhook(person, URL)
+        await rules.add(person, person.name, Wanted("all", ["hook"]))
+    assert (await rules.find_rule(people.bob, "all")).user == "bob"
+    assert (await rules.find_rule(people.admin, "bob/all")).user == "bob"
+    with pytest.raises(InvalidInput):
+        await rules.find_rule(people.admin, "all")
+    for reference in ("alice/all", "1"):
+        with pytest.raises(NotFound):
+            await rules.find_rule(people.bob, reference)
