@@ -6,10 +6,11 @@ silent as one that is dead.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +49,18 @@ async def beat(
         result = Beat(clock.now(), await _send(settings, outgoing))
     if result.problem is not None:
         logger.warning("heartbeat", reason=result.problem)
-    _file().write_text(json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem}))
+    try:
+        await asyncio.to_thread(_keep, result)
+    except OSError as error:  # a full disk is no reason to fall silent
+        logger.error("the heartbeat is not kept for doctor", reason=str(error))
     return result
+
+
+def _keep(result: Beat) -> None:
+    """In one step: doctor may read it just now."""
+    fresh = _file().with_suffix(".new")
+    fresh.write_text(json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem}))
+    fresh.replace(_file())
 
 
 async def _send(settings: HeartbeatSettings, outgoing: Outgoing) -> str | None:
@@ -68,12 +79,17 @@ def _file() -> Path:
 
 def findings() -> list[Finding]:
     """What `hive doctor` says of it."""
-    if runtime.settings().heartbeat.url is None:
+    settings = runtime.settings().heartbeat
+    if settings.url is None:
         return []
     try:
         kept = json.loads(_file().read_text())
-    except (OSError, ValueError):
+        at = datetime.fromisoformat(kept["at"])
+    except (OSError, ValueError, KeyError, TypeError):
         return [Finding("warning", "Heartbeat", "None was sent yet", "Start the server.")]
+    if clock.now() - at > timedelta(seconds=2 * settings.interval_seconds + 60):
+        message = f"The last one was sent at {kept['at']}"
+        return [Finding("warning", "Heartbeat", message, "Start the server.")]
     if kept.get("problem"):
         message = f"The last one, {kept.get('at')}, did not arrive: {kept['problem']}"
         return [Finding("warning", "Heartbeat", message, "Look at heartbeat.url.")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import SecretStr
@@ -12,16 +13,24 @@ from hive.borg.failure import is_worth_telling
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
-from hive.models import Notification, Repository, User
+from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
-from hive.services import heartbeat, refusals
+from hive.services import heartbeat, refusals, runtime
 from hive.services.notifications import digests, preferences
+from hive.services.notifications.routes import Person
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import NOON, at, told_to, webhook
 from tests.notify.far_end import FarEnd
 
 URL = "https://example.org/hook"
+
+
+@pytest.fixture
+async def people(people: People) -> People:
+    """They have been here for long: who is new has missed no digest."""
+    await User.all().update(created_at=NOON - timedelta(days=100))
+    return people
 
 
 async def test_a_weekly_digest_comes_at_its_hour_in_its_zone_once(people: People) -> None:
@@ -59,6 +68,76 @@ async def test_a_daily_digest_comes_every_day_and_none_to_who_wants_none(people:
     assert await told_to(people.alice) == ["digest"] * 3
     assert await told_to(people.bob) == []
     assert await told_to(people.charlie) == []  # has nothing to be told of
+
+
+async def test_a_digest_that_a_downtime_swallowed_comes_late_unless_the_next_one_is_near(
+    people: People,
+) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.alice)
+    at(NOON + timedelta(days=2))
+    assert await digests.write_due() == 1
+    (row,) = await Notification.all()
+    assert row.key == "digest:2026-03-02"
+    at(NOON + timedelta(days=7 + 4))
+    assert await digests.write_due() == 0
+
+
+async def test_who_is_new_gets_no_digest_of_a_time_before_them(people: People) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.alice)
+    await User.all().update(created_at=NOON)
+    at(NOON + timedelta(hours=1))
+    assert await digests.write_due() == 0
+    at(NOON + timedelta(days=7))
+    assert await digests.write_due() == 1
+
+
+@pytest.mark.parametrize(
+    ("day", "due"),
+    [
+        ("2026-03-27T12:00+01:00", "2026-03-27T02:00+01:00"),
+        # the clocks go forward and leave out this hour: the first moment after it
+        ("2026-03-29T12:00+02:00", "2026-03-29T03:00+02:00"),
+        ("2026-10-25T12:00+01:00", "2026-10-25T02:00+02:00"),
+    ],
+)
+def test_a_day_without_its_hour_has_a_digest_all_the_same(day: str, due: str) -> None:
+    alice = Person(1, "alice", ZoneInfo("Europe/Berlin"), None)
+    wish = Preference(digest=Digest.DAILY, digest_hour=2)
+    assert digests.due_at(alice, wish, datetime.fromisoformat(day)) == datetime.fromisoformat(due)
+
+
+async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
+    hive: Settings, server: FarEnd, means: Means, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beating = HeartbeatSettings(url=SecretStr(f"{server.url}/ping/secret"))
+    settings = hive.model_copy(update={"heartbeat": beating})
+    monkeypatch.setattr(runtime, "_settings", settings)
+
+    async def well() -> list[str]:
+        return []
+
+    def level() -> str:
+        (finding,) = heartbeat.findings()
+        assert "secret" not in repr(finding)
+        return finding.level
+
+    at(NOON)
+    assert level() == "warning"  # none yet
+    await heartbeat.beat(beating, well, means.outgoing)
+    assert level() == "ok"
+    at(NOON + timedelta(hours=1))
+    assert level() == "warning"  # it stopped
+    server.answers(500)
+    await heartbeat.beat(beating, well, means.outgoing)
+    assert level() == "warning"
+    # what cannot be kept for doctor is sent all the same
+    server.answers(200)
+    (hive.paths.run / "heartbeat.new").mkdir()
+    sent = await heartbeat.beat(beating, well, means.outgoing)
+    assert sent is not None
+    assert sent.problem is None
 
 
 async def test_the_heartbeat_is_sent_only_while_the_server_is_well(

@@ -1,14 +1,14 @@
 """Digests: how everything is, once a day or week; also when all is well: silence proves nothing.
 
 A digest is a notification under the key of its day, so that none is written twice, and one that a
-downtime swallowed is written when the server is back on that day.
+downtime swallowed is written when the server is back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from tortoise.functions import Count
@@ -27,6 +27,7 @@ from hive.services.permissions import Actor, visible_repositories
 from hive.units import format_duration, format_size
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
+_LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
 _ORDER = (Health.DOWN, Health.LATE, Health.NEW, Health.PAUSED, Health.UP)
 _MOST = 200  # repositories that are named
 
@@ -43,25 +44,37 @@ async def write_due() -> int:
     """Write the digests whose hour has come; how many there are."""
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
-    users = await User.filter(enabled=True)
-    for person in await recipients.load([user.id for user in users]):
+    users = {user.id: user for user in await User.filter(enabled=True)}
+    for person in await recipients.load(users):
         wish = wishes.get(person.id) or Preference()
-        day = due_day(person, wish, now)
-        if day is not None and (person.rules or fallback(person)):
+        due = due_at(person, wish, now)
+        # who came later has missed none
+        if due is None or due < users[person.id].created_at:
+            continue
+        if person.rules or fallback(person):
+            day = due.astimezone(person.timezone).date().isoformat()
             written += await _write(person, wish.digest, f"{DIGEST}:{day}", now)
     return written
 
 
-def due_day(person: Person, wish: Preference, now: datetime) -> str | None:
-    """The day whose digest may be written by now, in the person's zone; None before its hour."""
+def due_at(person: Person, wish: Preference, now: datetime) -> datetime | None:
+    """When the digest was due that may be written by now; None where none may.
+
+    One that a downtime swallowed is written late, but not when the next one is near.
+    """
     if wish.digest == Digest.NONE:
         return None
+    late = _LATEST[wish.digest]
     local = now.astimezone(person.timezone)
-    if local.hour < wish.digest_hour:
-        return None
-    if wish.digest == Digest.WEEKLY and local.weekday() != wish.digest_weekday:
-        return None
-    return local.date().isoformat()
+    for days_ago in range(late.days + 2):
+        day = local.date() - timedelta(days=days_ago)
+        if wish.digest == Digest.WEEKLY and day.weekday() != wish.digest_weekday:
+            continue
+        hour = datetime.combine(day, time(wish.digest_hour), tzinfo=person.timezone)
+        due = hour.astimezone(UTC)
+        if timedelta(0) <= now - due < late:
+            return due
+    return None
 
 
 async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int:

@@ -142,11 +142,11 @@ async def _write_one(
         repository_id=matter.repository_id,
         title=notice.title,
         text=notice.text,
-        details=dict(notice.details),
+        details={**notice.details, **({"ends": sorted(matter.ends)} if matter.ends else {})},
         at=now,
     )
     for place, at in times.items():
-        is_over = await _drop_what_is_over(user_id, place, matter, now) if matter.ends else False
+        is_over = await _drop_what_is_over(user_id, place, matter, now)
         await Delivery.create(
             token=secrets.token_hex(16),
             notification_id=row.id,
@@ -161,6 +161,8 @@ async def _write_one(
 
 async def _drop_what_is_over(user_id: int, place: Place, matter: Matter, now: datetime) -> bool:
     """Drop the tellings of the trouble that wait for a later hour; whether those were all."""
+    if not matter.ends or matter.repository_id is None:
+        return False  # what is about the server has kinds alone, and those say not which disk
     told = (
         await Delivery.filter(
             notification__user_id=user_id,
@@ -175,8 +177,10 @@ async def _drop_what_is_over(user_id: int, place: Place, matter: Matter, now: da
     )
     trouble = []
     for row in told:
-        if row.notification.kind == matter.kind:
-            break  # the end of the trouble before this one
+        if ended := set(row.notification.details.get("ends", ())):
+            if ended & matter.ends:
+                break  # the end of the trouble before this one
+            continue  # the end of another alarm
         trouble.append(row)
     held = [row for row in trouble if is_held(row, now)]
     await Delivery.filter(id__in=[row.id for row in held], state=DeliveryState.WAITING).update(

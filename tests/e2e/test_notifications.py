@@ -1,0 +1,103 @@
+"""A server, a borg client and a webhook: told at once, and after a sudden end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.installation import Installation
+from tests.e2e.test_server import wait_for
+
+
+class Receiver:
+    """A web server of its own that keeps what it got, and may hold an answer back."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+        self.beats = 0
+        self.answers = threading.Event()
+        self.answers.set()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                receiver.messages.append(json.loads(self.rfile.read(length)))
+                receiver.answers.wait(20)
+                self._answer()
+
+            def do_GET(self) -> None:
+                receiver.beats += 1
+                self._answer()
+
+            def _answer(self) -> None:
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.answers.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()
+
+
+def test_a_key_used_for_the_first_time_is_told_and_told_again_by_the_same_name_after_a_kill(
+    installation: Installation, receiver: Receiver, tmp_path: Path
+) -> None:
+    receiver.answers.clear()
+    installation.environment = {
+        **installation.environment,
+        "HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8",
+        "HIVE_HEARTBEAT__URL": f"{receiver.url}/ping",
+    }
+    installation.start(expect_setup=True)
+    installation.client_environment()
+    installation.hive("location", "set", "default", "--host", "127.0.0.1")
+    installation.hive("user", "add", "alice")
+    installation.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
+    url = installation.json("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")["url"]
+    hook = ("channel", "add", "hook", "--owner", "alice", "--kind", "webhook")
+    installation.hive(*hook, "--set", f"url={receiver.url}/hook")
+    installation.borg("init", "-e", "repokey-blake2", url)
+
+    wait_for(lambda: len(receiver.messages) == 1)
+    assert receiver.messages[0]["kind"] == "key used for the first time"
+    installation.signal(signal.SIGKILL)  # while it waits for the answer
+    installation.wait()
+    receiver.answers.set()
+    installation.start(expect_setup=True)
+
+    wait_for(lambda: len(receiver.messages) == 2)
+
+    def is_sent() -> bool:
+        rows = installation.json("delivery", "list")
+        return [row["state"] for row in rows] == ["sent"]
+
+    wait_for(is_sent)
+    assert len({message["id"] for message in receiver.messages}) == 1
+    assert receiver.beats >= 1
+    findings = json.loads(installation.hive("--json", "doctor", status=0))
+    assert ("Heartbeat", "ok") in {(one["subject"], one["level"]) for one in findings}
