@@ -171,9 +171,11 @@ async def test_who_cannot_be_watched_has_a_turn_however_much_stirs(
                 await asyncio.sleep(0.02)
 
         stirring = spawn(keep_stirring(), name="stir")
-        await borg(laptop, "init", "-e", "none")
-        await happened(laptop, UPDATED)
-        stirring.cancel()
+        try:
+            await borg(laptop, "init", "-e", "none")
+            await happened(laptop, UPDATED)
+        finally:
+            stirring.cancel()
 
 
 async def test_without_inotify_everything_is_looked_at_now_and_then(
