@@ -145,14 +145,29 @@ async def interrupted(sequel: Sequel, name: str, interval: str, size: int) -> No
 
     newest, then = last_transaction(info.path), before
 
-    async def under_way() -> bool:
-        # Behind a commit comes some data more: what is killed is in the middle of no checkpoint.
+    def is_beyond() -> bool:
+        """Whether some data lies behind the last commit: it is in the middle of no checkpoint."""
         nonlocal newest, then
         if (now := last_transaction(info.path)) != newest:
             newest, then = now, stored()
         return stored() > max(before + size, then + 2_000_000)
 
-    await until(under_way)
+    async def at_rest() -> bool:
+        seen = (last_transaction(info.path), stored())
+        await asyncio.sleep(0.3)
+        return seen == (last_transaction(info.path), stored())
+
+    async def stopped_beyond() -> bool:
+        if not is_beyond():
+            return False
+        os.killpg(process.pid, signal.SIGSTOP)
+        await until(at_rest)  # what was sent already has arrived
+        if is_beyond():
+            return True
+        os.killpg(process.pid, signal.SIGCONT)
+        return False
+
+    await until(stopped_beyond, seconds=40)
     os.killpg(process.pid, signal.SIGKILL)
     await process.communicate()
 
