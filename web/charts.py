@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from hive.services.trends import WINDOW, Backup, History, Measurement, Trend
 
@@ -57,7 +57,7 @@ def _height_at(line: Sequence[tuple[float, float]], x: float, default: float) ->
     """Where the line runs at x; before its beginning and after its end, as it is there."""
     if not line:
         return default
-    for (x1, y1), (x2, y2) in itertools.pairwise(line):
+    for (x1, y1), (x2, y2) in pairwise(line):
         if x1 <= x <= x2:
             return round(y1 + (y2 - y1) * ((x - x1) / (x2 - x1) if x2 > x1 else 0.0), 1)
     return line[0][1] if x < line[0][0] else line[-1][1]

@@ -38,6 +38,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         ago=formats.ago,
         ahead=formats.ahead,
         change=formats.change,
+        exact=formats.exact,
         lasted=formats.lasted,
         moment=formats.moment,
         plain=formats.plain,

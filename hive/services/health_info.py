@@ -24,6 +24,7 @@ class ScheduleInfo:
     cron: str | None
     timezone: str | None
     grace: timedelta | None  # None: it cannot be told
+    has_default_grace: bool  # the one of the settings
     in_words: str  # "every day"; "none"
     problem: str | None  # why it cannot be followed
 
@@ -99,6 +100,7 @@ def _info(row: Repository, is_running: bool, tags: tuple[str, ...], now: datetim
             cron=row.schedule_cron,
             timezone=row.schedule_timezone,
             grace=grace,
+            has_default_grace=row.grace_seconds is None,
             in_words=words,
             problem=problem,
         ),

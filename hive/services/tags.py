@@ -57,6 +57,14 @@ async def change_tags(
         )
 
 
+@transactional
+async def replace_tags(actor: Actor, repository_id: int, wanted: Sequence[str]) -> None:
+    """Have the repository's tags be just these."""
+    checked = {check_tag(text) for text in wanted}
+    has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
+    await change_tags(actor, repository_id, add=sorted(checked - has), remove=sorted(has - checked))
+
+
 async def list_tags(actor: Actor) -> dict[str, int]:
     """The tags of the repositories that the actor may see, with how many have each."""
     query = RepositoryTag.filter(repository__deleted_at=None)

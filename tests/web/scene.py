@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from datetime import timedelta
 
 from hive import clock
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, ShareLevel, Source
-from hive.models import Event
+from hive.models import Alarm, Event, Inspection, Statistic
 from hive.services import (
     accounts,
     grants,
@@ -17,9 +18,12 @@ from hive.services import (
     locations,
     refused_keys,
     repositories,
+    schedules,
+    tags,
     trash,
 )
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.schedules import ScheduleChange
 from tests.web.browser import PASSWORD
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
@@ -86,6 +90,7 @@ async def make_scene() -> Scene:
         await grants.grant(alice, one, {"laptop": Access.FULL, "nas": Access.APPEND_ONLY})
         await put_on_disk(one)
     session, live = await _sessions(made[0], made[1], laptop.id)
+    await _health(alice, made[0], made[1])
     await trash.delete_repository(alice, made[2])
     blob = base64.b64decode(public_key().split()[1])
     await refused_keys.note(made[0], blob, "192.0.2.44")
@@ -119,6 +124,34 @@ async def _repository(alice: Actor, name: str) -> int:
         share_levels=dict(_SHARES),
     )
     return made.id
+
+
+async def _health(alice: Actor, repository: int, in_use: int) -> None:
+    """One with a schedule, tags and a history; and an alarm."""
+    now = clock.now()
+    for days in (40, 9, 1):
+        size = (900 - days) * 10**9
+        await Statistic.create(
+            repository_id=repository,
+            at=now - timedelta(days=days),
+            size_bytes=size,
+            live_bytes=size - 10**10,
+            reclaimable_bytes=10**10,
+        )
+    await Inspection.create(
+        repository_id=repository,
+        at=now,
+        kind="borg1",
+        encryption="none",
+        size_bytes=899 * 10**9,
+        checked_at=now - timedelta(days=3),
+        check_error="Segment 7 is damaged.",
+    )
+    await schedules.set_schedule(alice, repository, ScheduleChange(every=timedelta(days=1)))
+    await tags.change_tags(alice, repository, add=["home"])
+    await Alarm.create(
+        repository_id=in_use, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=now
+    )
 
 
 async def _sessions(repository: int, in_use: int, key: int) -> tuple[int, int]:

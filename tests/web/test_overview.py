@@ -154,8 +154,9 @@ async def test_nobody_is_told_of_what_they_may_not_see(
 ) -> None:
     made = await _backed_up(alice, "secret-name", days_ago=9)
     await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
+    now = clock.now()
     await Alarm.create(
-        repository_id=made, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=clock.now()
+        repository_id=made, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=now
     )
     await Alarm.create(
         root="/srv/secret",

@@ -1,0 +1,252 @@
+"""The page of one repository: its schedule, its growth, its integrity, and setting up clients."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from datetime import timedelta
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from hive import clock
+from hive.kinds import Access, ArchiveCreated, Health, ScheduleKind, UpkeepKind, UpkeepState
+from hive.models import Inspection, Repository, Statistic, Upkeep
+from hive.services import health, health_info, host_keys, keys, overview, repositories, schedules
+from hive.services.permissions import Actor
+from hive.services.schedules import ScheduleChange
+from tests.programs import tool_command
+from tests.web.browser import Browser
+from tests.web.rows import add_session, public_key, put_on_disk
+from web import client_setup
+
+
+@pytest.fixture
+async def documents(alice: Actor) -> int:
+    """A repository that was backed up yesterday, with an append-only key."""
+    await keys.add_key(alice, "nas", owner="alice", text=public_key())
+    made = await repositories.add_repository(
+        alice, "documents", owner="alice", accesses={"nas": Access.APPEND_ONLY}
+    )
+    await put_on_disk(made.id)
+    await health.note_backup(made.id, clock.now() - timedelta(days=1))
+    return made.id
+
+
+async def _page(browser: Browser, repository_id: int, query: str = "") -> str:
+    """The page as one reads it: no elements, single spaces."""
+    text = (await browser.get(f"/repositories/{repository_id}{query}")).text
+    return " ".join(unescape(re.sub(r"<[^>]+>", "", text)).split())
+
+
+async def test_the_schedule_is_changed_with_its_tags_and_shown(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    await browser.log_in("alice")
+    here = f"/repositories/{documents}"
+    form = {"kind": "cron", "cron": "0 3 * * *", "timezone": "Europe/Berlin", "every": "1d"}
+    form |= {"grace": "2h", "tag": "Home, nas  old"}
+    answer = await browser.post(f"{here}/schedule", form)
+    assert (answer.status, answer.location) == (303, here)
+    info = await health_info.health_info(alice, documents)
+    assert (info.schedule.cron, info.schedule.timezone) == ("0 3 * * *", "Europe/Berlin")
+    assert (info.schedule.grace, info.tags) == (timedelta(hours=2), ("home", "nas", "old"))
+    await health.note_backup(documents, clock.now())
+    text = await _page(browser, documents)
+    assert "The schedule was changed." in text
+    assert "The next is expected by" in text
+    assert "0 3 * * *" in text
+    await browser.post(f"{here}/schedule", {"kind": "interval", "every": "12h", "tag": "nas"})
+    info = await health_info.health_info(alice, documents)
+    assert (info.schedule.every, info.tags) == (timedelta(hours=12), ("nas",))
+    assert info.schedule.has_default_grace
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "Choose when backups are expected."),
+        ({"kind": "sometimes"}, "This is none of the choices."),
+        ({"kind": "interval", "every": ""}, "Say how often."),
+        ({"kind": "interval", "every": "often"}, "is not a time span"),
+        ({"kind": "interval", "every": "1s"}, "at least every 366 days"),
+        ({"kind": "cron", "cron": "0 3 * *"}, "fields, not five"),
+        ({"kind": "cron", "cron": "0 3 * * *", "timezone": "Berlin"}, "did you mean"),
+        ({"kind": "none", "tag": "a/b"}, "is no tag"),
+        ({"kind": "none", "grace": "900d"}, "between 0 and 366 days"),
+    ],
+)
+async def test_what_is_wrong_in_the_form_is_told_and_changes_nothing(
+    browser: Browser, alice: Actor, documents: int, fields: dict[str, str], said: str
+) -> None:
+    await browser.log_in("alice")
+    answer = await browser.post(f"/repositories/{documents}/schedule", {"tag": "kept", **fields})
+    assert answer.status == 422
+    assert said in unescape(answer.text)
+    assert fields.get("tag", "kept") in answer.text
+    info = await health_info.health_info(alice, documents)
+    assert (info.schedule.kind, info.tags) == (ScheduleKind.NONE, ())
+
+
+async def test_a_pause_a_mute_and_an_acknowledgement_have_their_buttons(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    await schedules.set_schedule(
+        alice, documents, ScheduleChange(every=timedelta(hours=1), grace=timedelta(hours=1))
+    )
+    await browser.log_in("alice")
+    here = f"/repositories/{documents}"
+    assert "Acknowledge: no more reminders" in await _page(browser, documents)
+    await browser.post(f"{here}/acknowledge")
+    assert "Acknowledge: no more" not in await _page(browser, documents)
+    await browser.post(f"{here}/mute", {"span": "+1w"})
+    assert "Muted until" in await _page(browser, documents)
+    await browser.post(f"{here}/unmute")
+    day = (clock.now() + timedelta(days=9)).strftime("%Y-%m-%d")
+    await browser.post(f"{here}/pause", {"span": "+1d", "until": day})
+    info = await health_info.health_info(alice, documents)
+    assert (info.health, info.muted_until) == (Health.PAUSED, None)
+    assert info.paused_until is not None
+    assert info.paused_until.strftime("%Y-%m-%d") == day
+    assert f"No backup is expected until {day}" in await _page(browser, documents)
+    await browser.post(f"{here}/resume")
+    assert (await health_info.health_info(alice, documents)).health == Health.LATE
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("resume", {}), "is not paused"),
+        (("unmute", {}), "is not muted"),
+        (("acknowledge", {}), "no missing backup is to be acknowledged"),
+        (("pause", {}), "Say when it ends."),
+        (("pause", {"until": "2001-01-01"}), "is over: give a time to come"),
+        (("mute", {"span": "soon"}), "is not a point in time"),
+        (("mute", {"span": "+10w", "until": "9999-01-01"}), "too far away"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_on_the_page(
+    browser: Browser, alice: Actor, documents: int, asked: tuple[str, dict[str, str]], said: str
+) -> None:
+    action, fields = asked
+    await browser.log_in("alice")
+    answer = await browser.post(f"/repositories/{documents}/{action}", fields)
+    assert (answer.status, answer.location) == (303, f"/repositories/{documents}")
+    assert said in await _page(browser, documents)
+
+
+async def test_the_chart_shows_the_chosen_time(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    now = clock.now()
+    for days, size in ((300, 5_000_000_000), (3, 7_000_000_000), (2, 8_000_000_000)):
+        at = now - timedelta(days=days)
+        await Statistic.create(
+            repository_id=documents, at=at, size_bytes=size, live_bytes=size, reclaimable_bytes=0
+        )
+    await add_session(
+        documents, minutes_ago=2880, archive_created=ArchiveCreated.YES, bytes_added=1_000_000_000
+    )
+    await browser.log_in("alice")
+    for chosen, points in (("day", 0), ("week", 3), ("month", 3), ("year", 4), ("all", 4)):
+        text = (await browser.get(f"/repositories/{documents}?range={chosen}")).text
+        found = re.search(r'class="edge" points="([^"]*)"', text)
+        assert len(found[1].split() if found else []) == points, chosen
+        assert text.count("<rect") == (1 if points else 0)
+    assert (await browser.get(f"/repositories/{documents}?range=century")).status == 422
+
+
+async def test_a_check_can_be_asked_for_and_its_result_is_shown(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    await browser.log_in("alice")
+    answer = await browser.post(f"/repositories/{documents}/check")
+    assert answer.location == f"/repositories/{documents}#integrity"
+    wanted = await Upkeep.get(repository_id=documents)
+    assert (wanted.kind, wanted.state, wanted.asked_by) == (
+        UpkeepKind.CHECK,
+        UpkeepState.WAITING,
+        "alice",
+    )
+    assert "Not checked yet" in await _page(browser, documents)
+    await Inspection.create(
+        repository_id=documents,
+        checked_at=clock.now() - timedelta(days=9),
+        check_error="Segment 7 is damaged.",
+    )
+    text = await _page(browser, documents)
+    for said in ("Damaged", "last whole check 1 week ago", "Segment 7 is damaged."):
+        assert said in text
+
+
+async def test_only_an_administrator_lets_go_what_append_only_keys_deleted(
+    browser: Browser, alice: Actor, root: Actor, documents: int
+) -> None:
+    """A thief with an append-only key deletes all; the owner's click must not make it final."""
+    session = await add_session(
+        documents, access=Access.APPEND_ONLY, operation="delete", bytes_removed=34_000_000_000
+    )
+    here = f"/repositories/{documents}"
+    await browser.log_in("alice")
+    text = (await browser.get(here)).text
+    assert f'href="/sessions/{session.id}"' in text
+    assert "34.00 GB" in text
+    assert 'name="confirmed"' not in text
+    await browser.post(f"{here}/compact")
+    assert "have deleted since the last compaction" in await _page(browser, documents)
+    assert (await browser.post(f"{here}/compact", {"confirmed": "yes"})).status == 403
+    assert not await Upkeep.filter(repository_id=documents).exists()
+    await browser.log_in("root")
+    assert 'name="confirmed"' in (await browser.get(here)).text
+    await browser.post(f"{here}/compact", {"confirmed": "yes"})
+    assert (await Upkeep.get(repository_id=documents)).is_confirmed
+
+
+async def test_measuring_now_tells_that_there_is_nothing_any_more(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    """What the rows say is on disk is not there: the page must not go on showing its size."""
+    await browser.log_in("alice")
+    answer = await browser.post(f"/repositories/{documents}/measure")
+    assert answer.location == f"/repositories/{documents}#size"
+    assert "The repository was measured." in await _page(browser, documents)
+    assert (await Inspection.get(repository_id=documents)).at is not None
+
+
+async def test_the_set_up_of_clients_has_the_real_address(
+    browser: Browser, alice: Actor, documents: int
+) -> None:
+    await host_keys.load()
+    details = await overview.details(alice, documents)
+    repository = details.repository
+    ways = {way.id: way for way in client_setup.ways(details)}
+    assert set(ways) == {"borg", "borgmatic", "vorta", "pika", "systemd", "ssh"}
+    for name in ("borg", "borgmatic", "vorta", "pika", "systemd"):
+        assert any(repository.url in snippet.text for snippet in ways[name].snippets), name
+    ssh = ways["ssh"].snippets
+    for line in (f"HostName {details.host}", f"Port {details.port}", f"User {repository.login}"):
+        assert f"\n    {line}\n" in ssh[0].text
+    assert ssh[2].text == "\n".join(one.known_hosts_line for one in details.host_identities)
+    await browser.log_in("alice")
+    text = unescape((await browser.get(f"/repositories/{documents}")).text)
+    for way in ways.values():
+        for snippet in way.snippets:
+            assert snippet.text in text, snippet.id
+    await Repository.filter(id=documents).update(mode="IMPORT")
+    assert "borg create" not in await _page(browser, documents)
+
+
+async def test_borgmatic_takes_its_configuration(
+    alice: Actor, documents: int, tmp_path: Path
+) -> None:
+    details = await overview.details(alice, documents)
+    way = next(way for way in client_setup.ways(details) if way.id == "borgmatic")
+    file = tmp_path / "config.yaml"
+    file.write_text(way.snippets[0].text)
+    borgmatic = tool_command(".venv-borgmatic", "borgmatic", "HIVE_TEST_BORGMATIC")
+    command = [borgmatic, "config", "validate", "--show", "--config", str(file)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert details.repository.url in ended.stdout
+    assert "deprecated" not in ended.stdout + ended.stderr

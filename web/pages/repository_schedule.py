@@ -1,0 +1,128 @@
+"""When backups are expected and by which words the repository is found; and being left alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from aiohttp import web
+
+from hive import units
+from hive.errors import Conflict, InvalidInput
+from hive.kinds import ScheduleKind
+from hive.services import health_info, repositories, schedules
+from hive.services.health_info import HealthInfo
+from hive.services.permissions import Actor
+from hive.services.schedules import ScheduleChange
+from web.access import actor_of
+from web.forms import Form, id_of, sent
+from web.i18n import N_, gettext, sentence
+from web.rendering import done, page
+
+
+async def show(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await repositories.find_changeable(actor, id_of(request))
+    form = _as_it_is(await health_info.health_info(actor, info.id))
+    return page(request, "repository_schedule.html", repository=info, form=form)
+
+
+def _as_it_is(info: HealthInfo) -> Form:
+    schedule = info.schedule
+    grace = None if schedule.has_default_grace else schedule.grace
+    values = {
+        "kind": str(schedule.kind),
+        "every": units.format_duration(schedule.every) if schedule.every else "",
+        "cron": schedule.cron or "",
+        "timezone": schedule.timezone or "",
+        "grace": units.format_duration(grace) if grace is not None else "",
+        "tag": " ".join(info.tags),
+    }
+    return Form(values)
+
+
+async def submit(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await repositories.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    change = _change(form)
+    if form.is_fine:
+        with form.asking():
+            wanted = re.findall(r"[^\s,]+", form.text("tag"))
+            await schedules.set_schedule_and_tags(actor, info.id, change, wanted)
+            return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
+    return page(request, "repository_schedule.html", status=form.status, repository=info, form=form)
+
+
+def _change(form: Form) -> ScheduleChange:
+    kind = form.read("kind", ScheduleKind)
+    if kind is None and form.is_fine:
+        form.complain(InvalidInput(N_("Choose when backups are expected."), field="kind"))
+    fields = {ScheduleKind.INTERVAL: "every", ScheduleKind.CRON: "cron"}
+    needed = fields.get(kind) if kind is not None else None
+    if needed is not None and not form.text(needed):
+        form.complain(InvalidInput(N_("Say how often."), field=needed))
+    grace = form.read("grace", units.parse_duration)
+    is_cron = kind == ScheduleKind.CRON
+    return ScheduleChange(
+        every=form.read("every", units.parse_duration) if needed == "every" else None,
+        cron=form.text("cron") if is_cron else None,
+        timezone=(form.text("timezone") or None) if is_cron else None,
+        no_schedule=kind == ScheduleKind.NONE,
+        grace=grace,
+        default_grace=grace is None,
+    )
+
+
+async def pause(request: web.Request) -> web.Response:
+    return await _until(request, schedules.pause, N_("No backup is expected for a while."))
+
+
+async def mute(request: web.Request) -> web.Response:
+    return await _until(request, schedules.mute, N_("Nobody is told of a missing backup."))
+
+
+async def resume(request: web.Request) -> web.Response:
+    return await _act(request, schedules.resume, N_("Backups are expected again."))
+
+
+async def unmute(request: web.Request) -> web.Response:
+    return await _act(request, schedules.unmute, N_("A missing backup is told of again."))
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    return await _act(request, schedules.acknowledge, N_("There will be no more reminders."))
+
+
+async def _until(
+    request: web.Request,
+    act: Callable[[Actor, int, datetime], Awaitable[None]],
+    message: str,
+) -> web.Response:
+    """Act until the time of the form: a date, else a span from now."""
+    form = await sent(request)
+    until = form.when("until" if form.has("until") else "span")
+    if until is None:
+        form.complain(InvalidInput(N_("Say when it ends."), field="until"))
+
+    async def bounded(actor: Actor, repository_id: int) -> None:
+        if until is None:
+            raise InvalidInput(next(iter(form.problems.values())))
+        await act(actor, repository_id, until)
+
+    return await _act(request, bounded, message)
+
+
+async def _act(
+    request: web.Request, act: Callable[[Actor, int], Awaitable[None]], message: str
+) -> web.Response:
+    """Do it, and say on the repository's page what came of it."""
+    actor, repository_id = actor_of(request), id_of(request)
+    await repositories.require_manage(actor, repository_id)
+    here = f"/repositories/{repository_id}"
+    try:
+        await act(actor, repository_id)
+    except (InvalidInput, Conflict) as error:
+        return done(request, here, sentence(error.message), problem=True)
+    return done(request, here, gettext(message))
