@@ -15,6 +15,7 @@ from aiohttp.web import AppRunner, TCPSite
 from hive import config_dangers, control, database, log
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import Unavailable
+from hive.notify import email
 from hive.outgoing import Outgoing
 from hive.services import (
     heartbeat,
@@ -22,6 +23,7 @@ from hive.services import (
     host_keys,
     leftovers,
     local_changes,
+    mail,
     runtime,
     scheduler,
     triggers,
@@ -56,6 +58,8 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
+        mail.use(mail_sender(settings))
+        stack.callback(mail.use, None)
         _warn(config_dangers.dangerous(settings))
         await leftovers.clean_up()
         here, findings = await host.look(settings)
@@ -114,6 +118,18 @@ class _Stopping:
             with suppress(asyncio.CancelledError):
                 await draining
             await ssh.stop(0)
+
+
+def mail_sender(settings: Settings) -> mail.Sender | None:
+    """What sends the mails of services through the relay of the settings, if there is one."""
+    if settings.mail.host is None:
+        return None
+    relay = email.Relay(settings.mail, settings.web.public_url)
+
+    async def send(message: mail.Message) -> None:
+        await email.send_text(relay, message.to, message.subject, message.text)
+
+    return send
 
 
 def _in_words(findings: Sequence[Finding]) -> list[str]:

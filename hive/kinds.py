@@ -361,3 +361,18 @@ class RunVerdict(StrEnum):
     NOTHING_WRITTEN = "nothing written"  # success is claimed, and no archive came
     WRITTEN = "written"  # failure is claimed, and an archive came
     UNKNOWN = "unknown"
+
+
+class Language(StrEnum):
+    """The languages of the pages."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
+class Theme(StrEnum):
+    """The colours of the pages."""
+
+    LIGHT = "light"
+    DARK = "dark"
+    SYSTEM = "system"  # as the browser's system has it

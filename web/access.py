@@ -9,6 +9,7 @@ from aiohttp import web
 from hive.kinds import Source
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
+from hive.services.web_login import Visitor
 from web.keys import ADDRESS, USER
 
 T = TypeVar("T")
@@ -33,3 +34,7 @@ def user_of(request: web.Request) -> UserInfo:
 
 def actor_of(request: web.Request) -> Actor:
     return user_of(request).actor(Source.WEB, request[ADDRESS])
+
+
+def visitor_of(request: web.Request) -> Visitor:
+    return Visitor(request[ADDRESS], request.headers.get("User-Agent", ""))

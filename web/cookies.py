@@ -1,4 +1,4 @@
-"""The cookie that carries a browser session's token, and those of what a browser chose."""
+"""Cookies: a browser session's token, a login between its two steps, and what a browser chose."""
 
 from __future__ import annotations
 
@@ -17,20 +17,18 @@ def _is_https(request: web.Request) -> bool:
     return (request.app[SETTINGS].public_url or "").startswith("https://")
 
 
-def _name(request: web.Request) -> str:
+def _name(request: web.Request, suffix: str = "") -> str:
     # Browsers take a __Host- cookie only from HTTPS, and then from no neighbouring domain.
-    return "__Host-hive" if _is_https(request) else "hive"
+    return f"{'__Host-' if _is_https(request) else ''}hive{suffix}"
 
 
-def token_of(request: web.Request) -> str | None:
-    return request.cookies.get(_name(request))
-
-
-def set_token(request: web.Request, response: web.StreamResponse, token: str) -> None:
+def _set(
+    request: web.Request, response: web.StreamResponse, name: str, value: str, seconds: int
+) -> None:
     response.set_cookie(
-        _name(request),
-        token,
-        max_age=request.app[SETTINGS].session_days * 86_400,
+        name,
+        value,
+        max_age=seconds,
         path="/",
         secure=_is_https(request),
         httponly=True,
@@ -38,10 +36,35 @@ def set_token(request: web.Request, response: web.StreamResponse, token: str) ->
     )
 
 
+def _remove(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    response.del_cookie(name, path="/", secure=_is_https(request), httponly=True, samesite="Lax")
+
+
+def token_of(request: web.Request) -> str | None:
+    return request.cookies.get(_name(request))
+
+
+def set_token(request: web.Request, response: web.StreamResponse, token: str) -> None:
+    days = request.app[SETTINGS].session_days
+    _set(request, response, _name(request), token, days * 86_400)
+
+
 def remove_token(request: web.Request, response: web.StreamResponse) -> None:
-    response.del_cookie(
-        _name(request), path="/", secure=_is_https(request), httponly=True, samesite="Lax"
-    )
+    _remove(request, response, _name(request))
+
+
+def waiting_login_of(request: web.Request) -> str | None:
+    return request.cookies.get(_name(request, "-login"))
+
+
+def set_waiting_login(
+    request: web.Request, response: web.StreamResponse, token: str, seconds: int
+) -> None:
+    _set(request, response, _name(request, "-login"), token, seconds)
+
+
+def remove_waiting_login(request: web.Request, response: web.StreamResponse) -> None:
+    _remove(request, response, _name(request, "-login"))
 
 
 def choice(request: web.Request, name: str, known: Sequence[str]) -> str | None:
@@ -55,14 +78,6 @@ def keep_choice(
 ) -> None:
     """Remember a choice that says nothing about anybody; None forgets it."""
     if value is None:
-        response.del_cookie(name, path="/", secure=_is_https(request), samesite="Lax")
-        return
-    response.set_cookie(
-        name,
-        value,
-        max_age=_A_YEAR,
-        path="/",
-        secure=_is_https(request),
-        httponly=True,
-        samesite="Lax",
-    )
+        _remove(request, response, name)
+    else:
+        _set(request, response, name, value, _A_YEAR)

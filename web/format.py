@@ -106,3 +106,16 @@ def lasted(length: timedelta) -> str:
     """'3m12s': the two largest units are enough."""
     now = clock.now()
     return took(now - length, now)
+
+
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chromium", "Chrome", "Safari", "curl")
+_BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
+
+
+def browser(user_agent: str) -> str:
+    """What a browser calls itself, in short: 'Firefox, Linux'; nothing where it is not known."""
+    program = next((name for name in _BROWSERS if f"{name}/" in user_agent), None)
+    system = next((name for name in _SYSTEMS if name in user_agent), None)
+    known = (_BROWSER_NAMES.get(program, program) if program else None, system)
+    return ", ".join(name for name in known if name)

@@ -134,6 +134,14 @@ async def sent(request: web.Request, *, with_files: bool = False) -> Form:
     return Form(fields)
 
 
+def new_password(form: Form, name: str) -> str:
+    """A password as it was typed, in this field and in `repeated`."""
+    password = form.values.get(name, "")
+    if password != form.values.get("repeated", ""):
+        form.complain(InvalidInput(N_("The two passwords are not the same."), field="repeated"))
+    return password
+
+
 def share_levels(form: Form, groups: Sequence[str]) -> dict[str, ShareLevel | None]:
     """What the fields `share-GROUP` say of groups that were on the form; None: not shared."""
     levels: dict[str, ShareLevel | None] = {}

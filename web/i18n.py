@@ -17,10 +17,12 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from markupsafe import Markup
 
+from hive.kinds import Language
 from hive.log import escape
 
 LOCALES = Path(__file__).parent / "locales"
-LANGUAGES = {"en": "English", "de": "Deutsch"}  # each by its own name
+# each by its own name
+LANGUAGES: dict[str, str] = {Language.ENGLISH: "English", Language.GERMAN: "Deutsch"}
 DEFAULT = "en"
 _MAX_WISHES = 20
 

@@ -19,6 +19,13 @@ _MAIN = (
     ("/admin", N_("Administration")),
     ("/account", N_("Account")),
 )
+_ACCOUNT = (
+    ("/account", N_("Preferences")),
+    ("/account/email", N_("E-mail")),
+    ("/account/password", N_("Password")),
+    ("/account/second-factor", N_("Second factor")),
+    ("/account/sessions", N_("Browser sessions")),
+)
 _ADMINISTRATION = (
     ("/admin", N_("Health")),
     ("/admin/users", N_("Users")),
@@ -51,12 +58,26 @@ def main(request: web.Request, user: UserInfo | None) -> list[Entry]:
     return _existing(request, entries, here)
 
 
-def administration(request: web.Request, user: UserInfo | None) -> list[Entry]:
-    """The pages of Administration, for those pages themselves."""
-    if user is None or not user.is_admin:
-        return []
-    is_one = _is_below(request.path, "/admin") or _is_below(request.path, "/trash")
-    return _existing(request, _ADMINISTRATION, request.path) if is_one else []
+@dataclass(frozen=True)
+class Further:
+    """The ways among the pages of one part."""
+
+    label: str
+    ways: list[Entry]
+
+
+def further(request: web.Request, user: UserInfo | None) -> Further | None:
+    """For the pages of Account and of Administration themselves."""
+    here = request.path
+    if user is None:
+        return None
+    if _is_below(here, "/account"):
+        if _is_below(here, "/account/passkeys"):
+            here = "/account/second-factor"
+        return Further(N_("Account"), _existing(request, _ACCOUNT, here))
+    if user.is_admin and (_is_below(here, "/admin") or _is_below(here, "/trash")):
+        return Further(N_("Administration"), _existing(request, _ADMINISTRATION, here))
+    return None
 
 
 def _existing(request: web.Request, entries: Iterable[tuple[str, str]], here: str) -> list[Entry]:

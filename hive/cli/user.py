@@ -9,7 +9,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.cli.user_preferences import preferences
-from hive.services import accounts
+from hive.services import accounts, second_factor
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 
@@ -115,6 +115,42 @@ async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
     await accounts.set_password(actor, found.id, text)
     info = await accounts.find_user(actor, str(found.name))
     output.show_done(_document(info), f"The password of {info.name} was changed.")
+
+
+@user.command("reset-link")
+@click.argument("reference", metavar="USER")
+@output.json_option
+@with_hive
+async def reset_link(actor: Actor, reference: str) -> None:
+    """Print a link by which a user chooses a new password, once, within an hour."""
+    found = await accounts.find_user(actor, reference)
+    link = await accounts.reset_link(actor, found.id)
+    document = {"user": found.name, "url": link.url, "expires_at": output.time(link.expires_at)}
+    output.show_done(document, link.url)
+
+
+@user.command("second-factor")
+@click.argument("reference", metavar="USER")
+@click.option("--off", is_flag=True, help="Remove authenticator app, passkeys, recovery codes.")
+@output.json_option
+@with_hive
+async def second_factor_(actor: Actor, reference: str, off: bool) -> None:
+    """Show a user's second factor, or switch it off for one who lost it."""
+    found = await accounts.find_user(actor, reference)
+    if off:
+        await second_factor.switch_off(actor, found.id)
+    factors = await second_factor.factors_of(found.id)
+    document = {
+        "user": found.name,
+        "second_factor": factors.is_on,
+        "authenticator_app": factors.totp,
+        "passkeys": factors.passkeys,
+        "recovery_codes": factors.recovery_codes,
+    }
+    if off:
+        output.show_done(document, f"The second factor of {found.name} was switched off.")
+    else:
+        output.show_one(document, document)
 
 
 @user.command("delete")

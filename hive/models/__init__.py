@@ -21,6 +21,7 @@ from hive.models.notifications import (
     Rule,
     RuleChannel,
 )
+from hive.models.proofs import Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     ConfigVersion,
     HealthChange,
@@ -53,8 +54,11 @@ __all__ = [
     "Location",
     "Membership",
     "Notification",
+    "Passkey",
+    "PasswordReset",
     "PingToken",
     "Preference",
+    "RecoveryCode",
     "RefusedKey",
     "Repository",
     "RepositoryShare",
@@ -64,6 +68,7 @@ __all__ = [
     "Run",
     "Session",
     "Statistic",
+    "Totp",
     "TrashEntry",
     "Trigger",
     "TriggerRun",

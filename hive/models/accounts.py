@@ -15,7 +15,7 @@ class User(Model):
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
-    timezone = fields.CharField(max_length=64, null=True)  # IANA; None: UTC
+    timezone = fields.CharField(max_length=64, null=True)  # IANA; None: the browser's
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
 

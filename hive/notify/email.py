@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import secrets
 import socket
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -14,6 +18,8 @@ from urllib.parse import urlsplit
 import aiosmtplib
 from pydantic import AfterValidator, Field
 
+from hive import clock
+from hive.config import MailSettings
 from hive.config_values import mail_address
 from hive.errors import DeliveryFailed
 from hive.notify.channel import Channel, ChannelSettings, Means
@@ -27,6 +33,19 @@ def _recipient(text: str) -> str:
         return mail_address(text)
     except ValueError as error:
         raise ValueError(f"It {error}.") from None
+
+
+@dataclass(frozen=True)
+class Relay:
+    """The mail server that takes our mail, and what we are called."""
+
+    settings: MailSettings
+    public_url: str | None
+    tls: ssl.SSLContext | None = None  # in place of the system's trusted authorities
+
+    @classmethod
+    def of(cls, means: Means) -> Relay:
+        return cls(means.mail, means.public_url, means.mail_tls)
 
 
 class EmailSettings(ChannelSettings):
@@ -46,47 +65,50 @@ class Email(Channel[EmailSettings]):
 
     @classmethod
     async def deliver(cls, settings: EmailSettings, message: Message, means: Means) -> str:
-        mail = means.mail
-        if mail.host is None:
-            raise DeliveryFailed(
-                "This server has no mail relay; an administrator sets mail.host.", permanent=True
-            )
-        composed = compose(message, settings.address, means)
-        password = mail.password.get_secret_value() if mail.password is not None else None
-        try:
-            _, answer = await aiosmtplib.send(
-                composed,
-                hostname=mail.host,
-                port=mail.port,
-                username=mail.username,
-                password=password if mail.username is not None else None,
-                use_tls=mail.security == "tls",
-                start_tls=mail.security == "starttls",
-                tls_context=means.mail_tls,
-                local_hostname=_own_host(means),
-                timeout=mail.timeout_seconds,
-            )
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise _explain(error, mail.host, password) from None
-        return answer
+        return await _hand_over(compose(message, settings.address, means), Relay.of(means))
+
+
+async def send_text(relay: Relay, recipient: str, subject: str, text: str) -> None:
+    """Send one mail that is no notification: plain text, of no thread."""
+    mail = _begin(relay, recipient, subject, clock.now(), secrets.token_hex(16))
+    mail.set_content(text, cte="quoted-printable")
+    await _hand_over(mail, relay)
+
+
+async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
+    """Give the mail to the relay; returns its answer, or raises DeliveryFailed."""
+    settings = relay.settings
+    if settings.host is None:
+        raise DeliveryFailed(
+            "This server has no mail relay; an administrator sets mail.host.", permanent=True
+        )
+    password = settings.password.get_secret_value() if settings.password is not None else None
+    try:
+        _, answer = await aiosmtplib.send(
+            mail,
+            hostname=settings.host,
+            port=settings.port,
+            username=settings.username,
+            password=password if settings.username is not None else None,
+            use_tls=settings.security == "tls",
+            start_tls=settings.security == "starttls",
+            tls_context=relay.tls,
+            local_hostname=_own_host(relay),
+            timeout=settings.timeout_seconds,
+        )
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        raise _explain(error, settings.host, password) from None
+    return answer
 
 
 def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
     """The mail: text and HTML, the same each time it is sent, beneath others on its repository."""
-    host = _own_host(means)
-    sender = means.mail.sender or f"borg-hive@{host}"
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = Address("Borg Hive", addr_spec=sender)
-    mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = cut(one_line(message.title), 200)
-    mail["Date"] = format_datetime(message.at)
-    mail["Message-ID"] = f"<{_NOT_IN_IDS.sub('-', message.id)}@{host}>"
+    relay = Relay.of(means)
+    mail = _begin(relay, recipient, message.title, message.at, message.id)
     # nobody ever sent the mail that is named here; mail programs group what names the same one
-    thread = f"<{message.thread}.borg-hive@{host}>"
+    thread = f"<{message.thread}.borg-hive@{_own_host(relay)}>"
     mail["In-Reply-To"] = thread
     mail["References"] = thread
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
     if message.severity == "critical":
         mail["Importance"] = "high"
     mail.set_content(plain(message), cte="quoted-printable")
@@ -99,9 +121,23 @@ def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
     return mail
 
 
-def _own_host(means: Means) -> str:
+def _begin(relay: Relay, recipient: str, subject: str, at: datetime, identity: str) -> EmailMessage:
+    """The head that every mail of ours has."""
+    host = _own_host(relay)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = Address("Borg Hive", addr_spec=relay.settings.sender or f"borg-hive@{host}")
+    mail["To"] = Address(addr_spec=recipient)
+    mail["Subject"] = cut(one_line(subject), 200)
+    mail["Date"] = format_datetime(at)
+    mail["Message-ID"] = f"<{_NOT_IN_IDS.sub('-', identity)}@{host}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    return mail
+
+
+def _own_host(relay: Relay) -> str:
     """The server's own name in ids and greetings."""
-    named = urlsplit(means.public_url).hostname if means.public_url else None
+    named = urlsplit(relay.public_url).hostname if relay.public_url else None
     if named is None:
         named = _NOT_IN_IDS.sub("-", socket.gethostname()).strip("-.")
     try:

@@ -11,7 +11,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import Key, Membership, Repository, User, WebSession
-from hive.services import audit, events, names, passwords, references
+from hive.services import audit, events, names, passwords, references, reset_tokens, runtime
 from hive.services.permissions import Actor, require_admin
 
 
@@ -26,9 +26,20 @@ class UserInfo:
     groups: tuple[str, ...]
     created_at: datetime
     last_login_at: datetime | None
+    timezone: str | None
+    language: str | None
+    theme: str | None
 
     def actor(self, source: Source, address: str | None) -> Actor:
         return Actor(self.id, self.name, self.is_admin, source, address)
+
+
+@dataclass(frozen=True)
+class ResetLink:
+    """Where a user chooses a new password, once and not for long."""
+
+    url: str
+    expires_at: datetime
 
 
 async def add_user(
@@ -128,6 +139,7 @@ async def set_user(
         await _keep_an_administrator()
     if enabled is False:
         await WebSession.filter(user_id=user.id).delete()
+        await reset_tokens.withdraw(user.id)
         events.rights_changed(f"user {user.name} was disabled")
     await audit.record(
         actor, "user.set", f"user {user.name}", email=email, admin=is_admin, enabled=enabled
@@ -145,18 +157,44 @@ async def set_password(actor: Actor, user_id: int, password: str) -> None:
     """Store a new password and end the user's browser sessions."""
     if not (actor.is_admin or actor.user_id == user_id):
         raise NotFound("There is no such user.")
-    await _store_password(actor, user_id, await passwords.hash_password(password))
+    await store_password(actor, user_id, await passwords.hash_password(password))
 
 
 @transactional
-async def _store_password(actor: Actor, user_id: int, password_hash: str) -> None:
+async def store_password(
+    actor: Actor, user_id: int, password_hash: str, *, keep: str | None = None
+) -> None:
+    """The step of `set_password` that touches the database; `keep` is the digest of a session."""
     user = await User.get_or_none(id=user_id)
     if user is None:
         raise NotFound("There is no such user.")
     user.password_hash = password_hash
-    await user.save()
-    await WebSession.filter(user_id=user_id).delete()
+    await user.save(update_fields=["password_hash"])
+    ended = WebSession.filter(user_id=user_id)
+    await (ended.exclude(token_sha256=keep) if keep else ended).delete()
+    await reset_tokens.withdraw(user_id)
     await audit.record(actor, "user.password", f"user {user.name}")
+
+
+async def reset_link(actor: Actor, user_id: int) -> ResetLink:
+    """A link for a user who forgot the password, to be handed over by the administrator."""
+    require_admin(actor)
+    token, expires_at = await _issue_reset(actor, user_id)
+    listening = runtime.read_listening()
+    settings = runtime.settings().web
+    base = settings.public_url or (listening.web_url if listening else f"http://{settings.address}")
+    return ResetLink(f"{base}/reset/{token}", expires_at)
+
+
+@transactional
+async def _issue_reset(actor: Actor, user_id: int) -> tuple[str, datetime]:
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    if not user.enabled:
+        raise Conflict(f"{user.name} is disabled: enable the account first.")
+    await audit.record(actor, "user.reset.link", f"user {user.name}")
+    return await reset_tokens.issue(user_id)
 
 
 @transactional
@@ -192,6 +230,18 @@ async def authenticate(name: str, password: str) -> UserInfo | None:
     return await _info(user)
 
 
+async def enabled_user(user_id: int) -> UserInfo | None:
+    """The user, for those who are about to log them in."""
+    user = await User.get_or_none(id=user_id, enabled=True)
+    return await _info(user) if user is not None else None
+
+
+async def password_mark(user_id: int) -> str:
+    """Tells one password of a user from the next; not to be shown to anybody."""
+    user = await User.get_or_none(id=user_id)
+    return (user.password_hash if user else None) or ""
+
+
 @transactional
 async def note_login(actor: Actor) -> None:
     await User.filter(id=actor.user_id).update(last_login_at=clock.now())
@@ -214,4 +264,7 @@ async def _info(user: User) -> UserInfo:
         tuple(sorted(row.group.name for row in rows)),
         user.created_at,
         user.last_login_at,
+        user.timezone,
+        user.language,
+        user.theme,
     )

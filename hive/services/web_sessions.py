@@ -1,50 +1,38 @@
-"""Logging in with a browser: sessions, the limit on wrong passwords, and the first set-up."""
+"""Browser sessions, and the first set-up. How one comes by a session: web_login.py."""
 
 from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Forbidden
+from hive.errors import Forbidden, NotFound
 from hive.kinds import Source
 from hive.models import Installation, WebSession
-from hive.services import accounts, names, passwords, runtime
+from hive.services import accounts, audit, limits, names, passwords, runtime
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
-from hive.services.tries import Tries, network_of
 
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-def _digest(token: str) -> str:
+@dataclass(frozen=True)
+class SessionInfo:
+    """A browser that is logged in."""
+
+    id: int
+    address: str
+    user_agent: str
+    created_at: datetime
+    last_seen_at: datetime
+    is_current: bool  # the one that asks
+
+
+def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-async def log_in(name: str, password: str, *, address: str, user_agent: str) -> str | None:
-    """The token of a new session, or None where name or password is wrong.
-
-    Forbidden after too many wrong passwords, for the account or from the address.
-    """
-    account, network = name.casefold()[:150], network_of(address)
-    settings = runtime.settings().web
-    limits = (
-        (_tries_by_account, account, settings.login_tries_per_account_per_day, timedelta(days=1)),
-        (_tries_by_address, network, settings.login_tries_per_address_per_hour, timedelta(hours=1)),
-    )
-    for tries, who, limit, span in limits:
-        if tries.are_used_up(who, limit, span):
-            raise Forbidden("Too many wrong passwords. Try again later.")
-    # Counted before the password is looked at: those sent all at once are limited as well.
-    counted = [(tries, who, tries.count(who)) for tries, who, _, _ in limits]
-    user = await accounts.authenticate(name, password)
-    if user is None:
-        return None
-    for tries, who, at in counted:
-        tries.forgive(who, at)
-    return await open_session(user, address=address, user_agent=user_agent)
 
 
 async def open_session(user: UserInfo, *, address: str, user_agent: str) -> str:
@@ -59,7 +47,7 @@ async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> N
     now = clock.now()
     await WebSession.filter(expires_at__lte=now).delete()  # nobody comes back to end those
     await WebSession.create(
-        token_sha256=_digest(token),
+        token_sha256=digest(token),
         user_id=user.id,
         address=address[:64],
         user_agent=user_agent[:300],
@@ -72,7 +60,7 @@ async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> N
 
 async def user_of(token: str) -> UserInfo | None:
     """The user of a session that is neither expired nor idle for too long."""
-    row = await WebSession.get_or_none(token_sha256=_digest(token)).select_related("user")
+    row = await WebSession.get_or_none(token_sha256=digest(token)).select_related("user")
     if row is None or not row.user.enabled:
         return None
     now = clock.now()
@@ -94,7 +82,45 @@ async def _touch(session_id: int) -> None:
 
 @transactional
 async def end(token: str) -> None:
-    await WebSession.filter(token_sha256=_digest(token)).delete()
+    await WebSession.filter(token_sha256=digest(token)).delete()
+
+
+async def list_own(actor: Actor, token: str | None) -> list[SessionInfo]:
+    """The actor's sessions, this one first, then the last seen; `token` is that of this one."""
+    now, current = clock.now(), digest(token or "")
+    idle = now - timedelta(hours=runtime.settings().web.session_idle_hours)
+    rows = await WebSession.filter(
+        user_id=actor.user_id, expires_at__gt=now, last_seen_at__gte=idle
+    ).order_by("-last_seen_at", "-id")
+    found = [
+        SessionInfo(
+            row.id,
+            row.address,
+            row.user_agent,
+            row.created_at,
+            row.last_seen_at,
+            row.token_sha256 == current,
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda one: not one.is_current)
+
+
+@transactional
+async def end_own(actor: Actor, session_id: int) -> None:
+    """End one of the actor's sessions."""
+    if not await WebSession.filter(id=session_id, user_id=actor.user_id).delete():
+        raise NotFound("There is no such session: it has ended already.")
+    await audit.record(actor, "user.session.end", f"user {actor.name}", session=session_id)
+
+
+@transactional
+async def end_others(actor: Actor, token: str) -> int:
+    """End all of the actor's sessions but this one; how many those were."""
+    others = WebSession.filter(user_id=actor.user_id).exclude(token_sha256=digest(token))
+    count = await others.delete()
+    await audit.record(actor, "user.session.end_others", f"user {actor.name}", count=count)
+    return count
 
 
 @transactional
@@ -103,7 +129,7 @@ async def new_setup_token() -> str | None:
     if await accounts.administrator_exists():
         return None
     token = secrets.token_urlsafe(24)
-    await Installation.all().update(setup_token_sha256=_digest(token))
+    await Installation.all().update(setup_token_sha256=digest(token))
     return token
 
 
@@ -113,7 +139,7 @@ async def setup_is_open(token: str) -> bool:
     stored = installation.setup_token_sha256 if installation else None
     if stored is None or await accounts.administrator_exists():
         return False
-    return secrets.compare_digest(stored, _digest(token))
+    return secrets.compare_digest(stored, digest(token))
 
 
 async def complete_setup(token: str, name: str, password: str, *, address: str) -> UserInfo:
@@ -146,11 +172,6 @@ async def require_open_setup(token: str) -> None:
         )
 
 
-_tries_by_account = Tries()
-_tries_by_address = Tries()
-
-
 def forget_tries() -> None:
     """Start counting afresh; for a new server in the same process, as in tests."""
-    _tries_by_account.forget()
-    _tries_by_address.forget()
+    limits.forget()

@@ -23,6 +23,7 @@ from hive.models import (
     HealthChange,
     Key,
     Location,
+    PasswordReset,
     Repository,
     RepositoryTag,
     Session,
@@ -45,6 +46,7 @@ from hive.services import (
     refusals,
     repositories,
     schedules,
+    second_factor,
     sessions,
     tags,
     trash,
@@ -177,6 +179,11 @@ TRIES: dict[str, Try] = {
     "set password": plain(
         lambda w: accounts.set_password(OPERATOR, w.people.charlie.user_id or 0, "0123456789")
     ),
+    "make reset link": plain(lambda w: accounts.reset_link(OPERATOR, w.people.bob.user_id or 0)),
+    "begin app": plain(lambda w: second_factor.begin_totp(w.people.bob)),
+    "switch off second factor": plain(
+        lambda w: second_factor.switch_off(OPERATOR, w.people.bob.user_id or 0)
+    ),
     "delete user": _user_to_delete,
     "add group": plain(lambda w: groups.add_group(OPERATOR, w.name(), members=["alice", "bob"])),
     "set group": plain(
@@ -295,6 +302,7 @@ async def assert_nothing_is_torn() -> None:
     backed_up = await Repository.filter(last_backup_at__not_isnull=True).count()
     assert backed_up == await HealthChange.filter(health="up").count()
     assert await RepositoryTag.all().count() == 2 * audited.get("repository.tag", 0)
+    assert await PasswordReset.all().count() == audited.get("user.reset.link", 0)
     put_back = audited.get("repository.restore-config", 0)
     assert await ConfigVersion.filter(content=b"content").count() >= put_back
     for repository in await Repository.all().select_related("location"):

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from hive import clock, migrate
 from hive.config import Settings
 from hive.kinds import Source
-from hive.services import accounts, passwords, runtime, web_sessions
+from hive.services import accounts, mail, passwords, runtime, web_login, web_sessions
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from web.app import create_app
@@ -43,7 +43,9 @@ async def settings(tmp_path: Path, empty_database: Path) -> AsyncIterator[Settin
     made = Settings.model_validate({"server": {"data_dir": str(tmp_path / "data")}})
     await runtime.start(made)
     web_sessions.forget_tries()
+    web_login.forget_waiting()
     yield made
+    mail.use(None)
     await runtime.stop()
     clock.use(None)
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from tests.web.scene import Scene
 
-NO_PAGES = ("/login", "/setup/{token}", "/healthz", "/static/{name}")
+NO_PAGES = (
+    "/login",
+    "/login/second",
+    "/reset/{token}",
+    "/setup/{token}",
+    "/account/second-factor/app/qr.svg",
+    "/healthz",
+    "/static/{name}",
+)
 
 FOR_PROGRAMS = ("/api/", "/ping")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from hive import clock
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, ShareLevel, Source
-from hive.models import Alarm, Event, Inspection, Statistic
+from hive.models import Alarm, Event, Inspection, Passkey, Statistic, User
 from hive.services import (
     accounts,
     grants,
@@ -21,12 +21,14 @@ from hive.services import (
     schedules,
     tags,
     trash,
+    web_sessions,
 )
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.schedules import ScheduleChange
 from tests.web.browser import PASSWORD
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
+PASSKEY = 1
 _SHARES = {"family": ShareLevel.VIEW, "team": ShareLevel.MANAGE}
 
 
@@ -43,6 +45,7 @@ class Scene:
     refused: int
     session: int
     live: int
+    browser_session: int
     location: int
     user: int
     group: int
@@ -56,6 +59,8 @@ class Scene:
             "/keys/": self.key,
             "/sessions/{id}/end": self.live,
             "/sessions/": self.session,
+            "/account/passkeys/": PASSKEY,
+            "/account/sessions/": self.browser_session,
             "/admin/locations/": self.location,
             "/admin/users/": self.user,
             "/admin/groups/": self.group,
@@ -109,10 +114,32 @@ async def make_scene() -> Scene:
         refused=refused.id,
         session=session,
         live=live,
+        browser_session=await _browser_session(alice),
         location=place.id,
         user=unused.user_id,
         group=spare.id,
     )
+
+
+async def add_passkey(name: str) -> None:
+    """After they logged in: their next login takes a second step."""
+    owner = await User.get(name=name)
+    await Passkey.create(
+        id=PASSKEY,
+        user_id=owner.id,
+        name="security key",
+        credential_sha256="0" * 64,
+        credential=b"",
+        rp_id="hive.example.org",
+        sign_count=0,
+        created_at=clock.now(),
+    )
+
+
+async def _browser_session(alice: Actor) -> int:
+    user = await accounts.get_user(alice, alice.user_id or 0)
+    await web_sessions.open_session(user, address="192.0.2.8", user_agent="curl/8.9.1")
+    return (await web_sessions.list_own(alice, None))[0].id
 
 
 async def _repository(alice: Actor, name: str) -> int:

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Page, async_playwright
 from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.browser import Browser as Client
 from tests.web.pages import pages_of
-from tests.web.scene import make_scene
+from tests.web.scene import add_passkey, make_scene
 
 CHROMIUM = os.environ.get("HIVE_TEST_CHROMIUM", "/usr/bin/chromium")
 VENDOR = Path(__file__).parent / "vendor"
@@ -85,6 +85,7 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(
     await page.goto(f"{server.origin}/login")
     found = await faults(page, "/login")
     await log_in(page, server.origin)
+    await add_passkey("root")
     for path in pages_of(server.client.app, scene):
         answer = await page.goto(server.origin + path)
         assert answer is not None

@@ -15,17 +15,19 @@ from hive.models import (
     Group,
     Key,
     Location,
+    Passkey,
     RefusedKey,
     Repository,
     Session,
     User,
+    WebSession,
 )
 from hive.services import keys, repositories
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
 from tests.web.pages import pages_of
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
-from tests.web.scene import make_scene
+from tests.web.scene import add_passkey, make_scene
 from web.flashes import Flash
 from web.keys import FLASHES
 
@@ -164,7 +166,10 @@ async def test_no_page_does_anything_with_what_is_stored(browser: Browser, text:
     """Every name, comment, address and sentence there is; as after an import from elsewhere."""
     scene = await make_scene()
     await browser.log_in("root")
+    await add_passkey("root")
     await Repository.all().update(name=text[:100])
+    await Passkey.all().update(name=text[:150])
+    await WebSession.all().update(user_agent=text[:300], address=text[:64])
     await Key.all().update(comment=text[:255])
     for model, limit in ((Key, 150), (User, 150), (Group, 150), (Location, 100)):
         for row in await model.all():
@@ -214,6 +219,30 @@ async def test_what_is_typed_into_a_form_comes_back_and_does_nothing(
         check(answer.text)
         if answer.status == 422:
             assert 'class="problem summary"' in answer.text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_what_is_typed_of_ones_own_account_comes_back_and_does_nothing(
+    browser: Browser, text: str
+) -> None:
+    scene = await make_scene()
+    await browser.log_in("root")
+    await add_passkey("root")
+    words = ("timezone", "language", "theme", "email", "password", "new", "repeated", "code")
+    typed = {**dict.fromkeys(words, text[:300]), "name": text}
+    for pattern in (
+        "/account",
+        "/account/email",
+        "/account/second-factor/app",
+        "/account/second-factor/recovery-codes",
+        "/account/passkeys/{id}",
+        "/account/passkeys/{id}/delete",
+        "/account/password",
+    ):
+        answer = await browser.post(scene.path(pattern), typed)
+        assert answer.status in (422, 409, 303), f"{pattern}: {answer.status}"
+        check(answer.text)
+        check((await browser.get("/account/second-factor")).text)
 
 
 @pytest.mark.parametrize("text", HOSTILE)

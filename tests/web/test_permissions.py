@@ -10,9 +10,9 @@ from aiohttp import web
 
 from hive.services import keys, repositories
 from hive.services.permissions import OPERATOR
-from tests.web.browser import NewBrowser
+from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.rows import public_key
-from tests.web.scene import Scene, make_scene
+from tests.web.scene import Scene, add_passkey, make_scene
 from web.access import is_public
 
 # root administrates; alice owns; dora's group may manage, bob's may see; charlie has no share.
@@ -32,6 +32,8 @@ class Rule:
 
 
 EVERYBODY = Rule("200 200 200 200 200")
+NOBODY = Rule("404 404 404 404 404")
+ALICE = Rule("404 200 404 404 404")  # her own: administrators have no business there
 VISIBLE = Rule("200 200 200 200 404")
 MANAGED = Rule("200 200 200 403 404")
 ADMIN = Rule("200 403 403 403 403")
@@ -39,6 +41,10 @@ ADMIN = Rule("200 403 403 403 403")
 
 def change(**fields: str) -> Rule:
     return Rule("303 303 303 403 404", fields)
+
+
+def own_change(**fields: str) -> Rule:
+    return Rule("303 303 303 303 303", fields)
 
 
 def admin_change(**fields: str) -> Rule:
@@ -64,6 +70,16 @@ GET = {
     "/repositories/{id}/locks": MANAGED,
     "/repositories/{id}/schedule": MANAGED,
     "/repositories/{id}/delete": MANAGED,
+    "/account": EVERYBODY,
+    "/account/email": EVERYBODY,
+    "/account/password": EVERYBODY,
+    "/account/sessions": EVERYBODY,
+    "/account/second-factor": EVERYBODY,
+    "/account/second-factor/app": EVERYBODY,
+    "/account/second-factor/app/qr.svg": NOBODY,  # before one begins to set up an app
+    "/account/second-factor/recovery-codes": EVERYBODY,
+    "/account/passkeys/new": EVERYBODY,
+    "/account/passkeys/{id}": ALICE,
     "/admin": ADMIN,
     "/admin/users": ADMIN,
     "/admin/users/add": ADMIN,
@@ -108,9 +124,24 @@ POST = {
     "/trash/{id}/restore": change(),
     "/keys/{id}/delete": change(),
     "/repositories/{id}/delete": change(name="documents"),
+    "/account": own_change(timezone="Europe/Berlin", language="en", theme="dark"),
+    "/account/email": own_change(email="new@example.org", password=PASSWORD),
+    "/account/sessions/{id}/end": Rule("404 303 404 404 404"),
+    "/account/password": own_change(password=PASSWORD, new=PASSWORD, repeated=PASSWORD),
+    "/account/sessions/end-others": own_change(),
+    "/account/second-factor/app/begin": own_change(),
+    "/account/second-factor/app": Rule("422 422 422 422 422", {"code": "no code"}),
+    "/account/second-factor/app/remove": own_change(password=PASSWORD),
+    "/account/second-factor/recovery-codes": Rule("409 200 409 409 409", {"password": PASSWORD}),
+    "/account/passkeys/new": EVERYBODY,  # at a bare address it says that there are none
+    "/account/passkeys": EVERYBODY,
+    "/account/passkeys/{id}": Rule("404 303 404 404 404", {"name": "renamed"}),
+    "/account/passkeys/{id}/delete": Rule("404 303 404 404 404", {"password": PASSWORD}),
     "/admin/users/add": admin_change(name="new"),
     "/admin/users/{id}": admin_change(email="new@example.org", enabled="yes"),
     "/admin/users/{id}/password": admin_change(**PASSWORDS),
+    "/admin/users/{id}/reset-link": ADMIN,
+    "/admin/users/{id}/second-factor/off": admin_change(),
     "/admin/users/{id}/delete": admin_change(),
     "/admin/groups/add": admin_change(name="new"),
     "/admin/groups/{id}": admin_change(name="renamed"),
@@ -128,6 +159,7 @@ POST = {
 async def test_each_page_and_action_is_for_whom_it_is(new_browser: NewBrowser, role: str) -> None:
     browser, scene = await new_browser(), await make_scene()
     await browser.log_in(role)
+    await add_passkey("alice")
     wrong = []
     for pattern, rule in GET.items():
         answer = await browser.get(scene.path(pattern))

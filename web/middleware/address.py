@@ -18,11 +18,21 @@ _MAX_HOPS = 20
 
 @web.middleware
 async def know_the_visitor(request: web.Request, handler: Handler) -> web.StreamResponse:
-    trusted = [ipaddress.ip_network(text) for text in request.app[SETTINGS].trusted_proxies]
+    trusted = _trusted(request)
     forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
     request[ADDRESS] = visitor(request.remote, forwarded, trusted)
     with log.context(peer=request[ADDRESS]):
         return await handler(request)
+
+
+def is_trusted_proxy(request: web.Request) -> bool:
+    """Whether whoever speaks to us directly is a proxy whose word is believed."""
+    nearest = _parse(request.remote or "")
+    return nearest is not None and _is_in(nearest, _trusted(request))
+
+
+def _trusted(request: web.Request) -> list[_Network]:
+    return [ipaddress.ip_network(text) for text in request.app[SETTINGS].trusted_proxies]
 
 
 def visitor(remote: str | None, forwarded: str, trusted: Sequence[_Network]) -> str:

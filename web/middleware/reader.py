@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from aiohttp import web
 
+from hive.kinds import Theme
 from hive.services.accounts import UserInfo
-from web.cookies import LANGUAGE, THEME, choice
+from web.cookies import LANGUAGE, THEME, choice, keep_choice
 from web.i18n import LANGUAGES, Reader, change_reader, preferred, reading
 from web.keys import Handler
 
-THEMES = ("light", "dark")
+THEMES = (Theme.LIGHT, Theme.DARK)  # what a browser can be told; else it asks its system
 
 
 @web.middleware
@@ -27,22 +28,33 @@ def read_as(request: web.Request, user: UserInfo) -> None:
 
 
 def _language(request: web.Request, user: UserInfo | None) -> str:
-    own = getattr(user, "language", None)
-    if own in LANGUAGES:
-        return str(own)
-    accepted = request.headers.get("Accept-Language", "")
-    return choice(request, LANGUAGE, tuple(LANGUAGES)) or preferred(accepted)
+    if user is not None and user.language in LANGUAGES:
+        return user.language
+    return language_of_browser(request) or preferred(request.headers.get("Accept-Language", ""))
+
+
+def language_of_browser(request: web.Request) -> str | None:
+    return choice(request, LANGUAGE, tuple(LANGUAGES))
 
 
 def _zone(user: UserInfo) -> tzinfo | None:
-    name = getattr(user, "timezone", None)
     try:
-        return ZoneInfo(name) if name else None
-    except (ZoneInfoNotFoundError, ValueError):
-        return None
+        return ZoneInfo(user.timezone) if user.timezone else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None  # the system's zones may have changed since it was chosen
 
 
 def theme_of(request: web.Request, user: UserInfo | None) -> str | None:
     """Light or dark where that was chosen; None leaves it to the system."""
-    own = getattr(user, "theme", None)
-    return own if own in THEMES else choice(request, THEME, THEMES)
+    own = user.theme if user is not None else None
+    if own is not None:
+        return own if own in THEMES else None
+    return choice(request, THEME, THEMES)
+
+
+def keep_look(
+    request: web.Request, response: web.StreamResponse, theme: str | None, language: str | None
+) -> None:
+    """Have this browser show the pages for strangers as its user wants them; None forgets."""
+    keep_choice(request, response, THEME, theme if theme in THEMES else None)
+    keep_choice(request, response, LANGUAGE, language)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hive.errors import Forbidden
-from web.cookies import token_of
+from web.cookies import token_of, waiting_login_of
 from web.i18n import N_
 from web.keys import SETTINGS, Handler
 
@@ -33,7 +33,7 @@ def _is_ours(request: web.Request) -> bool:
     if origin is not None:
         return _is_our_origin(origin, request)
     # No browser; without a cookie there is nothing that somebody else's page could misuse.
-    return token_of(request) is None
+    return token_of(request) is None and waiting_login_of(request) is None
 
 
 def _is_our_origin(origin: str, request: web.Request) -> bool:

@@ -1,23 +1,27 @@
-"""Logging in with name and password."""
+"""Logging in with name and password, or with a passkey."""
 
 from __future__ import annotations
+
+import json
 
 from aiohttp import web
 
 from hive.errors import Forbidden
-from hive.services import accounts, web_sessions
-from web.access import public
-from web.cookies import set_token, token_of
-from web.forms import internal_path, read_form
-from web.i18n import gettext
-from web.keys import ADDRESS
+from hive.services import accounts, passkeys, web_login, web_sessions
+from hive.services.web_login import SecondStep
+from web import cookies
+from web.access import public, visitor_of
+from web.forms import internal_path, query, read_form
+from web.i18n import gettext, sentence
+from web.middleware.reader import keep_look
+from web.relying_party import relying_party
 from web.rendering import page, see_other
 
 
 @public
 async def show(request: web.Request) -> web.Response:
     target = internal_path(request.query.get("next"))
-    token = token_of(request)
+    token = cookies.token_of(request)
     if token and await web_sessions.user_of(token):
         return see_other(target)
     return await _form(request, target)
@@ -28,23 +32,54 @@ async def submit(request: web.Request) -> web.Response:
     form = await read_form(request)
     target, name = internal_path(form.get("next")), form.get("name", "").strip()
     try:
-        token = await web_sessions.log_in(
-            name,
-            form.get("password", ""),
-            address=request[ADDRESS],
-            user_agent=request.headers.get("User-Agent", ""),
-        )
+        outcome = await web_login.begin(name, form.get("password", ""), visitor_of(request))
     except Forbidden as refused:
-        return await _form(request, target, name=name, problem=refused.message, status=403)
-    if token is None:
+        problem = sentence(refused.message)
+        return await _form(request, target, name=name, problem=problem, status=403)
+    if outcome is None:
         problem = gettext("Name or password is wrong.")
         return await _form(request, target, name=name, problem=problem, status=401)
+    if isinstance(outcome, SecondStep):
+        response = see_other(with_target("/login/second", target))
+        seconds = int(web_login.LIFE.total_seconds())
+        cookies.set_waiting_login(request, response, outcome.token, seconds)
+        return response
+    return await log_in(request, outcome.token, target)
+
+
+@public
+async def submit_passkey(request: web.Request) -> web.Response:
+    form = await read_form(request)
+    target, party = internal_path(form.get("next")), relying_party(request)
+    outcome = None
+    if party is not None:
+        outcome = await web_login.log_in_with_passkey(
+            party, form.get("passkey", ""), visitor_of(request)
+        )
+    if outcome is None:
+        problem = gettext("This passkey was not accepted. Log in with name and password.")
+        return await _form(request, target, problem=problem, status=401)
+    return await log_in(request, outcome.token, target)
+
+
+async def log_in(request: web.Request, token: str, target: str) -> web.Response:
+    """Go on as whoever the new session `token` belongs to."""
     # The session of before, whosever it was, does not live on beside the new one.
-    if former := token_of(request):
+    if former := cookies.token_of(request):
         await web_sessions.end(former)
     response = see_other(target)
-    set_token(request, response, token)
+    cookies.set_token(request, response, token)
+    if cookies.waiting_login_of(request):
+        cookies.remove_waiting_login(request, response)
+    user = await web_sessions.user_of(token)
+    if user is not None and (user.theme or user.language):
+        keep_look(request, response, user.theme, user.language)
     return response
+
+
+def with_target(path: str, target: str, **more: str) -> str:
+    """The way to a step of the login that goes on to `target` in the end."""
+    return query(path, next=target if target != "/" else None, **more)
 
 
 async def _form(
@@ -55,6 +90,7 @@ async def _form(
     problem: str | None = None,
     status: int = 200,
 ) -> web.Response:
+    party = relying_party(request)
     return page(
         request,
         "login.html",
@@ -63,4 +99,7 @@ async def _form(
         name=name[:150],
         problem=problem,
         needs_setup=not await accounts.administrator_exists(),
+        passkey=json.dumps(passkeys.login_options(party)) if party else None,
+        took_too_long="again" in request.query,
+        has_new_password="changed" in request.query,
     )

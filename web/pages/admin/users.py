@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services import accounts, passwords
+from hive.services import accounts, passwords, second_factor
 from hive.services.accounts import UserInfo
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
-from web.forms import Form, id_of, sent
+from web.forms import Form, id_of, new_password, sent
 from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
 
@@ -44,10 +44,7 @@ async def add(request: web.Request) -> web.Response:
 
 def _password(form: Form) -> str | None:
     """What was typed twice; none is no password, and no login with a browser."""
-    password = form.values.get("password", "")
-    if password != form.values.get("repeated", ""):
-        form.complain(InvalidInput(N_("The two passwords are not the same."), field="repeated"))
-    return password or None
+    return new_password(form, "password") or None
 
 
 def _add_page(request: web.Request, form: Form) -> web.Response:
@@ -57,7 +54,7 @@ def _add_page(request: web.Request, form: Form) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     user = await _user(request)
-    return _page(request, user, _as_it_is(user))
+    return await _page(request, user, _as_it_is(user))
 
 
 async def _user(request: web.Request) -> UserInfo:
@@ -84,7 +81,7 @@ async def change(request: web.Request) -> web.Response:
         )
         message = gettext("The user %(name)s was changed.", name=user.name)
         return done(request, f"/admin/users/{user.id}", message)
-    return _page(request, user, form)
+    return await _page(request, user, form)
 
 
 async def set_password(request: web.Request) -> web.Response:
@@ -98,10 +95,27 @@ async def set_password(request: web.Request) -> web.Response:
             message = gettext("%(name)s has a new password.", name=user.name)
             return done(request, f"/admin/users/{user.id}", message)
     shown = Form(_as_it_is(user).values, form.problems, form.status)
-    return _page(request, user, shown)
+    return await _page(request, user, shown)
 
 
-def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
+async def make_reset_link(request: web.Request) -> web.Response:
+    """The link is shown once, to be handed over; it is no part of any address."""
+    user = await _user(request)
+    try:
+        link = await accounts.reset_link(actor_of(request), user.id)
+    except Conflict as error:
+        return done(request, f"/admin/users/{user.id}", sentence(error.message), problem=True)
+    return page(request, "admin_user_link.html", user=user, link=link)
+
+
+async def switch_off_second_factor(request: web.Request) -> web.Response:
+    user = await _user(request)
+    await second_factor.switch_off(actor_of(request), user.id)
+    message = gettext("The second factor of %(name)s was switched off.", name=user.name)
+    return done(request, f"/admin/users/{user.id}", message)
+
+
+async def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
     return page(
         request,
         "admin_user.html",
@@ -109,6 +123,7 @@ def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
         user=user,
         form=form,
         least=passwords.MIN_LENGTH,
+        factors=await second_factor.factors_of(user.id),
         is_self=user.id == user_of(request).id,
     )
 

@@ -1,0 +1,78 @@
+"""How users prove who they are beside their password, and how they get a new one."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+from hive.models.accounts import User
+
+
+# The secret that a user's authenticator app shares with us; it counts once it is confirmed.
+class Totp(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "hive.User", related_name="totp", on_delete=fields.CASCADE
+    )
+    secret = fields.CharField(max_length=64)
+    last_step = fields.BigIntField(null=True)  # of the last code taken: none is taken again
+    created_at = fields.DatetimeField()
+    confirmed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "totp"
+
+    user_id: int
+
+
+# A code for the day when the second factor is lost, stored as its SHA-256 only.
+class RecoveryCode(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="recovery_codes", on_delete=fields.CASCADE
+    )
+    code_sha256 = fields.CharField(max_length=64)
+    created_at = fields.DatetimeField()
+    used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "recovery_code"
+        unique_together = (("user", "code_sha256"),)
+
+    user_id: int
+
+
+# The public half of a WebAuthn credential.
+class Passkey(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="passkeys", on_delete=fields.CASCADE
+    )
+    name = fields.CharField(max_length=150)
+    credential_sha256 = fields.CharField(max_length=64, unique=True)  # of its id
+    credential = fields.BinaryField()  # attested credential data: id and public key
+    rp_id = fields.CharField(max_length=255)  # the host that it was made for
+    sign_count = fields.BigIntField()
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "passkey"
+
+    user_id: int
+
+
+# A link by which a user chooses a new password; its token is stored as its SHA-256 only.
+class PasswordReset(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="password_resets", on_delete=fields.CASCADE
+    )
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    expires_at = fields.DatetimeField()
+
+    class Meta:
+        table = "password_reset"
+
+    user_id: int

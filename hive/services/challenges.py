@@ -1,0 +1,52 @@
+"""WebAuthn challenges: made for one purpose, good for a few minutes, taken once.
+
+Nothing is kept for a challenge until it comes back signed, so that strangers who ask for many
+fill no memory. Who made it and what for stands in the challenge itself, sealed with a key that
+lives as long as the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+from hive import clock
+
+_SECONDS = 300
+_NONCE, _EXPIRY, _SEAL = 16, 8, 32
+
+_key = secrets.token_bytes(32)
+_taken: dict[bytes, int] = {}
+
+
+def new(purpose: str) -> bytes:
+    expiry = int(clock.now().timestamp()) + _SECONDS
+    body = secrets.token_bytes(_NONCE) + expiry.to_bytes(_EXPIRY, "big")
+    return body + _seal(body, purpose)
+
+
+def is_good(challenge: bytes, purpose: str) -> bool:
+    """Whether it was made here, for this purpose, not long ago, and was not taken yet."""
+    body, seal = challenge[:-_SEAL], challenge[-_SEAL:]
+    if len(challenge) != _NONCE + _EXPIRY + _SEAL:
+        return False
+    if not hmac.compare_digest(seal, _seal(body, purpose)):
+        return False
+    return _expiry(challenge) > clock.now().timestamp() and challenge not in _taken
+
+
+def take(challenge: bytes) -> None:
+    """Take a good challenge whose answer was right; it is good no more."""
+    now = clock.now().timestamp()
+    for old in [old for old, expiry in _taken.items() if expiry <= now]:
+        del _taken[old]
+    _taken[challenge] = _expiry(challenge)
+
+
+def _expiry(challenge: bytes) -> int:
+    return int.from_bytes(challenge[_NONCE : _NONCE + _EXPIRY], "big")
+
+
+def _seal(body: bytes, purpose: str) -> bytes:
+    return hmac.digest(_key, body + purpose.encode(), hashlib.sha256)

@@ -1,0 +1,40 @@
+"""Mail as services see it: a message, and whoever was appointed to send it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from hive.errors import Unavailable
+
+
+@dataclass(frozen=True)
+class Message:
+    """A mail to one person, as plain text."""
+
+    to: str
+    subject: str
+    text: str
+
+
+# Returns when the mail server took the message; DeliveryFailed where it did not.
+Sender = Callable[[Message], Awaitable[None]]
+
+_sender: Sender | None = None
+
+
+def use(sender: Sender | None) -> None:
+    """Have mail sent by `sender`; None where this server sends none."""
+    global _sender  # noqa: PLW0603 - one mail server for the process
+    _sender = sender
+
+
+def is_configured() -> bool:
+    return _sender is not None
+
+
+async def send(message: Message) -> None:
+    """Send it now. Never call this inside a transaction."""
+    if _sender is None:
+        raise Unavailable("This server sends no mail: none is configured.")
+    await _sender(message)

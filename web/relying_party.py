@@ -1,0 +1,45 @@
+"""Who we are to a browser that makes or uses passkeys."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from hive.services.passkeys import RelyingParty
+from web.keys import SETTINGS
+from web.middleware.address import is_trusted_proxy
+
+
+def relying_party(request: web.Request) -> RelyingParty | None:
+    """The public URL's host, else the one that was asked for; None where no browser would do it.
+
+    Browsers know passkeys on HTTPS and on localhost only, and never at a bare address.
+    """
+    origin = request.app[SETTINGS].public_url or f"{_scheme(request)}://{request.host}".lower()
+    try:
+        parts = urlsplit(origin)
+        host = parts.hostname or ""
+    except ValueError:
+        return None
+    is_local = host == "localhost" or host.endswith(".localhost")
+    if not host or _is_address(host) or not (parts.scheme == "https" or is_local):
+        return None
+    default = {"https": ":443", "http": ":80"}[parts.scheme]
+    return RelyingParty(host, origin.removesuffix(default))
+
+
+def _scheme(request: web.Request) -> str:
+    forwarded = request.headers.get("X-Forwarded-Proto", "")
+    if forwarded in ("http", "https") and is_trusted_proxy(request):
+        return forwarded
+    return request.scheme
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
