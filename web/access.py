@@ -33,7 +33,11 @@ def user_of(request: web.Request) -> UserInfo:
 
 
 def actor_of(request: web.Request) -> Actor:
-    return user_of(request).actor(Source.WEB, request[ADDRESS])
+    return actor_for(request, user_of(request))
+
+
+def actor_for(request: web.Request, user: UserInfo) -> Actor:
+    return user.actor(Source.WEB, request[ADDRESS])
 
 
 def visitor_of(request: web.Request) -> Visitor:

@@ -9,13 +9,14 @@ from web.assets import Assets
 from web.flashes import Flashes
 from web.forms import MAX_BODY
 from web.headers import add_headers
-from web.keys import ASSETS, FLASHES, HEALTH, SETTINGS, Health
+from web.keys import ASSETS, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
 from web.middleware.logging import note_requests
 from web.middleware.reader import know_the_reader
 from web.middleware.same_origin import refuse_other_sites
 from web.middleware.web_session import require_login
+from web.pages import live
 from web.rendering import set_up_templates
 from web.routes import ROUTES
 
@@ -41,6 +42,8 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[HEALTH] = health
     app[ASSETS] = assets
     app[FLASHES] = Flashes()
+    app[FOLLOWERS] = set()
+    app.on_shutdown.append(live.end_all)
     set_up_templates(app, assets)
     app.on_response_prepare.append(add_headers)
     app.add_routes(ROUTES)

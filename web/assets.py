@@ -28,7 +28,9 @@ class Assets:
 
     def __init__(self) -> None:
         self._by_name = {
-            path.name: _read(path) for path in sorted(_DIRECTORY.iterdir()) if path.suffix in _TYPES
+            path.name: _read(path)
+            for path in sorted(_DIRECTORY.rglob("*"))
+            if path.suffix in _TYPES
         }
 
     def url(self, name: str) -> str:

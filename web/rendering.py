@@ -87,8 +87,17 @@ def page(
     return aiohttp_jinja2.render_template(template, request, shown, status=status)
 
 
+def tab_icon(*, is_bad: bool, is_live: bool) -> str:
+    """The icon of the browser's tab: what is wrong shows before what goes on."""
+    if is_bad:
+        return "favicon-bad.svg"
+    return "favicon-live.svg" if is_live else "favicon.svg"
+
+
 def _flashes(request: web.Request) -> list[Flash]:
-    token = token_of(request) if request.method == "GET" else None  # HEAD shows nothing
+    # HEAD shows nothing, and a page that reads itself anew takes no message from another.
+    is_opened = request.method == "GET" and "X-Renew" not in request.headers
+    token = token_of(request) if is_opened else None
     return request.app[FLASHES].take(token) if token else []
 
 

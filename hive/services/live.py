@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from hive import events
 from hive.events import SessionProgress
+from hive.services.sessions import SessionInfo
 
 
 class LiveView:
@@ -47,3 +49,14 @@ class LiveView:
 
 
 view = LiveView()
+
+
+def with_progress(shown: Sequence[SessionInfo]) -> list[SessionInfo]:
+    """Those that run with the bytes that have passed so far; the row knows only at the end."""
+    progress = {one.session_id: one for one in view.running}
+    return [
+        replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
+        if one.ended_at is None and (now := progress.get(one.id)) is not None
+        else one
+        for one in shown
+    ]

@@ -58,8 +58,11 @@ async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> N
     await accounts.note_login(user.actor(Source.WEB, address))
 
 
-async def user_of(token: str) -> UserInfo | None:
-    """The user of a session that is neither expired nor idle for too long."""
+async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
+    """The user of a session that is neither expired nor idle for too long.
+
+    `is_seen`: they did something just now, so that the idle time begins anew.
+    """
     row = await WebSession.get_or_none(token_sha256=digest(token)).select_related("user")
     if row is None or not row.user.enabled:
         return None
@@ -68,7 +71,7 @@ async def user_of(token: str) -> UserInfo | None:
     if row.expires_at <= now or idle > timedelta(hours=runtime.settings().web.session_idle_hours):
         await end(token)
         return None
-    if idle > _SEEN_EVERY:
+    if is_seen and idle > _SEEN_EVERY:
         await _touch(row.id)
     return await accounts.get_user(
         Actor(row.user_id, row.user.name, False, Source.WEB), row.user_id

@@ -13,6 +13,7 @@ NO_PAGES = (
     "/setup/{token}",
     "/account/second-factor/app/qr.svg",
     "/healthz",
+    "/live",
     "/static/{name}",
 )
 

@@ -13,7 +13,7 @@ from web.rendering import set_up_templates
 
 HOME = Path(web.__file__).parent
 TEMPLATES = sorted((HOME / "templates").glob("*"))
-STATIC = sorted((HOME / "static").glob("*"))
+STATIC = sorted((HOME / "static").glob("*.*"))
 FORBIDDEN = {
     "an inline style": r"\bstyle\s*=|<style",
     "an inline handler": r"\son[a-z]+\s*=",

@@ -13,7 +13,7 @@ from web.keys import REQUEST_ID, USER, Handler
 
 logger = log.get(__name__)
 
-_DULL = ("/static/{name}", "/healthz")
+_DULL = ("/static/{name}", "/healthz", "/live")
 
 
 @web.middleware

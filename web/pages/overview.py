@@ -17,7 +17,7 @@ from web import charts
 from web.access import actor_of
 from web.forms import one_of, query
 from web.i18n import N_
-from web.rendering import page
+from web.rendering import page, tab_icon
 
 _MAX_TEXT = 100
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,14 +81,15 @@ async def show(request: web.Request) -> web.Response:
     )
     found = await overview.glances(actor)
     counts = Counter(one.condition for one in found)
-    now = clock.now()
+    now, wanting = clock.now(), await attention.list_attention(actor, found)
     return page(
         request,
         "overview.html",
+        icon=tab_icon(is_bad=bool(wanting), is_live=any(one.is_running for one in found)),
         any_repository=bool(found),
         repositories=[(one, charts.sparkline(one.trend, now)) for one in wish.applied(found)],
         counts=[(condition, counts[condition]) for condition in Condition if counts[condition]],
-        attention=await attention.list_attention(actor, found),
+        attention=wanting,
         disks=await disks.disks({one.location_id for one in found}),
         total_bytes=sum(one.size_bytes or 0 for one in found),
         tags=Counter(tag for one in found for tag in one.health.tags),

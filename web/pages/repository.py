@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,10 +10,11 @@ from enum import StrEnum
 from aiohttp import web
 
 from hive import clock
-from hive.kinds import Level
+from hive.kinds import ArchiveCreated, Level, Mode, RepositoryState
 from hive.services import (
     append_only,
     events,
+    live,
     overview,
     repositories,
     sessions,
@@ -22,16 +24,18 @@ from hive.services import (
 )
 from hive.services.overview import Condition, Details
 from hive.services.permissions import Actor
+from hive.services.sessions import SessionInfo
 from web import charts, client_setup
 from web.access import actor_of
 from web.charts import Chart
 from web.forms import before, cut_page, one_of
 from web.i18n import N_
-from web.rendering import page
+from web.rendering import page, tab_icon
 
 _SESSIONS = 20
 _EVENTS = 20
 _UPKEEPS = 3
+_FRESH = timedelta(hours=6)  # for so long the first backup is news
 # For how long a pause or a mute may be asked for with one click.
 SPANS = {
     "+1d": N_("1 day"),
@@ -81,27 +85,54 @@ async def show(request: web.Request) -> web.Response:
         _EVENTS,
     )
     last = details.last_session
+    has_failed = last is not None and last.ended_at is not None and not overview.ended_well(last)
+    is_bad = has_failed or details.condition in (Condition.DOWN, Condition.LATE)
     return page(
         request,
         "repository.html",
+        icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.ended_at is None),
+        is_bad=is_bad,
+        arrival=_arrival(
+            details, shown_sessions, are_all=sessions_before is None and older_sessions is None
+        ),
         details=details,
         repository=details.repository,
         health=details.health,
-        last_failed=last is not None
-        and last.ended_at is not None
-        and not overview.ended_well(last),
+        last_failed=has_failed,
         may_manage=await repositories.level(actor, repository_id) >= Level.MANAGE,
         inside=await _inside(actor, details, chosen),
         range=chosen,
         ranges=RANGES,
         spans=SPANS,
-        sessions=shown_sessions,
+        sessions=live.with_progress(shown_sessions),
         sessions_before=sessions_before,
         older_sessions=older_sessions,
         events=shown_events,
         events_before=events_before,
         older_events=older_events,
     )
+
+
+class Arrival(StrEnum):
+    """How far a repository is on its way to the first backup."""
+
+    WAITING = "waiting"  # nobody was there yet
+    CONNECTED = "connected"
+    BACKED_UP = "backed up"  # just now, for the first time
+
+
+def _arrival(details: Details, shown: Sequence[SessionInfo], *, are_all: bool) -> Arrival | None:
+    """None where it was there long ago, or nothing is to come. `shown`: the newest sessions."""
+    if details.condition == Condition.DELETED or details.repository.mode == Mode.EXPORT:
+        return None
+    if details.last_session is None:
+        return Arrival.WAITING if details.repository.state == RepositoryState.NEW else None
+    made = [one for one in shown if one.archive_created == ArchiveCreated.YES]
+    if made:
+        is_first = are_all and len(made) == 1 and clock.now() - made[0].started_at < _FRESH
+        return Arrival.BACKED_UP if is_first else None
+    is_on_its_way = details.repository.last_backup_at is None and are_all
+    return Arrival.CONNECTED if is_on_its_way else None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -51,7 +50,7 @@ async def show_all(request: web.Request) -> web.Response:
     return page(
         request,
         "sessions.html",
-        sessions=_with_progress([*running, *ended]),
+        sessions=live.with_progress([*running, *ended]),
         filters=filters,
         is_filtered=any(filters.values()),
         manageable=await _manageable(actor, running),
@@ -61,17 +60,6 @@ async def show_all(request: web.Request) -> web.Response:
         newest=query("/sessions", **filters) if cursor is not None else None,
         older=query("/sessions", **filters, before=older) if older is not None else None,
     )
-
-
-def _with_progress(shown: Sequence[SessionInfo]) -> list[SessionInfo]:
-    """Those that run with the bytes that have passed so far; the row knows only at the end."""
-    progress = {one.session_id: one for one in live.view.running}
-    return [
-        replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
-        if one.ended_at is None and (now := progress.get(one.id)) is not None
-        else one
-        for one in shown
-    ]
 
 
 async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
@@ -85,7 +73,7 @@ async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    (session,) = _with_progress([await sessions.get_session(actor, id_of(request))])
+    (session,) = live.with_progress([await sessions.get_session(actor, id_of(request))])
     return page(
         request,
         "session.html",

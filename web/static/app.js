@@ -3,12 +3,28 @@
 
 const two = (number) => String(number).padStart(2, "0");
 
-for (const time of document.querySelectorAll("time[data-local]")) {
-  const at = new Date(time.dateTime);
-  if (Number.isNaN(at.getTime())) continue;
-  const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
-  time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+function showLocalTimes() {
+  for (const time of document.querySelectorAll("time[data-local]")) {
+    const at = new Date(time.dateTime);
+    if (Number.isNaN(at.getTime())) continue;
+    const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+  }
 }
+
+function offerCopies() {
+  // The clipboard is there on HTTPS and on this machine only.
+  if (!navigator.clipboard) return;
+  for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+}
+
+function polish() {
+  showLocalTimes();
+  offerCopies();
+}
+
+polish();
+document.addEventListener("renewed", polish);
 
 for (const here of document.querySelectorAll(".further [aria-current]")) {
   here.scrollIntoView({ block: "nearest", inline: "center" });
@@ -16,24 +32,21 @@ for (const here of document.querySelectorAll(".further [aria-current]")) {
 
 const status = document.getElementById("status");
 
-for (const button of document.querySelectorAll("button[data-copy]")) {
-  // The clipboard is there on HTTPS and on this machine only.
-  const source = document.getElementById(button.dataset.copy);
-  if (!source || !navigator.clipboard) continue;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button[data-copy]");
+  const source = button && document.getElementById(button.dataset.copy);
+  if (!source || button.textContent === button.dataset.done) return;
+  try {
+    await navigator.clipboard.writeText(source.textContent.trim());
+  } catch {
+    getSelection().selectAllChildren(source);
+    return;
+  }
   const word = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(source.textContent.trim());
-    } catch {
-      getSelection().selectAllChildren(source);
-      return;
-    }
-    button.textContent = button.dataset.done;
-    status.textContent = button.dataset.done;
-    setTimeout(() => {
-      button.textContent = word;
-      status.textContent = "";
-    }, 2000);
-  });
-}
+  button.textContent = button.dataset.done;
+  status.textContent = button.dataset.done;
+  setTimeout(() => {
+    button.textContent = word;
+    status.textContent = "";
+  }, 2000);
+});

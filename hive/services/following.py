@@ -1,0 +1,112 @@
+"""Following what happens to the repositories that one may see, as it happens.
+
+However much happens and however slowly it is read, nothing piles up: a follower keeps which
+repositories something happened to and the newest progress of each session, not every message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+
+from hive import events
+from hive.events import Happening, RepositoryEvent, RightsChanged, SessionProgress
+from hive.models import Repository, Session
+from hive.services.permissions import Actor, visible_repositories
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a session that runs is."""
+
+    session_id: int
+    started_at: datetime
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened since the last time: something (pages are to be read anew), and progress."""
+
+    has_changed: bool
+    progress: tuple[Progress, ...]
+
+
+class Follower:
+    """Collects what happens while it is entered; `news` gives what the actor may know of it."""
+
+    def __init__(self) -> None:
+        self._wake = asyncio.Event()
+        self._repositories: set[int] = set()
+        self._progress: dict[int, SessionProgress] = {}
+        self._has_new_rights = False
+        self._unsubscribe: Callable[[], None] | None = None
+        self.has_ended = False
+
+    def __enter__(self) -> Follower:
+        self._unsubscribe = events.subscribe(self._note)
+        return self
+
+    def __exit__(
+        self, kind: object, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def end(self) -> None:
+        """Have whoever waits stop: the server does."""
+        self.has_ended = True
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Until something happens, or the end comes."""
+        if not self.has_ended:
+            await self._wake.wait()
+
+    async def news(self, actor: Actor) -> News:
+        """What has happened since it was asked for the last time, of what the actor may see."""
+        self._wake.clear()
+        repositories, self._repositories = self._repositories, set()
+        progress, self._progress = self._progress, {}
+        has_new_rights, self._has_new_rights = self._has_new_rights, False
+        return News(
+            has_changed=has_new_rights or await _sees_any(actor, repositories),
+            progress=await _visible(actor, progress),
+        )
+
+    def _note(self, happening: Happening) -> None:
+        if isinstance(happening, RepositoryEvent):
+            self._repositories.add(happening.repository_id)
+        elif isinstance(happening, SessionProgress):
+            self._progress[happening.session_id] = happening
+        elif isinstance(happening, RightsChanged):
+            self._has_new_rights = True
+        else:
+            return
+        self._wake.set()
+
+
+async def _sees_any(actor: Actor, repositories: Collection[int]) -> bool:
+    if not repositories:
+        return False
+    visible = await visible_repositories(actor)
+    return await Repository.filter(visible, id__in=list(repositories)).exists()
+
+
+async def _visible(actor: Actor, told: Mapping[int, SessionProgress]) -> tuple[Progress, ...]:
+    if not told:
+        return ()
+    rows = await Session.filter(id__in=list(told)).values("id", "repository_id", "started_at")
+    visible = await Repository.filter(
+        await visible_repositories(actor), id__in=[row["repository_id"] for row in rows]
+    ).values("id")
+    ids = {row["id"] for row in visible}
+    return tuple(
+        Progress(one.session_id, row["started_at"], one.bytes_in, one.bytes_out)
+        for row in rows
+        if row["repository_id"] in ids and (one := told[row["id"]])
+    )

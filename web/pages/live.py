@@ -1,0 +1,91 @@
+"""What happens, as it happens, to pages that are open: server-sent events.
+
+`changed` has a page read itself anew; `progress` tells how far the sessions are that run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from aiohttp import web
+from aiohttp_sse import EventSourceResponse, sse_response
+
+from hive.services import web_sessions
+from hive.services.accounts import UserInfo
+from hive.services.following import Follower, News, Progress
+from web.access import actor_for
+from web.cookies import token_of
+from web.format import size, took
+from web.keys import FOLLOWERS
+
+_PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
+_PAUSE = 0.5  # seconds; what happens at once is told at once
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    with Follower() as follower:
+        request.app[FOLLOWERS].add(follower)
+        try:
+            async with sse_response(request) as stream:
+                await _tell(request, follower, stream)
+                return stream
+        finally:
+            request.app[FOLLOWERS].discard(follower)
+
+
+async def _tell(request: web.Request, follower: Follower, stream: EventSourceResponse) -> None:
+    try:
+        while stream.is_connected() and not follower.has_ended:
+            user = await _still_there(request)
+            if user is None:
+                return
+            await _send(stream, await follower.news(actor_for(request, user)))
+            await _wait(follower)
+    except (ConnectionResetError, TimeoutError):
+        pass  # the browser went away, or takes nothing any more
+
+
+async def _wait(follower: Follower) -> None:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            await follower.wait()
+    except TimeoutError:
+        return
+    if not follower.has_ended:
+        await asyncio.sleep(_PAUSE)
+
+
+async def _still_there(request: web.Request) -> UserInfo | None:
+    """Who is logged in; a page that is merely open does not count as seen."""
+    token = token_of(request)
+    return await web_sessions.user_of(token, is_seen=False) if token else None
+
+
+async def _send(stream: EventSourceResponse, news: News) -> None:
+    if news.progress:
+        await stream.send(_as_json(news.progress), event="progress")
+    if news.has_changed:
+        await stream.send("", event="changed")
+
+
+def _as_json(progress: Sequence[Progress]) -> str:
+    """The figures as pages show them."""
+    return json.dumps(
+        [
+            {
+                "session": one.session_id,
+                "in": size(one.bytes_in),
+                "out": size(one.bytes_out),
+                "took": took(one.started_at, None),
+            }
+            for one in progress
+        ]
+    )
+
+
+async def end_all(app: web.Application) -> None:
+    """At the end of the server: open pages do not hold it up."""
+    for follower in app[FOLLOWERS].copy():
+        follower.end()
