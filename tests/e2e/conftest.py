@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.chromium import ARGUMENTS, PATH
 from tests.e2e.installation import Installation
 
 
@@ -34,3 +36,11 @@ def backed_up(installation: Installation, tmp_path: Path) -> Installation:
     installation.borg("init", "-e", "repokey-blake2", url)
     installation.borg("create", f"{url}::one", ".", cwd=source)
     return installation
+
+
+@pytest.fixture
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PATH, args=ARGUMENTS)
+        yield browser
+        browser.close()

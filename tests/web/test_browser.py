@@ -12,24 +12,15 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 import web
+from tests.chromium import ARGUMENTS, PATH
 from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.browser import Browser as Client
 from tests.web.pages import pages_of
 from tests.web.scene import add_passkey, make_scene
 
-CHROMIUM = os.environ.get("HIVE_TEST_CHROMIUM", "/usr/bin/chromium")
 VENDOR = Path(__file__).parent / "vendor"
 OURS = Path(web.__file__).parent / "static" / "vendor"
 PICTURES = "HIVE_TEST_PICTURES"  # names a directory for pictures of all pages
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Everything is looked at once wide and light, once narrow and dark; what is left is contrast.
 AXE = (VENDOR / "axe.min.js").read_text()
@@ -50,7 +41,7 @@ RUN_AXE = """async (rules) => {
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=PATH, args=ARGUMENTS)
         yield browser
         await browser.close()
 
