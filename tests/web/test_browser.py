@@ -8,10 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 import web
+from hive.services import accounts, web_sessions
+from hive.services.permissions import OPERATOR
 from tests.chromium import ARGUMENTS, PATH
 from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.browser import Browser as Client
@@ -92,6 +95,43 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(
     assert await faults(page, "/nothing") == []
 
 
+async def test_the_pages_on_the_way_in_are_accessible_too(
+    chromium: Browser, new_browser: NewBrowser
+) -> None:
+    server = await new_browser()
+    token = await web_sessions.new_setup_token()
+    page = await chromium.new_page()
+    watch = Watch(page, server.origin)
+    found = await faults_at(page, server.origin, f"/setup/{token}", "setup")
+    scene = await make_scene()
+    link = await accounts.reset_link(OPERATOR, scene.user)
+    found += await faults_at(page, server.origin, "/forgot", "forgot")
+    reset = "/reset/" + link.url.rpartition("/")[2]
+    found += await faults_at(page, server.origin, reset, "reset")
+    await log_in(page, server.origin)
+    await page.goto(f"{server.origin}/account/second-factor")
+    await page.click("text=Set up an app")
+    found += await faults(page, "app to set up")
+    app = pyotp.TOTP(await page.inner_text("#secret"))
+    await page.fill("#code", app.now())
+    await page.click("main button.main")
+    await page.wait_for_selector("text=I have kept them")
+    found += await faults(page, "recovery codes shown")
+    await page.click("text=Log out")
+    await page.fill("#name", "root")
+    await page.fill("#password", PASSWORD)
+    await page.click("button.main")
+    await page.wait_for_url(f"{server.origin}/login/second")
+    found += await faults(page, "second step")
+    assert found == []
+    assert watch.wrong == []
+
+
+async def faults_at(page: Page, origin: str, path: str, name: str) -> list[str]:
+    await page.goto(origin + path)
+    return await faults(page, name)
+
+
 async def faults(page: Page, path: str) -> list[str]:
     """What axe finds wrong with the page in each look, and whether it overflows."""
     found = []
@@ -158,5 +198,5 @@ async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone
 
 async def picture(page: Page, path: str, look: str) -> None:
     if directory := os.environ.get(PICTURES):
-        name = path.strip("/").replace("/", "-").partition("?")[0] or "overview"
+        name = path.strip("/").replace("/", "-").partition("?")[0].replace(" ", "-") or "overview"
         await page.screenshot(path=Path(directory) / f"{name}.{look}.png", full_page=True)
