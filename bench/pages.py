@@ -1,0 +1,192 @@
+"""How long the pages take in a hive with a long history: a real server, asked over HTTP.
+
+1,000 repositories, a backup a day for 200 days, five events each: 1,000,000 events. Every page is
+asked again and again by one reader who sees everything; what counts is the median.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import os
+import re
+import shutil
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlencode
+
+from hive.kinds import Access
+from hive.services import accounts, repositories, runtime, schedules, tags
+from hive.services.permissions import OPERATOR
+from hive.services.schedules import ScheduleChange
+from tests import factories
+from tests.factories import PASSWORD
+
+REPOSITORIES = int(os.environ.get("HIVE_BENCH_REPOSITORIES", "1000"))
+DAYS = int(os.environ.get("HIVE_BENCH_DAYS", "200"))
+TIMES = int(os.environ.get("HIVE_BENCH_TIMES", "40"))
+EVENTS_A_BACKUP = 5
+_OWNERS = 20
+_READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
+
+
+async def _prepare(directory: Path) -> list[int]:
+    """People, keys and repositories as people add them; the ids of the repositories."""
+    await runtime.start(factories.make_settings(directory))
+    await accounts.add_user(OPERATOR, "root", password=PASSWORD, is_admin=True)
+    template = directory / "template"
+    factories.make_borg_repository(template, directory / "client")
+    ids = []
+    for number in range(REPOSITORIES):
+        if number % (REPOSITORIES // _OWNERS or 1) == 0:
+            owner = await factories.make_user(f"owner{number}")
+            key = await factories.make_key(owner, f"laptop{number}")
+        made = await factories.make_repository(
+            owner, f"repository{number}", accesses={key.name: Access.FULL}
+        )
+        info = await repositories.find_repository(OPERATOR, made.login)
+        info.path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(template, info.path)
+        await schedules.set_schedule(OPERATOR, made.id, ScheduleChange(every=timedelta(days=1)))
+        await tags.change_tags(OPERATOR, made.id, add=[f"tag{number % 7}"])
+        ids.append(made.id)
+    await runtime.stop()
+    return ids
+
+
+def _text(at: datetime) -> str:
+    return at.isoformat(" ")
+
+
+def _times(number: int) -> Iterator[datetime]:
+    """When a repository was backed up: at its hour, each day; some are down, some are late."""
+    behind = {0: 40, 1: 30}.get(number % 200, 6 + number % 17)
+    last = datetime.now(UTC).replace(microsecond=123) - timedelta(hours=behind)
+    yield from (last - timedelta(days=days) for days in range(DAYS - 1, -1, -1))
+
+
+def _fill(database: Path, ids: list[int]) -> None:
+    """Write the history: a session, its events and a measurement for each backup."""
+    with sqlite3.connect(database) as connection:
+        session = connection.execute("SELECT coalesce(max(id), 0) FROM session").fetchone()[0]
+        for number, repository in enumerate(ids):
+            rows, events, sizes = [], [], []
+            login = connection.execute(
+                "SELECT login FROM repository WHERE id = ?", [repository]
+            ).fetchone()[0]
+            for day, at in enumerate(_times(number)):
+                session += 1
+                end, size = at + timedelta(minutes=3), 10**11 + day * 10**8
+                rows.append((session, repository, login, _text(at), _text(end)))
+                for kind in ("opened", "updated", "closed", "key first used", "closed")[
+                    :EVENTS_A_BACKUP
+                ]:
+                    message = f"Key laptop: {kind}, 1.40 GB in."
+                    events.append((_text(end), repository, session, kind, message, "{}"))
+                sizes.append((repository, _text(end), size, size))
+            connection.executemany(
+                "INSERT INTO session (id, repository_id, login, key_fingerprint, key_name, peer,"
+                " command, need, mode, access, operation, started_at, ended_at, bytes_in,"
+                " bytes_out, exit_status, end_reason, node, archive_created, bytes_added)"
+                " VALUES (?, ?, ?, 'SHA256:x', 'laptop', '192.0.2.7', 'borg serve', 'borg',"
+                " 'BORG', 'full', 'create', ?, ?, 1400000000, 3400, 0, 'done', 'here', 'yes',"
+                " 100000000)",
+                rows,
+            )
+            connection.executemany(
+                "INSERT INTO event (at, repository_id, session_id, kind, message, details)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                events,
+            )
+            connection.executemany(
+                "INSERT INTO statistic (repository_id, at, size_bytes, live_bytes)"
+                " VALUES (?, ?, ?, ?)",
+                sizes,
+            )
+            last = rows[-1][-1]
+            connection.execute(
+                "UPDATE repository SET last_backup_at = ?, initialized_at = ?, size_bytes = ?,"
+                " look_at = ? WHERE id = ?",
+                [last, last, size, last, repository],
+            )
+
+
+class _Reader:
+    """One who is logged in, with one connection to the server."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        form = urlencode({"name": "root", "password": PASSWORD})
+        origin = f"http://127.0.0.1:{port}"
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin}
+        self._connection.request("POST", "/login", form, headers)
+        answer = self._connection.getresponse()
+        answer.read()
+        self._cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
+
+    def read(self, path: str) -> tuple[float, int]:
+        """The seconds that a page takes, and its bytes."""
+        begun = time.perf_counter()
+        self._connection.request("GET", path, headers={"Cookie": self._cookie})
+        answer = self._connection.getresponse()
+        body = answer.read()
+        seconds = time.perf_counter() - begun
+        if answer.status != 200:
+            raise SystemExit(f"{path}: {answer.status}")
+        return seconds, len(body)
+
+
+def _measure(directory: Path, repository: int) -> None:
+    command = [sys.executable, "-m", "hive", "--data-dir", str(directory), "serve"]
+    server = subprocess.Popen(
+        [*command, "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("HIVE_")},
+    )
+    try:
+        assert server.stdout is not None  # noqa: S101 - it is a pipe
+        ready = _READY.match(server.stdout.readline())
+        if ready is None:
+            raise SystemExit("the server did not start")
+        reader = _Reader(int(ready[1]))
+        time.sleep(float(os.environ.get("HIVE_BENCH_REST", "60")))  # its first looks at everything
+        for path in (
+            "/",
+            "/?sort=growth",
+            "/?q=repository7",
+            f"/repositories/{repository}",
+            "/events",
+            "/sessions",
+        ):
+            taken = [reader.read(path) for _ in range(TIMES)]
+            milliseconds = sorted(seconds * 1000 for seconds, _ in taken)
+            print(
+                f"{path:24} median {statistics.median(milliseconds):7.1f} ms,"
+                f" slowest {milliseconds[-1]:7.1f} ms, {taken[-1][1] / 1000:7.1f} kB"
+            )
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as made:
+        directory = Path(made) / "hive"
+        ids = asyncio.run(_prepare(directory))
+        _fill(directory / "hive.sqlite3", ids)
+        count = REPOSITORIES * DAYS * EVENTS_A_BACKUP
+        print(f"{REPOSITORIES} repositories, {count} events")
+        _measure(directory, ids[len(ids) // 2])
+
+
+if __name__ == "__main__":
+    main()
