@@ -92,6 +92,9 @@ class Form:
             self.complain(InvalidInput(N_("This is none of the choices."), field=name))
         return None
 
+    def number(self, name: str) -> int | None:
+        return self.read(name, _whole_number)
+
     def when(self, name: str) -> datetime | None:
         return self.read(name, units.parse_when)
 
@@ -111,6 +114,12 @@ class Form:
         return not self.problems
 
 
+def _whole_number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidInput(N_("This is no whole number."))
+    return int(text)
+
+
 class Asking:
     """What `Form.asking` returns."""
 
@@ -127,6 +136,11 @@ class Asking:
             self._form.complain(error)
             return True
         return False
+
+
+def boxes(form: Form, names: Mapping[str, T]) -> list[T]:
+    """What the ticked ones among these boxes stand for."""
+    return [value for name, value in names.items() if form.has(name)]
 
 
 async def sent(request: web.Request, *, with_files: bool = False) -> Form:

@@ -26,6 +26,13 @@ _ACCOUNT = (
     ("/account/second-factor", N_("Second factor")),
     ("/account/sessions", N_("Browser sessions")),
 )
+_NOTIFICATIONS = (
+    ("/notifications", N_("Told")),
+    ("/notifications/channels", N_("Channels")),
+    ("/notifications/rules", N_("Rules")),
+    ("/notifications/deliveries", N_("Deliveries")),
+    ("/notifications/preferences", N_("Preferences")),
+)
 _ADMINISTRATION = (
     ("/admin", N_("Health")),
     ("/admin/users", N_("Users")),
@@ -67,10 +74,12 @@ class Further:
 
 
 def further(request: web.Request, user: UserInfo | None) -> Further | None:
-    """For the pages of Account and of Administration themselves."""
+    """For the pages of that part themselves."""
     here = request.path
     if user is None:
         return None
+    if _is_below(here, "/notifications"):
+        return Further(N_("Notifications"), _existing(request, _NOTIFICATIONS, here))
     if _is_below(here, "/account"):
         if _is_below(here, "/account/passkeys"):
             here = "/account/second-factor"

@@ -35,6 +35,7 @@ from web.pages import (
     static,
     trash,
 )
+from web.pages import notifications as notices
 from web.pages.admin import audit as admin_audit
 from web.pages.admin import groups as admin_groups
 from web.pages.admin import health as admin_health
@@ -129,6 +130,26 @@ ROUTES = [
     web.get(f"/account/passkeys/{_ID}", passkeys.show),
     web.post(f"/account/passkeys/{_ID}", passkeys.rename),
     web.post(f"/account/passkeys/{_ID}/delete", passkeys.delete),
+    web.get("/notifications", notices.told.show),
+    web.get("/notifications/channels", notices.channels.show_all),
+    web.get("/notifications/channels/add", notices.channels.show_add),
+    web.post("/notifications/channels/add", notices.channels.add),
+    web.get(f"/notifications/channels/{_ID}", notices.channels.show),
+    web.post(f"/notifications/channels/{_ID}", notices.channels.change),
+    web.post(f"/notifications/channels/{_ID}/test", notices.channels.test),
+    web.get(f"/notifications/channels/{_ID}/delete", notices.channels.show_delete),
+    web.post(f"/notifications/channels/{_ID}/delete", notices.channels.delete),
+    web.get("/notifications/rules", notices.rules.show_all),
+    web.get("/notifications/rules/add", notices.rules.show_add),
+    web.post("/notifications/rules/add", notices.rules.add),
+    web.get(f"/notifications/rules/{_ID}", notices.rules.show),
+    web.post(f"/notifications/rules/{_ID}", notices.rules.change),
+    web.get(f"/notifications/rules/{_ID}/delete", notices.rules.show_delete),
+    web.post(f"/notifications/rules/{_ID}/delete", notices.rules.delete),
+    web.get("/notifications/deliveries", notices.deliveries.show),
+    web.post(f"/notifications/deliveries/{_ID}/repeat", notices.deliveries.repeat),
+    web.get("/notifications/preferences", notices.preferences.show),
+    web.post("/notifications/preferences", notices.preferences.change),
     web.get("/admin", admin_health.show),
     web.get("/admin/users", admin_users.show_all),
     web.get("/admin/users/add", admin_users.show_add),

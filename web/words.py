@@ -7,12 +7,16 @@ from enum import StrEnum
 from hive.kinds import (
     Access,
     ArchiveCreated,
+    AttemptOutcome,
+    DeliveryState,
+    Digest,
     EndReason,
     EventGroup,
     EventKind,
     Health,
     Need,
     Operation,
+    Severity,
     ShareLevel,
     Source,
     TrashReason,
@@ -134,6 +138,21 @@ TRANSLATED = (
     N_("ok"),
     N_("warning"),
     N_("error"),
+    # notifications and their deliveries
+    N_("info"),
+    N_("critical"),
+    N_("recovery"),
+    N_("digest"),
+    N_("dead letter"),
+    N_("being sent"),
+    N_("sent"),
+    N_("given up"),
+    N_("dropped"),
+    N_("passing failure"),
+    N_("permanent failure"),
+    N_("daily"),
+    N_("weekly"),
+    N_("none"),
 )
 # What services say of one's own account; pages translate it as they show it.
 SAID = (
@@ -162,6 +181,8 @@ _LONGER: dict[StrEnum, str] = {
     Source.SSH: "SSH gate",
     Source.SYSTEM: "by itself",
     EventGroup.TRANSFERS: "imports and exports",
+    DeliveryState.SENDING: "being sent",
+    DeliveryState.DEAD: "given up",
     SessionState.LIVE: "running",
     SessionState.WELL: "ended well",
     SessionState.BADLY: "did not end well",
@@ -180,6 +201,10 @@ KINDS = (
     Source,
     EventGroup,
     SessionState,
+    Severity,
+    DeliveryState,
+    AttemptOutcome,
+    Digest,
 )
 
 

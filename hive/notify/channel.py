@@ -100,6 +100,7 @@ class SettingField:
     required: bool
     secret: bool
     multiline: bool
+    flag: bool
     choices: tuple[str, ...]  # empty: anything that the settings accept
     default: str
 
@@ -179,6 +180,7 @@ class Channel(ABC, Generic[S]):
                 required=info.is_required(),
                 secret=_is_secret(info.annotation),
                 multiline=_extra(info.json_schema_extra).get("multiline", False),
+                flag=info.annotation is bool,
                 choices=_choices(info.annotation),
                 default="" if info.is_required() or info.default is None else str(info.default),
             )

@@ -12,8 +12,14 @@ from hive.services import names
 
 Named = TypeVar("Named", User, Group, Location)
 
+# As long as the names are stored.
+_LONGEST: dict[type[User | Group | Location], int] = {User: 150, Group: 150, Location: 100}
 
-async def user(reference: str) -> User | None:
+
+async def user(reference: str | int) -> User | None:
+    """The user of this name or id; a number is an id, whoever is called like it."""
+    if isinstance(reference, int):
+        return await User.get_or_none(id=reference)
     return await _one(User, reference)
 
 
@@ -34,6 +40,8 @@ async def existing_user(reference: str) -> User:
 
 
 async def _one(model: type[Named], reference: str) -> Named | None:
+    if len(reference) > _LONGEST[model]:
+        return None  # the database would refuse to look for it
     condition = Q(name=reference)
     number = names.as_id(reference)
     if number is not None:

@@ -8,8 +8,10 @@ from hive.errors import Conflict, DeliveryFailed, Forbidden, InvalidInput, NotFo
 from hive.kinds import ShareLevel
 from hive.models import AuditEntry, Channel
 from hive.notify.channel import Means
+from hive.services import groups
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
+from hive.services.permissions import OPERATOR
 from tests.factories import People
 from tests.notifications.support import webhook
 from tests.notify.far_end import FarEnd
@@ -131,3 +133,40 @@ async def test_no_name_stands_for_the_channel_of_somebody_else(people: People) -
         with pytest.raises(InvalidInput) as wrong:
             await webhook(people.bob, "https://example.org", name)
         assert wrong.value.field == "name"
+
+
+async def test_levels_of_shares_change_together_and_others_keep_theirs(people: People) -> None:
+    await groups.add_group(OPERATOR, "others", members=["bob"])
+    made = await webhook(people.alice, "https://example.org")
+    await channels.share(OPERATOR, made.id, "others")
+    manage = await channels.change(people.alice, made.id, share_levels={"team": ShareLevel.MANAGE})
+    assert [(one.group, one.level) for one in manage.shares] == [
+        ("others", ShareLevel.VIEW),
+        ("team", ShareLevel.MANAGE),
+    ]
+    done = await AuditEntry.filter(action="channel.share").count()
+    same = await channels.change(people.alice, made.id, share_levels={"team": ShareLevel.MANAGE})
+    assert same.shares == manage.shares
+    assert await AuditEntry.filter(action="channel.share").count() == done
+    ended = await channels.change(people.alice, made.id, share_levels={"team": None})
+    assert ended.groups == ("others",)
+    with pytest.raises(NotFound):
+        await channels.change(people.alice, made.id, share_levels={"others": ShareLevel.MANAGE})
+
+
+async def test_a_test_with_settings_that_nobody_can_read_says_so(
+    people: People, means: Means
+) -> None:
+    made = await webhook(people.alice, "https://example.org")
+    await Channel.filter(id=made.id).update(settings={"address": "x"})
+    with pytest.raises(DeliveryFailed, match="URL is missing") as failed:
+        await channels.test(people.alice, made.id, means)
+    assert failed.value.permanent
+    await Channel.filter(id=made.id).update(kind="pigeon")
+    with pytest.raises(DeliveryFailed, match="no kind of channel"):
+        await channels.test(people.alice, made.id, means)
+
+
+async def test_kinds_for_administrators_are_offered_to_them_alone(people: People) -> None:
+    offered = {info.kind for info in channels.offered(people.alice)}
+    assert {info.kind for info in channels.offered(people.admin)} - offered == {"apprise"}

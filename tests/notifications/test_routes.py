@@ -7,12 +7,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hive.kinds import EventKind, Severity
-from hive.services.notifications.kinds import DIGEST, TABLE, Matter, matter_of
+from hive.services.notifications.kinds import (
+    DEAD_LETTER,
+    DIGEST,
+    NAMES,
+    TABLE,
+    Matter,
+    by_group,
+    matter_of,
+)
 from hive.services.notifications.routes import (
     Person,
     Place,
     Quiet,
     Rule,
+    can_be_told,
     end_of_quiet,
     route,
 )
@@ -94,6 +103,22 @@ def test_a_rule_whose_channels_are_gone_does_not_fall_silent() -> None:
 
 def test_a_rule_whose_channel_is_switched_off_is_silent_on_purpose() -> None:
     assert channels(replace(ALICE, channels=(CHAT,), rules=(Rule(places=(OFF,)),)), DOWN) == []
+
+
+def test_whom_nothing_leads_to_cannot_be_told() -> None:
+    nobody = replace(ALICE, own_mail=None, channels=(OFF,))
+    assert not can_be_told(nobody)
+    assert can_be_told(ALICE)
+    assert can_be_told(replace(nobody, channels=(PAGER,)))
+    assert can_be_told(replace(nobody, rules=(Rule(places=(OFF,)), Rule(places=(CHAT,)))))
+    assert not can_be_told(replace(ALICE, rules=(Rule(places=(OFF,)),)))
+    assert can_be_told(replace(ALICE, rules=(Rule(places=()),)))
+
+
+def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
+    grouped = [kind for _, kinds in by_group() for kind in kinds]
+    assert sorted(grouped) == sorted(NAMES)
+    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST))
 
 
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:

@@ -149,3 +149,11 @@ async def test_groups_are_renamed_joined_and_left(people: People) -> None:
     with pytest.raises(NotFound):
         await groups.set_group(OPERATOR, group.id, name="gone", add_members=["nobody"])
     assert (await groups.find_group(OPERATOR, str(group.id))).name == "crew"
+
+
+async def test_no_reference_is_too_long_to_be_nobody(people: People) -> None:
+    for reference in ("x" * 151, "9" * 5000):
+        with pytest.raises(NotFound):
+            await accounts.find_user(people.admin, reference)
+        with pytest.raises(NotFound):
+            await groups.find_group(people.admin, reference)

@@ -17,6 +17,13 @@ NO_PAGES = (
     "/static/{name}",
 )
 
+# What a page is beside what its path alone shows.
+WITH_QUERY = (
+    "/notifications/channels/add?kind=webhook",
+    "/notifications?user={owner}",
+    "/notifications/rules?user={owner}",
+)
+
 FOR_PROGRAMS = ("/api/", "/ping")
 
 
@@ -24,4 +31,5 @@ def pages_of(app: Any, scene: Scene) -> list[str]:
     """A path to each page, leading to things of the scene."""
     patterns = {route.resource.canonical for route in app.router.routes() if route.method == "GET"}
     shown = {one for one in patterns if not one.startswith(FOR_PROGRAMS)} - set(NO_PAGES)
-    return [scene.path(pattern) for pattern in sorted(shown)]
+    queries = [path.replace("{owner}", str(scene.owner)) for path in WITH_QUERY]
+    return [*(scene.path(pattern) for pattern in sorted(shown)), *queries]

@@ -7,8 +7,29 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hive import clock
-from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, ShareLevel, Source
-from hive.models import Alarm, Event, Inspection, Passkey, Statistic, User
+from hive.kinds import (
+    Access,
+    ArchiveCreated,
+    AttemptOutcome,
+    DeliveryState,
+    EndReason,
+    EventKind,
+    Mode,
+    Severity,
+    ShareLevel,
+    Source,
+)
+from hive.models import (
+    Alarm,
+    Delivery,
+    DeliveryAttempt,
+    Event,
+    Inspection,
+    Notification,
+    Passkey,
+    Statistic,
+    User,
+)
 from hive.services import (
     accounts,
     grants,
@@ -23,6 +44,8 @@ from hive.services import (
     trash,
     web_sessions,
 )
+from hive.services.notifications import channels, rules
+from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.schedules import ScheduleChange
 from tests.web.browser import PASSWORD
@@ -48,7 +71,11 @@ class Scene:
     browser_session: int
     location: int
     user: int
+    owner: int  # alice
     group: int
+    channel: int
+    rule: int
+    delivery: int
 
     def path(self, pattern: str) -> str:
         """The path of a route's pattern that leads to a thing of alice's."""
@@ -61,6 +88,9 @@ class Scene:
             "/sessions/": self.session,
             "/account/passkeys/": PASSKEY,
             "/account/sessions/": self.browser_session,
+            "/notifications/channels/": self.channel,
+            "/notifications/rules/": self.rule,
+            "/notifications/deliveries/": self.delivery,
             "/admin/locations/": self.location,
             "/admin/users/": self.user,
             "/admin/groups/": self.group,
@@ -104,6 +134,8 @@ async def make_scene() -> Scene:
     unused = await user("unused")
     spare = await groups.add_group(OPERATOR, "spare", members=["bob"])
     assert unused.user_id is not None
+    assert alice.user_id is not None
+    channel, rule, delivery = await _notifications(alice, made[0])
     return Scene(
         repository=made[0],
         in_use=made[1],
@@ -117,7 +149,11 @@ async def make_scene() -> Scene:
         browser_session=await _browser_session(alice),
         location=place.id,
         user=unused.user_id,
+        owner=alice.user_id,
         group=spare.id,
+        channel=channel,
+        rule=rule,
+        delivery=delivery,
     )
 
 
@@ -151,6 +187,46 @@ async def _repository(alice: Actor, name: str) -> int:
         share_levels=dict(_SHARES),
     )
     return made.id
+
+
+async def _notifications(alice: Actor, repository: int) -> tuple[int, int, int]:
+    """A channel and a rule of alice's, and a notification that could not be delivered by it."""
+    settings = {"server": "https://127.0.0.1:1", "topic": "backups", "token": "tk_secret_of_alice"}
+    phone = await channels.add(alice, "phone", owner="alice", kind="ntfy", settings=settings)
+    await channels.change(alice, phone.id, share_levels=_SHARES)
+    wanted = Wanted(
+        "night", [phone.id], repository=repository, kinds=["down", "late"], quiet="22:00-07:00"
+    )
+    rule = await rules.add(alice, "alice", wanted)
+    told = await Notification.create(
+        user_id=alice.user_id,
+        key="event:1",
+        kind=EventKind.DOWN,
+        severity=Severity.CRITICAL,
+        repository_id=repository,
+        title="documents: a backup is missing",
+        text="The last backup was 9 days ago.\n\nSee whether the client is on.",
+        details={"repository": "documents"},
+        at=clock.now() - timedelta(hours=5),
+    )
+    delivery = await Delivery.create(
+        token="t" * 32,
+        notification_id=told.id,
+        channel_id=phone.id,
+        channel_name="phone",
+        channel_kind="ntfy",
+        state=DeliveryState.DEAD,
+        attempts=2,
+        created_at=told.at,
+    )
+    for outcome, answer in (
+        (AttemptOutcome.PASSING, "ntfy answered 503"),
+        (AttemptOutcome.PERMANENT, "ntfy answered 403: forbidden"),
+    ):
+        await DeliveryAttempt.create(
+            delivery_id=delivery.id, at=told.at, seconds=0.31, outcome=outcome, answer=answer
+        )
+    return phone.id, rule.id, delivery.id
 
 
 async def _health(alice: Actor, repository: int, in_use: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -198,5 +199,5 @@ async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone
 
 async def picture(page: Page, path: str, look: str) -> None:
     if directory := os.environ.get(PICTURES):
-        name = path.strip("/").replace("/", "-").partition("?")[0].replace(" ", "-") or "overview"
+        name = re.sub(r"[^\w.]+", "-", path).strip("-") or "overview"
         await page.screenshot(path=Path(directory) / f"{name}.{look}.png", full_page=True)

@@ -11,13 +11,17 @@ import pytest
 from hive.kinds import Access, EventKind
 from hive.models import (
     AuditEntry,
+    Channel,
+    DeliveryAttempt,
     Event,
     Group,
     Key,
     Location,
+    Notification,
     Passkey,
     RefusedKey,
     Repository,
+    Rule,
     Session,
     User,
     WebSession,
@@ -183,6 +187,10 @@ async def test_no_page_does_anything_with_what_is_stored(browser: Browser, text:
     told = {"borg_version": text[:40], "operation": text[:40], "error": text}
     await Session.all().update(**sent, **told)
     await Event.all().update(message=text[:1000])
+    await Channel.all().update(name=text[:150])
+    await Rule.all().update(name=text[:150], tag=text[:50])
+    await Notification.all().update(title=text[:300], text=text)
+    await DeliveryAttempt.all().update(answer=text)
     for path in pages_of(browser.client.app, scene):
         answer = await browser.get(path)
         assert answer.status == 200, path

@@ -26,6 +26,7 @@ class Rule:
     statuses: str
     fields: dict[str, str] = field(default_factory=dict)
     needs: str | None = None  # a field that takes the id of this thing of the scene
+    needs_box: str | None = None  # a box that has the id of this thing in its name
 
     def status(self, role: str) -> int:
         return int(self.statuses.split()[ROLES.index(role)])
@@ -37,10 +38,15 @@ ALICE = Rule("404 200 404 404 404")  # her own: administrators have no business 
 VISIBLE = Rule("200 200 200 200 404")
 MANAGED = Rule("200 200 200 403 404")
 ADMIN = Rule("200 403 403 403 403")
+OWN = Rule("200 200 404 404 404")
 
 
 def change(**fields: str) -> Rule:
     return Rule("303 303 303 403 404", fields)
+
+
+def owner_change(**fields: str) -> Rule:
+    return Rule("303 303 404 404 404", fields)
 
 
 def own_change(**fields: str) -> Rule:
@@ -80,6 +86,17 @@ GET = {
     "/account/second-factor/recovery-codes": EVERYBODY,
     "/account/passkeys/new": EVERYBODY,
     "/account/passkeys/{id}": ALICE,
+    "/notifications": EVERYBODY,
+    "/notifications/channels": EVERYBODY,
+    "/notifications/channels/add": EVERYBODY,
+    "/notifications/channels/{id}": VISIBLE,
+    "/notifications/channels/{id}/delete": MANAGED,
+    "/notifications/rules": EVERYBODY,
+    "/notifications/rules/add": EVERYBODY,
+    "/notifications/rules/{id}": OWN,
+    "/notifications/rules/{id}/delete": OWN,
+    "/notifications/deliveries": EVERYBODY,
+    "/notifications/preferences": EVERYBODY,
     "/admin": ADMIN,
     "/admin/users": ADMIN,
     "/admin/users/add": ADMIN,
@@ -137,6 +154,35 @@ POST = {
     "/account/passkeys": EVERYBODY,
     "/account/passkeys/{id}": Rule("404 303 404 404 404", {"name": "renamed"}),
     "/account/passkeys/{id}/delete": Rule("404 303 404 404 404", {"password": PASSWORD}),
+    "/notifications/channels/add": Rule(
+        "303 303 303 303 303",
+        {"kind": "email", "name": "new", "owner": "alice", "address": "a@example.org"},
+    ),
+    "/notifications/channels/{id}": change(
+        name="phone", server="https://127.0.0.1:1", topic="backups"
+    ),
+    "/notifications/channels/{id}/test": change(),
+    "/notifications/rules/add": Rule(
+        "422 303 303 303 422",  # root and charlie may not use alice's channel
+        {"name": "new", "severity": "info"},
+        needs_box="channel",
+    ),
+    "/notifications/rules/{id}": Rule(
+        "303 303 404 404 404", {"name": "night", "severity": "info"}, needs_box="channel"
+    ),
+    "/notifications/deliveries/{id}/repeat": owner_change(),
+    "/notifications/preferences": Rule(
+        "303 303 303 303 303",
+        {
+            "reminder_hours": "6",
+            "expiration_days": "3",
+            "digest": "daily",
+            "digest_hour": "8",
+            "digest_weekday": "0",
+        },
+    ),
+    "/notifications/rules/{id}/delete": owner_change(),
+    "/notifications/channels/{id}/delete": change(with_rules="yes"),
     "/admin/users/add": admin_change(name="new"),
     "/admin/users/{id}": admin_change(email="new@example.org", enabled="yes"),
     "/admin/users/{id}/password": admin_change(**PASSWORDS),
@@ -176,6 +222,8 @@ def _fields(rule: Rule, scene: Scene) -> dict[str, str]:
     fields = {**rule.fields, "public_key": public_key()}
     if rule.needs is not None:
         fields[rule.needs] = str(getattr(scene, rule.needs))
+    if rule.needs_box is not None:
+        fields[f"{rule.needs_box}-{getattr(scene, rule.needs_box)}"] = "yes"
     return fields
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from hive.services import audit, names, references, runtime
 from hive.services.notifications import far_end
 from hive.services.notifications.kinds import TEST
 from hive.services.permissions import Actor, group_ids
+from hive.services.shares import GroupShare
 
 if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, Means, SettingField
 
+_TEST_SECONDS = 60.0  # somebody waits for the answer
 UNREADABLE = "Its settings are none that this version knows: give them anew."
 
 
@@ -41,6 +44,7 @@ class ChannelInfo:
     groups: tuple[str, ...]
     rules: tuple[str, ...]
     created_at: datetime
+    shares: tuple[GroupShare, ...]
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,16 @@ def kinds() -> list[KindInfo]:
         KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
         for kind, channel in far_end.channels().items()
     ]
+
+
+def offered(actor: Actor) -> list[KindInfo]:
+    """The kinds that the actor may set up."""
+    return [info for info in kinds() if actor.is_admin or not info.administrators_only]
+
+
+def kind_of(info: ChannelInfo) -> KindInfo | None:
+    """What a channel's settings are made of; None where this version does not know its kind."""
+    return next((one for one in kinds() if one.kind == info.kind), None)
 
 
 async def _visible(actor: Actor) -> Q:
@@ -92,12 +106,33 @@ async def find(actor: Actor, reference: str) -> Channel:
     return rows[0]
 
 
-async def _changeable(actor: Actor, channel_id: int) -> Channel:
-    channel = await Channel.get_or_none(id=channel_id)
-    level = Level.NONE if channel is None else await level_on(actor, channel)
-    if channel is None or level == Level.NONE:
+async def find_by_id(actor: Actor, channel_id: int) -> ChannelInfo:
+    """The channel of this id that the actor may see."""
+    return await info_of(await get_by_id(actor, channel_id))
+
+
+async def get_by_id(actor: Actor, channel_id: int) -> Channel:
+    """The row itself, for other services."""
+    row = await Channel.get_or_none(id=channel_id)
+    if row is None or await level_on(actor, row) < Level.VIEW:
         raise NotFound("There is no such channel.")
-    if level < Level.MANAGE:
+    return row
+
+
+async def level(actor: Actor, channel_id: int) -> Level:
+    """How far the actor's rights on the channel reach."""
+    row = await Channel.get_or_none(id=channel_id)
+    return Level.NONE if row is None else await level_on(actor, row)
+
+
+async def require_manage(actor: Actor, channel_id: int) -> None:
+    """Raise as a change of the channel would."""
+    await _changeable(actor, channel_id)
+
+
+async def _changeable(actor: Actor, channel_id: int) -> Channel:
+    channel = await get_by_id(actor, channel_id)
+    if await level_on(actor, channel) < Level.MANAGE:
         raise Forbidden(f"You may use the channel {channel.name}, but not change it.")
     return channel
 
@@ -148,8 +183,12 @@ async def change(
     name: str | None = None,
     settings: Mapping[str, Any] | None = None,
     enabled: bool | None = None,
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> ChannelInfo:
-    """Change what is given; of the settings, what is not given stays, secrets too."""
+    """Change what is given; of the settings, what is not given stays, secrets too.
+
+    `share_levels`: groups with their new level, None for no longer; others keep what they have.
+    """
     row = await _changeable(actor, channel_id)
     if name is not None and name != row.name:
         row.name = await _free_name(name, row.owner_id, row.id)
@@ -158,6 +197,7 @@ async def change(
     if enabled is not None:
         row.enabled = enabled
     await row.save()
+    await _set_levels(actor, row, share_levels or {})
     await audit.record(
         actor,
         "channel.set",
@@ -166,6 +206,24 @@ async def change(
         settings=sorted(settings) if settings else None,
     )
     return await info_of(row)
+
+
+async def _set_levels(actor: Actor, row: Channel, levels: Mapping[str, ShareLevel | None]) -> None:
+    before = {share.group: share.level for share in await _shares(row)}
+    for group, level in levels.items():
+        if level is None and group in before:
+            await unshare(actor, row.id, group)
+        elif level is not None and before.get(group) != level:
+            await share(actor, row.id, group, level)
+
+
+async def _shares(row: Channel) -> tuple[GroupShare, ...]:
+    rows = await ChannelShare.filter(channel_id=row.id).select_related("group")
+    return tuple(sorted((GroupShare(one.group.name, one.level) for one in rows), key=_by_group))
+
+
+def _by_group(share: GroupShare) -> str:
+    return share.group
 
 
 async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -262,7 +320,11 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
         owner=None,
         at=clock.now(),
     )
-    return await far_end.send(row.kind, row.settings, message, means)
+    try:
+        async with asyncio.timeout(_TEST_SECONDS):
+            return await far_end.send(row.kind, row.settings, message, means)
+    except far_end.CHANNEL_ERRORS as error:
+        raise far_end.explained(error) from None
 
 
 async def list_channels(actor: Actor) -> list[ChannelInfo]:
@@ -272,7 +334,7 @@ async def list_channels(actor: Actor) -> list[ChannelInfo]:
 
 async def info_of(row: Channel) -> ChannelInfo:
     await row.fetch_related("owner")
-    shares = await ChannelShare.filter(channel_id=row.id).select_related("group")
+    shares = await _shares(row)
     links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
     title, description, shown = row.kind, UNREADABLE, {}
     settings = _read(row)
@@ -289,7 +351,8 @@ async def info_of(row: Channel) -> ChannelInfo:
         description=description,
         settings=shown,
         enabled=row.enabled,
-        groups=tuple(sorted(one.group.name for one in shares)),
+        groups=tuple(share.group for share in shares),
         rules=tuple(sorted(link.rule.name for link in links)),
         created_at=row.created_at,
+        shares=shares,
     )

@@ -11,7 +11,7 @@ import time
 from hive import clock, log
 from hive import events as happenings
 from hive.database import DriverError, spawn
-from hive.errors import DeliveryFailed, HiveError
+from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
 from hive.notify.message import Message
@@ -26,8 +26,6 @@ _SECONDS = 120.0  # for one message, whatever the channel itself allows
 _LOOK_EVERY = 30.0
 _DRAIN_SECONDS = 5.0
 _LONGEST_WAIT = 5.0  # seconds; the clock may be set meanwhile
-# What a channel can do that was written for another far end than it finds.
-_CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
 
 
 class Courier:
@@ -139,7 +137,7 @@ class Courier:
             settings = far_end.own_mail(address) if channel is None else channel.settings
             async with asyncio.timeout(self._seconds):
                 answer = await far_end.send(kind, settings, message_of(row), self._means)
-        except _CHANNEL_ERRORS as error:
+        except far_end.CHANNEL_ERRORS as error:
             failure = _failure(error)
             await deliveries.note_failed(row, failure, time.monotonic() - begun)
             logger.warning("not delivered", channel=row.channel_name, reason=failure.answer)
@@ -149,16 +147,8 @@ class Courier:
 
 
 def _failure(error: Exception) -> Failure:
-    if isinstance(error, DeliveryFailed):
-        return Failure(error.message, error.permanent, error.retry_after)
-    if isinstance(error, HiveError):  # the settings are wrong
-        return Failure(error.message, is_permanent=True)
-    if isinstance(error, TimeoutError):
-        return Failure("The far end did not answer in time.", is_permanent=False)
-    if isinstance(error, OSError):
-        return Failure(error.strerror or "It cannot be reached.", is_permanent=False)
-    # what such an error says may hold what it stumbled over, secrets too
-    return Failure(f"The channel failed: {type(error).__name__}.", is_permanent=True)
+    told = far_end.explained(error)
+    return Failure(told.message, told.permanent, told.retry_after)
 
 
 def message_of(row: Delivery) -> Message:

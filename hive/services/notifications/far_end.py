@@ -10,13 +10,30 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from hive.errors import InvalidInput
+from hive.errors import DeliveryFailed, HiveError, InvalidInput
 from hive.services import runtime
 from hive.services.notifications.routes import OWN_MAIL
 
 if TYPE_CHECKING:
     from hive.notify.channel import Channel, Means
     from hive.notify.message import Message
+
+# What a channel can do that was written for another far end than it finds.
+CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
+
+
+def explained(error: Exception) -> DeliveryFailed:
+    """One of CHANNEL_ERRORS in words that may be shown."""
+    if isinstance(error, DeliveryFailed):
+        return error
+    if isinstance(error, HiveError):  # the settings are wrong
+        return DeliveryFailed(error.message, permanent=True)
+    if isinstance(error, TimeoutError):
+        return DeliveryFailed("The far end did not answer in time.")
+    if isinstance(error, OSError):
+        return DeliveryFailed(error.strerror or "It cannot be reached.")
+    # what such an error says may hold what it stumbled over, secrets too
+    return DeliveryFailed(f"The channel failed: {type(error).__name__}.", permanent=True)
 
 
 def sends_mail() -> bool:

@@ -14,6 +14,9 @@ from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.services import audit, references
 from hive.services.permissions import Actor
 
+# What nobody sends any more.
+_REPEATABLE = (DeliveryState.DEAD, DeliveryState.DROPPED)
+
 
 @dataclass(frozen=True)
 class AttemptInfo:
@@ -21,6 +24,15 @@ class AttemptInfo:
     seconds: float | None
     outcome: AttemptOutcome
     answer: str
+
+
+@dataclass(frozen=True)
+class Way:
+    """A delivery as its notification shows it: by what, and how far it is."""
+
+    channel: str
+    channel_kind: str
+    state: DeliveryState
 
 
 @dataclass(frozen=True)
@@ -38,40 +50,69 @@ class DeliveryInfo:
     sent_at: datetime | None
     tries: tuple[AttemptInfo, ...]
 
+    @property
+    def may_be_repeated(self) -> bool:
+        return self.state in _REPEATABLE
+
 
 @dataclass(frozen=True)
 class NotificationInfo:
+    """`repository` is its name when it was told of."""
+
     id: int
     user: str
     kind: str
     severity: Severity
     repository_id: int | None
+    repository: str | None
     title: str
     text: str
     at: datetime
+    ways: tuple[Way, ...]
 
 
 async def notifications(
-    actor: Actor, *, user: str | None = None, limit: int = 100, before_id: int | None = None
+    actor: Actor, *, user: str | int | None = None, limit: int = 100, before_id: int | None = None
 ) -> list[NotificationInfo]:
     """The newest first: one's own; for an administrator everybody's, or one user's."""
     query = Notification.all() if actor.is_admin else Notification.filter(user_id=actor.user_id)
     if user is not None:
-        query = query.filter(user_id=(await references.existing_user(user)).id)
+        query = query.filter(user_id=await _person_id(actor, user))
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("user")
+    ways: dict[int, list[Way]] = {row.id: [] for row in rows}
+    for one in await Delivery.filter(notification_id__in=list(ways)).order_by("id"):
+        ways[one.notification_id].append(Way(one.channel_name, one.channel_kind, one.state))
     return [
         NotificationInfo(
-            r.id, r.user.name, r.kind, r.severity, r.repository_id, r.title, r.text, r.at
+            id=row.id,
+            user=row.user.name,
+            kind=row.kind,
+            severity=row.severity,
+            repository_id=row.repository_id,
+            repository=row.details.get("repository"),
+            title=row.title,
+            text=row.text,
+            at=row.at,
+            ways=tuple(ways[row.id]),
         )
-        for r in rows
+        for row in rows
     ]
+
+
+async def _person_id(actor: Actor, user: str | int) -> int:
+    """Whom to list: oneself, or anybody for an administrator."""
+    found = await references.user(user)
+    if found is None or not (actor.is_admin or actor.user_id == found.id):
+        raise NotFound(f"There is no user {user!r}.")
+    return found.id
 
 
 async def deliveries(
     actor: Actor,
     *,
+    user: str | int | None = None,
     dead: bool = False,
     limit: int = 100,
     before_id: int | None = None,
@@ -80,6 +121,8 @@ async def deliveries(
     query = Delivery.all()
     if not actor.is_admin:
         query = query.filter(notification__user_id=actor.user_id)
+    if user is not None:
+        query = query.filter(notification__user_id=await _person_id(actor, user))
     if dead:
         query = query.filter(state=DeliveryState.DEAD)
     if before_id is not None:
@@ -97,7 +140,7 @@ async def repeat(actor: Actor, delivery_id: int) -> None:
     row = await Delivery.get_or_none(id=delivery_id).select_related("notification__user")
     if row is None or not (actor.is_admin or row.notification.user_id == actor.user_id):
         raise NotFound(f"There is no delivery {delivery_id}.")
-    again = Delivery.filter(id=row.id, state__in=(DeliveryState.DEAD, DeliveryState.DROPPED))
+    again = Delivery.filter(id=row.id, state__in=_REPEATABLE)
     now = clock.now()
     changed = await again.update(
         state=DeliveryState.WAITING, next_at=now, attempts=0, created_at=now

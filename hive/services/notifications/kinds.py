@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hive.kinds import EventKind, Health, Severity
+from hive.kinds import GROUPS, EventGroup, EventKind, Health, Severity
 from hive.services.alarm_rules import QUOTA_STEPS
 
 # What is told and is no event of a repository.
@@ -72,6 +72,21 @@ TABLE: Mapping[EventKind, Telling] = {
 
 # What a rule may name: the table, and what has no repository.
 NAMES = (*(str(kind) for kind in TABLE), str(EventKind.DISK_FILLING), DEAD_LETTER, DIGEST)
+# What only rules that name it tell.
+NAMED_ALONE = frozenset(str(kind) for kind, telling in TABLE.items() if not telling.by_default)
+
+
+def by_group() -> list[tuple[EventGroup | None, tuple[str, ...]]]:
+    """What a rule may name, as events are grouped; last what is no event (None)."""
+    grouped = [
+        (group, tuple(str(kind) for kind in kinds if str(kind) in NAMES))
+        for group, kinds in GROUPS.items()
+    ]
+    known = {kind for _, kinds in grouped for kind in kinds}
+    others = tuple(name for name in NAMES if name not in known)
+    return [*((group, kinds) for group, kinds in grouped if kinds), (None, others)]
+
+
 # What counts as a failure in a digest.
 FAILURES = tuple(
     kind

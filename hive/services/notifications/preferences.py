@@ -8,7 +8,7 @@ from typing import Any
 from hive.database import transactional
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import Digest
-from hive.models import Preference
+from hive.models import Preference, User
 from hive.services import audit, health, references
 from hive.services.permissions import Actor
 
@@ -30,17 +30,17 @@ class Preferences:
     digest_weekday: int
 
 
-async def get(actor: Actor, user: str) -> Preferences:
+async def get(actor: Actor, user: str | int) -> Preferences:
     """Those of a user: one's own, or anybody's for an administrator."""
-    user_id = await _user_id(actor, user)
-    return _info(await Preference.get_or_none(user_id=user_id) or Preference())
+    person = await _person(actor, user)
+    return _info(await Preference.get_or_none(user_id=person.id) or Preference())
 
 
 @transactional
-async def change(actor: Actor, user: str, **values: Any) -> Preferences:  # noqa: ANN401 - its fields
+async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  # noqa: ANN401 - its fields
     """Set the fields of Preferences that are given; InvalidInput names the one that is wrong."""
-    user_id = await _user_id(actor, user)
-    row, _ = await Preference.get_or_create(user_id=user_id)
+    person = await _person(actor, user)
+    row, _ = await Preference.get_or_create(user_id=person.id)
     for name, value in values.items():
         if name in _BOUNDS:
             least, most, words = _BOUNDS[name]
@@ -48,16 +48,16 @@ async def change(actor: Actor, user: str, **values: Any) -> Preferences:  # noqa
                 raise InvalidInput(words, field=name)
         setattr(row, name, value)
     await row.save()
-    await health.preference_changed(user_id)
-    await audit.record(actor, "user.preferences", f"user {user}", **values)
+    await health.preference_changed(person.id)
+    await audit.record(actor, "user.preferences", f"user {person.name}", **values)
     return _info(row)
 
 
-async def _user_id(actor: Actor, user: str) -> int:
+async def _person(actor: Actor, user: str | int) -> User:
     found = await references.user(user)
     if found is None or not (actor.is_admin or actor.user_id == found.id):
         raise NotFound(f"There is no user {user!r}.")
-    return found.id
+    return found
 
 
 def _info(row: Preference) -> Preferences:

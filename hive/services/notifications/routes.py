@@ -70,10 +70,21 @@ def route(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime
         return dict.fromkeys(fallback(person), now)  # no rule names it: it goes where it went
     for rule in matching:
         at = _time_for(rule, matter, person.timezone, now)
-        # a rule whose channels are all gone must not fall silent
-        for place in _enabled(rule.places) if rule.places else fallback(person):
+        for place in _places(person, rule):
             found[place] = min(at, found.get(place, at))
     return found
+
+
+def _places(person: Person, rule: Rule) -> tuple[Place, ...]:
+    """Where a rule tells; one whose channels are all gone must not fall silent."""
+    return _enabled(rule.places) if rule.places else fallback(person)
+
+
+def can_be_told(person: Person) -> bool:
+    """Whether there is any way at all."""
+    if not person.rules:
+        return bool(fallback(person))
+    return any(_places(person, rule) for rule in person.rules)
 
 
 def fallback(person: Person) -> tuple[Place, ...]:

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
+
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Severity
-from hive.models import Membership, Repository, Rule, RuleChannel, User
-from hive.services import audit, names, references, repositories
-from hive.services.notifications import channels
+from hive.models import Channel, Membership, Repository, Rule, RuleChannel, User
+from hive.services import audit, names, references, repositories, tags
+from hive.services.notifications import channels, recipients, routes
 from hive.services.notifications.kinds import NAMES
 from hive.services.permissions import Actor, group_ids
 from hive.services.tags import check_tag
@@ -23,7 +26,10 @@ _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 @dataclass(frozen=True)
 class RuleInfo:
-    """What matches; None and empty match everything. Quiet hours as '22:00-07:00'."""
+    """What matches; None and empty match everything. Quiet hours as '22:00-07:00'.
+
+    `channel_ids` are those of `channels`, in their order.
+    """
 
     id: int
     user: str
@@ -37,15 +43,18 @@ class RuleInfo:
     quiet: str | None
     is_quiet_for_critical: bool
     channels: tuple[str, ...]
+    user_id: int
+    repository_id: int | None
+    channel_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A rule as somebody writes it; references by name."""
+    """A rule as somebody writes it; channels and repository by name, or a number as their id."""
 
     name: str
-    channels: Sequence[str]
-    repository: str | None = None
+    channels: Sequence[str | int]
+    repository: str | int | None = None
     tag: str | None = None
     owner: str | None = None
     kinds: Sequence[str] = ()
@@ -55,12 +64,22 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """What a rule of somebody's may name."""
+
+    repositories: Sequence[repositories.Choice]
+    tags: Sequence[str]
+    owners: Sequence[str]
+    channels: Sequence[channels.ChannelInfo]
+
+
+@dataclass(frozen=True)
 class Changes:
     """What to change of a rule: None stays as it is, what is empty no longer restricts."""
 
     name: str | None = None
     enabled: bool | None = None
-    repository: str | None = None
+    repository: str | int | None = None
     tag: str | None = None
     owner: str | None = None
     kinds: Sequence[str] | None = None
@@ -70,7 +89,7 @@ class Changes:
 
 
 @transactional
-async def add(actor: Actor, user: str, wanted: Wanted) -> RuleInfo:
+async def add(actor: Actor, user: str | int, wanted: Wanted) -> RuleInfo:
     """Add a rule for a user: administrators for everybody, others for themselves."""
     person = await _person(actor, user)
     sight = _as(person, actor)
@@ -147,10 +166,26 @@ async def _owner(sight: Actor, reference: str) -> int | None:
 
 
 async def _may_know(sight: Actor, user: User) -> bool:
-    if sight.is_admin or user.id == sight.user_id:
-        return True
-    common = await group_ids(sight)
-    return await Membership.filter(user_id=user.id, group_id__in=common).exists()
+    return await (await _known_users(sight)).filter(id=user.id).exists()
+
+
+async def _known_users(sight: Actor) -> QuerySet[User]:
+    if sight.is_admin:
+        return User.all()
+    members = Membership.filter(group_id__in=await group_ids(sight)).values("user_id")
+    return User.filter(Q(id=sight.user_id) | Q(id__in=Subquery(members)))
+
+
+async def choices(actor: Actor, user: str | int) -> Choices:
+    """What the rules of a user may be about, and by what they may tell."""
+    person = await _person(actor, user)
+    sight = _as(person, actor)
+    return Choices(
+        repositories=await repositories.choices(sight),
+        tags=sorted(await tags.list_tags(sight)),
+        owners=[one.name for one in await (await _known_users(sight)).order_by("name")],
+        channels=await channels.list_channels(_plain(sight)),
+    )
 
 
 def _as(person: User, actor: Actor) -> Actor:
@@ -158,30 +193,40 @@ def _as(person: User, actor: Actor) -> Actor:
     return Actor(person.id, person.name, person.is_admin, actor.source, actor.address)
 
 
-async def _person(actor: Actor, user: str) -> User:
+async def _person(actor: Actor, user: str | int) -> User:
     person = await references.user(user)
     if person is None or not (actor.is_admin or person.id == actor.user_id):
         raise NotFound(f"There is no user {user!r}.")
     return person
 
 
-async def _repository(sight: Actor, reference: str) -> int | None:
-    if not reference:
+async def _repository(sight: Actor, reference: str | int) -> int | None:
+    if reference == "":
         return None
+    if isinstance(reference, int):
+        return (await repositories.find_repository_by_id(sight, reference)).id
     return (await repositories.find_repository(sight, reference)).id
 
 
-async def _link(sight: Actor, row: Rule, wanted: Sequence[str]) -> None:
+async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
     if not wanted:
         raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
     for reference in wanted:
-        channel = await channels.find(sight, reference)
-        is_theirs = channel.owner_id == sight.user_id
-        # an administrator sees all channels, but is told by those that are theirs or shared
-        plain = Actor(sight.user_id, sight.name, is_admin=False, source=sight.source)
-        if not is_theirs and await channels.level_on(plain, channel) < Level.VIEW:
+        channel = await _channel(sight, reference)
+        if await channels.level_on(_plain(sight), channel) < Level.VIEW:
             raise Forbidden(f"The channel {channel.name} is somebody else's and is not shared.")
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
+
+
+async def _channel(sight: Actor, reference: str | int) -> Channel:
+    if isinstance(reference, int):
+        return await channels.get_by_id(sight, reference)
+    return await channels.find(sight, reference)
+
+
+def _plain(sight: Actor) -> Actor:
+    """An administrator sees all channels, but is told by those that are theirs or shared."""
+    return Actor(sight.user_id, sight.name, is_admin=False, source=sight.source)
 
 
 def parse_quiet(text: str) -> tuple[int, int]:
@@ -202,8 +247,8 @@ async def change(
     rule_id: int,
     changes: Changes | None = None,
     *,
-    add_channels: Sequence[str] = (),
-    remove_channels: Sequence[str] = (),
+    add_channels: Sequence[str | int] = (),
+    remove_channels: Sequence[str | int] = (),
 ) -> RuleInfo:
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
@@ -211,10 +256,18 @@ async def change(
     if add_channels:
         await _link(_as(person, actor), row, add_channels)
     for reference in remove_channels:
-        channel = await channels.find(_as(person, actor), reference)
-        await RuleChannel.filter(rule_id=row.id, channel_id=channel.id).delete()
+        await _unlink(_as(person, actor), row, reference)
+    if remove_channels and not await RuleChannel.filter(rule_id=row.id).exists():
+        raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
     await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **_shown(changes))
     return await _info(row)
+
+
+async def _unlink(sight: Actor, row: Rule, reference: str | int) -> None:
+    """Also one that is shared with the rule's person no longer, by its id."""
+    if isinstance(reference, str):
+        reference = (await channels.find(sight, reference)).id
+    await RuleChannel.filter(rule_id=row.id, channel_id=reference).delete()
 
 
 def _shown(changes: Changes | None) -> dict[str, Any]:
@@ -235,12 +288,18 @@ async def _own(actor: Actor, rule_id: int) -> Rule:
     return row
 
 
-async def list_rules(actor: Actor, user: str | None = None) -> list[RuleInfo]:
+async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleInfo]:
     """One's own rules; for an administrator everybody's, or those of one user."""
     query = Rule.all() if actor.is_admin else Rule.filter(user_id=actor.user_id)
     if user is not None:
         query = query.filter(user_id=(await _person(actor, user)).id)
     return [await _info(row) for row in await query.order_by("user_id", "id")]
+
+
+async def can_be_told(actor: Actor, user: str | int) -> bool:
+    """Whether there is any way to tell somebody anything: a channel, or their mail address."""
+    person = await _person(actor, user)
+    return any(routes.can_be_told(one) for one in await recipients.load([person.id]))
 
 
 async def find_rule(actor: Actor, reference: str) -> RuleInfo:
@@ -258,9 +317,14 @@ async def find_rule(actor: Actor, reference: str) -> RuleInfo:
     return meant[0]
 
 
+async def find_rule_by_id(actor: Actor, rule_id: int) -> RuleInfo:
+    return await _info(await _own(actor, rule_id))
+
+
 async def _info(row: Rule) -> RuleInfo:
     await row.fetch_related("user", "owner", "repository")
     links = await RuleChannel.filter(rule_id=row.id).select_related("channel")
+    used = sorted((link.channel.name, link.channel.id) for link in links)
     repository: Repository | None = row.repository
     return RuleInfo(
         id=row.id,
@@ -274,7 +338,10 @@ async def _info(row: Rule) -> RuleInfo:
         severity=row.severity,
         quiet=_quiet_in_words(row),
         is_quiet_for_critical=row.is_quiet_for_critical,
-        channels=tuple(sorted(link.channel.name for link in links)),
+        channels=tuple(name for name, _ in used),
+        user_id=row.user_id,
+        repository_id=row.repository_id,
+        channel_ids=tuple(channel_id for _, channel_id in used),
     )
 
 

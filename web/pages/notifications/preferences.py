@@ -1,0 +1,78 @@
+"""What somebody wants to be told besides rules: reminders, digests, what is shared with them."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.errors import InvalidInput
+from hive.kinds import Digest
+from hive.services.notifications import preferences
+from hive.services.notifications.preferences import Preferences
+from web.access import actor_of
+from web.forms import Form, sent
+from web.i18n import N_, gettext
+from web.pages.notifications.person import Person, names_for, person_of
+from web.rendering import done, page
+
+_HERE = "/notifications/preferences"
+_WEEKDAYS = (
+    N_("Monday"),
+    N_("Tuesday"),
+    N_("Wednesday"),
+    N_("Thursday"),
+    N_("Friday"),
+    N_("Saturday"),
+    N_("Sunday"),
+)
+_NUMBERS = ("reminder_hours", "expiration_days", "digest_hour", "digest_weekday")
+
+
+async def show(request: web.Request) -> web.Response:
+    person = await person_of(request)
+    found = await preferences.get(actor_of(request), person.user.id)
+    return await _page(request, person, _as_it_is(found))
+
+
+def _as_it_is(found: Preferences) -> Form:
+    numbers = {name: str(getattr(found, name)) for name in _NUMBERS}
+    shared = "yes" if found.is_told_of_shared else ""
+    return Form({**numbers, "digest": str(found.digest), "is_told_of_shared": shared})
+
+
+async def change(request: web.Request) -> web.Response:
+    person, form = await person_of(request), await sent(request)
+    numbers = {name: _number(form, name) for name in _NUMBERS}
+    digest = form.read("digest", Digest)
+    if digest is None and form.is_fine:
+        form.complain(InvalidInput(N_("This is none of the choices."), field="digest"))
+    if form.is_fine:
+        with form.asking():
+            await preferences.change(
+                actor_of(request),
+                person.user.id,
+                **numbers,
+                digest=digest,
+                is_told_of_shared=form.has("is_told_of_shared"),
+            )
+            return done(request, person.path(_HERE), gettext("The preferences were changed."))
+    return await _page(request, person, form)
+
+
+def _number(form: Form, name: str) -> int | None:
+    if not form.text(name):
+        form.complain(InvalidInput(N_("A number is missing."), field=name))
+    return form.number(name)
+
+
+async def _page(request: web.Request, person: Person, form: Form) -> web.Response:
+    weekdays = [(str(number), gettext(name)) for number, name in enumerate(_WEEKDAYS)]
+    return page(
+        request,
+        "preferences.html",
+        status=form.status,
+        form=form,
+        person=person,
+        names=await names_for(request),
+        digests=list(Digest),
+        weekdays=weekdays,
+    )

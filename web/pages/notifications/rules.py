@@ -1,0 +1,223 @@
+"""Rules: what is told by which channel."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+from aiohttp import web
+
+from hive.errors import InvalidInput
+from hive.kinds import Severity
+from hive.services.notifications import kinds, rules
+from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
+from web.access import actor_of, user_of
+from web.forms import Form, boxes, id_of, query, sent
+from web.i18n import N_, gettext
+from web.pages.notifications.person import Person, names_for, person_of
+from web.rendering import done, page
+
+T = TypeVar("T", str, str | int)
+
+_HERE = "/notifications/rules"
+_LEAST = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
+
+
+async def show_all(request: web.Request) -> web.Response:
+    person = await person_of(request)
+    return page(
+        request,
+        "rules.html",
+        rules=await rules.list_rules(actor_of(request), person.user.id),
+        person=person,
+        names=await names_for(request),
+    )
+
+
+async def show_add(request: web.Request) -> web.Response:
+    person = await person_of(request)
+    return await _add_page(request, person, Form({"severity": str(Severity.WARNING)}))
+
+
+async def add(request: web.Request) -> web.Response:
+    actor, person, form = actor_of(request), await person_of(request), await sent(request)
+    choices = await rules.choices(actor, person.user.id)
+    severity, repository = _severity(form), form.number("repository")
+    if form.is_fine:
+        with form.asking():
+            wanted = Wanted(
+                form.text("name"),
+                boxes(form, channel_boxes(one.id for one in choices.channels)),
+                repository=repository,
+                tag=form.text("tag") or None,
+                owner=form.text("owner") or None,
+                kinds=boxes(form, kind_boxes(kinds.NAMES)),
+                severity=severity,
+                quiet=form.text("quiet") or None,
+                is_quiet_for_critical=form.has("is_quiet_for_critical"),
+            )
+            info = await rules.add(actor, person.user.id, wanted)
+            message = gettext("The rule %(name)s was added.", name=info.name)
+            return done(request, person.path(_HERE), message)
+    return await _add_page(request, person, form)
+
+
+def channel_boxes(ids: Iterable[int]) -> dict[str, int]:
+    """The name of each channel's box."""
+    return {f"channel-{channel_id}": channel_id for channel_id in ids}
+
+
+def kind_boxes(names: Iterable[str]) -> dict[str, str]:
+    """The name of each kind's box: an id of HTML, which has no blanks."""
+    return {"kind-" + re.sub(r"[^a-z]+", "-", name): name for name in names}
+
+
+def _severity(form: Form) -> Severity:
+    found = form.read("severity", Severity)
+    if found is None and form.is_fine:
+        form.complain(InvalidInput(N_("This is none of the choices."), field="severity"))
+    return found or Severity.WARNING
+
+
+async def _add_page(request: web.Request, person: Person, form: Form) -> web.Response:
+    choices = await rules.choices(actor_of(request), person.user.id)
+    back = person.path(_HERE)
+    return _form_page(request, None, form, choices, back=back, named=person.named)
+
+
+async def show(request: web.Request) -> web.Response:
+    info = await rules.find_rule_by_id(actor_of(request), id_of(request))
+    return await _edit_page(request, info, _as_it_is(info))
+
+
+def _as_it_is(info: RuleInfo) -> Form:
+    values = {
+        "name": info.name,
+        "repository": str(info.repository_id or ""),
+        "tag": info.tag or "",
+        "owner": info.owner or "",
+        "severity": str(info.severity),
+        "quiet": info.quiet or "",
+    }
+    ticked = [*channel_boxes(info.channel_ids), *kind_boxes(info.kinds)]
+    states = {"enabled": info.enabled, "is_quiet_for_critical": info.is_quiet_for_critical}
+    ticked += [name for name, is_ticked in states.items() if is_ticked]
+    return Form({**values, **dict.fromkeys(ticked, "yes")})
+
+
+async def change(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info, form = await rules.find_rule_by_id(actor, id_of(request)), await sent(request)
+    choices = await rules.choices(actor, info.user_id)
+    severity, repository = _severity(form), form.number("repository")
+    if form.is_fine:
+        with form.asking():
+            changes = Changes(
+                name=form.text("name"),
+                enabled=form.has("enabled"),
+                repository=_if_new(repository or "", info.repository_id or ""),
+                tag=form.text("tag"),
+                owner=_if_new(form.text("owner"), info.owner or ""),
+                kinds=boxes(form, kind_boxes(kinds.NAMES)),
+                severity=severity,
+                quiet=form.text("quiet"),
+                is_quiet_for_critical=form.has("is_quiet_for_critical"),
+            )
+            wanted = set(boxes(form, _all_channels(info, choices)))
+            before = set(info.channel_ids)
+            changed = await rules.change(
+                actor,
+                info.id,
+                changes,
+                add_channels=sorted(wanted - before),
+                remove_channels=sorted(before - wanted),
+            )
+            message = gettext("The rule %(name)s was changed.", name=changed.name)
+            return done(request, _list_of(request, info), message)
+    return await _edit_page(request, info, form)
+
+
+def _if_new(chosen: T, before: T) -> T | None:
+    """What stays is not asked for again: its person may not see it any more."""
+    return None if chosen == before else chosen
+
+
+def _all_channels(info: RuleInfo, choices: Choices) -> dict[str, int]:
+    return channel_boxes([*(one.id for one in choices.channels), *info.channel_ids])
+
+
+async def _edit_page(request: web.Request, info: RuleInfo, form: Form) -> web.Response:
+    choices = await rules.choices(actor_of(request), info.user_id)
+    back = _list_of(request, info)
+    named = info.user if info.user != user_of(request).name else None
+    return _form_page(request, info, form, choices, back=back, named=named)
+
+
+def _list_of(request: web.Request, info: RuleInfo) -> str:
+    """The list that has this rule."""
+    return query(_HERE, user=info.user if info.user != user_of(request).name else None)
+
+
+def _form_page(
+    request: web.Request,
+    info: RuleInfo | None,
+    form: Form,
+    choices: Choices,
+    *,
+    back: str,
+    named: str | None,
+) -> web.Response:
+    offered = {one.id for one in choices.channels}
+    kept = zip(info.channel_ids, info.channels, strict=True) if info is not None else ()
+    return page(
+        request,
+        "rule.html",
+        status=form.status,
+        rule=info,
+        form=form,
+        named=named,
+        back=back,
+        choices=choices,
+        repositories=_repositories(info, choices),
+        owners=_owners(info, choices),
+        severities=_severities(info),
+        groups=[(group, kind_boxes(names)) for group, names in kinds.by_group()],
+        named_alone=kinds.NAMED_ALONE,
+        has_kinds=any(form.has(name) for name in kind_boxes(kinds.NAMES)),
+        lost_channels=[(number, name) for number, name in kept if number not in offered],
+    )
+
+
+def _repositories(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:
+    found = [(str(one.id), f"{one.name} ({one.owner})") for one in choices.repositories]
+    kept = str(info.repository_id) if info and info.repository_id else None
+    if info and info.repository and kept not in (None, *(number for number, _ in found)):
+        found.append((str(kept), info.repository))
+    return [("", gettext("all")), *found]
+
+
+def _owners(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:
+    names = list(choices.owners)
+    if info and info.owner and info.owner not in names:
+        names.append(info.owner)
+    return [("", gettext("anybody")), *((name, name) for name in names)]
+
+
+def _severities(info: RuleInfo | None) -> list[Severity]:
+    """That recoveries are told as their troubles are makes them no choice of their own."""
+    kept = [info.severity] if info and info.severity not in _LEAST else []
+    return [*_LEAST, *kept]
+
+
+async def show_delete(request: web.Request) -> web.Response:
+    info = await rules.find_rule_by_id(actor_of(request), id_of(request))
+    return page(request, "rule_delete.html", rule=info)
+
+
+async def delete(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await rules.find_rule_by_id(actor, id_of(request))
+    await rules.delete(actor, info.id)
+    message = gettext("The rule %(name)s was deleted.", name=info.name)
+    return done(request, _list_of(request, info), message)
