@@ -33,6 +33,7 @@ _NOTIFICATIONS = (
     ("/notifications/deliveries", N_("Deliveries")),
     ("/notifications/preferences", N_("Preferences")),
 )
+_OF_ONE_REPOSITORY = ("/repositories", "/triggers", "/reports")
 _ADMINISTRATION = (
     ("/admin", N_("Health")),
     ("/admin/users", N_("Users")),
@@ -58,7 +59,8 @@ def main(request: web.Request, user: UserInfo | None) -> list[Entry]:
         return []
     entries = _MAIN if user.is_admin else [one for one in _MAIN if one[0] != "/admin"]
     here = request.path
-    if _is_below(here, "/repositories") or (_is_below(here, "/trash") and not user.is_admin):
+    is_of_one = any(_is_below(here, path) for path in _OF_ONE_REPOSITORY)
+    if is_of_one or (_is_below(here, "/trash") and not user.is_admin):
         here = "/"
     elif _is_below(here, "/trash"):
         here = "/admin"

@@ -16,10 +16,13 @@ from hive.kinds import (
     Health,
     Need,
     Operation,
+    RunState,
     Severity,
     ShareLevel,
     Source,
     TrashReason,
+    TriggerKind,
+    TriggerState,
     UpkeepState,
 )
 from hive.services.session_filters import SessionState
@@ -134,6 +137,14 @@ TRANSLATED = (
     N_("waiting"),
     N_("schedules"),
     N_("upkeep"),
+    # triggers and reports
+    N_("AWX job template"),
+    N_("webhook"),
+    N_("command"),
+    N_("succeeded"),
+    N_("missed"),
+    N_("overlapped"),
+    N_("unfinished"),
     # findings
     N_("ok"),
     N_("warning"),
@@ -186,6 +197,7 @@ _LONGER: dict[StrEnum, str] = {
     SessionState.LIVE: "running",
     SessionState.WELL: "ended well",
     SessionState.BADLY: "did not end well",
+    TriggerKind.AWX: "AWX job template",
 }
 KINDS = (
     Access,
@@ -205,6 +217,9 @@ KINDS = (
     DeliveryState,
     AttemptOutcome,
     Digest,
+    TriggerKind,
+    TriggerState,
+    RunState,
 )
 
 

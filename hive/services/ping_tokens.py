@@ -43,6 +43,7 @@ class NewPingToken:
     info: PingTokenInfo
     token: str
     url: str
+    push_url: str  # the same for clients of Uptime Kuma
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ async def add_token(actor: Actor, repository_id: int, name: str) -> NewPingToken
         repository_id=repository.id, name=title, token_sha256=digest(token), created_at=clock.now()
     )
     await audit.record(actor, "ping-token.add", _subject(row, repository))
-    return NewPingToken(_info(row), token, f"{_base()}/ping/{token}")
+    base = _base()
+    return NewPingToken(_info(row), token, f"{base}/ping/{token}", f"{base}/api/push/{token}")
 
 
 def _base() -> str:
@@ -104,9 +106,35 @@ async def delete_token(actor: Actor, repository_id: int, reference: str) -> Ping
         raise NotFound(f"The repository has no ping token {reference!r}.")
     if len(rows) > 1:
         raise InvalidInput(f"{reference!r} is the name of one and the id of another.")
-    await rows[0].delete()
-    await audit.record(actor, "ping-token.delete", _subject(rows[0], repository))
-    return _info(rows[0])
+    return await _delete(actor, rows[0], repository)
+
+
+async def _delete(actor: Actor, row: PingToken, repository: Repository) -> PingTokenInfo:
+    await row.delete()
+    await audit.record(actor, "ping-token.delete", _subject(row, repository))
+    return _info(row)
+
+
+async def get_token(actor: Actor, token_id: int) -> PingTokenInfo:
+    row, _ = await _get(actor, token_id, Level.VIEW)
+    return _info(row)
+
+
+@transactional
+async def delete_token_by_id(actor: Actor, token_id: int) -> PingTokenInfo:
+    """Revoke just this token."""
+    row, repository = await _get(actor, token_id, Level.MANAGE)
+    return await _delete(actor, row, repository)
+
+
+async def _get(actor: Actor, token_id: int, level: Level) -> tuple[PingToken, Repository]:
+    row = await PingToken.get_or_none(id=token_id)
+    if row is None:
+        raise NotFound("There is no such ping token.")
+    try:
+        return row, await _repository(actor, row.repository_id, level)
+    except NotFound:
+        raise NotFound("There is no such ping token.") from None
 
 
 async def admit(token: str, address: str) -> Admitted | None:

@@ -345,6 +345,14 @@ async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryI
     return await _info(repository)
 
 
+async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
+    """The repository unless it is in the trash."""
+    info = await find_repository_by_id(actor, repository_id)
+    if info.deleted_at is not None:
+        raise NotFound("There is no such repository.")
+    return info
+
+
 async def _info(repository: Repository) -> RepositoryInfo:
     await repository.fetch_related("owner", "location")
     group_rows = await RepositoryShare.filter(repository_id=repository.id).select_related("group")

@@ -330,3 +330,18 @@ async def test_one_run_that_cannot_be_judged_does_not_stop_the_others(
     monkeypatch.setattr(run_rules, "claim", fail_once)
     found = await judged(time)
     assert [run.is_judged for run in found] == [False, True]
+
+
+async def test_a_token_is_found_and_revoked_by_its_id_whatever_others_are_called(
+    people: People, documents: RepositoryInfo
+) -> None:
+    first = (await ping_tokens.add_token(people.alice, documents.id, "nas")).info
+    await ping_tokens.add_token(people.alice, documents.id, str(first.id))
+    assert (await ping_tokens.get_token(people.bob, first.id)).name == "nas"
+    for ask in (ping_tokens.get_token, ping_tokens.delete_token_by_id):
+        for actor, number in ((people.charlie, first.id), (people.alice, 9999)):
+            with pytest.raises(NotFound, match="no such ping token"):
+                await ask(actor, number)
+    await ping_tokens.delete_token_by_id(people.alice, first.id)
+    (left,) = await ping_tokens.list_tokens(people.alice, documents.id)
+    assert left.name == str(first.id)

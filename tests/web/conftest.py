@@ -5,6 +5,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -36,11 +37,20 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def settings(tmp_path: Path, empty_database: Path) -> AsyncIterator[Settings]:
+def more_settings() -> dict[str, Any]:
+    """Sections of the configuration, for the module that says so."""
+    return {}
+
+
+@pytest.fixture
+async def settings(
+    tmp_path: Path, empty_database: Path, more_settings: dict[str, Any]
+) -> AsyncIterator[Settings]:
     """A hive in a directory of its own, with nobody in it."""
     (tmp_path / "data").mkdir(mode=0o700)
     shutil.copy(empty_database, tmp_path / "data")
-    made = Settings.model_validate({"server": {"data_dir": str(tmp_path / "data")}})
+    given = {"server": {"data_dir": str(tmp_path / "data")}, **more_settings}
+    made = Settings.model_validate(given)
     await runtime.start(made)
     web_sessions.forget_tries()
     web_login.forget_waiting()

@@ -22,6 +22,9 @@ WITH_QUERY = (
     "/notifications/channels/add?kind=webhook",
     "/notifications?user={owner}",
     "/notifications/rules?user={owner}",
+    "/repositories/{id}/triggers/add?kind=awx",
+    "/repositories/{id}/triggers/add?kind=webhook",
+    "/repositories/{id}/triggers/add?kind=command",
 )
 
 FOR_PROGRAMS = ("/api/", "/ping")
@@ -32,4 +35,4 @@ def pages_of(app: Any, scene: Scene) -> list[str]:
     patterns = {route.resource.canonical for route in app.router.routes() if route.method == "GET"}
     shown = {one for one in patterns if not one.startswith(FOR_PROGRAMS)} - set(NO_PAGES)
     queries = [path.replace("{owner}", str(scene.owner)) for path in WITH_QUERY]
-    return [*(scene.path(pattern) for pattern in sorted(shown)), *queries]
+    return [scene.path(pattern) for pattern in [*sorted(shown), *queries]]

@@ -15,9 +15,13 @@ from hive.kinds import (
     EndReason,
     EventKind,
     Mode,
+    RunVerdict,
     Severity,
     ShareLevel,
     Source,
+    TriggerKind,
+    TriggerReason,
+    TriggerState,
 )
 from hive.models import (
     Alarm,
@@ -27,7 +31,9 @@ from hive.models import (
     Inspection,
     Notification,
     Passkey,
+    Run,
     Statistic,
+    TriggerRun,
     User,
 )
 from hive.services import (
@@ -37,16 +43,20 @@ from hive.services import (
     host_keys,
     keys,
     locations,
+    ping_tokens,
     refused_keys,
     repositories,
+    runs,
     schedules,
     tags,
     trash,
+    triggers,
     web_sessions,
 )
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.runs import Report, ReportKind
 from hive.services.schedules import ScheduleChange
 from tests.web.browser import PASSWORD
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -76,10 +86,18 @@ class Scene:
     channel: int
     rule: int
     delivery: int
+    trigger: int
+    trigger_run: int
+    ping_token: int
+    report: int
 
     def path(self, pattern: str) -> str:
         """The path of a route's pattern that leads to a thing of alice's."""
         ids = {
+            "/triggers/runs/": self.trigger_run,
+            "/triggers/": self.trigger,
+            "/reports/tokens/": self.ping_token,
+            "/reports/": self.report,
             "/repositories/": self.repository,
             "/trash/": self.deleted,
             "/keys/refused/": self.refused,
@@ -154,6 +172,7 @@ async def make_scene() -> Scene:
         channel=channel,
         rule=rule,
         delivery=delivery,
+        **await _triggers_and_reports(alice, made[0]),
     )
 
 
@@ -255,6 +274,46 @@ async def _health(alice: Actor, repository: int, in_use: int) -> None:
     await Alarm.create(
         repository_id=in_use, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=now
     )
+
+
+async def _triggers_and_reports(alice: Actor, repository: int) -> dict[str, int]:
+    """A webhook that was called, a token, and what was reported with it."""
+    hook = await triggers.add_trigger(
+        alice,
+        repository,
+        "wake the laptop",
+        TriggerKind.WEBHOOK,
+        {
+            "url": "https://automation.example.org/hook/hidden-path",
+            "header.Authorization": "Bearer hidden-bearer",
+            "body": '{"hidden": "{login}"}',
+        },
+        cron="0 3 * * *",
+        timezone="Europe/Berlin",
+        is_for_late=True,
+    )
+    run = await TriggerRun.create(
+        trigger_id=hook.id,
+        reason=TriggerReason.BUTTON,
+        asked_by="alice",
+        state=TriggerState.FAILED,
+        started_at=clock.now() - timedelta(hours=3),
+        ended_at=clock.now() - timedelta(hours=2),
+        message="The answer was 503: the laptop sleeps too deeply.",
+    )
+    new = await ping_tokens.add_token(alice, repository, "laptop")
+    admitted = await ping_tokens.admit(new.token, "192.0.2.17")
+    assert admitted is not None
+    said = "Creating archive at ssh://login@hive/./documents::today\nConnection closed.\n"
+    for kind in (ReportKind.START, ReportKind.FINISH):
+        report = await runs.receive(admitted, Report(kind, "192.0.2.17", said, user_agent="curl"))
+    await Run.filter(id=report).update(verdict=RunVerdict.NOTHING_WRITTEN, judge_at=None)
+    return {
+        "trigger": hook.id,
+        "trigger_run": run.id,
+        "ping_token": new.info.id,
+        "report": report,
+    }
 
 
 async def _sessions(repository: int, in_use: int, key: int) -> tuple[int, int]:

@@ -172,6 +172,25 @@ def test_files_of_others_are_as_they_were_published(directory: Path) -> None:
         assert hashlib.sha256(script.read_bytes()).hexdigest() in sums
 
 
+async def test_the_address_of_a_new_ping_token_is_as_accessible_and_fits(
+    chromium: Browser, new_browser: NewBrowser
+) -> None:
+    """An answer to a form, which no path leads to."""
+    server = await new_browser()
+    scene = await make_scene()
+    page = await chromium.new_page()
+    watch = Watch(page, server.origin)
+    await log_in(page, server.origin)
+    path = f"/repositories/{scene.repository}/reports/tokens/add"
+    await page.goto(server.origin + path)
+    await page.fill("#name", "nas")
+    async with page.expect_navigation():
+        await page.click("button.main")
+    assert "/ping/" in await page.inner_text("#ping-url")
+    assert await faults(page, f"{path}-answer") == []
+    assert watch.wrong == []
+
+
 async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:
@@ -199,5 +218,5 @@ async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone
 
 async def picture(page: Page, path: str, look: str) -> None:
     if directory := os.environ.get(PICTURES):
-        name = re.sub(r"[^\w.]+", "-", path).strip("-") or "overview"
+        name = re.sub(r"[^\w.]+", "-", path.strip("/")) or "overview"
         await page.screenshot(path=Path(directory) / f"{name}.{look}.png", full_page=True)

@@ -19,10 +19,14 @@ from hive.models import (
     Location,
     Notification,
     Passkey,
+    PingToken,
     RefusedKey,
     Repository,
     Rule,
+    Run,
     Session,
+    Trigger,
+    TriggerRun,
     User,
     WebSession,
 )
@@ -191,6 +195,12 @@ async def test_no_page_does_anything_with_what_is_stored(browser: Browser, text:
     await Rule.all().update(name=text[:150], tag=text[:50])
     await Notification.all().update(title=text[:300], text=text)
     await DeliveryAttempt.all().update(answer=text)
+    await Trigger.all().update(name=text[:150], cron=text[:100], timezone=text[:64])
+    await TriggerRun.all().update(
+        message=text, asked_by=text[:150], external_id=text[:100], link=f"javascript:{text}"[:2000]
+    )
+    await PingToken.all().update(name=text[:150])
+    await Run.all().update(log=text, peer=text[:64], user_agent=text[:300])
     for path in pages_of(browser.client.app, scene):
         answer = await browser.get(path)
         assert answer.status == 200, path

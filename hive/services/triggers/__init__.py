@@ -17,11 +17,15 @@ from hive.services.triggers.calling import (
 )
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo
 from hive.services.triggers.store import (
+    DEFAULT_TIMEZONE,
     Wanted,
     add_trigger,
+    commands,
     delete_trigger,
     find_trigger,
     get_run,
+    get_trigger,
+    kinds_for,
     list_runs,
     list_triggers,
     press,
@@ -29,14 +33,18 @@ from hive.services.triggers.store import (
 )
 
 __all__ = [
+    "DEFAULT_TIMEZONE",
     "TriggerInfo",
     "TriggerRunInfo",
     "Wanted",
     "add_trigger",
     "carry_out",
+    "commands",
     "delete_trigger",
     "find_trigger",
     "get_run",
+    "get_trigger",
+    "kinds_for",
     "list_runs",
     "list_triggers",
     "listen",

@@ -123,9 +123,6 @@ def _awx(values: Mapping[str, str]) -> Awx:
         raise InvalidInput("The api is a path such as /api/v2.", field="api")
     token = _needed(values, "token", kind)
     _check_headers({"Authorization": f"Bearer {token}"}, "token")
-    give_up = units.parse_duration(values.get("give_up", "").strip() or "24h")
-    if not timedelta(minutes=1) <= give_up <= timedelta(days=30):
-        raise InvalidInput("Giving up comes after 1m to 30d: for example 24h.", field="give_up")
     return Awx(
         url=url,
         template=_number(_needed(values, "template", kind), "template", 2**31 - 1),
@@ -133,8 +130,18 @@ def _awx(values: Mapping[str, str]) -> Awx:
         extra_vars=_object(values.get("extra_vars", "")),
         limit=values.get("limit", "").strip() or None,
         api=api.rstrip("/"),
-        give_up=give_up,
+        give_up=_give_up(values),
     )
+
+
+def _give_up(values: Mapping[str, str]) -> timedelta:
+    try:
+        span = units.parse_duration(values.get("give_up", "").strip() or "24h")
+    except InvalidInput as error:
+        raise InvalidInput(error.message, field="give_up") from None
+    if not timedelta(minutes=1) <= span <= timedelta(days=30):
+        raise InvalidInput("Giving up comes after 1m to 30d: for example 24h.", field="give_up")
+    return span
 
 
 def _webhook(values: Mapping[str, str]) -> Webhook:
@@ -194,19 +201,53 @@ def _object(text: str) -> Mapping[str, Any]:
     return found
 
 
+def names_of(kind: TriggerKind) -> tuple[str, ...]:
+    """The settings that this kind has, but for the headers of a webhook."""
+    return _KEYS[kind]
+
+
+def is_secret(kind: TriggerKind, name: str) -> bool:
+    """Whether nobody is shown the setting as it is."""
+    is_hidden = name in ("token", "body") or name.startswith(HEADER)
+    return is_hidden or (kind == TriggerKind.WEBHOOK and name == "url")
+
+
+def check_move(
+    kind: TriggerKind,
+    former: Mapping[str, str],
+    wanted: Mapping[str, str],
+    merged: Mapping[str, str],
+) -> None:
+    """Who may change where a call goes must not learn by that what it carries."""
+    if _origin(former) == _origin(merged):
+        return
+    for name in former:
+        if name != "url" and is_secret(kind, name) and name not in wanted:
+            raise InvalidInput(
+                "The address is that of another server: what is secret is not sent there before it"
+                f" is given again ({name}).",
+                field="header" if name.startswith(HEADER) else name,
+            )
+
+
+def _origin(values: Mapping[str, str]) -> tuple[str, str]:
+    parts = urlsplit(values.get("url", "").strip())
+    return parts.scheme, parts.netloc.lower()
+
+
 def shown(kind: TriggerKind, values: Mapping[str, str]) -> dict[str, str]:
     """The settings as anybody may see them."""
     return {name: _shown(kind, name, value) for name, value in sorted(values.items())}
 
 
 def _shown(kind: TriggerKind, name: str, value: str) -> str:
-    if name in ("token", "body") or name.startswith(HEADER):
+    if not is_secret(kind, name):
+        return value
+    if name != "url":
         return MASK if value else ""
-    if kind == TriggerKind.WEBHOOK and name == "url":
-        parts = urlsplit(value)
-        rest = f"/{MASK}" if parts.path.strip("/") or parts.query else parts.path
-        return f"{parts.scheme}://{parts.netloc}{rest}"
-    return value
+    parts = urlsplit(value)
+    rest = f"/{MASK}" if parts.path.strip("/") or parts.query else parts.path
+    return f"{parts.scheme}://{parts.netloc}{rest}"
 
 
 def secrets_of(kind: TriggerKind, values: Mapping[str, str]) -> list[str]:

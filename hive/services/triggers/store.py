@@ -7,7 +7,7 @@ administrators alone to say.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tortoise.expressions import Q
@@ -19,7 +19,13 @@ from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
 from hive.models import Repository, Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.services import audit, names, runtime
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import (
+    Actor,
+    level_on,
+    require,
+    require_admin,
+    visible_repository_ids,
+)
 from hive.services.triggers import runs, settings
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo, info_of, run_info
 
@@ -164,6 +170,26 @@ async def find_trigger(
     return info_of(rows[0], await _last_run(rows[0].id))
 
 
+async def get_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
+    """The trigger of this id; its settings only for who may change them."""
+    row = await _get(actor, trigger_id, Level.VIEW)
+    info = info_of(row, await _last_run(row.id))
+    if await level_on(actor, row.repository) >= Level.MANAGE:
+        return info
+    return replace(info, settings={})
+
+
+def kinds_for(actor: Actor) -> list[TriggerKind]:
+    """The kinds that the actor may add."""
+    return [kind for kind in TriggerKind if kind != TriggerKind.COMMAND or actor.is_admin]
+
+
+def commands(actor: Actor) -> list[str]:
+    """The names of the commands in the configuration, for who may choose among them."""
+    require_admin(actor)
+    return sorted(runtime.settings().triggers.commands)
+
+
 async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
     row = await Trigger.filter(id=trigger_id, repository__deleted_at=None).first()
     if row is None:
@@ -186,6 +212,7 @@ async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerI
         row.name = title
     if wanted.settings:
         merged = {**row.settings, **wanted.settings}
+        settings.check_move(row.kind, row.settings, wanted.settings, merged)
         row.settings = {key: value for key, value in merged.items() if value != ""}
         _check_target(actor, row.kind, row.settings)
     if wanted.is_for_late is not None:
@@ -253,7 +280,10 @@ async def get_run(actor: Actor, run_id: int) -> TriggerRunInfo:
     run = await TriggerRun.get_or_none(id=run_id)
     if run is None:
         raise NotFound("There is no such run.")
-    row = await _get(actor, run.trigger_id, Level.VIEW)
+    try:
+        row = await _get(actor, run.trigger_id, Level.VIEW)
+    except NotFound:
+        raise NotFound("There is no such run.") from None
     return run_info(run, row.name)
 
 
