@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.big_backups import end, wait_for
 from tests.e2e.installation import Installation
-from tests.e2e.test_server import end, wait_for
 
 
 def hold(installation: Installation) -> tuple[subprocess.Popen[bytes], Path]:

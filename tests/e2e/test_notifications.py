@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.big_backups import wait_for
 from tests.e2e.installation import Installation
-from tests.e2e.test_server import wait_for
 
 
 class Receiver:

@@ -4,47 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
+from tests.e2e.big_backups import end, make_big_source, start_big_backup, wait_for
 from tests.e2e.installation import Installation
-from tests.gate.files import noise
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def make_big_source(directory: Path) -> Path:
-    directory.mkdir()
-    for number in range(12):
-        (directory / str(number)).write_bytes(noise(20_000_000, seed=number))
-    return directory
-
-
-def start_big_backup(installation: Installation, source: Path) -> subprocess.Popen[bytes]:
-    """A backup that is in the middle of its data when this returns."""
-    repository = installation.json("repo", "show", "laptop")
-    data = Path(repository["path"]) / "data"
-
-    def size() -> int:
-        return sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
-
-    before = size()
-    process = installation.start_borg("create", f"{repository['url']}::big", ".", cwd=source)
-    wait_for(lambda: size() > before + 10_000_000)
-    return process
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def borgs_of(installation: Installation) -> list[int]:
