@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
-from hive.kinds import Access
+from hive.kinds import Access, EventKind
 from hive.services import accounts, repositories, runtime, schedules, tags
 from hive.services.permissions import OPERATOR
 from hive.services.schedules import ScheduleChange
@@ -32,8 +32,8 @@ from tests.factories import PASSWORD
 REPOSITORIES = int(os.environ.get("HIVE_BENCH_REPOSITORIES", "1000"))
 DAYS = int(os.environ.get("HIVE_BENCH_DAYS", "200"))
 TIMES = int(os.environ.get("HIVE_BENCH_TIMES", "40"))
-EVENTS_A_BACKUP = 5
 _OWNERS = 20
+_EVENT_KINDS = [EventKind.OPENED, EventKind.UPDATED_LOCALLY, *[EventKind.CLOSED] * 3]  # of each
 _READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
 
 
@@ -85,9 +85,7 @@ def _fill(database: Path, ids: list[int]) -> None:
                 session += 1
                 end, size = at + timedelta(minutes=3), 10**11 + day * 10**8
                 rows.append((session, repository, login, _text(at), _text(end)))
-                for kind in ("opened", "updated", "closed", "key first used", "closed")[
-                    :EVENTS_A_BACKUP
-                ]:
+                for kind in _EVENT_KINDS:
                     message = f"Key laptop: {kind}, 1.40 GB in."
                     events.append((_text(end), repository, session, kind, message, "{}"))
                 sizes.append((repository, _text(end), size, size))
@@ -183,7 +181,7 @@ def main() -> None:
         directory = Path(made) / "hive"
         ids = asyncio.run(_prepare(directory))
         _fill(directory / "hive.sqlite3", ids)
-        count = REPOSITORIES * DAYS * EVENTS_A_BACKUP
+        count = REPOSITORIES * DAYS * len(_EVENT_KINDS)
         print(f"{REPOSITORIES} repositories, {count} events")
         _measure(directory, ids[len(ids) // 2])
 

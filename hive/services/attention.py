@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from tortoise.expressions import Q
+
 from hive import clock
 from hive.kinds import EventKind
-from hive.models import Alarm, Grant, Inspection, Key
-from hive.services.overview import Condition, Glance
+from hive.models import Alarm, Grant, Inspection, Key, Repository
+from hive.services.outlines import Condition, Outline
 from hive.services.permissions import Actor, visible_keys
 
 _UNUSED = timedelta(days=7)  # for which a key may wait for its first use
@@ -43,36 +45,48 @@ class Attention:
     message: str = ""
 
 
-async def list_attention(actor: Actor, glances: Sequence[Glance]) -> list[Attention]:
-    """What wants to be looked at, the worst first; of the repositories of these glances."""
-    found = [one for glance in glances for one in _of_health(glance)]
-    found += await _alarms(actor, glances)
+async def list_attention(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
+    """What wants to be looked at, the worst first; of the repositories of these outlines."""
+    found = [*await _missing_backups(outlines), *_failed_sessions(outlines)]
+    found += await _alarms(actor, outlines)
     broken = {one.repository_id for one in found if one.kind == AttentionKind.CHECK_ERROR}
-    found += await _check_errors([one for one in glances if one.id not in broken])
-    found += await _unused_keys(actor, glances)
+    found += await _check_errors([one for one in outlines if one.id not in broken])
+    found += await _unused_keys(actor, outlines)
     order = list(AttentionKind)
     return sorted(found, key=lambda one: (order.index(one.kind), one.since))
 
 
-def _of_health(glance: Glance) -> list[Attention]:
-    """A missing backup that nobody knows of yet; a last session that did not end well."""
-    found, health = [], glance.health
-    is_known = health.acknowledged_at is not None or health.muted_until is not None
-    if glance.condition in (Condition.DOWN, Condition.LATE) and not is_known:
-        kind = AttentionKind(glance.condition)
-        found.append(Attention(kind, health.since, glance.id, glance.name))
-    last = glance.last_session
-    if last is not None and last.ended_at is not None and glance.has_failed:
-        found.append(
-            Attention(
-                AttentionKind.SESSION_FAILED,
-                last.ended_at,
-                glance.id,
-                glance.name,
-                session_id=last.id,
-            )
+async def _missing_backups(outlines: Sequence[Outline]) -> list[Attention]:
+    """Those that nobody knows of yet."""
+    troubled = {
+        one.id: one for one in outlines if one.condition in (Condition.DOWN, Condition.LATE)
+    }
+    now = clock.now()
+    rows = Repository.filter(id__in=list(troubled), acknowledged_at=None)
+    unknown = rows.filter(Q(muted_until=None) | Q(muted_until__lte=now))
+    return [
+        Attention(
+            AttentionKind(troubled[row["id"]].condition),
+            row["health_since"] or row["created_at"],
+            row["id"],
+            troubled[row["id"]].name,
         )
-    return found
+        for row in await unknown.values("id", "health_since", "created_at")
+    ]
+
+
+def _failed_sessions(outlines: Sequence[Outline]) -> list[Attention]:
+    return [
+        Attention(
+            AttentionKind.SESSION_FAILED,
+            one.failure.ended_at,
+            one.id,
+            one.name,
+            session_id=one.failure.session_id,
+        )
+        for one in outlines
+        if one.failure is not None
+    ]
 
 
 _KINDS = {
@@ -81,8 +95,8 @@ _KINDS = {
 }
 
 
-async def _alarms(actor: Actor, glances: Sequence[Glance]) -> list[Attention]:
-    names = {one.id: one.name for one in glances}
+async def _alarms(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
+    names = {one.id: one.name for one in outlines}
     rows = await Alarm.filter(repository_id__in=list(names))
     if actor.is_admin:
         rows += await Alarm.filter(repository_id=None)
@@ -99,8 +113,8 @@ async def _alarms(actor: Actor, glances: Sequence[Glance]) -> list[Attention]:
     ]
 
 
-async def _check_errors(glances: Sequence[Glance]) -> list[Attention]:
-    names = {one.id: one.name for one in glances}
+async def _check_errors(outlines: Sequence[Outline]) -> list[Attention]:
+    names = {one.id: one.name for one in outlines}
     rows = await Inspection.filter(repository_id__in=list(names), check_error__not_isnull=True)
     return [
         Attention(
@@ -114,10 +128,10 @@ async def _check_errors(glances: Sequence[Glance]) -> list[Attention]:
     ]
 
 
-async def _unused_keys(actor: Actor, glances: Sequence[Glance]) -> list[Attention]:
+async def _unused_keys(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
     """Keys that open something and never did: a machine that was never set up."""
     before = clock.now() - _UNUSED
-    grants = Grant.filter(repository_id__in=[one.id for one in glances], key__last_used_at=None)
+    grants = Grant.filter(repository_id__in=[one.id for one in outlines], key__last_used_at=None)
     ids = {row["key_id"] for row in await grants.filter(created_at__lt=before).values("key_id")}
     keys = Key.filter(await visible_keys(actor), id__in=list(ids), enabled=True)
     return [

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from tortoise.functions import Max
 
 from hive import clock, log
 from hive.borg.encryption import Encryption
 from hive.errors import NotFound, StorageError
-from hive.kinds import Access, EndReason, Health, Mode, Need, RepositoryState
+from hive.kinds import Access, EndReason, Mode
 from hive.models import Grant, Inspection, Repository, Session
 from hive.services import (
     health_info,
     host_keys,
+    last_sessions,
     live,
     locations,
     repositories,
@@ -26,25 +26,13 @@ from hive.services import (
     trends,
 )
 from hive.services.health_info import HealthInfo
+from hive.services.outlines import Condition, condition_of
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.repositories import RepositoryInfo, place_of
 from hive.services.sessions import SessionInfo
 from hive.services.trends import Trend
 
 logger = log.get(__name__)
-
-
-class Condition(StrEnum):
-    """How a repository is, in the order of how much it wants to be looked at."""
-
-    DOWN = "down"
-    LATE = "late"
-    BUSY = "busy"  # sessions are refused for a while
-    RUNNING = "running"  # a session that may be a backup
-    NEW = "new"
-    PAUSED = "paused"
-    UP = "up"
-    DELETED = "deleted"
 
 
 @dataclass(frozen=True)
@@ -125,27 +113,14 @@ class Details:
     host_identities: tuple[HostIdentity, ...]  # empty where they cannot be told just now
 
 
-def condition_of(state: RepositoryState, maintenance: str | None, health: HealthInfo) -> Condition:
-    if state == RepositoryState.DELETED:
-        return Condition.DELETED
-    # A backup that is missing is missing also while the next one runs.
-    if health.health in (Health.DOWN, Health.LATE):
-        return Condition(health.health)
-    if maintenance:
-        return Condition.BUSY
-    if health.is_running:
-        return Condition.RUNNING
-    return Condition(health.health)
-
-
 def ended_well(session: SessionInfo) -> bool:
     return session.end_reason == EndReason.DONE and session.exit_status in (None, 0)
 
 
-async def glances(actor: Actor) -> list[Glance]:
-    """The repositories that the actor may see, what wants to be looked at first."""
+async def glances(actor: Actor, repository_ids: Sequence[int]) -> list[Glance]:
+    """These repositories, as far as the actor may see them, in the order of their ids given."""
     rows = await Repository.filter(
-        await visible_repositories(actor), deleted_at=None
+        await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
     ).select_related("owner", "location")
     ids = [row.id for row in rows]
     known = _Known(
@@ -157,11 +132,16 @@ async def glances(actor: Actor) -> list[Glance]:
         locked=await asyncio.to_thread(_locked, rows),
         progress={one.session_id: one.bytes_in for one in live.view.running},
     )
-    found = [_glance(row, known) for row in rows if row.id in known.health]
-    order = list(Condition)
-    return sorted(
-        found,
-        key=lambda one: (order.index(one.condition), not one.has_failed, one.name.lower(), one.id),
+    found = {row.id: _glance(row, known) for row in rows if row.id in known.health}
+    return [found[one] for one in repository_ids if one in found]
+
+
+def _condition(row: Repository, health: HealthInfo) -> Condition:
+    return condition_of(
+        health.health,
+        row.maintenance,
+        is_running=health.is_running,
+        is_deleted=row.deleted_at is not None,
     )
 
 
@@ -189,7 +169,7 @@ def _glance(row: Repository, known: _Known) -> Glance:
         owner=row.owner.name,
         location_id=row.location_id,
         mode=row.mode,
-        condition=condition_of(repositories.state_of(row), row.maintenance, health),
+        condition=_condition(row, health),
         health=health,
         maintenance=row.maintenance,
         size_bytes=row.size_bytes,
@@ -237,28 +217,10 @@ def _locked(rows: Sequence[Repository]) -> set[int]:
     return found
 
 
-async def _last_sessions(repository_ids: Iterable[int]) -> dict[int, SessionInfo]:
-    """The one that runs, else the newest, of each repository; a look at the status is none."""
-    ours = Session.filter(repository_id__in=list(repository_ids))
-    # Without a condition on `need` the index alone answers this, however long the history is.
-    newest = await ours.annotate(newest=Max("id")).group_by("repository_id").values("newest")
-    rows = await Session.filter(id__in=[row["newest"] for row in newest])
-    found = {row.repository_id: row for row in rows if row.need != Need.STATUS}
-    hidden = [row.repository_id for row in rows if row.need == Need.STATUS]
-    found |= {row.repository_id: row for row in await _newest_real_sessions(hidden)}
-    # A later session may have come and gone while a long one still runs.
-    for row in await ours.filter(ended_at=None).exclude(need=Need.STATUS).order_by("id"):
-        found[row.repository_id] = row
-    await Session.fetch_for_list(list(found.values()), "repository")
-    return {repository_id: sessions.info_of(row) for repository_id, row in found.items()}
-
-
-async def _newest_real_sessions(repository_ids: list[int]) -> list[Session]:
-    if not repository_ids:
-        return []
-    real = Session.filter(repository_id__in=repository_ids).exclude(need=Need.STATUS)
-    newest = await real.annotate(newest=Max("id")).group_by("repository_id").values("newest")
-    return await Session.filter(id__in=[row["newest"] for row in newest])
+async def _last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
+    ids = await last_sessions.ids(repository_ids)
+    rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
+    return {row.repository_id: sessions.info_of(row) for row in rows}
 
 
 async def details(actor: Actor, repository_id: int) -> Details:
@@ -278,7 +240,7 @@ async def details(actor: Actor, repository_id: int) -> Details:
         repository=await repositories.find_repository_by_id(actor, row.id),
         host=host,
         port=port,
-        condition=condition_of(repositories.state_of(row), row.maintenance, health),
+        condition=_condition(row, health),
         health=health,
         last_session=last,
         keys=tuple(await _keys(row)),

@@ -6,6 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tortoise.expressions import RawSQL
+from tortoise.functions import Max
+
 from hive import clock
 from hive.kinds import ArchiveCreated
 from hive.models import Session, Statistic
@@ -53,11 +56,35 @@ async def trends(repository_ids: Collection[int]) -> dict[int, Trend]:
     since = clock.now() - WINDOW
     sizes: dict[int, list[Point]] = {}
     measured = Statistic.filter(repository_id__in=list(repository_ids), at__gte=since)
-    for row in await measured.order_by("at", "id").values("repository_id", "at", "size_bytes"):
-        sizes.setdefault(row["repository_id"], []).append(Point(row["at"], row["size_bytes"]))
+    rows = measured.annotate(time=RawSQL('"at"')).order_by("at", "id")
+    for row in await rows.values("repository_id", "time", "size_bytes"):
+        point = Point(_moment(row["time"]), row["size_bytes"])
+        sizes.setdefault(row["repository_id"], []).append(point)
     backups = await _backups(repository_ids, since)
     return {
         one: Trend(tuple(sizes.get(one, ())), tuple(backups.get(one, ()))) for one in repository_ids
+    }
+
+
+async def week_changes(repository_ids: Collection[int]) -> dict[int, int]:
+    """By how much repositories have changed within a week, as `Trend.week_change` says it."""
+    now = clock.now()
+    begin = await _newest_sizes(repository_ids, now - WINDOW, now - _WEEK)
+    end = await _newest_sizes(repository_ids, now - WINDOW, now)
+    return {one: end[one] - size for one, size in begin.items()}
+
+
+async def _newest_sizes(
+    repository_ids: Collection[int], since: datetime, until: datetime
+) -> dict[int, int]:
+    measured = Statistic.filter(
+        repository_id__in=list(repository_ids), at__gte=since, at__lte=until
+    )
+    newest = await measured.annotate(newest=Max("id")).group_by("repository_id").values("newest")
+    rows = Statistic.filter(id__in=[row["newest"] for row in newest])
+    return {
+        row["repository_id"]: row["size_bytes"]
+        for row in await rows.values("repository_id", "size_bytes")
     }
 
 
@@ -72,12 +99,20 @@ async def _backups(
     if since is not None:
         query = query.filter(started_at__gte=since)
     found: dict[int, list[Backup]] = {}
-    columns = ("id", "repository_id", "started_at", "ended_at", "bytes_added")
-    for row in await query.order_by("ended_at", "id").values(*columns):
-        took = max(row["ended_at"] - row["started_at"], timedelta(0))
-        backup = Backup(row["id"], row["ended_at"], took, row["bytes_added"])
-        found.setdefault(row["repository_id"], []).append(backup)
+    rows = query.annotate(begin=RawSQL('"started_at"'), end=RawSQL('"ended_at"'))
+    columns = ("id", "repository_id", "begin", "end", "bytes_added")
+    for row in await rows.order_by("ended_at", "id").values(*columns):
+        end = _moment(row["end"])
+        took = max(end - _moment(row["begin"]), timedelta(0))
+        found.setdefault(row["repository_id"], []).append(
+            Backup(row["id"], end, took, row["bytes_added"])
+        )
     return found
+
+
+def _moment(stored: str) -> datetime:
+    """A time as the database keeps it. Read here: the ORM takes 50 times as long, for thousands."""
+    return datetime.fromisoformat(stored)
 
 
 @dataclass(frozen=True)

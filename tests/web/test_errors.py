@@ -9,7 +9,8 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from hive import errors, log
-from hive.services import overview, runtime, web_sessions
+from hive.services import outlines, runtime, web_sessions
+from hive.services.outlines import Order
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Health
@@ -27,10 +28,10 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_actor: Actor) -> None:
+    async def fail(_actor: Actor, _order: Order) -> None:
         raise error
 
-    monkeypatch.setattr(overview, "glances", fail)
+    monkeypatch.setattr(outlines, "outlines", fail)
 
 
 async def test_an_unexpected_error_shows_an_id_and_the_log_has_the_rest(

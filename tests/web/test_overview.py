@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -17,17 +18,19 @@ from hive.services import (
     disks,
     health,
     keys,
+    outlines,
     overview,
     repositories,
     schedules,
     tags,
 )
 from hive.services.attention import AttentionKind
-from hive.services.overview import Condition
+from hive.services.outlines import Condition, Order
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
+from web.pages import overview as page
 
 
 async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given: Any) -> int:
@@ -141,12 +144,12 @@ async def test_what_wants_attention_comes_with_its_next_step(
 async def test_what_somebody_knows_of_already_wants_no_attention(alice: Actor) -> None:
     made = await _backed_up(alice, "documents", days_ago=9)
     await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
-    found = await attention.list_attention(alice, await overview.glances(alice))
+    found = await attention.list_attention(alice, await outlines.outlines(alice))
     assert [one.kind for one in found] == [AttentionKind.DOWN]
     await schedules.acknowledge(alice, made)
-    glances = await overview.glances(alice)
-    assert await attention.list_attention(alice, glances) == []
-    assert glances[0].condition == Condition.DOWN
+    listed = await outlines.outlines(alice)
+    assert await attention.list_attention(alice, listed) == []
+    assert listed[0].condition == Condition.DOWN
 
 
 async def test_nobody_is_told_of_what_they_may_not_see(
@@ -183,10 +186,12 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
 
     async def look() -> int:
         asked.clear()
-        found = await overview.glances(alice)
+        found = await outlines.outlines(alice, Order.GROWTH)
         await attention.list_attention(alice, found)
         await disks.disks({one.location_id for one in found})
-        assert all(one.last_session is not None for one in found)
+        shown = await overview.glances(alice, [one.id for one in found])
+        assert [one.id for one in shown] == [one.id for one in found]
+        assert all(one.last_session is not None for one in shown)
         return len(asked)
 
     counts = []
@@ -199,3 +204,37 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
         monkeypatch.setattr(SqliteClient, "execute_query_dict", real)
     assert counts[0] == counts[1]
     assert 0 < counts[0] <= 30
+
+
+async def test_a_long_list_is_shown_in_pages_and_counted_as_a_whole(
+    browser: Browser, alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "ROWS", 2)
+    for name in ("a", "b", "c", "d", "e"):
+        await _backed_up(alice, name)
+    await browser.log_in("alice")
+    names, path = [], "/?sort=name"
+    for _ in range(3):
+        text = (await browser.get(path)).text
+        assert "5 fine." in text
+        names += _names(text)
+        assert ("From the beginning" in text) == (len(names) > 2)
+        following = re.search(r'href="([^"]+)" rel="next"', text)
+        path = unescape(following[1]) if following else ""
+    assert (names, path) == (["a", "b", "c", "d", "e"], "")
+    assert _names((await browser.get("/?sort=name&after=999999")).text) == ["a", "b"]
+    assert (await browser.get("/?after=x")).status == 422
+
+
+async def test_the_orders_say_what_they_mean(browser: Browser, alice: Actor) -> None:
+    old = await _backed_up(alice, "old", days_ago=3)
+    await _backed_up(alice, "new")
+    await repositories.add_repository(alice, "never", owner="alice")
+    await Statistic.create(repository_id=old, at=clock.now(), size_bytes=9_000_000_000)
+    await browser.log_in("alice")
+    for order, names in (
+        ("backup", ["never", "old", "new"]),
+        ("growth", ["old", "new", "never"]),
+        ("name", ["never", "new", "old"]),
+    ):
+        assert _names((await browser.get(f"/?sort={order}")).text) == names

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 
 from aiohttp import web
 
 from hive import clock
-from hive.services import attention, disks, overview
-from hive.services.overview import Condition, Glance
+from hive.services import attention, disks, outlines, overview
+from hive.services.outlines import Condition, Order, Outline
 from web import charts
 from web.access import actor_of
-from web.forms import one_of, query
+from web.forms import number, one_of, query
 from web.i18n import N_
 from web.rendering import page, tab_icon
 
 _MAX_TEXT = 100
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Order(StrEnum):
-    WORST = "worst"
-    NAME = "name"
-    BACKUP = "backup"
-    SIZE = "size"
-    GROWTH = "growth"
+ROWS = 50  # of a page
+_MAX_ATTENTION = 20
 
 
 # What the orders are called; the worst first is how the service gives them.
@@ -38,12 +29,6 @@ ORDERS = {
     Order.BACKUP: N_("longest without a backup"),
     Order.SIZE: N_("the largest first"),
     Order.GROWTH: N_("grown most this week"),
-}
-_KEYS: dict[Order, Callable[[Glance], tuple[float | str, ...]]] = {
-    Order.NAME: lambda one: (one.name.lower(), one.owner.lower()),
-    Order.BACKUP: lambda one: ((one.last_backup_at or _LONG_AGO).timestamp(),),
-    Order.SIZE: lambda one: (-(one.size_bytes or 0),),
-    Order.GROWTH: lambda one: (-(one.week_change or 0),),
 }
 
 
@@ -59,17 +44,29 @@ class Wish:
     def is_filter(self) -> bool:
         return bool(self.text or self.tag)
 
-    def fits(self, one: Glance) -> bool:
-        words = " ".join((one.name, one.owner, one.login, *one.health.tags)).lower()
-        return self.text.lower() in words and (not self.tag or self.tag in one.health.tags)
-
-    def applied(self, found: Sequence[Glance]) -> list[Glance]:
-        shown = [one for one in found if self.fits(one)]
-        return sorted(shown, key=_KEYS[self.order]) if self.order in _KEYS else shown
+    def fits(self, one: Outline) -> bool:
+        words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
+        return self.text.lower() in words and (not self.tag or self.tag in one.tags)
 
     def with_tag(self, tag: str) -> str:
-        order = "" if self.order == Order.WORST else self.order
-        return query("/", q=self.text, tag=tag, sort=order)
+        return query("/", q=self.text, tag=tag, sort=self._sort)
+
+    def page_after(self, repository_id: int | None) -> str:
+        return query("/", q=self.text, tag=self.tag, sort=self._sort, after=repository_id)
+
+    @property
+    def _sort(self) -> str:
+        return "" if self.order == Order.WORST else self.order
+
+
+def _cut(fitting: Sequence[Outline], after: int | None) -> tuple[Sequence[Outline], int | None]:
+    """The rows of one page, and the cursor to those that follow: the last of its repositories.
+
+    A cursor whose repository is not in the list any more leads to its beginning.
+    """
+    begin = next((place for place, one in enumerate(fitting, 1) if one.id == after), 0)
+    shown = fitting[begin : begin + ROWS]
+    return shown, shown[-1].id if begin + ROWS < len(fitting) else None
 
 
 async def show(request: web.Request) -> web.Response:
@@ -79,20 +76,30 @@ async def show(request: web.Request) -> web.Response:
         tag=request.query.get("tag", "").strip()[:_MAX_TEXT].lower(),
         order=one_of(request, "sort", Order) or Order.WORST,
     )
-    found = await overview.glances(actor)
+    after = number(request, "after", N_("This is no place in the list."))
+    found = await outlines.outlines(actor, wish.order)
+    fitting = [one for one in found if wish.fits(one)]
+    shown, following = _cut(fitting, after)
     counts = Counter(one.condition for one in found)
     now, wanting = clock.now(), await attention.list_attention(actor, found)
     return page(
         request,
         "overview.html",
-        icon=tab_icon(is_bad=bool(wanting), is_live=any(one.is_running for one in found)),
+        icon=tab_icon(is_bad=bool(wanting), is_live=any(one.is_in_use for one in found)),
         any_repository=bool(found),
-        repositories=[(one, charts.sparkline(one.trend, now)) for one in wish.applied(found)],
+        repositories=[
+            (one, charts.sparkline(one.trend, now))
+            for one in await overview.glances(actor, [one.id for one in shown])
+        ],
+        fitting=len(fitting),
+        first_page=wish.page_after(None) if after is not None else None,
+        next_page=wish.page_after(following) if following is not None else None,
         counts=[(condition, counts[condition]) for condition in Condition if counts[condition]],
-        attention=wanting,
+        attention=wanting[:_MAX_ATTENTION],
+        attention_count=len(wanting),
         disks=await disks.disks({one.location_id for one in found}),
         total_bytes=sum(one.size_bytes or 0 for one in found),
-        tags=Counter(tag for one in found for tag in one.health.tags),
+        tags=Counter(tag for one in found for tag in one.tags),
         wish=wish,
         orders=ORDERS,
     )

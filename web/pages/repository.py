@@ -22,7 +22,8 @@ from hive.services import (
     trends,
     upkeeps,
 )
-from hive.services.overview import Condition, Details
+from hive.services.outlines import Condition
+from hive.services.overview import Details
 from hive.services.permissions import Actor
 from hive.services.sessions import SessionInfo
 from web import charts, client_setup
