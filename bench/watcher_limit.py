@@ -19,7 +19,7 @@ from hive.models import Event
 from hive.services import repositories, runtime
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.gate.harness import until
 from tests.services.watching import borg

@@ -37,7 +37,7 @@ from hive.models import Event
 from hive.services import sessions, trash
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests.gate.files import make_files
 from tests.gate.harness import Client, House, open_house, until
 from tests.programs import borg_command

@@ -16,7 +16,7 @@ from hive.kinds import Access, Need
 from hive.services.access import Admission
 from hive.services.host import Host, borg_child, environment, limits
 from hive.services.programs import SAFE_RSYNC, Program, program_roots
-from hive.services.repositories import borg2_url
+from hive.services.repository_infos import borg2_url
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 

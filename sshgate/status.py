@@ -8,7 +8,7 @@ from datetime import datetime
 from hive import clock
 from hive.kinds import Access
 from hive.services.access import state_in_words
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.units import format_size
 
 

@@ -19,7 +19,7 @@ from hive.services import access, accounts, groups, keys, logins, repositories
 from hive.services.access import Admission, Request
 from hive.services.keys import KeyInfo
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 
 PASSWORD = "a long enough password"
 BORG = "/usr/bin/borg"

@@ -6,7 +6,7 @@ import json
 import shlex
 
 from hive.services.ping_tokens import NewPingToken
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from web.client_setup import Snippet, Way
 from web.i18n import N_
 

@@ -39,7 +39,7 @@ from hive.errors import InvalidInput
 from hive.kinds import Mode
 from hive.services import grants, health_info, repositories, stale_locks, statistics, trash
 from hive.services.permissions import Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.schedules import ScheduleChange
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hive import clock
 from hive.cli import output
 from hive.kinds import Mode
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.stale_locks import LockInfo
 from hive.services.statistics import Insight
 

@@ -14,7 +14,7 @@ from hive.cli.running import with_hive
 from hive.errors import Conflict
 from hive.services import repositories, stale_locks
 from hive.services.permissions import Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.stale_locks import LockInfo
 
 

@@ -14,7 +14,7 @@ from hive.kinds import UpkeepKind, UpkeepState
 from hive.services import host, repositories, runtime, upkeeps
 from hive.services.caretaker import Caretaker
 from hive.services.permissions import Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.upkeeps import UpkeepInfo
 
 _ASK_AGAIN = 0.3  # seconds

@@ -14,7 +14,7 @@ from hive.database import transactional
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
 from hive.models import Grant, Key, Repository, Session
-from hive.services import events, logins, repositories, runtime, storage
+from hive.services import events, logins, repository_infos, runtime, storage
 from hive.services.logins import Identity
 
 
@@ -139,7 +139,7 @@ async def admit(identity: Identity, request: Request) -> Admission:
     """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
     grant = await _current_grant(identity, request.peer)
     repository = grant.repository
-    where = repositories.place_of(repository)
+    where = repository_infos.place_of(repository)
     running = await _running(repository.id)
     decide(
         Situation(
@@ -160,7 +160,7 @@ async def admit(identity: Identity, request: Request) -> Admission:
         repository.name,
         repository.login,
         where,
-        repositories.url(repository.location, repository.login, repository.directory),
+        repository_infos.url(repository.location, repository.login, repository.directory),
         repository.mode,
         grant.access,
         request.need,
@@ -268,7 +268,7 @@ async def _other_repositories(repository: Repository, key: Key) -> dict[str, str
     )
     for row in await granted.select_related("repository__location"):
         other = row.repository
-        found[other.directory] = repositories.url(other.location, other.login, other.directory)
+        found[other.directory] = repository_infos.url(other.location, other.login, other.directory)
     found.pop(repository.directory, None)
     return found
 
@@ -312,7 +312,7 @@ def _situation_of(grant: Grant) -> Situation:
     )
 
 
-def state_in_words(info: repositories.RepositoryInfo) -> str:
+def state_in_words(info: repository_infos.RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
     if info.maintenance:
         return f"busy: {info.maintenance}"

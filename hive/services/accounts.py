@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,7 +94,7 @@ def _check_email(email: str | None) -> str | None:
 
 async def list_users(actor: Actor) -> list[UserInfo]:
     require_admin(actor)
-    return [await _info(user) for user in await User.all().order_by("name")]
+    return await _infos(await User.all().order_by("name"))
 
 
 async def find_user(actor: Actor, reference: str) -> UserInfo:
@@ -253,7 +254,17 @@ async def administrator_exists() -> bool:
 
 
 async def _info(user: User) -> UserInfo:
-    rows = await Membership.filter(user_id=user.id).select_related("group")
+    return (await _infos([user]))[0]
+
+
+async def _infos(rows: Sequence[User]) -> list[UserInfo]:
+    groups: dict[int, list[str]] = {row.id: [] for row in rows}
+    for one in await Membership.filter(user_id__in=list(groups)).select_related("group"):
+        groups[one.user_id].append(one.group.name)
+    return [_as_info(row, groups[row.id]) for row in rows]
+
+
+def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
     return UserInfo(
         user.id,
         user.name,
@@ -261,7 +272,7 @@ async def _info(user: User) -> UserInfo:
         user.is_admin,
         user.enabled,
         user.password_hash is not None,
-        tuple(sorted(row.group.name for row in rows)),
+        tuple(sorted(groups)),
         user.created_at,
         user.last_login_at,
         user.timezone,

@@ -22,7 +22,7 @@ from hive.services import (
     append_only,
     errands,
     maintenance,
-    repositories,
+    repository_infos,
     sessions,
     statistics,
     storage,
@@ -132,7 +132,7 @@ class Caretaker:
         minutes = self._host.settings.upkeep.minutes_a_day
         now = time.monotonic()
         deadline = now + minutes * 60 if row.asked_by is None else _LIMITED
-        turn = _Turn(row, repositories.place_of(repository), asyncio.Event(), deadline, now)
+        turn = _Turn(row, repository_infos.place_of(repository), asyncio.Event(), deadline, now)
         self._turn = turn
         try:
             await self._prepare(turn)

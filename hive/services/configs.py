@@ -15,7 +15,14 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
-from hive.services import audit, events, maintenance, repositories, sessions, storage
+from hive.services import (
+    audit,
+    events,
+    maintenance,
+    repository_infos,
+    sessions,
+    storage,
+)
 from hive.services.permissions import Actor, require
 from hive.services.sessions import ConfigVersionInfo
 
@@ -40,7 +47,7 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
     row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
     if row is None:
         raise NotFound(f"There is no version {version} of the config of {repository.name}.")
-    where = repositories.place_of(repository)
+    where = repository_infos.place_of(repository)
     content = bytes(row.content)
     await maintenance.outrank(repository_id)
     await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)

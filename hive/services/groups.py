@@ -38,7 +38,7 @@ async def add_group(actor: Actor, name: str, *, members: Sequence[str] = ()) -> 
 async def list_groups(actor: Actor) -> list[GroupInfo]:
     """All groups for administrators, their own for everybody else."""
     query = Group.all() if actor.is_admin else Group.filter(id__in=await group_ids(actor))
-    return [await _info(group) for group in await query.order_by("name")]
+    return await _infos(await query.order_by("name"))
 
 
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
@@ -113,6 +113,13 @@ async def _join(group: Group, member: str) -> None:
 
 
 async def _info(group: Group) -> GroupInfo:
-    rows = await Membership.filter(group_id=group.id).select_related("user")
-    members = tuple(sorted(row.user.name for row in rows))
-    return GroupInfo(group.id, group.name, members, group.created_at)
+    return (await _infos([group]))[0]
+
+
+async def _infos(rows: Sequence[Group]) -> list[GroupInfo]:
+    members: dict[int, list[str]] = {row.id: [] for row in rows}
+    for one in await Membership.filter(group_id__in=list(members)).select_related("user"):
+        members[one.group_id].append(one.user.name)
+    return [
+        GroupInfo(row.id, row.name, tuple(sorted(members[row.id])), row.created_at) for row in rows
+    ]

@@ -16,7 +16,15 @@ from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.services import events, maintenance, repositories, sessions, statistics, storage
+from hive.services import (
+    events,
+    maintenance,
+    repositories,
+    repository_infos,
+    sessions,
+    statistics,
+    storage,
+)
 from hive.services.permissions import Actor
 from hive.units import format_size
 
@@ -208,7 +216,7 @@ async def recover() -> None:
     for row in await Repository.filter(maintenance__isnull=False).select_related("location"):
         try:
             if row.maintenance == maintenance.PUTTING_IN_PLACE:
-                await _complete(row.id, repositories.place_of(row))
+                await _complete(row.id, repository_infos.place_of(row))
         except (HiveError, OSError) as error:
             # One repository in trouble must not keep the server from the others.
             logger.warning("import cannot be completed", repository=row.login, error=str(error))
@@ -229,4 +237,4 @@ async def _place(repository_id: int) -> storage.Place:
     repository = await Repository.get_or_none(id=repository_id).select_related("location")
     if repository is None:
         raise NotFound("There is no such repository.")
-    return repositories.place_of(repository)
+    return repository_infos.place_of(repository)

@@ -19,7 +19,7 @@ from hive.services import (
     health,
     imports,
     processes,
-    repositories,
+    repository_infos,
     runtime,
     sessions,
     trash,
@@ -68,7 +68,7 @@ async def _end_processes() -> None:
 async def _remove_locks() -> None:
     """Remove the locks of this installation: none of its processes is left to hold one."""
     for row in await Repository.filter(deleted_at=None).select_related("location"):
-        path = repositories.place_of(row).repository
+        path = repository_infos.place_of(row).repository
         try:
             removed = await asyncio.to_thread(remove_locks_of, runtime.host_id(), path)
         except OSError as error:

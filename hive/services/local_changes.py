@@ -29,7 +29,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
-from hive.services import events, repositories, runtime, sessions, statistics
+from hive.services import events, repository_infos, runtime, sessions, statistics
 
 logger = log.get(__name__)
 
@@ -228,7 +228,7 @@ class Watcher:
     async def _look(self, row: Repository) -> None:
         """Look at one repository; its trouble is not the others'."""
         try:
-            path = repositories.place_of(row).repository
+            path = repository_infos.place_of(row).repository
             self._watches.put(row.id, path)
             if row.maintenance is not None:
                 self._to_look_at.add(row.id)

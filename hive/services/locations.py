@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tortoise.functions import Count
+
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
@@ -44,16 +46,18 @@ def port_of(location: Location) -> int:
 
 async def list_locations(_actor: Actor) -> list[LocationInfo]:
     """All locations: everybody may choose one."""
-    return [await _info(location) for location in await Location.all().order_by("name")]
+    rows = await Location.all().order_by("name")
+    counts = await _counts()
+    return [_info(row, counts.get(row.id, 0)) for row in rows]
 
 
 async def find_location(_actor: Actor, reference: str) -> LocationInfo:
     """The location of this name or id; everybody may see it."""
-    return await _info(await get_location(reference))
+    return await _info_of(await get_location(reference))
 
 
 async def find_location_by_id(_actor: Actor, location_id: int) -> LocationInfo:
-    return await _info(await _get(location_id))
+    return await _info_of(await _get(location_id))
 
 
 async def get_location(reference: str | None) -> Location:
@@ -95,7 +99,7 @@ async def _create(
         created_at=clock.now(),
     )
     await audit.record(actor, "location.add", f"location {name}", host=host, port=port)
-    return await _info(location)
+    return await _info_of(location)
 
 
 @transactional
@@ -128,7 +132,7 @@ async def set_location(
         port=port,
         default=is_default,
     )
-    return await _info(location)
+    return await _info_of(location)
 
 
 @transactional
@@ -183,7 +187,18 @@ async def _get(location_id: int) -> Location:
     return location
 
 
-async def _info(location: Location) -> LocationInfo:
+async def _counts() -> dict[int, int]:
+    """How many repositories there are at each location."""
+    there = Repository.filter(deleted_at=None).annotate(count=Count("id"))
+    rows = await there.group_by("location_id").values("location_id", "count")
+    return {row["location_id"]: row["count"] for row in rows}
+
+
+async def _info_of(location: Location) -> LocationInfo:
+    return _info(location, (await _counts()).get(location.id, 0))
+
+
+def _info(location: Location, repositories: int) -> LocationInfo:
     root = storage.root_of(location)
     return LocationInfo(
         location.id,
@@ -192,7 +207,7 @@ async def _info(location: Location) -> LocationInfo:
         port_of(location),
         root,
         location.is_default,
-        await Repository.filter(location_id=location.id, deleted_at=None).count(),
+        repositories,
         storage.free_bytes(root),
         location.created_at,
     )

@@ -28,7 +28,7 @@ from hive.services import (
 from hive.services.health_info import HealthInfo
 from hive.services.outlines import Condition, condition_of
 from hive.services.permissions import Actor, visible_repositories
-from hive.services.repositories import RepositoryInfo, place_of
+from hive.services.repository_infos import RepositoryInfo, place_of
 from hive.services.sessions import SessionInfo
 from hive.services.trends import Trend
 

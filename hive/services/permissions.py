@@ -9,6 +9,7 @@ anybody else        NONE: the thing does not exist for them (NotFound)
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tortoise.expressions import Q, Subquery
@@ -84,6 +85,17 @@ async def level_on(actor: Actor, thing: Repository | Key) -> Level:
     else:
         shares = [row.level for row in await KeyShare.filter(key_id=thing.id, group_id__in=groups)]
     return max((_LEVELS[share] for share in shares), default=Level.NONE)
+
+
+async def manageable_ids(actor: Actor, repository_ids: Collection[int]) -> set[int]:
+    """Those of the repositories on which the actor has MANAGE or more; in two queries."""
+    query = Repository.filter(id__in=list(repository_ids))
+    if not actor.is_admin:
+        shares = RepositoryShare.filter(
+            group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
+        ).values("repository_id")
+        query = query.filter(Q(owner_id=actor.user_id) | Q(id__in=Subquery(shares)))
+    return {row["id"] for row in await query.values("id")}
 
 
 async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:

@@ -6,7 +6,6 @@ import secrets
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from tortoise.expressions import Q
@@ -14,8 +13,8 @@ from tortoise.expressions import Q
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Access, EventKind, Level, Mode, RepositoryState, ShareLevel, TrashReason
-from hive.models import Grant, Location, Repository, RepositoryShare, TrashEntry
+from hive.kinds import Access, EventKind, Level, Mode, ShareLevel, TrashReason
+from hive.models import Repository, TrashEntry
 from hive.services import (
     audit,
     events,
@@ -25,7 +24,6 @@ from hive.services import (
     names,
     references,
     shares,
-    storage,
 )
 from hive.services.permissions import (
     SYSTEM,
@@ -34,61 +32,11 @@ from hive.services.permissions import (
     require,
     visible_repositories,
 )
-from hive.services.shares import GroupShare
+from hive.services.repository_infos import RepositoryInfo, info_of, infos_of
 
 MIN_QUOTA = 10_000_000  # bytes; borg refuses less
 _LOGIN_LENGTH = 8
 _LOGIN_LETTERS = string.ascii_lowercase + string.digits
-
-
-@dataclass(frozen=True)
-class KeyAccess:
-    key_id: int
-    fingerprint: str
-    name: str
-    access: Access
-
-
-@dataclass(frozen=True)
-class RepositoryInfo:
-    id: int
-    name: str
-    directory: str
-    login: str
-    owner: str
-    groups: tuple[GroupShare, ...]
-    location: str
-    mode: Mode
-    path: Path
-    url: str
-    keys: tuple[KeyAccess, ...]
-    quota_bytes: int | None
-    size_bytes: int | None
-    state: RepositoryState
-    maintenance: str | None
-    last_backup_at: datetime | None
-    last_backup_is_estimated: bool
-    last_access_at: datetime | None
-    created_at: datetime
-    deleted_at: datetime | None
-
-
-def url(location: Location, login: str, directory: str) -> str:
-    """The URL for borg: ssh://LOGIN@HOST[:PORT]/./NAME, as clients see host and port."""
-    host, port = locations.host_of(location), locations.port_of(location)
-    shown = f"[{host}]" if ":" in host else host
-    shown_port = "" if port == 22 else f":{port}"
-    return f"ssh://{login}@{shown}{shown_port}/./{directory}"
-
-
-def borg2_url(url: str) -> str:
-    """The same URL as borg 2 wants it."""
-    return f"rest://{url.removeprefix('ssh://')}"
-
-
-def place_of(repository: Repository) -> storage.Place:
-    """Where it lies on disk; `location` must have been fetched."""
-    return storage.place(repository.location, repository.login, repository.directory)
 
 
 @transactional
@@ -130,7 +78,7 @@ async def add_repository(
     await audit.record(
         actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
     )
-    return await _info(repository)
+    return await info_of(repository)
 
 
 async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
@@ -156,7 +104,7 @@ async def _new_login() -> str:
 async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[RepositoryInfo]:
     """All repositories that the actor may see; `deleted`: those in the trash instead."""
     query = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
-    return [await _info(row) for row in await query.order_by("name", "id")]
+    return await infos_of(await query.order_by("name", "id"))
 
 
 @dataclass(frozen=True)
@@ -177,7 +125,7 @@ async def choices(actor: Actor) -> list[Choice]:
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
     """The repository of this login, id, name or OWNER/NAME that the actor may see."""
-    return await _info(await _get(actor, reference, deleted=deleted))
+    return await info_of(await _get(actor, reference, deleted=deleted))
 
 
 async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
@@ -204,7 +152,7 @@ async def level(actor: Actor, repository_id: int) -> Level:
 
 async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
     """The repository, for who may change it; raises as a change would."""
-    return await _info(await _changeable(actor, repository_id))
+    return await info_of(await _changeable(actor, repository_id))
 
 
 @transactional
@@ -249,7 +197,7 @@ async def set_repository(
         unshared_from=list(unshare_from) or None,
         share_levels=dict(share_levels) if share_levels else None,
     )
-    return await _info(repository)
+    return await info_of(repository)
 
 
 async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
@@ -342,7 +290,7 @@ async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryI
     repository = await Repository.filter(visible, id=repository_id).first()
     if repository is None:
         raise NotFound("There is no such repository.")
-    return await _info(repository)
+    return await info_of(repository)
 
 
 async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
@@ -351,44 +299,3 @@ async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
     if info.deleted_at is not None:
         raise NotFound("There is no such repository.")
     return info
-
-
-async def _info(repository: Repository) -> RepositoryInfo:
-    await repository.fetch_related("owner", "location")
-    group_rows = await RepositoryShare.filter(repository_id=repository.id).select_related("group")
-    grant_rows = await Grant.filter(repository_id=repository.id).select_related("key")
-    place = place_of(repository)
-    address = url(repository.location, repository.login, repository.directory)
-    return RepositoryInfo(
-        id=repository.id,
-        name=repository.name,
-        directory=repository.directory,
-        login=repository.login,
-        owner=repository.owner.name,
-        groups=tuple(GroupShare(row.group.name, row.level) for row in group_rows),
-        location=repository.location.name,
-        mode=repository.mode,
-        path=place.repository,
-        url=borg2_url(address) if place.is_borg2 else address,
-        keys=tuple(
-            KeyAccess(row.key_id, row.key.fingerprint, row.key.name, row.access)
-            for row in grant_rows
-        ),
-        quota_bytes=repository.quota_bytes,
-        size_bytes=repository.size_bytes,
-        state=state_of(repository),
-        maintenance=repository.maintenance,
-        last_backup_at=repository.last_backup_at,
-        last_backup_is_estimated=repository.last_backup_is_estimated,
-        last_access_at=repository.last_access_at,
-        created_at=repository.created_at,
-        deleted_at=repository.deleted_at,
-    )
-
-
-def state_of(repository: Repository) -> RepositoryState:
-    if repository.deleted_at is not None:
-        return RepositoryState.DELETED
-    if repository.initialized_at is None:
-        return RepositoryState.NEW
-    return RepositoryState.READY

@@ -21,7 +21,7 @@ from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.services import alarm_rules, alarms, audit, events, maintenance, processes, runtime
 from hive.services.permissions import Actor, require
-from hive.services.repositories import place_of
+from hive.services.repository_infos import place_of
 from hive.units import format_duration
 
 logger = log.get(__name__)

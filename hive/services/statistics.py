@@ -27,7 +27,7 @@ from hive.services import (
 from hive.services.alarm_rules import Cause, Usage
 from hive.services.alarms import AlarmInfo
 from hive.services.forecast import Point
-from hive.services.repositories import RepositoryInfo, place_of
+from hive.services.repository_infos import RepositoryInfo, place_of
 from hive.services.stale_locks import LockInfo
 
 logger = log.get(__name__)

@@ -20,12 +20,13 @@ from hive.services import (
     health,
     maintenance,
     repositories,
+    repository_infos,
     runtime,
     sessions,
     storage,
 )
-from hive.services.permissions import Actor, require
-from hive.services.repositories import RepositoryInfo
+from hive.services.permissions import Actor, manageable_ids, require
+from hive.services.repository_infos import RepositoryInfo
 
 logger = structlog.get_logger(__name__)
 
@@ -54,11 +55,12 @@ class Trashed:
 async def list_trash(actor: Actor) -> list[Trashed]:
     """What the actor may see in the trash, the last deleted first."""
     found = await repositories.list_repositories(actor, deleted=True)
+    manageable = await manageable_ids(actor, [info.id for info in found])
     return [
         Trashed(
             info,
             (info.deleted_at or clock.now()) + kept_for(),
-            await repositories.level(actor, info.id) >= Level.MANAGE,
+            info.id in manageable,
         )
         for info in sorted(found, key=lambda one: one.deleted_at or clock.now(), reverse=True)
     ]
@@ -91,7 +93,7 @@ async def _delete(actor: Actor, repository_id: int) -> Deleted:
 
 async def _clear_away(repository: Repository) -> Path | None:
     """Move a deleted repository's directory to the trash; None where it has none."""
-    where = repositories.place_of(repository)
+    where = repository_infos.place_of(repository)
     if not where.home.exists():
         return None
     entry = await _newest_entry(repository.id)
@@ -139,7 +141,7 @@ async def _restore(actor: Actor, repository_id: int) -> None:
         )
     entry = await _newest_entry(repository_id)
     if entry is not None:
-        where = repositories.place_of(repository)
+        where = repository_infos.place_of(repository)
         storage.restore_from_trash(Path(entry.root), Path(entry.path), where.home)
     await _mark_restored(actor, repository.id, entry.id if entry else None)
 
@@ -173,7 +175,7 @@ async def empty_expired() -> int:
         await _forget(entry.id)
         removed += 1
     for row in await Repository.filter(deleted_at__lt=before).select_related("location"):
-        if repositories.place_of(row).home.exists():
+        if repository_infos.place_of(row).home.exists():
             continue  # a row is all that tells of what lies there
         if not await TrashEntry.filter(repository_id=row.id).exists():
             await _forget_repository(row.id)

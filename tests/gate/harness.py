@@ -31,7 +31,7 @@ from hive.services import (
 )
 from hive.services.host import Host
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from sshgate.gate import Gate
 from sshgate.server import Server
 from tests.programs import borg_command, rsync_command

@@ -21,7 +21,7 @@ from hive.services import (
 )
 from hive.services.caretaker import Caretaker
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests.gate.files import fingerprint, make_files, same_tree
 from tests.gate.harness import Client, Done, House, open_house, until
 from tests.programs import borg_command

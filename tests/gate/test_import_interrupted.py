@@ -12,7 +12,7 @@ import pytest
 from hive.errors import Conflict
 from hive.kinds import EndReason, Mode
 from hive.models import Repository, TrashEntry
-from hive.services import events, imports, maintenance, repositories, storage
+from hive.services import events, imports, maintenance, repository_infos, storage
 from hive.services.permissions import OPERATOR
 from tests.gate.files import fingerprint, noise
 from tests.gate.harness import House, until
@@ -150,7 +150,7 @@ async def test_an_import_over_a_repository_keeps_the_former_in_the_trash(
 async def stage(transfer: Transfer) -> storage.Place:
     """An import that waits to be put in place, without a session."""
     row = await Repository.get(id=transfer.info.id).select_related("location")
-    where = repositories.place_of(row)
+    where = repository_infos.place_of(row)
     await asyncio.to_thread(storage.prepare, where, None, staging=True)
     transfer.source.rename(where.staging / "all")
     for path in (where.staging / "all").iterdir():

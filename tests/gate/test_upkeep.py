@@ -27,7 +27,7 @@ from hive.services import (
 )
 from hive.services.caretaker import Caretaker
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.upkeeps import UpkeepInfo
 from tests import factories
 from tests.gate.files import noise

@@ -12,7 +12,7 @@ from pathlib import Path
 from hive.kinds import Access, Mode
 from hive.services import imports, repositories
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests.gate.files import make_files
 from tests.gate.harness import PASSPHRASE, Client, Done, House
 from tests.programs import borg_command

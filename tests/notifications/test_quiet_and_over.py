@@ -10,7 +10,7 @@ from hive.models import Delivery
 from hive.services.notifications import outbox, rules
 from hive.services.notifications.courier import Courier
 from hive.services.notifications.rules import Wanted
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import NOON, at, deliver, happen, later, states, webhook

@@ -15,7 +15,7 @@ from hive.models import PingToken, Run, Session
 from hive.services import events, grants, ping_tokens, repositories, run_rules, runs
 from hive.services.permissions import OPERATOR
 from hive.services.ping_tokens import Admitted
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.runs import Report, ReportKind, RunInfo
 from tests import factories
 from tests.factories import People

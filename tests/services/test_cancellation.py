@@ -45,6 +45,7 @@ from hive.services import (
     maintenance,
     refusals,
     repositories,
+    repository_infos,
     schedules,
     second_factor,
     sessions,
@@ -75,7 +76,7 @@ class World:
         self.count += 1
         return f"new{self.count}"
 
-    async def repository(self) -> repositories.RepositoryInfo:
+    async def repository(self) -> repository_infos.RepositoryInfo:
         made = await factories.make_repository(
             self.people.alice, self.name(), accesses={self.key.fingerprint: Access.FULL}
         )
@@ -99,7 +100,7 @@ def plain(make: Callable[[World], Awaitable[object]]) -> Try:
 
 
 def on_repository(
-    make: Callable[[World, repositories.RepositoryInfo], Awaitable[object]],
+    make: Callable[[World, repository_infos.RepositoryInfo], Awaitable[object]],
 ) -> Try:
     async def prepare(world: World) -> Callable[[], Awaitable[object]]:
         made = await world.repository()
@@ -124,7 +125,7 @@ async def _killable(world: World) -> Callable[[], Awaitable[object]]:
     return lambda: sessions.kill(OPERATOR, session)
 
 
-async def _admit(world: World, made: repositories.RepositoryInfo) -> None:
+async def _admit(world: World, made: repository_infos.RepositoryInfo) -> None:
     identity = await logins.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
     assert identity is not None
     await access.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
@@ -308,7 +309,7 @@ async def assert_nothing_is_torn() -> None:
     for repository in await Repository.all().select_related("location"):
         assert repository.maintenance in (None, "being tested")
         # its directory is where its row says it is
-        home = repositories.place_of(repository).home
+        home = repository_infos.place_of(repository).home
         in_trash = await TrashEntry.filter(repository_id=repository.id).count()
         assert not (repository.deleted_at and home.exists())
         assert in_trash == 0 or repository.deleted_at is not None

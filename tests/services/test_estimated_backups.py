@@ -14,7 +14,7 @@ from hive import clock
 from hive.kinds import Mode
 from hive.services import imports, local_changes, repositories, statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.programs import borg_command

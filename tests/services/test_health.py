@@ -29,7 +29,7 @@ from hive.services import (
     trash,
 )
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.schedules import ScheduleChange
 from tests import factories
 from tests.factories import People

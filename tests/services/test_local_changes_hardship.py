@@ -20,7 +20,7 @@ from hive.models import Repository
 from hive.services import local_changes, maintenance, repositories, sessions, trash
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.gate.harness import until
 from tests.programs import borg_command

@@ -28,7 +28,7 @@ from hive.services import (
 )
 from hive.services.keys import KeyInfo
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 

@@ -23,7 +23,7 @@ from hive.models import Event, Repository
 from hive.services import repositories, runtime, stale_locks, statistics
 from hive.services.keys import KeyInfo
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.programs import borg_command

@@ -18,7 +18,7 @@ from hive.services import alarms, jobs, repositories, scheduler, sessions, stati
 from hive.services.access import Admission, Request, admit
 from hive.services.logins import Identity
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.sessions import Outcome
 from tests import factories
 from tests.factories import People

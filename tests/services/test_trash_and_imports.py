@@ -19,12 +19,13 @@ from hive.services import (
     logins,
     maintenance,
     repositories,
+    repository_infos,
     sessions,
     storage,
     trash,
 )
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests import factories
 from tests.factories import People, tree
 
@@ -38,7 +39,7 @@ def borg_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def place(info: RepositoryInfo) -> storage.Place:
-    return repositories.place_of(await Repository.get(id=info.id).select_related("location"))
+    return repository_infos.place_of(await Repository.get(id=info.id).select_related("location"))
 
 
 async def stage(info: RepositoryInfo, source: Path) -> storage.Place:

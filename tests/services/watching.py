@@ -15,7 +15,7 @@ from hive.kinds import EventKind
 from hive.services import events
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from tests.gate.harness import until
 from tests.programs import borg_command
 

@@ -14,7 +14,7 @@ from hive.kinds import EventKind, Health, ShareLevel, TriggerKind, TriggerReason
 from hive.models import AuditEntry, HealthChange, Repository, Trigger, TriggerRun
 from hive.services import events as rows
 from hive.services import repositories, triggers
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted
 from tests.factories import People
 from tests.triggers.conftest import NOON, Time, tick, told

@@ -7,7 +7,7 @@ import pytest
 from hive.errors import Forbidden, InvalidInput, NotFound
 from hive.kinds import ShareLevel, TriggerKind
 from hive.services import repositories, triggers
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted
 from tests.factories import People
 

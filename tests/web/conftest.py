@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from tortoise.connection import get_connection
 
 from hive import clock, migrate
 from hive.config import Settings
@@ -139,3 +140,12 @@ class Time:
 def time(settings: Settings) -> Iterator[Time]:
     yield Time()
     clock.use(None)
+
+
+@pytest.fixture
+async def statements(settings: Settings) -> list[str]:
+    """What reaches the database from now on."""
+    found: list[str] = []
+    client: Any = get_connection("default")
+    await client._connection.set_trace_callback(found.append)
+    return found

@@ -8,7 +8,7 @@ from hive.kinds import Level
 from hive.services import ping_tokens, repositories, runs
 from hive.services.permissions import Actor
 from hive.services.ping_tokens import NewPingToken
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from web import report_setup
 from web.access import actor_of
 from web.forms import Form, before, cut_page, id_of, query, sent

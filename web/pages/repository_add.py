@@ -8,7 +8,7 @@ from hive.database import transactional
 from hive.kinds import Access, Mode
 from hive.services import accounts, grants, groups, keys, locations, repositories
 from hive.services.permissions import Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from web.access import actor_of, user_of
 from web.forms import Form, sent, share_levels
 from web.i18n import gettext

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive import units
 from hive.services import accounts, groups, repositories
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels
 from web.i18n import gettext

@@ -7,9 +7,9 @@ from typing import Any
 
 from aiohttp import web
 
-from hive.kinds import Level, Operation
+from hive.kinds import Operation
 from hive.services import events, live, repositories, sessions
-from hive.services.permissions import Actor
+from hive.services.permissions import manageable_ids
 from hive.services.session_filters import SessionState
 from hive.services.sessions import SessionInfo
 from web.access import actor_of
@@ -53,7 +53,7 @@ async def show_all(request: web.Request) -> web.Response:
         sessions=live.with_progress([*running, *ended]),
         filters=filters,
         is_filtered=any(filters.values()),
-        manageable=await _manageable(actor, running),
+        manageable=await manageable_ids(actor, {one.repository_id for one in running}),
         repositories=await repositories.choices(actor),
         operations=list(Operation),
         states=list(SessionState),
@@ -62,24 +62,16 @@ async def show_all(request: web.Request) -> web.Response:
     )
 
 
-async def _manageable(actor: Actor, shown: Sequence[SessionInfo]) -> set[int]:
-    """The repositories of these sessions whose sessions the actor may end."""
-    return {
-        repository_id
-        for repository_id in {one.repository_id for one in shown}
-        if await repositories.level(actor, repository_id) >= Level.MANAGE
-    }
-
-
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
     (session,) = live.with_progress([await sessions.get_session(actor, id_of(request))])
+    may_manage = await manageable_ids(actor, [session.repository_id])
     return page(
         request,
         "session.html",
         session=session,
         events=await events.recent(actor, session_id=session.id, limit=_EVENTS),
-        may_end=session.ended_at is None and bool(await _manageable(actor, [session])),
+        may_end=session.ended_at is None and bool(may_manage),
     )
 
 

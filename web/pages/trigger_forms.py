@@ -10,7 +10,7 @@ from hive.errors import InvalidInput
 from hive.kinds import TriggerKind
 from hive.services import repositories, triggers
 from hive.services.permissions import Actor
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted, settings
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent

@@ -209,7 +209,7 @@ async def change(
 
 
 async def _set_levels(actor: Actor, row: Channel, levels: Mapping[str, ShareLevel | None]) -> None:
-    before = {share.group: share.level for share in await _shares(row)}
+    before = {share.group: share.level for share in (await _shares([row.id]))[row.id]}
     for group, level in levels.items():
         if level is None and group in before:
             await unshare(actor, row.id, group)
@@ -217,13 +217,13 @@ async def _set_levels(actor: Actor, row: Channel, levels: Mapping[str, ShareLeve
             await share(actor, row.id, group, level)
 
 
-async def _shares(row: Channel) -> tuple[GroupShare, ...]:
-    rows = await ChannelShare.filter(channel_id=row.id).select_related("group")
-    return tuple(sorted((GroupShare(one.group.name, one.level) for one in rows), key=_by_group))
-
-
-def _by_group(share: GroupShare) -> str:
-    return share.group
+async def _shares(channel_ids: Sequence[int]) -> dict[int, list[GroupShare]]:
+    """Of each channel, by the names of the groups."""
+    found: dict[int, list[GroupShare]] = {one: [] for one in channel_ids}
+    rows = ChannelShare.filter(channel_id__in=list(channel_ids)).select_related("group")
+    for row in await rows.order_by("group__name"):
+        found[row.channel_id].append(GroupShare(row.group.name, row.level))
+    return found
 
 
 async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -329,13 +329,26 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
 
 async def list_channels(actor: Actor) -> list[ChannelInfo]:
     rows = await Channel.filter(await _visible(actor)).distinct().order_by("name", "id")
-    return [await info_of(row) for row in rows]
+    return await _infos(rows)
 
 
 async def info_of(row: Channel) -> ChannelInfo:
-    await row.fetch_related("owner")
-    shares = await _shares(row)
-    links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
+    return (await _infos([row]))[0]
+
+
+async def _infos(rows: Sequence[Channel]) -> list[ChannelInfo]:
+    if not rows:
+        return []
+    await Channel.fetch_for_list(list(rows), "owner")
+    ids = [row.id for row in rows]
+    shares = await _shares(ids)
+    rules: dict[int, list[str]] = {one: [] for one in ids}
+    for link in await RuleChannel.filter(channel_id__in=ids).select_related("rule"):
+        rules[link.channel_id].append(link.rule.name)
+    return [_info(row, shares[row.id], sorted(rules[row.id])) for row in rows]
+
+
+def _info(row: Channel, shares: Sequence[GroupShare], rules: Sequence[str]) -> ChannelInfo:
     title, description, shown = row.kind, UNREADABLE, {}
     settings = _read(row)
     if settings is not None:
@@ -352,7 +365,7 @@ async def info_of(row: Channel) -> ChannelInfo:
         settings=shown,
         enabled=row.enabled,
         groups=tuple(share.group for share in shares),
-        rules=tuple(sorted(link.rule.name for link in links)),
+        rules=tuple(rules),
         created_at=row.created_at,
-        shares=shares,
+        shares=tuple(shares),
     )

@@ -293,7 +293,7 @@ async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleIn
     query = Rule.all() if actor.is_admin else Rule.filter(user_id=actor.user_id)
     if user is not None:
         query = query.filter(user_id=(await _person(actor, user)).id)
-    return [await _info(row) for row in await query.order_by("user_id", "id")]
+    return await _infos(await query.order_by("user_id", "id"))
 
 
 async def can_be_told(actor: Actor, user: str | int) -> bool:
@@ -322,9 +322,20 @@ async def find_rule_by_id(actor: Actor, rule_id: int) -> RuleInfo:
 
 
 async def _info(row: Rule) -> RuleInfo:
-    await row.fetch_related("user", "owner", "repository")
-    links = await RuleChannel.filter(rule_id=row.id).select_related("channel")
-    used = sorted((link.channel.name, link.channel.id) for link in links)
+    return (await _infos([row]))[0]
+
+
+async def _infos(rows: Sequence[Rule]) -> list[RuleInfo]:
+    if not rows:
+        return []
+    await Rule.fetch_for_list(list(rows), "user", "owner", "repository")
+    used: dict[int, list[tuple[str, int]]] = {row.id: [] for row in rows}
+    for link in await RuleChannel.filter(rule_id__in=list(used)).select_related("channel"):
+        used[link.rule_id].append((link.channel.name, link.channel.id))
+    return [_as_info(row, sorted(used[row.id])) for row in rows]
+
+
+def _as_info(row: Rule, used: Sequence[tuple[str, int]]) -> RuleInfo:
     repository: Repository | None = row.repository
     return RuleInfo(
         id=row.id,

@@ -18,7 +18,7 @@ from hive.errors import HiveError, InvalidInput
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
 from hive.models import HealthChange, Repository, Trigger, TriggerRun
 from hive.services import events as rows
-from hive.services import repositories, runtime
+from hive.services import repository_infos, runtime
 from hive.services.triggers import command, runs, settings, store
 from hive.services.triggers.runs import Outcome
 
@@ -188,7 +188,7 @@ async def _act(run: TriggerRun) -> Outcome:
 
     trigger = run.trigger
     repository = trigger.repository
-    url = repositories.url(repository.location, repository.login, repository.directory)
+    url = repository_infos.url(repository.location, repository.login, repository.directory)
     subject = settings.Subject(repository.name, repository.login, url)
     target = settings.parse(trigger.kind, trigger.settings)
     if isinstance(target, settings.Awx):

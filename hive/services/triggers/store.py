@@ -6,11 +6,12 @@ administrators alone to say.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from tortoise.expressions import Q
+from tortoise.functions import Max
 
 from hive import clock, events
 from hive.database import after_commit, transactional
@@ -133,7 +134,8 @@ async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> li
     rows = (
         await Trigger.filter(query).order_by("repository_id", "name").select_related("repository")
     )
-    return [info_of(row, await _last_run(row.id)) for row in rows]
+    last = await _last_runs([row.id for row in rows])
+    return [info_of(row, last.get(row.id)) for row in rows]
 
 
 async def _visible(actor: Actor) -> Q:
@@ -144,7 +146,13 @@ async def _visible(actor: Actor) -> Q:
 
 
 async def _last_run(trigger_id: int) -> TriggerRun | None:
-    return await TriggerRun.filter(trigger_id=trigger_id).order_by("-id").first()
+    return (await _last_runs([trigger_id])).get(trigger_id)
+
+
+async def _last_runs(trigger_ids: Sequence[int]) -> dict[int, TriggerRun]:
+    runs = TriggerRun.filter(trigger_id__in=list(trigger_ids)).annotate(newest=Max("id"))
+    newest = [row["newest"] for row in await runs.group_by("trigger_id").values("newest")]
+    return {row.trigger_id: row for row in await TriggerRun.filter(id__in=newest)}
 
 
 async def find_trigger(

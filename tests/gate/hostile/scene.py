@@ -26,7 +26,7 @@ from hive import log
 from hive.kinds import Access
 from hive.services import keys, sessions
 from hive.services.permissions import OPERATOR
-from hive.services.repositories import RepositoryInfo
+from hive.services.repository_infos import RepositoryInfo
 from sshgate.connection import GateConnection
 from sshgate.gate import Gate
 from sshgate.session import GateSession
