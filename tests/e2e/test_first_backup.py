@@ -69,6 +69,7 @@ def visitor(
     installation.start(expect_setup=True)
     has_scripts = request.param == "with scripts"
     context = chromium.new_context(java_script_enabled=has_scripts, locale="en-GB")
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context.new_page(), has_scripts, installation.web_url)
     yield visitor
     assert visitor.complaints == []
@@ -126,12 +127,18 @@ def _add_repository(visitor: Visitor) -> None:
 
 
 def _connect_a_machine(installation: Installation, visitor: Visitor) -> None:
-    """Run the very command that the page shows."""
-    program, *arguments = shlex.split(visitor.page.locator("#command").inner_text())
+    """Run the very command that the page shows, copied by its button where there is a script."""
+    page = visitor.page
+    command = page.locator("#command").inner_text()
+    if visitor.has_scripts:
+        page.locator("[data-copy=command]").click()
+        expect(page.locator("#status")).to_have_text("Copied")
+        command = page.evaluate("navigator.clipboard.readText()")
+    program, *arguments = shlex.split(command)
     assert program == "borg"
     installation.borg(*arguments)
-    visitor.wait_for(visitor.page.get_by_text("the connection works"))
-    expect(visitor.page.locator("#arrival")).to_have_class("arrival connected")
+    visitor.wait_for(page.get_by_text("the connection works"))
+    expect(page.locator("#arrival")).to_have_class("arrival connected")
 
 
 def _watch_the_first_backup(installation: Installation, visitor: Visitor, tmp_path: Path) -> None:

@@ -22,9 +22,12 @@ from tests.web.browser import Browser as Client
 from tests.web.pages import pages_of
 from tests.web.scene import add_passkey, make_scene
 
+HOME = Path(__file__).parents[2]
 VENDOR = Path(__file__).parent / "vendor"
 OURS = Path(web.__file__).parent / "static" / "vendor"
-PICTURES = "HIVE_TEST_PICTURES"  # names a directory for pictures of all pages
+# For people to look at: all pages, in all looks.
+PICTURES = Path(os.environ.get("HIVE_TEST_PICTURES", HOME / "build" / "pictures"))
+PARTS = 4  # to be looked at side by side
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # Everything is looked at once wide and light, once narrow and dark; what is left is contrast.
 AXE = (VENDOR / "axe.min.js").read_text()
@@ -72,23 +75,23 @@ async def log_in(page: Page, origin: str) -> None:
     await page.wait_for_url(f"{origin}/")
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 async def test_every_page_is_accessible_in_both_themes_and_widths(
-    chromium: Browser, new_browser: NewBrowser
+    chromium: Browser, new_browser: NewBrowser, part: int
 ) -> None:
     server = await new_browser()
     scene = await make_scene()
     page = await chromium.new_page()
     watch = Watch(page, server.origin)
-    await page.goto(f"{server.origin}/login")
-    found = await faults(page, "/login")
     await log_in(page, server.origin)
     await add_passkey("root")
-    for path in pages_of(server.client.app, scene):
+    found, paths = [], pages_of(server.client.app, scene)[part::PARTS]
+    for path in paths:
         answer = await page.goto(server.origin + path)
         assert answer is not None
         assert answer.status == 200, path
         found += await faults(page, path)
-    found += await german_faults(page, server, pages_of(server.client.app, scene))
+    found += await german_faults(page, server, paths)
     assert found == []
     assert watch.wrong == []
     # The browser itself tells of a page that is not there, so this one comes last.
@@ -105,6 +108,7 @@ async def test_the_pages_on_the_way_in_are_accessible_too(
     watch = Watch(page, server.origin)
     found = await faults_at(page, server.origin, f"/setup/{token}", "setup")
     scene = await make_scene()
+    found += await faults_at(page, server.origin, "/login", "login")
     link = await accounts.reset_link(OPERATOR, scene.user)
     found += await faults_at(page, server.origin, "/forgot", "forgot")
     reset = "/reset/" + link.url.rpartition("/")[2]
@@ -217,6 +221,5 @@ async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone
 
 
 async def picture(page: Page, path: str, look: str) -> None:
-    if directory := os.environ.get(PICTURES):
-        name = re.sub(r"[^\w.]+", "-", path.strip("/")) or "overview"
-        await page.screenshot(path=Path(directory) / f"{name}.{look}.png", full_page=True)
+    name = re.sub(r"[^\w.]+", "-", path.strip("/")) or "overview"
+    await page.screenshot(path=PICTURES / f"{name}.{look}.png", full_page=True)
