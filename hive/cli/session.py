@@ -13,6 +13,7 @@ from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.services import repositories, runtime, sessions
 from hive.services.permissions import Actor
+from hive.services.session_filters import SessionState
 from hive.services.sessions import SessionInfo
 
 
@@ -52,7 +53,10 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
     """List sessions, the newest first."""
     found = await repositories.find_repository(actor, repo) if repo else None
     infos = await sessions.list_sessions(
-        actor, repository_id=found.id if found else None, live=live, limit=limit
+        actor,
+        repository_id=found.id if found else None,
+        state=SessionState.LIVE if live else None,
+        limit=limit,
     )
     if live:
         infos = await _with_progress(infos)

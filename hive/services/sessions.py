@@ -271,7 +271,6 @@ async def list_sessions(
     actor: Actor,
     *,
     repository_id: int | None = None,
-    live: bool = False,
     state: SessionState | None = None,
     operation: Operation | None = None,
     key: str | None = None,
@@ -287,8 +286,6 @@ async def list_sessions(
         query = query.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
         query = query.filter(repository_id=repository_id)
-    if live:
-        state = SessionState.LIVE
     if state is not None:
         query = query.filter(session_filters.in_state(state))
     if operation is not None:

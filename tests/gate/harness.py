@@ -32,6 +32,7 @@ from hive.services import (
 from hive.services.host import Host
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
+from hive.services.session_filters import SessionState
 from sshgate.gate import Gate
 from sshgate.server import Server
 from tests.programs import borg_command, rsync_command
@@ -219,7 +220,7 @@ class House:
         )
 
     async def running(self) -> list[sessions.SessionInfo]:
-        return await sessions.list_sessions(OPERATOR, live=True)
+        return await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
 
     async def has_running(self) -> bool:
         return bool(await self.running())

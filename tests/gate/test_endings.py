@@ -16,6 +16,7 @@ from hive.errors import DatabaseError, HiveError
 from hive.kinds import Access, EndReason, Mode
 from hive.services import accounts, grants, imports, keys, repositories, sessions, trash
 from hive.services.permissions import OPERATOR
+from hive.services.session_filters import SessionState
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, open_house, until
 from tests.gate.test_borg import with_backup
@@ -142,7 +143,9 @@ async def delete_repository(repository_id: int) -> None:
 
 
 async def kill_session(repository_id: int) -> None:
-    running = await sessions.list_sessions(OPERATOR, repository_id=repository_id, live=True)
+    running = await sessions.list_sessions(
+        OPERATOR, repository_id=repository_id, state=SessionState.LIVE
+    )
     await sessions.kill(OPERATOR, running[0].id)
 
 

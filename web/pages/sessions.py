@@ -33,7 +33,9 @@ async def show_all(request: web.Request) -> web.Response:
     }
     running: list[SessionInfo] = []
     if cursor is None and state in (None, SessionState.LIVE):
-        running = await sessions.list_sessions(actor, **chosen, live=True, limit=_LIVE)
+        running = await sessions.list_sessions(
+            actor, **chosen, state=SessionState.LIVE, limit=_LIVE
+        )
     ended: Sequence[SessionInfo] = []
     older = None
     if state != SessionState.LIVE:

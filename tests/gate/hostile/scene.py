@@ -27,6 +27,7 @@ from hive.kinds import Access
 from hive.services import keys, sessions
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
+from hive.services.session_filters import SessionState
 from sshgate.connection import GateConnection
 from sshgate.gate import Gate
 from sshgate.session import GateSession
@@ -294,7 +295,7 @@ class Scene:
             await until(lambda: not left(), "that nothing is left")
         except AssertionError:
             raise AssertionError(f"left behind: {left()}") from None
-        assert not await sessions.list_sessions(OPERATOR, live=True)
+        assert not await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
 
     async def finish(self) -> None:
         """What must hold after whatever was done: it serves, it is calm, nothing is left."""

@@ -19,6 +19,7 @@ from hive.services.access import Admission
 from hive.services.host import Host
 from hive.services.permissions import OPERATOR
 from hive.services.programs import program_roots
+from hive.services.session_filters import SessionState
 from sshgate import session
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 from sshgate.plan import Plan
@@ -234,7 +235,7 @@ async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
         await asyncio.sleep(0.3)
         assert relay.bytes_out == sent
         assert resident_bytes() - before < 64 * MIB
-        (row,) = await sessions.list_sessions(OPERATOR, live=True)
+        (row,) = await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
         await sessions.kill(OPERATOR, row.id)
         await until(lambda: not scene.gate.sessions, "the end of the session")
     assert (await sessions.get_session(OPERATOR, row.id)).end_reason == "killed"
