@@ -250,3 +250,30 @@ async def test_borgmatic_takes_its_configuration(
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert details.repository.url in ended.stdout
     assert "deprecated" not in ended.stdout + ended.stderr
+
+
+async def test_setting_a_machine_up_stays_first_until_the_first_backup(
+    browser: Browser, alice: Actor
+) -> None:
+    made = await repositories.add_repository(alice, "fresh", owner="alice")
+    await browser.log_in("alice")
+
+    async def shown() -> tuple[bool, bool, str]:
+        """Whether the set-up is open, whether it stands first, and what is awaited."""
+        text = (await browser.get(f"/repositories/{made.id}")).text
+        arrival = re.search(r'class="arrival ([\w-]+)"', text)
+        is_first = text.index('id="setup"') < text.index('id="schedule"')
+        is_open = re.search(r'id="setup"[^>]* open', text) is not None
+        return is_open, is_first, arrival[1] if arrival else ""
+
+    assert await shown() == (True, True, "waiting")
+    await put_on_disk(made.id)
+    await add_session(made.id, minutes_ago=20, operation="init")
+    assert await shown() == (True, True, "connected")
+    session = await add_session(made.id, minutes_ago=9, archive_created=ArchiveCreated.YES)
+    assert session.ended_at is not None
+    await health.note_backup(made.id, session.ended_at)
+    assert await shown() == (False, False, "backed-up")
+    later = await add_session(made.id, minutes_ago=3, archive_created=ArchiveCreated.YES)
+    assert later.ended_at is not None
+    assert await shown() == (False, False, "")
