@@ -73,15 +73,10 @@ SETTINGS = (
 TITLES = (N_("E-mail"),)  # the other kinds are names
 SENTENCES = (
     N_("Its settings are none that this version knows: give them anew."),
-    N_("A rule needs a channel to tell things by."),
-    N_("Quiet hours are written like 22:00-07:00."),
-    N_("Quiet hours that begin when they end are none."),
     N_("Reminders come every 1 to 48 hours."),
     N_("Reminders end after 1 to 30 days."),
     N_("The hour of a digest is 0 to 23."),
-    N_("The far end did not answer in time."),
     N_("It cannot be reached."),
-    N_("This server has no mail relay; an administrator sets mail.host."),
     N_("The channel was deleted or switched off."),
     N_("Its user was disabled."),
     N_("It was cut off meanwhile."),

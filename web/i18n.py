@@ -19,6 +19,7 @@ from markupsafe import Markup
 
 from hive.kinds import Language
 from hive.log import escape
+from web.service_sentences import CONTEXT, Sentences
 
 LOCALES = Path(__file__).parent / "locales"
 # each by its own name
@@ -64,7 +65,7 @@ def change_reader(who: Reader) -> None:
 @cache
 def catalogue(language: str) -> library.NullTranslations:
     """The translations of a language, from its .po file: there is no second file to be stale."""
-    path = LOCALES / language / "LC_MESSAGES" / "messages.po"
+    path = _path(language)
     if not path.exists():
         return library.NullTranslations()
     compiled = BytesIO()
@@ -85,8 +86,28 @@ def N_(text: str) -> str:  # noqa: N802 - the name that catalogues are extracted
 
 
 def sentence(text: str) -> str:
-    """What a service says in English, an error or an event; translated where that is known."""
-    return catalogue(reader().language).gettext(text) if text else text
+    """What a service says in English, an error or an event, in the reader's language."""
+    if not text:
+        return text
+    language = reader().language
+    return _sentences(language).translate(text) or catalogue(language).gettext(text)
+
+
+@cache
+def _sentences(language: str) -> Sentences:
+    path = _path(language)
+    if not path.exists():
+        return Sentences(())
+    with path.open("rb") as file:
+        return Sentences(
+            (str(one.id), str(one.string))
+            for one in read_po(file, locale=language)
+            if one.context == CONTEXT and one.string
+        )
+
+
+def _path(language: str) -> Path:
+    return LOCALES / language / "LC_MESSAGES" / "messages.po"
 
 
 def preferred(accepted: str) -> str:

@@ -165,19 +165,10 @@ TRANSLATED = (
     N_("weekly"),
     N_("none"),
 )
-# What services say of one's own account; pages translate it as they show it.
+# What services say by a name that nobody sees from outside.
 SAID = (
-    N_("This is not your password."),
     N_("Too many wrong passwords. Try again later."),
     N_("Too many wrong codes. Try again later."),
-    N_("Too many of these requests. Try again in an hour."),
-    N_("This is not the code that the app shows now. Are the clocks right?"),
-    N_("Begin again: there is no secret to confirm."),
-    N_("An authenticator app is set up already. Remove it first."),
-    N_("This passkey was not accepted. Try again."),
-    N_("This passkey is stored already."),
-    N_("There is no such session: it has ended already."),
-    N_("This link is not valid: it was used already, or is older than an hour. Ask for a new one."),
 )
 # The same in every language: what borg calls it, and what people type.
 SAME = frozenset(

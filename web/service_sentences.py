@@ -1,0 +1,154 @@
+"""What services say in English, found in their code and recognised again when it is shown.
+
+A service says a whole sentence, with its values in it: "There is no user 'x'." For the catalogues
+each becomes a text with placeholders, "There is no user %(reference)s.", in the context CONTEXT;
+to show it, the text that the sentence is made of is looked for, and the values are taken along.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import BinaryIO, TypeVar
+
+CONTEXT = "service"
+_ERRORS = {
+    "Conflict",
+    "DeliveryFailed",
+    "Forbidden",
+    "InvalidInput",
+    "NotFound",
+    "StorageError",
+    "Unavailable",
+}
+_MAX_NAME = 30
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
+Node = TypeVar("Node", bound=ast.AST)
+Found = tuple[int, str, tuple[str, str], list[str]]
+
+
+def extract(
+    file: BinaryIO, _keywords: object, _comment_tags: object, options: Mapping[str, str]
+) -> Iterator[Found]:
+    """For Babel: the sentences of errors and events in a file of Python."""
+    for scope in ast.walk(ast.parse(file.read())):
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
+            assigned = _assigned(scope)
+            for call in _own(scope, ast.Call):
+                for line, text in _texts(_said(call), assigned):
+                    yield line, "pgettext", (CONTEXT, text), []
+
+
+def _own(scope: ast.AST, kind: type[Node]) -> Iterator[Node]:
+    """What stands in the scope itself, not in functions inside of it."""
+    waiting = list(ast.iter_child_nodes(scope))
+    while waiting:
+        node = waiting.pop(0)
+        if isinstance(node, kind):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(node))
+
+
+def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
+    """What the names of a scope are made of: a sentence may be put together before it is said."""
+    found: dict[str, list[ast.expr]] = {}
+    for one in _own(scope, ast.Assign):
+        for target in one.targets:
+            if isinstance(target, ast.Name):
+                found.setdefault(target.id, []).append(one.value)
+    return found
+
+
+def _said(call: ast.Call) -> ast.expr | None:
+    """The sentence that a call says, if it says one."""
+    if isinstance(call.func, ast.Name) and call.func.id in _ERRORS and call.args:
+        return call.args[0]
+    is_event = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "events.record"
+    return call.args[2] if is_event and len(call.args) > 2 else None
+
+
+def _texts(
+    said: ast.expr | None, assigned: Mapping[str, list[ast.expr]]
+) -> Iterator[tuple[int, str]]:
+    match said:
+        case ast.Constant(value=str(text)) if text:
+            yield said.lineno, text.replace("%", "%%")
+        case ast.JoinedStr():
+            yield said.lineno, _with_placeholders(said)
+        case ast.IfExp():
+            yield from _texts(said.body, assigned)
+            yield from _texts(said.orelse, assigned)
+        case ast.Name(id=name):
+            for value in assigned.get(name, ()):
+                if not isinstance(value, ast.Name):
+                    yield from _texts(value, assigned)
+
+
+def _with_placeholders(said: ast.JoinedStr) -> str:
+    names: dict[str, str] = {}  # by the expression
+    parts = []
+    for value in said.values:
+        if isinstance(value, ast.FormattedValue):
+            expression = ast.unparse(value.value)
+            if expression not in names:
+                names[expression] = _name(expression, set(names.values()))
+            parts.append(f"%({names[expression]})s")
+        elif isinstance(value, ast.Constant):
+            parts.append(str(value.value).replace("%", "%%"))
+    return "".join(parts)
+
+
+def _name(expression: str, taken: set[str]) -> str:
+    name = re.sub(r"\W+", "_", expression).strip("_").lower()[:_MAX_NAME].strip("_") or "value"
+    if name[0].isdigit():
+        name = f"value_{name}"  # no group of a pattern begins with a digit
+    while name in taken:
+        name += "_"
+    return name
+
+
+class Sentences:
+    """The translations of one language, by the sentences that services say."""
+
+    def __init__(self, translations: Iterable[tuple[str, str]]) -> None:
+        self._whole: dict[str, str] = {}
+        patterns = []
+        for original, translation in translations:
+            if "%(" in original:
+                patterns.append((_literals(original), _pattern(original), translation))
+            else:
+                self._whole[original % ()] = translation % ()
+        # The one that says the most itself is meant.
+        patterns.sort(key=lambda one: one[0], reverse=True)
+        self._patterns = [(pattern, translation) for _, pattern, translation in patterns]
+        self.translate = lru_cache(maxsize=2048)(self._translate)
+
+    def _translate(self, sentence: str) -> str | None:
+        """None where nobody says this."""
+        if sentence in self._whole:
+            return self._whole[sentence]
+        for pattern, translation in self._patterns:
+            if found := pattern.fullmatch(sentence):
+                return translation % found.groupdict()
+        return None
+
+
+def _literals(text: str) -> int:
+    return len(_PLACEHOLDER.sub("", text))
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    parts, end, seen = [], 0, set()
+    for found in _PLACEHOLDER.finditer(text):
+        parts.append(re.escape(text[end : found.start()]))
+        end, name = found.end(), found[1]
+        if name is None:
+            parts.append("%")
+        else:
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.*?)")
+            seen.add(name)
+    parts.append(re.escape(text[end:]))
+    return re.compile("".join(parts), re.DOTALL)
