@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ from hive.cli import output, running, values
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.services import repositories, runtime, sessions
+from hive.services.live import with_progress
 from hive.services.permissions import Actor
 from hive.services.session_filters import SessionState
 from hive.services.sessions import SessionInfo
@@ -82,12 +82,7 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
 async def _with_progress(infos: list[SessionInfo]) -> list[SessionInfo]:
     """The running sessions with what the server counts; the database has that at their end."""
     progress = await control.progress(runtime.paths().control_socket)
-    return [
-        replace(info, bytes_in=row.bytes_in, bytes_out=row.bytes_out)
-        if (row := progress.get(info.id))
-        else info
-        for info in infos
-    ]
+    return with_progress(infos, progress.values())
 
 
 @session.command("show")

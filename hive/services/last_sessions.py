@@ -21,10 +21,14 @@ _NEWEST = RawSQL(
 
 async def ids(repository_ids: Collection[int]) -> dict[int, int]:
     """By the repository's id; those that were never used are not in it."""
+    return await newest(repository_ids) | await in_use(repository_ids)
+
+
+async def newest(repository_ids: Collection[int]) -> dict[int, int]:
+    """Whether it runs or not."""
     ours = Repository.filter(id__in=list(repository_ids))
     rows = await ours.annotate(newest=_NEWEST).values("id", "newest")
-    newest = {row["id"]: row["newest"] for row in rows if row["newest"] is not None}
-    return newest | await in_use(repository_ids)
+    return {row["id"]: row["newest"] for row in rows if row["newest"] is not None}
 
 
 async def in_use(repository_ids: Collection[int]) -> dict[int, int]:

@@ -51,9 +51,14 @@ class LiveView:
 view = LiveView()
 
 
-def with_progress(shown: Sequence[SessionInfo]) -> list[SessionInfo]:
-    """Those that run with the bytes that have passed so far; the row knows only at the end."""
-    progress = {one.session_id: one for one in view.running}
+def with_progress(
+    shown: Sequence[SessionInfo], running: Iterable[SessionProgress] | None = None
+) -> list[SessionInfo]:
+    """Those that run with the bytes that have passed so far; the row knows only at the end.
+
+    `running`: what the server said, for other processes.
+    """
+    progress = {one.session_id: one for one in (view.running if running is None else running)}
     return [
         replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
         if one.ended_at is None and (now := progress.get(one.id)) is not None

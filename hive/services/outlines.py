@@ -6,7 +6,7 @@ is asked for those alone (`overview.glances`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -89,8 +89,8 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
     ids = [row["id"] for row in rows]
     running = await running_until(ids, clock.now())
     tags = await _tags(ids)
-    failures = await _failures(ids)
     in_use = await last_sessions.in_use(ids)
+    failures = await _failures(await last_sessions.newest(ids) | in_use)
     found = []
     for row in rows:
         one = row["id"]
@@ -117,8 +117,7 @@ async def _tags(ids: Collection[int]) -> dict[int, list[str]]:
     return found
 
 
-async def _failures(ids: Collection[int]) -> dict[int, Failure]:
-    last = await last_sessions.ids(ids)
+async def _failures(last: Mapping[int, int]) -> dict[int, Failure]:
     failed = Session.filter(in_state(SessionState.BADLY), id__in=list(last.values()))
     return {
         row["repository_id"]: Failure(row["id"], row["ended_at"])

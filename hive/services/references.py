@@ -9,6 +9,7 @@ from tortoise.expressions import Q
 from hive.errors import InvalidInput, NotFound
 from hive.models import Group, Location, User
 from hive.services import names
+from hive.services.permissions import Actor
 
 Named = TypeVar("Named", User, Group, Location)
 
@@ -29,6 +30,14 @@ async def group(reference: str) -> Group | None:
 
 async def location(reference: str) -> Location | None:
     return await _one(Location, reference)
+
+
+async def person(actor: Actor, reference: str | int) -> User:
+    """Oneself, or anybody for an administrator; NotFound for everybody else."""
+    found = await user(reference)
+    if found is None or not (actor.is_admin or actor.user_id == found.id):
+        raise NotFound(f"There is no user {reference!r}.")
+    return found
 
 
 async def existing_user(reference: str) -> User:

@@ -77,7 +77,7 @@ async def notifications(
     """The newest first: one's own; for an administrator everybody's, or one user's."""
     query = Notification.all() if actor.is_admin else Notification.filter(user_id=actor.user_id)
     if user is not None:
-        query = query.filter(user_id=await _person_id(actor, user))
+        query = query.filter(user_id=(await references.person(actor, user)).id)
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("user")
@@ -101,14 +101,6 @@ async def notifications(
     ]
 
 
-async def _person_id(actor: Actor, user: str | int) -> int:
-    """Whom to list: oneself, or anybody for an administrator."""
-    found = await references.user(user)
-    if found is None or not (actor.is_admin or actor.user_id == found.id):
-        raise NotFound(f"There is no user {user!r}.")
-    return found.id
-
-
 async def deliveries(
     actor: Actor,
     *,
@@ -122,7 +114,7 @@ async def deliveries(
     if not actor.is_admin:
         query = query.filter(notification__user_id=actor.user_id)
     if user is not None:
-        query = query.filter(notification__user_id=await _person_id(actor, user))
+        query = query.filter(notification__user_id=(await references.person(actor, user)).id)
     if dead:
         query = query.filter(state=DeliveryState.DEAD)
     if before_id is not None:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hive.database import transactional
-from hive.errors import InvalidInput, NotFound
+from hive.errors import InvalidInput
 from hive.kinds import Digest
-from hive.models import Preference, User
+from hive.models import Preference
 from hive.services import audit, health, references
 from hive.services.permissions import Actor
 
@@ -32,14 +32,14 @@ class Preferences:
 
 async def get(actor: Actor, user: str | int) -> Preferences:
     """Those of a user: one's own, or anybody's for an administrator."""
-    person = await _person(actor, user)
+    person = await references.person(actor, user)
     return _info(await Preference.get_or_none(user_id=person.id) or Preference())
 
 
 @transactional
 async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  # noqa: ANN401 - its fields
     """Set the fields of Preferences that are given; InvalidInput names the one that is wrong."""
-    person = await _person(actor, user)
+    person = await references.person(actor, user)
     row, _ = await Preference.get_or_create(user_id=person.id)
     for name, value in values.items():
         if name in _BOUNDS:
@@ -51,13 +51,6 @@ async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  
     await health.preference_changed(person.id)
     await audit.record(actor, "user.preferences", f"user {person.name}", **values)
     return _info(row)
-
-
-async def _person(actor: Actor, user: str | int) -> User:
-    found = await references.user(user)
-    if found is None or not (actor.is_admin or actor.user_id == found.id):
-        raise NotFound(f"There is no user {user!r}.")
-    return found
 
 
 def _info(row: Preference) -> Preferences:

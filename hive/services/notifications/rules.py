@@ -91,7 +91,7 @@ class Changes:
 @transactional
 async def add(actor: Actor, user: str | int, wanted: Wanted) -> RuleInfo:
     """Add a rule for a user: administrators for everybody, others for themselves."""
-    person = await _person(actor, user)
+    person = await references.person(actor, user)
     sight = _as(person, actor)
     row = Rule(user_id=person.id, created_at=clock.now())
     await _apply(
@@ -178,7 +178,7 @@ async def _known_users(sight: Actor) -> QuerySet[User]:
 
 async def choices(actor: Actor, user: str | int) -> Choices:
     """What the rules of a user may be about, and by what they may tell."""
-    person = await _person(actor, user)
+    person = await references.person(actor, user)
     sight = _as(person, actor)
     return Choices(
         repositories=await repositories.choices(sight),
@@ -191,13 +191,6 @@ async def choices(actor: Actor, user: str | int) -> Choices:
 def _as(person: User, actor: Actor) -> Actor:
     """The rule's own person: what they may not see or use, no rule of theirs may."""
     return Actor(person.id, person.name, person.is_admin, actor.source, actor.address)
-
-
-async def _person(actor: Actor, user: str | int) -> User:
-    person = await references.user(user)
-    if person is None or not (actor.is_admin or person.id == actor.user_id):
-        raise NotFound(f"There is no user {user!r}.")
-    return person
 
 
 async def _repository(sight: Actor, reference: str | int) -> int | None:
@@ -292,13 +285,13 @@ async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleIn
     """One's own rules; for an administrator everybody's, or those of one user."""
     query = Rule.all() if actor.is_admin else Rule.filter(user_id=actor.user_id)
     if user is not None:
-        query = query.filter(user_id=(await _person(actor, user)).id)
+        query = query.filter(user_id=(await references.person(actor, user)).id)
     return await _infos(await query.order_by("user_id", "id"))
 
 
 async def can_be_told(actor: Actor, user: str | int) -> bool:
     """Whether there is any way to tell somebody anything: a channel, or their mail address."""
-    person = await _person(actor, user)
+    person = await references.person(actor, user)
     return any(routes.can_be_told(one) for one in await recipients.load([person.id]))
 
 
