@@ -25,6 +25,16 @@ class RunningSession(Protocol):
         """Bytes from the client and to it, so far."""
         ...
 
+    @property
+    def repository_id(self) -> int | None:
+        """Of the session's repository, once it is known."""
+        ...
+
+    @property
+    def is_breaking_locks(self) -> bool:
+        """Whether it opened the repository without borg's lock."""
+        ...
+
     def end(self, reason: EndReason, words: str) -> None:
         """End the session politely at first, by force in the end."""
 
@@ -85,6 +95,28 @@ class Gate:
         del self.sessions[session_id]
         if not self.sessions:
             self._at_rest.set()
+
+    def in_the_way(self, repository_id: int, session_id: int) -> str | None:
+        """Return what else uses the repository of this session, in words; None if nothing does."""
+        others = (number for number, _ in self._others(repository_id, session_id))
+        first = min(others, default=None)
+        return None if first is None else f"session {first}"
+
+    def check_locks_hold(self, repository_id: int, session_id: int) -> None:
+        """Refuse a session of borg while another one may break the locks of its repository."""
+        for number, other in self._others(repository_id, session_id):
+            if other.is_breaking_locks:
+                raise AccessRefused(
+                    f"Session {number} is breaking this repository's locks. Try again in a moment.",
+                    RefusalCause.BUSY,
+                )
+
+    def _others(self, repository_id: int, session_id: int) -> list[tuple[int, RunningSession]]:
+        return [
+            (number, session)
+            for number, session in self.sessions.items()
+            if number != session_id and session.repository_id == repository_id
+        ]
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""

@@ -6,9 +6,9 @@ Nothing that the client said gets into argv but the log level and the checked op
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from hive.borg.rpc_policy import Policy, another_meant
+from hive.borg.repository_path import Meaning, meaning_of, refusal
+from hive.borg.rpc_policy import Policy
 from hive.child import ChildSpec
 from hive.config import Settings
 from hive.errors import AccessRefused, RefusalCause
@@ -76,11 +76,11 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     if request.log_level is not None:
         argv.append(f"--{request.log_level}")
     policy = Policy(
-        name=admission.place.directory,
+        name=admission.name,
         path=str(path),
-        writable=admission.access != Access.READ_ONLY,
-        other_repositories=admission.other_repositories,
+        access=admission.access,
         url=admission.url,
+        paths=admission.paths,
     )
     return Plan(borg_child(admission.place, borg, argv, host), policy)
 
@@ -99,7 +99,7 @@ def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
             RefusalCause.UNAVAILABLE,
         )
     path = admission.place.repository.resolve()
-    _refuse_another(admission, request.path, path)
+    permissions = _BORG2_PERMISSIONS[_borg2_access(admission, request.path)]
     argv = [
         borg2.path,
         "serve",
@@ -109,24 +109,21 @@ def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
         "--restrict-to-repository",
         str(path),
         "--permissions",
-        _BORG2_PERMISSIONS[admission.access],
+        permissions,
     ]
     return Plan(borg_child(admission.place, borg2, argv, host), None)
 
 
-def _refuse_another(admission: Admission, typed: str, path: Path) -> None:
-    """Refuse a path that means another repository, by the rule that holds for borg 1 too."""
-    others = admission.other_repositories.items()
-    policy = Policy(
-        name=admission.place.directory,
-        path=str(path),
-        writable=admission.access != Access.READ_ONLY,
-        other_repositories={name: url and borg2_url(url) for name, url in others},
-        url=borg2_url(admission.url),
-    )
-    message = another_meant(typed, policy)
-    if message:
-        raise AccessRefused(f"Repository path not allowed: {message}.", RefusalCause.COMMAND)
+def _borg2_access(admission: Admission, typed: str) -> Access:
+    """What a path allows, by the rule that holds for borg 1 too: a former one deletes nothing."""
+    meaning = meaning_of(typed, admission.paths)
+    may_open = meaning is Meaning.RIGHT or (meaning is Meaning.FORMER and admission.is_created)
+    if not may_open:
+        why = refusal(typed, meaning, name=admission.name, url=borg2_url(admission.url))
+        raise AccessRefused(f"Repository path not allowed: {why}.", RefusalCause.COMMAND)
+    if meaning is Meaning.FORMER and admission.access == Access.FULL:
+        return Access.APPEND_ONLY
+    return admission.access
 
 
 def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:

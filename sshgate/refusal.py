@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from hive.borg import rest
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
+from hive.borg.request_filter import MOST_BEFORE_OPEN
 from hive.borg.rpc import Refusal, decode_call, refuse
-from hive.borg.rpc_policy import MOST_BEFORE_OPEN
 from sshgate.channel import GateChannel
 from sshgate.command import Borg2Serve, BorgServe, Request
 from sshgate.inbox import Inbox

@@ -12,9 +12,10 @@ import os
 from collections import deque
 from typing import Protocol
 
-from hive.borg.framing import ProtocolError, ResponseFramer
+from hive.borg.framing import ProtocolError
 from hive.borg.observer import Observer
-from hive.borg.rpc_policy import RequestFilter
+from hive.borg.request_filter import RequestFilter
+from hive.borg.response_framer import ResponseFramer
 from hive.child import Child
 
 READ_BYTES = 256 * 1024
@@ -53,7 +54,8 @@ class Relay:
         self._child = child
         self._requests = requests
         self._observer = observer
-        self._framer = ResponseFramer() if requests is not None else None
+        self._framer = ResponseFramer(requests) if requests is not None else None
+        self._has_answered = False  # itself, in the place of the child
         self._loop = asyncio.get_running_loop()
         self._to_child: deque[memoryview] = deque()
         self._eof = False
@@ -96,7 +98,10 @@ class Relay:
             filtered = self._requests.feed(data)
             for part in filtered.forward:
                 self._pass(part)
+            for notice in filtered.notices:
+                self._notice(notice)
             if filtered.replies and self._framer is not None:
+                self._has_answered = True
                 self._send(self._framer.insert(filtered.replies))
         except ProtocolError as error:
             self._stop_for(error)
@@ -155,8 +160,7 @@ class Relay:
 
     def _answers_wait(self) -> bool:
         """Whether our own answers wait for a client that asks more and does not read."""
-        filtered = self._requests is not None and not self._requests.passes_through
-        return filtered and not self._drained.is_set()
+        return self._has_answered and not self._drained.is_set()
 
     def _pause_client(self) -> None:
         if self._channel is not None:
@@ -177,7 +181,7 @@ class Relay:
             return
         if self._observer is not None:
             self._observer.server(data)
-        if self._requests is None or self._framer is None or self._requests.passes_through:
+        if self._framer is None:
             self._send([data])
         else:
             try:
@@ -207,6 +211,11 @@ class Relay:
         del self._outputs[descriptor]
         if not self._outputs:
             self._outputs_ended.set()
+
+    def _notice(self, line: str) -> None:
+        """Say something to the client's user, beside the protocol."""
+        if self._channel is not None:
+            self._channel.write(f"borg-hive: {line}.\n".encode("utf-8", "replace"), _STDERR)
 
     def _send(self, parts: list[bytes]) -> None:
         if self._channel is None:

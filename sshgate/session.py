@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol, cast
 
 import asyncssh
 
 from hive import log
+from hive.borg import locks
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.repository import Snapshot, snapshot
-from hive.borg.rpc_policy import RequestFilter
+from hive.borg.request_filter import RequestFilter
+from hive.borg.rpc_policy import Phase, Policy
 from hive.child import Child
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
@@ -79,6 +82,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._subsystem: str | None = None
         self._child: Child | None = None
         self._relay: Relay | None = None
+        self._requests: RequestFilter | None = None
         self._inbox = Inbox()
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
@@ -146,6 +150,16 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     def counters(self) -> tuple[int, int]:
         """Bytes from the client and to it, so far."""
         return (self._relay.bytes_in, self._relay.bytes_out) if self._relay else (0, 0)
+
+    @property
+    def repository_id(self) -> int | None:
+        if self.admission is None or self.admission.need == Need.STATUS:
+            return None
+        return self.admission.repository_id
+
+    @property
+    def is_breaking_locks(self) -> bool:
+        return self._requests is not None and self._requests.phase is Phase.LOCKED
 
     def end(self, reason: EndReason, words: str) -> None:
         """End the session politely at first, by force in the end; the first reason counts."""
@@ -283,12 +297,25 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         before = await asyncio.to_thread(snapshot, place.repository)
         if self._end is not None:
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
-        requests = RequestFilter(plan.policy) if plan.policy is not None else None
+        requests = self._filter(plan.policy, admission) if plan.policy is not None else None
+        self._requests = requests
         observer = _observer(request, str(place.repository))
         child_status, relay = await self._relay_child(plan, requests, observer)
         after = await asyncio.to_thread(snapshot, place.repository)
         outcome = self._outcome(child_status, relay, requests, before, after)
         return replace(outcome, facts=observer.facts() if observer is not None else None)
+
+    def _filter(self, policy: Policy, admission: Admission) -> RequestFilter:
+        self._gate.check_locks_hold(admission.repository_id, admission.session_id)
+        return RequestFilter(
+            replace(
+                policy,
+                in_the_way=lambda: self._gate.in_the_way(
+                    admission.repository_id, admission.session_id
+                ),
+                is_locked=lambda: locks.is_locked(Path(policy.path)),
+            )
+        )
 
     async def _relay_child(
         self, plan: Plan, requests: RequestFilter | None, observer: Observer | None
@@ -342,6 +369,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             before=before,
             after=after,
             refused_methods=tuple(requests.refused_methods) if requests is not None else (),
+            former_path=requests.former_path if requests is not None else None,
         )
 
     async def _settle(self, admission: Admission) -> None:

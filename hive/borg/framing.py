@@ -103,6 +103,10 @@ class MessageScanner:
     def between_messages(self) -> bool:
         return not (self._open or self._skip or self._header)
 
+    def skip(self, size: int) -> None:
+        """Take the next `size` bytes for the rest of a message, whose head was read elsewhere."""
+        self._skip = size
+
     def next_end(self, data: bytes, position: int = 0) -> int | None:
         """Return where in `data` the message ends that goes on at `position`, None for later.
 
@@ -210,38 +214,6 @@ class MessageReader:
         self._held.clear()
         return message, end
 
-
-_MOST_WAITING: Final = 1024 * 1024
-
-
-class ResponseFramer:
-    """Puts replies of our own between two whole messages of the server.
-
-    What both methods return goes to the client in the order in which they were called.
-    """
-
-    def __init__(self) -> None:
-        self._scanner = MessageScanner(RESPONSE_LIMITS)
-        self._waiting: list[bytes] = []
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return what goes to the client now: `data` itself, and replies where they fit."""
-        first = end = self._scanner.next_end(data)
-        while end is not None and end < len(data):
-            end = self._scanner.next_end(data, end)
-        if first is None or not self._waiting:
-            return [data]
-        replies, self._waiting = self._waiting, []
-        return [data[:first], *replies, *([data[first:]] if first < len(data) else [])]
-
-    def insert(self, replies: list[bytes]) -> list[bytes]:
-        """Return what of `replies` goes to the client now; the rest follows the server's message.
-
-        Raises ProtocolError when too much waits.
-        """
-        if self._scanner.between_messages:
-            return replies
-        self._waiting += replies
-        if sum(map(len, self._waiting)) > _MOST_WAITING:
-            raise ProtocolError("Too many requests were refused while an answer was on its way.")
-        return []
+    @property
+    def between_messages(self) -> bool:
+        return not self._held and self._scanner.between_messages

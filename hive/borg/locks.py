@@ -48,6 +48,11 @@ def exclusive_holder(repository: Path) -> Holder | None:
     return lock.holder if lock is not None else None
 
 
+def is_locked(repository: Path) -> bool:
+    """Whether borg 1 has left anything of a lock on the disk, dead or alive."""
+    return any(os.path.lexists(repository / name) for name in ("lock.exclusive", "lock.roster"))
+
+
 def read_locks(repository: Path) -> list[Lock]:
     """All locks, each once; what vanishes meanwhile or is no lock is left out. Blocking."""
     found: dict[tuple[Holder, bool], Lock] = {}

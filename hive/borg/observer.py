@@ -22,31 +22,18 @@ from hive.borg.framing import (
     MessageScanner,
     ProtocolError,
 )
+from hive.borg.heads import (
+    LONGEST_HEAD,
+    list_number,
+    put_end,
+    read_answer,
+    read_bulk_call,
+)
 from hive.borg.ledger import Facts, Ledger
 from hive.borg.rpc import decode_call
 
-# What has to be there to tell a call that is skipped from one that is decoded: its longest start.
-_HEAD: Final = 80
 _LARGEST_MESSAGE: Final = 1024 * 1024
 _LONGEST_MESSAGE_SHOWN: Final = 300
-
-_NUMBER = rb"([\x00-\x7f]|\xcc.|\xcd..|\xce.{4}|\xcf.{8})"
-_ID = rb"\xa2id\xda\x00\x20(.{32})"
-_BYTES = rb"(?:([\xa0-\xbf])|\xda(..)|\xdb(.{4}))"
-_CALL: Final = re.compile(
-    rb"\x83\xa1i" + _NUMBER + rb"\xa1m(?:"
-    rb"\xa3put\xa1a([\x82\x83])" + _ID + rb"\xa4data" + _BYTES + rb"|"
-    rb"\xa3get\xa1a\x81" + _ID + rb"|"
-    rb"\xa6delete\xa1a(?:\x81" + _ID + rb"|\x82" + _ID + rb"\xa4wait[\xc2\xc3]))",
-    re.DOTALL,
-)
-# Clients send the argument `wait` only where they leave it at its default.
-_WITH_WAIT: Final = b"\x83"
-_PUT_END: Final = re.compile(rb"\xa4wait[\xc2\xc3]")
-_ANSWER: Final = re.compile(
-    rb"\x82\xa1i" + _NUMBER + rb"\xa1r(?:(\xc0)|" + _BYTES + rb")", re.DOTALL
-)
-_LIST: Final = re.compile(rb"\x82\xa1i" + _NUMBER + rb"\xa1r[\x90-\x9f\xdc\xdd]", re.DOTALL)
 
 _PATH: Final = re.compile(r"(?<![\w.])/[^\s'\":,()]+")
 
@@ -157,7 +144,7 @@ class _Stream:
     def _go_on(self, data: bytes, position: int) -> int:
         """Return where it goes on after a head that began in what came before."""
         held, self._held = self._held, b""
-        window = held + data[position : position + _HEAD]
+        window = held + data[position : position + LONGEST_HEAD]
         end = self._head(window, 0)
         if end is None:
             self._held = window
@@ -173,7 +160,7 @@ class _Stream:
 
     def _whole(self, data: bytes, position: int) -> int | None:
         """Decode a message that is not skipped; the same answer as `_head`."""
-        if len(data) - position < _HEAD:
+        if len(data) - position < LONGEST_HEAD:
             end = MessageScanner(self._limits).next_end(data, position)
             if end is not None:
                 self._message(data[position:end])
@@ -199,26 +186,21 @@ class _Calls(_Stream):
 
     def _head(self, data: bytes, position: int) -> int | None:
         if self._put_ends:
-            ended = _PUT_END.match(data, position)
-            if ended is not None:
-                self._put_ends = False
-                return ended.end()
-            if len(data) - position >= 6:
-                raise ProtocolError("A put has an argument that borg does not send.")
-            return None
-        found = _CALL.match(data, position)
-        if found is None:
+            end = put_end(data, position)
+            self._put_ends = end is None
+            return end
+        call = read_bulk_call(data, position)
+        if call is None:
             return self._whole(data, position)
-        _, names, put, short, medium, long, get, *deletes = found.groups()
-        if put is not None:
-            self._skip = _length(short, medium or long)
-            self._put_ends = names == _WITH_WAIT
-            self._ledger.put(put, self._skip)
-        elif get is not None:
-            self._ledger.get(get)
+        if call.method == "put":
+            self._skip = call.size
+            self._put_ends = call.is_followed_by_wait
+            self._ledger.put(call.identifier, call.size)
+        elif call.method == "get":
+            self._ledger.get(call.identifier)
         else:
-            self._ledger.delete(deletes[0] or deletes[1])
-        return found.end()
+            self._ledger.delete(call.identifier)
+        return call.end
 
     def _message(self, message: bytes) -> None:
         call = decode_call(message)
@@ -234,18 +216,16 @@ class _Answers(_Stream):
         self._hidden = hidden
 
     def _head(self, data: bytes, position: int) -> int | None:
-        found = _ANSWER.match(data, position)
-        if found is not None:
-            number, nothing, short, medium, long = found.groups()
-            known = self._ledger.pending and self._ledger.answered(_integer(number), None)
-            if nothing is None:
-                self._skip = _length(short, medium or long)
-                self._ledger.got_bytes += 0 if known else self._skip
-            return found.end()
-        listed = _LIST.match(data, position)
-        if listed is None:
+        answer = read_answer(data, position)
+        if answer is not None:
+            known = self._ledger.pending and self._ledger.answered(answer.number, None)
+            self._skip = answer.size
+            self._ledger.got_bytes += 0 if known else answer.size
+            return answer.end
+        number = list_number(data, position)
+        if number is None:
             return self._whole(data, position)
-        self._ledger.answered(_integer(listed[1]), None)
+        self._ledger.answered(number, None)
         self._scanner = MessageScanner(RESPONSE_LIMITS)
         end = self._scanner.next_end(data, position)
         if end is None:
@@ -268,16 +248,6 @@ class _Answers(_Stream):
         lines = content.get(b"exception_short") or content.get(b"exception_args") or ()
         text = b" ".join(line for line in lines if isinstance(line, bytes))
         self._ledger.failed(number, _plain(kind, ())[:60], _plain(text, self._hidden))
-
-
-def _length(short: bytes | None, counted: bytes | None) -> int:
-    return (
-        int.from_bytes(counted, "big") if short is None and counted else (short or b"\xa0")[0] & 31
-    )
-
-
-def _integer(packed: bytes) -> int:
-    return packed[0] if len(packed) == 1 else int.from_bytes(packed[1:], "big")
 
 
 def _checked(number: object) -> int:

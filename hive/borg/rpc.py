@@ -75,9 +75,14 @@ def decode_call(message: bytes) -> Call:
 
 def refuse(call: Call, refusal: Refusal, message: str) -> bytes:
     """Return the answer to `call` that makes its client stop and show `message`."""
+    return refuse_number(call.number, refusal, message)
+
+
+def refuse_number(number: int, refusal: Refusal, message: str) -> bytes:
+    """Return the same for a call of which the number is known."""
     return _pack(
         {
-            b"i": call.number,
+            b"i": number,
             b"exception_class": refusal.value,
             b"exception_args": [message],
             b"exception_full": [message],
@@ -91,6 +96,20 @@ def refuse(call: Call, refusal: Refusal, message: str) -> bytes:
 def answer_nothing(call: Call) -> bytes:
     """Return the answer to `call` of a server that did it and has nothing to say."""
     return _pack({b"i": call.number, b"r": None})
+
+
+def is_error(answer: bytes, number: int) -> bool | None:
+    """Tell whether a whole answer of borg serve is an error; None where it answers another call.
+
+    Raises ProtocolError for what borg serve does not send.
+    """
+    try:
+        content = msgpack.unpackb(answer, raw=True, use_list=False, max_ext_len=0)
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise ProtocolError("An answer of borg serve cannot be read.") from error
+    if not isinstance(content, dict) or content.get(b"i") != number:
+        return None
+    return b"exception_class" in content
 
 
 def client_version(call: Call) -> str | None:

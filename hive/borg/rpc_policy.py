@@ -1,51 +1,89 @@
-"""What a client may ask of its repository: which path it means, and whether it may write.
+"""What a client may ask of its repository: every request of every session is decided here.
 
 borg serve is confined to one repository by its own argv; here is decided what argv cannot say.
-Any path that a client types stands for its one repository, unless it names another one; and a
-read-only key gets no further than reading.
+`TABLE` says which method each access may call in which phase of a session; below it stand the
+rules on arguments. The phases are:
+
+START        nothing is open yet
+OPENING      `open` went to borg serve, which has not answered: no client goes on meanwhile
+SHARED       open, with borg's shared lock
+EXCLUSIVE    open, with borg's exclusive lock
+MAINTENANCE  a full key asked to open without the lock, as `borg key export`, `key import` and
+             `break-lock` do: it was opened with the exclusive lock instead
+LOCKED       the same, but a lock lies on the disk: opened without one, to break it
+CLOSED       opening failed, or the repository was destroyed
+
+Why so strict: borg serve keeps a repository whose opening failed, and begins a transaction even
+where a first write found no lock, so that a second write would pass without. A write beside a
+session that commits or compacts destroys what that session keeps. And any read without the lock
+may complete or rewrite an index that a writer is at work on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
-from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
-from hive.borg.rpc import Call, Refusal, answer_nothing, client_version, decode_call, refuse
+from hive.borg.framing import ProtocolError
+from hive.borg.heads import BulkCall
+from hive.borg.ledger import MANIFEST
+from hive.borg.repository_path import PathRule
+from hive.borg.rpc import Call
+from hive.borg.rpc_arguments import unknown_argument
+from hive.kinds import Access
 
-MOST_BEFORE_OPEN: Final = 1024 * 1024
-# A refused `put` has to be read to be answered: at most 20 MiB and a little, by borg's own limit.
-LARGEST_MESSAGE: Final = 32 * 1024 * 1024
-_MOST_RECORDED: Final = 32
 
-# What reads, with the arguments that are passed on; borg ignores others just so. Each is safe
-# because of what borg serve 1.1 to 1.4 does with it:
-#   negotiate, rollback  answer, and forget what was never written
-#   __len__, list, scan  look into the index; get reads one chunk, load_key the key from `config`
-#   check                reads every segment; without repair it writes `config` anew, unchanged
-#   get_free_nonce       reads the file `nonce`; only in a check, see below
-#   open                 takes a lock; after a crash it also completes the index by itself
-# inject_exception is a test; `close` and `info` are calls of borg 2, no server of 1.x knows them.
-_READING: Final[Mapping[str, frozenset[str]]] = {
-    "negotiate": frozenset({"client_data"}),
-    "open": frozenset(
-        {"path", "create", "lock_wait", "lock", "exclusive", "append_only", "make_parent_dirs"}
-    ),
-    "rollback": frozenset(),
-    "__len__": frozenset(),
-    "list": frozenset({"limit", "marker"}),
-    "scan": frozenset({"limit", "marker"}),
-    "get": frozenset({"id"}),
-    "load_key": frozenset(),
-    "check": frozenset({"repair", "save_space", "max_duration"}),
-    "get_free_nonce": frozenset(),
+class Phase(Enum):
+    START = "start"
+    OPENING = "opening"
+    SHARED = "shared"
+    EXCLUSIVE = "exclusive"
+    MAINTENANCE = "maintenance"
+    LOCKED = "locked"
+    CLOSED = "closed"
+
+
+# f: full access, a: append-only, r: read-only. What is not here is refused to everybody;
+# inject_exception is a test of borg's, `close` and `info` are calls of borg 2.
+TABLE: Final[Mapping[str, Mapping[Phase, str]]] = {
+    "negotiate": {Phase.START: "far"},
+    "open": {Phase.START: "far"},
+    "get": {Phase.SHARED: "far", Phase.EXCLUSIVE: "far", Phase.MAINTENANCE: "f"},
+    "__len__": {Phase.SHARED: "far", Phase.EXCLUSIVE: "far"},
+    "list": {Phase.SHARED: "far", Phase.EXCLUSIVE: "far"},
+    "scan": {Phase.SHARED: "far", Phase.EXCLUSIVE: "far"},
+    "load_key": {Phase.SHARED: "far", Phase.EXCLUSIVE: "far", Phase.MAINTENANCE: "f"},
+    "rollback": {
+        Phase.SHARED: "far",
+        Phase.EXCLUSIVE: "far",
+        Phase.MAINTENANCE: "f",
+        Phase.LOCKED: "f",
+    },
+    "check": {Phase.EXCLUSIVE: "far"},
+    "get_free_nonce": {Phase.EXCLUSIVE: "far"},
+    "commit_nonce_reservation": {Phase.EXCLUSIVE: "far"},
+    "put": {Phase.EXCLUSIVE: "fa"},
+    "delete": {Phase.EXCLUSIVE: "fa"},
+    "commit": {Phase.EXCLUSIVE: "fa"},
+    "save_key": {Phase.SHARED: "f", Phase.EXCLUSIVE: "f", Phase.MAINTENANCE: "f"},
+    "destroy": {Phase.EXCLUSIVE: "f"},
+    "break_lock": {Phase.MAINTENANCE: "f", Phase.LOCKED: "f"},
 }
+_LETTER: Final = {Access.FULL: "f", Access.APPEND_ONLY: "a", Access.READ_ONLY: "r"}
+
+_READ_NONCE: Final = "get_free_nonce"
+_RESERVE_NONCE: Final = "commit_nonce_reservation"
 # A client that checks archives encrypts what it reads once more, only to compare ids: it wants
 # nonces for that, and sends nothing of it. Who lists chunks is checking, who writes never does.
 _CHECKING: Final = frozenset({"check", "list", "scan"})
-_READ_NONCE: Final = "get_free_nonce"
-_RESERVE_NONCE: Final = "commit_nonce_reservation"
+# borg reserves 2**28 nonces at a time, of 16 bytes each. Near 2**64 no backup would be possible
+# any more, so an append-only key gets room for what it sends and for a client that is ahead.
+_MOST_NONCES: Final = 2**32
+_MOST_FIRST_NONCE: Final = 2**48  # where the repository has no record of nonces
+# Deleting writes the list of archives again, which gets shorter by it.
+_MOST_MANIFEST_BYTES: Final = 32 * 1024 * 1024  # of a session that may not bring new data
 
 _IN_WORDS: Final = {
     _READ_NONCE: "writing is refused",
@@ -59,171 +97,217 @@ _IN_WORDS: Final = {
 }
 
 
+def _nobody() -> str | None:
+    return None
+
+
+def _no_lock() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Policy:
-    """`path` is what `open` gets; `other_repositories` maps names to URLs, None where not known."""
+    """What holds for one session.
+
+    `path` is what `open` gets. `in_the_way` names another session of the repository, if one runs;
+    `is_locked` tells whether a lock of borg lies on the disk. Both are asked when it matters.
+    """
 
     name: str
     path: str
-    writable: bool
-    other_repositories: Mapping[str, str | None]
+    access: Access
     url: str
+    paths: PathRule
+    in_the_way: Callable[[], str | None] = field(default=_nobody)
+    is_locked: Callable[[], bool] = field(default=_no_lock)
 
 
-def another_meant(path: str, policy: Policy) -> str | None:
-    """Return what to tell a client whose path names another repository; None where it does not."""
-    last = _last_part(path)
-    others = policy.other_repositories
-    if last is None or last == policy.name or last not in others:
-        return None
-    other = others[last]
-    right = f"use {other}" if other else "it has another login"
-    return f"this login opens the repository {policy.name} only ({policy.url}), not {last}: {right}"
-
-
-@dataclass(frozen=True)
-class Filtered:
-    """What goes on to borg serve, and what goes back to the client."""
-
-    forward: list[bytes] = field(default_factory=list)
-    replies: list[bytes] = field(default_factory=list)
-
-
-class RequestFilter:
-    """Watches the requests of one connection, from the client to borg serve.
-
-    For the record: what the client said of itself and of the repository in its first messages,
-    and the methods that were refused.
-    """
+class Rules:
+    """Says what is refused, and keeps what of a session's history that depends on."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._reader = MessageReader(REQUEST_LIMITS, largest=LARGEST_MESSAGE)
-        self._before_open = 0
+        self.policy = policy
+        self.phase = Phase.START
+        self.is_former = False  # opened by a path that is accepted for opening only
+        self.no_new_data: str | None = None
+        self._letter = _LETTER[policy.access]
         self._checking = False
-        self.client_version: str | None = None
-        self.opened = False
-        self.requested_path: str | None = None
-        self.create = False
-        self.exclusive = False
-        self.refused_methods: list[str] = []
+        self._has_written = False  # something that no commit or rollback followed
+        self._only_reads = False  # after a check, which leaves a transaction open where it fails
+        self._nonces = 0
+        self._put_bytes = 0
+        self._manifest_bytes = 0
+        self._manifest_waits = False  # for its commit
 
-    @property
-    def passes_through(self) -> bool:
-        """Whether all that comes goes on unread from here: no more replies, no framer needed."""
-        return self._policy.writable and self.opened
+    def passed(self, call: Call) -> bool:
+        """Take note of a call that nothing speaks against.
 
-    def feed(self, data: bytes) -> Filtered:
-        """Return what becomes of `data`.
-
-        Raises ProtocolError when the session has to end.
+        Return whether borg serve has to do it: some need no more than the answer that it is done.
         """
-        if self.passes_through:
-            return Filtered(forward=[data])
-        result = Filtered()
-        position = 0
-        while position < len(data):
-            if self._policy.writable and self.opened:
-                result.forward.append(data[position:])
-                break
-            message, end = self._reader.next_message(data, position)
-            self._count_before_open(end - position)
-            position = end
-            if message is not None:
-                self._filter(message, result)
-        return result
+        method = call.method
+        self._checking = self._checking or method in _CHECKING
+        if method == "check":
+            self._only_reads = call.arguments.get("repair") is not True
+        elif method in ("put", "delete"):
+            self._has_written = True
+        elif method in ("commit", "rollback"):
+            self._has_written = self._manifest_waits = False
+        elif method == "destroy":
+            self.phase = Phase.CLOSED
+        elif method == "break_lock":  # the lock on the disk may be this session's
+            return self.phase is not Phase.MAINTENANCE
+        return method != _RESERVE_NONCE or self._letter != "r"
 
-    def _count_before_open(self, size: int) -> None:
-        self._before_open += 0 if self.opened else size
-        if self._before_open > MOST_BEFORE_OPEN:
-            raise ProtocolError("The client sent more than 1 MiB before it opened the repository.")
+    def objection_to_bulk(self, call: BulkCall) -> str | None:
+        """Return why a put, get or delete is refused, None where it passes."""
+        why = self._objection(call.method)
+        if why is None and call.method == "put":
+            why = self._objection_to_put(call.identifier, call.size)
+        elif why is None and call.method == "get":
+            why = self._objection_to_get(call.identifier)
+        if why is None and call.method != "get":
+            self._has_written = True
+        return why
 
-    def _filter(self, message: bytes, result: Filtered) -> None:
-        call = decode_call(message)
-        if call.method == "negotiate":
-            self.client_version = self.client_version or client_version(call)
-        refusal = None if self._policy.writable else self._refuse_writing(call)
-        if call.method == "open":
-            if not self.opened:
-                self._record_open(call)
-            refusal = self._refuse_other(call) or refusal
-        if refusal is not None:
-            self._record_refused(call.method)
-            result.replies.append(refusal)
-        elif call.method == "open":
-            self.opened = True
-            result.forward.append(self._mapped(call).encode())
-        elif self._policy.writable:
-            result.forward.append(message)
-        elif call.method == _RESERVE_NONCE:
-            result.replies.append(answer_nothing(call))
-        else:
-            self._checking = self._checking or call.method in _CHECKING
-            result.forward.append(_known_arguments(call).encode())
+    def objection(self, call: Call) -> str | None:
+        """Return why any other call is refused, None where it passes."""
+        return (
+            self._objection(call.method)
+            or self._objection_by_access(call)
+            or self._objection_to_arguments(call)
+        )
 
-    def _mapped(self, call: Call) -> Call:
-        known = call if self._policy.writable else _known_arguments(call)
-        return replace(known, arguments=known.arguments | {"path": self._policy.path})
-
-    def _refuse_other(self, call: Call) -> bytes | None:
-        """Return the answer to an `open` that means another repository."""
-        message = another_meant(_path(call), self._policy)
-        return refuse(call, Refusal.PATH_NOT_ALLOWED, message) if message else None
-
-    def _refuse_writing(self, call: Call) -> bytes | None:
-        """Return the answer to what a read-only key may not do."""
-        allowed = call.method in _READING
-        what = _IN_WORDS.get(call.method) or f"{_shown(call.method)} is refused"
-        if call.method in {_READ_NONCE, _RESERVE_NONCE}:
-            allowed = self._checking
-        elif call.method == "open" and call.arguments.get("create", False) is not False:
-            allowed, what = False, "creating it is refused"
-        elif call.method == "open" and call.arguments.get("lock", True) is not True:
-            # Without the lock borg serve would repair an index that a writer is at work on.
-            allowed, what = False, "opening it without its lock is refused"
-        elif call.method == "check" and not _only_looks(call):
-            allowed, what = False, "a check that repairs or remembers where it stopped is refused"
-        if allowed:
+    def objection_to_opening(self, call: Call) -> str | None:
+        """Return why an `open` is refused whose path is right."""
+        if call.arguments.get("lock", True) is True:
             return None
-        message = f"Repository {self._policy.name} is read-only for this key: {what}."
-        return refuse(call, Refusal.ERROR, message)
+        other = self.policy.in_the_way()
+        if other is not None:
+            return (
+                f"Repository {self.policy.name} is in use by {other}: it is opened without its"
+                " lock only while nothing else runs."
+            )
+        if call.arguments.get("create"):
+            return f"Repository {self.policy.name}: it is created with its lock only."
+        return None
 
-    def _record_open(self, call: Call) -> None:
-        self.requested_path = _path(call)[:4096]
-        self.create = bool(call.arguments.get("create"))
-        self.exclusive = bool(call.arguments.get("exclusive"))
+    def _objection(self, method: str) -> str | None:
+        """Return why `method` is refused here and now, None where nothing speaks against it."""
+        if self.phase is Phase.OPENING:
+            raise ProtocolError("The client goes on before the repository is open.")
+        phases = TABLE.get(method)
+        if phases is None:
+            return self._worded(f"{shown_method(method)} is refused")
+        if self._letter in phases.get(self.phase, ""):
+            return self._objection_by_history(method)
+        if not any(self._letter in letters for letters in phases.values()):
+            return self._worded(_IN_WORDS.get(method, f"{method} is refused"))
+        return self._objection_to_phase(method)
 
-    def _record_refused(self, method: str) -> None:
-        shown = _shown(method)
-        if shown not in self.refused_methods and len(self.refused_methods) < _MOST_RECORDED:
-            self.refused_methods.append(shown)
+    def _objection_by_history(self, method: str) -> str | None:
+        name, why = self.policy.name, None
+        if method in (_READ_NONCE, _RESERVE_NONCE) and self._letter == "r" and not self._checking:
+            why = self._worded("writing is refused")
+        elif method in ("put", "delete", "commit") and self._only_reads:
+            why = f"Repository {name}: after a check, {_IN_WORDS[method]}."
+        elif method == "commit" and not self._has_written:
+            # borg serve would commit what a rollback gave up, beside an index without it.
+            why = f"Repository {name}: nothing was written that could be committed."
+        elif method == "delete" and self._letter == "a":
+            # Nothing becomes free by it, and the note of it takes room.
+            why = self.no_new_data
+        elif method == "destroy" and self.is_former:
+            why = f"Repository {name} is deleted by its right path only: {self.policy.url}."
+        elif method == "break_lock" and (other := self.policy.in_the_way()) is not None:
+            why = f"Repository {name} is in use by {other}: its lock is not broken."
+        return why
+
+    def _objection_to_phase(self, method: str) -> str:
+        name = self.policy.name
+        if self.phase is Phase.SHARED:
+            return f"Repository {name}: {method} needs its exclusive lock, which is not held."
+        if self.phase is Phase.LOCKED:
+            return (
+                f"Repository {name} is locked: without its lock it only takes `borg break-lock`."
+                " Run that if the lock is stale, and leave out --bypass-lock."
+            )
+        if self.phase is Phase.MAINTENANCE:
+            return (
+                f"Repository {name} is opened without its lock only for `borg key export`,"
+                " `borg key import` and `borg break-lock`: leave out --bypass-lock."
+            )
+        if method in ("open", "negotiate"):
+            return f"Repository {name}: {method} comes once in a session."
+        return f"Repository {name} is not open: {method} is refused."
+
+    def _objection_by_access(self, call: Call) -> str | None:
+        what = None
+        if self._letter == "f":
+            return None
+        if call.method == "check" and call.arguments.get("repair"):
+            what = "a check that repairs is refused"
+        elif call.method == "check" and call.arguments.get("max_duration") and self._letter == "r":
+            what = "a check that remembers where it stopped is refused"
+        elif call.method == "open" and call.arguments.get("create"):
+            what = "creating it is refused"
+        elif call.method == "open" and call.arguments.get("lock", True) is not True:
+            what = (
+                "opening it without its lock is refused. `borg key export`, `borg break-lock` and"
+                " --bypass-lock need a key with full access"
+            )
+        return None if what is None else self._worded(what)
+
+    def _objection_to_arguments(self, call: Call) -> str | None:
+        arguments, name = call.arguments, unknown_argument(call)
+        if name is not None and call.method == "save_key":
+            return f"Repository {self.policy.name}: what was sent is not a key of borg."
+        if name is not None:
+            return f"Repository {self.policy.name}: borg sends no such {name} with {call.method}."
+        if call.method == _RESERVE_NONCE:
+            return self._objection_to_nonces(arguments["next_unreserved"], arguments["start_nonce"])
+        if call.method == "put":
+            data = arguments["data"]
+            return self._objection_to_put(
+                arguments["id"], len(data) if isinstance(data, bytes) else 0
+            )
+        return self._objection_to_get(arguments["id"]) if call.method == "get" else None
+
+    def _objection_to_get(self, identifier: object) -> str | None:
+        if self.phase is Phase.MAINTENANCE and identifier != MANIFEST:
+            return self._objection_to_phase("get")
+        return None
+
+    def _objection_to_put(self, identifier: object, size: int) -> str | None:
+        if self.no_new_data is not None:
+            if identifier != MANIFEST or self._letter != "f" or self._manifest_waits:
+                return self.no_new_data
+            self._manifest_waits = True
+            self._manifest_bytes += size
+            if self._manifest_bytes > _MOST_MANIFEST_BYTES:
+                return self.no_new_data
+        self._put_bytes += size
+        return None
+
+    def _objection_to_nonces(self, end: object, start: object) -> str | None:
+        if self._letter != "a" or not isinstance(end, int):
+            return None
+        if isinstance(start, int):
+            self._nonces += max(0, end - start)
+            if start <= end and self._nonces <= _MOST_NONCES + self._put_bytes:
+                return None
+        elif end <= _MOST_FIRST_NONCE:
+            return None
+        return self._worded(
+            "reserving that many nonces is refused. Back up once with a key that has full access"
+        )
+
+    def _worded(self, what: str) -> str:
+        kind = "read-only" if self._letter == "r" else "append-only"
+        if self._letter == "f":
+            return f"Repository {self.policy.name}: {what}."
+        return f"Repository {self.policy.name} is {kind} for this key: {what}."
 
 
-def _known_arguments(call: Call) -> Call:
-    known = _READING[call.method]
-    return replace(call, arguments={k: v for k, v in call.arguments.items() if k in known})
-
-
-def _only_looks(call: Call) -> bool:
-    """Tell whether a check neither repairs nor is partial: a partial one writes how far it came."""
-    repair = call.arguments.get("repair", False)
-    duration = call.arguments.get("max_duration", 0)
-    return repair is False and type(duration) is int and duration == 0
-
-
-def _path(call: Call) -> str:
-    path = call.arguments.get("path")
-    if not isinstance(path, bytes):
-        raise ProtocolError("The client opens a repository without a path.")
-    return path.decode("utf-8", "backslashreplace")
-
-
-def _last_part(path: str) -> str | None:
-    """Return the name in a path as clients type it: the last part that says something."""
-    parts = [part for part in path.split("/") if part not in {"", ".", "~", ".."}]
-    return parts[-1] if parts else None
-
-
-def _shown(method: str) -> str:
+def shown_method(method: str) -> str:
     """Return a method for people and for the record: short, printable, on one line."""
     return "".join(c if c.isprintable() else "?" for c in method[:40])

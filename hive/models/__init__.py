@@ -24,6 +24,7 @@ from hive.models.notifications import (
 from hive.models.proofs import Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     ConfigVersion,
+    FormerPath,
     HealthChange,
     Repository,
     RepositoryShare,
@@ -43,6 +44,7 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "Event",
+    "FormerPath",
     "Grant",
     "Group",
     "HealthChange",

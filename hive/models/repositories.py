@@ -5,7 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
-from hive.kinds import Health, Mode, ScheduleKind, ShareLevel, TrashReason
+from hive.kinds import Access, Health, Mode, ScheduleKind, ShareLevel, TrashReason
 from hive.models.accounts import Group, User
 from hive.models.locations import Location
 
@@ -33,6 +33,8 @@ class Repository(Model):
     last_access_at = fields.DatetimeField(null=True)
     # Why sessions are refused just now (an import is being verified, ...); None: they are not.
     maintenance = fields.CharField(max_length=200, null=True)
+    # Whether only the path in its URL opens it; False from before there was that rule.
+    strict_paths = fields.BooleanField(default=True, db_default=False)
     created_at = fields.DatetimeField()
     deleted_at = fields.DatetimeField(null=True)
     schedule_kind = fields.CharEnumField(
@@ -129,11 +131,33 @@ class ConfigVersion(Model):
     sha256 = fields.CharField(max_length=64)
     content = fields.BinaryField()
     session_id = fields.IntField(null=True)
+    # Of the session that wrote it; null: the server itself, or not known.
+    access = fields.CharEnumField(Access, description="Access", max_length=20, null=True)
     created_at = fields.DatetimeField()
 
     class Meta:
         table = "config_version"
         indexes = (("repository_id", "created_at"),)
+
+    repository_id: int
+
+
+# A path by which a machine opened a repository and which will be refused some day.
+class FormerPath(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="former_paths", on_delete=fields.CASCADE
+    )
+    path = fields.CharField(max_length=500)
+    key_name = fields.CharField(max_length=150)
+    key_fingerprint = fields.CharField(max_length=64)
+    peer = fields.CharField(max_length=64)
+    uses = fields.IntField(default=1)
+    last_used_at = fields.DatetimeField()
+
+    class Meta:
+        table = "former_path"
+        indexes = (("repository_id", "last_used_at"),)
 
     repository_id: int
 

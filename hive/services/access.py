@@ -6,16 +6,19 @@ The rules stand in `decide`, a pure function; everything else here collects what
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from hive import clock
+from hive.borg.repository_path import PathRule
 from hive.database import transactional
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
 from hive.models import Grant, Key, Repository, Session
 from hive.services import events, logins, repository_infos, runtime, storage
 from hive.services.logins import Identity
+
+_MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,7 @@ class Admission:
     need: Need
     quota_bytes: int | None
     is_created: bool
-    # Names of other repositories this client could mean -> their URL where its key opens them.
-    other_repositories: Mapping[str, str | None]
+    paths: PathRule
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ async def admit(identity: Identity, request: Request) -> Admission:
         request.need,
         repository.quota_bytes,
         where.is_created,
-        await _other_repositories(repository, grant.key),
+        await _path_rule(repository),
     )
 
 
@@ -253,24 +255,17 @@ async def _open_session(grant: Grant, request: Request) -> Session:
     return session
 
 
-async def _other_repositories(repository: Repository, key: Key) -> dict[str, str | None]:
-    """Other repositories of this owner, or that this key opens: what a wrong URL could mean."""
-    found: dict[str, str | None] = {}
-    rows = (
-        await Repository.filter(owner_id=repository.owner_id, deleted_at=None)
-        .exclude(id=repository.id)
-        .values_list("directory", flat=True)
+async def _path_rule(repository: Repository) -> PathRule:
+    """Which paths open the repository; one from before the rule accepts former ones too."""
+    others: frozenset[str] = frozenset()
+    if not repository.strict_paths:
+        same_owner = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
+        rows = same_owner.exclude(id=repository.id).limit(_MOST_NAMES)
+        others = frozenset(map(str, await rows.values_list("directory", flat=True)))
+    names = frozenset({repository.directory, repository.name})
+    return PathRule(
+        names, repository.login, accepts_former=not repository.strict_paths, others=others - names
     )
-    for directory in rows:
-        found[str(directory)] = None
-    granted = Grant.filter(key_id=key.id, repository__deleted_at=None).exclude(
-        repository_id=repository.id
-    )
-    for row in await granted.select_related("repository__location"):
-        other = row.repository
-        found[other.directory] = repository_infos.url(other.location, other.login, other.directory)
-    found.pop(repository.directory, None)
-    return found
 
 
 async def no_longer_allowed(session_ids: Iterable[int]) -> dict[int, str]:

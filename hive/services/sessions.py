@@ -29,7 +29,7 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, health, integrity, runtime, session_filters
+from hive.services import audit, events, former_paths, health, integrity, runtime, session_filters
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.session_filters import SessionState
 from hive.units import format_size
@@ -82,6 +82,7 @@ class Outcome:
     is_dry_run: bool = False  # rsync -n: it changed nothing
     facts: Facts | None = None  # what the observer saw
     refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
+    former_path: str | None = None  # by which the repository was opened
 
 
 @transactional
@@ -103,6 +104,8 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
         await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
+    if outcome.former_path is not None:
+        await former_paths.note(session, outcome.former_path)
     await _record_end(session)
     if is_worth_telling(session.end_reason, session.operation):
         await events.record(
@@ -198,11 +201,17 @@ async def note_snapshot(
 
 
 async def keep_config(repository: Repository, content: bytes, session_id: int | None) -> None:
-    """Keep a copy of the config where it changed: an append-only client can overwrite the key."""
+    """Keep a copy of the config where it changed: it holds the key, and clients can change it.
+
+    The first version is never dropped, nor the newest one that a session with full access or the
+    server itself wrote: no number of other versions can push the true key out.
+    """
     if len(content) > MAX_CONFIG:
         return
     # How far a check has come is noted there as well; that is no other config.
     digest = hashlib.sha256(without_note(content)).hexdigest()
+    session = None if session_id is None else await Session.get_or_none(id=session_id)
+    access = None if session is None else session.access
     newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
     if newest is not None and newest.sha256 == digest:
         return
@@ -212,6 +221,7 @@ async def keep_config(repository: Repository, content: bytes, session_id: int | 
         content=content,
         session_id=session_id,
         created_at=clock.now(),
+        access=access,
     )
     if newest is not None:
         await events.record(
@@ -221,9 +231,18 @@ async def keep_config(repository: Repository, content: bytes, session_id: int | 
             " one is kept.",
             session_id=session_id,
         )
+    await _drop_old_configs(repository.id)
+
+
+async def _drop_old_configs(repository_id: int) -> None:
     keep = runtime.settings().storage.config_versions
-    old = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").offset(keep)
-    await ConfigVersion.filter(id__in=[row.id for row in old]).delete()
+    rows = (
+        await ConfigVersion.filter(repository_id=repository_id).order_by("-id").only("id", "access")
+    )
+    trusted = [row.id for row in rows if row.access in (None, Access.FULL)]
+    kept = {row.id for row in rows[:keep]} | {row.id for row in rows[-1:]} | set(trusted[:1])
+    dropped = [row.id for row in rows if row.id not in kept]
+    await ConfigVersion.filter(id__in=dropped).delete()
 
 
 async def _record_end(session: Session) -> None:

@@ -13,14 +13,19 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from hive.borg.framing import ProtocolError, ResponseFramer
-from hive.borg.rpc_policy import Policy, RequestFilter
+from hive.borg import locks
+from hive.borg.framing import ProtocolError
+from hive.borg.repository_path import PathRule
+from hive.borg.request_filter import RequestFilter
+from hive.borg.response_framer import ResponseFramer
+from hive.borg.rpc_policy import Policy
+from hive.kinds import Access
 
 
 class Bridge:
     def __init__(self, policy: Policy, command: list[str]) -> None:
         self.filter = RequestFilter(policy)
-        self._framer = ResponseFramer()
+        self._framer = ResponseFramer(self.filter)
         self._to_client = threading.Lock()
         self.server = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, cwd=policy.path
@@ -42,6 +47,8 @@ class Bridge:
             filtered = self.filter.feed(data)
             for part in filtered.forward:
                 write(server.fileno(), part)
+            for notice in filtered.notices:
+                print(notice, file=sys.stderr, flush=True)  # noqa: T201
             if filtered.replies:
                 with self._to_client:
                     for part in self._framer.insert(filtered.replies):
@@ -63,8 +70,24 @@ def write(descriptor: int, data: bytes) -> None:
 
 
 def main() -> None:
-    policy = Policy(**json.loads(os.environ["BRIDGE_POLICY"]))
+    told = json.loads(os.environ["BRIDGE_POLICY"])
+    path, access = Path(told["path"]), Access(told["access"])
+    policy = Policy(
+        name="alpha",
+        path=str(path),
+        access=access,
+        url=told["url"],
+        paths=PathRule(
+            frozenset({"alpha", "Alpha"}),
+            "abcd1234",
+            accepts_former=told["accepts_former"],
+            others=frozenset({"beta"}),
+        ),
+        is_locked=lambda: locks.is_locked(path),
+    )
     serve = [os.environ["BRIDGE_BORG"], "serve", "--restrict-to-repository", policy.path]
+    if access != Access.FULL:
+        serve.append("--append-only")
     bridge = Bridge(policy, serve)
     status = bridge.run()
     seen = bridge.filter
@@ -75,6 +98,7 @@ def main() -> None:
         "create": seen.create,
         "exclusive": seen.exclusive,
         "refused_methods": seen.refused_methods,
+        "former_path": seen.former_path,
     }
     Path(os.environ["BRIDGE_RECORD"]).write_text(json.dumps(record))
     sys.exit(status)

@@ -13,8 +13,8 @@ from hive.borg.framing import (
     MessageReader,
     MessageScanner,
     ProtocolError,
-    ResponseFramer,
 )
+from hive.borg.response_framer import ResponseFramer
 
 VALUES = st.recursive(
     st.none()
@@ -26,6 +26,21 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=20) | st.dictionaries(st.binary(max_size=3), inner),
     max_leaves=20,
 )
+
+
+class Watcher:
+    """Wants the first `wanted` answers."""
+
+    def __init__(self, wanted: int = 0) -> None:
+        self.seen: list[bytes] = []
+        self._wanted = wanted
+
+    @property
+    def wants_answers(self) -> bool:
+        return len(self.seen) < self._wanted
+
+    def answered(self, message: bytes) -> None:
+        self.seen.append(message)
 
 
 def pack(value: object) -> bytes:
@@ -101,7 +116,7 @@ def test_a_message_that_grows_too_long_is_refused() -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=200))
 def test_any_bytes_are_scanned_or_refused(first: bytes, second: bytes) -> None:
-    framer = ResponseFramer()
+    framer = ResponseFramer(Watcher())
     try:
         assert framer.feed(first) == [first]
         assert framer.feed(second) == [second]
@@ -110,12 +125,12 @@ def test_any_bytes_are_scanned_or_refused(first: bytes, second: bytes) -> None:
 
 
 def test_a_reply_waits_for_the_end_of_the_servers_message() -> None:
-    framer = ResponseFramer()
+    framer = ResponseFramer(Watcher())
     first, second = pack({b"i": 1, b"r": b"x" * 100}), pack({b"i": 2, b"r": None})
     reply = pack({b"i": 3, b"r": None})
     stream = first + second
     for cut in range(1, len(stream)):
-        framer = ResponseFramer()
+        framer = ResponseFramer(Watcher())
         sent = framer.feed(stream[:cut])
         sent += framer.insert([reply])
         sent += framer.feed(stream[cut:])
@@ -123,13 +138,30 @@ def test_a_reply_waits_for_the_end_of_the_servers_message() -> None:
         assert b"".join(sent) == expected
 
 
+@pytest.mark.parametrize("wanted", [0, 1, 2, 3])
+def test_a_watcher_sees_the_first_answers_however_they_are_cut(wanted: int) -> None:
+    answers = [pack({b"i": number, b"r": b"x" * number * 50}) for number in range(3)]
+    stream = b"".join(answers)
+    reply = pack({b"i": 9, b"r": None})
+    for cut in range(1, len(stream)):
+        watcher = Watcher(wanted)
+        framer = ResponseFramer(watcher)
+        sent = framer.feed(stream[:cut])
+        sent += framer.insert([reply])
+        sent += framer.feed(stream[cut:])
+        assert watcher.seen == answers[:wanted]
+        ends = [0, len(answers[0]), len(answers[0] + answers[1]), len(stream)]
+        place = next(end for end in ends if end >= cut)
+        assert b"".join(sent) == stream[:place] + reply + stream[place:]
+
+
 def test_what_passes_is_not_copied() -> None:
     data = pack({b"i": 1, b"r": b"x" * 100})
-    assert ResponseFramer().feed(data)[0] is data
+    assert ResponseFramer(Watcher()).feed(data)[0] is data
 
 
 def test_replies_do_not_pile_up() -> None:
-    framer = ResponseFramer()
+    framer = ResponseFramer(Watcher())
     framer.feed(b"\x92")
     assert framer.insert([b"x" * 1_000_000]) == []
     with pytest.raises(ProtocolError, match="Too many"):

@@ -6,15 +6,14 @@ import json
 import shlex
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from hive.kinds import Access
 from tests.programs import CHECKOUT, borg_command
 
 URL = "ssh://abcd1234@hive.example/./alpha"
-OTHER_URL = "ssh://efgh5678@hive.example/./beta"
 
 
 class Client:
@@ -30,9 +29,13 @@ class Client:
         (self.source / "file").write_bytes(b"something worth keeping" * 10_000)
 
     def run(
-        self, *arguments: str, writable: bool = True, timeout: float = 30
+        self,
+        *arguments: str,
+        access: Access = Access.FULL,
+        accepts_former: bool = False,
+        timeout: float = 30,
     ) -> subprocess.CompletedProcess[str]:
-        environment = self._environment(writable=writable)
+        environment = self._environment(access, accepts_former=accepts_former)
         return subprocess.run(
             [self.borg, *arguments],
             env=environment,
@@ -44,8 +47,8 @@ class Client:
             stdin=subprocess.DEVNULL,
         )
 
-    def ok(self, *arguments: str, writable: bool = True) -> str:
-        done = self.run(*arguments, writable=writable)
+    def ok(self, *arguments: str, access: Access = Access.FULL) -> str:
+        done = self.run(*arguments, access=access)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -61,13 +64,12 @@ class Client:
             if path.is_file() and not path.relative_to(self.repository).parts[0].startswith("lock")
         }
 
-    def _environment(self, *, writable: bool) -> dict[str, str]:
+    def _environment(self, access: Access, *, accepts_former: bool) -> dict[str, str]:
         policy = {
-            "name": "alpha",
             "path": str(self.repository),
-            "writable": writable,
-            "other_repositories": {"beta": OTHER_URL, "gamma": None, "alpha": URL},
+            "access": access,
             "url": URL,
+            "accepts_former": accepts_former,
         }
         return {
             "PATH": "/usr/bin:/bin",
@@ -98,17 +100,17 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_a_read_only_key_reads_and_changes_nothing(client: Client) -> None:
     before = client.tree()
-    assert "first" in client.ok("list", URL, writable=False)
-    assert "first" in client.ok("info", f"{URL}::first", writable=False)
+    assert "first" in client.ok("list", URL, access=Access.READ_ONLY)
+    assert "first" in client.ok("info", f"{URL}::first", access=Access.READ_ONLY)
     target = client.directory / "source" / "file"
     kept = target.read_bytes()
     target.unlink()
-    client.ok("extract", f"{URL}::first", writable=False)
+    client.ok("extract", f"{URL}::first", access=Access.READ_ONLY)
     assert target.read_bytes() == kept
-    checked = client.run("check", "--verbose", URL, writable=False)
+    checked = client.run("check", "--verbose", URL, access=Access.READ_ONLY)
     assert checked.returncode == 0
     assert "no problems found" in checked.stderr
-    client.ok("check", "--archives-only", URL, writable=False)
+    client.ok("check", "--archives-only", URL, access=Access.READ_ONLY)
     # borg writes `config` anew at the start and the end of a check, with the same content.
     assert client.tree() == before
 
@@ -135,37 +137,132 @@ def test_a_read_only_key_reads_and_changes_nothing(client: Client) -> None:
 )
 def test_a_read_only_key_cannot(client: Client, command: str) -> None:
     before = client.tree()
-    done = client.run(*command.split(), writable=False)
+    done = client.run(*command.split(), access=Access.READ_ONLY)
     assert client.tree() == before
     assert "Repository alpha is read-only for this key" in done.stderr
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
 
 
-def test_any_path_is_the_repository(client: Client) -> None:
-    paths = [
+@pytest.mark.parametrize(
+    "path",
+    [
         "ssh://h.example/./alpha",
         "ssh://h.example/~/alpha",
-        "ssh://h.example/any/where/alpha",
+        "ssh://h.example/any/root/abcd1234/alpha",
         "h.example:alpha",
-        "ssh://h.example/./",
-    ]
-    with ThreadPoolExecutor(2) as pool:
-        for listed in pool.map(lambda path: client.ok("list", path), paths):
-            assert "first" in listed
+        "ssh://h.example/./Alpha",
+    ],
+)
+def test_the_paths_of_the_repository_open_it(client: Client, path: str) -> None:
+    assert "first" in client.ok("list", path)
     record = client.record()
     assert str(record["client_version"]).startswith("1.")
     assert record["opened"]
-    assert not record["create"]
-    assert record["requested_path"] in {"/./alpha", "/~/alpha", "/any/where/alpha", "alpha", "/./"}
+    assert record["former_path"] is None
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_the_path_of_another_repository_is_refused_with_its_url(
-    client: Client, writable: bool
-) -> None:
-    done = client.run("list", "ssh://h.example/srv/beta/", writable=writable)
+OTHER_PATHS = [
+    "ssh://h.example/./other",
+    "ssh://h.example/srv/alpha",
+    "ssh://h.example/./alpha/sub",
+    "ssh://h.example/~/x/alpha/y",
+    "h.example:docs",
+]
+
+
+@pytest.mark.parametrize("path", OTHER_PATHS)
+@pytest.mark.parametrize("access", list(Access))
+def test_any_other_path_is_refused_in_words(client: Client, path: str, access: Access) -> None:
+    done = client.run("list", path, access=access)
     assert done.returncode != 0
-    assert f"use {OTHER_URL}" in done.stderr
+    assert f"One login holds one repository, here alpha: use {URL}." in done.stderr
     assert "Traceback" not in done.stderr
     assert client.record()["refused_methods"] == ["open"]
+
+
+@pytest.mark.parametrize("path", OTHER_PATHS)
+def test_no_other_path_deletes_or_creates_the_repository(client: Client, path: str) -> None:
+    before = client.tree()
+    for command in ("delete", "init --encryption=none"):
+        for accepts_former in (False, True):
+            done = client.run(*command.split(), path, accepts_former=accepts_former)
+            assert done.returncode != 0, done.stderr
+    assert client.tree() == before
+
+
+def test_a_former_path_still_opens_an_old_repository_with_a_line_that_says_so(
+    client: Client,
+) -> None:
+    done = client.run("list", "ssh://h.example/srv/backups", accepts_former=True)
+    assert done.returncode == 0, done.stderr
+    assert "first" in done.stdout
+    assert done.stderr.count(f"will be refused some day: use {URL}") == 1
+    assert client.record()["former_path"] == "/srv/backups"
+
+
+@pytest.mark.parametrize("path", ["ssh://h.example/./alpha/sub", "ssh://h.example/srv/beta/"])
+def test_a_former_path_never_meant_something_below_or_another_repository(
+    client: Client, path: str
+) -> None:
+    done = client.run("list", path, accepts_former=True)
+    assert done.returncode != 0
+    assert f"use {URL}" in done.stderr
+
+
+@pytest.mark.parametrize("access", [Access.APPEND_ONLY, Access.READ_ONLY])
+@pytest.mark.parametrize("command", [f"key export {URL} out", f"break-lock {URL}"])
+def test_what_needs_no_lock_needs_full_access(client: Client, command: str, access: Access) -> None:
+    done = client.run(*command.split(), access=access)
+    assert done.returncode != 0
+    assert f"Repository alpha is {access} for this key" in done.stderr
+    assert "key with full access" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_key_exports_and_imports_the_key_and_breaks_locks(client: Client) -> None:
+    client.ok("key", "export", URL, "exported")
+    before = (client.repository / "config").read_bytes()
+    client.ok("key", "import", URL, "exported")
+    assert (client.repository / "config").read_bytes().split() == before.split()
+    client.ok("break-lock", URL)
+    (client.repository / "lock.exclusive").mkdir()
+    (client.repository / "lock.exclusive" / "elsewhere@1.4711-0").touch()
+    done = client.run("list", "--bypass-lock", URL)
+    assert "Run that if the lock is stale" in done.stderr
+    client.ok("break-lock", URL)
+    assert "first" in client.ok("list", URL)
+
+
+def test_a_full_key_does_not_read_beside_the_lock(client: Client) -> None:
+    done = client.run("list", "--bypass-lock", f"{URL}::first")
+    assert done.returncode != 0
+    assert "leave out --bypass-lock" in done.stderr
+
+
+def test_an_append_only_key_backs_up_prunes_and_checks(client: Client) -> None:
+    client.ok("create", f"{URL}::added", "source", access=Access.APPEND_ONLY)
+    client.ok("check", URL, access=Access.APPEND_ONLY)
+    client.ok("delete", f"{URL}::added", access=Access.APPEND_ONLY)
+    client.ok("compact", URL, access=Access.APPEND_ONLY)
+    assert "added" not in client.ok("list", URL)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"delete {URL}",
+        f"key change-passphrase {URL}",
+        f"init --encryption=repokey {URL}",
+        f"check --repair {URL}",
+        f"list --bypass-lock {URL}",
+    ],
+    ids=lambda command: command.replace(URL, ""),
+)
+def test_an_append_only_key_cannot(client: Client, command: str) -> None:
+    before = client.tree()
+    done = client.run(*command.split(), access=Access.APPEND_ONLY)
+    assert client.tree() == before
+    assert "Repository alpha is append-only for this key" in done.stderr
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr

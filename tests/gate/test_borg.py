@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access, EndReason
-from hive.services import events, grants, repositories, sessions
+from hive.services import events, former_paths, grants, repositories, sessions
 from hive.services.permissions import OPERATOR
 from tests.gate.files import fingerprint, make_files, noise, same_tree
 from tests.gate.harness import Client, House
@@ -106,16 +106,54 @@ async def test_every_form_of_path_leads_to_the_repository(
     assert (info.path / "config").exists()
 
 
-async def test_the_name_of_another_repository_is_refused_with_the_right_url(
+async def test_the_name_of_another_repository_is_refused_with_the_url_of_this_one(
     house: House,
 ) -> None:
     client, url = await with_repository(house)
     other = await house.repository("nas", {"laptop": Access.FULL})
     refused = await client.borg("init", "-e", "none", url.replace("/./laptop", "/./nas"))
     assert refused.status == 2
-    assert url in refused.error
-    assert other.url in refused.error
+    assert f"use {url}" in refused.error
     assert not (other.path / "config").exists()
+
+
+async def test_the_name_that_people_see_opens_the_repository_too(house: House) -> None:
+    client, url = await with_repository(house)
+    (await client.borg("init", "-e", "none", url)).must()
+    info = await repositories.find_repository(OPERATOR, "laptop")
+    await repositories.set_repository(OPERATOR, info.id, name="old-laptop")
+    (await client.borg("list", url)).must()
+    (await client.borg("list", url.replace("/./laptop", "/./old-laptop"))).must()
+
+
+async def test_a_path_below_the_repository_never_deletes_it(house: House, tmp_path: Path) -> None:
+    client, url = await with_backup(house, tmp_path)
+    info = await repositories.find_repository(OPERATOR, "laptop")
+    await former_paths.set_strict(OPERATOR, info.id, strict=False)
+    for path in (f"{url}/sub/test", url.replace("/./laptop", "/./sub/test")):
+        refused = await client.borg("delete", path)
+        assert refused.status != 0
+        assert url in refused.error
+    assert (await client.borg("list", "--short", url)).must().text.split() == ["one"]
+
+
+async def test_a_former_path_opens_an_old_repository_and_is_recorded(
+    house: House, tmp_path: Path
+) -> None:
+    client, url = await with_backup(house, tmp_path)
+    info = await repositories.find_repository(OPERATOR, "laptop")
+    former = url.replace("/./laptop", "/./docs")
+    await former_paths.set_strict(OPERATOR, info.id, strict=False)
+    for name in ("two", "three"):
+        done = await client.borg("create", f"{former}::{name}", ".", cwd=tmp_path / "source")
+        assert done.must().error.count(f"will be refused some day: use {url}") == 1
+    (recorded,) = await former_paths.list_former_paths(OPERATOR, info.id)
+    assert (recorded.path, recorded.key_name, recorded.uses) == ("/./docs", "laptop", 2)
+    await former_paths.set_strict(OPERATOR, info.id)
+    refused = await client.borg("list", former)
+    assert refused.status != 0
+    assert f"use {url}" in refused.error
+    assert await former_paths.list_former_paths(OPERATOR, info.id) == []
 
 
 async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_path: Path) -> None:
@@ -135,22 +173,21 @@ async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_pat
     (await client.borg("check", url)).must()
 
 
-async def test_a_key_that_an_append_only_client_overwrites_is_kept(
-    house: House, tmp_path: Path
-) -> None:
+async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
-    await change_access(Access.APPEND_ONLY)
     info = await repositories.find_repository(OPERATOR, "laptop")
     before = (info.path / "config").read_bytes()
-    changed = await client.borg(
-        "key", "change-passphrase", url, BORG_NEW_PASSPHRASE="another passphrase"
-    )
-    changed.must()
+    change = ["key", "change-passphrase", url]
+    (await client.borg(*change, BORG_NEW_PASSPHRASE="another passphrase")).must()
     versions = await sessions.config_versions(OPERATOR, info.id)
     assert [version.content for version in versions] == [
         (info.path / "config").read_bytes(),
         before,
     ]
+    await change_access(Access.APPEND_ONLY)
+    refused = await client.borg(*change, BORG_PASSPHRASE="another passphrase")
+    assert "append-only for this key: changing its key is refused" in refused.error
+    assert refused.status != 0
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hive.borg.repository_path import PathRule
 from hive.child import Confinement
 from hive.config import Settings
 from hive.errors import AccessRefused
@@ -46,7 +47,7 @@ def admission(tmp_path: Path) -> Admission:
         need=Need.BORG,
         quota_bytes=None,
         is_created=True,
-        other_repositories={},
+        paths=PathRule(frozenset({"laptop", "Laptop"}), "abcd1234"),
     )
 
 
@@ -81,7 +82,7 @@ def test_borg_serves_one_repository_with_our_own_arguments(
         *added,
     ]
     assert plan.policy is not None
-    assert plan.policy.writable == (access != Access.READ_ONLY)
+    assert plan.policy.access == access
     assert plan.policy.path == path
 
 
@@ -155,25 +156,37 @@ def test_a_program_that_is_missing_is_said(
         make_plan(admission, request_, Host(Settings(), programs, "id", Confinement(True, None)))
 
 
-@pytest.mark.parametrize("typed", ["nas", "./nas", "~/nas", "/srv/nas/", "nas/./.."])
-def test_borg_2_is_told_which_url_another_repository_has(admission: Admission, typed: str) -> None:
-    both = replace(admission, other_repositories={"nas": "ssh://b@host:2222/./nas", "pc": None})
-    with pytest.raises(AccessRefused, match=r"use rest://b@host:2222/\./nas\."):
-        make_plan(both, Borg2Serve(typed), HOST)
-    with pytest.raises(AccessRefused, match="it has another login"):
-        make_plan(both, Borg2Serve("pc"), HOST)
+OTHER_PATHS = ["nas", "./nas", "/srv/nas/", ".", "/", "/etc", "../..", "x y", "nas/laptop"]
 
 
-@pytest.mark.parametrize(
-    "typed", ["laptop", "nas/laptop", ".", "/", "/etc", "../..", "x y", "nas2"]
-)
-def test_any_other_path_that_borg_2_names_is_this_repository(
-    admission: Admission, typed: str
-) -> None:
-    both = replace(admission, other_repositories={"nas": None})
-    spec = make_plan(both, Borg2Serve(typed), HOST).spec
+@pytest.mark.parametrize("typed", [*OTHER_PATHS, "laptop/sub", "~/laptop/x"])
+def test_borg_2_opens_the_repository_by_its_path_only(admission: Admission, typed: str) -> None:
+    with pytest.raises(AccessRefused, match=r"use rest://abcd1234@host/\./laptop\."):
+        make_plan(admission, Borg2Serve(typed), HOST)
+
+
+@pytest.mark.parametrize("typed", ["laptop", "./Laptop", "~/laptop", "/any/root/abcd1234/laptop/"])
+def test_the_path_of_the_repository_opens_it_with_borg_2(admission: Admission, typed: str) -> None:
+    assert permissions_of(admission, typed) == "all"
+
+
+@pytest.mark.parametrize("typed", [".", "/backups", "/srv/laptop"])
+def test_a_former_path_deletes_nothing_with_borg_2(admission: Admission, typed: str) -> None:
+    paths = replace(admission.paths, accepts_former=True, others=frozenset({"nas"}))
+    former = replace(admission, paths=paths)
+    assert permissions_of(former, typed) == "no-delete"
+    assert permissions_of(replace(former, access=Access.READ_ONLY), typed) == "read-only"
+    for refused in ("nas", "laptop/sub"):
+        with pytest.raises(AccessRefused, match="One login holds one repository"):
+            make_plan(former, Borg2Serve(refused), HOST)
+    with pytest.raises(AccessRefused, match="One login holds one repository"):
+        make_plan(replace(former, is_created=False), Borg2Serve(typed), HOST)
+
+
+def permissions_of(admission: Admission, typed: str) -> str:
+    argv = list(make_plan(admission, Borg2Serve(typed), HOST).spec.argv)
     path = str(admission.place.repository)
-    assert list(spec.argv) == [
+    assert argv[:-1] == [
         "/usr/bin/borg",
         "serve",
         "--rest",
@@ -182,8 +195,8 @@ def test_any_other_path_that_borg_2_names_is_this_repository(
         "--restrict-to-repository",
         path,
         "--permissions",
-        "all",
     ]
+    return argv[-1]
 
 
 @pytest.mark.parametrize(

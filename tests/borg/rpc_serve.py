@@ -1,0 +1,123 @@
+"""A client that speaks borg 1's protocol by hand, with a real borg serve behind the filter."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from hive.borg import locks
+from hive.borg.repository_path import PathRule
+from hive.borg.request_filter import RequestFilter
+from hive.borg.response_framer import ResponseFramer
+from hive.borg.rpc_policy import Policy
+from hive.kinds import Access
+
+SECONDS = 30.0
+
+
+class RpcError(Exception):
+    """What the server, or the filter in its place, answered instead of a result."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
+        self.message = message
+
+
+class Serve:
+    """`passed` counts what the filter let through to borg serve."""
+
+    def __init__(
+        self,
+        borg: str,
+        repository: Path,
+        access: Access,
+        in_the_way: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        policy = Policy(
+            name="alpha",
+            path=str(repository),
+            access=access,
+            url="ssh://abcd1234@hive.example/./alpha",
+            paths=PathRule(frozenset({"alpha"}), "abcd1234"),
+            in_the_way=in_the_way,
+            is_locked=lambda: locks.is_locked(repository),
+        )
+        command = [borg, "serve", "--restrict-to-repository", str(repository)]
+        if access != Access.FULL:
+            command.append("--append-only")
+        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(repository.parent)}
+        self.filter = RequestFilter(policy)
+        self.passed = 0
+        self._framer = ResponseFramer(self.filter)
+        self._unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=2**30)
+        self._number = 0
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=repository.parent,
+            env=environment,
+        )
+
+    def __enter__(self) -> Serve:
+        self.call("negotiate", client_data={b"client_version": (1, 4, 0)})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(SECONDS)
+        self._process.stdout.close()
+
+    def open(self, **arguments: object) -> Any:
+        given = {"path": "/./alpha", "create": False, "lock_wait": 0.1, "lock": True}
+        return self.call("open", **given | {"exclusive": True} | arguments)
+
+    def call(self, method: str, **arguments: object) -> Any:
+        self.send(method, **arguments)
+        return self.answer()
+
+    def send(self, method: str, **arguments: object) -> None:
+        self._number += 1
+        named = {name.encode(): value for name, value in arguments.items()}
+        message = {b"i": self._number, b"m": method.encode(), b"a": named}
+        self.send_bytes(msgpack.packb(message, use_bin_type=False))
+
+    def send_bytes(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        filtered = self.filter.feed(data)
+        for part in filtered.forward:
+            self.passed += 1
+            self._process.stdin.write(part)
+        for reply in self._framer.insert(filtered.replies):
+            self._unpacker.feed(reply)
+
+    def answer(self) -> Any:
+        assert self._process.stdout is not None
+        while True:
+            for content in self._unpacker:
+                return _result(content)
+            ready, _, _ = select.select([self._process.stdout], [], [], SECONDS)
+            data = os.read(self._process.stdout.fileno(), 65536) if ready else b""
+            if not data:
+                raise RpcError("End", "the server said nothing more")
+            for part in self._framer.feed(data):
+                self._unpacker.feed(part)
+
+
+def _result(content: dict[bytes, Any]) -> Any:
+    kind = content.get(b"exception_class")
+    if kind is None:
+        return content[b"r"]
+    lines = [line for line in content[b"exception_short"] if isinstance(line, bytes)]
+    raise RpcError(kind.decode(), b" ".join(lines).decode())
