@@ -303,7 +303,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         child_status, relay = await self._relay_child(plan, requests, observer)
         after = await asyncio.to_thread(snapshot, place.repository)
         outcome = self._outcome(child_status, relay, requests, before, after)
-        return replace(outcome, facts=observer.facts() if observer is not None else None)
+        facts = observer.facts() if observer is not None else None
+        if facts is not None and requests is not None and requests.has_broken_lock:
+            facts = replace(facts, calls={**facts.calls, "break_lock": 1}, lock_broken=True)
+        return replace(outcome, facts=facts)
 
     def _filter(self, policy: Policy, admission: Admission) -> RequestFilter:
         self._gate.check_locks_hold(admission.repository_id, admission.session_id)

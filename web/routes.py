@@ -64,6 +64,7 @@ ROUTES = [
     web.post(f"/repositories/{_ID}/owner", repository_edit.give),
     web.get(f"/repositories/{_ID}/keys", repository_keys.show),
     web.post(f"/repositories/{_ID}/keys", repository_keys.submit),
+    web.post(f"/repositories/{_ID}/strict-paths", repository_edit.set_strict_paths),
     web.get(f"/repositories/{_ID}/mode", repository_mode.show),
     web.post(f"/repositories/{_ID}/mode", repository_mode.submit),
     web.get(f"/repositories/{_ID}/locks", repository_locks.show),

@@ -1,8 +1,9 @@
 """Whether a session with an append-only key may have taken something out of a repository. Pure.
 
-What such a key deletes stays on the disk until it is compacted, so this says whether compacting
-would make it final. Only what is certain counts as no: a backup may delete the checkpoints that it
-made itself, nothing else, and puts nothing over what is there.
+What such a key deletes stays on the disk until it is compacted. This one rule says whether there
+is an alarm, and whether compacting would make a deletion final. Only what is certain counts as no:
+a backup may delete the checkpoints that it made itself, compact and with-lock write the manifest
+again as it was, and nothing else is put over what is there.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ def may_have_deleted(
     if committed.get("read_deletes") or committed.get("other_deletes"):
         return True
     if operation in _HARMLESS:
-        return False
-    if operation != Operation.CREATE or bytes_removed is None:
+        return bool(bytes_removed)
+    if bytes_removed is None:
         return bool(observed.get("commits"))
+    if operation != Operation.CREATE:
+        return bytes_removed > 0 or bool(committed.get("own_deletes"))
     own = int(committed.get("own_deletes") or 0)
     return bytes_removed > _MANIFEST_BYTES + own * _OWN_ARCHIVE_BYTES

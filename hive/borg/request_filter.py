@@ -46,6 +46,7 @@ class RequestFilter:
         self.create = False
         self.exclusive = False
         self.refused_methods: list[str] = []
+        self.has_broken_lock = False  # asked to, where there was none
 
     @property
     def phase(self) -> Phase:
@@ -109,6 +110,7 @@ class RequestFilter:
                 self.client_version = self.client_version or client_version(call)
             result.forward.append(call.encode())
         else:
+            self.has_broken_lock = self.has_broken_lock or call.method == "break_lock"
             result.replies.append(answer_nothing(call))
 
     def _open(self, call: Call, result: Filtered) -> None:
@@ -139,7 +141,7 @@ class RequestFilter:
             return {"lock": True, "exclusive": self.exclusive}
         is_locked = self._policy.is_locked()
         self._next_phase = Phase.LOCKED if is_locked else Phase.MAINTENANCE
-        return {"lock": not is_locked, "exclusive": not is_locked}
+        return {"lock": not is_locked, "exclusive": False}
 
     def _note_former_path(self, path: str, result: Filtered) -> None:
         self._rules.is_former = True

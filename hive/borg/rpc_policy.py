@@ -9,7 +9,7 @@ OPENING      `open` went to borg serve, which has not answered: no client goes o
 SHARED       open, with borg's shared lock
 EXCLUSIVE    open, with borg's exclusive lock
 MAINTENANCE  a full key asked to open without the lock, as `borg key export`, `key import` and
-             `break-lock` do: it was opened with the exclusive lock instead
+             `break-lock` do: it was opened with the shared lock instead
 LOCKED       the same, but a lock lies on the disk: opened without one, to break it
 CLOSED       opening failed, or the repository was destroyed
 

@@ -10,6 +10,9 @@ from hive.kinds import ArchiveCreated, EndReason, Need, Operation
 
 _ENTRY_BYTES = 41  # what borg 1 writes before each object: checksum, size, tag and id
 _MANIFEST_SLACK = 300  # bytes by which a manifest can become shorter, compressed as it is
+# The same, in bytes, of one that is only written again, as compact and with-lock do: less than one
+# archive takes in it.
+_SAME_MANIFEST_SLACK = 64
 
 
 @dataclass(frozen=True)
@@ -241,7 +244,9 @@ def _bytes(evidence: Evidence) -> dict[str, int | None]:
         # What was put over something else is removed too, though nothing was deleted.
         put = facts.committed.put_bytes + facts.committed.puts * _ENTRY_BYTES
         removed = max(0, then + put - now)
-        if not facts.committed.deletes and removed < _MANIFEST_SLACK:
+        is_same = not facts.committed.puts
+        slack = _SAME_MANIFEST_SLACK * facts.committed.manifests if is_same else _MANIFEST_SLACK
+        if not facts.committed.deletes and removed <= slack:
             removed = 0
     freed = None
     if before.size_bytes is not None and after.is_created and after.size_bytes is not None:

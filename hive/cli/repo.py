@@ -13,6 +13,8 @@ from hive.cli.repo_documents import (
     document,
     fields,
     first_steps,
+    former_paths_document,
+    former_paths_fields,
     insight_document,
     insight_fields,
     lock_mark,
@@ -37,7 +39,15 @@ from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Mode
-from hive.services import grants, health_info, repositories, stale_locks, statistics, trash
+from hive.services import (
+    former_paths,
+    grants,
+    health_info,
+    repositories,
+    stale_locks,
+    statistics,
+    trash,
+)
 from hive.services.permissions import Actor
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.schedules import ScheduleChange
@@ -157,9 +167,13 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     info = await repositories.find_repository(actor, reference, deleted=deleted)
     insight = await statistics.insight(info)
     health = await health_info.health_info(actor, info.id)
+    paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
     output.show_one(
-        document(info) | health_document(health) | insight_document(insight),
-        fields(info) | health_fields(health) | insight_fields(insight),
+        document(info)
+        | health_document(health)
+        | insight_document(insight)
+        | former_paths_document(paths),
+        fields(info) | health_fields(health) | insight_fields(insight) | former_paths_fields(paths),
     )
 
 

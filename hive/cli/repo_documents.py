@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from hive import clock
 from hive.cli import output
 from hive.kinds import Mode
+from hive.services.former_paths import FormerPathInfo
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.stale_locks import LockInfo
 from hive.services.statistics import Insight
@@ -38,6 +39,7 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
         "last_access_at": output.time(info.last_access_at),
         "created_at": output.time(info.created_at),
         "last_backup_is_estimated": info.last_backup_is_estimated,
+        "strict_paths": info.strict_paths,
         **deleted,
     }
 
@@ -52,6 +54,29 @@ def fields(info: RepositoryInfo) -> dict[str, Any]:
         "size_bytes": output.size(info.size_bytes),
         "state": f"{info.state}; {info.maintenance}" if info.maintenance else info.state,
     }
+
+
+def former_paths_document(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
+    """Machines that open the repository by a path that will be refused some day."""
+    return {
+        "former_paths": [
+            {
+                "path": one.path,
+                "key": one.key_name,
+                "fingerprint": one.key_fingerprint,
+                "peer": one.peer,
+                "uses": one.uses,
+                "last_used_at": output.time(one.last_used_at),
+            }
+            for one in paths
+        ]
+    }
+
+
+def former_paths_fields(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
+    """The same for people; nothing where there is none."""
+    shown = [f"{one.path} by {one.key_name} from {one.peer}, {one.uses} times" for one in paths]
+    return {"former paths": shown} if shown else {}
 
 
 def insight_document(insight: Insight) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import Access, Mode, ShareLevel
 from hive.services import configs as service
-from hive.services import grants, health_info, imports, repositories, sessions
+from hive.services import former_paths, grants, health_info, imports, repositories, sessions
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
 
@@ -36,6 +36,7 @@ class _Wanted:
     schedule: ScheduleChange
     tags: tuple[str, ...]
     untags: tuple[str, ...]
+    strict_paths: bool | None
 
 
 @click.command("set")
@@ -54,6 +55,11 @@ class _Wanted:
 @schedule_options
 @click.option("--no-schedule", is_flag=True, help="No backup is expected.")
 @click.option("--untag", "untags", metavar="T", multiple=True)
+@click.option(
+    "--strict-paths/--former-paths",
+    default=None,
+    help="Accept only the path in the URL, or also paths from before that rule.",
+)
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
@@ -101,6 +107,8 @@ async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
     )
     await grants.revoke(actor, repository_id, wanted.remove_keys)
     await grants.grant(actor, repository_id, wanted.accesses)
+    if wanted.strict_paths is not None:
+        await former_paths.set_strict(actor, repository_id, strict=wanted.strict_paths)
     await apply(
         actor,
         repository_id,

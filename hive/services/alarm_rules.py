@@ -2,15 +2,15 @@
 
 what                      when
 mass deletion             a session made more than the set share of the live data reclaimable
-append-only deletion      live data became less in a session of an append-only key
+append-only deletion      an append-only key may have deleted something: hive/borg/deletion.py
 shrunk                    data is gone beyond the set share, and no session of ours did it; or the
                           repository went back to an earlier transaction, or is gone
 quota, disk               a step (80, 90, 100 or 80, 90, 95 %) is passed; it is over when the share
                           falls two points below the step
 stale lock                its holder is a dead process of this server, or it is older than set
 
-Renaming an archive writes its description anew, so that live data becomes some bytes less:
-that is no deletion.
+Renaming an archive writes its description again, so that live data becomes some bytes less: that
+is no mass deletion.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ class Cause:
     access: Access
     operation: str | None
     key_name: str
+    may_have_deleted: bool = False
+    bytes_removed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,14 +65,12 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
     """What is alarming about what a session did."""
     had, has, is_live = _data(before, after)
     lost = had - has
-    if lost <= 0 or cause.operation in _NO_DELETION:
-        return []
-    if not is_live and after.is_repository:
-        return []  # a size alone becomes less by compaction as well
     details = _numbers(before, after)
     found = []
-    percent = 100 * lost / had
-    if percent > mass_percent and lost >= _SMALLEST:
+    can_tell = is_live or not after.is_repository  # a size alone falls by compaction as well
+    percent = 100 * lost / had if had else 0.0
+    deletes = can_tell and cause.operation not in _NO_DELETION
+    if deletes and percent > mass_percent and lost >= _SMALLEST:
         found.append(
             Finding(
                 EventKind.MASS_DELETION,
@@ -79,12 +79,14 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
                 details,
             )
         )
-    if cause.access == Access.APPEND_ONLY:
+    if cause.access == Access.APPEND_ONLY and cause.may_have_deleted:
+        removed = max(lost, cause.bytes_removed or 0)
+        what = f"deleted {format_size(removed)}" if removed > 0 else "may have deleted something"
         found.append(
             Finding(
                 EventKind.APPEND_ONLY_DELETION,
-                f"Key {cause.key_name}, which may only append, deleted {format_size(lost)}. Nothing"
-                " is gone before the repository is compacted.",
+                f"Key {cause.key_name}, which may only append, {what}. Nothing is gone before the"
+                " repository is compacted.",
                 details,
             )
         )

@@ -43,6 +43,7 @@ class RepositoryInfo:
     last_access_at: datetime | None
     created_at: datetime
     deleted_at: datetime | None
+    strict_paths: bool
 
 
 def url(location: Location, login: str, directory: str) -> str:
@@ -109,6 +110,7 @@ def _info(
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,
         deleted_at=repository.deleted_at,
+        strict_paths=repository.strict_paths,
     )
 
 

@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from hive import clock, log
 from hive.borg import facts
+from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
@@ -175,7 +176,10 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
     if session is None:
         findings = alarm_rules.of_change(before, after, limits.shrink_percent)
     else:
-        cause = Cause(session.access, session.operation, session.key_name)
+        deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
+        cause = Cause(
+            session.access, session.operation, session.key_name, deleted, session.bytes_removed
+        )
         findings = alarm_rules.of_session(before, after, cause, limits.mass_deletion_percent)
     session_id = None if session is None else session.id
     await alarms.tell(repository_id, findings, session_id=session_id)

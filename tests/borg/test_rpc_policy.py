@@ -178,7 +178,7 @@ def test_opening_without_the_lock_takes_it_where_nobody_has_it(locked: bool) -> 
     rpc = RequestFilter(replace(FULL, is_locked=lambda: locked))
     (forward,) = rpc.feed(call("open", 2, path="alpha", lock=False, exclusive=False)).forward
     arguments = unpack(forward)[b"a"]
-    expected = {b"path": b"/srv/alpha", b"lock": not locked, b"exclusive": not locked}
+    expected = {b"path": b"/srv/alpha", b"lock": not locked, b"exclusive": False}
     assert arguments == expected
     rpc.answered(ANSWER)
     assert rpc.phase is (Phase.LOCKED if locked else Phase.MAINTENANCE)

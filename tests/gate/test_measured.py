@@ -6,9 +6,11 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from hive.kinds import Access, EventKind
 from hive.models import Event
-from hive.services import repositories, runtime, stale_locks, statistics
+from hive.services import append_only, repositories, runtime, stale_locks, statistics
 from hive.services.permissions import OPERATOR
 from tests.gate.harness import House, until
 from tests.gate.test_borg import change_access, with_repository
@@ -19,6 +21,36 @@ async def measure_last(house: House) -> None:
     await until(house.is_quiet)
     session = await house.last_session()
     await statistics.measure(session.repository_id, session.id)
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.4"])
+async def test_an_append_only_key_that_compacts_or_locks_deletes_nothing(
+    house: House, tmp_path: Path, version: str
+) -> None:
+    client, url = await with_repository(house)
+    source = tmp_path / "source"
+    source.mkdir()
+    (await client.borg("init", "-e", "repokey-blake2", url, version=version)).must()
+    await change_access(Access.APPEND_ONLY)
+    for words in (
+        ["create", f"{url}::one", "."],
+        ["compact", url],
+        ["create", f"{url}::two", "."],
+        ["compact", url],
+        ["with-lock", url, "true"],
+        ["check", url],
+        ["compact", "--cleanup-commits", url],
+    ):
+        (source / "file").write_bytes(os.urandom(100_000))
+        (await client.borg(*words, cwd=source, version=version)).must()
+        await measure_last(house)
+    info = await repositories.find_repository(OPERATOR, "laptop")
+    assert not await Event.filter(kind=EventKind.APPEND_ONLY_DELETION).exists()
+    assert await append_only.deletions(info.id) == []
+    (await client.borg("delete", f"{url}::one", version=version)).must()
+    await measure_last(house)
+    assert await Event.filter(kind=EventKind.APPEND_ONLY_DELETION).count() == 1
+    assert len(await append_only.deletions(info.id)) == 1
 
 
 async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: Path) -> None:

@@ -24,9 +24,14 @@ def kinds(found: list[alarm_rules.Finding]) -> list[EventKind]:
 
 
 def session(
-    now: Usage, access: Access = Access.FULL, operation: str | None = "write"
+    now: Usage,
+    access: Access = Access.FULL,
+    operation: str | None = "write",
+    *,
+    may_have_deleted: bool = False,
 ) -> list[alarm_rules.Finding]:
-    return alarm_rules.of_session(BEFORE, now, Cause(access, operation, "laptop"), 50)
+    cause = Cause(access, operation, "laptop", may_have_deleted)
+    return alarm_rules.of_session(BEFORE, now, cause, 50)
 
 
 def test_deleting_more_than_half_is_a_mass_deletion_with_its_numbers() -> None:
@@ -43,12 +48,17 @@ def test_compacting_afterwards_hides_nothing() -> None:
 
 
 def test_any_deletion_of_an_append_only_key_is_told() -> None:
-    assert kinds(session(after(90 * MB - 700), Access.APPEND_ONLY)) == [
+    only = Access.APPEND_ONLY
+    assert kinds(session(after(90 * MB - 700), only, may_have_deleted=True)) == [
         EventKind.APPEND_ONLY_DELETION
     ]
-    assert session(after(90 * MB + 557), Access.APPEND_ONLY) == []
-    assert session(after(90 * MB - 87), Access.APPEND_ONLY, "rename") == []
-    assert kinds(session(after(10 * MB), Access.APPEND_ONLY)) == [
+    # More was put than deleted: that hides nothing.
+    assert kinds(session(after(95 * MB), only, may_have_deleted=True)) == [
+        EventKind.APPEND_ONLY_DELETION
+    ]
+    assert session(after(90 * MB - 50), only) == []
+    assert session(after(10 * MB), Access.FULL, "rename", may_have_deleted=True) == []
+    assert kinds(session(after(10 * MB), only, may_have_deleted=True)) == [
         EventKind.MASS_DELETION,
         EventKind.APPEND_ONLY_DELETION,
     ]

@@ -14,6 +14,7 @@ from hive.kinds import ArchiveCreated, Level, Mode, RepositoryState
 from hive.services import (
     append_only,
     events,
+    former_paths,
     live,
     overview,
     repositories,
@@ -22,6 +23,7 @@ from hive.services import (
     trends,
     upkeeps,
 )
+from hive.services.former_paths import FormerPathInfo
 from hive.services.outlines import Condition
 from hive.services.overview import Details
 from hive.services.permissions import Actor
@@ -145,6 +147,7 @@ class _Inside:
     upkeeps: list[upkeeps.UpkeepInfo]
     deletions: list[append_only.Deletion]
     ways: list[client_setup.Way]
+    former_paths: list[FormerPathInfo]
 
 
 async def _inside(actor: Actor, details: Details, chosen: Range) -> _Inside | None:
@@ -158,6 +161,7 @@ async def _inside(actor: Actor, details: Details, chosen: Range) -> _Inside | No
         upkeeps=await upkeeps.list_upkeeps(actor, repository.id, limit=_UPKEEPS),
         deletions=await append_only.deletions(repository.id),
         ways=client_setup.ways(details),
+        former_paths=await former_paths.list_former_paths(actor, repository.id),
     )
 
 

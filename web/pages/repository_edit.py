@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive import units
-from hive.services import accounts, groups, repositories
+from hive.services import accounts, former_paths, groups, repositories
 from hive.services.repository_infos import RepositoryInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels
@@ -64,6 +64,13 @@ async def give(request: web.Request) -> web.Response:
         return done(request, f"/repositories/{info.id}", message)
     shown = Form({**_as_it_is(info).values, **form.values}, form.problems, form.status)
     return await _page(request, info, shown)
+
+
+async def set_strict_paths(request: web.Request) -> web.Response:
+    repository_id = id_of(request)
+    await former_paths.set_strict(actor_of(request), repository_id)
+    message = gettext("From now on only the path in its URL opens the repository.")
+    return done(request, f"/repositories/{repository_id}", message)
 
 
 async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
