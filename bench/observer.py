@@ -1,21 +1,33 @@
-"""What the observer costs: its parser alone, and uploads through a gate with it and without it."""
+"""What watching and deciding cost: the parsers alone, and uploads through a gate with and without.
+
+script/bench observer [observer|policy] [--parser]
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import os
 import shutil
 import statistics
 import sys
 import tempfile
 import time
+import unittest.mock
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgpack
 
+from hive.borg.call_stream import Filtered
 from hive.borg.observer import Observer, RpcWatch
+from hive.borg.repository_path import PathRule
+from hive.borg.request_filter import RequestFilter
+from hive.borg.response_framer import ResponseFramer
+from hive.borg.rpc_policy import Phase, Policy
 from hive.kinds import Access
-from sshgate import session
+from sshgate import relay, session
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, open_house
 
@@ -47,16 +59,44 @@ def _parser(chunk: int) -> None:
         pieces = _pieces(packed, min(count, max(1, 50_000_000 // len(packed))), size)
         rounds = max(1, count * len(packed) // sum(map(len, pieces)))
         observer = Observer(RpcWatch())
-        take = observer.client if is_client else observer.server
-        begun = time.perf_counter()
-        for _ in range(rounds):
-            for piece in pieces:
-                take(piece)
-        taken = time.perf_counter() - begun
+        rpc = _open_filter()
+        framer = ResponseFramer(rpc)
+        for what, take in (
+            ("observer", observer.client if is_client else observer.server),
+            ("policy", functools.partial(_decide, rpc) if is_client else framer.feed),
+        ):
+            taken = _timed(take, pieces, rounds)
+            messages = rounds * sum(map(len, pieces)) / len(packed)
+            rate = messages * len(packed) / taken / 1e6
+            print(
+                f"{what:8} {name:13} chunks of {chunk:8}: {taken / messages * 1e6:7.2f} µs,"
+                f" {rate:10.0f} MB/s"
+            )
         assert observer.facts().note is None  # noqa: S101 - else nothing was measured
-        messages = rounds * sum(map(len, pieces)) / len(packed)
-        rate = messages * len(packed) / taken / 1e6
-        print(f"{name:13} chunks of {chunk:8}: {taken / messages * 1e6:7.2f} µs, {rate:10.0f} MB/s")
+        assert not rpc.refused_methods  # noqa: S101
+
+
+def _decide(rpc: RequestFilter, data: bytes) -> None:
+    """As the relay does."""
+    if not rpc.skip_payload(len(data)):
+        rpc.feed(data)
+
+
+def _timed(take: Callable[[bytes], object], pieces: list[bytes], rounds: int) -> float:
+    begun = time.process_time()
+    for _ in range(rounds):
+        for piece in pieces:
+            take(piece)
+    return time.process_time() - begun
+
+
+def _open_filter() -> RequestFilter:
+    rpc = RequestFilter(
+        Policy("a", "/a", Access.APPEND_ONLY, "ssh://a", PathRule(frozenset({"a"}), "a"))
+    )
+    rpc.feed(msgpack.packb({"i": 1, "m": "open", "a": {"path": b"a", "exclusive": True}}))
+    rpc.answered(msgpack.packb({"i": 1, "r": b""}))
+    return rpc
 
 
 async def _upload(client: Client, url: str, name: str, source: Path) -> float:
@@ -71,13 +111,12 @@ async def _repository(house: House, client: Client, name: str) -> str:
     return made.url
 
 
-async def _gate(directory: Path) -> None:
+async def _gate(directory: Path, what: str) -> None:
     """Compare uploads in pairs, each of both into a new repository, in changing order."""
     source = directory / "source"
     source.mkdir()
     for number in range(UPLOADED_FILES):
         (source / str(number)).write_bytes(noise(10_000_000, seed=number))
-    make = session._observer  # noqa: SLF001
     ratios = []
     async with open_house(directory / "house") as house:
         client = house.client()
@@ -87,25 +126,63 @@ async def _gate(directory: Path) -> None:
             taken = {}
             order = (True, False) if pair % 2 else (False, True)
             for observed in order:
-                session._observer = make if observed else lambda *_: None  # type: ignore[assignment]  # noqa: SLF001
                 name = f"pair{pair + 1}-{int(observed)}"
                 url = await _repository(house, client, name)
-                taken[observed] = await _upload(client, url, "one", source)
+                with contextlib.nullcontext() if observed else WITHOUT[what]():
+                    taken[observed] = await _upload(client, url, "one", source)
                 for made in (directory / "house").glob(f"**/{name}"):
                     shutil.rmtree(made, ignore_errors=True)
             if pair >= 0:
                 ratios.append(taken[True] / taken[False])
                 print(f"with {taken[True]:.2f} s, without {taken[False]:.2f} s: {ratios[-1]:.3f}")
-    session._observer = make  # noqa: SLF001
-    print(f"time with the observer / without, median of {PAIRS}: {statistics.median(ratios):.3f}")
+    print(f"time with the {what} / without, median of {PAIRS}: {statistics.median(ratios):.3f}")
+
+
+@contextlib.contextmanager
+def _no_observer() -> Iterator[None]:
+    make = session._observer  # noqa: SLF001
+    session._observer = lambda *_: None  # type: ignore[assignment]  # noqa: SLF001
+    try:
+        yield
+    finally:
+        session._observer = make  # noqa: SLF001
+
+
+@contextlib.contextmanager
+def _no_policy() -> Iterator[None]:
+    """Everything passes unread once the repository is open."""
+
+    class Passing(RequestFilter):
+        def feed(self, data: bytes) -> Filtered:
+            if self.phase in (Phase.SHARED, Phase.EXCLUSIVE):
+                return Filtered(forward=[data])
+            return super().feed(data)
+
+    class Unframed(ResponseFramer):
+        def feed(self, data: bytes) -> list[bytes]:
+            return super().feed(data) if self._watcher.wants_answers else [data]
+
+    with (
+        unittest.mock.patch.object(session, "RequestFilter", Passing),
+        unittest.mock.patch.object(relay, "ResponseFramer", Unframed),
+    ):
+        yield
+
+
+WITHOUT = {"observer": _no_observer, "policy": _no_policy}
 
 
 def main() -> None:
     for chunk in (1024 * 1024, 64 * 1024, 1024):
         _parser(chunk)
-    if "--parser" not in sys.argv:
+    for what in [] if "--parser" in sys.argv else [one for one in WITHOUT if _is_asked(one)]:
         with tempfile.TemporaryDirectory() as directory:
-            asyncio.run(_gate(Path(directory)))
+            asyncio.run(_gate(Path(directory), what))
+
+
+def _is_asked(what: str) -> bool:
+    named = [one for one in sys.argv if one in WITHOUT]
+    return not named or what in named
 
 
 if __name__ == "__main__":

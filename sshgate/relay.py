@@ -91,7 +91,7 @@ class Relay:
         self.bytes_in += len(data)
         if self.protocol_error is not None:
             return
-        if self._requests is None:
+        if self._requests is None or self._requests.skip_payload(len(data)):
             self._pass(data)
             return
         try:

@@ -20,7 +20,7 @@ LARGEST_MESSAGE: Final = 32 * 1024 * 1024
 _MOST_DECODED: Final = 64  # of one piece of data
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: one is made for each piece of data
 class Filtered:
     """What goes on to borg serve, what goes back as an answer, and lines for the client's user."""
 
@@ -50,6 +50,13 @@ class CallStream:
         self._wait_follows = False
         self._decoded = 0
         self._refusal: bytes | None = None  # to the put whose payload is being dropped
+
+    def skip_payload(self, size: int) -> bool:
+        """Take note of `size` bytes that pass as they are, if they are nothing but payload."""
+        if self._skip <= size or self._refusal is not None:
+            return False
+        self._skip -= size
+        return True
 
     def feed(self, data: bytes) -> Filtered:
         """Return what becomes of `data`.
@@ -129,6 +136,8 @@ class CallStream:
 
 class _Passed:
     """Collects the parts of `data` that go on as they lie: all of it at once where it can be."""
+
+    __slots__ = ("_data", "_parts", "_start")
 
     def __init__(self, data: bytes, parts: list[bytes]) -> None:
         self._data = data

@@ -61,6 +61,10 @@ class RequestFilter:
         """From now on refuse new data with `sentence`; reading, deleting and compacting go on."""
         self._rules.no_new_data = sentence
 
+    def skip_payload(self, size: int) -> bool:
+        """Return whether the next `size` bytes are payload and pass: `feed` need not see them."""
+        return self._stream.skip_payload(size)
+
     def feed(self, data: bytes) -> Filtered:
         """Return what becomes of `data`.
 
