@@ -19,11 +19,16 @@ def borg_commands() -> dict[str, str]:
 
 
 def borg_command(line: str) -> str:
-    """Return the path of the borg of one release line, "1.2", "1.4" or "2"."""
+    """Return the path of the borg of one release line, "1.1", "1.2", "1.4" or "2"."""
     if line == "1.2":
         return _found("borg 1.2", "HIVE_TEST_BORG_12", shutil.which("borg"))
     number = line.replace(".", "")
     return tool_command(f".venv-borg{number}", "borg", f"HIVE_TEST_BORG_{number}")
+
+
+def has_borg_11() -> bool:
+    """Whether borg 1.1 could be built: it is older than the newest Pythons."""
+    return (CHECKOUT / ".venv-borg11/bin/borg").exists()
 
 
 def tool_command(environment: str, name: str, variable: str) -> str:

@@ -16,7 +16,7 @@ from hive.borg.framing import ProtocolError
 from hive.borg.rpc_policy import TABLE, Phase
 from hive.kinds import Access
 from tests.borg.rpc_serve import RpcError, Serve
-from tests.programs import borg_command
+from tests.programs import borg_command, has_borg_11
 
 MANIFEST = bytes(32)
 KEY = b64encode(msgpack.packb({"version": 1, "algorithm": "sha256", "data": b"x"})) + b"\n"
@@ -127,8 +127,10 @@ class Stage:
             return bool(result == b"kept" and serve.call("check", repair=False))
 
 
-@pytest.fixture(scope="module", params=["1.2", "1.4"])
+@pytest.fixture(scope="module", params=["1.1", "1.2", "1.4"])
 def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    if request.param == "1.1" and not has_borg_11():
+        pytest.skip("borg 1.1 does not build with this Python")
     return Stage(borg_command(request.param), tmp_path_factory.mktemp("stage"))
 
 
