@@ -432,6 +432,21 @@ class ReportSettings(Section):
     unfinished_hours: Whole = Field(
         24, ge=1, description="Hours after which a run whose end was never reported is closed."
     )
+    token_bytes_per_day: Size = Field(
+        64 * MIB,
+        ge=KIB,
+        description="Log text that is kept of one ping token a day (in UTC), as a size. Reports"
+        " beyond it still count, with the end of their log only.",
+    )
+    repository_bytes: Size = Field(
+        32 * MIB,
+        ge=2 * MIB,
+        description="Disk space that the compressed logs of one repository may take, as a size. The"
+        " oldest are shortened first, then dropped.",
+    )
+    runs_per_repository: Whole = Field(
+        5000, ge=10, description="Runs that are kept of one repository, in number; the newest stay."
+    )
 
 
 class Settings(Section):
@@ -470,6 +485,7 @@ class Paths:
     run: Path
     control_socket: Path
     process_id: Path
+    logs: Path  # of the clients' reports
     repositories: Path
 
     @classmethod
@@ -484,6 +500,7 @@ class Paths:
             run=run,
             control_socket=run / "control.sock",
             process_id=run / "hive.pid",
+            logs=data_dir / "logs",
             repositories=settings.storage.root or data_dir / "repos",
         )
 

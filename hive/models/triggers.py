@@ -66,6 +66,8 @@ class PingToken(Model):
     token_sha256 = fields.CharField(max_length=64, unique=True)
     created_at = fields.DatetimeField()
     last_used_at = fields.DatetimeField(null=True)
+    log_day = fields.IntField(null=True)  # number of the day in UTC that `log_day_bytes` is of
+    log_day_bytes = fields.BigIntField(default=0, db_default=0)
 
     class Meta:
         table = "ping_token"
@@ -86,7 +88,9 @@ class Run(Model):
     started_at = fields.DatetimeField(null=True)  # null: no start was reported
     ended_at = fields.DatetimeField(null=True)
     exit_status = fields.IntField(null=True)
-    log = fields.TextField(default="")
+    log = fields.TextField(default="")  # of former versions, until it is moved into a file
+    log_file = fields.CharField(max_length=40, null=True)  # name below `paths.logs`
+    log_bytes = fields.IntField(default=0, db_default=0)  # what that file takes on the disk
     peer = fields.CharField(max_length=64)
     user_agent = fields.CharField(max_length=300, default="")
     rid = fields.CharField(max_length=64, null=True)  # pairs starts and ends of parallel runs
@@ -98,7 +102,7 @@ class Run(Model):
 
     class Meta:
         table = "run"
-        indexes = (("repository_id", "started_at"),)
+        indexes = (("repository_id", "started_at"), ("repository_id", "log_bytes"))
 
     repository_id: int
     token_id: int | None

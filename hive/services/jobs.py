@@ -9,7 +9,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive.services import alarms, health, refusals, runs, statistics, trash, triggers, upkeeps
+from hive.services import (
+    alarms,
+    health,
+    refusals,
+    report_logs,
+    runs,
+    statistics,
+    trash,
+    triggers,
+    upkeeps,
+)
 from hive.services.notifications import deliveries, digests
 
 
@@ -58,8 +68,22 @@ JOBS = (
     Job(
         "forget old logs of clients",
         timedelta(days=1),
-        runs.forget_old_logs,
+        report_logs.forget_old,
         jitter=timedelta(hours=6),
+    ),
+    Job(
+        "move logs of clients into files",  # of former versions; once
+        timedelta(days=1),
+        report_logs.move_all_into_files,
+        limit=timedelta(hours=12),
+        at_start=True,
+    ),
+    Job(
+        "sweep up logs of clients",
+        timedelta(days=1),
+        report_logs.sweep,
+        jitter=timedelta(hours=6),
+        at_start=True,
     ),
     Job(
         "forget old calls of triggers",

@@ -28,16 +28,17 @@ unfinished any                                       any                   unkno
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from hive.kinds import ArchiveCreated, Operation, RunState, RunVerdict
 
-_CREATING = re.compile(r'^.*Creating archive at (?:"([^"\n]*)"|(\S+))', re.MULTILINE)
-_NAMED = re.compile(r"^Archive name: ", re.MULTILINE)
-_REPOSITORY = re.compile(r"^Repository: (.+)$", re.MULTILINE)
+_CREATING = "Creating archive at "
+_NAMED = "\nArchive name: "
+_REPOSITORY = "\nRepository: "
+_LONGEST_PLACE = 4096
+_MOST_PLACES = 1000  # of one log; a configuration names a handful
 
 
 class Claim(Enum):
@@ -58,16 +59,40 @@ class Seen:
 
 
 def claim(log: str, *, login: str, directory: str) -> Claim:
-    """What the log says. A place that does not show which repository it is may be this one."""
+    """What the log says. A place that does not show which repository it is may be this one.
+
+    Blocking when the log is long. It is the client's text: it is searched for fixed words, and
+    no more than a bounded piece is looked at behind each.
+    """
     if not log.strip():
         return Claim.EMPTY
-    places = ["".join(found) for found in _CREATING.findall(log)]
-    if not places and not _NAMED.search(log):
+    lines = f"\n{log}"
+    places = [place for text in _behind(_CREATING, log) if (place := _quoted_or_word(text))]
+    if not places and _NAMED not in lines:
         return Claim.OTHER
-    places += _REPOSITORY.findall(log)
+    places += [place for place in _behind(_REPOSITORY, lines) if place]
     if not places or any(_can_be(place, login, directory) for place in places):
         return Claim.ARCHIVE
     return Claim.OTHER
+
+
+def _behind(words: str, log: str) -> Iterator[str]:
+    """Yield what follows these words on their line, each time."""
+    position = log.find(words)
+    for _ in range(_MOST_PLACES):
+        if position < 0:
+            return
+        begin = position + len(words)
+        yield log[begin : begin + _LONGEST_PLACE].partition("\n")[0]
+        position = log.find(words, begin)
+
+
+def _quoted_or_word(text: str) -> str:
+    """Return what is in quotes, or else the first word."""
+    quoted, closing, _ = text[1:].partition('"')
+    if text.startswith('"') and closing:
+        return quoted
+    return text.partition(" ")[0].rstrip("\r")
 
 
 def _can_be(place: str, login: str, directory: str) -> bool:
@@ -75,7 +100,7 @@ def _can_be(place: str, login: str, directory: str) -> bool:
     repository = place.partition("::")[0].rstrip("/")
     if f"{login}@" in repository or f"/{login}/" in repository:
         return True
-    is_named_so = re.split(r"[/:]", repository)[-1] == directory
+    is_named_so = repository[max(repository.rfind("/"), repository.rfind(":")) + 1 :] == directory
     return is_named_so and "@" not in repository and ":" in repository
 
 

@@ -21,9 +21,10 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, NotFound
 from hive.kinds import EventKind, Level, Need, RunState, RunVerdict
 from hive.models import PingToken, Repository, Run, Session
-from hive.services import events, redaction, run_rules, runtime
+from hive.services import events, report_logs, run_rules, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.ping_tokens import Admitted
+from hive.services.report_logs import Stored
 from hive.services.run_rules import Seen
 
 logger = log.get(__name__)
@@ -34,7 +35,6 @@ JUDGE_IN_THE_END = timedelta(hours=6)
 SLACK = timedelta(minutes=1)  # until a backup past the gate is seen
 LONGEST_ALONE = timedelta(hours=12)  # how long before an end without a start its session may lie
 _AT_ONCE = 200
-_TAIL_LINES = 12
 _RID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -79,9 +79,23 @@ class RunInfo:
     details: Mapping[str, Any]
 
 
-@transactional
 async def receive(admitted: Admitted, report: Report) -> int:
-    """Keep the report; the id of the run that it belongs to. Judging comes later."""
+    """Keep the report; the id of the run that it belongs to. Judging comes later.
+
+    The log is in its file before the transaction begins: reading and writing it takes time.
+    """
+    stored = await report_logs.store(admitted, report.text) if report.text else None
+    run_id, unused = await _receive(admitted, report, stored)
+    await report_logs.remove(admitted.repository_id, [unused])
+    await report_logs.keep_within_bounds(admitted.repository_id, run_id)
+    return run_id
+
+
+@transactional
+async def _receive(
+    admitted: Admitted, report: Report, stored: Stored | None
+) -> tuple[int, str | None]:
+    """The id of the run, and the file that is not needed any more."""
     now = clock.now()
     await PingToken.filter(id=admitted.token_id).update(last_used_at=now)
     rid = report.rid if report.rid and _RID.fullmatch(report.rid) else None
@@ -91,7 +105,7 @@ async def receive(admitted: Admitted, report: Report) -> int:
         run.started_at = now
     elif run is None:
         run = _new(admitted, report, rid)
-    _add_text(run, report, admitted.token)
+    unused = _take_log(run, report, stored) if stored is not None else None
     if report.kind in (ReportKind.FINISH, ReportKind.FAIL):
         failed = report.kind == ReportKind.FAIL
         run.state = RunState.FAILED if failed else RunState.SUCCEEDED
@@ -101,7 +115,7 @@ async def receive(admitted: Admitted, report: Report) -> int:
     elif run.judge_at is None:
         run.judge_at = now + timedelta(hours=runtime.settings().reports.unfinished_hours)
     await run.save()
-    return run.id
+    return run.id, unused
 
 
 async def _open_run(admitted: Admitted, rid: str | None) -> Run | None:
@@ -122,12 +136,16 @@ def _new(admitted: Admitted, report: Report, rid: str | None) -> Run:
     )
 
 
-def _add_text(run: Run, report: Report, token: str) -> None:
-    """LOG and the end carry the same text: the longer one is kept."""
-    if report.size_bytes < run.details.get("bytes", 0) or not report.text:
-        return
-    run.log = redaction.redact(report.text.replace("\0", "�"), token)
-    run.details = {**run.details, "bytes": report.size_bytes, "cut": report.cut}
+def _take_log(run: Run, report: Report, stored: Stored) -> str | None:
+    """LOG and the end carry the same text: the longer one is kept. The file that is not."""
+    name, size = (stored.file.name, stored.file.bytes) if stored.file else (None, 0)
+    if report.size_bytes < run.details.get("bytes", 0):
+        return name
+    unused = run.log_file
+    run.log, run.log_file, run.log_bytes = "", name, size
+    is_cut = report.cut or stored.is_cut
+    run.details = {**run.details, "bytes": report.size_bytes, "cut": is_cut, **stored.details}
+    return unused
 
 
 async def judge_due() -> int:
@@ -136,8 +154,9 @@ async def judge_due() -> int:
     due = Run.filter(judge_at__lte=clock.now()).order_by("judge_at").limit(_AT_ONCE)
     for row in await due.only("id", "judge_at"):
         try:
+            await report_logs.move_into_file(row.id)  # where a former version received it
             judged += await _judge(row.id)
-        except (HiveError, DriverError) as error:
+        except (HiveError, DriverError, OSError) as error:
             # one that cannot be judged must not keep the others waiting
             logger.error("a run cannot be judged", run=row.id, reason=str(error))
     return judged
@@ -159,7 +178,7 @@ async def _judge(run_id: int) -> bool:
         run.judge_at = now + JUDGE_AGAIN
         await run.save()
         return False
-    said = run_rules.claim(run.log, login=run.repository.login, directory=run.repository.directory)
+    said = run_rules.Claim(run.details.get("claim", run_rules.Claim.EMPTY.value))
     run.verdict = run_rules.verdict(
         run.state,
         said,
@@ -168,9 +187,10 @@ async def _judge(run_id: int) -> bool:
         written=_was_written(run.repository, span),
     )
     run.judge_at = None
+    lines = run.details.pop("tail", "")
     run.details = {**run.details, "sessions": [row.id for row in sessions], "claim": said.value}
     await run.save()
-    await _tell(run, sessions)
+    await _tell(run, sessions, lines)
     return True
 
 
@@ -219,7 +239,7 @@ def _was_written(repository: Repository, span: _Span) -> bool:
     return max(span.begun_at, span.after or span.begun_at) <= last <= span.ended_at + SLACK
 
 
-async def _tell(run: Run, sessions: list[Session]) -> None:
+async def _tell(run: Run, sessions: list[Session], last_lines: str) -> None:
     status = "" if run.exit_status is None else f" (exit status {run.exit_status})"
     session_id = sessions[-1].id if sessions else None
     kind, message = None, ""
@@ -235,7 +255,7 @@ async def _tell(run: Run, sessions: list[Session]) -> None:
         kind = EventKind.CLIENT_FAILED
         message = f"The client reported a failure{status}."
     if kind is not None:
-        lines = last_lines(run.log) if run.state == RunState.FAILED else ""
+        lines = last_lines if run.state == RunState.FAILED else ""
         await events.record(
             run.repository_id,
             kind,
@@ -244,18 +264,6 @@ async def _tell(run: Run, sessions: list[Session]) -> None:
             run=run.id,
             exit_status=run.exit_status,
         )
-
-
-def last_lines(text: str) -> str:
-    """The end of a log, as much as an event takes."""
-    lines = [line.rstrip() for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-_TAIL_LINES:])[-850:]
-
-
-async def forget_old_logs() -> int:
-    """Empty the logs that are older than reports.log_days; the runs themselves stay."""
-    before = clock.now() - timedelta(days=runtime.settings().reports.log_days)
-    return await Run.filter(ended_at__lt=before).exclude(log="").update(log="")
 
 
 async def list_runs(
@@ -274,7 +282,7 @@ async def list_runs(
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("repository", "token")
-    return [_info(row, with_log=False) for row in rows]
+    return [_info(row, "") for row in rows]
 
 
 async def get_run(actor: Actor, run_id: int) -> RunInfo:
@@ -286,10 +294,10 @@ async def get_run(actor: Actor, run_id: int) -> RunInfo:
         await require(actor, row.repository, Level.VIEW)
     except NotFound:
         raise NotFound("There is no such run.") from None
-    return _info(row, with_log=True)
+    return _info(row, await report_logs.read(row))
 
 
-def _info(row: Run, *, with_log: bool) -> RunInfo:
+def _info(row: Run, text: str) -> RunInfo:
     repository: Repository = row.repository
     return RunInfo(
         id=row.id,
@@ -303,7 +311,7 @@ def _info(row: Run, *, with_log: bool) -> RunInfo:
         exit_status=row.exit_status,
         peer=row.peer,
         user_agent=row.user_agent,
-        log=row.log if with_log else "",
+        log=text,
         is_judged=row.judge_at is None,
         details=row.details,
     )

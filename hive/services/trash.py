@@ -19,6 +19,7 @@ from hive.services import (
     events,
     health,
     maintenance,
+    report_logs,
     repositories,
     repository_infos,
     runtime,
@@ -179,6 +180,7 @@ async def empty_expired() -> int:
             continue  # a row is all that tells of what lies there
         if not await TrashEntry.filter(repository_id=row.id).exists():
             await _forget_repository(row.id)
+            await report_logs.forget_repository(row.id)
     return removed
 
 

@@ -12,7 +12,7 @@ from hive import clock
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Operation, RunState, RunVerdict
 from hive.models import PingToken, Run, Session
-from hive.services import events, grants, ping_tokens, repositories, run_rules, runs
+from hive.services import events, grants, ping_tokens, report_logs, repositories, run_rules, runs
 from hive.services.permissions import OPERATOR
 from hive.services.ping_tokens import Admitted
 from hive.services.repository_infos import RepositoryInfo
@@ -240,9 +240,9 @@ async def test_a_report_alone_makes_no_backup(
 async def test_logs_go_after_their_time_and_runs_stay(token: Admitted, time: Time) -> None:
     run = await report(token, FINISH, CLAIM)
     time.pass_by(days=89)
-    assert await runs.forget_old_logs() == 0
+    assert await report_logs.forget_old() == 0
     time.pass_by(days=2)
-    assert await runs.forget_old_logs() == 1
+    assert await report_logs.forget_old() == 1
     assert (await runs.get_run(OPERATOR, run)).log == ""
 
 

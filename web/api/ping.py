@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import ClientPayloadError, web
 
 from hive.errors import Forbidden
+from hive.off_loop import off_loop
 from hive.services import ping_tokens, runs
 from hive.services.runs import Report, ReportKind
 from web.access import public
@@ -94,8 +95,9 @@ async def ping(request: web.Request) -> web.Response:
         return web.Response(status=429, text=f"{error.message}\n", headers={"Retry-After": "60"})
     if admitted is None:
         return web.Response(status=404, text="not found\n")
-    body = await _read(request)
-    await runs.receive(admitted, _report(request, kind, body, status))
+    with _Reading() as body:
+        await _read(request, body)
+        await runs.receive(admitted, await _report(request, kind, body, status))
     answer = web.Response(text="OK", headers={"Ping-Body-Limit": str(HEAD_BYTES + TAIL_BYTES)})
     if not request.content.at_eof():
         answer.force_close()  # whoever sends for ever is not listened to
@@ -117,15 +119,15 @@ async def push(request: web.Request) -> web.Response:
         kind = ReportKind.FAIL
     body = Kept()
     body.add(b"" if word in _SAYS_NOTHING else word.encode(errors="replace"))
-    await runs.receive(admitted, _report(request, kind, body, None))
+    await runs.receive(admitted, await _report(request, kind, body, None))
     return web.json_response({"ok": True})
 
 
-def _report(request: web.Request, kind: ReportKind, body: Kept, status: int | None) -> Report:
+async def _report(request: web.Request, kind: ReportKind, body: Kept, status: int | None) -> Report:
     return Report(
         kind=kind,
         peer=request[ADDRESS],
-        text=body.text(),
+        text=await off_loop(body.text),
         exit_status=status,
         rid=request.query.get("rid"),
         user_agent=request.headers.get("User-Agent", ""),
@@ -134,17 +136,25 @@ def _report(request: web.Request, kind: ReportKind, body: Kept, status: int | No
     )
 
 
-async def _read(request: web.Request) -> Kept:
+class _Reading:
+    """A place among those whose body is kept, until what it says is on the disk."""
+
+    def __enter__(self) -> Kept:
+        global _readers  # noqa: PLW0603 - the memory is that of the process
+        body = Kept(is_wanted=_readers < MAX_READERS)
+        _readers += 1
+        return body
+
+    def __exit__(self, *_: object) -> None:
+        global _readers  # noqa: PLW0603 - see above
+        _readers -= 1
+
+
+async def _read(request: web.Request, body: Kept) -> None:
     """The body as far as it comes; aiohttp's own limit is for what it keeps whole."""
-    global _readers  # noqa: PLW0603 - the memory is that of the process
-    kept = Kept(is_wanted=_readers < MAX_READERS)
-    _readers += 1
     try:
         async with asyncio.timeout(BODY_SECONDS):
             while chunk := await request.content.readany():
-                kept.add(chunk)
+                body.add(chunk)
     except (TimeoutError, ConnectionError, web.RequestPayloadError, ClientPayloadError):
         pass  # what came is what there is
-    finally:
-        _readers -= 1
-    return kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.kinds import Level
+from hive.off_loop import off_loop
 from hive.services import ping_tokens, repositories, runs
 from hive.services.permissions import Actor
 from hive.services.ping_tokens import NewPingToken
@@ -14,7 +15,7 @@ from web.access import actor_of
 from web.forms import Form, before, cut_page, id_of, query, sent
 from web.i18n import gettext
 from web.keys import SETTINGS
-from web.rendering import done, page
+from web.rendering import done, lines, page
 
 _ROWS = 25
 _MAX_LOG = 200_000  # characters on a page; the end says what came of it
@@ -48,7 +49,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "report.html",
         report=report,
-        log=report.log[-_MAX_LOG:],
+        log=await off_loop(lines, report.log[-_MAX_LOG:]),
         is_cut_here=len(report.log) > _MAX_LOG,
         sessions=report.details.get("sessions", []),
     )
