@@ -26,9 +26,10 @@ ENVIRONMENT_PREFIX = "HIVE_"
 _NOT_SETTINGS = {"HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_DEFAULT_DATA_DIR", "HIVE_PYTHON"}
 _TEST_PREFIX = "HIVE_TEST_"
 
-_TOML_PLACE = re.compile(r"\s*\(at line (\d+), column (\d+)\)$")
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_ASSIGNMENT = re.compile(r"""\s*([A-Za-z0-9_\-."' ]+?)\s*=""")
+_TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
+_ASSIGNMENT = re.compile(r"""([A-Za-z0-9_\-."' \t]+)=""")
+_QUOTED = re.compile(r"'([^']*)'")
 
 # by the beginning of pydantic's name for the error
 _REQUIREMENTS = {
@@ -117,7 +118,7 @@ def _explain_syntax(config_file: Path, text: str, message: str) -> str:
     found = _TOML_PLACE.search(message)
     line = int(found[1]) if found else text.count("\n") + 1
     column = f", column {found[2]}" if found else ""
-    said = _TOML_PLACE.sub("", message).removesuffix(" (at end of document)")
+    said = _TOML_PLACE.sub("", message).rstrip().removesuffix(" (at end of document)")
     hint = ""
     if said == "Invalid value":
         hint = '; text is written in quotes: name = "value"'
@@ -232,7 +233,7 @@ def _requirement(details: ErrorDetails) -> str:
     context = details.get("ctx", {})
     kind = details["type"]
     if kind == "literal_error":
-        choices = re.findall(r"'([^']*)'", str(context["expected"]))
+        choices = _QUOTED.findall(str(context["expected"]))
         return f"must be {context['expected']}{_similar(str(details['input']), choices, repr)}"
     for beginning, requirement in _REQUIREMENTS.items():
         if kind.startswith(beginning):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 import struct
 import unicodedata
 from dataclasses import dataclass
@@ -113,7 +112,7 @@ def _wrong_type(word: str, line: str) -> str:
         return f"DSA keys are broken and not accepted: use ssh-keygen -t ed25519. {_ACCEPTED}."
     if "-cert-v" in word:
         return f"Certificates are not accepted, give the plain public key. {_ACCEPTED}."
-    if re.match(r"-----BEGIN|---- BEGIN", line):
+    if line.startswith(("-----BEGIN", "---- BEGIN")):
         return "This is another format: give the OpenSSH form, one line that begins with the type."
     if any(f"{key_type} AAAA" in line for key_type in TYPES):
         return (

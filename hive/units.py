@@ -11,11 +11,15 @@ from hive.errors import InvalidInput
 
 # As in borg: SI prefixes are powers of 1000, IEC prefixes powers of 1024.
 _PREFIXES = "kmgtpe"
-_SIZE = re.compile(r"(\d{1,20}(?:\.\d{1,9})?)\s*(?:([kmgtpe])(i?)b?|b)?", re.ASCII | re.IGNORECASE)
+_LONGEST_TEXT = 100  # characters that are looked at, and that errors repeat
+
+_SIZE = re.compile(
+    r"(\d{1,20}(?:\.\d{1,9})?)\s{0,10}(?:([kmgtpe])(i?)b?|b)?", re.ASCII | re.IGNORECASE
+)
 _LARGEST_SIZE = 2**63 - 1  # what a database column and a resource limit can hold
 
 _DURATION = re.compile(r"(?:\d{1,9}[wdhms])+", re.ASCII)
-_DURATION_PART = re.compile(r"(\d+)([wdhms])", re.ASCII)
+_DURATION_PART = re.compile(r"(\d{1,9})([wdhms])", re.ASCII)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST_DURATION = 100 * 365 * 86_400
 
@@ -24,7 +28,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 def parse_size(text: str) -> int:
     """Bytes from '1500', '5G', '10 GB' (powers of 1000) or '5 GiB' (powers of 1024)."""
-    found = _SIZE.fullmatch(text.strip())
+    text = text.strip()[:_LONGEST_TEXT]
+    found = _SIZE.fullmatch(text)
     if found is None:
         raise InvalidInput(f"{text!r} is not a size; write for example 500MB, 10GB or 5GiB")
     number, prefix, binary = found.groups()
@@ -58,7 +63,8 @@ def format_size(size: int) -> str:
 
 def parse_duration(text: str) -> timedelta:
     """A time span from '90m', '6h', '1d', '2w' or '1d12h'."""
-    compact = text.strip().lower().replace(" ", "")
+    text = text.strip()[:_LONGEST_TEXT]
+    compact = text.lower().replace(" ", "")
     if not _DURATION.fullmatch(compact):
         raise InvalidInput(f"{text!r} is not a time span; write for example 90m, 6h, 1d or 1d12h")
     parts = _DURATION_PART.findall(compact)
@@ -85,7 +91,7 @@ def parse_when(text: str) -> datetime:
 
     A date alone is its first moment in UTC, as in OpenSSH's expiry-time.
     """
-    given = text.strip()
+    text = given = text.strip()[:_LONGEST_TEXT]
     if given.startswith("+"):
         return clock.now() + parse_duration(given[1:])
     wrong = InvalidInput(

@@ -205,6 +205,7 @@ _LETTERS_SENDING: Final = _LETTERS | {"d"}
 _CLUSTER: Final = re.compile(r"-(?P<letters>[A-Za-df-z0-9]{0,64})(?:e[0-9]{0,3}\.[A-Za-z]{0,32})")
 _SECLUDING: Final = re.compile(r"-[A-Za-df-z]*s")
 _BLOCK_SIZE: Final = re.compile(r"-B[0-9]{1,9}")
+_PLAIN_OPTION: Final = re.compile(r"--?[\w-]{1,40}", re.ASCII)
 
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _SIGNED: Final = re.compile(r"-?[0-9]{1,6}")
@@ -341,6 +342,6 @@ def _check_long(word: str, *, sending: bool) -> None:
 
 
 def _not_allowed(option: str, long_name: str | None = None) -> str:
-    shown = option if re.fullmatch(r"--?[\w-]{1,40}", option, re.ASCII) else _quote(option)
+    shown = option if _PLAIN_OPTION.fullmatch(option) else _quote(option)
     also = f" ({long_name})" if long_name else ""
     return f"rsync option {shown}{also} is not allowed here: leave it out."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO, TypeVar
 
@@ -24,6 +25,8 @@ _ERRORS = {
     "Unavailable",
 }
 _MAX_NAME = 30
+_LONGEST = 8192  # characters of a sentence; what is longer is shown as it came
+_NOT_IN_NAMES = re.compile(r"\W+")
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%%")
 Node = TypeVar("Node", bound=ast.AST)
 Found = tuple[int, str, tuple[str, str], list[str]]
@@ -102,7 +105,7 @@ def _with_placeholders(said: ast.JoinedStr) -> str:
 
 
 def _name(expression: str, taken: set[str]) -> str:
-    name = re.sub(r"\W+", "_", expression).strip("_").lower()[:_MAX_NAME].strip("_") or "value"
+    name = _NOT_IN_NAMES.sub("_", expression).strip("_").lower()[:_MAX_NAME].strip("_") or "value"
     if name[0].isdigit():
         name = f"value_{name}"  # no group of a pattern begins with a digit
     while name in taken:
@@ -115,40 +118,77 @@ class Sentences:
 
     def __init__(self, translations: Iterable[tuple[str, str]]) -> None:
         self._whole: dict[str, str] = {}
-        patterns = []
+        templates = []
         for original, translation in translations:
             if "%(" in original:
-                patterns.append((_literals(original), _pattern(original), translation))
+                templates.append((_Template.of(original), translation))
             else:
                 self._whole[original % ()] = translation % ()
         # The one that says the most itself is meant.
-        patterns.sort(key=lambda one: one[0], reverse=True)
-        self._patterns = [(pattern, translation) for _, pattern, translation in patterns]
-        self.translate = lru_cache(maxsize=2048)(self._translate)
+        templates.sort(key=lambda one: one[0].literals, reverse=True)
+        self._templates = templates
+        self._known = lru_cache(maxsize=2048)(self._translate)
+
+    def translate(self, sentence: str) -> str | None:
+        """None where nobody says this."""
+        return self._known(sentence) if len(sentence) <= _LONGEST else None
 
     def _translate(self, sentence: str) -> str | None:
-        """None where nobody says this."""
         if sentence in self._whole:
             return self._whole[sentence]
-        for pattern, translation in self._patterns:
-            if found := pattern.fullmatch(sentence):
-                return translation % found.groupdict()
+        for template, translation in self._templates:
+            values = template.values_in(sentence)
+            if values is not None:
+                return translation % values
         return None
 
 
-def _literals(text: str) -> int:
-    return len(_PLACEHOLDER.sub("", text))
+@dataclass(frozen=True)
+class _Template:
+    """A sentence with holes: its beginning, and each hole's name with the text behind it.
 
+    Values can be the text of clients, so no pattern that backtracks looks for them.
+    """
 
-def _pattern(text: str) -> re.Pattern[str]:
-    parts, end, seen = [], 0, set()
-    for found in _PLACEHOLDER.finditer(text):
-        parts.append(re.escape(text[end : found.start()]))
-        end, name = found.end(), found[1]
-        if name is None:
-            parts.append("%")
-        else:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>.*?)")
-            seen.add(name)
-    parts.append(re.escape(text[end:]))
-    return re.compile("".join(parts), re.DOTALL)
+    beginning: str
+    holes: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, text: str) -> _Template:
+        # text, name, text, name, text; of %% the name is None
+        pieces = _PLACEHOLDER.split(text)
+        beginning, holes = pieces[0], list[tuple[str, str]]()
+        for name, behind in zip(pieces[1::2], pieces[2::2], strict=True):
+            if name is not None:
+                holes.append((name, behind))
+            elif holes:
+                holes[-1] = (holes[-1][0], f"{holes[-1][1]}%{behind}")
+            else:
+                beginning += f"%{behind}"
+        return cls(beginning, tuple(holes))
+
+    @property
+    def literals(self) -> int:
+        return len(self.beginning) + sum(len(behind) for _, behind in self.holes)
+
+    def values_in(self, sentence: str) -> dict[str, str] | None:
+        """What stands in the holes, the first ones as short as can be; None if it is another."""
+        end = len(sentence) - len(self.holes[-1][1])
+        position = len(self.beginning)
+        if position > end or not sentence.startswith(self.beginning):
+            return None
+        if not sentence.endswith(self.holes[-1][1]):
+            return None
+        values: dict[str, str] = {}
+        for name, behind in self.holes[:-1]:
+            if name in values:
+                begin = position + len(values[name])
+                found = begin if sentence.startswith(behind, begin) else -1
+            else:
+                found = sentence.find(behind, position, end)
+            value = sentence[position:found]
+            if found < 0 or found + len(behind) > end or values.setdefault(name, value) != value:
+                return None
+            position = found + len(behind)
+        value = sentence[position:end]
+        return values if values.setdefault(self.holes[-1][0], value) == value else None

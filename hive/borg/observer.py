@@ -34,6 +34,8 @@ from hive.borg.rpc import decode_call
 
 _LARGEST_MESSAGE: Final = 1024 * 1024
 _LONGEST_MESSAGE_SHOWN: Final = 300
+_MOST_LINES_READ: Final = 100
+_LONGEST_MESSAGE_READ: Final = 4096  # bytes of it; what is shown is at its beginning
 
 _PATH: Final = re.compile(r"(?<![\w.])/[^\s'\":,()]+")
 
@@ -246,7 +248,8 @@ class _Answers(_Stream):
             self._ledger.answered(number, content.get(b"r"))
             return
         lines = content.get(b"exception_short") or content.get(b"exception_args") or ()
-        text = b" ".join(line for line in lines if isinstance(line, bytes))
+        shown = lines[:_MOST_LINES_READ] if isinstance(lines, tuple) else ()
+        text = b" ".join(line[:_LONGEST_MESSAGE_READ] for line in shown if isinstance(line, bytes))
         self._ledger.failed(number, _plain(kind, ())[:60], _plain(text, self._hidden))
 
 
@@ -258,7 +261,8 @@ def _checked(number: object) -> int:
 
 def _plain(text: object, hidden: tuple[str, ...]) -> str:
     """Return a message of borg for people: one short line without paths of this machine."""
-    words = text.decode("utf-8", "replace") if isinstance(text, bytes) else ""
+    read = text[:_LONGEST_MESSAGE_READ] if isinstance(text, bytes) else b""
+    words = read.decode("utf-8", "replace")
     for path in hidden:
         words = words.replace(path, "…")
     words = " ".join(_PATH.sub("…", words).split())

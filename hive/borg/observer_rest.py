@@ -24,7 +24,7 @@ _CHUNKED: Final = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILI
 _REQUEST: Final = re.compile(rb"([A-Z]{3,7}) (\S{1,4096}) HTTP/1\.[01]\r?\n")
 _ANSWER: Final = re.compile(rb"HTTP/1\.[01] (\d{3})([^\r\n]*)\r?\n")
 _VERSION: Final = re.compile(
-    rb"^user-agent:[^\r\n]*borg\w*/([\w.]{1,30})", re.IGNORECASE | re.MULTILINE
+    rb"^user-agent:[^\r\n]{0,200}?borg\w{0,20}/([\w.]{1,30})", re.IGNORECASE | re.MULTILINE
 )
 _MOVED: Final = ".del"  # what is deleted gets this suffix, and is removed later
 

@@ -20,6 +20,7 @@ from hive.borg.hints import Hints, HintsError, read_hints
 
 _NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})", re.ASCII)
 _SIZE = re.compile(r"(\d{1,20})([KMGTP]?)", re.ASCII)
+_BLANKS = re.compile(r"[^\S\n]+")
 _MAX_CONFIG = 64 * 1024
 
 
@@ -105,14 +106,23 @@ class Config:
     segments_per_dir: int
 
 
+def parse_config(text: str) -> configparser.SectionProxy:
+    """Read the section `repository` of a config of borg 1, which may come from a stranger.
+
+    KeyError or configparser.Error where it cannot be read. The parser's own patterns take time
+    that grows with the square of a row of blanks, so rows of blanks are made one.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read_string(_BLANKS.sub(" ", text))
+    return parser["repository"]
+
+
 def read_config(path: Path) -> Config | None:
     """The config of the borg 1 repository at `path`; None where it is not borg's."""
     try:
         with (path / "config").open("rb") as file:
             text = file.read(_MAX_CONFIG + 1).decode()
-        parser = configparser.ConfigParser(interpolation=None)
-        parser.read_string(text)
-        section = parser["repository"]
+        section = parse_config(text)
         return Config(
             version=int(section["version"]),
             id=section["id"].strip(),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.borg.hints import HintsError, read_hints
-from hive.borg.repository import last_transaction
+from hive.borg.repository import last_transaction, parse_config
 from hive.errors import HiveError
 
 _FILES = re.compile(
@@ -25,6 +25,8 @@ _BORG2_DIRECTORIES = {"archives", "cache", "config", "index", "keys", "locks", "
 _BORG2_DEEPEST = 4
 _LOCKS = ("lock.exclusive", "lock.roster")
 _NUMBER = re.compile(r"\d{1,20}", re.ASCII)
+_LIMIT = re.compile(r"\d{1,20}[KMGTP]?")
+_ID = re.compile(r"[0-9a-f]{64}")
 _MAX_CONFIG = 64 * 1024
 _MAX_PROBLEMS = 5
 _COMMIT = bytes.fromhex("40f4 3c25 0900 0000 02")  # how a segment of borg 1 ends that was committed
@@ -202,21 +204,19 @@ def _identify(path: Path) -> tuple[int, str]:
         )
     if config.stat().st_size > _MAX_CONFIG:
         raise NotARepository("its config file is too large")
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(config.read_text(encoding="utf-8"))
-        section = parser["repository"]
+        section = parse_config(config.read_text(encoding="utf-8"))
         version = int(section["version"])
         repository_id = section["id"].strip()
         for name in ("segments_per_dir", "max_segment_size"):
             if not 1 <= int(section[name]) < 2**32:
                 raise ValueError(name)
         for name in ("append_only", "storage_quota", "additional_free_space"):
-            if name in section and not re.fullmatch(r"\d{1,20}[KMGTP]?", section[name].strip()):
+            if name in section and not _LIMIT.fullmatch(section[name].strip()):
                 raise ValueError(name)
     except (KeyError, ValueError, configparser.Error):
         raise NotARepository("its config file is not borg's") from None
-    if version != 1 or not re.fullmatch(r"[0-9a-f]{64}", repository_id):
+    if version != 1 or not _ID.fullmatch(repository_id):
         raise NotARepository(f"its config file names version {version}, which is not known")
     if not (path / "data").is_dir():
         raise NotARepository("the directory data is missing: it is not the whole repository")
@@ -229,6 +229,6 @@ def _identify_borg2(config: Path) -> tuple[int, str]:
         repository_id = (config / "id").read_text(encoding="ascii")[:100].strip()
     except (OSError, ValueError):
         raise NotARepository("its config directory is not borg's") from None
-    if not re.fullmatch(r"[0-9a-f]{64}", repository_id):
+    if not _ID.fullmatch(repository_id):
         raise NotARepository("its config directory is not borg's")
     return version, repository_id

@@ -29,6 +29,8 @@ _SHORTEST = 4
 _SHORTEST_PART = 6
 _ORDINARY = {"accept", "application", "authorization", "bearer", "services", "webhook", "webhooks"}
 
+_BETWEEN_PARTS = re.compile(r"[\s,;=?&/:\"']+")
+
 
 class ChannelSettings(BaseModel):
     """What one channel needs to know: every field text, a choice or a flag, with a title.
@@ -45,11 +47,11 @@ class ChannelSettings(BaseModel):
     )
 
 
-def matching(pattern: str) -> AfterValidator:
+def matching(pattern: re.Pattern[str]) -> AfterValidator:
     """For secrets, which pydantic's own `pattern` does not take."""
 
     def check(secret: SecretStr) -> SecretStr:
-        if not re.fullmatch(pattern, secret.get_secret_value()):
+        if not pattern.fullmatch(secret.get_secret_value()):
             raise PydanticCustomError("string_pattern_mismatch", "is not right")
         return secret
 
@@ -249,6 +251,6 @@ def _parts(secret: str) -> Iterator[str]:
     if separator and scheme.isalnum():
         secret = rest.partition("/")[2]
         yield secret
-    for part in re.split(r"[\s,;=?&/:\"']+", secret):
+    for part in _BETWEEN_PARTS.split(secret):
         if len(part) >= _SHORTEST_PART and part.lower() not in _ORDINARY:
             yield part

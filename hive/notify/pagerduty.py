@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ _HOSTS = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerdu
 
 
 class PagerDutySettings(ChannelSettings):
-    routing_key: Annotated[SecretStr, matching(r"[A-Za-z0-9]{32}")] = Field(
+    routing_key: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{32}"))] = Field(
         title="Integration key",
         description="The key of an Events API v2 integration, 32 letters and digits.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -20,11 +21,11 @@ _PRIORITIES = {
 
 
 class PushoverSettings(ChannelSettings):
-    user_key: Annotated[SecretStr, matching(r"[A-Za-z0-9]{30}")] = Field(
+    user_key: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{30}"))] = Field(
         title="User or group key",
         description="The key of a user or group, 30 letters and digits, from your dashboard.",
     )
-    token: Annotated[SecretStr, matching(r"[A-Za-z0-9]{30}")] = Field(
+    token: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{30}"))] = Field(
         title="API token",
         description="The token of an application, 30 letters and digits.",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
@@ -12,7 +13,7 @@ from hive.notify.message import MARKS, Message, cut, one_line, plain, utf16_unit
 
 
 class TelegramSettings(ChannelSettings):
-    token: Annotated[SecretStr, matching(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}")] = Field(
+    token: Annotated[SecretStr, matching(re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}"))] = Field(
         title="Bot token",
         description="The token that @BotFather gave the bot, for example 123456789:AbC....",
     )

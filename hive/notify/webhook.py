@@ -33,7 +33,7 @@ PLACEHOLDERS = (
     "at",
     "details",
 )
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([^{}]*)\}\}")
 _HEADERS_OF_THE_HIVE = ("content-type", "idempotency-key", "user-agent")
 
 JSON = "application/json"
@@ -43,7 +43,7 @@ TEXT = "text/plain"
 
 def _substitute(template: str, values: dict[str, str], escape: Callable[[str], str]) -> str:
     """`template` with its placeholders filled in, once: what comes in is never looked at again."""
-    return _PLACEHOLDER.sub(lambda found: escape(values[found[1]]), template)
+    return _PLACEHOLDER.sub(lambda found: escape(values[found[1].strip()]), template)
 
 
 def _json_text(text: str) -> str:
@@ -62,7 +62,8 @@ _ESCAPES: dict[str, Callable[[str], str]] = {JSON: _json_text, FORM: _form_text,
 
 
 def _check_placeholders(template: str) -> None:
-    for name in _PLACEHOLDER.findall(template):
+    for inside in _PLACEHOLDER.findall(template):
+        name = inside.strip()
         if name not in PLACEHOLDERS:
             raise ValueError(
                 f"There is no placeholder {{{{{name[:40]}}}}}; there are {', '.join(PLACEHOLDERS)}."
@@ -168,10 +169,12 @@ class WebhookSettings(ChannelSettings):
 
 def _fill_json(template: str, values: dict[str, str]) -> str:
     """Every value is the inside of a JSON string but `details`, which is an object."""
-    return _PLACEHOLDER.sub(
-        lambda found: values[found[1]] if found[1] == "details" else _json_text(values[found[1]]),
-        template,
-    )
+
+    def fill(found: re.Match[str]) -> str:
+        name = found[1].strip()
+        return values[name] if name == "details" else _json_text(values[name])
+
+    return _PLACEHOLDER.sub(fill, template)
 
 
 class Webhook(Channel[WebhookSettings]):

@@ -15,6 +15,8 @@ from hive.models import Key, Membership, Repository, User, WebSession
 from hive.services import audit, events, names, passwords, references, reset_tokens, runtime
 from hive.services.permissions import Actor, require_admin
 
+_EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
+
 
 @dataclass(frozen=True)
 class UserInfo:
@@ -87,7 +89,7 @@ async def store_user(
 def _check_email(email: str | None) -> str | None:
     if email is None or email == "":
         return None
-    if len(email) > 254 or not re.fullmatch(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+", email):
+    if len(email) > 254 or not _EMAIL.fullmatch(email):
         raise InvalidInput(f"This is no e-mail address: {email[:60]!r}.", field="email")
     return email
 

@@ -28,6 +28,7 @@ logger = log.get(__name__)
 
 LAST_LINES = 850  # characters; as much as an event takes
 _TAIL_LINES = 12
+_SHORT = 4096  # bytes
 _LEAST_BYTES = 16 * 1024  # of a log that is kept even if the day is used up
 _ROOM = 0.9  # share of the bound that is left filled, so that not every report makes room
 _AT_ONCE = 200
@@ -52,13 +53,11 @@ class Stored:
 async def store(admitted: Admitted, text: str) -> Stored:
     """Redact and store what a client sent. Call outside of transactions, and name it in a row."""
     place = await Repository.get(id=admitted.repository_id)
-    size = await off_loop(_size, text)
+    size = log_files.size_of(text)
     granted = await _spend(admitted.token_id, size)
-    return await off_loop(_store, admitted, text, granted if granted < size else None, place)
-
-
-def _size(text: str) -> int:
-    return len(text.encode(errors="replace"))
+    # short logs do not queue behind the long ones of others
+    run = off_loop if size > _SHORT else asyncio.to_thread
+    return await run(_store, admitted, text, granted if granted < size else None, place)
 
 
 @transactional

@@ -36,6 +36,7 @@ _KINDS = {
     "fail": ReportKind.FAIL,
 }
 _WORDS = {"start": ReportKind.START, "fail": ReportKind.FAIL}
+_SHORT = 4096  # bytes that are decoded at once
 _SAYS_NOTHING = ("start", "finish", "fail", "OK")
 _readers = 0
 
@@ -127,7 +128,7 @@ async def _report(request: web.Request, kind: ReportKind, body: Kept, status: in
     return Report(
         kind=kind,
         peer=request[ADDRESS],
-        text=await off_loop(body.text),
+        text=await off_loop(body.text) if body.size > _SHORT else body.text(),
         exit_status=status,
         rid=request.query.get("rid"),
         user_agent=request.headers.get("User-Agent", ""),
@@ -156,5 +157,7 @@ async def _read(request: web.Request, body: Kept) -> None:
         async with asyncio.timeout(BODY_SECONDS):
             while chunk := await request.content.readany():
                 body.add(chunk)
+                # what is there already is returned without waiting, and a packed body is long
+                await asyncio.sleep(0)
     except (TimeoutError, ConnectionError, web.RequestPayloadError, ClientPayloadError):
         pass  # what came is what there is

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -49,7 +48,7 @@ async def submit(request: web.Request) -> web.Response:
     change = _change(form)
     if form.is_fine:
         with form.asking():
-            wanted = re.findall(r"[^\s,]+", form.text("tag"))
+            wanted = form.text("tag").replace(",", " ").split()
             await schedules.set_schedule_and_tags(actor, info.id, change, wanted)
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
     return page(request, "repository_schedule.html", status=form.status, repository=info, form=form)

@@ -21,6 +21,7 @@ from web.rendering import done, page
 T = TypeVar("T", str, str | int)
 
 _HERE = "/notifications/rules"
+_NOT_IN_IDS = re.compile(r"[^a-z]+")
 _LEAST = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 
@@ -70,7 +71,7 @@ def channel_boxes(ids: Iterable[int]) -> dict[str, int]:
 
 def kind_boxes(names: Iterable[str]) -> dict[str, str]:
     """The name of each kind's box: an id of HTML, which has no blanks."""
-    return {"kind-" + re.sub(r"[^a-z]+", "-", name): name for name in names}
+    return {"kind-" + _NOT_IN_IDS.sub("-", name): name for name in names}
 
 
 def _severity(form: Form) -> Severity:

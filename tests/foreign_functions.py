@@ -1,0 +1,146 @@
+"""The functions that read text from outside, and shapes of text to try them with.
+
+Import this after tests.foreign_text has begun to record patterns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_network
+from pathlib import Path
+
+from hive import (
+    config_sources,
+    config_values,
+    log,
+    outgoing,
+    outgoing_guard,
+    publickey,
+    schedule,
+    units,
+)
+from hive.borg import locks, observer, observer_rest, repository
+from hive.notify import channel, email, http, markdown, message, webhook
+from hive.services import (
+    accounts,
+    log_files,
+    names,
+    redaction,
+    report_logs,
+    run_rules,
+    second_factor,
+    tags,
+)
+from sshgate import command
+from web import format as formats
+from web import forms, i18n, rendering
+from web.middleware import address
+
+
+def functions() -> dict[str, Callable[[str], object]]:
+    """By name; each name begins with the module whose patterns it tries."""
+    german = i18n._sentences("de")
+
+    def rest(text: str) -> None:
+        watch = observer_rest.RestWatch()
+        watch.client(f"GET /x HTTP/1.1\r\nUser-Agent: {text[:60_000]}\r\n\r\n".encode())
+        watch = observer_rest.RestWatch()
+        watch.server(f"HTTP/1.1 200 OK\r\nContent-Length: {text[:60_000]}\r\n\r\n".encode())
+
+    def placeholders(text: str) -> None:
+        webhook._check_placeholders(text)
+        webhook._substitute(text, dict.fromkeys(webhook.PLACEHOLDERS, ""), str)
+
+    return {
+        "hive.services.redaction": lambda text: redaction.redact(text, "x" * 43),
+        "hive.services.run_rules": lambda text: run_rules.claim(text, login="a", directory="b"),
+        "hive.services.report_logs": report_logs.last_lines,
+        "hive.services.log_files": lambda text: log_files.end_of(text, 8000),
+        "hive.services.accounts": accounts._check_email,
+        "hive.services.names account": lambda text: names.check_account(text, "user"),
+        "hive.services.names repository": names.check_repository,
+        "hive.services.names title": lambda text: names.check_title(text, "key"),
+        "hive.services.second_factor code": lambda text: second_factor._step_of("A" * 32, text),
+        "hive.services.second_factor recovery": second_factor._digest,
+        "hive.services.tags": tags.check_tag,
+        "hive.borg.locks": locks._holder_named,
+        "hive.borg.observer": lambda text: observer._plain(text.encode(), ("/srv/x",)),
+        "hive.borg.observer_rest": rest,
+        "hive.borg.repository": lambda text: repository.parse_config(
+            f"[repository]\nid = {text[:65_000]}"
+        ),
+        "hive.borg.repository raw": lambda text: repository.parse_config(
+            f"[repository]\na{text[:65_000]}"
+        ),
+        "hive.config_sources": lambda text: config_sources.find_line(text, ("a", "b")),
+        "hive.config_sources syntax": lambda text: config_sources._explain_syntax(
+            Path("x"), "", text
+        ),
+        "hive.config_values address": config_values.parse_address,
+        "hive.config_values mail": config_values.mail_address,
+        "hive.config_values url": config_values.public_url,
+        "hive.log escape": log.escape,
+        "hive.log show": log.show,
+        "hive.outgoing": lambda text: outgoing.check_headers({text: text}),
+        "hive.outgoing_guard": lambda text: outgoing_guard.parse_url(f"http://{text}"),
+        "hive.publickey": publickey.parse,
+        "hive.publickey blob": lambda text: publickey.parse(f"ssh-ed25519 {text}"),
+        "hive.schedule": schedule._check_cron,
+        "hive.schedule zone": schedule.check_timezone,
+        "hive.units size": units.parse_size,
+        "hive.units duration": units.parse_duration,
+        "hive.units time": units.parse_when,
+        "hive.notify.channel": lambda text: list(channel._parts(text)),
+        "hive.notify.email": lambda text: email._NOT_IN_IDS.sub("-", text),
+        "hive.notify.http": http.parse_retry_after,
+        "hive.notify.markdown": lambda text: markdown.escape(text, 4000),
+        "hive.notify.message": lambda text: message.cut(message.one_line(text), 300),
+        "hive.notify.webhook": placeholders,
+        "hive.notify.webhook headers": webhook.parse_headers,
+        "sshgate.command": command.parse,
+        "sshgate.command rsync": lambda text: command.parse(f"rsync --server {text}"[:4096]),
+        "sshgate.command borg": lambda text: command.parse(f"borg serve {text}"[:4096]),
+        "sshgate.command borg 2": lambda text: command.parse(
+            f"borg serve --rest --backend {text}"[:4096]
+        ),
+        "web.forms": forms.internal_path,
+        "web.format": formats.browser,
+        "web.i18n accept": i18n.preferred,
+        "web.rendering": rendering.lines,
+        "web.middleware.address": lambda text: address.visitor(
+            "10.0.0.1", text, [ip_network("10.0.0.0/8")]
+        ),
+        "web.service_sentences": german.translate,
+        "web.service_sentences longest": lambda text: german.translate(text[:8192]),
+    }
+
+
+# What sees no text from outside, or nothing that is not short by its nature (names of files,
+# fields of forms of 64 KiB): the pattern alone is tried.
+PATTERN_ALONE = {
+    "hive.borg.facts",
+    "hive.borg.verify",
+    "hive.notify.pagerduty",
+    "hive.notify.pushover",
+    "hive.notify.telegram",
+    "hive.services.locations",
+    "hive.services.notifications.rules",
+    "hive.services.ping_tokens",
+    "hive.services.programs",
+    "hive.services.runs",
+    "web.pages.notifications.rules",
+}
+
+SHAPES = (
+    *"/ .:=@-_0aA%\\'\"`<>&[](){}#!|~,;\n\r\t\0é\u202e\U0001f600",
+    *("::", "://", "{{", "}}", "[[", "%(x)s", "a@", "a.", "a ", " a", "a\n", "1d", "a=b&", "a:b@"),
+    *("/ping/", "/p/", "token=", "Bearer ", "Archive name: ", 'Creating archive at "', "Key a: "),
+    *(
+        "\nRepository: ",
+        "Creating archive at ",
+        "BORG_KEY: ",
+        "There is no key ",
+        "en;q=0.1,",
+        "${",
+    ),
+)
