@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
 
-from hive import config_dangers, control, database, log
+from hive import config_dangers, control, database, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import Unavailable
 from hive.notify import email
@@ -46,7 +46,7 @@ _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 def run(settings: Settings) -> int:
     """Serve until SIGTERM; the exit status."""
     log.configure(settings.server.log_level, settings.server.log_format)
-    return asyncio.run(_serve(settings))
+    return loop_watchdog.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> int:

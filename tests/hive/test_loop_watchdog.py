@@ -1,0 +1,97 @@
+"""A stall of the event loop is noticed, counted, and its cause is named."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+
+import pytest
+import structlog
+
+from hive import loop_watchdog
+from hive.loop_watchdog import LIMIT, stalls
+
+
+def _sleeps_on_the_loop(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def _holds_the_interpreter(seconds: float) -> None:
+    """One call into C that lets no other thread run."""
+    begun = time.monotonic()
+    size = 16
+    while time.monotonic() - begun < seconds:
+        size += 1
+        re.fullmatch(r"(a+)+b", "a" * size)
+
+
+@pytest.mark.parametrize("stall", [_sleeps_on_the_loop, _holds_the_interpreter])
+def test_a_stall_is_counted_and_logged_with_the_stack_of_its_cause(stall: object) -> None:
+    async def main() -> None:
+        await asyncio.sleep(0.05)
+        stall(1.2 * LIMIT)  # type: ignore[operator]
+        await asyncio.sleep(0.05)
+
+    before = stalls()
+    with structlog.testing.capture_logs() as lines:
+        loop_watchdog.run(main())
+    after = stalls()
+    assert after.count == before.count + 1
+    assert after.longest_seconds >= 1.2 * LIMIT
+    assert after.total_seconds - before.total_seconds >= 1.2 * LIMIT
+    (line,) = [line for line in lines if line["event"] == "the event loop stood still"]
+    assert line["seconds"] > LIMIT
+    assert stall.__name__ in line["exception"]  # type: ignore[attr-defined]
+
+
+def test_every_length_above_the_limit_is_noticed_wherever_it_begins() -> None:
+    async def main() -> None:
+        for number in range(12):
+            await asyncio.sleep(0.017 * number)
+            time.sleep(LIMIT + 0.005)  # noqa: ASYNC251 - it is what is to be noticed
+
+    before = stalls()
+    with structlog.testing.capture_logs() as lines:
+        loop_watchdog.run(main())
+    assert stalls().count == before.count + 12
+    told = [line for line in lines if line["event"] == "the event loop stood still"]
+    assert len(told) == 12
+    assert all("time.sleep" in line["exception"] for line in told)
+
+
+def test_many_short_steps_are_no_stall() -> None:
+    async def main() -> None:
+        end = time.monotonic() + 0.6
+        while time.monotonic() < end:
+            time.sleep(0.01)  # noqa: ASYNC251 - short enough
+            await asyncio.sleep(0)
+
+    before = stalls()
+    loop_watchdog.run(main())
+    assert stalls() == before
+
+
+def test_a_loop_that_hangs_is_told_before_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_watchdog, "_HANGS", 0.3)
+
+    async def main() -> None:
+        time.sleep(0.8)  # noqa: ASYNC251 - it is what is to be noticed
+        assert [line["event"] for line in lines] == ["the event loop hangs"]
+        await asyncio.sleep(0)
+
+    with structlog.testing.capture_logs() as lines:
+        loop_watchdog.run(main())
+    assert [line["event"] for line in lines] == [
+        "the event loop hangs",
+        "the event loop stood still",
+    ]
+
+
+def test_at_rest_it_costs_next_to_nothing() -> None:
+    async def main() -> float:
+        before = time.process_time()
+        await asyncio.sleep(2)
+        return time.process_time() - before
+
+    assert loop_watchdog.run(main()) < 0.02
