@@ -14,6 +14,7 @@ from hive.services import (
     health,
     refusals,
     report_logs,
+    report_upgrade,
     runs,
     statistics,
     trash,
@@ -74,7 +75,7 @@ JOBS = (
     Job(
         "move logs of clients into files",  # of former versions; once
         timedelta(days=1),
-        report_logs.move_all_into_files,
+        report_upgrade.move_all_into_files,
         limit=timedelta(hours=12),
         at_start=True,
     ),

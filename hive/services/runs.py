@@ -21,7 +21,7 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, NotFound
 from hive.kinds import EventKind, Level, Need, RunState, RunVerdict
 from hive.models import PingToken, Repository, Run, Session
-from hive.services import events, report_logs, run_rules, runtime
+from hive.services import events, report_logs, report_space, report_upgrade, run_rules, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.ping_tokens import Admitted
 from hive.services.report_logs import Stored
@@ -33,6 +33,7 @@ JUDGE_AFTER = timedelta(minutes=2)  # what clients say comes before or after the
 JUDGE_AGAIN = timedelta(minutes=5)  # while a session of that time still runs
 JUDGE_IN_THE_END = timedelta(hours=6)
 SLACK = timedelta(minutes=1)  # until a backup past the gate is seen
+MOST_EVENTS = 20  # of one kind from one token within an hour
 LONGEST_ALONE = timedelta(hours=12)  # how long before an end without a start its session may lie
 _AT_ONCE = 200
 _RID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -87,7 +88,7 @@ async def receive(admitted: Admitted, report: Report) -> int:
     stored = await report_logs.store(admitted, report.text) if report.text else None
     run_id, unused = await _receive(admitted, report, stored)
     await report_logs.remove(admitted.repository_id, [unused])
-    await report_logs.keep_within_bounds(admitted.repository_id, run_id)
+    await report_space.keep_within_bounds(admitted.repository_id, run_id)
     return run_id
 
 
@@ -154,7 +155,7 @@ async def judge_due() -> int:
     due = Run.filter(judge_at__lte=clock.now()).order_by("judge_at").limit(_AT_ONCE)
     for row in await due.only("id", "judge_at"):
         try:
-            await report_logs.move_into_file(row.id)  # where a former version received it
+            await report_upgrade.move_into_file(row.id)  # where a former version received it
             judged += await _judge(row.id)
         except (HiveError, DriverError, OSError) as error:
             # one that cannot be judged must not keep the others waiting
@@ -254,7 +255,15 @@ async def _tell(run: Run, sessions: list[Session], last_lines: str) -> None:
     elif run.state == RunState.FAILED:
         kind = EventKind.CLIENT_FAILED
         message = f"The client reported a failure{status}."
-    if kind is not None:
+    if kind is None:
+        return
+    told = await _told_lately(run)
+    if told == MOST_EVENTS - 1:
+        message = (
+            f"The client reported the same {MOST_EVENTS} times within an hour: until it stops,"
+            " further reports are only listed."
+        )
+    if told < MOST_EVENTS:
         lines = last_lines if run.state == RunState.FAILED else ""
         await events.record(
             run.repository_id,
@@ -264,6 +273,15 @@ async def _tell(run: Run, sessions: list[Session], last_lines: str) -> None:
             run=run.id,
             exit_status=run.exit_status,
         )
+
+
+async def _told_lately(run: Run) -> int:
+    """How many runs of this token within an hour before it came to the same; each had its event."""
+    since = (run.ended_at or clock.now()) - timedelta(hours=1)
+    same = Run.filter(repository_id=run.repository_id, token_id=run.token_id, id__lt=run.id)
+    return await same.filter(
+        ended_at__gt=since, state=run.state, verdict=run.verdict, judge_at=None
+    ).count()
 
 
 async def list_runs(

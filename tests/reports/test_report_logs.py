@@ -22,6 +22,8 @@ from hive.services import (
     log_files,
     ping_tokens,
     report_logs,
+    report_space,
+    report_upgrade,
     repositories,
     runs,
     runtime,
@@ -180,9 +182,9 @@ async def test_the_oldest_logs_are_shortened_first_then_dropped_and_the_newest_i
     assert first.endswith("\nlog 0 ends\n")
     await Run.exclude(id=made[-1][0]).update(log_bytes=log_files.SHORT_FILE)
     await Run.filter(id=made[-1][0]).update(log_bytes=2 * MIB - 2 * log_files.SHORT_FILE)
-    await report_logs.keep_within_bounds(token.repository_id, made[-1][0])
-    assert [bool(await log_of(run)) for run, _ in made] == [False] * 8 + [True]
-    assert len(files(small)) == 1
+    await report_space.keep_within_bounds(token.repository_id, made[-1][0])
+    assert [bool(await log_of(run)) for run, _ in made] == [False] * 7 + [True] * 2
+    assert len(files(small)) == 2
     states = {(await runs.get_run(OPERATOR, run)).state for run, _ in made}
     assert states == {RunState.FAILED}
 
@@ -192,6 +194,7 @@ async def test_runs_are_bounded_too_and_none_is_forgotten_before_it_was_told(
 ) -> None:
     for number in range(30):
         await send(token, f"report {number}\n")
+        time.pass_by(minutes=5)
     assert await Run.all().count() == 30
     time.pass_by(minutes=3)
     await runs.judge_due()
@@ -202,6 +205,50 @@ async def test_runs_are_bounded_too_and_none_is_forgotten_before_it_was_told(
         e for e in await events.recent(OPERATOR, limit=100) if e.kind == EventKind.CLIENT_FAILED
     ]
     assert len(told) == 30
+
+
+async def test_the_same_failure_again_and_again_is_listed_each_time_and_told_some_times(
+    cast: People, documents: RepositoryInfo, token: Admitted, time: Time
+) -> None:
+    small = 2 * runs.MOST_EVENTS
+    made = await ping_tokens.add_token(cast.alice, documents.id, "nas")
+    other = await ping_tokens.admit(made.token, "192.0.2.8")
+    assert other is not None
+    for _ in range(small):
+        await send(token, "failed\n")
+    await send(other, "another machine failed\n")
+    time.pass_by(minutes=3)
+    await runs.judge_due()
+    told = [
+        e for e in await events.recent(OPERATOR, limit=100) if e.kind == EventKind.CLIENT_FAILED
+    ]
+    assert len(told) == runs.MOST_EVENTS + 1
+    assert "another machine failed" in told[0].message
+    assert f"the same {runs.MOST_EVENTS} times within an hour" in told[1].message
+    assert len(await runs.list_runs(OPERATOR, limit=100)) == small + 1
+    time.pass_by(hours=2)
+    await send(token, "failed again\n")
+    time.pass_by(minutes=3)
+    await runs.judge_due()
+    assert "failed again" in (await events.recent(OPERATOR))[0].message
+
+
+async def test_a_machine_that_sends_too_much_pushes_out_its_own_history_only(
+    cast: People, documents: RepositoryInfo, token: Admitted, time: Time
+) -> None:
+    made = await ping_tokens.add_token(cast.alice, documents.id, "nas")
+    quiet = await ping_tokens.admit(made.token, "192.0.2.8")
+    assert quiet is not None
+    texts = [noise(150 * KIB) for _ in range(3)]
+    kept = [await send(quiet, text) for text in texts]
+    for _ in range(30):
+        last = noise(300 * KIB)
+        await send(token, last)
+    time.pass_by(minutes=3)
+    await runs.judge_due()
+    await send(token, "one more\n")
+    assert [await log_of(run) for run in kept] == texts
+    assert await Run.filter(token_id=token.token_id).count() == 7
 
 
 async def test_a_damaged_or_missing_log_costs_only_itself(small: Settings, token: Admitted) -> None:
@@ -296,14 +343,14 @@ async def test_logs_of_former_versions_are_moved_into_files_and_read_all_the_whi
 
     monkeypatch.setattr(log_files, "write", break_off)
     with pytest.raises(OSError, match="full"):
-        await report_logs.move_all_into_files()
+        await report_upgrade.move_all_into_files()
     assert len(files(small)) == 3
     assert [await log_of(run) for run in made] == texts
-    assert await report_logs.move_all_into_files() == 5
+    assert await report_upgrade.move_all_into_files() == 5
     assert [await log_of(run) for run in made] == texts
     assert await Run.exclude(log="").count() == 0
     assert len(files(small)) == 8
-    assert await report_logs.move_all_into_files() == 0
+    assert await report_upgrade.move_all_into_files() == 0
 
 
 async def test_a_run_that_a_former_version_received_is_judged_by_its_log(
