@@ -74,6 +74,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(web.cleanup)
         await ssh.listen(await host_keys.load())
         stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
+        stack.callback(loop_watchdog.watch())
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
         for name, task in (

@@ -28,8 +28,8 @@ T = TypeVar("T")
 logger = log.get(__name__)
 
 LIMIT = 0.25  # seconds
-_LOOK = 0.2  # seconds; less than the limit, so that a look falls into every stall
-_CERTAIN = 0.04  # seconds at work before the stack is taken: the limit less a look, and some
+_LOOK = 0.125  # seconds; with the next figure less than the limit: a look falls into each stall
+_CERTAIN = 0.05  # seconds at work before the stack is taken
 _HANGS = 5.0  # seconds after which a stall is logged although it goes on: it may never end
 _MOST_FRAMES = 25
 _MOST_ENDED = 20  # stalls that are logged of those between two looks
@@ -52,14 +52,22 @@ def stalls() -> Stalls:
 
 
 def run(main: Coroutine[object, object, T]) -> T:
-    """Run this as asyncio.run does, and watch the loop."""
-    watchdog = _Watchdog()
-    with asyncio.Runner(loop_factory=watchdog.new_loop) as runner:
-        watchdog.start()
-        try:
-            return runner.run(main)
-        finally:
-            watchdog.stop()
+    """Run this as asyncio.run does, in a loop that `watch` can watch."""
+    with asyncio.Runner(loop_factory=_Loop) as runner:
+        return runner.run(main)
+
+
+def watch() -> Callable[[], None]:
+    """Watch the running loop until the function that is returned is called.
+
+    Begin when others can connect: until then nobody waits, and migrations take their time.
+    """
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, _Loop):
+        raise TypeError("this loop was not started by hive.loop_watchdog.run")
+    watchdog = _Watchdog(loop.rounds)
+    watchdog.start()
+    return watchdog.stop
 
 
 _select = selectors.DefaultSelector.select
@@ -72,39 +80,46 @@ class _Selector(selectors.DefaultSelector):
     every client passes here, so nothing is done that could be done elsewhere.
     """
 
-    def __init__(self, note_stall: Callable[[float], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.begun = 0.0
-        self._note_stall = note_stall
+        self.note_stall: Callable[[float], None] | None = None
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        if self.begun and monotonic() - self.begun > LIMIT:
-            self._note_stall(self.begun)
+        if self.note_stall is not None and self.begun and monotonic() - self.begun > LIMIT:
+            self.note_stall(self.begun)
         self.begun = 0.0
         ready = _select(self, timeout)
         self.begun = monotonic()
         return ready
 
 
+class _Loop(asyncio.SelectorEventLoop):
+    """asyncio's usual loop, which can be watched."""
+
+    def __init__(self) -> None:
+        self.rounds = _Selector()
+        super().__init__(self.rounds)
+
+
 class _Watchdog:
     """Watches one loop from `start` to `stop`; both are called in the thread of the loop."""
 
-    def __init__(self) -> None:
-        self._selector = _Selector(self._note_stall)
+    def __init__(self, rounds: _Selector) -> None:
+        self._rounds = rounds
         self._loop_thread = 0
         self._sample = (0.0, "")  # when a round began, and the stack of what it was at
         self._ended: deque[tuple[float, float]] = deque(maxlen=_MOST_ENDED)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="loop watchdog", daemon=True)
 
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        return asyncio.SelectorEventLoop(self._selector)
-
     def start(self) -> None:
         self._loop_thread = threading.get_ident()
+        self._rounds.note_stall = self._note_stall
         self._thread.start()
 
     def stop(self) -> None:
+        self._rounds.note_stall = None
         self._is_over.set()
         self._thread.join()
 
@@ -123,7 +138,7 @@ class _Watchdog:
         hanging = 0.0  # when the round began that was logged as one that hangs
         while not self._is_over.wait(_LOOK):
             self._log_ended()
-            begun = self._selector.begun
+            begun = self._rounds.begun
             seconds = monotonic() - begun if begun else 0.0
             if seconds > _CERTAIN and self._sample[0] != begun:
                 self._take_sample(begun)
@@ -137,7 +152,7 @@ class _Watchdog:
         if frame is None:
             return
         stack = "".join(traceback.format_stack(frame)[-_MOST_FRAMES:]).rstrip("\n")
-        if self._selector.begun == begun:
+        if self._rounds.begun == begun:
             self._sample = (begun, stack)
 
     def _log_ended(self) -> None:
