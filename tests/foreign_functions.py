@@ -47,6 +47,13 @@ def functions() -> dict[str, Callable[[str], object]]:
         watch = observer_rest.RestWatch()
         watch.server(f"HTTP/1.1 200 OK\r\nContent-Length: {text[:60_000]}\r\n\r\n".encode())
 
+    def rpc(text: str) -> None:
+        watch = observer.Observer(observer.RpcWatch())
+        data = text.encode("latin-1", "replace")
+        for start in range(0, len(data), 32 * 1024):
+            watch.client(data[start : start + 32 * 1024])
+            watch.server(data[start : start + 32 * 1024])
+
     def placeholders(text: str) -> None:
         webhook._check_placeholders(text)
         webhook._substitute(text, dict.fromkeys(webhook.PLACEHOLDERS, ""), str)
@@ -63,6 +70,7 @@ def functions() -> dict[str, Callable[[str], object]]:
         "hive.services.second_factor code": lambda text: second_factor._step_of("A" * 32, text),
         "hive.services.second_factor recovery": second_factor._digest,
         "hive.services.tags": tags.check_tag,
+        "hive.borg.heads": rpc,
         "hive.borg.locks": locks._holder_named,
         "hive.borg.observer": lambda text: observer._plain(text.encode(), ("/srv/x",)),
         "hive.borg.observer_rest": rest,
