@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gzip
 import http.client
-import json
 import re
 import secrets
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -64,7 +64,7 @@ class Health:
 
 @contextmanager
 def healthy(installation: Installation) -> Iterator[None]:
-    """Hold that the server answers at once all the while, and that its loop does not stand still."""
+    """Hold that the server answers at once all the while, and its loop does not stand still."""
     before = len(installation.log)
     with Health(installation.web_url) as health:
         yield
@@ -180,8 +180,10 @@ def test_a_server_that_is_killed_while_reports_come_leaves_no_row_without_its_lo
     for thread in reporters:
         thread.join()
     reporting.start()
-    shown = json.loads(reporting.hive("report", "list", "--repo", "laptop", "--json"))
-    assert shown
-    for one in shown:
-        log = reporting.json("report", "show", str(one["id"]))["log"]
-        assert log.startswith("report ")
+    assert newest_log(reporting).startswith("report ")
+    with closing(sqlite3.connect(reporting.data / "hive.sqlite3")) as database:
+        rows = database.execute("SELECT repository_id, log_file FROM run").fetchall()
+    assert rows
+    for repository_id, name in rows:
+        path = reporting.data / "logs" / str(repository_id) / name
+        assert gzip.decompress(path.read_bytes()).startswith(b"report ")
