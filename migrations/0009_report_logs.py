@@ -4,7 +4,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0007_accounts")]
+    dependencies = [("hive", "0008_paths_and_configs")]
 
     initial = False
 
