@@ -18,6 +18,8 @@ from hive.errors import Unavailable
 from hive.notify import email
 from hive.outgoing import Outgoing
 from hive.services import (
+    confinement,
+    handover,
     heartbeat,
     host,
     host_keys,
@@ -64,6 +66,9 @@ async def _serve(settings: Settings) -> int:
         await leftovers.clean_up()
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
+        _tell_confinement(findings)
+        handover.use(here.confinement.owner)
+        stack.callback(handover.stop)
         gate = Gate(here)
         stack.push_async_callback(triggers.stop)
         stack.callback(triggers.listen())
@@ -139,6 +144,12 @@ def _in_words(findings: Sequence[Finding]) -> list[str]:
         for finding in findings
         if finding.level != "ok"
     ]
+
+
+def _tell_confinement(findings: Sequence[Finding]) -> None:
+    for finding in findings:
+        if finding.level == "ok" and finding.subject in confinement.SUBJECTS:
+            logger.info(finding.message)
 
 
 def _warn(sentences: list[str]) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import functools
 import json
 import os
 import signal
@@ -21,25 +20,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal, Self
 
-from hive import confine
+from hive import child_places, confine
 from hive.errors import Unavailable
-
-# What a program may use of the system it runs on: found by trial with borg 1.2 and 1.4 and
-# rsync, which run without any of SYSTEM_READABLE, but then know neither names nor time zone.
-# Neither /proc, /tmp nor the name servers are needed.
-SYSTEM_EXECUTABLE = ("/usr", "/bin", "/lib", "/lib64")
-SYSTEM_READABLE = (
-    "/etc/ld.so.cache",
-    "/etc/localtime",
-    "/etc/passwd",
-    "/etc/group",
-    "/etc/nsswitch.conf",
-    "/etc/hosts",
-    "/etc/host.conf",
-    "/etc/ssl/openssl.cnf",
-    "/dev/urandom",
-)
-SYSTEM_WRITABLE = ("/dev/null",)
 
 PIPE_BYTES = (1 << 20, 256 << 10)
 PATIENCE_AFTER_EOF = 2.0  # seconds; borg needs 0.2 to put its locks away
@@ -92,10 +74,30 @@ class ChildSpec:
 
 @dataclass(frozen=True)
 class Confinement:
-    """What the server found out that it can apply here."""
+    """What the server found out that it can apply here.
+
+    `mounts` gives a program a file system with its own places only, `system_calls` refuses it
+    those that it never needs. Without `allow_root` nothing runs as root.
+    """
 
     landlock: bool
     user: RunAs | None
+    mounts: bool = False
+    system_calls: bool = False
+    allow_root: bool = False
+
+    @property
+    def owner(self) -> RunAs | None:
+        """Whom the files of sessions must belong to; None: to the server's own user, as they do.
+
+        Root without capabilities may no more than its owner with files of somebody else.
+        """
+        return self.user or (RunAs(0, 0) if os.geteuid() == 0 else None)
+
+    @property
+    def holds_files(self) -> bool:
+        """Whether a program reaches no file but its own, whatever it is made to try."""
+        return self.landlock or self.mounts
 
 
 def process_start_time(pid: int) -> int | None:
@@ -142,11 +144,12 @@ class Child:
         status 125 and a line on stderr that starts with hive.confine.PREFIX.
         """
         _check_program(spec.argv)
-        command = [sys.executable, "-I", "-S", confine.__file__, _specification(spec, confinement)]
+        _check_user(confinement)
+        command = _command(spec, confinement)
         with ExitStack() as on_failure, ExitStack() as child_ends:
             try:
                 pipes, ends = _open_pipes(on_failure, child_ends)
-                process = _spawn([*command, "--", *spec.argv], spec.cwd, ends)
+                process = _spawn(command, spec.cwd, ends)
                 on_failure.callback(_discard, process)
                 child = cls(process, pipes)
             except OSError as error:
@@ -231,6 +234,16 @@ class Child:
                 waiter.set_result(None)
 
 
+def run_blocking(
+    spec: ChildSpec, confinement: Confinement, *, seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that ends soon, and wait for it; as `subprocess.run`."""
+    command = _command(spec, confinement)
+    return subprocess.run(
+        command, capture_output=True, check=False, cwd=spec.cwd, env={}, timeout=seconds
+    )
+
+
 def _check_program(argv: Sequence[str]) -> None:
     program = argv[0]
     if not Path(program).is_absolute():
@@ -238,6 +251,12 @@ def _check_program(argv: Sequence[str]) -> None:
         raise Unavailable(message)
     if not (Path(program).is_file() and os.access(program, os.X_OK)):
         message = f"there is no program {program}"
+        raise Unavailable(message)
+
+
+def _check_user(confinement: Confinement) -> None:
+    if confinement.user is None and os.geteuid() == 0 and not confinement.allow_root:
+        message = "programs of sessions do not run as root: `hive doctor` says what is missing"
         raise Unavailable(message)
 
 
@@ -296,24 +315,14 @@ def _close(descriptor: int) -> int:
     return -1
 
 
-@functools.cache
-def _present(paths: tuple[str, ...]) -> list[str]:
-    return [path for path in paths if Path(path).exists()]
+def _command(spec: ChildSpec, confinement: Confinement) -> list[str]:
+    launcher = (sys.executable, *confine.LAUNCHER)
+    return [*launcher, _specification(spec, confinement), "--", *spec.argv]
 
 
 def _specification(spec: ChildSpec, confinement: Confinement) -> str:
     limits = spec.limits
-    rules = {
-        "execute": [*_present(SYSTEM_EXECUTABLE), *map(str, spec.executable)],
-        "read": [*_present(SYSTEM_READABLE), *map(str, spec.readable)],
-        "write": _present(SYSTEM_WRITABLE),
-        "remove_directory": [str(path) for path in spec.removable],
-    }
-    repositories = [str(path) for path in spec.writable]
-    if spec.symlinks:
-        rules["write_and_link"] = repositories
-    else:
-        rules["write"] = rules["write"] + repositories
+    rules = child_places.rules(spec)
     specification: confine.Specification = {
         "parent": os.getpid(),
         "environment": dict(spec.environment),
@@ -330,5 +339,7 @@ def _specification(spec: ChildSpec, confinement: Confinement) -> str:
         "user": (confinement.user.uid, confinement.user.gid) if confinement.user else None,
         "landlock": confinement.landlock,
         "rules": rules,
+        "mounts": child_places.mounts(rules, spec) if confinement.mounts else None,
+        "system_calls": confinement.system_calls,
     }
     return json.dumps(specification)

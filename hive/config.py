@@ -311,7 +311,20 @@ class ChildSettings(Section):
         description="Confine children as far as the system can (prefer), or else refuse (require).",
     )
     user: Name = Field(
-        "borg-hive", description="Account that children run as when the server runs as root."
+        "borg-hive",
+        description="Account that children run as when the server runs as root; a system account "
+        "that is made where it is missing.",
+    )
+    allow_root: bool = Field(
+        False, description="Run children as root where no other account can be had."
+    )
+    landlock: bool = Field(
+        True, description="Confine children to their files with Landlock, where the kernel has it."
+    )
+    mount_namespace: bool = Field(
+        True,
+        description="Confine children to a file system of their own: always when the server runs "
+        "as root, and where Landlock is missing or old.",
     )
     nice: Whole = Field(
         5, ge=0, le=19, description="Processor priority of children, from 0 (normal) to 19 (last)."

@@ -51,6 +51,11 @@ def dangerous(settings: Settings) -> list[str]:
             settings.storage.trash_days == 0
         ),
         "child.user is root: a fault in borg or rsync would have every right": child.user == "root",
+        "child.allow_root is true: where no other account can be had, borg and rsync run as root,"
+        " who owns the files of everybody": child.allow_root,
+        "child.landlock is false: one of two ways to keep borg and rsync from other files is off": (
+            not child.landlock
+        ),
         "child.memory_bytes is none: one session can take all memory": child.memory_bytes is None,
         "child.file_bytes is none: one session can fill the disk with one file": (
             child.file_bytes is None

@@ -1,14 +1,15 @@
 """Confine this process as a JSON specification says, then become the named program.
 
-    python -I -S confine.py SPECIFICATION -- /PROGRAM ARGUMENT...
+    python *LAUNCHER SPECIFICATION -- /PROGRAM ARGUMENT...
 
-It stands alone: it is started as a file, with an empty environment, once for every session, so
-it imports nothing but the few parts of the standard library that load quickly. Whatever it is
-asked for and cannot apply ends it with status 125 and one line on stderr that starts with
+It is started with an empty environment, once for every session, so it imports nothing but its own
+parts (confine_*.py) and the few of the standard library that load quickly. Whatever it
+is asked for and cannot apply ends it with status 125 and one line on stderr that starts with
 `borg-hive-confine:`; the program never runs less confined than asked.
 
 Landlock does not know chmod, chown, utime and stat, nor (before Linux 7.1) connecting to a
-socket file: a user of its own is the second half of the confinement, not a luxury.
+socket file: a user of its own is the second half of the confinement, not a luxury. Capabilities
+are given up in every case, whoever the program runs as.
 """
 
 from __future__ import annotations
@@ -21,9 +22,24 @@ import signal
 import stat
 import sys
 
+if not __package__:  # started as a file
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - loads less
+
+from hive.confine_kernel import process_control, system_call
+from hive.confine_mounts import enter
+from hive.confine_privileges import (
+    bound_capabilities,
+    drop_capabilities,
+    drop_user,
+    open_seccomp,
+    refuse_system_calls,
+)
+
 TYPE_CHECKING = False  # the real one would load `typing`, which costs as much as all the rest
 if TYPE_CHECKING:
-    from typing import NoReturn, TypedDict
+    from typing import NoReturn, NotRequired, TypedDict
+
+    from hive.confine_mounts import Mounts
 
     class Specification(TypedDict):
         """What to apply; `rules` maps a key of KINDS to paths, None leaves a thing as it is."""
@@ -37,8 +53,16 @@ if TYPE_CHECKING:
         user: tuple[int, int] | None
         landlock: bool
         rules: dict[str, list[str]]
+        mounts: NotRequired[Mounts | None]
+        system_calls: NotRequired[bool]  # refuse those that neither borg nor rsync needs
 
 
+_ABOVE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - loads less
+# The options of Python to start it with. As a module it need not be compiled each time.
+LAUNCHER = (
+    *("-I", "-S", "-c"),
+    f"import sys; sys.path.append({_ABOVE!r}); from hive.confine import main; main(sys.argv[1:])",
+)
 FAILED = 125
 PREFIX = "borg-hive-confine:"
 
@@ -71,6 +95,10 @@ LIMITS = {
     "processes": resource.RLIMIT_NPROC,
     "memory_bytes": resource.RLIMIT_AS,
 }
+# What was started here can be told from anything else for good, for nobody without privileges
+# raises a hard limit: no program of ours has message queues. See `was_started_here`.
+MARK = resource.RLIMIT_MSGQUEUE
+MARK_IN_PROC = "Max msgqueue size"
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 CREATE_RULESET_VERSION = 1
@@ -80,8 +108,6 @@ IO_CLASSES = {"best-effort": 2, "idle": 3}
 IO_CLASS_SHIFT = 13
 IOPRIO_SET = {"x86_64": 251, "i686": 289, "armv7l": 314, "ppc64le": 273, "s390x": 282}
 IOPRIO_SET_OF_NEWER_MACHINES = 30  # aarch64, riscv64, loongarch64
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _RulesetAttributes(ctypes.Structure):
@@ -97,26 +123,11 @@ class _PathBeneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
 
 
-def _system_call(number: int, *arguments: object) -> int:
-    result = int(_libc.syscall(ctypes.c_long(number), *arguments))
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
-
-
-def _process_control(option: int, value: int) -> None:
-    unused = ctypes.c_ulong(0)
-    if _libc.prctl(option, ctypes.c_ulong(value), unused, unused, unused) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-
-
 def landlock_abi() -> int:
     """The version of Landlock that this kernel offers, 0 if it has none or keeps it off."""
     flags = ctypes.c_uint32(CREATE_RULESET_VERSION)
     try:
-        return _system_call(CREATE_RULESET, None, ctypes.c_size_t(0), flags)
+        return system_call(CREATE_RULESET, None, ctypes.c_size_t(0), flags)
     except OSError:
         return 0
 
@@ -131,7 +142,7 @@ def _create_ruleset(abi: int) -> int:
     attributes = _RulesetAttributes(_handled(abi), network, scoped)
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     pointer = ctypes.byref(attributes)
-    return _system_call(CREATE_RULESET, pointer, ctypes.c_size_t(size), ctypes.c_uint32(0))
+    return system_call(CREATE_RULESET, pointer, ctypes.c_size_t(size), ctypes.c_uint32(0))
 
 
 def _add_rule(ruleset: int, kind: str, path: str, handled: int) -> None:
@@ -151,7 +162,7 @@ def _add_rule(ruleset: int, kind: str, path: str, handled: int) -> None:
             message = f"{path} is not a directory"
             raise ValueError(message)
         rule = ctypes.byref(_PathBeneath(rights, descriptor))
-        _system_call(ADD_RULE, ruleset, RULE_PATH_BENEATH, rule, ctypes.c_uint32(0))
+        system_call(ADD_RULE, ruleset, RULE_PATH_BENEATH, rule, ctypes.c_uint32(0))
     finally:
         os.close(descriptor)
 
@@ -170,28 +181,6 @@ def prepare_landlock(rules: dict[str, list[str]]) -> int:
         for path in paths:
             _add_rule(ruleset, kind, path, _handled(abi))
     return ruleset
-
-
-def drop_user(uid: int, gid: int) -> None:
-    """Become `uid` and `gid` with no further groups, for good.
-
-    Raises OSError if the system refuses, ValueError if root could come back.
-    """
-    if uid == 0 or gid == 0:
-        message = "dropping privileges to root drops nothing"
-        raise ValueError(message)
-    os.setgroups([])
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
-    identity = (os.getresuid(), os.getresgid(), os.getgroups())
-    regained = True
-    try:
-        os.setresuid(-1, 0, -1)
-    except PermissionError:
-        regained = False
-    if regained or identity != ((uid,) * 3, (gid,) * 3, []):
-        message = f"the user {uid} could become root again"
-        raise ValueError(message)
 
 
 def set_limits(limits: dict[str, int | None]) -> None:
@@ -217,12 +206,12 @@ def set_priority(nice: int, io_priority: tuple[str, int] | None) -> None:
         raise ValueError(message)
     number = IOPRIO_SET.get(os.uname().machine, IOPRIO_SET_OF_NEWER_MACHINES)
     this_process = (1, 0)
-    _system_call(number, *this_process, IO_CLASSES[name] << IO_CLASS_SHIFT | level)
+    system_call(number, *this_process, IO_CLASSES[name] << IO_CLASS_SHIFT | level)
 
 
 def _die_with(parent: int) -> None:
     """Get SIGTERM when the parent ends; it may have ended before this took effect."""
-    _process_control(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    process_control(SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     if os.getppid() != parent:
         message = "the process that started this is gone"
         raise ValueError(message)
@@ -235,24 +224,41 @@ def _forget_signals() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
+def was_started_here(pid: int) -> bool:
+    """Whether a process is, or comes from, a program that the launcher started."""
+    with open(f"/proc/{pid}/limits", encoding="ascii") as file:  # noqa: PTH123 - loads less
+        lines = [line for line in file if line.startswith(MARK_IN_PROC)]
+    return lines[0].removeprefix(MARK_IN_PROC).split()[1] == "0"
+
+
 def confine(specification: Specification) -> None:
     """Apply all of `specification` to this process.
 
-    Paths are opened before the user changes, who may not reach them; the change of user clears
-    the death signal, so that follows; memory is limited last, for this very program needs some.
+    Mounts come first, as only root or nobody yet confined may make them; paths are opened before
+    the user changes, who may not reach them; the change of user clears the death signal, so that
+    follows; memory is limited last, for this very program needs some.
     """
+    mounts = specification.get("mounts")
+    seccomp = open_seccomp() if specification.get("system_calls") else None
+    if mounts is not None:
+        enter(mounts)
     ruleset = prepare_landlock(specification["rules"]) if specification["landlock"] else None
     os.umask(specification["umask"])
     set_priority(specification["nice"], specification["io_priority"])
+    bound_capabilities()
     if specification["user"] is not None:
         drop_user(*specification["user"])
-    _process_control(SET_NO_NEW_PRIVILEGES, 1)
+    process_control(SET_NO_NEW_PRIVILEGES, 1)
     _die_with(specification["parent"])
+    drop_capabilities()
     _forget_signals()
     if ruleset is not None:
-        _system_call(RESTRICT_SELF, ruleset, ctypes.c_uint32(0))
+        system_call(RESTRICT_SELF, ruleset, ctypes.c_uint32(0))
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+    resource.setrlimit(MARK, (0, 0))
     set_limits(specification["limits"])
+    if specification.get("system_calls"):
+        refuse_system_calls(seccomp)
 
 
 def _fail(message: str) -> NoReturn:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import json
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -20,6 +22,7 @@ from typing import Any
 
 import structlog
 
+from hive.confine import was_started_here
 from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
 from hive.events import (
     DeliveriesWaiting,
@@ -45,6 +48,8 @@ _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
 MAX_LINE = 4096  # bytes
 MAX_ANSWER = 1024 * 1024
 SECONDS = 5.0
+
+SO_PEERPIDFD = 77  # Linux 6.5; Python has no name for it
 
 
 class ControlServer:
@@ -172,8 +177,10 @@ async def _ask(path: Path, line: bytes) -> dict[str, Any]:
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     answer: dict[str, Any] = {"ok": True}
     try:
-        _require_trusted(writer.get_extra_info("socket"))
-        line = await reader.readline()
+        judged = _judge(writer.get_extra_info("socket"))  # at once: the peer may end
+        line = await reader.readline()  # or closing would take the answer away
+        if judged is not None:
+            raise InvalidInput(judged)
         message = _object(line)
         if message.get("ask") == "progress":
             answer["progress"] = [astuple(row) for row in live.view.running]
@@ -187,12 +194,40 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     await writer.drain()
 
 
-def _require_trusted(peer: socket.socket) -> None:
-    """The directory keeps strangers out already; this holds even where its mode was changed."""
+def _judge(peer: socket.socket) -> str | None:
+    """Why a peer may not ask: other users, and what the server started, whoever it runs as.
+
+    The directory keeps strangers out already; this holds even where its mode was changed.
+    """
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    _, user, _ = struct.unpack("3i", raw)
-    if user not in {0, os.geteuid()}:
-        raise InvalidInput("only the server's own user and root may ask")
+    process, user, _ = struct.unpack("3i", raw)
+    if user not in {0, _own_user()}:
+        return "only the server's own user and root may ask"
+    if user != _own_user():  # root; what we start cannot become that
+        return None
+    try:
+        is_ours = process == 0 or was_started_here(process) or not _is_still_there(peer)
+    except (OSError, ValueError, IndexError):  # it is gone already, or /proc does not show it
+        is_ours = True
+    return "programs that the server started may not ask" if is_ours else None
+
+
+def _own_user() -> int:
+    return os.geteuid()
+
+
+def _is_still_there(peer: socket.socket) -> bool:
+    """Whether the process that connected lives, so that its number is still its own."""
+    try:
+        raw = peer.getsockopt(socket.SOL_SOCKET, SO_PEERPIDFD, struct.calcsize("i"))
+    except OSError as error:  # before Linux 6.5 nobody can tell
+        return error.errno == errno.ENOPROTOOPT
+    (descriptor,) = struct.unpack("i", raw)
+    try:
+        ended, _, _ = select.select([descriptor], [], [], 0)
+    finally:
+        os.close(descriptor)
+    return not ended
 
 
 def _encode(happening: Forwarded) -> bytes:

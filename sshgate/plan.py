@@ -128,7 +128,7 @@ def _borg2_access(admission: Admission, typed: str) -> Access:
 
 def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     rsync = _installed(host.programs.rsync, "rsync")
-    if rsync.version < SAFE_RSYNC and not host.has_landlock:
+    if rsync.version < SAFE_RSYNC and not host.confinement.holds_files:
         # Filter rules travel inside the protocol: nothing else would keep them in.
         raise AccessRefused(
             f"rsync {rsync.version_text} on this server cannot be held to one directory: its"
@@ -177,7 +177,8 @@ def _forced_rsync_options(
     if admission.is_created:
         # Older ones with fixes of 2025 cannot open what lies behind `..`; newer ones are confined.
         is_safe = rsync.version >= SAFE_RSYNC
-        forced.append(f"--copy-dest={f'../{place.directory}' if is_safe else place.repository}")
+        known = f"../{place.directory}" if is_safe else place.repository.resolve()
+        forced.append(f"--copy-dest={known}")
     return forced
 
 

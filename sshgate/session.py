@@ -22,13 +22,13 @@ from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
 from hive.services import (
     access,
+    handover,
     imports,
     maintenance,
     refusals,
     repositories,
     stale_locks,
     statistics,
-    storage,
 )
 from hive.services.access import Admission
 from hive.services.logins import Identity
@@ -285,11 +285,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     ) -> Outcome:
         place = admission.place
         self._gate.check_confinement()
-        await asyncio.to_thread(
-            storage.prepare,
+        await handover.prepare(
             place,
-            self._gate.host.confinement.user,
+            self._gate.host.confinement.owner,
             staging=admission.need == Need.IMPORT,
+            tell=self._say,
         )
         if admission.need == Need.BORG:
             await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)

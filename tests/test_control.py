@@ -7,14 +7,17 @@ import os
 import socket
 import stat
 import struct
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from hive import control, events
+from hive.child import Child, ChildSpec, Confinement
 from hive.errors import Unavailable
 from hive.events import EndSession, Happening, RightsChanged, TriggerAsked
+from tests.sshgate import support
 
 
 @pytest.fixture
@@ -163,7 +166,7 @@ async def test_another_user_is_refused(
 ) -> None:
     server = await control.serve(path)
     # To be another user takes root, which is trusted anyway: the server's own is moved instead.
-    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(control, "_own_user", lambda: 12345)
     monkeypatch.setattr(struct, "unpack", lambda *_: (1, 4711, 4711))
     with pytest.raises(Unavailable, match="only the server's own user"):
         await control.forward(path, RightsChanged("x"))
@@ -175,3 +178,80 @@ async def test_another_user_is_refused(
 async def test_a_long_reason_fits_the_line(path: Path, told: list[Happening]) -> None:
     assert await control.forward(path, RightsChanged("\N{COLLISION SYMBOL}" * 5000))
     assert len(told) == 1
+
+
+ASKS = """
+import os, socket, sys, time
+for step in sys.argv[1:]:  # out of the session, the group and the family of whoever started this
+    parent, (is_out, tells) = os.getpid(), os.pipe()
+    if os.fork():
+        os.close(tells); os.read(is_out, 1)
+        os._exit(0)
+    os.setsid()
+    os.close(tells)
+    while os.getppid() == parent: time.sleep(0.01)
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect("run/control.sock")
+    asking.sendall(b'{"tell": "end-session", "session": 1, "reason": "x"}\\n')
+    print(asking.recv(4096).decode())
+"""
+
+
+@pytest.fixture
+async def open_server() -> AsyncIterator[Path]:
+    """A server whose socket every user reaches: nothing but its own judgement protects it."""
+    with tempfile.TemporaryDirectory(prefix="hive-test-", dir="/tmp") as directory:
+        place = Path(directory)
+        place.chmod(0o777)
+        (place / "run").mkdir(mode=0o777)
+        socket_file = place / "run" / "control.sock"
+        server = await control.serve(socket_file)
+        socket_file.chmod(0o666)
+        yield place
+        await server.close()
+
+
+@pytest.mark.parametrize("steps", [(), ("once", "again")], ids=["child", "orphan"])
+async def test_a_program_that_the_server_started_is_refused_though_nothing_confines_it(
+    open_server: Path, told: list[Happening], steps: tuple[str, ...]
+) -> None:
+    """Of the same user, root even, in no Landlock, mounts or filter, and whoever its parent is."""
+    argv = ("/usr/bin/python3", "-I", "-c", ASKS, *steps)
+    spec = ChildSpec(argv, {}, cwd=open_server)
+    child = Child.start(spec, Confinement(landlock=False, user=None, allow_root=True))
+    try:
+        child.close_stdin()
+        if steps:  # its leader ends at once, and the rest of its group with it
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(child.wait()), 0.01)
+        answer = await support.soon(support.read_all(child.stdout_fd))
+    finally:
+        await child.end(0)
+        child.close()
+    assert b"may not ask" in answer
+    assert told == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
+async def test_a_program_of_the_servers_own_ordinary_user_is_refused(
+    open_server: Path, told: list[Happening], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control, "_own_user", lambda: support.NOBODY.uid)
+    argv = ("/usr/bin/python3", "-I", "-c", ASKS)
+    spec = ChildSpec(argv, {}, cwd=open_server)
+    _, printed = await support.output_of(spec, Confinement(False, support.NOBODY))
+    assert "may not ask" in printed
+    assert told == []
+
+
+async def test_a_command_of_the_same_user_is_answered(
+    open_server: Path, told: list[Happening]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *("/usr/bin/python3", "-I", "-c", ASKS),
+        cwd=open_server,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    answer, _ = await process.communicate()
+    assert json.loads(answer) == {"ok": True}
+    assert told == [EndSession(1, "x")]

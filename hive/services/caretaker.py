@@ -148,8 +148,8 @@ class Caretaker:
     async def _prepare(self, turn: _Turn) -> None:
         if not self._host.may_run:
             raise Conflict("The server cannot confine its programs as it is configured to.")
-        user = self._host.confinement.user
-        await asyncio.to_thread(storage.prepare, turn.place, user, staging=False)
+        owner = self._host.confinement.owner
+        await asyncio.to_thread(storage.prepare, turn.place, owner, staging=False)
         await upkeeps.note_begun(turn.row)
 
     # checks

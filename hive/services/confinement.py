@@ -2,79 +2,130 @@
 
 from __future__ import annotations
 
-import errno
-import json
 import os
 import pwd
 import shutil
-import stat
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from hive import confine
-from hive.child import RunAs
-from hive.errors import StorageError, Unavailable
+from hive.child import ChildSpec, Confinement, RunAs, run_blocking
+from hive.config import Settings
+from hive.confine_privileges import open_seccomp
+from hive.errors import Unavailable
+from hive.services import child_account
 from hive.services.findings import Finding
 from hive.services.programs import program_roots
 
-# A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
-DEEPEST = 64
 SECONDS_FOR_A_TRIAL = 10
+# The first Landlock that keeps others' files from being cut to nothing, and that keeps programs
+# from the network.
+CUTS_NOTHING, OFFLINE = 3, 4
+
+FILES, CALLS, USER = SUBJECTS = ("Confinement", "System calls", "User")
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """What confinement can be applied, and why not more."""
+    """What confinement can be applied, and why not more.
 
-    landlock: bool
-    run_as: RunAs | None
+    `refusal` says, where it is not None, why no program may be started here at all.
+    """
+
+    confinement: Confinement
     findings: tuple[Finding, ...]
+    refusal: str | None = None
+
+    @property
+    def landlock(self) -> bool:
+        return self.confinement.landlock
+
+    @property
+    def run_as(self) -> RunAs | None:
+        return self.confinement.user
 
 
-def assess(
-    *,
-    user: str,
-    roots: Sequence[Path],
-    landlock_wanted: bool = True,
-    programs: Sequence[str] = (),
-) -> Assessment:
+@dataclass(frozen=True)
+class Wishes:
+    """What the settings want of the confinement."""
+
+    user: str
+    allow_root: bool = False
+    landlock: bool = True
+    mounts: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        child = settings.child
+        return cls(child.user, child.allow_root, child.landlock, child.mount_namespace)
+
+
+def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = ()) -> Assessment:
     """Find out what can be applied here; it tries, in short-lived processes, so it blocks.
 
-    As root, programs run as `user` if there is one who reaches all `roots` and `programs`.
+    As root, programs run as the user of the settings, if there is one who reaches `roots` and
+    `programs`.
     """
-    landlock, about_landlock = _assess_landlock(confine.landlock_abi(), wanted=landlock_wanted)
-    if os.geteuid() == 0:
-        run_as, about_user = _assess_user(user, roots, programs)
-    else:
-        run_as, about_user = None, [_ordinary_user()]
-    return Assessment(landlock, run_as, (*about_landlock, *about_user))
+    is_root = os.geteuid() == 0
+    run_as, wrong = _account(wishes.user) if is_root else (None, None)
+    abi = confine.landlock_abi() if wishes.landlock else 0
+    system_calls = open_seccomp() is not None
+    confined = Confinement(abi > 0, run_as, system_calls=system_calls)
+    if wishes.mounts and (is_root or abi < CUTS_NOTHING):
+        confined = replace(confined, mounts=_mounts_work(confined))
+    findings = [*_about_files(confined, abi), *_about_calls(confined, abi)]
+    if not is_root:
+        return Assessment(confined, (*findings, _ordinary_user()))
+    if wrong is None:
+        present = [root for root in roots if root.exists()]
+        wrong = next(_out_of_reach(wishes.user, confined, present, programs), None)
+    findings += _missing_roots(roots)
+    if wrong is None:
+        findings.append(Finding("ok", USER, f"Programs run as the user {wishes.user}"))
+        return Assessment(confined, tuple(findings))
+    if wishes.allow_root:
+        message = f"{wrong.message}: programs run as root, as child.allow_root says"
+        findings.append(Finding("warning", USER, message, wrong.remedy))
+        return Assessment(replace(confined, user=None, allow_root=True), tuple(findings))
+    refusal = f"{wrong.message}, and programs of sessions never run as root. {wrong.remedy}"
+    return Assessment(replace(confined, user=None), (*findings, wrong), refusal)
 
 
-def _assess_landlock(abi: int, *, wanted: bool) -> tuple[bool, list[Finding]]:
-    subject = "Landlock"
-    if not wanted:
-        message = "Landlock is switched off: a hostile repository can reach other files"
-        return False, [Finding("warning", subject, message, "Switch it on in the configuration.")]
-    if abi == 0:
-        message = "This kernel is without Landlock: a hostile repository can reach other files"
-        remedy = "Use Linux 5.13 or newer with `landlock` in the boot option lsm=."
-        return False, [Finding("warning", subject, message, remedy)]
-    missing = [
-        what
-        for since, what in (
-            (2, "renaming between directories is refused, which slows some rsync options"),
-            (3, "emptying files outside the repository is not held back"),
-            (4, "network connections are not held back"),
+def _about_files(confined: Confinement, abi: int) -> Iterator[Finding]:
+    subject = FILES
+    ways = [f"Landlock (version {abi})"] if confined.landlock else []
+    if confined.mounts:
+        ways.append("a file system of its own")
+    if not ways:
+        message = "Nothing keeps programs to their files: a hostile repository can reach others"
+        remedy = (
+            "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let this server"
+            " make mount namespaces."
         )
-        if abi < since
-    ]
-    if not missing:
-        return True, [Finding("ok", subject, f"Landlock confines programs (version {abi})")]
-    message = f"This kernel's Landlock (version {abi}) is old: {'; '.join(missing)}"
-    return True, [Finding("warning", subject, message, "Use Linux 6.7 or newer.")]
+        yield Finding("warning", subject, message, remedy)
+    elif 0 < abi < CUTS_NOTHING and not confined.mounts:
+        message = (
+            f"This kernel's Landlock (version {abi}) is old: a hostile repository can empty files"
+            " outside"
+        )
+        remedy = "Use Linux 6.2 or newer, or let this server make mount namespaces."
+        yield Finding("warning", subject, message, remedy)
+    else:
+        yield Finding("ok", subject, f"Each program is kept to its files by {' and '.join(ways)}")
+
+
+def _about_calls(confined: Confinement, abi: int) -> Iterator[Finding]:
+    subject = CALLS
+    if confined.system_calls:
+        message = "Programs have no capabilities, and seccomp refuses what they never need"
+        yield Finding("ok", subject, message)
+        return
+    network = "" if abi >= OFFLINE else ", the network among them"
+    message = f"There is no libseccomp: programs may use all of the kernel's calls{network}"
+    yield Finding("warning", subject, message, "Install libseccomp (Debian: libseccomp2).")
 
 
 def _ordinary_user() -> Finding:
@@ -83,32 +134,24 @@ def _ordinary_user() -> Finding:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = f"number {uid}"
-    return Finding("ok", "User", f"The server and its programs run as the ordinary user {name}")
+    return Finding("ok", USER, f"The server and its programs run as the ordinary user {name}")
 
 
-def _assess_user(
-    user: str, roots: Sequence[Path], programs: Sequence[str]
-) -> tuple[RunAs | None, list[Finding]]:
+def _account(user: str) -> tuple[RunAs | None, Finding | None]:
+    """The account to run as, or what is wrong with it."""
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        message = f"There is no user {user}: programs run as root"
-        return None, [_root_remains(message, f"useradd --system --shell /usr/sbin/nologin {user}")]
-    run_as = RunAs(account.pw_uid, account.pw_gid)
-    if run_as.uid == 0 or run_as.gid == 0:
-        message = f"The user {user} is root, or in the group of root: programs run as root"
-        return None, [_root_remains(message, "Name an ordinary user in the configuration.")]
-    findings = [
-        *_missing_roots(roots),
-        *_out_of_reach(user, run_as, [root for root in roots if root.exists()], programs),
-    ]
-    if any(finding.level == "warning" for finding in findings):
-        return None, findings
-    return run_as, [Finding("ok", "User", f"Programs run as the user {user}"), *findings]
+        remedy = f"As root run: {child_account.command(user)}"
+        return None, _error(f"There is no user {user}", remedy)
+    if account.pw_uid == 0 or account.pw_gid == 0:
+        message = f"The user {user} is root, or in the group of root"
+        return None, _error(message, "Name an ordinary user in child.user.")
+    return RunAs(account.pw_uid, account.pw_gid), None
 
 
-def _root_remains(message: str, remedy: str) -> Finding:
-    return Finding("warning", "User", message, remedy)
+def _error(message: str, remedy: str) -> Finding:
+    return Finding("error", USER, message, remedy)
 
 
 def _missing_roots(roots: Sequence[Path]) -> Iterator[Finding]:
@@ -119,124 +162,67 @@ def _missing_roots(roots: Sequence[Path]) -> Iterator[Finding]:
 
 
 def _out_of_reach(
-    user: str, run_as: RunAs, roots: Sequence[Path], programs: Sequence[str]
+    user: str, confined: Confinement, roots: Sequence[Path], programs: Sequence[str]
 ) -> Iterator[Finding]:
-    """What keeps this user from the roots and the programs, found by becoming that user."""
-    trial = shutil.which("test") or "/usr/bin/test"
+    """What keeps this user from the roots and the programs, found by becoming that user.
+
+    In a file system of its own a program gets its repository wherever that lies.
+    """
+    trial = _Trial(confined)
     try:
-        for root in roots:
-            if blocking := _first_blocked(root, run_as, trial):
+        for root in () if confined.mounts else roots:
+            if blocking := trial.first_blocked(root.resolve()):
                 message = f"The user {user} cannot pass {blocking} to reach {root}"
-                yield _root_remains(f"{message}: programs run as root", f"chmod o+x {blocking}")
+                yield _error(message, f"{_ELSEWHERE}, or run: chmod o+x {blocking}")
         for program in programs:
             for needed in (Path(program), *program_roots(program)):
-                if blocking := _first_blocked(needed, run_as, trial):
+                if blocking := trial.first_blocked(needed):
                     message = f"The user {user} cannot pass {blocking} to run {program}"
-                    remedy = f"Install {program} where everybody may read it."
-                    yield _root_remains(f"{message}: programs run as root", remedy)
+                    yield _error(message, f"Install {program} where everybody may read it.")
                     break
     except Unavailable as error:
-        message = f"Nothing can be run as the user {user} ({error.message}): programs run as root"
-        yield _root_remains(message, "Give the server CAP_SETUID and CAP_SETGID.")
+        message = f"Nothing can be run as the user {user} ({error.message})"
+        yield _error(message, "Give the server CAP_SETUID and CAP_SETGID.")
 
 
-def _first_blocked(path: Path, run_as: RunAs, trial: str) -> Path | None:
-    """The outermost part of `path` that this user cannot use, None if all can be passed."""
-    if _passes(path, run_as, trial):
-        return None
-    outside_in = [*reversed(path.parents), path]
-    return next((part for part in outside_in if not _passes(part, run_as, trial)), path)
+_ELSEWHERE = (
+    "Name a directory that it can reach with --data-dir, such as /var/lib/borg-hive (and move"
+    " there what is there already)"
+)
 
 
-def _passes(path: Path, run_as: RunAs, trial: str) -> bool:
-    """Whether this user may enter a directory or execute (else read) a file."""
-    flag = "-x" if path.is_dir() or os.access(path, os.X_OK) else "-r"
-    specification: confine.Specification = {
-        "parent": os.getpid(),
-        "environment": {},
-        "umask": 0o077,
-        "limits": {},
-        "nice": 0,
-        "io_priority": None,
-        "user": (run_as.uid, run_as.gid),
-        "landlock": False,
-        "rules": {},
-    }
-    launcher = [sys.executable, "-I", "-S", confine.__file__, json.dumps(specification), "--"]
+def _mounts_work(confined: Confinement) -> bool:
     try:
-        done = subprocess.run(
-            [*launcher, trial, flag, str(path)],
-            capture_output=True,
-            check=False,
-            cwd="/",
-            env={},
-            timeout=SECONDS_FOR_A_TRIAL,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(str(error)) from error
-    if done.returncode not in {0, 1}:
-        raise Unavailable(done.stderr.decode(errors="replace").strip())
-    return done.returncode == 0
+        return _Trial(replace(confined, mounts=True)).passes(Path("/usr"))
+    except Unavailable:
+        return False
 
 
-def chown_tree(path: Path, run_as: RunAs) -> int:
-    """Give a repository to the user its programs run as; the number of things that were not theirs.
+class _Trial:
+    """Tries what the programs of sessions can use, by starting one that only looks."""
 
-    Links are given, never followed. Raises StorageError for what a repository does not hold: a
-    file with several names, of which one may be somebody else's, or a device, socket or FIFO.
-    """
-    try:
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    def __init__(self, confined: Confinement) -> None:
+        self._confined = confined
+        self._program = shutil.which("test") or "/usr/bin/test"
+
+    def first_blocked(self, path: Path) -> Path | None:
+        """The outermost part of `path` that the user cannot use, None if all can be passed."""
+        if self.passes(path):
+            return None
+        outside_in = [*reversed(path.parents), path]
+        return next((part for part in outside_in if not self.passes(part)), path)
+
+    def passes(self, path: Path) -> bool:
+        """Whether the user may enter a directory or execute (else read) a file."""
+        flag = "-x" if path.is_dir() or os.access(path, os.X_OK) else "-r"
+        argv = (self._program, flag, str(path))
+        needed = () if path == Path("/") else (path,)
+        spec = ChildSpec(argv, environment={}, cwd=Path("/"), executable=needed)
+        confined = replace(self._confined, landlock=False, allow_root=True)
         try:
-            return _give_directory(directory, path, run_as, 0)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        message = f"{path} cannot be given to user {run_as.uid}: {error}"
-        raise StorageError(message) from error
-
-
-def _give_directory(directory: int, path: Path, run_as: RunAs, depth: int) -> int:
-    if depth > DEEPEST:
-        message = f"{path} lies more than {DEEPEST} directories deep"
-        raise StorageError(message)
-    given = 0
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            found = path / entry.name
-            if entry.is_dir(follow_symlinks=False):
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                inner = os.open(entry.name, flags, dir_fd=directory)
-                try:
-                    given += _give_directory(inner, found, run_as, depth + 1)
-                finally:
-                    os.close(inner)
-            elif not _is_theirs(entry.stat(follow_symlinks=False), run_as):
-                _give_entry(directory, entry.name, found, run_as)
-                given += 1
-    if not _is_theirs(os.fstat(directory), run_as):
-        os.fchown(directory, run_as.uid, run_as.gid)
-        given += 1
-    return given
-
-
-def _is_theirs(status: os.stat_result, run_as: RunAs) -> bool:
-    return (status.st_uid, status.st_gid) == (run_as.uid, run_as.gid)
-
-
-def _give_entry(directory: int, name: str, path: Path, run_as: RunAs) -> None:
-    """Look at one thing and give away that same thing, whatever its name stands for meanwhile."""
-    entry = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-    try:
-        status = os.fstat(entry)
-        if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-            message = f"{path} is neither a file nor a directory"
-            raise StorageError(message)
-        if status.st_nlink > 1:
-            message = f"{path} is a file with several names, one of which may lie elsewhere"
-            raise StorageError(message)
-        os.chown(f"/proc/self/fd/{entry}", run_as.uid, run_as.gid)
-    except FileNotFoundError as error:
-        raise OSError(errno.ENOENT, "no /proc", str(path)) from error
-    finally:
-        os.close(entry)
+            done = run_blocking(spec, confined, seconds=SECONDS_FOR_A_TRIAL)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(str(error)) from error
+        if done.returncode not in {0, 1}:
+            raise Unavailable(done.stderr.decode(errors="replace").strip())
+        return done.returncode == 0

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
-from pathlib import Path
 
 from hive import config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
-from hive.services import confinement, heartbeat, host_keys, locations, programs, runtime
+from hive.services import confinement, handover, heartbeat, host_keys, locations, programs, runtime
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port, check_space
 from hive.services.permissions import Actor, require_admin
@@ -33,19 +31,20 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
         return [*findings, *_check_ports(settings, None)]
     if directory.level != "error":
         findings += await _check_state(actor, settings)
-    return findings
+    return list(dict.fromkeys(findings))  # what two look at is said once
 
 
 async def examine_running(actor: Actor) -> list[Finding]:
     """The same from inside the running server, whose services have started."""
     require_admin(actor)
     settings = runtime.settings()
-    return [
+    findings = [
         *await asyncio.to_thread(_check_machine, settings),
         *_check_settings(settings),
         await asyncio.to_thread(_check_data_directory, settings),
         *await _check_services(actor, settings),
     ]
+    return list(dict.fromkeys(findings))
 
 
 def _check_settings(settings: Settings) -> list[Finding]:
@@ -55,8 +54,17 @@ def _check_settings(settings: Settings) -> list[Finding]:
 
 
 def _check_machine(settings: Settings) -> list[Finding]:
+    """The programs and what confines them, and what the system is set to."""
     found = programs.find_programs(settings)
-    return [*programs.findings(found, settings), check_clock(), *check_inotify()]
+    wishes = confinement.Wishes.of(settings)
+    assessment = confinement.assess(wishes, roots=(), programs=found.paths)
+    is_held = assessment.confinement.holds_files
+    return [
+        *programs.findings(found, settings, is_held=is_held),
+        *assessment.findings,
+        check_clock(),
+        *check_inotify(),
+    ]
 
 
 def _check_data_directory(settings: Settings) -> Finding:
@@ -103,7 +111,11 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     roots = sorted({info.root for info in places})
     for root in roots:
         findings += await asyncio.to_thread(check_space, root)
-    findings += await asyncio.to_thread(_check_confinement, settings, roots)
+    assessment = await asyncio.to_thread(
+        confinement.assess, confinement.Wishes.of(settings), roots=roots
+    )
+    findings += [finding for finding in assessment.findings if finding.level == "error"]
+    findings += await handover.findings(assessment.confinement.owner)
     return [*findings, *heartbeat.findings()]
 
 
@@ -133,11 +145,3 @@ def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[
         check_port("SSH", settings.ssh.address, "ssh.listen"),
         check_port("Web", settings.web.address, "web.listen"),
     ]
-
-
-def _check_confinement(settings: Settings, roots: Iterable[Path]) -> list[Finding]:
-    found = programs.find_programs(settings)
-    assessment = confinement.assess(
-        user=settings.child.user, roots=list(roots), programs=found.paths
-    )
-    return list(assessment.findings)

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from hive.child import ChildSpec, Confinement, Limits
 from hive.config import Settings
-from hive.services import confinement, locations, programs, runtime
+from hive.errors import Unavailable
+from hive.services import child_account, confinement, locations, programs, runtime
 from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
 from hive.services.programs import Program, Programs, program_roots
@@ -34,30 +35,36 @@ class Host:
     shortcomings: tuple[str, ...] = ()
 
     @property
-    def has_landlock(self) -> bool:
-        return self.confinement.landlock
-
-    @property
     def may_run(self) -> bool:
         """Whether programs may be started: not where confinement is required and incomplete."""
         return not (self.settings.child.confinement == "require" and self.shortcomings)
 
 
 async def look(settings: Settings) -> tuple[Host, list[Finding]]:
-    """Find the programs and try what confines them; with all that is not as it should be."""
+    """Find the programs and try what confines them; with all that there is to say of it.
+
+    Makes the account that they run as. Raises Unavailable where they would run as root.
+    """
+    await asyncio.to_thread(child_account.ensure, settings)
     found = await asyncio.to_thread(programs.find_programs, settings)
     roots = [location.root for location in await locations.list_locations(SYSTEM)]
     assessment = await asyncio.to_thread(
-        confinement.assess, user=settings.child.user, roots=roots, programs=found.paths
+        confinement.assess,
+        confinement.Wishes.of(settings),
+        roots=roots,
+        programs=found.paths,
     )
+    if assessment.refusal is not None:
+        raise Unavailable(assessment.refusal)
     shortcomings = tuple(
         f"{finding.subject}: {finding.message}"
         for finding in assessment.findings
         if finding.level != "ok"
     )
-    confined = Confinement(assessment.landlock, assessment.run_as)
+    confined = assessment.confinement
     host = Host(settings, found, runtime.host_id(), confined, shortcomings)
-    return host, [*programs.findings(found, settings), *assessment.findings]
+    about_programs = programs.findings(found, settings, is_held=confined.holds_files)
+    return host, [*about_programs, *assessment.findings]
 
 
 def borg_child(

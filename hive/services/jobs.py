@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from hive.services import (
     alarms,
+    handover,
     health,
     refusals,
     report_logs,
@@ -38,6 +39,13 @@ class Job:
 
 
 JOBS = (
+    Job(
+        handover.JOB,
+        timedelta(days=1),
+        handover.hand_over_all,
+        limit=timedelta(days=7),
+        at_start=True,
+    ),
     Job("look at schedules", timedelta(seconds=30), health.tick, limit=timedelta(minutes=10)),
     Job("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
     Job(

@@ -31,6 +31,7 @@ _PACKED = ("_internal", "base_library.zip")
 def program_roots(command: str) -> tuple[Path, ...]:
     """The files and directories that must be readable and executable for `command` to run.
 
+    Some may be links to others: an interpreter finds itself by the name it was called by.
     A Python interpreter is asked once where it keeps its modules, so the first call blocks; the
     answer is kept until the program changes. Raises Unavailable if it cannot be read or asked.
     """
@@ -50,10 +51,11 @@ def _roots(path: Path, _changed: int) -> tuple[Path, ...]:
         found.add(program.parent)
     interpreter = _interpreter(program)
     if interpreter is not None:
-        found.add(interpreter.resolve())
+        found |= {interpreter, interpreter.resolve()}
         if interpreter.name.startswith(("python", "pypy")):
             found |= _python_roots(interpreter)
-    return tuple(sorted(root for root in found if not found & set(root.parents)))
+    links = {root for root in found if root != root.resolve()}
+    return tuple(sorted(links | {root for root in found - links if not found & set(root.parents)}))
 
 
 def _interpreter(program: Path) -> Path | None:
@@ -90,8 +92,8 @@ def _python_roots(interpreter: Path) -> set[Path]:
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         message = f"{interpreter} does not say where its modules are: {error}"
         raise Unavailable(message) from error
-    existing = {path.resolve() for path in answer if path.is_absolute() and path.exists()}
-    return existing - {Path("/")}
+    existing = {path for path in answer if path.is_absolute() and path.exists()}
+    return (existing | {path.resolve() for path in existing}) - {Path("/")}
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,13 @@ def find_program(command: str | None, question: str) -> Program | None:
     return Program(str(Path(path).absolute()), tuple(int(part) for part in match[1].split(".")))
 
 
-def findings(found: Programs, settings: Settings) -> list[Finding]:
-    """What there is to say about the programs, for start-up and `hive doctor`."""
+def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Finding]:
+    """What there is to say about the programs, for start-up and `hive doctor`.
+
+    `is_held`: whether the server keeps a program to its files, whatever that is made to try.
+    """
     about_borg2 = [_about_borg2(found.borg2)] if settings.borg.borg2_command else []
-    return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync)]
+    return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync, is_held=is_held)]
 
 
 def _about_borg(borg: Program | None) -> Finding:
@@ -186,7 +191,7 @@ def _about_borg2(borg2: Program | None) -> Finding:
     return Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
 
 
-def _about_rsync(rsync: Program | None) -> Finding:
+def _about_rsync(rsync: Program | None, *, is_held: bool) -> Finding:
     if rsync is None:
         return Finding(
             "warning",
@@ -194,12 +199,12 @@ def _about_rsync(rsync: Program | None) -> Finding:
             "There is no working rsync: the modes IMPORT and EXPORT refuse everybody",
             "Install rsync, or name the program in rsync.command.",
         )
-    if rsync.version < SAFE_RSYNC:
+    if rsync.version < SAFE_RSYNC and not is_held:
         return Finding(
             "warning",
             "rsync",
-            f"{rsync.path} is rsync {rsync.version_text}, which has known holes and cannot be held"
-            " to one directory by itself (--confine-root): without Landlock it is not used",
-            "Install rsync 3.5 or newer.",
+            f"{rsync.path} is rsync {rsync.version_text}, which cannot be held to one directory"
+            " here: the modes IMPORT and EXPORT refuse everybody",
+            "Install rsync 3.5 or newer, or see to the confinement that is missing.",
         )
     return Finding("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")

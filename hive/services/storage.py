@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +16,7 @@ from pathlib import Path
 from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
-from hive.services import names, runtime
-from hive.services.confinement import chown_tree
+from hive.services import names, ownership, runtime
 
 IMPORT_DIRECTORY = ".import"
 STATE_DIRECTORY = ".state"
@@ -97,22 +95,28 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
         for directory in wanted:
             directory.mkdir(mode=0o700, exist_ok=True)
             require_below(where.root, directory)  # what is there already can be a link
-        if run_as is not None:
-            _give_to(run_as, where, wanted)
     except OSError as error:
         raise StorageError(
             f"The storage root {where.root} cannot be used: {error.strerror}."
         ) from error
+    if run_as is not None and not is_handed_over(where, run_as):
+        hand_over(where, run_as)
 
 
-def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
-    for directory in directories:
-        if directory.lstat().st_uid == run_as.uid:
-            continue
-        if directory == where.home:
-            os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
-        else:
-            chown_tree(directory, run_as)
+def is_handed_over(where: Place, run_as: RunAs) -> bool:
+    """Whether a repository belongs to the user children run as, or is not there. Blocking."""
+    directories = (where.home, where.state, where.repository, where.staging)
+    return ownership.is_given(directories, run_as)
+
+
+def hand_over(where: Place, run_as: RunAs) -> int:
+    """Give a repository to the user children run as; how many things were not theirs.
+
+    Blocking, and long for a large one: call in a thread.
+    """
+    require_below(where.root, where.home)
+    names = [path.name for path in (where.repository, where.staging, where.state)]
+    return ownership.give(where.home, names, run_as)
 
 
 def trash_target(where: Place, now: datetime) -> Path:

@@ -26,6 +26,8 @@ def test_nothing_is_dangerous_by_default() -> None:
         ("WEB__LISTEN", "0.0.0.0:8080"),
         ("STORAGE__TRASH_DAYS", "0"),
         ("CHILD__USER", "root"),
+        ("CHILD__ALLOW_ROOT", "true"),
+        ("CHILD__LANDLOCK", "false"),
         ("CHILD__MEMORY_BYTES", "none"),
         ("CHILD__FILE_BYTES", "none"),
     ],

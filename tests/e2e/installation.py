@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import ordinary
 from tests.programs import borg_command
 
 SECONDS = 40
@@ -168,6 +169,7 @@ class Installation:
             **kept,
             "LANG": "C.UTF-8",
             "HIVE_BORG__COMMAND": borg_command("1.4"),
+            **ordinary.environment(),
             **self.environment,
         }
 

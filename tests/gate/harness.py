@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from hive import config
-from hive.child import Confinement
 from hive.kinds import Access, Mode
 from hive.migrate import migrate_sqlite
 from hive.services import (
@@ -35,6 +34,7 @@ from hive.services.repository_infos import RepositoryInfo
 from hive.services.session_filters import SessionState
 from sshgate.gate import Gate
 from sshgate.server import Server
+from tests import ordinary
 from tests.programs import borg_command, rsync_command
 
 SSH_KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
@@ -259,11 +259,7 @@ def _programs(borg: str, borg2: str | None, rsync: str) -> programs.Programs:
 
 @asynccontextmanager
 async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
-    """Start services and gate in `directory`, with dotted settings, on a free port.
-
-    `landlock=False` is for what must hold without it.
-    """
-    landlock = overrides.pop("landlock", True)
+    """Start services and gate in `directory`, with dotted settings, on a free port."""
     settings = config.load(
         None,
         data_dir=directory / "hive",
@@ -274,6 +270,7 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
             "ssh.new_connections_per_minute_per_address": 6000,
             "rsync.command": rsync_command(),
             "borg.command": borg_command("1.4"),
+            **ordinary.child_settings(),
             **overrides,
         },
     )
@@ -282,13 +279,10 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
     found = _programs(settings.borg.command, settings.borg.borg2_command, settings.rsync.command)
     paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]
     assessment = confinement.assess(
-        user=settings.child.user,
-        roots=[settings.paths.repositories],
-        landlock_wanted=landlock,
-        programs=paths,
+        confinement.Wishes.of(settings), roots=[settings.paths.repositories], programs=paths
     )
-    confined = Confinement(assessment.landlock, assessment.run_as)
-    gate = Gate(Host(settings, found, runtime.host_id(), confined))
+    assert assessment.refusal is None, assessment.refusal
+    gate = Gate(Host(settings, found, runtime.host_id(), assessment.confinement))
     server = Server(gate)
     try:
         loaded = await host_keys.load()

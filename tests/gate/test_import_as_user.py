@@ -79,7 +79,7 @@ async def test_another_user_is_stopped_where_landlock_is_not(reachable: Path, so
     outside.mkdir()
     (outside / "file").write_text("as it was\n")
     os.utime(outside / "file", (1_100_000_000, 1_100_000_000))
-    async with open_house(reachable, **AS_NOBODY) as house:
+    async with open_house(reachable, **AS_NOBODY, **{"child.mount_namespace": False}) as house:
         assert house.gate.host.confinement.user is not None
         transfer = await prepare(house, source)
         transfer.info.path.parent.mkdir(mode=0o700)

@@ -10,6 +10,7 @@ from time import monotonic
 
 import pytest
 
+from hive import child_places
 from hive.child import Child, ChildSpec, Confinement, Limits, process_start_time
 from hive.confine import FAILED, PREFIX
 from hive.errors import Unavailable
@@ -149,7 +150,7 @@ async def test_what_the_launcher_cannot_do_is_told_apart_from_the_programs_own_f
     tmp_path: Path,
 ) -> None:
     spec = ChildSpec(("/bin/true",), {}, tmp_path, writable=(tmp_path / "missing",))
-    status, printed = await output_of(spec, Confinement(landlock=True, user=None))
+    status, printed = await output_of(spec, Confinement(landlock=True, user=None, allow_root=True))
     assert status == FAILED
     assert printed.startswith(PREFIX)
     assert len(printed.splitlines()) == 1
@@ -301,3 +302,17 @@ async def test_the_program_gets_sigterm_when_the_server_is_killed(tmp_path: Path
     await process.wait()
     assert await gone(pid)
     assert (tmp_path / "told").exists()
+
+
+@pytest.mark.parametrize("symlinks", [False, True])
+def test_what_one_program_may_write_is_nothing_to_the_next(tmp_path: Path, symlinks: bool) -> None:
+    """What is the same for all of them is looked up once, and must not gather their places."""
+    for number in range(2):
+        spec = ChildSpec(
+            ("/bin/true",), {}, tmp_path, writable=(Path(f"/x{number}"),), symlinks=symlinks
+        )
+        rules = child_places.rules(spec)
+        assert [path for path in rules["write"] + rules["write_and_link"] if "/x" in path] == [
+            f"/x{number}"
+        ]
+        assert child_places.mounts(rules, spec)["writable"] == ["/dev/null", f"/x{number}"]

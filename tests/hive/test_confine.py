@@ -2,21 +2,42 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hive import confine
+from hive import confine, confine_privileges
 from hive.confine import FAILED, PREFIX, landlock_abi
+from hive.confine_privileges import open_seccomp
+from tests import ordinary
 
 needs_landlock = pytest.mark.skipif(landlock_abi() == 0, reason="the kernel has no Landlock")
+SETPRIV = shutil.which("setpriv")
+SYSTEM_PYTHON = "/usr/bin/python3"
+needs_seccomp = pytest.mark.skipif(open_seccomp() is None, reason="no libseccomp here")
+needs_mounts = pytest.mark.skipif(not ordinary.has_mounts(), reason="no mount namespaces here")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 
 
-def launch(*argv: str, text: str | None = None, **changes: Any) -> subprocess.CompletedProcess[str]:
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that everybody can reach, unlike pytest's own."""
+    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+def launch(
+    *argv: str, text: str | None = None, before: Sequence[str] = (), **changes: Any
+) -> subprocess.CompletedProcess[str]:
+    """Start the launcher, by way of the program `before` where one is named."""
     specification = {
         "parent": os.getpid(),
         "environment": {},
@@ -29,7 +50,10 @@ def launch(*argv: str, text: str | None = None, **changes: Any) -> subprocess.Co
         "rules": {},
         **changes,
     }
-    command = [sys.executable, "-I", "-S", confine.__file__, text or json.dumps(specification)]
+    # another user may not reach the interpreter of the tests
+    interpreter = SYSTEM_PYTHON if before else sys.executable
+    command = [*before, interpreter, "-I", "-S", confine.__file__]
+    command.append(text or json.dumps(specification))
     return subprocess.run(
         [*command, *argv], check=False, capture_output=True, text=True, env={}, timeout=20
     )
@@ -125,10 +149,151 @@ def test_the_user_changes_for_good() -> None:
 def test_it_needs_nothing_but_the_quick_parts_of_the_standard_library() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(Path(confine.__file__).parent)!r}); import confine;"
-        "print([m for m in ('typing', 'dataclasses', 'inspect', 'subprocess', 'hive')"
+        "print([m for m in ('typing', 'dataclasses', 'inspect', 'subprocess', 'hive.errors')"
         " if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True
     )
     assert done.stdout == "[]\n"
+
+
+def status_of(**changes: Any) -> dict[str, str]:
+    done = launch("--", "/bin/cat", "/proc/self/status", **changes)
+    return dict(line.split(":\t", 1) for line in done.stdout.splitlines() if ":\t" in line)
+
+
+@needs_root
+@pytest.mark.parametrize("user", [None, [65534, 65534]], ids=["root", "nobody"])
+def test_no_capability_is_left_whoever_the_program_runs_as(user: list[int] | None) -> None:
+    status = status_of(user=user)
+    kinds = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    assert {kind: int(status[kind], 16) for kind in kinds} == dict.fromkeys(kinds, 0)
+    assert status["NoNewPrivs"] == "1"
+
+
+@needs_root
+@pytest.mark.skipif(SETPRIV is None, reason="no setpriv here")
+def test_what_a_service_manager_gave_the_server_is_not_passed_on() -> None:
+    """As systemd does with AmbientCapabilities=, for a port below 1024."""
+    assert SETPRIV is not None
+    kept = ["--inh-caps", "+net_bind_service", "--ambient-caps", "+net_bind_service"]
+    service = [SETPRIV, "--reuid", "65534", "--regid", "65534", "--clear-groups", *kept, "--"]
+    with_shell = [*service, "/bin/sh", "-c", 'grep CapAmb /proc/self/status; exec "$@"', "sh"]
+    done = launch("--", "/bin/grep", "CapAmb", "/proc/self/status", before=with_shell)
+    granted, left = (int(line.split()[1], 16) for line in done.stdout.splitlines())
+    assert (granted != 0, left) == (True, 0)
+
+
+@needs_root
+def test_root_without_capabilities_reads_no_file_of_others(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of nobody")
+    secret.chmod(0o600)
+    os.chown(secret, 65534, 65534)
+    assert launch("--", "/bin/cat", str(secret)).returncode == 1
+
+
+FORBIDDEN = {
+    "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
+    "netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "a socket file": "socket.socket(socket.AF_UNIX)",
+    "a user namespace": "must(call.unshare(0x10000000))",
+    "a pipe with a name": "os.mkfifo(name := f'/tmp/hive-test-{os.getpid()}'); os.unlink(name)",
+    "a look into others": "must(call.ptrace(0, 0, 0, 0))",
+}
+if os.uname().machine == "x86_64":
+    FORBIDDEN["a clone in a user namespace"] = "must(call.syscall(56, 0x10000011, 0, 0, 0, 0))"
+
+
+@needs_seccomp
+@pytest.mark.parametrize("act", FORBIDDEN.values(), ids=FORBIDDEN.keys())
+def test_calls_that_no_program_needs_are_refused(act: str) -> None:
+    code = (
+        "import ctypes, os, socket, sys\n"
+        "call = ctypes.CDLL(None, use_errno=True)\n"
+        "def must(result):\n"
+        "    if result < 0: raise OSError(ctypes.get_errno(), '')\n"
+        f"try: {act}\n"
+        "except OSError as error: sys.exit(error.errno)"
+    )
+    done = launch("--", "/usr/bin/python3", "-I", "-c", code, system_calls=True)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert launch("--", "/usr/bin/python3", "-I", "-c", code).returncode == 0
+
+
+@needs_seccomp
+def test_threads_and_pipes_still_work() -> None:
+    code = (
+        "import socket, subprocess, threading\n"
+        "a, b = socket.socketpair(); a.send(b'x'); assert b.recv(1) == b'x'\n"
+        "t = threading.Thread(target=print, args=['thread']); t.start(); t.join()\n"
+        "subprocess.run(['/bin/echo', 'child'], check=True)"
+    )
+    done = launch("--", "/usr/bin/python3", "-I", "-u", "-c", code, system_calls=True)
+    assert (done.returncode, done.stdout) == (0, "thread\nchild\n"), done.stderr
+
+
+def test_a_missing_library_never_means_that_all_calls_are_allowed() -> None:
+    with pytest.raises(ValueError, match=r"libseccomp\.so"):
+        confine_privileges.refuse_system_calls(None)
+
+
+def mounts(*writable: Path, read_only: Sequence[str] = (), directory: str = "/") -> dict[str, Any]:
+    parts = [path for path in map(Path, ("/bin", "/lib", "/lib64")) if path.exists()]
+    links = {str(path): str(path.readlink()) for path in parts if path.is_symlink()}
+    present = [str(path) for path in parts if not path.is_symlink()]
+    return {
+        "read_only": ["/usr", *present, *read_only],
+        "writable": ["/dev/null", *map(str, writable)],
+        "links": links,
+        "directory": directory,
+    }
+
+
+SEES = 'cd "$1" && echo mine > written; ls -A / "$2"; cat "$2"/other/secret; echo x > /usr/x'
+
+
+@needs_mounts
+@pytest.mark.parametrize("as_root", [pytest.param(True, marks=needs_root), False])
+def test_only_named_places_exist_where_a_program_has_its_own_file_system(
+    open_place: Path, as_root: bool
+) -> None:
+    own, other = open_place / "own", open_place / "other"
+    own.mkdir()
+    other.mkdir()
+    (other / "secret").write_text("of somebody else")
+    before: list[str] = []
+    if os.geteuid() == 0 and not as_root:
+        os.chown(own, 65534, 65534)
+        before = [SETPRIV or "", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]
+    argv = ["/bin/sh", "-c", SEES, "sh", str(own), str(open_place)]
+    place = mounts(own, directory=str(own))
+    done = launch("--", *argv, mounts=place, before=before)
+    assert "of somebody else" not in done.stdout + done.stderr
+    assert "Read-only file system" in done.stderr
+    listed = set(done.stdout.split())
+    assert {"usr", "dev", "tmp", "own"} <= listed
+    assert listed.isdisjoint({"home", "root", "proc", "sys", "run", "other", "etc"})
+    assert (own / "written").read_text() == "mine\n"
+
+
+@needs_mounts
+@needs_root
+def test_a_private_directory_above_keeps_nobody_from_its_place(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    own = private / "own"
+    own.mkdir(parents=True)
+    os.chown(own, 65534, 65534)
+    private.chmod(0o700)
+    argv = ["/bin/sh", "-c", "pwd; echo > written"]
+    done = launch("--", *argv, user=[65534, 65534], mounts=mounts(own, directory=str(own)))
+    assert (done.returncode, done.stdout) == (0, f"{own}\n"), done.stderr
+    assert launch("--", *argv, user=[65534, 65534]).returncode != 0
+
+
+@needs_mounts
+def test_a_place_to_write_that_is_a_link_is_not_mounted(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/etc")
+    done = launch("--", "/bin/true", mounts=mounts(tmp_path / "link"))
+    assert (done.returncode, "symbolic link" in done.stderr) == (FAILED, True)

@@ -17,7 +17,7 @@ from hive.confine import landlock_abi
 from hive.services.programs import program_roots
 
 LANDLOCK = landlock_abi() > 0
-CONFINED = Confinement(landlock=LANDLOCK, user=None)
+CONFINED = Confinement(landlock=LANDLOCK, user=None, allow_root=True)
 NOBODY = RunAs(65534, 65534)
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
@@ -130,3 +130,24 @@ class Rpc:
         return await self.call(
             "open", path=bytes(path), create=create, exclusive=True, lock=True, lock_wait=1
         )
+
+
+async def talk(spec: ChildSpec, confinement: Confinement, repository: Path) -> None:
+    """Make a repository, put something in, take it out, and delete all."""
+    child = Child.start(spec, confinement)
+    try:
+        client = Rpc(child)
+        assert isinstance(await client.open(repository, create=True), bytes)
+        assert await client.call("put", id=b"1" * 32, data=b"x" * 100_000) is None
+        assert await client.call("commit", save_space=False) is None
+        assert await client.call("get", id=b"1" * 32) == b"x" * 100_000
+        assert await client.call("list") == [b"1" * 32]
+        assert await client.call("check", repair=False, save_space=False) is True
+        assert await client.call("delete", id=b"1" * 32) is None
+        assert await client.call("commit", save_space=False) is None
+        assert await client.call("destroy") is None
+        child.close_stdin()
+        assert await soon(child.wait()) == 0
+    finally:
+        await child.end(0)
+        child.close()

@@ -8,16 +8,15 @@ import shutil
 import socket
 import stat
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from hive.child import Child, ChildSpec, Confinement
-from hive.services.confinement import chown_tree
+from hive.services.ownership import chown_tree
 from hive.services.programs import program_roots
 from tests.programs import borg_commands
+from tests.sshgate.hostile_acts import HOSTILE_ACTS, HOSTILE_READS, HOSTILE_WRITES
 from tests.sshgate.support import (
     CONFINED,
     ENVIRONMENT,
@@ -29,6 +28,7 @@ from tests.sshgate.support import (
     python,
     read_some,
     soon,
+    talk,
     write_all,
 )
 
@@ -37,23 +37,6 @@ RSYNC = shutil.which("rsync") or ""
 needs_landlock = pytest.mark.skipif(not LANDLOCK, reason="the kernel has no Landlock")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 every_borg = pytest.mark.parametrize("command", BORG.values(), ids=BORG.keys())
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    """A directory that everybody can reach, unlike pytest's own."""
-    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
-
-
-@pytest.fixture
-def repository(open_place: Path) -> Path:
-    path = open_place / "login" / "name"
-    path.mkdir(parents=True)
-    (open_place / "state").mkdir()
-    return path
 
 
 def make_bridge(place: Path) -> tuple[Path, Path]:
@@ -71,27 +54,6 @@ def make_bridge(place: Path) -> tuple[Path, Path]:
     )
     bridge.chmod(0o700)
     return address, bridge
-
-
-async def talk(spec: ChildSpec, confinement: Confinement, repository: Path) -> None:
-    """Make a repository, put something in, take it out, and delete all."""
-    child = Child.start(spec, confinement)
-    try:
-        client = Rpc(child)
-        assert isinstance(await client.open(repository, create=True), bytes)
-        assert await client.call("put", id=b"1" * 32, data=b"x" * 100_000) is None
-        assert await client.call("commit", save_space=False) is None
-        assert await client.call("get", id=b"1" * 32) == b"x" * 100_000
-        assert await client.call("list") == [b"1" * 32]
-        assert await client.call("check", repair=False, save_space=False) is True
-        assert await client.call("delete", id=b"1" * 32) is None
-        assert await client.call("commit", save_space=False) is None
-        assert await client.call("destroy") is None
-        child.close_stdin()
-        assert await soon(child.wait()) == 0
-    finally:
-        await child.end(0)
-        child.close()
 
 
 @every_borg
@@ -180,41 +142,6 @@ async def _download(child: Child, client: socket.socket) -> None:
     while data := await read_some(child.stdout_fd):
         await asyncio.get_running_loop().sock_sendall(client, data)
     client.shutdown(socket.SHUT_WR)
-
-
-HOSTILE_READS = {
-    "the shadow file": "open('/etc/shadow').read()",
-    "another repository": "open(up + '/other/secret').read()",
-    "its listing": "os.listdir(up + '/other')",
-    "the parent's listing": "os.listdir(up)",
-    "another one through a planted link": "open('planted/secret').read()",
-    "another process": "open(f'/proc/{os.getppid()}/environ').read()",
-    "another one's command line": "open(f'/proc/{os.getppid()}/cmdline').read()",
-    "root's home": "os.listdir('/root')",
-}
-HOSTILE_WRITES = {
-    "a file of another": "open(up + '/other/secret', 'w')",
-    "a file of another, cut": "os.truncate(up + '/other/secret', 0)",
-    "a new file beside": "open(up + '/new', 'w')",
-    "a new directory beside": "os.mkdir(up + '/new')",
-    "a file through a planted link": "open('planted/new', 'w')",
-    "a file removed": "os.unlink(up + '/other/secret')",
-    "itself moved": "os.rename(up + '/own', up + '/elsewhere')",
-    "a foreign file taken": "os.rename(up + '/other/secret', 'taken')",
-    "a foreign file linked": "os.link(up + '/other/secret', 'taken')",
-    "a link planted": "os.symlink('/etc', 'etc')",
-    "a device": "os.mknod('device', 0o20600, os.makedev(1, 3))",
-    "a fifo": "os.mkfifo('fifo')",
-    "a socket": "socket.socket(socket.AF_UNIX).bind('socket')",
-    "a temporary file": "open('/tmp/hive-hostile', 'w')",
-}
-HOSTILE_ACTS = {
-    "a connection": "socket.create_connection(('127.0.0.1', PORT))",
-    "a server": "socket.create_server(('127.0.0.1', 0))",
-    "a server's end": "os.kill(os.getppid(), 15)",
-    "an abstract socket": "socket.socket(socket.AF_UNIX).connect('\\0hive-test-PID')",
-    "a program of its own": "os.chmod('tool', 0o700); subprocess.run(['./tool'], check=True)",
-}
 
 
 @needs_landlock

@@ -122,7 +122,7 @@ async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: 
 def _start(
     argv: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[subprocess.Popen[bytes], _Tail]:
-    launcher = [sys.executable, "-I", "-S", confine.__file__, _specification(environment), "--"]
+    launcher = [sys.executable, *confine.LAUNCHER, _specification(environment), "--"]
     reading, writing = os.pipe()
     try:
         process = subprocess.Popen(

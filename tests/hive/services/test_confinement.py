@@ -11,10 +11,17 @@ import pytest
 
 from hive import confine
 from hive.child import RunAs
+from hive.config import Settings
 from hive.errors import StorageError
-from hive.services.confinement import assess, chown_tree
+from hive.services import confinement, programs
+from hive.services.confinement import Wishes, assess
+from hive.services.findings import Finding
+from hive.services.ownership import chown_tree
+from hive.services.programs import Program, Programs
+from tests import ordinary
 
 NOBODY = RunAs(65534, 65534)
+needs_mounts = pytest.mark.skipif(not ordinary.has_mounts(), reason="no mount namespaces here")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
 
 
@@ -26,79 +33,138 @@ def open_place() -> Iterator[Path]:
     shutil.rmtree(place)
 
 
+ALL_WISHES = Wishes("nobody")
+WITHOUT_MOUNTS = Wishes("nobody", mounts=False)
+
+
+def findings_of(wishes: Wishes, subject: str) -> list[Finding]:
+    assessment = assess(wishes, roots=[])
+    return [finding for finding in assessment.findings if finding.subject == subject]
+
+
 @pytest.mark.parametrize(
     ("abi", "landlock", "level", "words"),
     [
-        (0, False, "warning", "without Landlock"),
-        (1, True, "warning", "renaming between directories"),
-        (2, True, "warning", "emptying files"),
-        (3, True, "warning", "network"),
-        (4, True, "ok", "version 4"),
-        (9, True, "ok", "version 9"),
+        (0, False, "warning", "Nothing keeps programs to their files"),
+        (1, True, "warning", "can empty files"),
+        (2, True, "warning", "can empty files"),
+        (3, True, "ok", "Landlock (version 3)"),
+        (9, True, "ok", "Landlock (version 9)"),
     ],
 )
-def test_each_landlock_version_says_what_it_lacks(
+def test_landlock_alone_is_named_and_warned_of_where_it_lacks_something(
     monkeypatch: pytest.MonkeyPatch, abi: int, landlock: bool, level: str, words: str
 ) -> None:
     monkeypatch.setattr(confine, "landlock_abi", lambda: abi)
-    assessment = assess(user="nobody", roots=[])
-    finding = assessment.findings[0]
-    assert (assessment.landlock, finding.level, words in finding.message) == (landlock, level, True)
+    assert assess(WITHOUT_MOUNTS, roots=[]).landlock == landlock
+    [finding] = findings_of(WITHOUT_MOUNTS, "Confinement")
+    assert (finding.level, words in finding.message) == (level, True)
     assert (finding.remedy is None) == (level == "ok")
 
 
-def test_landlock_that_is_switched_off_is_a_warning() -> None:
-    assessment = assess(user="nobody", roots=[], landlock_wanted=False)
-    assert (assessment.landlock, assessment.findings[0].level) == (False, "warning")
+@needs_mounts
+@pytest.mark.parametrize("abi", [0, 1, 2])
+def test_mounts_take_the_place_of_a_missing_or_old_landlock_without_a_warning(
+    monkeypatch: pytest.MonkeyPatch, abi: int
+) -> None:
+    monkeypatch.setattr(confine, "landlock_abi", lambda: abi)
+    assert assess(ALL_WISHES, roots=[]).confinement.mounts
+    [finding] = findings_of(ALL_WISHES, "Confinement")
+    assert finding.level == "ok"
+    assert "a file system of its own" in finding.message
+
+
+def test_landlock_can_be_switched_off() -> None:
+    assert not assess(Wishes("nobody", landlock=False), roots=[]).landlock
+
+
+def test_a_missing_libseccomp_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confinement, "open_seccomp", lambda: None)
+    assert not assess(ALL_WISHES, roots=[]).confinement.system_calls
+    [finding] = findings_of(ALL_WISHES, "System calls")
+    assert finding.level == "warning"
+
+
+def test_an_old_rsync_is_a_warning_only_where_nothing_holds_it() -> None:
+    old = Programs(borg=None, borg2=None, rsync=Program("/usr/bin/rsync", (3, 2, 7)))
+    held = programs.findings(old, Settings(), is_held=True)[-1]
+    loose = programs.findings(old, Settings(), is_held=False)[-1]
+    assert (held.subject, held.level, loose.level) == ("rsync", "ok", "warning")
+    assert "IMPORT and EXPORT refuse everybody" in loose.message
 
 
 def test_an_ordinary_user_stays_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 65534)
-    assessment = assess(user="root", roots=[Path("/nowhere")])
-    assert (assessment.run_as, assessment.findings[-1].level) == (None, "ok")
+    assessment = assess(Wishes("root"), roots=[Path("/nowhere")])
+    assert (assessment.run_as, assessment.refusal) == (None, None)
+    assert assessment.findings[-1].level == "ok"
     assert "nobody" in assessment.findings[-1].message
 
 
 @needs_root
-def test_root_runs_programs_as_a_user_who_reaches_the_storage(open_place: Path) -> None:
-    assessment = assess(user="nobody", roots=[open_place], programs=["/usr/bin/env"])
+@pytest.mark.parametrize("wishes", [ALL_WISHES, WITHOUT_MOUNTS], ids=["all", "without mounts"])
+def test_root_runs_programs_as_a_user_who_reaches_the_storage(
+    open_place: Path, wishes: Wishes
+) -> None:
+    assessment = assess(wishes, roots=[open_place], programs=["/usr/bin/env"])
     assert assessment.run_as is not None
     assert assessment.run_as.uid == NOBODY.uid
-    assert {finding.level for finding in assessment.findings if finding.subject == "User"} == {"ok"}
+    assert assessment.refusal is None
 
 
 @needs_root
-def test_the_directory_that_blocks_is_named(open_place: Path) -> None:
+def test_the_directory_that_blocks_is_named_and_nothing_runs(open_place: Path) -> None:
     storage = open_place / "private" / "deep" / "storage"
     storage.mkdir(parents=True)
     (open_place / "private").chmod(0o700)
-    assessment = assess(user="nobody", roots=[open_place, storage])
-    warning = assessment.findings[-1]
+    assessment = assess(WITHOUT_MOUNTS, roots=[open_place, storage])
     assert assessment.run_as is None
-    assert f"cannot pass {open_place}/private to reach {storage}" in warning.message
-    assert warning.remedy == f"chmod o+x {open_place}/private"
+    assert assessment.refusal is not None
+    assert f"cannot pass {open_place}/private to reach {storage}" in assessment.refusal
+    assert "--data-dir" in assessment.refusal
+    assert f"chmod o+x {open_place}/private" in assessment.refusal
 
 
 @needs_root
-def test_a_program_out_of_reach_is_named(open_place: Path) -> None:
+@needs_mounts
+def test_mounts_reach_into_private_directories(open_place: Path) -> None:
+    storage = open_place / "private" / "storage"
+    storage.mkdir(parents=True)
+    program = open_place / "private" / "true"
+    shutil.copy("/bin/true", program)
+    (open_place / "private").chmod(0o700)
+    assessment = assess(ALL_WISHES, roots=[storage], programs=[str(program)])
+    assert (assessment.refusal, assessment.run_as) == (None, NOBODY)
+
+
+@needs_root
+@pytest.mark.parametrize("wishes", [ALL_WISHES, WITHOUT_MOUNTS], ids=["all", "without mounts"])
+def test_a_program_out_of_reach_is_named(open_place: Path, wishes: Wishes) -> None:
     program = open_place / "private" / "borg"
     program.parent.mkdir(mode=0o700)
     shutil.copy("/bin/true", program)
-    assessment = assess(user="nobody", roots=[open_place], programs=[str(program)])
+    program.chmod(0o700)
+    assessment = assess(wishes, roots=[open_place], programs=[str(program)])
     assert assessment.run_as is None
-    assert f"{program.parent} to run {program}" in assessment.findings[-1].message
+    assert assessment.refusal is not None
+    assert f"to run {program}" in assessment.refusal
 
 
 @needs_root
 @pytest.mark.parametrize(("user", "words"), [("no-such-user", "no user"), ("root", "is root")])
-def test_a_user_that_cannot_serve_leaves_root(user: str, words: str) -> None:
-    assessment = assess(user=user, roots=[])
-    assert (assessment.run_as, words in assessment.findings[-1].message) == (None, True)
+def test_a_user_that_cannot_serve_means_that_nothing_runs(user: str, words: str) -> None:
+    assessment = assess(Wishes(user), roots=[])
+    assert assessment.run_as is None
+    assert assessment.refusal is not None
+    assert words in assessment.refusal
+    allowed = assess(Wishes(user, allow_root=True), roots=[])
+    assert (allowed.refusal, allowed.confinement.allow_root) == (None, True)
+    assert allowed.findings[-1].level == "warning"
 
 
 @needs_root
 def test_a_storage_root_that_is_missing_is_an_error(tmp_path: Path) -> None:
-    assessment = assess(user="nobody", roots=[tmp_path / "missing"])
+    assessment = assess(ALL_WISHES, roots=[tmp_path / "missing"])
     assert "error" in {finding.level for finding in assessment.findings}
 
 
