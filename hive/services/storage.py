@@ -3,6 +3,9 @@
 <storage root>/<login>/<directory>/    the repository
 <storage root>/<login>/.import/        an import that is not in place yet
 <storage root>/.trash/<entry>/         what was deleted or replaced
+<storage root>/.ballast                room that is given up when the disk is full
+
+What children keep for the time of a session lies elsewhere: hive/services/scratch.py.
 """
 
 from __future__ import annotations
@@ -14,15 +17,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hive.ballast import Ballast
 from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
-from hive.services import names, runtime
+from hive.services import names, runtime, scratch
 from hive.services.confinement import chown_tree
 
 IMPORT_DIRECTORY = ".import"
-STATE_DIRECTORY = ".state"
+_FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that
 TRASH_DIRECTORY = ".trash"
+BALLAST = ".ballast"
 
 
 @dataclass(frozen=True)
@@ -47,10 +52,6 @@ class Place:
         return self.home / IMPORT_DIRECTORY
 
     @property
-    def state(self) -> Path:
-        return self.home / STATE_DIRECTORY
-
-    @property
     def trash(self) -> Path:
         return self.root / TRASH_DIRECTORY
 
@@ -66,6 +67,11 @@ class Place:
 
 def root_of(location: Location) -> Path:
     return Path(location.root) if location.root else runtime.paths().repositories
+
+
+def ballast(root: Path) -> Ballast:
+    """What is given up where the disk of this storage root is full."""
+    return Ballast(root / BALLAST)
 
 
 def place(location: Location, login: str, directory: str) -> Place:
@@ -88,12 +94,14 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
     """Make the directories that a session needs and give them to the user children run as.
 
     Blocking: call in a thread. A tree that belongs to somebody else (an older set-up, an
-    administrator's copy) is given to that user as a whole.
+    administrator's copy) is given to that user as a whole. On a full disk, there is room
+    afterwards for the blocks that a lock takes. A `scratch.leave` follows in the end.
     """
-    wanted = [where.home, where.state, where.repository]
+    wanted = [where.home, where.repository]
     if staging:
         wanted.append(where.staging)
     try:
+        ballast(where.root).relieve()
         for directory in wanted:
             directory.mkdir(mode=0o700, exist_ok=True)
             require_below(where.root, directory)  # what is there already can be a link
@@ -103,6 +111,8 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
         raise StorageError(
             f"The storage root {where.root} cannot be used: {error.strerror}."
         ) from error
+    _remove_former_scratch(where)
+    scratch.enter(where, run_as)
 
 
 def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
@@ -113,6 +123,12 @@ def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
             os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
         else:
             chown_tree(directory, run_as)
+
+
+def _remove_former_scratch(where: Place) -> None:
+    former = where.home / _FORMER_SCRATCH
+    if former.is_dir() and not former.is_symlink():
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def trash_target(where: Place, now: datetime) -> Path:
@@ -155,15 +171,6 @@ def destroy(root: Path, entry: Path) -> None:
     require_below(root / TRASH_DIRECTORY, entry)
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry)
-
-
-def free_bytes(root: Path) -> int | None:
-    """Bytes that may still be written below `root`; None where it is not there."""
-    try:
-        status = os.statvfs(root)
-    except OSError:
-        return None
-    return status.f_bavail * status.f_frsize
 
 
 def tree_bytes(path: Path) -> int:

@@ -168,6 +168,7 @@ class Installation:
             **kept,
             "LANG": "C.UTF-8",
             "HIVE_BORG__COMMAND": borg_command("1.4"),
+            "HIVE_STORAGE__BALLAST": "false",  # it would be kept with what pytest keeps
             **self.environment,
         }
 
