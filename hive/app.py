@@ -14,11 +14,12 @@ from aiohttp.web import AppRunner, TCPSite
 
 from hive import config_dangers, control, database, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
-from hive.errors import Unavailable
+from hive.errors import HiveError, Unavailable
 from hive.notify import email
 from hive.outgoing import Outgoing
 from hive.services import (
     confinement,
+    disks,
     handover,
     heartbeat,
     host,
@@ -158,7 +159,7 @@ def _warn(sentences: list[str]) -> None:
 
 
 async def _problems(ssh: Server) -> list[str]:
-    """What of the server as a whole is not well, in a word each."""
+    """What of the server as a whole is not well, in a few words each."""
     found = []
     if not ssh.is_listening:
         found.append("gate")
@@ -167,6 +168,10 @@ async def _problems(ssh: Server) -> list[str]:
     age = scheduler.tick_age()
     if age is not None and age > scheduler.MAX_TICK_AGE:
         found.append("scheduler")
+    try:
+        found += await disks.problems()
+    except (HiveError, database.DriverError) as error:
+        logger.error("the disks cannot be looked at", reason=str(error))
     return found
 
 

@@ -207,6 +207,17 @@ class StorageSettings(Section):
     trash_days: Whole = Field(
         30, ge=0, description="Days a deleted repository is kept in the trash."
     )
+    reserve: Size | None = Field(
+        None,
+        description="Room kept free on each disk, as a size: below it, new backups are refused."
+        " Without one, 1 % of the disk, from 512 MiB (a tenth of a small disk) to 10 GiB.",
+        examples=["20GB"],
+    )
+    ballast: Flag = Field(
+        True,
+        description="Keep files that are given up on a full disk, so that the database can write"
+        " and clients can delete and compact.",
+    )
     config_versions: Whole = Field(
         50, ge=1, description="Versions of each repository's config file that are kept, in number."
     )
@@ -343,6 +354,12 @@ class ChildSettings(Section):
     open_files: Whole = Field(1024, ge=64, description="Files one child may have open, in number.")
     processes: Whole = Field(
         512, ge=8, description="Processes and threads of the account of the children, in number."
+    )
+    scratch_dir: PathSetting | None = Field(
+        None,
+        description="Directory in which `scratch` is made for what children keep for the time of a"
+        " session, on a tmpfs for example; without one, the data directory.",
+        examples=["/run/borg-hive"],
     )
     file_bytes: SizeLimit = Field(
         64 * GIB,
@@ -500,6 +517,8 @@ class Paths:
     process_id: Path
     logs: Path  # of the clients' reports
     repositories: Path
+    ballast: Path
+    scratch: Path
 
     @classmethod
     def of(cls, settings: Settings) -> Paths:
@@ -515,6 +534,8 @@ class Paths:
             process_id=run / "hive.pid",
             logs=data_dir / "logs",
             repositories=settings.storage.root or data_dir / "repos",
+            ballast=data_dir / "ballast",
+            scratch=(settings.child.scratch_dir or data_dir) / "scratch",
         )
 
     def host_key(self, algorithm: str) -> Path:

@@ -22,7 +22,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive.errors import Conflict, DatabaseError
+from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,10 +38,25 @@ _pending: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.
 )
 _tasks: set[asyncio.Task[Any]] = set()
 _base_context: contextvars.Context | None = None
+_make_room: Callable[[bool], bool] | None = None  # see make_room_by
+_WAL_BYTES = 8 * 1024**2  # of the journal, kept so that a full disk finds it allocated
 
 
 def sqlite_url(path: Path) -> str:
-    return f"sqlite://{path}?synchronous=NORMAL&busy_timeout=5000"
+    return (
+        f"sqlite://{path}?synchronous=NORMAL&busy_timeout=5000"
+        # What a query sorts is not written to a disk that may be full.
+        f"&temp_store=MEMORY&journal_size_limit={_WAL_BYTES}"
+    )
+
+
+def make_room_by(make_room: Callable[[bool], bool] | None) -> None:
+    """Call this before each transaction, and with True after one that found the disk full.
+
+    It makes room where there is hardly any, with True in any case, and returns whether it did.
+    """
+    global _make_room  # noqa: PLW0603 - one database for the process
+    _make_room = make_room
 
 
 async def open_database(url: str) -> None:
@@ -144,7 +159,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
         async def body() -> R:
             pending: list[Callable[[], None]] = []
             _pending.set(pending)
-            result = await _in_one_transaction(lambda: function(*args, **kwargs))
+            result = await _with_room(lambda: function(*args, **kwargs), pending)
             _pending.set(None)
             _call_back(pending)
             return result
@@ -163,6 +178,20 @@ def _call_back(pending: list[Callable[[], None]]) -> None:
             stack.callback(callback)
 
 
+async def _with_room(function: Callable[[], Awaitable[R]], pending: list[Callable[[], None]]) -> R:
+    """Run a transaction, and once more where the disk was full and room could be made."""
+    if _make_room is not None:
+        _make_room(False)
+    try:
+        return await _in_one_transaction(function)
+    except DatabaseFull:
+        pending.clear()
+        if _make_room is None or not _make_room(True):
+            raise
+        logger.warning("the disk of the database is full: its ballast is being given up")
+        return await _in_one_transaction(function)
+
+
 async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
     try:
         async with in_transaction() as connection:
@@ -175,4 +204,15 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
             "Something with this name or relation exists already, or is still in use."
         ) from error
     except (OperationalError, sqlite3.Error) as error:
+        if _is_full(error):
+            raise DatabaseFull(f"The disk of the database is full: {error}") from error
         raise DatabaseError(f"The database could not do this: {error}") from error
+
+
+def _is_full(error: BaseException | None) -> bool:
+    """Whether SQLite met a full disk, be it before the rollback that failed for it."""
+    while error is not None:
+        if any(words in str(error) for words in ("database or disk is full", "disk I/O error")):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

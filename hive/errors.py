@@ -91,6 +91,10 @@ class DatabaseError(HiveError):
     pass
 
 
+class DatabaseFull(DatabaseError):
+    """The disk of the database is full."""
+
+
 class Unavailable(HiveError):
     pass
 

@@ -11,7 +11,7 @@ from hive.config import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
-from hive.services import access, live, sessions
+from hive.services import access, live, sessions, unrecorded
 from hive.services.host import Host
 from hive.services.sessions import Outcome
 from sshgate.doorman import Doorman
@@ -125,6 +125,11 @@ class Gate:
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later."""
         try:
+            if session_id < 0:
+                recorded = await unrecorded.record(session_id)
+                if recorded is None:
+                    return
+                session_id = recorded
             await sessions.finish(session_id, outcome)
         except (HiveError, DriverError) as error:
             logger.error("a session could not be closed", session=session_id, reason=str(error))
@@ -150,6 +155,9 @@ class Gate:
         """End the sessions that the rules of now would not let begin."""
         try:
             disallowed = await access.no_longer_allowed(tuple(self.sessions))
+            for number in [one for one in self.sessions if one < 0]:
+                if (reason := await unrecorded.objection(number)) is not None:
+                    disallowed[number] = reason
         except (HiveError, DriverError) as error:
             logger.error("running sessions could not be checked", reason=str(error))
             return

@@ -14,7 +14,7 @@ from hive.config import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
 from hive.services.access import Admission
-from hive.services.host import Host, borg_child, environment, limits
+from hive.services.host import Host, borg_child, environment, limits, scratch
 from hive.services.programs import SAFE_RSYNC, Program, program_roots
 from hive.services.repository_infos import borg2_url
 from sshgate import command
@@ -139,13 +139,13 @@ def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     target = place.repository if request.sending else place.staging
     forced = _forced_rsync_options(admission, request, rsync, host.settings)
     argv = command.rebuild_rsync(request, rsync=rsync.path, forced=forced)
-    state = place.state.resolve()
+    home = scratch(place, host)
     readable = (place.repository.resolve(),)
     spec = ChildSpec(
         argv=tuple(argv),
         environment=environment(place, host),
         cwd=target.resolve(),
-        writable=(state,) if request.sending else (state, target.resolve()),
+        writable=(home,) if request.sending else (home, target.resolve()),
         readable=readable,
         executable=program_roots(rsync.path),
         symlinks=not request.sending,  # munged ones; the verification refuses them by name

@@ -18,7 +18,7 @@ from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase, Policy
 from hive.child import Child
 from hive.database import DriverError, spawn
-from hive.errors import AccessRefused, Conflict, HiveError, RefusalCause
+from hive.errors import AccessRefused, Conflict, DatabaseFull, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
 from hive.services import (
     access,
@@ -27,8 +27,10 @@ from hive.services import (
     maintenance,
     refusals,
     repositories,
+    scratch,
     stale_locks,
     statistics,
+    unrecorded,
 )
 from hive.services.access import Admission
 from hive.services.logins import Identity
@@ -40,6 +42,7 @@ from sshgate.gate import Gate
 from sshgate.inbox import Inbox
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
+from sshgate.room import Room
 
 logger = log.get(__name__)
 
@@ -84,6 +87,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._relay: Relay | None = None
         self._requests: RequestFilter | None = None
         self._inbox = Inbox()
+        self._room: Room | None = None
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
 
@@ -112,6 +116,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self._relay is not None:
             self._relay.feed(data)
+            self._look_at_room()
         elif self._channel is not None:
             self._inbox.put(data, self._channel)
 
@@ -240,6 +245,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         )
         try:
             return await access.admit(identity, request)
+        except DatabaseFull:
+            return await unrecorded.admit(identity, request)
         except AccessRefused as refused:
             if refused.cause != RefusalCause.BUSY:
                 raise
@@ -270,7 +277,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _have_measured(self, admission: Admission, outcome: Outcome) -> None:
         """The client need not wait for it."""
-        if admission.need == Need.STATUS:
+        if admission.need == Need.STATUS or admission.session_id < 0:
             return
         changed = outcome.before != outcome.after
         measuring = statistics.after_session(
@@ -283,14 +290,30 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         admission: Admission,
         request: command.BorgServe | command.Borg2Serve | command.Rsync,
     ) -> Outcome:
-        place = admission.place
         self._gate.check_confinement()
+        async with Room(admission) as room:
+            self._room = room
+            await self._prepare(admission)
+            try:
+                return await self._run_child(admission, request, room)
+            finally:
+                await asyncio.to_thread(scratch.leave, admission.place)
+
+    async def _prepare(self, admission: Admission) -> None:
         await handover.prepare(
-            place,
+            admission.place,
             self._gate.host.confinement.owner,
             staging=admission.need == Need.IMPORT,
             tell=self._say,
         )
+
+    async def _run_child(
+        self,
+        admission: Admission,
+        request: command.BorgServe | command.Borg2Serve | command.Rsync,
+        room: Room,
+    ) -> Outcome:
+        place = admission.place
         if admission.need == Need.BORG:
             await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)
         plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
@@ -300,9 +323,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         requests = self._filter(plan.policy, admission) if plan.policy is not None else None
         self._requests = requests
         observer = _observer(request, str(place.repository))
+        room.watch(requests, observer)
         child_status, relay = await self._relay_child(plan, requests, observer)
         after = await asyncio.to_thread(snapshot, place.repository)
         outcome = self._outcome(child_status, relay, requests, before, after)
+        if room.has_refused:
+            outcome = replace(outcome, end_reason=EndReason.DISK_FULL)
         facts = observer.facts() if observer is not None else None
         if facts is not None and requests is not None and requests.has_broken_lock:
             facts = replace(facts, calls={**facts.calls, "break_lock": 1}, lock_broken=True)
@@ -341,12 +367,17 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         early = self._inbox.take()
         if early:
             relay.feed(early)
+            self._look_at_room()
         if self._inbox.eof:
             relay.feed_eof()
         if self._channel is None:
             relay.client_gone()
         elif early:
             self._channel.resume_reading()
+
+    def _look_at_room(self) -> None:
+        if self._room is not None:
+            self._room.passed(self.end)
 
     def _outcome(
         self,

@@ -117,6 +117,7 @@ class Ledger:
         self.puts = self.put_bytes = 0  # of the running transaction
         self.gets = self.gets_first = self.got_bytes = self.manifest_gets = 0
         self.put_calls = self.delete_calls = 0
+        self.new_objects = 0  # put in any transaction, the manifest not counted in
         self.pending: dict[int, _Pending] = {}
         self._calls: dict[str, int] = {}
         self._now = Transaction()  # puts are counted above until it ends
@@ -134,6 +135,7 @@ class Ledger:
         self.put_calls += 1
         if identifier != MANIFEST:
             self.puts += 1
+            self.new_objects += 1
             self.put_bytes += size
             self._last_put = identifier
             return

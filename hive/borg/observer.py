@@ -46,6 +46,10 @@ class Watch(Protocol):
     def client(self, data: bytes) -> None: ...
     def server(self, data: bytes) -> None: ...
     def facts(self, *, eof: bool) -> Facts: ...
+    @property
+    def brings_new_data(self) -> bool: ...
+    @property
+    def changes(self) -> bool: ...
 
 
 class Observer:
@@ -68,6 +72,16 @@ class Observer:
         """Take what the server's borg answers."""
         if self._note is None:
             self._watch_one("server", self._watch.server, data)
+
+    @property
+    def brings_new_data(self) -> bool:
+        """Whether the client has sent an object other than the list of archives."""
+        return self._watch.brings_new_data
+
+    @property
+    def changes(self) -> bool:
+        """Whether the client has begun to change the repository."""
+        return self._watch.changes
 
     def _watch_one(self, side: str, take: Callable[[bytes], None], data: bytes) -> None:
         try:
@@ -101,6 +115,14 @@ class RpcWatch:
 
     def facts(self, *, eof: bool) -> Facts:
         return self._ledger.seen(eof=eof, cut=self._calls.is_cut)
+
+    @property
+    def brings_new_data(self) -> bool:
+        return bool(self._ledger.new_objects)
+
+    @property
+    def changes(self) -> bool:
+        return bool(self._ledger.put_calls or self._ledger.delete_calls)
 
 
 class _Stream:

@@ -101,6 +101,8 @@ class RestWatch:
         self._errors = 0
         self._error: BorgError | None = None
         self._version: str | None = None
+        self.brings_new_data = False
+        self.changes = False
 
     def client(self, data: bytes) -> None:
         for head in self._requests.heads(data):
@@ -149,9 +151,12 @@ class RestWatch:
             self._version = version[1].decode("ascii")
         method = found[1].decode("ascii")
         self._answers.to_head = method == "HEAD"
-        self._waiting = _Request(
-            _kind(method, found[2].decode("ascii")), self._requests.body_length(head)
-        )
+        what = _kind(method, found[2].decode("ascii"))
+        self.brings_new_data |= what == "store packs"
+        verb, _, namespace = what.partition(" ")
+        is_content = namespace in {"packs", "archives"}
+        self.changes |= is_content and verb in {"store", "delete", "remove", "move"}
+        self._waiting = _Request(what, self._requests.body_length(head))
 
     def _finish(self, status: int, reason: str, head: bytes) -> None:
         request, self._waiting = self._waiting, None

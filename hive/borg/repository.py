@@ -104,6 +104,7 @@ class Config:
     append_only: bool
     quota_bytes: int | None
     segments_per_dir: int
+    segment_bytes: int  # the largest that borg makes
 
 
 def parse_config(text: str) -> configparser.SectionProxy:
@@ -130,6 +131,7 @@ def read_config(path: Path) -> Config | None:
             append_only=section.get("append_only", "0").strip() not in ("0", ""),
             quota_bytes=_size(section.get("storage_quota", "0")) or None,
             segments_per_dir=max(1, int(section.get("segments_per_dir", "1000"))),
+            segment_bytes=_size(section.get("max_segment_size", "524288000")),
         )
     except (OSError, KeyError, ValueError, configparser.Error):
         return None

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from hive import clock
 from hive.borg.repository_path import PathRule
@@ -139,7 +140,14 @@ def _check_running(situation: Situation, need: Need) -> None:
 @transactional
 async def admit(identity: Identity, request: Request) -> Admission:
     """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
-    grant = await _current_grant(identity, request.peer)
+    grant, admission = await decided(identity, request)
+    session_id = await open_session(grant, request, clock.now())
+    return replace(admission, session_id=session_id)
+
+
+async def decided(identity: Identity, request: Request) -> tuple[Grant, Admission]:
+    """Decide on a request; what is admitted has no session yet. Nothing is written."""
+    grant = await current_grant(identity, request.peer)
     repository = grant.repository
     where = repository_infos.place_of(repository)
     running = await _running(repository.id)
@@ -155,9 +163,8 @@ async def admit(identity: Identity, request: Request) -> Admission:
         request.need,
     )
     await _check_limits(identity)
-    session = await _open_session(grant, request)
-    return Admission(
-        session.id,
+    return grant, Admission(
+        0,
         repository.id,
         repository.name,
         repository.login,
@@ -172,7 +179,7 @@ async def admit(identity: Identity, request: Request) -> Admission:
     )
 
 
-async def _current_grant(identity: Identity, address: str) -> Grant:
+async def current_grant(identity: Identity, address: str) -> Grant:
     grant = (
         await Grant.filter(
             repository_id=identity.repository_id,
@@ -220,8 +227,8 @@ async def _check_limits(identity: Identity) -> None:
             )
 
 
-async def _open_session(grant: Grant, request: Request) -> Session:
-    now = clock.now()
+async def open_session(grant: Grant, request: Request, now: datetime) -> int:
+    """Write the row of a session that begins (or began) `now`; its id."""
     repository, key = grant.repository, grant.key
     session = await Session.create(
         repository_id=repository.id,
@@ -252,7 +259,7 @@ async def _open_session(grant: Grant, request: Request) -> Session:
             f"Key {key.name} from {request.peer}, {grant.access} access.",
             session_id=session.id,
         )
-    return session
+    return session.id
 
 
 async def _path_rule(repository: Repository) -> PathRule:
@@ -285,7 +292,7 @@ async def _objection(session: Session) -> str | None:
         session.login, session.repository_id, session.key_id, session.key_fingerprint
     )
     try:
-        grant = await _current_grant(identity, session.peer)
+        grant = await current_grant(identity, session.peer)
         if session.need != Need.STATUS:
             _check_mode(_situation_of(grant), session.need)
     except AccessRefused as refused:

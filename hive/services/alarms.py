@@ -5,24 +5,17 @@ What is alarming stands in hive/services/alarm_rules.py; here is what was told a
 
 from __future__ import annotations
 
-import asyncio
-import os
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from hive import clock, log
-from hive import events as happenings
-from hive.database import after_commit, transactional
-from hive.kinds import EventKind, Severity
-from hive.models import Alarm, Event, Location, Repository, Session
-from hive.services import alarm_rules, events, storage
-from hive.services.alarm_rules import DISK_STEPS, QUOTA_STEPS, Finding
-from hive.services.notifications import outbox
+from hive import clock
+from hive.database import transactional
+from hive.kinds import EventKind
+from hive.models import Alarm, Event, Repository, Session
+from hive.services import alarm_rules, events
+from hive.services.alarm_rules import QUOTA_STEPS, Finding
 from hive.units import format_size
-
-logger = log.get(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,13 +70,12 @@ async def _keep(
     message: str,
     details: dict[str, Any],
     *,
-    repository_id: int | None = None,
-    root: str = "",
+    repository_id: int,
 ) -> bool:
     """Keep the alarm's row current; True where it is new or worse than it was."""
     is_worse = row is None or level > row.level
     if row is None:
-        row = Alarm(repository_id=repository_id, root=root, kind=kind, since=clock.now())
+        row = Alarm(repository_id=repository_id, kind=kind, since=clock.now())
     row.level, row.message, row.details = level, message[:1000], details
     await row.save()
     return is_worse
@@ -129,63 +121,6 @@ async def check_quota(
         used_bytes=used_bytes,
         quota_bytes=quota,
         percent=round(percent, 1),
-    )
-
-
-async def check_disks() -> None:
-    """Tell when the disk of a storage root passes a step; call outside of transactions."""
-    roots = {storage.root_of(location) for location in await Location.all()}
-    for root in sorted(roots):
-        try:
-            used, total = await asyncio.to_thread(_disk, root)
-        except OSError as error:
-            logger.error("the disk cannot be measured", root=str(root), reason=str(error))
-            continue
-        await _note_disk(str(root), used, total)
-
-
-def _disk(root: Path) -> tuple[int, int]:
-    """Bytes used, and bytes that can be: what is reserved for root counts for neither."""
-    status = os.statvfs(root)
-    used = (status.f_blocks - status.f_bfree) * status.f_frsize
-    return used, used + status.f_bavail * status.f_frsize
-
-
-@transactional
-async def _note_disk(root: str, used: int, total: int) -> None:
-    row = await Alarm.filter(root=root, kind=EventKind.DISK_FILLING).first()
-    percent = 100 * used / total if total else 0.0
-    level = alarm_rules.level(percent, DISK_STEPS, row.level if row is not None else 0)
-    details = {"used_bytes": used, "total_bytes": total, "percent": round(percent, 1)}
-    message = (
-        f"The disk of {root} is used to {percent:.0f} %: {format_size(total - used)} are free."
-    )
-    if level == 0:
-        if row is None:
-            return
-        await row.delete()
-    elif not await _keep(row, EventKind.DISK_FILLING, level, message, details, root=root):
-        return
-    await _tell_administrators(root, level, message)
-    happening = happenings.DiskAlarm(clock.now(), root, level, message, details)
-    after_commit(lambda: happenings.tell(happening))
-    log_it = logger.warning if level else logger.info
-    after_commit(lambda: log_it(message))
-
-
-async def _tell_administrators(root: str, level: int, message: str) -> None:
-    """A disk is nobody's repository: who runs the server is told."""
-    severity = Severity.RECOVERY
-    if level:
-        severity = Severity.CRITICAL if level >= DISK_STEPS[-1] else Severity.WARNING
-    title = f"Disk of {root}: {f'{level} % are used' if level else 'there is room again'}"
-    await outbox.tell_administrators(
-        f"disk:{root[:80]}:{level}:{clock.rfc3339(clock.now())}",
-        EventKind.DISK_FILLING,
-        severity,
-        title,
-        message,
-        ends=() if level else (EventKind.DISK_FILLING,),
     )
 
 

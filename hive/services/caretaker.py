@@ -22,7 +22,9 @@ from hive.services import (
     append_only,
     errands,
     maintenance,
+    making_room,
     repository_infos,
+    scratch,
     sessions,
     statistics,
     storage,
@@ -136,21 +138,30 @@ class Caretaker:
         self._turn = turn
         try:
             await self._prepare(turn)
-            if row.kind == UpkeepKind.CHECK:
-                await self._check(turn, repository)
-            else:
-                await self._compact(turn)
+            try:
+                await self._do(turn, repository)
+            finally:
+                await asyncio.to_thread(scratch.leave, turn.place)
+        except making_room.BallastInUse:
+            await self._leave_for_now(turn)
         except (HiveError, OSError) as error:
             words = error.message if isinstance(error, HiveError) else str(error)
             await upkeeps.note_failed(row, f"The {row.kind} failed: {words}", seconds=turn.seconds)
         await _keep_snapshot(turn)
+
+    async def _do(self, turn: _Turn, repository: Repository) -> None:
+        await upkeeps.note_begun(turn.row)
+        if turn.row.kind == UpkeepKind.CHECK:
+            await self._check(turn, repository)
+            return
+        async with making_room.borrowed(turn.place.root):
+            await self._compact(turn)
 
     async def _prepare(self, turn: _Turn) -> None:
         if not self._host.may_run:
             raise Conflict("The server cannot confine its programs as it is configured to.")
         owner = self._host.confinement.owner
         await asyncio.to_thread(storage.prepare, turn.place, owner, staging=False)
-        await upkeeps.note_begun(turn.row)
 
     # checks
 
@@ -243,6 +254,11 @@ class Caretaker:
         limit = turn.seconds_left + (_PATIENCE if turn.is_partial else 0)
         confinement = self._host.confinement
         return await errands.run(spec, confinement, seconds=limit, stop=turn.stop)
+
+    async def _leave_for_now(self, turn: _Turn) -> None:
+        """Another session is making room on the same disk: try again when it may have ended."""
+        self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
+        await upkeeps.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
     async def _leave(self, turn: _Turn, ended: errands.Ended) -> None:
         """Leave the repository to a session, or its rest to another day."""

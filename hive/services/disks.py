@@ -1,17 +1,233 @@
-"""The disks that repositories lie on: how full they are, and when they will be."""
+"""The disks of our directories: how full they are, and how much free space is too little.
+
+A disk counts as full before it is: below a reserve no session writes new data any more, so that
+there is room for the way out. Admission, imports, doctor, /healthz, alarms and pages all ask here.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from hive import clock
 from hive.models import Inspection, Location
-from hive.services import forecast, storage
+from hive.services import forecast, runtime, storage
+from hive.services.alarm_rules import DISK_STEPS, level
+from hive.services.findings import Finding
+from hive.units import format_size
+
+FULL = 100  # the level above all steps: new data is refused
+
+_MIB = 1024**2
+_LEAST_RESERVE = 512 * _MIB
+_LARGEST_RESERVE = 10 * 1024 * _MIB
+_LARGEST_SHARE = 10  # of a small disk no more than one part in ten
+_NEAR = 2  # reserves that are left when people are warned, whatever the percentage
+_asked: dict[Path, int] = {}  # storage root -> what borg wants free for its largest repository
+_lent: dict[Path, tuple[int, int]] = {}  # storage root -> its device, and the ballast in use
+_INODES = 1000  # kept free, where the file system has a fixed number of them
+
+
+@dataclass(frozen=True)
+class Space:
+    """A file system as df shows it: what is reserved for root is neither used nor free."""
+
+    used_bytes: int
+    free_bytes: int
+    used_inodes: int = 0
+    free_inodes: int = 0
+    asked_bytes: int = 0  # by borg, before it commits anything there
+
+    @property
+    def total_bytes(self) -> int:
+        return self.used_bytes + self.free_bytes
+
+    @property
+    def percent(self) -> float:
+        """How much of it is used, by bytes or by inodes, whichever is worse."""
+        shares = [0.0]
+        for used, free in (
+            (self.used_bytes, self.free_bytes),
+            (self.used_inodes, self.free_inodes),
+        ):
+            if used + free:
+                shares.append(100 * used / (used + free))
+        return max(shares)
+
+    @property
+    def reserve_bytes(self) -> int:
+        """Below this, no new data: the setting, else 1 % within bounds that fit the disk.
+
+        Nor less than borg asks for: its client would upload everything, and be refused then.
+        """
+        wanted = runtime.settings().storage.reserve
+        if wanted is not None:
+            return wanted
+        least = max(_LEAST_RESERVE, self.asked_bytes)
+        bounded = min(max(self.total_bytes // 100, least), _LARGEST_RESERVE)
+        return min(bounded, self.total_bytes // _LARGEST_SHARE)
+
+    @property
+    def is_full(self) -> bool:
+        return self.free_bytes < self.reserve_bytes or self._lacks_inodes
+
+    @property
+    def _lacks_inodes(self) -> bool:
+        total = self.used_inodes + self.free_inodes
+        return bool(total) and self.free_inodes < min(_INODES, total // 100)
+
+    def level(self, current: int = 0) -> int:
+        """The step of fullness that is passed, FULL above all; `current` holds a little longer."""
+        is_barely_over = current >= FULL and self.free_bytes < self.reserve_bytes * 5 // 4
+        if self.is_full or is_barely_over:
+            return FULL
+        percent = self.percent
+        if self.free_bytes < _NEAR * self.reserve_bytes:
+            percent = max(percent, DISK_STEPS[-2])
+        return level(percent, DISK_STEPS, min(current, DISK_STEPS[-1]))
+
+    @property
+    def words(self) -> str:
+        """What is left, for people."""
+        if self._lacks_inodes and self.free_bytes >= self.reserve_bytes:
+            return f"{self.free_inodes} inodes are free"
+        free, reserve = format_size(self.free_bytes), format_size(self.reserve_bytes)
+        return f"{free} are free, {reserve} are kept in reserve"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One file system, by our directories on it; `space` is None where it cannot be reached."""
+
+    paths: tuple[Path, ...]
+    space: Space | None
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+
+def measure(path: Path) -> Space:
+    """The space of the file system that `path` is on; OSError where it cannot be reached.
+
+    Ballast that was given up for somebody is free for nobody else.
+    """
+    status = os.statvfs(path)
+    lent = _lent_on(path)
+    free = max(0, status.f_bavail * status.f_frsize - lent)
+    return Space(
+        used_bytes=(status.f_blocks - status.f_bfree) * status.f_frsize + lent,
+        free_bytes=free,
+        # some file systems have no fixed number of inodes, and say 0
+        used_inodes=status.f_files - status.f_ffree,
+        free_inodes=status.f_favail,
+        asked_bytes=_asked.get(path, 0),
+    )
+
+
+def note_asked(asked: Mapping[Path, int]) -> None:
+    """Take note of what borg wants free on each storage root."""
+    _asked.clear()
+    _asked.update(asked)
+
+
+def note_lent(root: Path, size: int) -> None:
+    """Take note of ballast that is given up for a session, or (0) is back."""
+    if size:
+        _lent[root] = (root.stat().st_dev, size)
+    else:
+        _lent.pop(root, None)
+
+
+def _lent_on(path: Path) -> int:
+    if not _lent:
+        return 0
+    device = path.stat().st_dev
+    return sum(size for other, size in list(_lent.values()) if other == device)
+
+
+def asked_bytes(root: Path) -> int:
+    return _asked.get(root, 0)
+
+
+def free_bytes(path: Path) -> int | None:
+    """Bytes that may still be written there; None where it cannot be reached."""
+    try:
+        return measure(path).free_bytes
+    except OSError:
+        return None
+
+
+def refusal(root: Path) -> str | None:
+    """Why no new data may be written to this storage root now, for clients. Blocking.
+
+    The data directory counts as well: without room there, nothing can be recorded.
+    """
+    for path in (root, runtime.paths().data_dir):
+        try:
+            space = measure(path)
+        except OSError:
+            continue  # whoever wants to write there is told why that fails
+        if space.is_full:
+            return (
+                f"The server's disk is full: {space.words}. Its administrator has been notified."
+                " Listing, restoring, deleting and compacting still work."
+            )
+    return None
+
+
+async def all_disks() -> list[Disk]:
+    """Every disk that holds a storage root or the data directory, once."""
+    roots = {storage.root_of(location) for location in await Location.all()}
+    return await asyncio.to_thread(_by_device, [*sorted(roots), runtime.paths().data_dir])
+
+
+def _by_device(paths: Collection[Path]) -> list[Disk]:
+    together: dict[int, list[Path]] = {}
+    missing = []
+    for path in paths:
+        try:
+            together.setdefault(path.stat().st_dev, []).append(path)
+        except OSError as error:
+            missing.append(Disk((path,), None, error.strerror or str(error)))
+    found = []
+    for group in together.values():
+        try:
+            found.append(Disk(tuple(group), measure(group[0])))
+        except OSError as error:
+            missing.append(Disk(tuple(group), None, error.strerror or str(error)))
+    return [*found, *missing]
+
+
+async def problems() -> list[str]:
+    """What keeps new backups out, in a sentence for each disk; it names no path."""
+    return [
+        f"a disk of the server is full: {disk.space.words}, so no new data is taken"
+        for disk in await all_disks()
+        if disk.space is not None and disk.space.is_full
+    ]
+
+
+def findings(disk: Disk) -> Finding:
+    """What `hive doctor` says of a disk."""
+    subject, space = "Storage", disk.space
+    if space is None:
+        message = f"The storage root {disk.name} cannot be reached: {disk.error}"
+        return Finding("error", subject, message, "Mount or make it.")
+    if space.is_full:
+        message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
+        remedy = "Delete archives and compact, delete repositories, or add a disk."
+        return Finding("error", subject, message, remedy)
+    message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
+    if space.level() >= DISK_STEPS[-2]:
+        remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
+        return Finding("warning", subject, message, remedy)
+    return Finding("ok", subject, message)
 
 
 @dataclass(frozen=True)
@@ -38,24 +254,27 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
     for root, rows in places.items():
         if not any(row.id in location_ids for row in rows):
             continue
-        usage = await asyncio.to_thread(_usage, root)
-        if usage is None:
+        try:
+            space = await asyncio.to_thread(measure, root)
+        except OSError:
             continue
-        used, free = usage
         grows = sum(growth.get(row.id, 0) for row in rows)
-        full_on = forecast.full_on(0, free, grows, clock.now())
+        full_on = forecast.full_on(0, space.free_bytes, grows, clock.now())
         names = tuple(row.name for row in rows if row.id in location_ids)
-        found.append(DiskInfo(names, used, used + free, full_on))
+        found.append(DiskInfo(names, space.used_bytes, space.total_bytes, full_on))
     return sorted(found, key=lambda one: -one.percent)
 
 
-def _usage(root: Path) -> tuple[int, int] | None:
-    """Bytes that are used, and that may still be written, as df has them. Blocking."""
-    try:
-        found = shutil.disk_usage(root)
-    except OSError:
+async def full_on(location: str) -> date | None:
+    """When all repositories on the storage root of this location will have filled its disk."""
+    rows = await Location.all()
+    roots = {row.name: storage.root_of(row) for row in rows}
+    free = await asyncio.to_thread(free_bytes, roots[location])
+    if free is None:
         return None
-    return found.used, found.free
+    growth = await _growth()
+    grows = sum(growth.get(row.id, 0) for row in rows if roots[row.name] == roots[location])
+    return forecast.full_on(0, free, grows, clock.now()) if grows else None
 
 
 async def _growth() -> dict[int, int]:

@@ -8,9 +8,18 @@ import os
 from hive import config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
-from hive.services import confinement, handover, heartbeat, host_keys, locations, programs, runtime
+from hive.services import (
+    confinement,
+    disks,
+    handover,
+    heartbeat,
+    host_keys,
+    locations,
+    programs,
+    runtime,
+)
 from hive.services.findings import Finding
-from hive.services.machine import check_clock, check_inotify, check_port, check_space
+from hive.services.machine import check_clock, check_inotify, check_port
 from hive.services.permissions import Actor, require_admin
 
 
@@ -109,8 +118,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})
-    for root in roots:
-        findings += await asyncio.to_thread(check_space, root)
+    findings += [disks.findings(disk) for disk in await disks.all_disks()]
     assessment = await asyncio.to_thread(
         confinement.assess, confinement.Wishes.of(settings), roots=roots
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hive.child import ChildSpec, Confinement, Limits
 from hive.config import Settings
@@ -48,6 +49,7 @@ async def look(settings: Settings) -> tuple[Host, list[Finding]]:
     await asyncio.to_thread(child_account.ensure, settings)
     found = await asyncio.to_thread(programs.find_programs, settings)
     roots = [location.root for location in await locations.list_locations(SYSTEM)]
+    roots.append(settings.paths.scratch)
     assessment = await asyncio.to_thread(
         confinement.assess,
         confinement.Wishes.of(settings),
@@ -83,7 +85,7 @@ def borg_child(
         argv=tuple(argv),
         environment=environment(place, host),
         cwd=place.repository.resolve(),
-        writable=(place.repository.resolve(), place.state.resolve()),
+        writable=(place.repository.resolve(), scratch(place, host)),
         executable=program_roots(borg.path),
         # `borg delete` removes the repository's own directory, which lies in the login's.
         removable=(place.home.resolve(),),
@@ -91,14 +93,19 @@ def borg_child(
     )
 
 
+def scratch(place: Place, host: Host) -> Path:
+    """Where a program keeps its home, caches and temporary files as long as it runs."""
+    return (host.settings.paths.scratch / place.login).resolve()
+
+
 def environment(place: Place, host: Host) -> dict[str, str]:
-    state = str(place.state.resolve())
+    home = str(scratch(place, host))
     return {
         "PATH": "/usr/bin:/bin",
-        "HOME": state,
-        "TMPDIR": state,
+        "HOME": home,
+        "TMPDIR": home,
         "LANG": "C.UTF-8",
-        "BORG_BASE_DIR": state,
+        "BORG_BASE_DIR": home,
         "BORG_HOST_ID": host.host_id,
     }
 

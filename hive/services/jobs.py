@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hive.services import (
-    alarms,
     handover,
     health,
+    making_room,
     refusals,
     report_logs,
     report_upgrade,
@@ -71,7 +71,19 @@ JOBS = (
     Job("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
     Job("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
     Job("forget old notifications", timedelta(days=1), deliveries.thin_out),
-    Job("watch the disks", timedelta(minutes=5), alarms.check_disks, limit=timedelta(minutes=10)),
+    Job(
+        "estimate what compaction needs",
+        timedelta(hours=1),
+        making_room.estimate,
+        at_start=True,
+    ),
+    Job(
+        "watch the disks",
+        timedelta(minutes=1),
+        making_room.look_after,
+        limit=timedelta(minutes=10),
+        at_start=True,
+    ),
     Job("call the triggers", timedelta(seconds=10), triggers.run_due, limit=timedelta(minutes=5)),
     Job("judge the runs", timedelta(seconds=30), runs.judge_due, limit=timedelta(minutes=10)),
     Job(

@@ -21,6 +21,7 @@ from hive.services import (
     processes,
     repository_infos,
     runtime,
+    scratch,
     sessions,
     trash,
     triggers,
@@ -44,6 +45,7 @@ async def clean_up() -> None:
     await upkeeps.resume_all()
     await trash.clear_left_behind()
     await _remove_locks()
+    await asyncio.to_thread(scratch.clear)
     await health.look_at_unseen()
 
 

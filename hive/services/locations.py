@@ -14,7 +14,7 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
-from hive.services import audit, names, references, runtime, storage
+from hive.services import audit, disks, names, references, runtime, storage
 from hive.services.permissions import Actor, require_admin
 
 _HOST = re.compile(
@@ -208,6 +208,6 @@ def _info(location: Location, repositories: int) -> LocationInfo:
         root,
         location.is_default,
         repositories,
-        storage.free_bytes(root),
+        disks.free_bytes(root),
         location.created_at,
     )

@@ -1,10 +1,9 @@
-"""What the doctor looks at outside the hive: ports, disks, clock, kernel limits."""
+"""What the doctor looks at outside the hive: ports, clock, kernel limits."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import socket
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from hive import clock
 from hive.config import Address
 from hive.services.findings import Finding
 
-_FULL = 0.9
 _FEW_WATCHES = 65_536
 _FEW_INSTANCES = 64
 # A clock before this software was made is wrong, and would make every key valid again.
@@ -63,26 +61,6 @@ def _is_synchronised() -> bool | None:
         return None
     status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
     return not status & _NOT_SYNCHRONISED
-
-
-def check_space(root: Path) -> list[Finding]:
-    subject = "Storage"
-    try:
-        status = os.statvfs(root)
-    except OSError as error:
-        message = f"The storage root {root} cannot be reached: {error.strerror}"
-        return [Finding("error", subject, message, "Mount or make it.")]
-    findings = []
-    for what, total, free in (
-        ("space", status.f_blocks, status.f_bavail),
-        ("inodes", status.f_files, status.f_favail),
-    ):
-        # some file systems have no fixed number of inodes, and say 0
-        if total and 1 - free / total > _FULL:
-            message = f"{root}: {free / total:.0%} of the {what} is left"
-            remedy = "Delete, compact, or add a disk: a full disk stops every backup."
-            findings.append(Finding("warning", subject, message, remedy))
-    return findings or [Finding("ok", subject, f"{root} has space")]
 
 
 def check_inotify() -> list[Finding]:

@@ -9,13 +9,21 @@ import json
 import os
 import secrets
 import socket
+import stat
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from hive import clock, migrate
+from hive.ballast import Ballast
 from hive.config import Paths, Settings
-from hive.database import close_database, open_database, sqlite_url, transactional
+from hive.database import (
+    close_database,
+    make_room_by,
+    open_database,
+    sqlite_url,
+    transactional,
+)
 from hive.errors import StorageError
 from hive.models import Installation, Location
 
@@ -63,9 +71,12 @@ async def start(new_settings: Settings) -> None:
     """Prepare the data directory, migrate and open the database."""
     global _settings, _host_id  # noqa: PLW0603 - one set of settings for the process
     _settings = new_settings
+    ballast = Ballast(new_settings.paths.ballast)
+    ballast.relieve()  # even opening SQLite takes some blocks
     prepare_directories(new_settings.paths)
     url = new_settings.database.url
     if url is None:
+        make_room_by(lambda is_urgent: ballast.relieve(is_urgent=is_urgent))
         await migrate.migrate_sqlite(new_settings.paths.database)
         await open_database(sqlite_url(new_settings.paths.database))
     else:
@@ -77,6 +88,7 @@ async def start(new_settings: Settings) -> None:
 async def stop() -> None:
     global _settings, _host_id  # noqa: PLW0603 - see start
     await close_database()
+    make_room_by(None)
     _settings = None
     _host_id = None
 
@@ -87,12 +99,24 @@ def prepare_directories(place: Paths) -> None:
         mode = 0o711 if os.geteuid() == 0 else 0o700
         place.data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         place.run.mkdir(mode=0o700, exist_ok=True)
+        _prepare_scratch(place, mode)
         prepare_root(place.repositories)
     except OSError as error:
         raise StorageError(
             f"The data directory {place.data_dir} cannot be prepared: {error.strerror}"
             f" ({error.filename}). Name another one with --data-dir or correct its owner."
         ) from error
+
+
+def _prepare_scratch(place: Paths, mode: int) -> None:
+    """It may lie in a directory that others write to: one of theirs is not used."""
+    place.scratch.mkdir(mode=mode, parents=True, exist_ok=True)
+    status = place.scratch.lstat()
+    owners = {0, os.geteuid(), place.data_dir.stat().st_uid}
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
+        raise StorageError(
+            f"{place.scratch} belongs to somebody else: name another child.scratch_dir."
+        )
 
 
 def prepare_root(root: Path) -> None:

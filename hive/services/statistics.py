@@ -18,11 +18,11 @@ from hive.models import Inspection, Repository, Session, Statistic
 from hive.services import (
     alarm_rules,
     alarms,
+    disks,
     forecast,
     health,
     runtime,
     stale_locks,
-    storage,
     thinning,
 )
 from hive.services.alarm_rules import Cause, Usage
@@ -313,25 +313,10 @@ async def insight(info: RepositoryInfo) -> Insight:
         reclaimable_bytes=row.reclaimable_bytes,
         growth_bytes_per_week=row.growth_bytes_per_week,
         quota_full_on=quota_full_on,
-        disk_full_on=await _disk_full_on(info, now),
+        disk_full_on=await disks.full_on(info.location),
         checked_at=row.checked_at,
         check_error=row.check_error,
         compacted_at=row.compacted_at,
         locks=tuple(locks),
         alarms=tuple(await alarms.lasting(info.id)),
     )
-
-
-async def _disk_full_on(info: RepositoryInfo, now: datetime) -> date | None:
-    """The day on which all repositories at this location together will have filled its disk."""
-    free = await asyncio.to_thread(storage.free_bytes, info.path.parent.parent)
-    if free is None:
-        return None
-    rows = await Inspection.filter(
-        repository__deleted_at=None,
-        repository__location__name=info.location,
-        growth_bytes_per_week__not_isnull=True,
-    ).values("growth_bytes_per_week")
-    if not rows:
-        return None
-    return forecast.full_on(0, free, sum(row["growth_bytes_per_week"] for row in rows), now)

@@ -3,6 +3,9 @@
 <storage root>/<login>/<directory>/    the repository
 <storage root>/<login>/.import/        an import that is not in place yet
 <storage root>/.trash/<entry>/         what was deleted or replaced
+<storage root>/.ballast                room that is given up when the disk is full
+
+What children keep for the time of a session lies elsewhere: hive/services/scratch.py.
 """
 
 from __future__ import annotations
@@ -13,14 +16,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hive.ballast import Ballast
 from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
-from hive.services import names, ownership, runtime
+from hive.services import names, ownership, runtime, scratch
 
 IMPORT_DIRECTORY = ".import"
-STATE_DIRECTORY = ".state"
+_FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that
 TRASH_DIRECTORY = ".trash"
+BALLAST = ".ballast"
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,6 @@ class Place:
         return self.home / IMPORT_DIRECTORY
 
     @property
-    def state(self) -> Path:
-        return self.home / STATE_DIRECTORY
-
-    @property
     def trash(self) -> Path:
         return self.root / TRASH_DIRECTORY
 
@@ -64,6 +65,11 @@ class Place:
 
 def root_of(location: Location) -> Path:
     return Path(location.root) if location.root else runtime.paths().repositories
+
+
+def ballast(root: Path) -> Ballast:
+    """What is given up where the disk of this storage root is full."""
+    return Ballast(root / BALLAST)
 
 
 def place(location: Location, login: str, directory: str) -> Place:
@@ -86,12 +92,14 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
     """Make the directories that a session needs and give them to the user children run as.
 
     Blocking: call in a thread. A tree that belongs to somebody else (an older set-up, an
-    administrator's copy) is given to that user as a whole.
+    administrator's copy) is given to that user as a whole. On a full disk, there is room
+    afterwards for the blocks that a lock takes. A `scratch.leave` follows in the end.
     """
-    wanted = [where.home, where.state, where.repository]
+    wanted = [where.home, where.repository]
     if staging:
         wanted.append(where.staging)
     try:
+        ballast(where.root).relieve()
         for directory in wanted:
             directory.mkdir(mode=0o700, exist_ok=True)
             require_below(where.root, directory)  # what is there already can be a link
@@ -101,11 +109,13 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
         ) from error
     if run_as is not None and not is_handed_over(where, run_as):
         hand_over(where, run_as)
+    _remove_former_scratch(where)
+    scratch.enter(where, run_as)
 
 
 def is_handed_over(where: Place, run_as: RunAs) -> bool:
     """Whether a repository belongs to the user children run as, or is not there. Blocking."""
-    directories = (where.home, where.state, where.repository, where.staging)
+    directories = (where.home, where.repository, where.staging)
     return ownership.is_given(directories, run_as)
 
 
@@ -115,8 +125,14 @@ def hand_over(where: Place, run_as: RunAs) -> int:
     Blocking, and long for a large one: call in a thread.
     """
     require_below(where.root, where.home)
-    names = [path.name for path in (where.repository, where.staging, where.state)]
+    names = [path.name for path in (where.repository, where.staging)]
     return ownership.give(where.home, names, run_as)
+
+
+def _remove_former_scratch(where: Place) -> None:
+    former = where.home / _FORMER_SCRATCH
+    if former.is_dir() and not former.is_symlink():
+        shutil.rmtree(former, ignore_errors=True)
 
 
 def trash_target(where: Place, now: datetime) -> Path:
@@ -159,15 +175,6 @@ def destroy(root: Path, entry: Path) -> None:
     require_below(root / TRASH_DIRECTORY, entry)
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry)
-
-
-def free_bytes(root: Path) -> int | None:
-    """Bytes that may still be written below `root`; None where it is not there."""
-    try:
-        status = os.statvfs(root)
-    except OSError:
-        return None
-    return status.f_bavail * status.f_frsize
 
 
 def tree_bytes(path: Path) -> int:

@@ -100,6 +100,7 @@ async def _clear_away(repository: Repository) -> Path | None:
     entry = await _newest_entry(repository.id)
     # One without its directory is of a move that was interrupted: it is made good now.
     target = Path(entry.path) if entry else storage.trash_target(where, clock.now())
+    await asyncio.to_thread(storage.ballast(where.root).relieve)
     if entry is None:
         await repositories.note_trashed(repository.id, where.root, target, TrashReason.DELETED)
     storage.move_to_trash(where, where.home, target)

@@ -170,6 +170,7 @@ class Installation:
             "LANG": "C.UTF-8",
             "HIVE_BORG__COMMAND": borg_command("1.4"),
             **ordinary.environment(),
+            "HIVE_STORAGE__BALLAST": "false",  # it would be kept with what pytest keeps
             **self.environment,
         }
 

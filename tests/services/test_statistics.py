@@ -14,8 +14,18 @@ from hive import clock, events
 from hive.config import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
-from hive.services import alarms, jobs, repositories, scheduler, sessions, statistics
+from hive.services import (
+    alarms,
+    disk_alarms,
+    disks,
+    jobs,
+    repositories,
+    scheduler,
+    sessions,
+    statistics,
+)
 from hive.services.access import Admission, Request, admit
+from hive.services.disks import Space
 from hive.services.logins import Identity
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
@@ -176,9 +186,11 @@ async def test_each_step_of_a_disk_is_told_once(
     unsubscribe = events.subscribe(
         lambda one: heard.append(one.level) if isinstance(one, events.DiskAlarm) else None
     )
-    for used in (10, 81, 82, 96, 94, 94, 10):
-        monkeypatch.setattr(alarms, "_disk", lambda _, now=used: (now, 100))
-        await alarms.check_disks()
+    for now in (10, 81, 82, 96, 94, 94, 10):
+        gib = 1024**3
+        space = Space(used_bytes=now * gib, free_bytes=(100 - now) * gib)
+        monkeypatch.setattr(disks, "measure", lambda _, space=space: space)
+        await disk_alarms.check_disks()
     unsubscribe()
     assert heard == [80, 95, 0]
     assert await Alarm.all().count() == 0

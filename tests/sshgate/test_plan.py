@@ -15,7 +15,7 @@ from hive.config import Settings
 from hive.errors import AccessRefused
 from hive.kinds import Access, Mode, Need
 from hive.services.access import Admission
-from hive.services.host import Host
+from hive.services.host import Host, scratch
 from hive.services.programs import Program, Programs
 from hive.services.storage import Place
 from sshgate import command
@@ -25,7 +25,8 @@ from sshgate.plan import make_plan, need_of
 BORG = Program("/usr/bin/borg", (1, 4, 5))
 BORG2 = Program("/usr/bin/borg", (2, 0, 0))
 RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
-HOST = Host(Settings(), Programs(BORG, BORG2, RSYNC), "the-host-id", Confinement(True, None))
+SETTINGS = Settings()
+HOST = Host(SETTINGS, Programs(BORG, BORG2, RSYNC), "the-host-id", Confinement(True, None))
 PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
 PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
 
@@ -33,7 +34,7 @@ PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
 @pytest.fixture
 def admission(tmp_path: Path) -> Admission:
     place = Place(tmp_path / "repos", "abcd1234", "laptop")
-    for directory in (place.repository, place.state, place.staging):
+    for directory in (place.repository, place.staging):
         directory.mkdir(parents=True, exist_ok=True)
     return Admission(
         session_id=1,
@@ -90,7 +91,7 @@ def test_the_environment_is_ours_and_the_home_lies_outside_the_repository(
     admission: Admission,
 ) -> None:
     spec = make_plan(admission, BorgServe(None), HOST).spec
-    state = str(admission.place.state)
+    state = str(scratch(admission.place, HOST))
     assert dict(spec.environment) == {
         "PATH": "/usr/bin:/bin",
         "HOME": state,
@@ -99,20 +100,20 @@ def test_the_environment_is_ours_and_the_home_lies_outside_the_repository(
         "BORG_BASE_DIR": state,
         "BORG_HOST_ID": "the-host-id",
     }
-    assert admission.place.repository not in admission.place.state.parents
+    assert admission.place.root not in scratch(admission.place, HOST).parents
 
 
 def test_a_child_may_write_to_its_repository_and_nowhere_else(admission: Admission) -> None:
     place = admission.place
     spec = make_plan(admission, BorgServe(None), HOST).spec
-    assert set(spec.writable) == {place.repository, place.state}
+    assert set(spec.writable) == {place.repository, scratch(place, HOST)}
     assert spec.removable == (place.home,)
     assert spec.readable == ()
     pulled = make_plan(admission, Rsync(sending=True, options=()), HOST).spec
-    assert set(pulled.writable) == {place.state}
+    assert set(pulled.writable) == {scratch(place, HOST)}
     assert pulled.readable == (place.repository,)
     pushed = make_plan(admission, Rsync(sending=False, options=()), HOST).spec
-    assert set(pushed.writable) == {place.state, place.staging}
+    assert set(pushed.writable) == {scratch(place, HOST), place.staging}
     assert pushed.cwd == place.staging
 
 
@@ -262,7 +263,9 @@ def test_whatever_is_asked_nothing_outside_is_named(admission: Admission, asked:
         assert not path.startswith("/") or path.startswith(home), spec.argv
         assert ".." not in path.split("/") or path == "../laptop", spec.argv
     assert spec.argv[0] in {"/usr/bin/borg", "/usr/bin/rsync"}
-    assert all(path.is_relative_to(admission.place.home) for path in (*spec.writable, spec.cwd))
+    allowed = (admission.place.home, scratch(admission.place, HOST))
+    for touched in (*spec.writable, spec.cwd):
+        assert any(touched.is_relative_to(directory) for directory in allowed)
 
 
 def _rsync(text: str) -> Rsync:

@@ -29,7 +29,6 @@ def make_home(root: Path, login: str = "login", files: int = 3) -> storage.Place
         directory.mkdir(parents=True)
         (directory / "1").write_bytes(b"segment")
     (where.repository / "config").write_text("[repository]\n")
-    where.state.mkdir()
     return where
 
 
