@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hive.child import RunAs
@@ -113,6 +113,11 @@ def _give_to(run_as: RunAs, where: Place, directories: Sequence[Path]) -> None:
             os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
         else:
             chown_tree(directory, run_as)
+
+
+def kept_for() -> timedelta:
+    """How long something stays in the trash."""
+    return timedelta(days=runtime.settings().storage.trash_days)
 
 
 def trash_target(where: Place, now: datetime) -> Path:
