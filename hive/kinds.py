@@ -107,6 +107,8 @@ class EventKind(StrEnum):
     UPDATED = "updated"
     DELETED = "deleted"
     RESTORED = "restored"
+    ROLLED_BACK = "rolled back"
+    ROLLBACK_STOPPED = "rollback not complete"
     MODE_CHANGED = "mode changed"
     IMPORT_BEGUN = "import begun"
     IMPORT_ENDED = "import ended"
@@ -196,6 +198,8 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.UPDATED,
         EventKind.DELETED,
         EventKind.RESTORED,
+        EventKind.ROLLED_BACK,
+        EventKind.ROLLBACK_STOPPED,
         EventKind.CONFIG_CHANGED,
         EventKind.LOCK_REMOVED,
         EventKind.UPDATED_LOCALLY,
@@ -264,6 +268,18 @@ class Source(StrEnum):
 class TrashReason(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced by an import"
+    ROLLED_BACK = "undone by a rollback"
+
+
+class RollbackState(StrEnum):
+    """How far a rollback is: what a killed server was at is completed, or given up."""
+
+    CHECKING = "checking"  # nothing is changed yet
+    MOVING = "moving"
+    DONE = "done"
+    TAKING_BACK = "taking back"
+    TAKEN_BACK = "taken back"
+    GIVEN_UP = "given up"  # nothing was changed
 
 
 class ScheduleKind(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from hive.borg.rollback import Obstacle
 from hive.kinds import (
     Access,
     ArchiveCreated,
@@ -65,6 +66,8 @@ TRANSLATED = (
     N_("updated"),
     N_("deleted"),
     N_("restored"),
+    N_("rolled back"),
+    N_("rollback not complete"),
     N_("mode changed"),
     N_("import begun"),
     N_("import ended"),
@@ -92,6 +95,13 @@ TRANSLATED = (
     N_("alarm ended"),
     # the trash
     N_("replaced by an import"),
+    N_("undone by a rollback"),
+    # why a state cannot be gone back to
+    N_("compacted since"),
+    N_("damaged"),
+    N_("no list of archives"),
+    N_("not proven"),
+    N_("objects missing"),
     # doors
     N_("command line"),
     N_("web page"),
@@ -201,6 +211,7 @@ KINDS = (
     Health,
     UpkeepState,
     TrashReason,
+    Obstacle,
     Source,
     EventGroup,
     SessionState,

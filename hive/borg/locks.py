@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,6 +79,40 @@ def remove_locks(repository: Path, is_gone: IsGone) -> int:
             path.unlink(missing_ok=True)
             removed += 1
     return removed
+
+
+def take_exclusive(repository: Path, mine: Holder) -> list[Lock]:
+    """Take borg 1's exclusive lock as borg itself does; what is in the way, or nothing. Blocking.
+
+    A directory with the holder's file in it is renamed to its name, which fails where another one
+    lies there; readers are in the roster, which only changes while somebody has this lock.
+    """
+    target = repository / "lock.exclusive"
+    made = Path(tempfile.mkdtemp(".tmp", "lock.exclusive.", repository))
+    file = made / f"{mine.host_id}.{mine.pid}-0"
+    try:
+        file.touch()
+        owner = repository.stat()
+        if os.geteuid() == 0:  # a borg of the repository's owner must be able to see whose it is
+            for path in (file, made):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        made.rename(target)
+    except OSError:
+        file.unlink(missing_ok=True)
+        made.rmdir()
+        found = list(_exclusive(repository))
+        if not found:
+            raise
+        return found
+    readers = list(_in_roster(repository))
+    if readers:
+        release(repository, mine)
+    return readers
+
+
+def release(repository: Path, mine: Holder) -> None:
+    """Give back what `take_exclusive` took. Blocking."""
+    _remove_exclusive(repository / "lock.exclusive", lambda holder: holder == mine)
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -11,6 +11,7 @@ import configparser
 import hashlib
 import os
 import re
+import struct
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ _NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})", re.ASCII)
 _SIZE = re.compile(r"(\d{1,20})([KMGTP]?)", re.ASCII)
 _BLANKS = re.compile(r"[^\S\n]+")
 _MAX_CONFIG = 64 * 1024
+_INDEX = struct.Struct("<8sii")  # magic, entries, buckets
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,12 @@ class Snapshot:
     config: bytes | None  # borg 1 only
     size_bytes: int | None
     compactable_bytes: int | None = None  # what a compaction would free
+    objects: int | None = None  # of the last transaction, by borg's index of it
+
+    @property
+    def transaction(self) -> int | None:
+        """The last transaction of borg 1; None where there is none."""
+        return int(self.state) if self.config is not None and self.state.isdigit() else None
 
 
 def snapshot(path: Path) -> Snapshot:
@@ -46,7 +54,8 @@ def snapshot(path: Path) -> Snapshot:
     _, hints = newest_hints(path)
     quota_use = hints.quota_use if hints is not None else None
     freeable = hints.freeable if hints is not None else None
-    return Snapshot(True, str(last_transaction(path)), config, quota_use, freeable)
+    last = last_transaction(path)
+    return Snapshot(True, str(last), config, quota_use, freeable, objects_in_index(path, last))
 
 
 def state_of(path: Path) -> str:
@@ -58,8 +67,47 @@ def state_of(path: Path) -> str:
 
 
 def last_transaction(path: Path) -> int:
-    """The number of the last transaction of a borg 1 repository; -1 where there is none yet."""
-    return max(_transactions(path), default=-1)
+    """The number of the last transaction of a borg 1 repository; -1 where there is none yet.
+
+    Without an index, which borg then makes again, it is the number of the newest segment.
+    """
+    found = _transactions(path)
+    return max(found) if found else _newest_number(path / "data")
+
+
+def _newest_number(data: Path) -> int:
+    newest = -1
+    with suppress(OSError):
+        directories = [int(entry.name) for entry in entries(data) if _is_number(entry.name)]
+        for directory in sorted(directories, reverse=True):
+            found = entries(data / str(directory))
+            newest = max((int(one.name) for one in found if _is_number(one.name)), default=-1)
+            if newest >= 0:
+                break
+    return newest
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit() and len(name) <= 10
+
+
+def objects_in_index(path: Path, transaction: int) -> int | None:
+    """How many objects a transaction has, by borg's index of it; None where there is none."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path / f"index.{transaction}", flags)
+    except OSError:
+        return None
+    try:
+        head = os.pread(descriptor, _INDEX.size, 0)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    if len(head) != _INDEX.size:
+        return None
+    magic, count, _ = _INDEX.unpack(head)
+    return int(count) if magic == b"BORG_IDX" and count >= 0 else None
 
 
 def newest_hints(path: Path) -> tuple[int, Hints | None]:

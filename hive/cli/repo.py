@@ -21,6 +21,7 @@ from hive.cli.repo_documents import (
 )
 from hive.cli.repo_lock import break_lock
 from hive.cli.repo_ping_token import ping_token
+from hive.cli.repo_rollback import roll_back
 from hive.cli.repo_schedule import (
     acknowledge,
     apply,
@@ -59,7 +60,7 @@ def repo() -> None:
 
 
 for _command in (
-    *(set_, configs, restore_config, break_lock, check, compact, ping_token),
+    *(set_, configs, restore_config, break_lock, check, compact, roll_back, ping_token),
     *(pause, resume, mute, unmute, acknowledge),
 ):
     repo.add_command(_command)

@@ -29,6 +29,7 @@ from hive.models.repositories import (
     Repository,
     RepositoryShare,
     RepositoryTag,
+    Rollback,
     TrashEntry,
 )
 from hive.models.sessions import Event, Session
@@ -65,6 +66,7 @@ __all__ = [
     "Repository",
     "RepositoryShare",
     "RepositoryTag",
+    "Rollback",
     "Rule",
     "RuleChannel",
     "Run",

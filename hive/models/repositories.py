@@ -5,7 +5,15 @@ from __future__ import annotations
 from tortoise import fields
 from tortoise.models import Model
 
-from hive.kinds import Access, Health, Mode, ScheduleKind, ShareLevel, TrashReason
+from hive.kinds import (
+    Access,
+    Health,
+    Mode,
+    RollbackState,
+    ScheduleKind,
+    ShareLevel,
+    TrashReason,
+)
 from hive.models.accounts import Group, User
 from hive.models.locations import Location
 
@@ -175,5 +183,29 @@ class TrashEntry(Model):
 
     class Meta:
         table = "trash_entry"
+
+    repository_id: int
+
+
+# Going back to an earlier transaction: written before the first file moves, so that whoever comes
+# after a crash knows what is to be completed.
+class Rollback(Model):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="rollbacks", on_delete=fields.CASCADE
+    )
+    state = fields.CharEnumField(RollbackState, description="RollbackState", max_length=20)
+    target = fields.BigIntField()  # the transaction that is the last one afterwards
+    former = fields.BigIntField()  # the one that was the last before
+    worker = fields.CharField(max_length=64)  # the process that is at it
+    actor = fields.CharField(max_length=150)
+    root = fields.CharField(max_length=4096)
+    path = fields.CharField(max_length=4096)  # of what was replaced, in the trash
+    begun_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "rollback"
+        indexes = (("repository_id", "state"),)
 
     repository_id: int

@@ -49,6 +49,11 @@ class Session(Model):
     reclaimable_bytes = fields.BigIntField(null=True)
     error = fields.TextField(null=True)
     observed: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
+    # The last transactions of borg 1 before and after, and how many objects the latter has.
+    transaction_before = fields.BigIntField(null=True)
+    transaction_after = fields.BigIntField(null=True)
+    objects_after = fields.BigIntField(null=True)
+    undone_at = fields.DatetimeField(null=True)  # by a rollback
 
     class Meta:
         table = "session"

@@ -38,7 +38,7 @@ async def deletions(repository_id: int) -> list[Deletion]:
     """Those since the last compaction, oldest first; for who may see the repository."""
     inspection = await Inspection.get_or_none(repository_id=repository_id)
     query = Session.filter(
-        repository_id=repository_id, access=Access.APPEND_ONLY, need=Need.BORG
+        repository_id=repository_id, access=Access.APPEND_ONLY, need=Need.BORG, undone_at=None
     ).exclude(ended_at=None)
     if inspection is not None and inspection.compacted_at is not None:
         query = query.filter(ended_at__gt=inspection.compacted_at)

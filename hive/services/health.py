@@ -65,15 +65,24 @@ async def look_at_unseen() -> None:
 async def note_backup(
     repository_id: int, at: datetime, *, session_id: int | None = None, is_estimated: bool = False
 ) -> None:
-    """A complete archive was made; the one place where a repository's last backup changes.
+    """A complete archive was made: the last backup only moves ahead, but by `correct_backup`.
 
-    It only moves ahead. `is_estimated` where the disk alone tells.
+    `is_estimated` where the disk alone tells.
     """
     older = Q(last_backup_at=None) | Q(last_backup_at__lt=at)
     await Repository.filter(older, id=repository_id).update(
         last_backup_at=at, last_backup_is_estimated=is_estimated
     )
     await review(repository_id, session_id=session_id)
+
+
+@transactional
+async def correct_backup(repository_id: int, at: datetime | None, *, is_estimated: bool) -> None:
+    """The last backup that is still there, after newer ones were undone or brought back."""
+    await Repository.filter(id=repository_id).update(
+        last_backup_at=at, last_backup_is_estimated=is_estimated
+    )
+    await review(repository_id)
 
 
 @transactional

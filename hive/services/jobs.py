@@ -16,6 +16,7 @@ from hive.services import (
     refusals,
     report_logs,
     report_upgrade,
+    rollback_recovery,
     runs,
     statistics,
     trash,
@@ -48,6 +49,7 @@ JOBS = (
     ),
     Job("look at schedules", timedelta(seconds=30), health.tick, limit=timedelta(minutes=10)),
     Job("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
+    Job("complete rollbacks", timedelta(hours=1), rollback_recovery.recover),
     Job(
         "measure the repositories",
         timedelta(days=1),

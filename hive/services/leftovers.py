@@ -20,6 +20,7 @@ from hive.services import (
     imports,
     processes,
     repository_infos,
+    rollback_recovery,
     runtime,
     scratch,
     sessions,
@@ -42,6 +43,7 @@ async def clean_up() -> None:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await triggers.recover()
     await imports.recover()
+    await rollback_recovery.recover()
     await upkeeps.resume_all()
     await trash.clear_left_behind()
     await _remove_locks()
@@ -70,6 +72,8 @@ async def _end_processes() -> None:
 async def _remove_locks() -> None:
     """Remove the locks of this installation: none of its processes is left to hold one."""
     for row in await Repository.filter(deleted_at=None).select_related("location"):
+        if row.maintenance is not None:
+            continue  # a command is at work there, and holds the lock
         path = repository_infos.place_of(row).repository
         try:
             removed = await asyncio.to_thread(remove_locks_of, runtime.host_id(), path)

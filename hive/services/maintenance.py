@@ -16,6 +16,8 @@ SWITCHING = "its mode is being switched"
 RESTORING_CONFIG = "its config is being restored"
 CHECKING = "it is being checked"
 COMPACTING = "it is being compacted"
+ROLLING_BACK = "it is being rolled back"
+UNFINISHED_ROLLBACK = "a rollback of it is not complete"
 
 _UPKEEPS = (CHECKING, COMPACTING)
 _STOP_SECONDS = 20.0

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PROC = Path("/proc")
+_STARTED = 19  # among the words behind the name in /proc/PID/stat
 
 
 def of_host_id(host_id: str) -> list[int]:
@@ -35,6 +36,21 @@ def is_dead(pid: int, host_id: str) -> bool:
         return False
     # a zombie has no environment any more, and holds nothing
     return _variable(host_id) not in environment
+
+
+def mark(pid: int) -> str:
+    """The process and when it began: numbers of processes are used again. Blocking."""
+    try:
+        words = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return str(pid)
+    return f"{pid}:{words[_STARTED]}"
+
+
+def is_marked_alive(marked: str) -> bool:
+    """Whether the process of this mark is still there. Blocking."""
+    pid, colon, _ = marked.partition(":")
+    return bool(colon) and pid.isdigit() and mark(int(pid)) == marked
 
 
 def _variable(host_id: str) -> bytes:

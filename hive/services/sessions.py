@@ -31,6 +31,7 @@ from hive.kinds import (
 from hive.models import ConfigVersion, Repository, Session
 from hive.services import audit, events, former_paths, health, integrity, runtime, session_filters
 from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.rollback_records import note as note_transactions
 from hive.services.session_filters import SessionState
 from hive.units import format_size
 
@@ -146,6 +147,7 @@ def _write(session: Session, outcome: Outcome, verdict: Verdict) -> None:
     session.error = verdict.error  # type: ignore[assignment]  # TextField's hints know no null
     if session.need != Need.BORG:
         return
+    note_transactions(session, outcome.before, outcome.after)
     session.archive_created = verdict.archive_created
     session.bytes_added = verdict.bytes_added
     session.bytes_removed = verdict.bytes_removed

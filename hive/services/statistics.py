@@ -21,6 +21,7 @@ from hive.services import (
     disks,
     forecast,
     health,
+    maintenance,
     runtime,
     stale_locks,
     thinning,
@@ -36,6 +37,7 @@ logger = log.get(__name__)
 _SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
 _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
+_OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
 # An end that is known by its word: it is told by whoever reads borg's answers.
 
 # One look at a repository at a time, so that a later one is kept later.
@@ -74,7 +76,7 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
         .select_related("location")
         .first()
     )
-    if row is None:
+    if row is None or row.maintenance in _OUR_OWN:
         return
     try:
         async with asyncio.timeout(_SECONDS):
@@ -88,6 +90,26 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
         await stale_locks.clear_stale(repository_id)
         locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
         await stale_locks.note(repository_id, locks)
+
+
+async def start_over(repository_id: int) -> None:
+    """Measure what the server itself has put in place: nothing of it is alarming."""
+    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+        row = await Repository.get(id=repository_id).select_related("location")
+        try:
+            found = await asyncio.to_thread(facts.read, place_of(row).repository)
+        except (Unreadable, StorageError) as error:
+            logger.error("not measured", repository=row.login, reason=str(error))
+            return
+        await _begin_with(repository_id, found)
+
+
+@transactional
+async def _begin_with(repository_id: int, found: RepositoryFacts) -> None:
+    inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
+    await _keep_statistic(repository_id, inspection, found)
+    await Repository.filter(id=repository_id).update(size_bytes=found.size_bytes)
+    await _keep_inspection(inspection, found)
 
 
 @transactional

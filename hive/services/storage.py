@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hive.ballast import Ballast
@@ -133,6 +133,11 @@ def _remove_former_scratch(where: Place) -> None:
     former = where.home / _FORMER_SCRATCH
     if former.is_dir() and not former.is_symlink():
         shutil.rmtree(former, ignore_errors=True)
+
+
+def kept_for() -> timedelta:
+    """How long something stays in the trash."""
+    return timedelta(days=runtime.settings().storage.trash_days)
 
 
 def trash_target(where: Place, now: datetime) -> Path:

@@ -22,7 +22,6 @@ from hive.services import (
     report_logs,
     repositories,
     repository_infos,
-    runtime,
     sessions,
     storage,
 )
@@ -68,7 +67,7 @@ async def list_trash(actor: Actor) -> list[Trashed]:
 
 
 def kept_for() -> timedelta:
-    return timedelta(days=runtime.settings().storage.trash_days)
+    return storage.kept_for()
 
 
 async def delete_repository(actor: Actor, repository_id: int) -> Deleted:

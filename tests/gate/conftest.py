@@ -8,7 +8,9 @@ import pytest
 import pytest_asyncio
 
 from tests.gate.harness import House, open_house
+from tests.gate.machine import Machine, make_machine
 from tests.gate.transfers import make_repository
+from tests.programs import borg_command
 
 
 @pytest_asyncio.fixture
@@ -29,3 +31,16 @@ def source(made_repository: Path, tmp_path: Path) -> Path:
     copied = tmp_path / "elsewhere"
     shutil.copytree(made_repository, copied)
     return copied
+
+
+@pytest.fixture
+def version() -> str:
+    """Of the borg on both sides of `machine`."""
+    return "1.4"
+
+
+@pytest_asyncio.fixture
+async def machine(tmp_path: Path, version: str) -> AsyncIterator[Machine]:
+    """A machine with three backups in a house of its own."""
+    async with open_house(tmp_path, **{"borg.command": borg_command(version)}) as opened:
+        yield await make_machine(opened, tmp_path, version)

@@ -75,6 +75,7 @@ GET = {
     "/repositories/{id}/mode": MANAGED,
     "/repositories/{id}/locks": MANAGED,
     "/repositories/{id}/schedule": MANAGED,
+    "/repositories/{id}/rollback": MANAGED,
     "/repositories/{id}/delete": MANAGED,
     "/account": EVERYBODY,
     "/account/email": EVERYBODY,
@@ -159,6 +160,9 @@ POST = {
     "/reports/tokens/{id}/delete": change(),
     "/trash/{id}/restore": change(),
     "/keys/{id}/delete": change(),
+    "/repositories/{id}/rollback": change(name="documents", transaction="1", expected="2"),
+    "/repositories/{id}/rollback/cancel": change(),
+    "/trash/rollbacks/{id}/take-back": NOBODY,  # there is none
     "/repositories/{id}/delete": change(name="documents"),
     "/account": own_change(timezone="Europe/Berlin", language="en", theme="dark"),
     "/account/email": own_change(email="new@example.org", password=PASSWORD),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services import repositories, trash
+from hive.services import repositories, rollback_return, trash
 from web.access import actor_of
 from web.forms import id_of
 from web.i18n import gettext, sentence
@@ -17,6 +17,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "trash.html",
         trashed=await trash.list_trash(actor_of(request)),
+        undone=await rollback_return.in_trash(actor_of(request)),
         days=trash.kept_for().days,
     )
 

@@ -46,6 +46,8 @@ TABLE: Mapping[EventKind, Telling] = {
     EventKind.MASS_DELETION: _CRITICAL,
     EventKind.APPEND_ONLY_DELETION: _CRITICAL,
     EventKind.SHRUNK: _CRITICAL,
+    EventKind.ROLLED_BACK: _WARNING,
+    EventKind.ROLLBACK_STOPPED: _CRITICAL,
     EventKind.INTEGRITY_ERROR: _CRITICAL,
     EventKind.QUOTA_FILLING: _WARNING,
     EventKind.STALE_LOCK: _WARNING,

@@ -29,6 +29,8 @@ _TITLES: Mapping[EventKind, str] = {
     EventKind.MASS_DELETION: "{}: a large part of the data was deleted",
     EventKind.APPEND_ONLY_DELETION: "{}: an append-only key deleted data",
     EventKind.SHRUNK: "{}: the repository shrunk",
+    EventKind.ROLLED_BACK: "{}: rolled back to an earlier state",
+    EventKind.ROLLBACK_STOPPED: "{}: a rollback is not complete",
     EventKind.INTEGRITY_ERROR: "{}: the repository is damaged",
     EventKind.QUOTA_FILLING: "{}: the quota is filling up",
     EventKind.STALE_LOCK: "{}: an old lock is in the way",
@@ -76,14 +78,21 @@ _ADVICE: Mapping[EventKind, str] = {
         + _LOOK_AT_CLIENT
     ),
     EventKind.MASS_DELETION: (
-        _WHO_WAS_IT + " Until the repository is compacted, what was deleted can be brought back."
+        _WHO_WAS_IT + " Until the repository is compacted, hive repo rollback brings it back."
     ),
     EventKind.APPEND_ONLY_DELETION: (
         _WHO_WAS_IT
-        + " Do not compact the repository: until then, what was deleted can be brought back."
+        + " Do not compact the repository: until then, hive repo rollback brings it back."
     ),
     EventKind.SHRUNK: "See who works on the server's disk, and whether a file system was rolled"
     " back or is missing.",
+    EventKind.ROLLED_BACK: (
+        "Backups made after that state are undone. On each client that has seen the newer state,"
+        " run the two commands on the repository's page (Rollback) before its next backup."
+    ),
+    EventKind.ROLLBACK_STOPPED: (
+        "Correct what the message names. The server tries again every hour and when it starts."
+    ),
     EventKind.INTEGRITY_ERROR: "Run borg check, and save other copies of the data before you let it"
     " repair anything.",
     EventKind.QUOTA_FILLING: "Prune and compact, or raise the quota: when full, backups fail.",
