@@ -7,7 +7,7 @@ from hive.kinds import RollbackState
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0007_accounts")]
+    dependencies = [("hive", "0009_report_logs")]
 
     initial = False
 
