@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hive import clock, log
+from hive import addresses, clock, log
 from hive import events as happenings
 from hive.database import after_commit, transactional
 from hive.kinds import EventKind, Severity
@@ -218,8 +218,8 @@ async def key_used(session_id: int) -> None:
         return
     earlier = Session.filter(key_id=session.key_id, id__lt=session_id)
     peers = await earlier.distinct().values_list("peer", flat=True)
-    network = alarm_rules.network_of(session.peer)
-    seen = {alarm_rules.network_of(str(peer)) for peer in peers}
+    network = addresses.neighbourhood(session.peer)
+    seen = {addresses.neighbourhood(str(peer)) for peer in peers}
     if network is None or network in seen:
         return
     if peers:

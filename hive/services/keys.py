@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hive import clock, publickey
+from hive import addresses, clock, publickey
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
@@ -136,7 +135,7 @@ def check_networks(networks: Sequence[str]) -> list[str]:
     checked = []
     for text in networks:
         try:
-            checked.append(str(ipaddress.ip_network(text.strip())))
+            checked.append(str(addresses.parse_network(text)))
         except ValueError as error:
             raise InvalidInput(
                 f"{text[:60]!r} is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
