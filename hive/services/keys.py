@@ -35,6 +35,16 @@ class KeyUse:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """The same public key under another owner."""
+
+    key_id: int
+    name: str
+    owner: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class KeyInfo:
     id: int
     name: str
@@ -52,6 +62,7 @@ class KeyInfo:
     created_at: datetime
     uses: tuple[KeyUse, ...]
     shares: tuple[GroupShare, ...] = ()
+    twins: tuple[Twin, ...] = ()  # as far as the actor may see them
 
     @property
     def is_expired(self) -> bool:
@@ -289,10 +300,36 @@ async def _infos(actor: Actor, rows: Sequence[Key]) -> list[KeyInfo]:
         await KeyShare.filter(key_id__in=ids).select_related("group").order_by("group__name")
     ):
         shared[row.key_id].append(GroupShare(row.group.name, row.level))
-    return [_told(key, tuple(uses[key.id]), tuple(shared[key.id])) for key in rows]
+    twins = await _twins(actor, rows)
+    return [
+        _told(key, tuple(uses[key.id]), tuple(shared[key.id]), twins.get(key.id, ()))
+        for key in rows
+    ]
 
 
-def _told(key: Key, uses: tuple[KeyUse, ...], shared: tuple[GroupShare, ...]) -> KeyInfo:
+async def _twins(actor: Actor, rows: Sequence[Key]) -> dict[int, tuple[Twin, ...]]:
+    """The same public keys under other owners; nobody hears of a key that they may not see."""
+    same: dict[str, list[Key]] = {}
+    prints = {key.fingerprint for key in rows}
+    visible = Key.filter(await visible_keys(actor), fingerprint__in=prints)
+    for key in await visible.distinct().select_related("owner").order_by("owner__name", "id"):
+        same.setdefault(key.fingerprint, []).append(key)
+    return {
+        key.id: tuple(
+            Twin(other.id, other.name, other.owner.name, other.enabled)
+            for other in same.get(key.fingerprint, [])
+            if other.id != key.id
+        )
+        for key in rows
+    }
+
+
+def _told(
+    key: Key,
+    uses: tuple[KeyUse, ...],
+    shared: tuple[GroupShare, ...],
+    twins: tuple[Twin, ...],
+) -> KeyInfo:
     return KeyInfo(
         key.id,
         key.name,
@@ -310,4 +347,5 @@ def _told(key: Key, uses: tuple[KeyUse, ...], shared: tuple[GroupShare, ...]) ->
         key.created_at,
         uses,
         shared,
+        twins,
     )
