@@ -15,6 +15,7 @@ What is kept of addresses is bounded; an IPv6 customer has a whole /64, so that 
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +33,9 @@ from sshgate.credit import Credit
 logger = log.get(__name__)
 
 _MAX_TRACKED = 10_000  # addresses that logged in
-_MAX_OBSERVED = 1_000  # addresses between two times that observations are taken
+_MAX_OBSERVED = 200  # addresses between two times that observations are taken
 _RECENT_SECONDS = 30 * 24 * 3600.0
+_MAX_HELPED = 20  # addresses that a place is looked for at a time
 _UNHURRIED_SECONDS = 10.0  # that a place may be held while others wait
 _LOOK_AGAIN_SECONDS = 0.25
 _TELL_SECONDS = 10.0
@@ -113,11 +115,10 @@ class Doorman:
             self._turn_away(guest, source, words.BANNED.format(source), AddressTrouble.BANNED)
             return
         visit = _Visit(guest, source, self._clock(), rule is AddressRuling.ALLOW)
-        if not visit.is_allowed:
-            refusal = self._refusal(source)
-            if refusal is not None:
-                self._turn_away(guest, source, refusal)
-                return
+        refusal = self._refusal(source, is_allowed=visit.is_allowed)
+        if refusal is not None:
+            self._turn_away(guest, source, refusal)
+            return
         self._queues.setdefault(source, {})[guest] = visit
         self._look()
 
@@ -183,12 +184,15 @@ class Doorman:
         ruling = self._rules.find(peer)
         return ruling.verdict if ruling is not None and ruling.holds else None
 
-    def _refusal(self, source: str) -> str | None:
+    def _refusal(self, source: str, *, is_allowed: bool) -> str | None:
         """Why one more may not even wait; a busier address makes room for it if it can."""
         settings = self._settings
-        if len(self._queues.get(source, ())) >= settings.max_waiting_per_address:
+        limit = settings.max_waiting if is_allowed else settings.max_waiting_per_address
+        if len(self._queues.get(source, ())) >= limit:
             return words.ADDRESS_WAITS.format(source)
-        known = self._is_known(source)
+        if self.waiting < settings.max_waiting // 2:
+            return None
+        known = is_allowed or self._is_known(source)
         most = settings.max_waiting if known else max(settings.max_waiting // 2, 1)
         rivals = {
             other: queue
@@ -207,8 +211,17 @@ class Doorman:
 
     def _look(self) -> None:
         """Let in whoever can be; as long as somebody waits, look again."""
+        while self._let_one_in():
+            pass
+        if self._queues and not self._looks_again:
+            self._looks_again = True
+            self._later(_LOOK_AGAIN_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        """What time changes: credit, places that are held for long, and patience."""
+        self._looks_again = False
         now = self._clock()
-        while self._let_one_in(now) or self._take_a_place_back(now):
+        while self._let_one_in() or self._take_a_place_back(now):
             pass
         for visit in list(self._visits(self._queues)):
             if now - visit.since >= self._settings.waiting_seconds:
@@ -216,15 +229,11 @@ class Doorman:
                 failed = visit.is_slowed and self._credit.of(visit.source) < 1
                 reason = words.ADDRESS_FAILED if failed else words.SERVER_FULL
                 self._turn_away(visit.guest, visit.source, reason.format(visit.source))
-        if self._queues and not self._looks_again:
-            self._looks_again = True
-            self._later(_LOOK_AGAIN_SECONDS, self._look_again)
-
-    def _look_again(self) -> None:
-        self._looks_again = False
         self._look()
 
-    def _let_one_in(self, now: float) -> bool:
+    def _let_one_in(self) -> bool:
+        if not self._queues or self.unauthenticated >= self._settings.max_unauthenticated:
+            return False
         strangers = self._strangers()
         for source, queue in self._queues.items():
             visit = next(iter(queue.values()))
@@ -237,21 +246,19 @@ class Doorman:
             self._queues.move_to_end(source)  # the others come first then
             if not queue:
                 del self._queues[source]
-            visit.since, visit.is_known = now, visit.is_allowed or self._is_known(source)
+            visit.since, visit.is_known = self._clock(), visit.is_allowed or self._is_known(source)
             self._inside.setdefault(source, {})[visit.guest] = visit
             visit.guest.enter()
             return True
         return False
 
     def _has_place(self, visit: _Visit, strangers: int) -> bool:
-        settings = self._settings
-        if self.unauthenticated >= settings.max_unauthenticated:
-            return False
+        """Whether the limits leave one for it, where there is a free one at all."""
         if visit.is_allowed:
             return True
-        if self._holds(visit.source) >= settings.max_unauthenticated_per_address:
+        if self._holds(visit.source) >= self._settings.max_unauthenticated_per_address:
             return False
-        return self._is_known(visit.source) or strangers < self._places_of_strangers
+        return strangers < self._places_of_strangers or self._is_known(visit.source)
 
     @property
     def _places_of_strangers(self) -> int:
@@ -268,10 +275,11 @@ class Doorman:
         ]
         if not slow:
             return False
+        is_full = self.unauthenticated >= self._settings.max_unauthenticated
         strangers = self._strangers()
-        for queue in self._queues.values():
+        for queue in itertools.islice(self._queues.values(), _MAX_HELPED):
             visit = next(iter(queue.values()))
-            if self._has_place(visit, strangers):
+            if self._has_place(visit, strangers) and not is_full:
                 continue  # what it lacks is credit
             rivals = [other for other in slow if self._must_yield(other, visit)]
             if rivals:

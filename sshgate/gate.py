@@ -20,7 +20,7 @@ from sshgate.farewell import Farewells
 
 logger = log.get(__name__)
 
-_OBSERVATION_SECONDS = 2.0  # that what the door saw is collected before it is written
+_OBSERVATION_SECONDS = 5.0  # that what the door saw is collected before it is written
 
 
 class RunningSession(Protocol):

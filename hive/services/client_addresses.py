@@ -112,13 +112,19 @@ def _recent(newest_id: int):  # type: ignore[no-untyped-def]  # noqa: ANN202 - t
 async def note(observations: Sequence[Observation]) -> None:
     """Keep what the gate observed, and notify administrators of who was turned away."""
     now = clock.now()
+    known = await AddressRecord.filter(address__in=[seen.address for seen in observations])
+    rows = {(row.address, row.trouble): row for row in known}
+    new = []
     for seen in observations:
-        row = await AddressRecord.get_or_none(address=seen.address, trouble=seen.trouble)
+        row = rows.get((seen.address, seen.trouble))
         if row is None:
             row = AddressRecord(address=seen.address, trouble=seen.trouble, count=0, first_at=now)
+            new.append(row)
         row.count += seen.count
         row.reason, row.client, row.last_at = seen.reason[:1000], seen.client[:255], now
-        await row.save()
+    await AddressRecord.bulk_create(new)
+    if known:
+        await AddressRecord.bulk_update(known, fields=["count", "reason", "client", "last_at"])
     old = await AddressRecord.all().order_by("-last_at", "-id").offset(_MAX_RECORDS).limit(1000)
     await AddressRecord.filter(id__in=[row.id for row in old]).delete()
     await _notify(now)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+from hive.config import Settings
+from hive.kinds import AddressTrouble
+from hive.services import client_addresses, runtime
+from hive.services.client_addresses import Observation
 from tests.cli.conftest import Run
 
 
@@ -26,6 +31,24 @@ def test_an_address_is_banned_allowed_and_released(run: Run) -> None:
     assert "is inside 198.51.100.0/24, which is banned" in refused.messages
     assert run("address", "release", "198.51.100.0/24").status == 0
     assert [row["network"] for row in run("address", "list", "--json").json] == ["198.51.100.7"]
+
+
+def test_what_a_client_calls_itself_does_no_harm_to_the_terminal(
+    run: Run, settings: Settings
+) -> None:
+    hostile = "no \x1b[2J\u202e algorithm"
+    seen = Observation("198.51.100.7", AddressTrouble.NO_COMMON_ALGORITHM, hostile, hostile)
+
+    async def note() -> None:
+        await runtime.start(settings)
+        await client_addresses.note([seen])
+        await runtime.stop()
+
+    asyncio.run(note())
+    output = run("address", "list").output
+    assert "198.51.100.7" in output
+    assert "\x1b" not in output
+    assert "\u202e" not in output
 
 
 def test_what_is_no_network_is_said(run: Run) -> None:

@@ -230,6 +230,8 @@ async def test_sessions_are_limited_in_words(house: House, tmp_path: Path) -> No
     refused = await client.borg("list", url)
     assert refused.status == 2
     assert "Too many sessions" in refused.error
+    login = url.split("//")[1].split("@")[0]
+    (await client.ssh(login, "status")).must()
     await leave(process)
 
 

@@ -148,7 +148,7 @@ def test_what_is_kept_of_a_crowd_is_bounded() -> None:
         street.arrive(f"11.0.{number >> 8}.{number & 255}")
     assert street.door.unauthenticated <= 60
     assert street.door.waiting <= 150
-    assert len(street.door.take_observations()) == 1_000
+    assert len(street.door.take_observations()) == 200
 
 
 def test_addresses_that_logged_in_lately_get_in_through_any_crowd() -> None:
@@ -194,6 +194,7 @@ def test_who_exchanged_keys_is_given_up_last() -> None:
     silent = street.arrive(count=2)
     street.wait(11)
     street.arrive(count=2)
+    street.wait(0.5)
     assert person.is_inside
     assert inside(silent) == 0
 
@@ -246,6 +247,8 @@ def test_an_allowed_address_has_no_limit_of_its_own() -> None:
     street.door.use(rules(**{"192.0.2.7": AddressRuling.ALLOW}))
     assert inside(street.arrive("192.0.2.7", count=80)) == 60
     assert street.door.waiting == 20
+    street.arrive("192.0.2.7", count=500)
+    assert street.door.waiting == 300
 
 
 def test_a_released_address_has_its_whole_credit() -> None:

@@ -14,7 +14,7 @@ DROPBEAR = Observation(
     "198.51.100.9",
     AddressTrouble.NO_COMMON_ALGORITHM,
     "`ssh.algorithms = compatible` accepts this client.",
-    "SSH-2.0-dropbear_2022.83<b>",
+    "SSH-2.0-dropbear_2022.83<b>\x1b[2J",
 )
 
 
