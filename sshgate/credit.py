@@ -37,7 +37,9 @@ class Credit:
         self._keep(source, min(self._most, self.of(source) + _EARNED))
 
     def forget(self, source: str) -> None:
-        self._kept.pop(source, None)
+        """Give the whole credit back: to one address, or for a network to everybody."""
+        if self._kept.pop(source, None) is None and "/" in source:
+            self._kept.clear()
 
     def _keep(self, source: str, credit: float) -> None:
         self._kept[source] = (credit, self._clock())

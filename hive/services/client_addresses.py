@@ -7,6 +7,7 @@ administrators are notified at most once an hour of one address and once in ten 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -239,7 +240,8 @@ async def release(actor: Actor, text: str) -> str:
     if not rules and not records:
         raise NotFound(f"There is nothing to release at {written}.")
     await audit.record(actor, "address.release", written)
-    after_commit(lambda: events.tell(events.AddressesChanged(group)))
+    released = group if network.num_addresses == 1 else written
+    after_commit(lambda: events.tell(events.AddressesChanged(released)))
     return written
 
 
@@ -284,7 +286,8 @@ async def _require_unused(actor: Actor, network: Network) -> None:
             f"Your own address {actor.address} is in {written}. Confirm the ban if you mean it.",
             field="confirmed",
         )
-    peers = [peer for peer in await recent_peers() if addresses.is_in(peer, [str(network)])]
+    # There may be tens of thousands of them.
+    peers = await asyncio.to_thread(_inside, await recent_peers(), network)
     if peers:
         last = await Session.filter(peer__in=peers[:100]).order_by("-id").first()
         when = f", last {last.login} at {clock.rfc3339(last.started_at)}" if last else ""
@@ -293,6 +296,14 @@ async def _require_unused(actor: Actor, network: Network) -> None:
             " ban if you mean it: they could no longer back up.",
             field="confirmed",
         )
+
+
+def _inside(peers: Sequence[str], network: Network) -> list[str]:
+    return [
+        peer
+        for peer in peers
+        if (address := addresses.parse(peer)) is not None and address in network
+    ]
 
 
 def _network(text: str) -> Network:

@@ -57,7 +57,7 @@ async def test_a_ban_holds_for_the_gate_until_it_is_released(people: People) -> 
     assert told == [
         AddressesChanged(),
         AddressesChanged(),
-        AddressesChanged("198.51.100.0"),
+        AddressesChanged("198.51.100.0/24"),
     ]
     actions = [row.action for row in await AuditEntry.filter(action__startswith="address.")]
     assert actions == ["address.ban", "address.allow", "address.release"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncssh
 import pytest
-from asyncssh.packet import String
+from asyncssh.packet import String, UInt32
 
 from tests.gate.hostile.handmade import handmade, payload_of_kexinit
 from tests.gate.hostile.raw import dial, pay_in
@@ -57,6 +57,46 @@ async def test_an_ignore_before_the_new_keys_ends_a_strict_key_exchange(scene: S
     received = await pay_in((reader, writer), hostile, end=False)
     assert b"Strict key exchange violation" in received
     assert scene.log.having("left before the login", "Strict key exchange violation")
+
+
+POST_QUANTUM, OTHER = b"mlkem768x25519-sha256", b"curve25519-sha256"
+ED25519, RSA = b"ssh-ed25519", b"rsa-sha2-512"
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "host_keys", "is_right"),
+    [
+        ([POST_QUANTUM, OTHER], [ED25519, RSA], True),
+        ([OTHER, POST_QUANTUM], [ED25519, RSA], False),
+        ([POST_QUANTUM, OTHER], [RSA, ED25519], False),
+        ([OTHER], [RSA, ED25519], False),
+    ],
+    ids=["right", "other exchange", "other host key", "both"],
+)
+async def test_a_packet_that_was_sent_on_a_wrong_guess_is_ignored(
+    scene: Scene, exchanges: list[bytes], host_keys: list[bytes], is_right: bool
+) -> None:
+    """The packet is nonsense: where the guess is right it ends the connection, else it is skipped.
+
+    RFC 4253, 7: right only where client and server prefer the same exchange and host key.
+    """
+    reader, writer = await dial(scene)
+    await reader.readline()
+    kexinit = payload_of_kexinit(
+        is_guess_sent=True,
+        kex=exchanges,
+        host_key=host_keys,
+        enc=[b"aes128-ctr"],
+        enc_back=[b"aes128-ctr"],
+        mac=[b"hmac-sha2-256-etm@openssh.com"],
+        mac_back=[b"hmac-sha2-256-etm@openssh.com"],
+    )
+    guess = plain_packet(b"\x1e" + String(b"nonsense"))
+    farewell = plain_packet(b"\x01" + UInt32(2) + String(b"a farewell") + String(b""))
+    sent = b"SSH-2.0-x\r\n" + plain_packet(kexinit) + guess + farewell
+    await pay_in((reader, writer), sent, end=False)
+    line = await scene.log.wait_for("left before the login")
+    assert ("a farewell" in line) == (not is_right)
 
 
 def plain_packet(payload: bytes) -> bytes:
