@@ -60,7 +60,12 @@ class Arrival(asyncio.Protocol):
         self._ahead = b""
         self._ssh = self._make_transport(self)
         socket.set_protocol(self._ssh)
-        self._ssh.connection_made(socket)
+        try:
+            self._ssh.connection_made(socket)
+        except OSError:  # the client is gone, and the event loop does not know yet
+            socket.set_protocol(self)
+            socket.abort()
+            return
         if ahead:
             self._ssh.data_received(ahead)
         socket.resume_reading()

@@ -39,7 +39,11 @@ class Farewells:
         if len(self._lingering) >= _MAX_LINGERING:
             next(iter(self._lingering)).abort()  # the oldest one
         transport.set_protocol(_Deaf(self, transport))
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:  # the client is gone, and the event loop does not know yet
+            transport.abort()
+            return
         transport.resume_reading()
         loop = asyncio.get_running_loop()
         self._lingering[transport] = loop.call_later(seconds, transport.abort)

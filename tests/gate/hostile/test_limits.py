@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from pathlib import Path
 
@@ -165,6 +166,26 @@ async def test_a_client_that_exchanges_no_keys_is_cut_before_the_time_for_the_lo
             assert not connection.lost.is_set()
             assert await connection.ask(scene.login, scene.full) == SUCCESS
         await hang_up(silent)
+
+
+async def test_waiting_clients_that_vanish_are_no_trouble_for_one_that_is_turned_away(
+    tmp_path: Path,
+) -> None:
+    """The event loop has not heard yet that they are gone when it says farewell to them."""
+    settings = {"ssh.max_unauthenticated_per_address": 1}
+    async with open_scene(tmp_path, **settings) as scene:
+        first = await dial(scene)
+        await first[0].readline()
+        waiting = [await dial(scene) for _ in range(20)]
+        await until(lambda: scene.gate.doorman.waiting == 20, "twenty that wait")
+        descriptors = [os.dup(writer.get_extra_info("socket").fileno()) for _, writer in waiting]
+        for _, writer in waiting:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+        for descriptor in descriptors:
+            os.close(descriptor)  # closed within this turn of the loop: what is sent now is reset
+        scene.gate.doorman.close("Nobody waits any longer.")
+        await hang_up(first)
 
 
 async def test_what_a_waiting_client_sends_is_kept_in_bounds(tmp_path: Path) -> None:
