@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hive.kinds import AddressRuling, AddressTrouble
-from hive.services import accounts, client_addresses, keys
+from hive.services import client_addresses, keys
 from hive.services.client_addresses import Observation
 from hive.services.permissions import OPERATOR, Actor
-from tests.web.browser import PASSWORD, Browser
+from tests.web.browser import Browser
 from tests.web.rows import public_key
 
 PAGE = "/admin/addresses"
@@ -18,13 +18,8 @@ DROPBEAR = Observation(
 )
 
 
-async def log_in_as_administrator(browser: Browser) -> None:
-    await accounts.add_user(OPERATOR, "root", password=PASSWORD, is_admin=True)
+async def test_an_administrator_bans_and_releases_an_address(browser: Browser, root: Actor) -> None:
     await browser.log_in("root")
-
-
-async def test_an_administrator_bans_and_releases_an_address(browser: Browser) -> None:
-    await log_in_as_administrator(browser)
     turned_away = Observation("198.51.100.7", AddressTrouble.TURNED_AWAY, "Too many.")
     await client_addresses.note([turned_away, DROPBEAR])
     text = (await browser.get(PAGE)).text
@@ -42,8 +37,10 @@ async def test_an_administrator_bans_and_releases_an_address(browser: Browser) -
     assert (await client_addresses.rules()).find("198.51.100.7") is None
 
 
-async def test_an_administrator_confirms_a_ban_of_their_own_address(browser: Browser) -> None:
-    await log_in_as_administrator(browser)
+async def test_an_administrator_confirms_a_ban_of_their_own_address(
+    browser: Browser, root: Actor
+) -> None:
+    await browser.log_in("root")
     sent = {"network": "127.0.0.0/8", "ruling": "ban"}
     answer = await browser.post(PAGE, sent)
     assert answer.status == 409
@@ -52,8 +49,8 @@ async def test_an_administrator_confirms_a_ban_of_their_own_address(browser: Bro
     assert (await browser.post(PAGE, {**sent, "confirmed": "yes"})).status == 303
 
 
-async def test_what_is_wrong_comes_back_with_the_form(browser: Browser) -> None:
-    await log_in_as_administrator(browser)
+async def test_what_is_wrong_comes_back_with_the_form(browser: Browser, root: Actor) -> None:
+    await browser.log_in("root")
     for wrong in (
         {"network": "everywhere", "ruling": "ban"},
         {"network": "198.51.100.7", "ruling": "kill"},
@@ -66,21 +63,21 @@ async def test_what_is_wrong_comes_back_with_the_form(browser: Browser) -> None:
 
 
 async def test_administrators_see_clients_without_a_common_algorithm_beside_refused_keys(
-    browser: Browser, alice: Actor
+    browser: Browser, root: Actor, alice: Actor
 ) -> None:
     await client_addresses.note([DROPBEAR])
     await browser.log_in("alice")
     assert "dropbear" not in (await browser.get("/keys")).text
     await browser.post("/logout", {})
-    await log_in_as_administrator(browser)
+    await browser.log_in("root")
     text = (await browser.get("/keys")).text
     assert "dropbear_2022.83&lt;b&gt;" in text
     assert "`ssh.algorithms = compatible` accepts this client." in text
-    assert alice
 
 
-async def test_a_key_is_disabled_everywhere_with_a_button(browser: Browser, alice: Actor) -> None:
-    bob = (await accounts.add_user(OPERATOR, "bob")).actor(alice.source, "192.0.2.1")
+async def test_a_key_is_disabled_everywhere_with_a_button(
+    browser: Browser, alice: Actor, bob: Actor
+) -> None:
     line = public_key()
     mine = await keys.add_key(alice, "laptop", owner="alice", text=line)
     copy = await keys.add_key(bob, "copy", owner="bob", text=line)
@@ -89,7 +86,7 @@ async def test_a_key_is_disabled_everywhere_with_a_button(browser: Browser, alic
     assert "bob" not in page
     assert "Disable this key everywhere" in page
     await browser.post("/logout", {})
-    await log_in_as_administrator(browser)
+    await browser.log_in("root")
     page = (await browser.get(f"/keys/{mine.id}")).text
     assert f'href="/keys/{copy.id}"' in page
     assert "also stored by" in (await browser.get("/keys")).text
