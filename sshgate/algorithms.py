@@ -74,7 +74,7 @@ def explain(profile: Profile, offer: Offer | None, error: str) -> str:
     else:
         cure = "No setting accepts this client: it needs a newer version."
     return (
-        f"The client offers no {' and no '.join(lacking)} of those that the server accepts with"
+        f"Client and server have no {' and no '.join(lacking)} in common, with"
         f" `ssh.algorithms = {profile}`. {cure} It offers {wanted}."
     )
 
