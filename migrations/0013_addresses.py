@@ -5,7 +5,7 @@ from hive.kinds import AddressRuling, AddressTrouble
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0007_accounts")]
+    dependencies = [("hive", "0008_paths_and_configs")]
 
     initial = False
 
