@@ -104,19 +104,40 @@ class SshSettings(Section):
         description="Files of further private host keys, for example those of a former server.",
     )
     login_seconds: Whole = Field(
-        30, ge=1, description="Seconds a client has to log in before it is disconnected."
+        120, ge=1, description="Seconds a client has to log in before it is disconnected."
+    )
+    key_exchange_seconds: Whole = Field(
+        30, ge=1, description="Seconds a client has to exchange keys before it is disconnected."
     )
     max_unauthenticated: Whole = Field(
-        60, ge=1, description="Connections that may be open without a login, in number."
+        60,
+        ge=1,
+        description="Connections that may log in at the same time, in number; half of them are for"
+        " addresses that logged in lately.",
     )
     max_unauthenticated_per_address: Whole = Field(
-        10, ge=1, description="Connections without a login from one address, in number."
+        10,
+        ge=1,
+        description="Connections from one address that may log in at the same time, in number; the"
+        " others wait.",
+    )
+    max_waiting: Whole = Field(
+        300, ge=1, description="Connections that may wait until they can log in, in number."
+    )
+    max_waiting_per_address: Whole = Field(
+        100, ge=1, description="Connections from one address that may wait, in number."
+    )
+    waiting_seconds: Whole = Field(
+        60, ge=1, description="Seconds a connection may wait before it is turned away."
     )
     new_connections_per_minute_per_address: Whole = Field(
-        120, ge=1, description="New connections one address may open, in number a minute."
+        120,
+        ge=1,
+        description="Connections without a login one address may make, in number a minute; those"
+        " that log in do not count.",
     )
     new_connections_burst_per_address: Whole = Field(
-        20, ge=1, description="New connections one address may open at once, in number."
+        20, ge=1, description="Connections without a login one address may make at once, in number."
     )
     max_tries: Whole = Field(
         10, ge=1, description="Keys a client may offer on one connection, in number."

@@ -14,6 +14,8 @@ _HUGE = {
     "ssh.login_seconds": 600,
     "ssh.max_unauthenticated": 2_000,
     "ssh.max_unauthenticated_per_address": 500,
+    "ssh.max_waiting": 5_000,
+    "ssh.max_waiting_per_address": 5_000,
     "ssh.new_connections_per_minute_per_address": 6_000,
     "ssh.new_connections_burst_per_address": 1_000,
     "ssh.max_tries": 100,

@@ -25,6 +25,7 @@ import structlog
 from hive.confine import was_started_here
 from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
 from hive.events import (
+    AddressesChanged,
     DeliveriesWaiting,
     EndSession,
     GiveWay,
@@ -39,7 +40,15 @@ from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting | TriggerAsked
+Forwarded = (
+    RightsChanged
+    | EndSession
+    | AddressesChanged
+    | UpkeepWanted
+    | GiveWay
+    | DeliveriesWaiting
+    | TriggerAsked
+)
 _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
@@ -233,6 +242,8 @@ def _is_still_there(peer: socket.socket) -> bool:
 def _encode(happening: Forwarded) -> bytes:
     if isinstance(happening, DeliveriesWaiting):
         return _line({"tell": "deliveries-waiting"})
+    if isinstance(happening, AddressesChanged):
+        return _line({"tell": "addresses-changed", "released": happening.released})
     if isinstance(happening, UpkeepWanted | GiveWay):
         name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
         return _line({"tell": name, "repository": happening.repository_id})
@@ -248,6 +259,8 @@ def _decode(line: bytes) -> Forwarded:
     message = _object(line)
     if message.get("tell") == "deliveries-waiting":
         return DeliveriesWaiting()
+    if message.get("tell") == "addresses-changed":
+        return AddressesChanged(str(message.get("released", "")))
     about = _ABOUT_REPOSITORIES.get(str(message.get("tell")))
     repository = message.get("repository")
     if about is not None and type(repository) is int:

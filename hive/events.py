@@ -42,6 +42,13 @@ class EndSession:
 
 
 @dataclass(frozen=True)
+class AddressesChanged:
+    """The rules on client addresses changed, or one address (`released`) starts afresh."""
+
+    released: str = ""
+
+
+@dataclass(frozen=True)
 class UpkeepWanted:
     """Somebody wants the server's own borg to check or compact a repository."""
 
@@ -92,6 +99,7 @@ Happening = (
     RepositoryEvent
     | RightsChanged
     | EndSession
+    | AddressesChanged
     | UpkeepWanted
     | GiveWay
     | SessionProgress

@@ -136,6 +136,7 @@ class EventKind(StrEnum):
     DISK_FILLING = "disk filling up"
     ALARM_ENDED = "alarm ended"
     REFUSED_OFTEN = "many refusals"
+    TURNED_AWAY = "connections turned away"  # before a login, so that no repository is known
     # schedules
     LATE = "late"
     DOWN = "down"
@@ -162,6 +163,22 @@ class EventKind(StrEnum):
     TRIGGER_FAILED = "trigger failed"
     TRIGGER_MISSED = "trigger missed"
     TRIGGER_OVERLAPPED = "trigger overlapped"
+
+
+class AddressRuling(StrEnum):
+    """What an administrator has decided about a network."""
+
+    BAN = "ban"
+    ALLOW = "allow"
+
+
+class AddressTrouble(StrEnum):
+    """What went wrong with connections from an address, before anybody logged in."""
+
+    TURNED_AWAY = "turned away"
+    SLOWED_DOWN = "slowed down"
+    BANNED = "banned"  # it tried although it is banned
+    NO_COMMON_ALGORITHM = "no common algorithm"
 
 
 class Severity(StrEnum):
@@ -241,6 +258,7 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.CLIENT_UNPROVEN,
         EventKind.CLIENT_CONTRADICTED,
         EventKind.REFUSED_OFTEN,
+        EventKind.TURNED_AWAY,
         EventKind.MEASURING_FAILED,
         EventKind.MASS_DELETION,
         EventKind.APPEND_ONLY_DELETION,

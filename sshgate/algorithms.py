@@ -7,13 +7,15 @@ wherever the processor has AES; it is there, with older exchanges, in the compat
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal
+
+from sshgate.transport import Offer
 
 _KEY_EXCHANGES: Final = (
     "mlkem768x25519-sha256",
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
-    "diffie-hellman-group18-sha512",
     "diffie-hellman-group16-sha512",
 )
 _CIPHERS: Final = (
@@ -47,7 +49,54 @@ SIGNATURES: Final = (
 TAKEN: Final = frozenset(name.encode() for name in SIGNATURES)
 
 
-def options(profile: Literal["hardened", "compatible"]) -> dict[str, tuple[str, ...]]:
+Profile = Literal["hardened", "compatible"]
+
+# What the client must share with us, by the names of its offer; GCM and ChaCha20 need no MAC.
+_NEEDED: Final = {
+    "key exchange": "kex_algs",
+    "cipher": "encryption_algs",
+    "cipher back": "encryption_algs",
+    "MAC": "mac_algs",
+    "MAC back": "mac_algs",
+}
+_LONGEST = 300  # characters of what a client offers
+_WITHOUT_MAC: Final = ("-gcm@openssh.com", "-poly1305@openssh.com")
+
+
+def explain(profile: Profile, offer: Offer | None, error: str) -> str:
+    """Why a client and the gate did not agree, and the setting that would help."""
+    lacking = missing(profile, offer.names) if offer is not None else []
+    if offer is None or not lacking:
+        return error[:_LONGEST]
+    wanted = "; ".join(f"{name}: {', '.join(offer.names[name])}"[:_LONGEST] for name in lacking)
+    if profile == "hardened" and not missing("compatible", offer.names):
+        cure = "`ssh.algorithms = compatible` accepts this client."
+    else:
+        cure = "No setting accepts this client: it needs a newer version."
+    return (
+        f"Client and server have no {' and no '.join(lacking)} in common, with"
+        f" `ssh.algorithms = {profile}`. {cure} It offers {wanted}."
+    )
+
+
+def missing(profile: Profile, offer: Mapping[str, Sequence[str]]) -> list[str]:
+    """What a client with this offer has not in common with the profile, for example "MAC"."""
+    offered = options(profile)
+    found = []
+    for name, option in _NEEDED.items():
+        cipher = next(iter(_common(offer[name.replace("MAC", "cipher")], offered)), "")
+        if option == "mac_algs" and cipher.endswith(_WITHOUT_MAC):
+            continue
+        if not set(offer[name]) & set(offered[option]):
+            found.append(name.removesuffix(" back"))
+    return list(dict.fromkeys(found))
+
+
+def _common(ciphers: Sequence[str], offered: Mapping[str, Sequence[str]]) -> list[str]:
+    return [cipher for cipher in ciphers if cipher in offered["encryption_algs"]]
+
+
+def options(profile: Profile) -> dict[str, tuple[str, ...]]:
     """The algorithms as asyncssh takes them."""
     offered = {"kex_algs": _KEY_EXCHANGES, "encryption_algs": _CIPHERS, "mac_algs": _MACS}
     if profile == "compatible":

@@ -8,20 +8,22 @@ only in `auth_completed`.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import asyncssh
 
-from hive import log, publickey
+from hive import addresses, log, publickey
 from hive.database import DriverError, spawn
 from hive.errors import HiveError, RefusalCause
+from hive.kinds import AddressTrouble
 from hive.services import logins, refusals, refused_keys
+from hive.services.client_addresses import Observation
 from hive.services.logins import Identity
-from sshgate import algorithms
+from sshgate import algorithms, words
 from sshgate.channel import PACKET, WINDOW, GateChannel
-from sshgate.doorman import plain_address
 from sshgate.gate import Gate
 from sshgate.session import GateSession
+from sshgate.transport import GateTransport
 
 logger = log.get(__name__)
 
@@ -38,7 +40,8 @@ class GateConnection(asyncssh.SSHServer):
         self.gate = gate
         self.peer = ""
         self.login = ""
-        self._connection: asyncssh.SSHServerConnection | None = None
+        self._asked_login = ""
+        self._connection: GateTransport | None = None
         self._candidate: Identity | None = None
         self._identity: Identity | None = None
         self._tries = 0
@@ -47,6 +50,7 @@ class GateConnection(asyncssh.SSHServer):
         self._channels: set[GateSession] = set()  # open ones
         self._running: set[GateSession] = set()  # those of them that were given a command
         self._idle: asyncio.TimerHandle | None = None
+        self._deadline: asyncio.TimerHandle | None = None  # of the login
 
     @property
     def identity(self) -> Identity:
@@ -65,34 +69,56 @@ class GateConnection(asyncssh.SSHServer):
     # before the login
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
-        self._connection = conn
-        self.peer = plain_address(conn.get_extra_info("peername", ("",))[0])
-        if not self.gate.doorman.let_in(self.peer):
-            conn.abort()
-            self._connection = None
-            return
+        self._connection = cast("GateTransport", conn)
+        self.peer = self._connection.arrival.peer
         self.gate.connections.add(self)
+        settings = self.gate.settings
+        soon = min(settings.key_exchange_seconds, settings.login_seconds)
+        self._deadline = self.gate.loop.call_later(soon, self._require_keys, soon)
         # asyncssh does nothing with this word of the transport's.
         conn.resume_writing = self._resume_writing  # type: ignore[method-assign]
+
+    def _require_keys(self, seconds: int) -> None:
+        """A client that has not exchanged keys by now only holds a place."""
+        if self._connection is None or self._identity is not None:
+            return
+        if not self._connection.has_keys:
+            self._connection.turn_away(words.NO_KEY_EXCHANGE.format(seconds))
+            return
+        rest = self.gate.settings.login_seconds - seconds
+        self._deadline = self.gate.loop.call_later(rest, self._require_login)
+
+    def _require_login(self) -> None:
+        if self._connection is not None and self._identity is None:
+            seconds = self.gate.settings.login_seconds
+            self._connection.turn_away(words.NO_LOGIN.format(seconds))
 
     def _resume_writing(self) -> None:
         for session in tuple(self._channels):
             session.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._connection is None:
+        connection = self._connection
+        if connection is None:
             return
         self._connection = None
         self.gate.connections.discard(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
         if self._idle is not None:
             self._idle.cancel()
         if self._identity is None:
-            self.gate.doorman.leave(self.peer)
-            if not self._refused:
+            self.gate.doorman.leave(connection.arrival)
+            if isinstance(exc, asyncssh.KeyExchangeFailed):
+                self._report_algorithms(connection, exc)
+            elif connection.turned_away_because:
+                self._report_turned_away(connection)
+            elif not self._refused:
                 logger.info("left before the login", peer=self.peer, reason=str(exc or "")[:300])
             self._report_refusals()
 
     def begin_auth(self, username: str) -> bool:
+        self._asked_login = username
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -135,7 +161,7 @@ class GateConnection(asyncssh.SSHServer):
             self._disconnect("Not logged in")
             return
         self.login = self._identity.login
-        self.gate.doorman.leave(self.peer)
+        self.gate.doorman.logged_in(connection.arrival)
         logger.info(
             "logged in",
             login=self.login,
@@ -148,6 +174,29 @@ class GateConnection(asyncssh.SSHServer):
     def _disconnect(self, reason: str) -> None:
         if self._connection is not None:
             self._connection.disconnect(asyncssh.DISC_NO_MORE_AUTH_METHODS_AVAILABLE, reason)
+
+    def _report_algorithms(self, connection: GateTransport, error: Exception) -> None:
+        """Say which algorithms were missing, and which setting would help."""
+        client = str(connection.get_extra_info("client_version", ""))[:255]
+        reason = algorithms.explain(
+            self.gate.settings.algorithms, connection.client_offer, str(error)
+        )
+        logger.warning("no common algorithm", peer=self.peer, client=client, reason=reason)
+        self.gate.doorman.observe(
+            Observation(
+                addresses.limit_group(self.peer),
+                AddressTrouble.NO_COMMON_ALGORITHM,
+                reason,
+                client,
+            )
+        )
+
+    def _report_turned_away(self, connection: GateTransport) -> None:
+        reason = connection.turned_away_because
+        login = self._asked_login[: self.gate.settings.max_login_length]
+        logger.info("turned away", peer=self.peer, login=login, reason=reason)
+        if login:
+            spawn(refusals.note_turned_away(login, self.peer, reason), name="report turned away")
 
     def _report_refusals(self) -> None:
         """Say why nobody got in; keys that an agent offered before the right one are no news."""
@@ -179,6 +228,8 @@ class GateConnection(asyncssh.SSHServer):
 
     def session_requested(self) -> Any:  # noqa: ANN401 - asyncssh's own type is not public
         if self._connection is None or self._identity is None:
+            return False
+        if self.gate.doorman.is_banned(self.peer):
             return False
         if len(self._channels) >= self.gate.settings.max_channels_per_connection:
             return False
@@ -225,10 +276,10 @@ class GateConnection(asyncssh.SSHServer):
         self._idle = None
         self.close("No session was opened")
 
-    def close_if_unused(self) -> None:
+    def close_if_unused(self, reason: str) -> None:
         """Close the connection at once unless a session runs on it."""
         if not self._running:
-            self.close("The server is stopping")
+            self.close(reason)
 
     def close(self, reason: str) -> None:
         if self._connection is not None:

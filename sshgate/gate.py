@@ -11,12 +11,16 @@ from hive.config import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
-from hive.services import access, live, sessions, unrecorded
+from hive.services import access, client_addresses, live, sessions, unrecorded
 from hive.services.host import Host
 from hive.services.sessions import Outcome
+from sshgate import words
 from sshgate.doorman import Doorman
+from sshgate.farewell import Farewells
 
 logger = log.get(__name__)
+
+_OBSERVATION_SECONDS = 5.0  # that what the door saw is collected before it is written
 
 
 class RunningSession(Protocol):
@@ -40,7 +44,9 @@ class RunningSession(Protocol):
 
 
 class OpenConnection(Protocol):
-    def close_if_unused(self) -> None:
+    @property
+    def peer(self) -> str: ...
+    def close_if_unused(self, reason: str) -> None:
         """Close the connection at once unless a session runs on it."""
 
     def close(self, reason: str) -> None: ...
@@ -52,12 +58,16 @@ class Gate:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
-        self.doorman = Doorman(self.settings)
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0
         self.is_draining = False
         self.loop = asyncio.get_running_loop()
+        self.doorman = Doorman(
+            self.settings, self.loop.call_later, on_observation=self._write_observations_soon
+        )
+        self.farewells = Farewells()
+        self._writes_observations = False
         self._unfinished: dict[int, Outcome] = {}
         self._at_rest = asyncio.Event()
         self._at_rest.set()
@@ -67,6 +77,43 @@ class Gate:
     def end_grace(self) -> float:
         """Seconds between asking a child to end and killing it."""
         return self.settings.end_grace_seconds
+
+    # the door
+
+    async def learn_addresses(self) -> None:
+        """Know the rules on addresses and who logged in lately; call before listening."""
+        self.doorman.use(await client_addresses.rules())
+        self.doorman.remember(await client_addresses.recent_peers())
+
+    async def _follow_address_rules(self, released: str) -> None:
+        try:
+            self.doorman.use(await client_addresses.rules())
+        except (HiveError, DriverError) as error:
+            logger.error("the rules on addresses could not be read", reason=str(error))
+        if released:
+            self.doorman.release(released)
+        for connection in tuple(self.connections):
+            if self.doorman.is_banned(connection.peer):
+                connection.close_if_unused("Your address was banned")
+
+    def _write_observations_soon(self) -> None:
+        if not self._writes_observations and not self.is_draining:
+            self._writes_observations = True
+            self.loop.call_later(_OBSERVATION_SECONDS, self._begin_to_write_observations)
+
+    def _begin_to_write_observations(self) -> None:
+        self._writes_observations = False
+        if not self.is_draining:
+            spawn(self.write_observations(), name="write observations of the door")
+
+    async def write_observations(self) -> None:
+        """Keep what the door saw, for administrators."""
+        observations = self.doorman.take_observations()
+        try:
+            if observations:
+                await client_addresses.note(observations)
+        except (HiveError, DriverError) as error:
+            logger.error("observations of the door were not kept", reason=str(error))
 
     # what a request must pass
 
@@ -146,6 +193,8 @@ class Gate:
         if isinstance(happening, events.RightsChanged):
             self.rights_version += 1
             spawn(self.end_disallowed(), name="end disallowed sessions")
+        elif isinstance(happening, events.AddressesChanged):
+            spawn(self._follow_address_rules(happening.released), name="follow address rules")
         elif isinstance(happening, events.EndSession):
             session = self.sessions.get(happening.session_id)
             if session is not None:
@@ -169,8 +218,9 @@ class Gate:
     async def stop(self, drain_seconds: float) -> None:
         """Begin no more sessions, let those that run end within the time, then end them."""
         self.is_draining = True
+        self.doorman.close(words.STOPPING)
         for connection in tuple(self.connections):
-            connection.close_if_unused()
+            connection.close_if_unused("The server is stopping")
         await self._wait_for_sessions(drain_seconds)
         for session in tuple(self.sessions.values()):
             session.end(EndReason.DRAINED, "the server is stopping")
@@ -178,6 +228,7 @@ class Gate:
         await self._wait_for_sessions(self.end_grace + 10)
         for connection in tuple(self.connections):
             connection.close("The server is stopping")
+        self.farewells.close()
         self._unsubscribe()
 
     async def _wait_for_sessions(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import asyncssh
@@ -11,11 +12,15 @@ from hive.config import SshSettings
 from hive.errors import HiveError, Unavailable
 from hive.services.host_keys import HostKey
 from sshgate import algorithms
+from sshgate.arrival import Arrival
 from sshgate.connection import GateConnection
+from sshgate.farewell import VERSION
 from sshgate.gate import Gate
+from sshgate.transport import GateTransport
 
 # 2.24.0 lets somebody log in as another user (an authentication race); it was reproduced.
 LEAST_ASYNCSSH = (2, 24, 1)
+_BACKLOG = 512  # connections that the system keeps until they are accepted
 
 
 class Server:
@@ -24,40 +29,53 @@ class Server:
     def __init__(self, gate: Gate) -> None:
         _require_asyncssh()
         self.gate = gate
-        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def port(self) -> int:
-        if self._acceptor is None:
+        if self._listener is None:
             raise HiveError("The gate does not listen.")
-        return self._acceptor.get_port()
+        return int(self._listener.sockets[0].getsockname()[1])
 
     @property
     def is_listening(self) -> bool:
-        return self._acceptor is not None and not self.gate.is_draining
+        return self._listener is not None and not self.gate.is_draining
 
     async def listen(self, host_keys: Sequence[HostKey]) -> None:
         """Begin to accept connections; Unavailable where the address cannot be had."""
-        address = self.gate.settings.address
+        gate, address = self.gate, self.gate.settings.address
+        options = await asyncssh.SSHServerConnectionOptions.construct(
+            server_factory=lambda: GateConnection(gate),
+            # Loaded keys: paths would be read again for every connection.
+            server_host_keys=[asyncssh.import_private_key(key.private) for key in host_keys],
+            **_options(gate.settings),
+        )
+        options.proxy_command = None  # as asyncssh.listen sets it
+
+        def make_transport(arrival: Arrival) -> GateTransport:
+            transport = GateTransport(gate.loop, options)
+            transport.arrival, transport.farewells = arrival, gate.farewells
+            return transport
+
+        await gate.learn_addresses()
         try:
-            self._acceptor = await asyncssh.listen(
+            self._listener = await gate.loop.create_server(
+                lambda: Arrival(gate.doorman, gate.farewells, make_transport),
                 address.host,
                 address.port,
-                server_factory=lambda: GateConnection(self.gate),
-                # Loaded keys: paths would be read again for every connection.
-                server_host_keys=[asyncssh.import_private_key(key.private) for key in host_keys],
-                **_options(self.gate.settings),
+                backlog=_BACKLOG,
+                reuse_address=True,
             )
         except OSError as error:
             raise Unavailable(f"The SSH gate cannot listen on {address}: {error}.") from error
 
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running sessions end within the time, then end them."""
-        if self._acceptor is not None:
-            self._acceptor.close()
+        if self._listener is not None:
+            self._listener.close()
         await self.gate.stop(drain_seconds)
-        if self._acceptor is not None:
-            await self._acceptor.wait_closed()
+        if self._listener is not None:
+            await self._listener.wait_closed()
 
 
 def _options(settings: SshSettings) -> dict[str, object]:
@@ -76,13 +94,11 @@ def _options(settings: SshSettings) -> dict[str, object]:
         "allow_scp": False,
         "sftp_factory": None,
         "encoding": None,
-        "login_timeout": settings.login_seconds,
+        "login_timeout": 0,  # the connection has deadlines of its own, which say why
         "keepalive_interval": settings.keepalive_seconds,
         "keepalive_count_max": settings.keepalive_count,
         "rekey_bytes": settings.rekey_bytes,
-        "server_version": "BorgHive",
-        "reuse_address": True,
-        "backlog": 128,
+        "server_version": VERSION,
     }
 
 

@@ -41,6 +41,7 @@ _ADMINISTRATION = (
     ("/admin/locations", N_("Locations")),
     ("/trash", N_("Trash")),
     ("/admin/host-keys", N_("Host keys")),
+    ("/admin/addresses", N_("Addresses")),
     ("/admin/settings", N_("Settings")),
     ("/admin/audit", N_("Audit log")),
     ("/admin/jobs", N_("Jobs")),

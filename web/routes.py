@@ -40,6 +40,7 @@ from web.pages import (
     triggers,
 )
 from web.pages import notifications as notices
+from web.pages.admin import addresses as admin_addresses
 from web.pages.admin import audit as admin_audit
 from web.pages.admin import groups as admin_groups
 from web.pages.admin import health as admin_health
@@ -125,6 +126,7 @@ ROUTES = [
     web.post("/keys/add", keys.add),
     web.get(f"/keys/{_ID}", keys.show),
     web.post(f"/keys/{_ID}", keys.change),
+    web.post(f"/keys/{_ID}/disable-everywhere", keys.disable_everywhere),
     web.get(f"/keys/{_ID}/delete", keys.show_delete),
     web.post(f"/keys/{_ID}/delete", keys.delete),
     web.get(f"/keys/refused/{_ID}", refused_keys.show),
@@ -203,6 +205,9 @@ ROUTES = [
     web.get(f"/admin/locations/{_ID}/delete", admin_locations.show_delete),
     web.post(f"/admin/locations/{_ID}/delete", admin_locations.delete),
     web.get("/admin/host-keys", admin_host_keys.show),
+    web.get("/admin/addresses", admin_addresses.show),
+    web.post("/admin/addresses", admin_addresses.decide),
+    web.post("/admin/addresses/release", admin_addresses.release),
     web.get("/admin/settings", admin_settings.show),
     web.get("/admin/audit", admin_audit.show),
     web.get("/admin/jobs", admin_jobs.show),

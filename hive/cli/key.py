@@ -10,7 +10,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.kinds import ShareLevel
-from hive.services import keys
+from hive.services import key_revocation, keys
 from hive.services.keys import KeyInfo
 from hive.services.permissions import Actor
 
@@ -31,6 +31,10 @@ def _document(info: KeyInfo) -> dict[str, Any]:
         "comment": info.comment,
         "public_key": info.line,
         "enabled": info.enabled,
+        "same_key": [
+            {"id": t.key_id, "name": t.name, "owner": t.owner, "enabled": t.enabled}
+            for t in info.twins
+        ],
         "expires_at": output.time(info.expires_at),
         "networks": list(info.networks),
         "groups": list(info.groups),
@@ -45,6 +49,12 @@ def _document(info: KeyInfo) -> dict[str, Any]:
 
 def _uses(info: KeyInfo) -> list[str]:
     return [f"{use.repository} ({use.login}), {use.access}" for use in info.uses]
+
+
+def _twins(info: KeyInfo) -> list[str]:
+    return [
+        f"{twin.owner}/{twin.name}{'' if twin.enabled else ' (disabled)'}" for twin in info.twins
+    ]
 
 
 @key.command("add")
@@ -94,6 +104,7 @@ async def list_(actor: Actor) -> None:
             "TYPE": lambda info: info.type,
             "FINGERPRINT": lambda info: info.fingerprint,
             "ENABLED": lambda info: info.enabled,
+            "SAME KEY": lambda info: ", ".join(_twins(info)),
             "EXPIRES": lambda info: info.expires_at,
             "LAST USED": lambda info: info.last_used_at,
             "OPENS": lambda info: len(info.uses),
@@ -110,7 +121,13 @@ async def show(actor: Actor, reference: str) -> None:
     """Show one key and what it opens."""
     info = await keys.find_key(actor, reference)
     document = _document(info)
-    fields = {**document, "networks": info.networks or "anywhere", "repositories": _uses(info)}
+    same_key = _twins(info) or "nowhere else"
+    fields = {
+        **document,
+        "same_key": same_key,
+        "networks": info.networks or "anywhere",
+        "repositories": _uses(info),
+    }
     output.show_one(document, fields)
 
 
@@ -164,6 +181,35 @@ async def _change(
         unshare_from=remove_group,
     )
     output.show_done(_document(info), f"Key {info.name} was changed.")
+
+
+@key.command("disable")
+@click.argument("reference", metavar="KEY")
+@click.option(
+    "--everywhere",
+    is_flag=True,
+    help="Disable this public key under every owner; KEY is its fingerprint.",
+)
+@output.json_option
+@with_hive
+async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
+    """Disable a key; sessions that run with it end."""
+    if everywhere:
+        infos = await key_revocation.disable_everywhere(actor, reference)
+        names = ", ".join(f"{info.owner}/{info.name}" for info in infos)
+        message = f"Disabled: {names}." if infos else "It was disabled everywhere already."
+        output.show_done({"keys": [_document(info) for info in infos]}, message)
+        return
+    found = await keys.find_key(actor, reference)
+    info = await keys.set_key(actor, found.id, enabled=False)
+    also = [f"{twin.owner}/{twin.name}" for twin in info.twins if twin.enabled]
+    hint = (
+        f" The same key is still enabled as {', '.join(also)}: disable it with --everywhere"
+        f" {info.fingerprint}."
+        if also
+        else ""
+    )
+    output.show_done(_document(info), f"Key {info.name} was disabled.{hint}")
 
 
 @key.command("delete")

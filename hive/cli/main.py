@@ -9,6 +9,7 @@ import click
 
 from hive import __version__
 from hive.cli import output
+from hive.cli.address import address
 from hive.cli.channel import channel
 from hive.cli.config import config
 from hive.cli.doctor import doctor
@@ -83,6 +84,7 @@ for _noun in (
     notification,
     delivery,
     host_keys,
+    address,
     doctor,
     config,
 ):

@@ -7,6 +7,7 @@ schema, and a better sentence would be a migration.
 from __future__ import annotations
 
 from hive.models.accounts import Group, Membership, User, WebSession
+from hive.models.addresses import AddressRecord, AddressRule
 from hive.models.audit import AuditEntry, Installation
 from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare, RefusedKey
@@ -37,6 +38,8 @@ from hive.models.statistics import Alarm, Inspection, Statistic
 from hive.models.triggers import PingToken, Run, Trigger, TriggerRun
 
 __all__ = [
+    "AddressRecord",
+    "AddressRule",
     "Alarm",
     "AuditEntry",
     "Channel",

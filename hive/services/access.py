@@ -5,7 +5,6 @@ The rules stand in `decide`, a pure function; everything else here collects what
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -162,7 +161,8 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
         ),
         request.need,
     )
-    await _check_limits(identity)
+    if request.need != Need.STATUS:
+        await _check_limits(identity, on_repository=len(running))
     return grant, Admission(
         0,
         repository.id,
@@ -205,19 +205,18 @@ async def _running(repository_id: int) -> list[Need]:
     return [row.need for row in rows if row.need != Need.STATUS]
 
 
-async def _check_limits(identity: Identity) -> None:
+async def _check_limits(identity: Identity, *, on_repository: int) -> None:
+    """Refuse one more session where there are too many; to ask for the status is none of them."""
     ssh = runtime.settings().ssh
-    running = await Session.filter(ended_at=None).values("repository_id", "key_id")
-    by_repository = Counter(row["repository_id"] for row in running)
-    by_key = Counter(row["key_id"] for row in running)
+    running = Session.filter(ended_at=None).exclude(need=Need.STATUS)
     for count, limit, what in (
-        (len(running), ssh.max_sessions, "this server"),
+        (on_repository, ssh.max_sessions_per_repository, "this repository"),
         (
-            by_repository[identity.repository_id],
-            ssh.max_sessions_per_repository,
-            "this repository",
+            await running.filter(key_id=identity.key_id).count(),
+            ssh.max_sessions_per_key,
+            "this key",
         ),
-        (by_key[identity.key_id], ssh.max_sessions_per_key, "this key"),
+        (await running.count(), ssh.max_sessions, "this server"),
     ):
         if count >= limit:
             raise AccessRefused(

@@ -15,7 +15,6 @@ is no mass deletion.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -145,18 +144,6 @@ def level(percent: float, steps: Sequence[int], current: int) -> int:
     reached = max((step for step in steps if percent >= step), default=0)
     held = max((step for step in steps if step <= current and percent > step - _SLACK), default=0)
     return max(reached, held)
-
-
-def network_of(address: str) -> str | None:
-    """The /24 or /64 that an address is in; None for what is no address."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    length = 24 if found.version == 4 else 64
-    return str(ipaddress.ip_network(f"{found}/{length}", strict=False))
 
 
 def is_overdue(since: datetime | None, now: datetime, hours: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hive import clock
+from hive import addresses, clock
 from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import Alarm, Event, Repository, Session
@@ -153,8 +153,8 @@ async def key_used(session_id: int) -> None:
         return
     earlier = Session.filter(key_id=session.key_id, id__lt=session_id)
     peers = await earlier.distinct().values_list("peer", flat=True)
-    network = alarm_rules.network_of(session.peer)
-    seen = {alarm_rules.network_of(str(peer)) for peer in peers}
+    network = addresses.neighbourhood(session.peer)
+    seen = {addresses.neighbourhood(str(peer)) for peer in peers}
     if network is None or network in seen:
         return
     if peers:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hive import clock, publickey
+from hive import addresses, clock, publickey
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
@@ -36,6 +35,16 @@ class KeyUse:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """The same public key under another owner."""
+
+    key_id: int
+    name: str
+    owner: str
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class KeyInfo:
     id: int
     name: str
@@ -53,6 +62,7 @@ class KeyInfo:
     created_at: datetime
     uses: tuple[KeyUse, ...]
     shares: tuple[GroupShare, ...] = ()
+    twins: tuple[Twin, ...] = ()  # as far as the actor may see them
 
     @property
     def is_expired(self) -> bool:
@@ -136,7 +146,7 @@ def check_networks(networks: Sequence[str]) -> list[str]:
     checked = []
     for text in networks:
         try:
-            checked.append(str(ipaddress.ip_network(text.strip())))
+            checked.append(str(addresses.parse_network(text)))
         except ValueError as error:
             raise InvalidInput(
                 f"{text[:60]!r} is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
@@ -290,10 +300,36 @@ async def _infos(actor: Actor, rows: Sequence[Key]) -> list[KeyInfo]:
         await KeyShare.filter(key_id__in=ids).select_related("group").order_by("group__name")
     ):
         shared[row.key_id].append(GroupShare(row.group.name, row.level))
-    return [_told(key, tuple(uses[key.id]), tuple(shared[key.id])) for key in rows]
+    twins = await _twins(actor, rows)
+    return [
+        _told(key, tuple(uses[key.id]), tuple(shared[key.id]), twins.get(key.id, ()))
+        for key in rows
+    ]
 
 
-def _told(key: Key, uses: tuple[KeyUse, ...], shared: tuple[GroupShare, ...]) -> KeyInfo:
+async def _twins(actor: Actor, rows: Sequence[Key]) -> dict[int, tuple[Twin, ...]]:
+    """The same public keys under other owners; nobody hears of a key that they may not see."""
+    same: dict[str, list[Key]] = {}
+    prints = {key.fingerprint for key in rows}
+    visible = Key.filter(await visible_keys(actor), fingerprint__in=prints)
+    for key in await visible.distinct().select_related("owner").order_by("owner__name", "id"):
+        same.setdefault(key.fingerprint, []).append(key)
+    return {
+        key.id: tuple(
+            Twin(other.id, other.name, other.owner.name, other.enabled)
+            for other in same.get(key.fingerprint, [])
+            if other.id != key.id
+        )
+        for key in rows
+    }
+
+
+def _told(
+    key: Key,
+    uses: tuple[KeyUse, ...],
+    shared: tuple[GroupShare, ...],
+    twins: tuple[Twin, ...],
+) -> KeyInfo:
     return KeyInfo(
         key.id,
         key.name,
@@ -311,4 +347,5 @@ def _told(key: Key, uses: tuple[KeyUse, ...], shared: tuple[GroupShare, ...]) ->
         key.created_at,
         uses,
         shared,
+        twins,
     )

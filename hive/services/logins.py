@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tortoise.expressions import Q
 
-from hive import clock
+from hive import addresses, clock
 from hive.errors import RefusalCause
 from hive.models import Grant, Key
 
@@ -43,15 +42,7 @@ async def authenticate(login: str, fingerprint: str, address: str) -> Identity |
 def _in_networks(address: str, networks: Iterable[str]) -> bool:
     """Whether the address is in one of the networks; no networks means from anywhere."""
     networks = list(networks)
-    if not networks:
-        return True
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in ipaddress.ip_network(network) for network in networks)
+    return not networks or addresses.is_in(address, networks)
 
 
 def problem_of(key: Key, address: str) -> RefusalCause | None:

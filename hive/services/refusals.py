@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive import clock
+from hive import addresses, clock
 from hive.database import transactional
 from hive.errors import RefusalCause
 from hive.kinds import EventKind
@@ -19,6 +19,9 @@ _HOUR = timedelta(hours=1)
 
 # Every refusal of the last hour, by repository; events are fewer than those.
 _lately: dict[int, deque[datetime]] = {}
+# When a client that named a repository's login was turned away, by repository and address.
+_turned_away: OrderedDict[tuple[int, str], datetime] = OrderedDict()
+_MAX_TURNED_AWAY = 1_000
 
 
 async def explain(login: str, fingerprint: str, address: str) -> tuple[RefusalCause, int | None]:
@@ -36,6 +39,23 @@ async def explain(login: str, fingerprint: str, address: str) -> tuple[RefusalCa
         cause = RefusalCause.KEY_NOT_GRANTED if known else RefusalCause.UNKNOWN_KEY
         return cause, repository.id
     return problem_of(grant.key, address) or RefusalCause.UNKNOWN_KEY, repository.id
+
+
+async def note_turned_away(login: str, peer: str, reason: str) -> None:
+    """Record for the owner that a client did not get in, once an hour for each address."""
+    repository = await Repository.get_or_none(login=login, deleted_at=None)
+    if repository is None:
+        return
+    key = (repository.id, addresses.limit_group(peer))
+    now = clock.now()
+    if key in _turned_away and now - _turned_away[key] < _HOUR:
+        return
+    _turned_away[key] = now
+    _turned_away.move_to_end(key)
+    while len(_turned_away) > _MAX_TURNED_AWAY:
+        _turned_away.popitem(last=False)
+    message = f"A client at {peer} did not log in and was turned away: {reason}"
+    await record(repository.id, RefusalCause.LIMIT, message, peer=peer)
 
 
 @transactional

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from datetime import timedelta
 
-from hive import clock
+from hive import addresses, clock
 
 _MAX_TRACKED = 10_000
 _MAX_TIMES = 10_000
@@ -46,14 +45,4 @@ class Tries:
         self._times.clear()
 
 
-def network_of(address: str) -> str:
-    """What counts as one address: all of IPv4, the /64 that one IPv6 customer has at least."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address[:64]
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))
+network_of = addresses.limit_group

@@ -14,7 +14,16 @@ import pytest
 
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import Access, EndReason, Mode
-from hive.services import accounts, grants, imports, keys, repositories, sessions, trash
+from hive.services import (
+    accounts,
+    grants,
+    imports,
+    key_revocation,
+    keys,
+    repositories,
+    sessions,
+    trash,
+)
 from hive.services.permissions import OPERATOR
 from hive.services.session_filters import SessionState
 from tests.gate.files import noise
@@ -118,6 +127,11 @@ async def disable_key(_repository_id: int) -> None:
     await keys.set_key(OPERATOR, key.id, enabled=False)
 
 
+async def disable_key_everywhere(_repository_id: int) -> None:
+    key = await keys.find_key(OPERATOR, "laptop")
+    await key_revocation.disable_everywhere(OPERATOR, key.fingerprint)
+
+
 async def delete_key(_repository_id: int) -> None:
     key = await keys.find_key(OPERATOR, "laptop")
     await keys.delete_key(OPERATOR, key.id)
@@ -155,6 +169,7 @@ async def kill_session(repository_id: int) -> None:
         (revoke_grant, EndReason.REVOKED),
         (lower_access, EndReason.REVOKED),
         (disable_key, EndReason.REVOKED),
+        (disable_key_everywhere, EndReason.REVOKED),
         (delete_key, EndReason.REVOKED),
         (restrict_network, EndReason.REVOKED),
         (disable_owner, EndReason.REVOKED),
@@ -215,6 +230,8 @@ async def test_sessions_are_limited_in_words(house: House, tmp_path: Path) -> No
     refused = await client.borg("list", url)
     assert refused.status == 2
     assert "Too many sessions" in refused.error
+    login = url.split("//")[1].split("@")[0]
+    (await client.ssh(login, "status")).must()
     await leave(process)
 
 

@@ -114,20 +114,6 @@ def test_a_level_is_a_step_that_the_share_is_near(percent: float, current: int) 
     assert all(percent < step for step in DISK_STEPS if step > level)
 
 
-@pytest.mark.parametrize(
-    ("address", "network"),
-    [
-        ("192.0.2.7", "192.0.2.0/24"),
-        ("::ffff:192.0.2.7", "192.0.2.0/24"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("somewhere", None),
-    ],
-)
-def test_the_network_of_an_address(address: str, network: str | None) -> None:
-    assert alarm_rules.network_of(address) == network
-
-
 def test_a_lock_is_overdue_after_its_hours() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
     assert not alarm_rules.is_overdue(now - timedelta(hours=24), now, 24)

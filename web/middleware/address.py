@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from aiohttp import web
 
-from hive import log
+from hive import addresses, log
+from hive.addresses import Address, Network
 from web.keys import ADDRESS, SETTINGS, Handler
 
-_Address = IPv4Address | IPv6Address
-_Network = IPv4Network | IPv6Network
 _MAX_HOPS = 20
 
 
@@ -31,11 +29,11 @@ def is_trusted_proxy(request: web.Request) -> bool:
     return nearest is not None and _is_in(nearest, _trusted(request))
 
 
-def _trusted(request: web.Request) -> list[_Network]:
+def _trusted(request: web.Request) -> list[Network]:
     return [ipaddress.ip_network(text) for text in request.app[SETTINGS].trusted_proxies]
 
 
-def visitor(remote: str | None, forwarded: str, trusted: Sequence[_Network]) -> str:
+def visitor(remote: str | None, forwarded: str, trusted: Sequence[Network]) -> str:
     """The address nearest to us that is not a trusted proxy's.
 
     Each proxy adds at the right whom it heard from. What stands left of an untrusted address is
@@ -54,21 +52,15 @@ def visitor(remote: str | None, forwarded: str, trusted: Sequence[_Network]) -> 
     return str(nearest)
 
 
-def _is_in(address: _Address, networks: Sequence[_Network]) -> bool:
+def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _parse(text: str) -> _Address | None:
+def _parse(text: str) -> Address | None:
     """An address, with or without a port."""
     bare = text.strip()
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]
     elif bare.count(":") == 1:
         bare = bare.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(bare.partition("%")[0])
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
+    return addresses.parse(bare)

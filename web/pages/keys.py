@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services import accounts, groups, keys, refused_keys
+from hive.services import accounts, client_addresses, groups, key_revocation, keys, refused_keys
 from hive.services.keys import KeyInfo
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
@@ -21,6 +21,7 @@ async def show_all(request: web.Request) -> web.Response:
         "keys.html",
         keys=await keys.list_keys(actor),
         refused=await refused_keys.list_refused(actor),
+        other_algorithms=await client_addresses.without_common_algorithm(actor),
     )
 
 
@@ -114,7 +115,22 @@ async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Res
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
+        may_disable_everywhere=actor.is_admin or info.owner == actor.name,
     )
+
+
+async def disable_everywhere(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    await keys.require_manage(actor, info.id)
+    disabled = await key_revocation.disable_everywhere(actor, info.fingerprint)
+    names = ", ".join(f"{one.owner}/{one.name}" for one in disabled)
+    message = (
+        gettext("This key was disabled: %(names)s.", names=names)
+        if disabled
+        else gettext("This key was disabled everywhere already.")
+    )
+    return done(request, f"/keys/{info.id}", message)
 
 
 async def show_delete(request: web.Request) -> web.Response:

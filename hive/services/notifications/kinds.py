@@ -73,7 +73,13 @@ TABLE: Mapping[EventKind, Telling] = {
 }
 
 # What a rule may name: the table, and what has no repository.
-NAMES = (*(str(kind) for kind in TABLE), str(EventKind.DISK_FILLING), DEAD_LETTER, DIGEST)
+NAMES = (
+    *(str(kind) for kind in TABLE),
+    str(EventKind.DISK_FILLING),
+    str(EventKind.TURNED_AWAY),
+    DEAD_LETTER,
+    DIGEST,
+)
 # What only rules that name it tell.
 NAMED_ALONE = frozenset(str(kind) for kind, telling in TABLE.items() if not telling.by_default)
 

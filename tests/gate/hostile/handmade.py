@@ -233,13 +233,21 @@ class HandmadeConnection(SSHClientConnection):
         self._kexinit_sent = True
 
 
-def payload_of_kexinit(**lists: list[bytes]) -> bytes:
+def payload_of_kexinit(*, is_guess_sent: bool = False, **lists: list[bytes]) -> bytes:
     """The first message of a key exchange with these algorithms, in the order of the protocol."""
     names = ("kex", "host_key", "enc", "enc_back", "mac", "mac_back", "cmp", "cmp_back")
     defaults = {"cmp": [b"none"], "cmp_back": [b"none"]}
     parts = [NameList(lists.get(name, defaults.get(name, []))) for name in names]
     return b"".join(
-        (Byte(20), bytes(16), *parts, NameList([]), NameList([]), Boolean(False), UInt32(0))
+        (
+            Byte(20),
+            bytes(16),
+            *parts,
+            NameList([]),
+            NameList([]),
+            Boolean(is_guess_sent),
+            UInt32(0),
+        )
     )
 
 

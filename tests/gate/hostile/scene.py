@@ -285,7 +285,11 @@ class Scene:
             return [
                 *gate.connections,
                 *gate.sessions.values(),
-                *([f"{gate.doorman.waiting} waiting"] if gate.doorman.waiting else []),
+                *(
+                    [f"{gate.doorman.unauthenticated} waiting"]
+                    if gate.doorman.unauthenticated
+                    else []
+                ),
                 *(children() - processes),
                 *(open_files() - files),
                 *(asyncio.all_tasks() - tasks - {asyncio.current_task()}),

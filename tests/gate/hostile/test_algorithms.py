@@ -106,5 +106,4 @@ async def test_an_audit_finds_no_failure_and_enough_throttling(tmp_path: Path) -
         assert found["cves"] == []
         # Whoever audits has used up what one address may do, and nobody else's share.
         await scene.status(local_addr=("127.0.0.2", 0))
-        bucket = scene.gate.doorman._buckets
-        bucket.clear()
+        scene.gate.doorman.release("127.0.0.1")

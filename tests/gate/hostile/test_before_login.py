@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncssh
 import pytest
-from asyncssh.packet import String
+from asyncssh.packet import String, UInt32
 
 from tests.gate.hostile.handmade import handmade, payload_of_kexinit
 from tests.gate.hostile.raw import dial, pay_in
@@ -38,7 +38,7 @@ async def test_noise_ends_the_connection_and_nothing_else(scene: Scene, noise: b
     streams = await dial(scene)
     await pay_in(streams, noise)
     assert resident_bytes() - before < 60_000_000
-    await until(lambda: scene.gate.doorman.waiting == 0, "that nobody waits")
+    await until(lambda: scene.gate.doorman.unauthenticated == 0, "that nobody waits")
     assert len(scene.log.having("127.0.0.1", "left before the login")) == 1
 
 
@@ -57,6 +57,46 @@ async def test_an_ignore_before_the_new_keys_ends_a_strict_key_exchange(scene: S
     received = await pay_in((reader, writer), hostile, end=False)
     assert b"Strict key exchange violation" in received
     assert scene.log.having("left before the login", "Strict key exchange violation")
+
+
+POST_QUANTUM, OTHER = b"mlkem768x25519-sha256", b"curve25519-sha256"
+ED25519, RSA = b"ssh-ed25519", b"rsa-sha2-512"
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "host_keys", "is_right"),
+    [
+        ([POST_QUANTUM, OTHER], [ED25519, RSA], True),
+        ([OTHER, POST_QUANTUM], [ED25519, RSA], False),
+        ([POST_QUANTUM, OTHER], [RSA, ED25519], False),
+        ([OTHER], [RSA, ED25519], False),
+    ],
+    ids=["right", "other exchange", "other host key", "both"],
+)
+async def test_a_packet_that_was_sent_on_a_wrong_guess_is_ignored(
+    scene: Scene, exchanges: list[bytes], host_keys: list[bytes], is_right: bool
+) -> None:
+    """The packet is nonsense: where the guess is right it ends the connection, else it is skipped.
+
+    RFC 4253, 7: right only where client and server prefer the same exchange and host key.
+    """
+    reader, writer = await dial(scene)
+    await reader.readline()
+    kexinit = payload_of_kexinit(
+        is_guess_sent=True,
+        kex=exchanges,
+        host_key=host_keys,
+        enc=[b"aes128-ctr"],
+        enc_back=[b"aes128-ctr"],
+        mac=[b"hmac-sha2-256-etm@openssh.com"],
+        mac_back=[b"hmac-sha2-256-etm@openssh.com"],
+    )
+    guess = plain_packet(b"\x1e" + String(b"nonsense"))
+    farewell = plain_packet(b"\x01" + UInt32(2) + String(b"a farewell") + String(b""))
+    sent = b"SSH-2.0-x\r\n" + plain_packet(kexinit) + guess + farewell
+    await pay_in((reader, writer), sent, end=False)
+    line = await scene.log.wait_for("left before the login")
+    assert ("a farewell" in line) == (not is_right)
 
 
 def plain_packet(payload: bytes) -> bytes:
@@ -81,9 +121,10 @@ async def test_a_client_with_weak_algorithms_only_is_told_and_logged(
 ) -> None:
     with pytest.raises(asyncssh.KeyExchangeFailed):
         await scene.connect(**weak)
-    line = await scene.log.wait_for("left before the login")
+    line = await scene.log.wait_for("no common algorithm")
     if "server_host_key_algs" not in weak:
         assert next(iter(weak.values()))[0] in line
+        assert "No setting accepts this client" in line
 
 
 async def test_compression_is_never_agreed_on(scene: Scene) -> None:

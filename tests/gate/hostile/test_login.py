@@ -112,7 +112,7 @@ async def test_hostile_names_are_refused_and_stay_on_their_line(scene: Scene, na
             await connection.ask(name, scene.full, signed=signed) for signed in (False, True)
         ]
         assert set(answers) <= {FAILURE, LOST}
-    await until(lambda: not scene.gate.doorman.waiting, "the end of it")
+    await until(lambda: not scene.gate.doorman.unauthenticated, "the end of it")
     await scene.log.wait_for("127.0.0.1")
     assert not [line for line in scene.log.lines if line.startswith("ERROR")]
     scene.log.assert_calm()
