@@ -5,6 +5,7 @@
       InvalidInput        what was given cannot be accepted: names the field
       NotFound            no such thing, or none that the asker may see
       Forbidden           the asker may see it, but not do this
+      TooMany             too much at once from one asker; later it may do
       Conflict            true by itself, but not beside what is there already
       AccessRefused       the SSH gate says no; carries the cause for log and event
       StorageError        a file or directory is not as it must be
@@ -47,6 +48,10 @@ class NotFound(HiveError):
 
 
 class Forbidden(HiveError):
+    pass
+
+
+class TooMany(HiveError):
     pass
 
 
