@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from hive import config_dangers, control, database, descriptors, log, loop_watchdog
+from hive import config_dangers, control, database, descriptors, events, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
 from hive.notify import email
 from hive.outgoing import Outgoing
@@ -19,10 +19,12 @@ from hive.services import (
     host,
     host_keys,
     leftovers,
+    limits,
     local_changes,
     mail,
     runtime,
     scheduler,
+    secrets,
     triggers,
     web_sessions,
 )
@@ -59,6 +61,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
+        await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
         _warn(config_dangers.dangerous(settings))
@@ -68,6 +71,7 @@ async def _serve(settings: Settings) -> int:
         gate = Gate(here)
         stack.push_async_callback(triggers.stop)
         stack.callback(triggers.listen())
+        stack.callback(events.subscribe(limits.on_happening))
         ssh = Server(gate)
         means = await stack.enter_async_context(far_end.opened_means())
         problems = functools.partial(_problems, ssh)

@@ -217,7 +217,7 @@ class WebSettings(Section):
         40, ge=1, description="Open pages of one user that are updated live, in number."
     )
     login_tries_per_account_per_day: Whole = Field(
-        20, ge=1, description="Wrong passwords for one account, in number a day."
+        20, ge=1, description="Wrong passwords for one account from one network, in number a day."
     )
     login_tries_per_address_per_hour: Whole = Field(
         20, ge=1, description="Wrong passwords from one address, in number an hour."

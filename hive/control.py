@@ -27,6 +27,7 @@ from hive.events import (
     GiveWay,
     RightsChanged,
     SessionProgress,
+    TriesForgiven,
     TriggerAsked,
     UpkeepWanted,
     tell,
@@ -36,7 +37,15 @@ from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting | TriggerAsked
+Forwarded = (
+    RightsChanged
+    | EndSession
+    | UpkeepWanted
+    | GiveWay
+    | DeliveriesWaiting
+    | TriggerAsked
+    | TriesForgiven
+)
 _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
@@ -203,6 +212,9 @@ def _encode(happening: Forwarded) -> bytes:
         return _line({"tell": name, "repository": happening.repository_id})
     if isinstance(happening, TriggerAsked):
         return _line({"tell": "trigger-asked", "run": happening.run_id})
+    if isinstance(happening, TriesForgiven):
+        told = {"tell": "tries-forgiven", "user": happening.user_id, "name": happening.name}
+        return _line(told)
     reason = happening.reason[:300]  # escaped it still fits the line
     if isinstance(happening, EndSession):
         return _line({"tell": "end-session", "session": happening.session_id, "reason": reason})
@@ -220,6 +232,8 @@ def _decode(line: bytes) -> Forwarded:
     run = message.get("run")
     if message.get("tell") == "trigger-asked" and type(run) is int:
         return TriggerAsked(run)
+    if message.get("tell") == "tries-forgiven":
+        return _tries_forgiven(message)
     reason = message.get("reason")
     if not isinstance(reason, str):
         raise InvalidInput("the reason is missing")
@@ -230,6 +244,13 @@ def _decode(line: bytes) -> Forwarded:
         case "end-session" if type(session) is int:
             return EndSession(session, reason)
     raise InvalidInput("this is nothing that can be told")
+
+
+def _tries_forgiven(message: dict[str, Any]) -> TriesForgiven:
+    user, name = message.get("user"), message.get("name")
+    if type(user) is not int or not isinstance(name, str):
+        raise InvalidInput("the user is missing")
+    return TriesForgiven(user, name)
 
 
 def _line(message: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@
       Conflict            true by itself, but not beside what is there already
       AccessRefused       the SSH gate says no; carries the cause for log and event
       StorageError        a file or directory is not as it must be
+      Sealed              a stored secret cannot be opened: the key is not here
       DatabaseError       the database cannot be opened, read or written
       Unavailable         something that must run does not
       OutgoingFailed      another server could not be asked, or gave no answer
@@ -89,6 +90,10 @@ class AccessRefused(HiveError):
 
 
 class StorageError(HiveError):
+    pass
+
+
+class Sealed(HiveError):
     pass
 
 

@@ -88,6 +88,14 @@ class TriggerAsked:
     run_id: int
 
 
+@dataclass(frozen=True)
+class TriesForgiven:
+    """The wrong passwords and codes of a user no longer count."""
+
+    user_id: int
+    name: str
+
+
 Happening = (
     RepositoryEvent
     | RightsChanged
@@ -98,6 +106,7 @@ Happening = (
     | DiskAlarm
     | DeliveriesWaiting
     | TriggerAsked
+    | TriesForgiven
 )
 Subscriber = Callable[[Happening], None]
 

@@ -46,6 +46,12 @@ class Connection(asyncio.Protocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._step = _Step.WAITING
         self._is_proxy = False
+        self._request: web.BaseRequest | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has no complete request, body included."""
+        return self._request is None or not self._request.content.is_eof()
 
     # --- what the transport calls -----------------------------------------------------------
 
@@ -99,18 +105,22 @@ class Connection(asyncio.Protocol):
     def serving(self, request: web.BaseRequest) -> Iterator[bool]:
         """The header is complete; False where the visitor behind a proxy has too many requests."""
         self._step = _Step.REQUEST
-        self._door.note_busy(self)
+        self._request = request
+        if request.content.is_eof():
+            self._door.note_busy(self)
         self._arm(self._settings.body_seconds, lambda: self._check_body(request))
         visitor = request[ADDRESS] if self._is_proxy else None
         is_counted = visitor is not None and self._door.begin_request(visitor)
         try:
             yield visitor is None or is_counted
         finally:
+            self._request = None
             if is_counted and visitor is not None:
                 self._door.end_request(visitor)
             if self._step is _Step.REQUEST:
                 self._step = _Step.WAITING
-                self._door.note_idle(self)
+                self._door.note_busy(self)
+                self._door.note_idle(self)  # from now on
                 idle = float(self._settings.keepalive_seconds)
                 self._arm(_PROXY_IDLE_SECONDS if self._is_proxy else idle)
 

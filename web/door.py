@@ -29,6 +29,11 @@ class Held(Protocol):
 
     source: str
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has no complete request, body included."""
+        ...
+
     def end(self) -> None: ...
 
 
@@ -82,9 +87,9 @@ class Door:
 
     def _make_room(self) -> bool:
         """End the connection that has been without a request for the longest time."""
-        if not self._idle:
+        held = next((one for one in self._idle if one.is_waiting), None)
+        if held is None:
             return False
-        held, _ = self._idle.popitem(last=False)
         self.leave(held)
         held.end()
         return True

@@ -23,6 +23,7 @@ from hive.cli.options import Options
 from hive.cli.repo import repo
 from hive.cli.report import report
 from hive.cli.rule import rule
+from hive.cli.secrets import secrets
 from hive.cli.session import session
 from hive.cli.trigger import trigger
 from hive.cli.user import user
@@ -83,6 +84,7 @@ for _noun in (
     notification,
     delivery,
     host_keys,
+    secrets,
     doctor,
     config,
 ):

@@ -21,7 +21,7 @@ from hive.models.notifications import (
     Rule,
     RuleChannel,
 )
-from hive.models.proofs import Passkey, PasswordReset, RecoveryCode, Totp
+from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     ConfigVersion,
     FormerPath,
@@ -53,6 +53,7 @@ __all__ = [
     "Job",
     "Key",
     "KeyShare",
+    "KnownBrowser",
     "Location",
     "Membership",
     "Notification",

@@ -10,7 +10,7 @@ from pathlib import Path
 from hive import config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
-from hive.services import confinement, heartbeat, host_keys, locations, programs, runtime
+from hive.services import confinement, heartbeat, host_keys, locations, programs, runtime, secrets
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port, check_space
 from hive.services.permissions import Actor, require_admin
@@ -98,6 +98,7 @@ async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
 async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings = await _check_database()
     findings += await _check_host_keys()
+    findings += await secrets.findings()
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})

@@ -190,6 +190,24 @@ def test_idle_connections_of_many_addresses_starve_neither_gate_nor_web(
             assert _seconds_of_health(small) < 1
 
 
+def test_bodies_that_never_come_from_many_addresses_do_not_close_the_web(
+    small: SmallInstallation,
+) -> None:
+    small.environment["HIVE_WEB__BODY_SECONDS"] = "120"
+    small.start(expect_setup=True)
+    with contextlib.ExitStack() as stack:
+        for number in range(600):
+            opened = stack.enter_context(_connect(small, f"127.0.1.{number % 20 + 1}"))
+            with contextlib.suppress(OSError):
+                opened.sendall(
+                    b"POST /login HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\n"
+                    b"Content-Type: application/x-www-form-urlencoded\r\n"
+                    b"Content-Length: 1000\r\n\r\na"
+                )
+        for _ in range(5):
+            assert _seconds_of_health(small) < 1
+
+
 def test_connections_that_send_nothing_or_too_slowly_are_ended(small: SmallInstallation) -> None:
     small.start(expect_setup=True)
     begun = time.monotonic()

@@ -22,6 +22,7 @@ _STATUS: dict[type[errors.HiveError], int] = {
     errors.TooMany: 429,
     errors.StorageError: 503,
     errors.DatabaseError: 503,
+    errors.Sealed: 503,
     errors.Unavailable: 503,
 }
 _TITLES = {
@@ -49,7 +50,7 @@ _WORDS = {
 }
 _OTHER = N_("This did not work")
 # Their messages may name files of the server: they are for the log.
-_ONLY_LOGGED = (errors.StorageError, errors.DatabaseError)
+_ONLY_LOGGED = (errors.StorageError, errors.DatabaseError, errors.Sealed)
 
 
 @web.middleware
