@@ -10,11 +10,9 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from aiohttp.web import AppRunner, TCPSite
-
-from hive import config_dangers, control, database, log, loop_watchdog
+from hive import config_dangers, control, database, descriptors, events, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
-from hive.errors import HiveError, Unavailable
+from hive.errors import HiveError
 from hive.notify import email
 from hive.outgoing import Outgoing
 from hive.services import (
@@ -25,10 +23,12 @@ from hive.services import (
     host,
     host_keys,
     leftovers,
+    limits,
     local_changes,
     mail,
     runtime,
     scheduler,
+    secrets,
     triggers,
     web_sessions,
 )
@@ -39,10 +39,13 @@ from hive.services.notifications.courier import Courier
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
+from web.server import Server as WebServer
 
 logger = log.get(__name__)
 
 _PROGRESS_SECONDS = 1.0
+_FILES_PER_SESSION = 6  # the connection, and pipes of a child
+_FILES_OF_THE_SERVER = 128
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 
 
@@ -54,6 +57,7 @@ def run(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     stopping = _Stopping()
+    _raise_open_files(settings)
     async with AsyncExitStack() as stack:
         runtime.prepare_directories(settings.paths)
         # It also sees to it that only one server runs on this data directory.
@@ -61,6 +65,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
+        await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
         _warn(config_dangers.dangerous(settings))
@@ -73,11 +78,13 @@ async def _serve(settings: Settings) -> int:
         gate = Gate(here)
         stack.push_async_callback(triggers.stop)
         stack.callback(triggers.listen())
+        stack.callback(events.subscribe(limits.on_happening))
         ssh = Server(gate)
         means = await stack.enter_async_context(far_end.opened_means())
         problems = functools.partial(_problems, ssh)
-        web = await _start_web(settings, problems)
-        stack.push_async_callback(web.cleanup)
+        web = WebServer(create_app(settings, health=problems), settings.web)
+        await web.listen()
+        stack.push_async_callback(web.stop)
         await ssh.listen(await host_keys.load())
         stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
         stack.callback(loop_watchdog.watch())
@@ -96,6 +103,24 @@ async def _serve(settings: Settings) -> int:
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
+
+
+def _raise_open_files(settings: Settings) -> None:
+    """Use all the open files that the system allows; warn where the settings may need more."""
+    limit = descriptors.raise_limit()
+    needed = (
+        settings.ssh.max_unauthenticated
+        + _FILES_PER_SESSION * settings.ssh.max_sessions
+        + settings.web.max_connections
+        + _FILES_OF_THE_SERVER
+    )
+    logger.info("open files", limit=limit)
+    if limit < needed:
+        warning = (
+            f"The system allows {limit} open files, and the settings may need {needed}: raise the"
+            " hard limit (LimitNOFILE= of the service, or ulimit -Hn)."
+        )
+        _warn([warning])
 
 
 class _Stopping:
@@ -183,23 +208,10 @@ async def _send_heartbeats(
         await asyncio.sleep(settings.interval_seconds)
 
 
-async def _start_web(settings: Settings, problems: Callable[[], Awaitable[list[str]]]) -> AppRunner:
-    runner = AppRunner(create_app(settings, health=problems), access_log=None)
-    await runner.setup()
-    address = settings.web.address
-    try:
-        await TCPSite(runner, address.host, address.port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise Unavailable(f"The web server cannot listen on {address}: {error}.") from error
-    return runner
-
-
-async def _announce(settings: Settings, ssh: Server, web: AppRunner) -> None:
+async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     """Print where the server listens, and the set-up link while there is no administrator."""
     ssh_host = settings.ssh.address.host
-    web_port = web.addresses[0][1]
-    web_url = f"http://{_bracketed(settings.web.address.host)}:{web_port}"
+    web_url = f"http://{_bracketed(settings.web.address.host)}:{web.port}"
     runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url))
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
     token = await web_sessions.new_setup_token()

@@ -205,8 +205,40 @@ class WebSettings(Section):
     session_days: Whole = Field(
         30, ge=1, description="Days after which one must log in again in any case."
     )
+    max_connections: Whole = Field(
+        512,
+        ge=8,
+        description="Connections that may be open, in number; at most a quarter of the open files"
+        " that the system allows.",
+    )
+    max_connections_per_address: Whole = Field(
+        100,
+        ge=4,
+        description="Connections from one address, in number; behind trusted proxies, requests.",
+    )
+    first_byte_seconds: Whole = Field(
+        10, ge=1, description="Seconds a new connection has to send its first byte."
+    )
+    header_seconds: Whole = Field(
+        20, ge=1, description="Seconds a client has to send the header of a request."
+    )
+    body_seconds: Whole = Field(
+        120, ge=1, description="Seconds a client has to send the body of a request."
+    )
+    stall_seconds: Whole = Field(
+        60, ge=1, description="Seconds after which a client that reads nothing is disconnected."
+    )
+    keepalive_seconds: Whole = Field(
+        150, ge=1, description="Seconds a connection may stay open without a request."
+    )
+    max_streams_per_login: Whole = Field(
+        20, ge=1, description="Open pages of one browser that are updated live, in number."
+    )
+    max_streams_per_user: Whole = Field(
+        40, ge=1, description="Open pages of one user that are updated live, in number."
+    )
     login_tries_per_account_per_day: Whole = Field(
-        20, ge=1, description="Wrong passwords for one account, in number a day."
+        20, ge=1, description="Wrong passwords for one account from one network, in number a day."
     )
     login_tries_per_address_per_hour: Whole = Field(
         20, ge=1, description="Wrong passwords from one address, in number an hour."

@@ -16,7 +16,7 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from hive.events import (
     GiveWay,
     RightsChanged,
     SessionProgress,
+    TriesForgiven,
     TriggerAsked,
     UpkeepWanted,
     tell,
@@ -48,11 +49,20 @@ Forwarded = (
     | GiveWay
     | DeliveriesWaiting
     | TriggerAsked
+    | TriesForgiven
 )
-_ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
+_TOLD: dict[str, type[Forwarded]] = {
+    "rights-changed": RightsChanged,
+    "end-session": EndSession,
+    "addresses-changed": AddressesChanged,
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
+    "deliveries-waiting": DeliveriesWaiting,
+    "trigger-asked": TriggerAsked,
+    "tries-forgiven": TriesForgiven,
 }
+_TYPES = {"int": int, "str": str}  # all that their fields are, by the names of annotations
+_LONGEST_TEXT = 300  # characters; escaped it still fits the line
 
 MAX_LINE = 4096  # bytes
 MAX_ANSWER = 1024 * 1024
@@ -240,44 +250,24 @@ def _is_still_there(peer: socket.socket) -> bool:
 
 
 def _encode(happening: Forwarded) -> bytes:
-    if isinstance(happening, DeliveriesWaiting):
-        return _line({"tell": "deliveries-waiting"})
-    if isinstance(happening, AddressesChanged):
-        return _line({"tell": "addresses-changed", "released": happening.released})
-    if isinstance(happening, UpkeepWanted | GiveWay):
-        name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
-        return _line({"tell": name, "repository": happening.repository_id})
-    if isinstance(happening, TriggerAsked):
-        return _line({"tell": "trigger-asked", "run": happening.run_id})
-    reason = happening.reason[:300]  # escaped it still fits the line
-    if isinstance(happening, EndSession):
-        return _line({"tell": "end-session", "session": happening.session_id, "reason": reason})
-    return _line({"tell": "rights-changed", "reason": reason})
+    name = next(name for name, kind in _TOLD.items() if type(happening) is kind)
+    values = {
+        key: value[:_LONGEST_TEXT] if isinstance(value, str) else value
+        for key, value in asdict(happening).items()
+    }
+    return _line({"tell": name, **values})
 
 
 def _decode(line: bytes) -> Forwarded:
     message = _object(line)
-    if message.get("tell") == "deliveries-waiting":
-        return DeliveriesWaiting()
-    if message.get("tell") == "addresses-changed":
-        return AddressesChanged(str(message.get("released", "")))
-    about = _ABOUT_REPOSITORIES.get(str(message.get("tell")))
-    repository = message.get("repository")
-    if about is not None and type(repository) is int:
-        return about(repository)
-    run = message.get("run")
-    if message.get("tell") == "trigger-asked" and type(run) is int:
-        return TriggerAsked(run)
-    reason = message.get("reason")
-    if not isinstance(reason, str):
-        raise InvalidInput("the reason is missing")
-    session = message.get("session")
-    match message.get("tell"):
-        case "rights-changed":
-            return RightsChanged(reason)
-        case "end-session" if type(session) is int:
-            return EndSession(session, reason)
-    raise InvalidInput("this is nothing that can be told")
+    kind = _TOLD.get(str(message.get("tell")))
+    if kind is None:
+        raise InvalidInput("this is nothing that can be told")
+    values: dict[str, Any] = {field.name: message.get(field.name) for field in fields(kind)}
+    for field in fields(kind):
+        if type(values[field.name]) is not _TYPES[str(field.type)]:
+            raise InvalidInput(f"the {field.name} is missing")
+    return kind(**values)
 
 
 def _line(message: dict[str, Any]) -> bytes:

@@ -32,6 +32,7 @@ DriverError = BaseORMException
 logger = structlog.get_logger(__name__)
 
 MODELS = "hive.models"
+_LOG_TRIES, _LOG_PAUSE = 20, 0.25
 
 _pending: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
     "hive_after_commit", default=None
@@ -106,6 +107,34 @@ async def problems() -> list[str]:
     if broken:
         found.append(f"{len(broken)} rows refer to rows that are gone")
     return found
+
+
+async def forget_deleted_content() -> None:
+    """From now on, have SQLite overwrite what this process replaces and deletes."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "sqlite":
+        await connection.execute_query("PRAGMA secure_delete = ON")
+
+
+async def wipe_deleted_content() -> None:
+    """Rewrite SQLite's file without what was deleted before; this takes long on large ones."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect == "sqlite":
+        await connection.execute_query("VACUUM")
+    await wipe_log()
+
+
+async def wipe_log() -> None:
+    """Empty SQLite's write-ahead log, which holds former pages; others may be reading just now."""
+    connection = get_connection("default")
+    if connection.capabilities.dialect != "sqlite":
+        return
+    for _ in range(_LOG_TRIES):
+        rows = await connection.execute_query_dict("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not rows[0]["busy"]:
+            return
+        await asyncio.sleep(_LOG_PAUSE)
+    logger.warning("the log of the database is in use: former content may still be in it")
 
 
 def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:

@@ -5,9 +5,11 @@
       InvalidInput        what was given cannot be accepted: names the field
       NotFound            no such thing, or none that the asker may see
       Forbidden           the asker may see it, but not do this
+      TooMany             too much at once from one asker; later it may do
       Conflict            true by itself, but not beside what is there already
       AccessRefused       the SSH gate says no; carries the cause for log and event
       StorageError        a file or directory is not as it must be
+      Sealed              a stored secret cannot be opened: the key is not here
       DatabaseError       the database cannot be opened, read or written
       Unavailable         something that must run does not
       OutgoingFailed      another server could not be asked, or gave no answer
@@ -50,6 +52,10 @@ class Forbidden(HiveError):
     pass
 
 
+class TooMany(HiveError):
+    pass
+
+
 class Conflict(HiveError):
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
@@ -84,6 +90,10 @@ class AccessRefused(HiveError):
 
 
 class StorageError(HiveError):
+    pass
+
+
+class Sealed(HiveError):
     pass
 
 

@@ -95,6 +95,14 @@ class TriggerAsked:
     run_id: int
 
 
+@dataclass(frozen=True)
+class TriesForgiven:
+    """The wrong passwords and codes of a user no longer count."""
+
+    user_id: int
+    name: str
+
+
 Happening = (
     RepositoryEvent
     | RightsChanged
@@ -106,6 +114,7 @@ Happening = (
     | DiskAlarm
     | DeliveriesWaiting
     | TriggerAsked
+    | TriesForgiven
 )
 Subscriber = Callable[[Happening], None]
 

@@ -42,7 +42,9 @@ TORTOISE = {
 
 
 class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
-    """Puts back the indexes and composite UNIQUEs that a table rebuild drops."""
+    """Puts back the indexes and UNIQUEs that a table rebuild drops."""
+
+    _one_to_one: frozenset[str] = frozenset()  # columns of the table that is made again
 
     async def _remake_table(
         self,
@@ -58,7 +60,9 @@ class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
             [table],
         )
         uniques = await self._composite_uniques(table)
+        self._one_to_one = _one_to_one(model)
         await super()._remake_table(model, create_field, delete_field, alter_fields)
+        self._one_to_one = frozenset()
         columns = {row["name"] for row in await self._rows(f'PRAGMA table_info("{table}")')}
         for index in indexes:
             await self._restore_index(index["sql"])
@@ -68,6 +72,13 @@ class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
                 await self._run_sql(
                     f'CREATE UNIQUE INDEX "uid_{table}_{"_".join(names)}" ON "{table}" ({quoted})'
                 )
+
+    def _get_field_sql(self, db_field: str, *args: Any, **given: Any) -> str:  # noqa: ANN401 - the ORM's
+        """As the ORM does, but for a one-to-one relation: its column is unique."""
+        if db_field in self._one_to_one:
+            given["unique"] = True
+        sql: str = super()._get_field_sql(db_field, *args, **given)
+        return sql
 
     async def _rows(self, sql: str, values: list[Any] | None = None) -> list[dict[str, Any]]:
         _, rows = await self.client.execute_query(sql, values)
@@ -89,6 +100,11 @@ class _SafeSqliteSchemaEditor(SqliteSchemaEditor):
             # An index over a column that this migration removed goes with it.
             if "no such column" not in str(error):
                 raise
+
+
+def _one_to_one(model: type[Model]) -> frozenset[str]:
+    meta = model._meta  # noqa: SLF001 - the ORM's own name for it
+    return frozenset(str(meta.fields_map[name].source_field) for name in meta.o2o_fields)
 
 
 class _SafeExecutor(MigrationExecutor):

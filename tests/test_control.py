@@ -117,8 +117,8 @@ async def test_a_second_server_on_the_same_data_is_refused(path: Path) -> None:
         b"\xff\xfe\n",
         b'{"tell": "rights-changed"}\n',
         b'{"tell": "rights-changed", "reason": 1}\n',
-        b'{"tell": "end-session", "reason": "x", "session": "7"}\n',
-        b'{"tell": "end-session", "reason": "x", "session": true}\n',
+        b'{"tell": "end-session", "reason": "x", "session_id": "7"}\n',
+        b'{"tell": "end-session", "reason": "x", "session_id": true}\n',
         b'{"tell": "repository-event", "reason": "x"}\n',
         b"x" * 100_000 + b"\n",
     ],
@@ -192,7 +192,7 @@ for step in sys.argv[1:]:  # out of the session, the group and the family of who
     while os.getppid() == parent: time.sleep(0.01)
 with socket.socket(socket.AF_UNIX) as asking:
     asking.connect("run/control.sock")
-    asking.sendall(b'{"tell": "end-session", "session": 1, "reason": "x"}\\n')
+    asking.sendall(b'{"tell": "end-session", "session_id": 1, "reason": "x"}\\n')
     print(asking.recv(4096).decode())
 """
 

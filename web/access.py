@@ -10,6 +10,7 @@ from hive.kinds import Source
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 from hive.services.web_login import Visitor
+from web.cookies import browser_of
 from web.keys import ADDRESS, USER
 
 T = TypeVar("T")
@@ -41,4 +42,4 @@ def actor_for(request: web.Request, user: UserInfo) -> Actor:
 
 
 def visitor_of(request: web.Request) -> Visitor:
-    return Visitor(request[ADDRESS], request.headers.get("User-Agent", ""))
+    return Visitor(request[ADDRESS], request.headers.get("User-Agent", ""), browser_of(request))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.config import Settings
+from hive.services.following import Followers
 from web.assets import Assets
+from web.connection import keep_deadlines
 from web.flashes import Flashes
 from web.forms import MAX_BODY
 from web.headers import add_headers
@@ -29,6 +31,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app = web.Application(
         middlewares=[
             know_the_visitor,
+            keep_deadlines,
             note_requests,
             know_the_reader,
             tell_errors,
@@ -42,7 +45,9 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[HEALTH] = health
     app[ASSETS] = assets
     app[FLASHES] = Flashes()
-    app[FOLLOWERS] = set()
+    app[FOLLOWERS] = Followers(
+        per_login=settings.web.max_streams_per_login, per_user=settings.web.max_streams_per_user
+    )
     app.on_shutdown.append(live.end_all)
     set_up_templates(app, assets)
     app.on_response_prepare.append(add_headers)

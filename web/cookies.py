@@ -53,6 +53,15 @@ def remove_token(request: web.Request, response: web.StreamResponse) -> None:
     _remove(request, response, _name(request))
 
 
+def browser_of(request: web.Request) -> str | None:
+    """The token by which a browser that logged in before is known."""
+    return request.cookies.get(_name(request, "-browser"))
+
+
+def set_browser(request: web.Request, response: web.StreamResponse, token: str) -> None:
+    _set(request, response, _name(request, "-browser"), token, _A_YEAR)
+
+
 def waiting_login_of(request: web.Request) -> str | None:
     return request.cookies.get(_name(request, "-login"))
 

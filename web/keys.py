@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hive.config import WebSettings
 from hive.services.accounts import UserInfo
-from hive.services.following import Follower
+from hive.services.following import Followers
 from web.assets import Assets
 from web.flashes import Flashes
 
@@ -20,7 +20,7 @@ SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 HEALTH: web.AppKey[Health] = web.AppKey("health")
 ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
 FLASHES: web.AppKey[Flashes] = web.AppKey("flashes", Flashes)
-FOLLOWERS: web.AppKey[set[Follower]] = web.AppKey("followers")
+FOLLOWERS: web.AppKey[Followers] = web.AppKey("followers", Followers)
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request id", str)
 ADDRESS: web.RequestKey[str] = web.RequestKey("address of the visitor", str)

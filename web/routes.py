@@ -187,6 +187,7 @@ ROUTES = [
     web.post(f"/admin/users/{_ID}", admin_users.change),
     web.post(f"/admin/users/{_ID}/password", admin_users.set_password),
     web.post(f"/admin/users/{_ID}/reset-link", admin_users.make_reset_link),
+    web.post(f"/admin/users/{_ID}/unlock", admin_users.unlock),
     web.post(f"/admin/users/{_ID}/second-factor/off", admin_users.switch_off_second_factor),
     web.get(f"/admin/users/{_ID}/delete", admin_users.show_delete),
     web.post(f"/admin/users/{_ID}/delete", admin_users.delete),

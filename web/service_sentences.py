@@ -19,6 +19,7 @@ _ERRORS = {
     "Conflict",
     "DeliveryFailed",
     "Forbidden",
+    "TooMany",
     "InvalidInput",
     "NotFound",
     "StorageError",

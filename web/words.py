@@ -170,6 +170,7 @@ TRANSLATED = (
     N_("recovery"),
     N_("digest"),
     N_("dead letter"),
+    N_("many wrong logins"),
     N_("being sent"),
     N_("sent"),
     N_("given up"),

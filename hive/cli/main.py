@@ -24,6 +24,7 @@ from hive.cli.options import Options
 from hive.cli.repo import repo
 from hive.cli.report import report
 from hive.cli.rule import rule
+from hive.cli.secrets import secrets
 from hive.cli.session import session
 from hive.cli.trigger import trigger
 from hive.cli.user import user
@@ -85,6 +86,7 @@ for _noun in (
     delivery,
     host_keys,
     address,
+    secrets,
     doctor,
     config,
 ):

@@ -117,6 +117,17 @@ async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
     output.show_done(_document(info), f"The password of {info.name} was changed.")
 
 
+@user.command("unlock")
+@click.argument("reference", metavar="USER")
+@output.json_option
+@with_hive
+async def unlock(actor: Actor, reference: str) -> None:
+    """Clear the count of a user's wrong passwords and codes."""
+    found = await accounts.find_user(actor, reference)
+    await accounts.unlock(actor, found.id)
+    output.show_done(_document(found), f"The wrong passwords for {found.name} no longer count.")
+
+
 @user.command("reset-link")
 @click.argument("reference", metavar="USER")
 @output.json_option

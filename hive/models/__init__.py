@@ -22,7 +22,7 @@ from hive.models.notifications import (
     Rule,
     RuleChannel,
 )
-from hive.models.proofs import Passkey, PasswordReset, RecoveryCode, Totp
+from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     ConfigVersion,
     FormerPath,
@@ -57,6 +57,7 @@ __all__ = [
     "Job",
     "Key",
     "KeyShare",
+    "KnownBrowser",
     "Location",
     "Membership",
     "Notification",

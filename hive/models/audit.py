@@ -38,6 +38,8 @@ class Installation(Model):
     # File name of each host key -> its fingerprint, so that a lost key is noticed.
     host_keys: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
     setup_token_sha256 = fields.CharField(max_length=64, null=True)
+    # Whether what older versions stored in clear was sealed and no trace of it is left.
+    is_sealed = fields.BooleanField(default=False, db_default=False)
     created_at = fields.DatetimeField()
 
     class Meta:

@@ -41,7 +41,9 @@ class Channel(Model):
     )
     name = fields.CharField(max_length=150)
     kind = fields.CharField(max_length=20)  # a key of hive.notify.registry
-    settings: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)  # holds secrets
+    settings: fields.Field[dict[str, Any]] = fields.JSONField(
+        default=dict
+    )  # sealed: hive/services/secrets.py
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
 

@@ -14,7 +14,7 @@ class Totp(Model):
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="totp", on_delete=fields.CASCADE
     )
-    secret = fields.CharField(max_length=64)
+    secret = fields.CharField(max_length=255)  # sealed: hive/services/secrets.py
     last_step = fields.BigIntField(null=True)  # of the last code taken: none is taken again
     created_at = fields.DatetimeField()
     confirmed_at = fields.DatetimeField(null=True)
@@ -58,6 +58,23 @@ class Passkey(Model):
 
     class Meta:
         table = "passkey"
+
+    user_id: int
+
+
+# A browser that a user logged in with; its token is stored as its SHA-256 only.
+class KnownBrowser(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="known_browsers", on_delete=fields.CASCADE
+    )
+    token_sha256 = fields.CharField(max_length=64, db_index=True)
+    created_at = fields.DatetimeField()
+    last_used_at = fields.DatetimeField()
+
+    class Meta:
+        table = "known_browser"
+        unique_together = (("user", "token_sha256"),)
 
     user_id: int
 

@@ -19,7 +19,9 @@ class Trigger(Model):
     )
     name = fields.CharField(max_length=150)
     kind = fields.CharEnumField(TriggerKind, description="TriggerKind", max_length=10)
-    settings: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)  # holds secrets
+    settings: fields.Field[dict[str, Any]] = fields.JSONField(
+        default=dict
+    )  # sealed: hive/services/secrets.py
     cron = fields.CharField(max_length=100, null=True)
     timezone = fields.CharField(max_length=64, null=True)
     is_for_late = fields.BooleanField(default=False)  # called when the repository becomes late

@@ -8,11 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hive import clock
-from hive.database import transactional
+from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import Key, Membership, Repository, User, WebSession
-from hive.services import audit, events, names, passwords, references, reset_tokens, runtime
+from hive.services import (
+    audit,
+    events,
+    known_browsers,
+    limits,
+    names,
+    passwords,
+    references,
+    reset_tokens,
+    runtime,
+)
 from hive.services.permissions import Actor, require_admin
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
@@ -165,9 +175,18 @@ async def set_password(actor: Actor, user_id: int, password: str) -> None:
 
 @transactional
 async def store_password(
-    actor: Actor, user_id: int, password_hash: str, *, keep: str | None = None
+    actor: Actor,
+    user_id: int,
+    password_hash: str,
+    *,
+    keep: str | None = None,
+    forget_browsers: bool = True,
+    keep_browser: str | None = None,
 ) -> None:
-    """The step of `set_password` that touches the database; `keep` is the digest of a session."""
+    """The step of `set_password` that touches the database; `keep` is the digest of a session.
+
+    Wrong passwords from before no longer count: with a new one, the person must get in.
+    """
     user = await User.get_or_none(id=user_id)
     if user is None:
         raise NotFound("There is no such user.")
@@ -176,7 +195,30 @@ async def store_password(
     ended = WebSession.filter(user_id=user_id)
     await (ended.exclude(token_sha256=keep) if keep else ended).delete()
     await reset_tokens.withdraw(user_id)
+    if forget_browsers:
+        await known_browsers.forget(user_id, keep=keep_browser)
     await audit.record(actor, "user.password", f"user {user.name}")
+    _forgive_tries(user_id, user.name)
+
+
+def _forgive_tries(user_id: int, name: str) -> None:
+    after_commit(lambda: limits.announce(user_id, name))
+
+
+@transactional
+async def unlock(actor: Actor, user_id: int) -> None:
+    """Forget the wrong passwords and codes of a user."""
+    require_admin(actor)
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    await audit.record(actor, "user.unlock", f"user {user.name}")
+    _forgive_tries(user.id, user.name)
+
+
+def wrong_passwords(name: str) -> int:
+    """How many wrong passwords there were for an account within a day, in this process."""
+    return limits.passwords.number(name)
 
 
 async def reset_link(actor: Actor, user_id: int) -> ResetLink:

@@ -17,6 +17,7 @@ from hive.services import (
     locations,
     programs,
     runtime,
+    secrets,
 )
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port
@@ -115,6 +116,7 @@ async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
 async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings = await _check_database()
     findings += await _check_host_keys()
+    findings += await secrets.findings()
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})

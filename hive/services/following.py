@@ -7,12 +7,14 @@ repositories something happened to and the newest progress of each session, not 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 
 from hive import events
+from hive.errors import TooMany
 from hive.events import Happening, RepositoryEvent, RightsChanged, SessionProgress
 from hive.models import Repository, Session
 from hive.services.permissions import Actor, visible_repositories
@@ -88,6 +90,35 @@ class Follower:
         else:
             return
         self._wake.set()
+
+
+class Followers:
+    """All that follow now: only so many for each login and each user."""
+
+    def __init__(self, *, per_login: int, per_user: int) -> None:
+        self._per_login = per_login
+        self._per_user = per_user
+        self._open: dict[Follower, tuple[int, str]] = {}
+
+    @contextmanager
+    def follow(self, user_id: int, login: str) -> Iterator[Follower]:
+        """Follow what happens; TooMany where this login or user does so too often already."""
+        owners = self._open.values()
+        if (
+            sum(other == (user_id, login) for other in owners) >= self._per_login
+            or sum(user == user_id for user, _ in owners) >= self._per_user
+        ):
+            raise TooMany("Too many of your pages are open. Close some to update this one live.")
+        with Follower() as follower:
+            self._open[follower] = (user_id, login)
+            try:
+                yield follower
+            finally:
+                del self._open[follower]
+
+    def end_all(self) -> None:
+        for follower in self._open:
+            follower.end()
 
 
 async def _sees_any(actor: Actor, repositories: Collection[int]) -> bool:

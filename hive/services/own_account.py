@@ -78,22 +78,38 @@ async def _store_preferences(
 
 async def require_password(actor: Actor, password: str) -> None:
     """Make sure that it is the person who sits there; InvalidInput where the password is wrong."""
-    attempt = limits.passwords.attempt(actor.name, actor.address)
+    attempt = limits.confirmations.attempt_own(limits.codes_account(own_id(actor)))
     user = await User.get_or_none(id=own_id(actor))
     if not await passwords.verify(password, user.password_hash if user else None):
         raise InvalidInput("This is not your password.", field="password")
     attempt.forgive()
 
 
-async def change_password(actor: Actor, old: str, new: str, *, session: str | None) -> None:
-    """Store a new password; all browser sessions end but the one whose token is `session`."""
+async def change_password(
+    actor: Actor,
+    old: str,
+    new: str,
+    *,
+    session: str | None,
+    browser: str | None = None,
+    forget_browsers: bool = True,
+) -> None:
+    """Store a new password; all browser sessions end but the one whose token is `session`.
+
+    `forget_browsers`: browsers other than `browser` are no longer known.
+    """
     await require_password(actor, old)
     try:
         hashed = await passwords.hash_password(new)
     except InvalidInput as error:
         raise InvalidInput(error.message, field="new") from None
     await accounts.store_password(
-        actor, own_id(actor), hashed, keep=web_sessions.digest(session) if session else None
+        actor,
+        own_id(actor),
+        hashed,
+        keep=web_sessions.digest(session) if session else None,
+        forget_browsers=forget_browsers,
+        keep_browser=browser,
     )
 
 

@@ -9,7 +9,16 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import Forbidden, HiveError
 from hive.kinds import Source
 from hive.models import User
-from hive.services import accounts, audit, limits, mail, passwords, reset_tokens, runtime
+from hive.services import (
+    accounts,
+    audit,
+    known_browsers,
+    limits,
+    mail,
+    passwords,
+    reset_tokens,
+    runtime,
+)
 from hive.services.permissions import Actor
 
 logger = log.get(__name__)
@@ -87,17 +96,21 @@ async def _user_of(token: str) -> User:
     return user
 
 
-async def complete(token: str, password: str, *, address: str) -> None:
-    """Store the new password; the link is used up, and the user's browser sessions end."""
+async def complete(token: str, password: str, *, address: str) -> str:
+    """Store the new password; the link is used up, and the user's browser sessions end.
+
+    Returns the token by which this browser is known from now on.
+    """
     await _user_of(token)
     hashed = await passwords.hash_password(password)
-    await _complete(token, hashed, address)
+    return await _complete(token, hashed, address)
 
 
 @transactional
-async def _complete(token: str, password_hash: str, address: str) -> None:
+async def _complete(token: str, password_hash: str, address: str) -> str:
     # Once more, inside the transaction: of two who send the form at once, one is too late.
     user = await _user_of(token)
     actor = Actor(user.id, user.name, is_admin=False, source=Source.WEB, address=address)
     await audit.record(actor, "user.reset.used", f"user {user.name}")
     await accounts.store_password(actor, user.id, password_hash)
+    return await known_browsers.remember(user.id, None)

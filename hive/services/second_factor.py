@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import pyotp
 from tortoise.expressions import Q
 
-from hive import clock
+from hive import clock, log
 from hive.database import transactional
-from hive.errors import Conflict, InvalidInput, NotFound
+from hive.errors import Conflict, InvalidInput, NotFound, Sealed, Unavailable
 from hive.models import Passkey, RecoveryCode, Totp, User
 from hive.services import audit, limits, runtime
+from hive.services import secrets as sealed
 from hive.services.permissions import Actor, require_admin
+
+logger = log.get(__name__)
 
 CODES = 10
 _STEP_SECONDS = 30
@@ -71,7 +74,9 @@ async def begin_totp(actor: Actor) -> None:
     user_id = own_id(actor)
     await _require_no_totp(user_id)
     await Totp.filter(user_id=user_id).delete()
-    await Totp.create(user_id=user_id, secret=pyotp.random_base32(), created_at=clock.now())
+    row = await Totp.create(user_id=user_id, secret="", created_at=clock.now())
+    await sealed.seal_totp(row, pyotp.random_base32())
+    await row.save(update_fields=["secret"])
 
 
 async def enrolment(actor: Actor) -> Enrolment | None:
@@ -81,13 +86,25 @@ async def enrolment(actor: Actor) -> Enrolment | None:
         return None
     host = (runtime.settings().web.public_url or "").partition("://")[2]
     issuer = f"Borg Hive {host.replace(':', ' ')}".strip()  # a colon ends the issuer in the URI
-    uri = pyotp.TOTP(row.secret).provisioning_uri(name=actor.name, issuer_name=issuer)
-    return Enrolment(row.secret, uri)
+    secret = _secret(row)
+    uri = pyotp.TOTP(secret).provisioning_uri(name=actor.name, issuer_name=issuer)
+    return Enrolment(secret, uri)
+
+
+def _secret(row: Totp) -> str:
+    try:
+        return sealed.totp_secret(row)
+    except Sealed as error:
+        logger.error("a code of an authenticator app cannot be checked", reason=error.message)
+        raise Unavailable(
+            "Codes of authenticator apps cannot be checked just now. Use a passkey or a recovery"
+            " code, and tell an administrator."
+        ) from error
 
 
 async def confirm_totp(actor: Actor, code: str) -> tuple[str, ...]:
     """Switch the app on by its first code; returns recovery codes where there were none."""
-    attempt = limits.codes.attempt(f"user {own_id(actor)}", actor.address)
+    attempt = limits.own_codes.attempt_own(limits.codes_account(own_id(actor)))
     codes = await _confirm_totp(actor, code)
     if codes is None:
         raise InvalidInput(
@@ -104,7 +121,7 @@ async def _confirm_totp(actor: Actor, code: str) -> tuple[str, ...] | None:
     row = await Totp.get_or_none(user_id=user_id)
     if row is None:
         raise Conflict("Begin again: there is no secret to confirm.")
-    step = _step_of(row.secret, code)
+    step = _step_of(_secret(row), code)
     if step is None:
         return None
     row.confirmed_at, row.last_step = clock.now(), step
@@ -131,7 +148,7 @@ async def remove_totp(actor: Actor) -> None:
 async def take_totp_code(user_id: int, code: str) -> bool:
     """Whether this is a code of the user's app that was not taken before, nor a later one."""
     row = await Totp.get_or_none(user_id=user_id, confirmed_at__isnull=False)
-    step = _step_of(row.secret, code) if row is not None else None
+    step = _step_of(_secret(row), code) if row is not None else None
     if row is None or step is None:
         return False
     unused = Q(last_step=None) | Q(last_step__lt=step)

@@ -18,18 +18,24 @@ class Tries:
         self._times: OrderedDict[str, list[float]] = OrderedDict()
 
     def are_used_up(self, who: str, limit: int, span: timedelta) -> bool:
+        return self.number(who, span) >= min(limit, _MAX_TIMES)
+
+    def number(self, who: str, span: timedelta) -> int:
+        """How many there were within the span; older ones are forgotten."""
         since = clock.now().timestamp() - span.total_seconds()
         times = [at for at in self._times.get(who, []) if at >= since]
         if times:
             self._times[who] = times
         else:
             self._times.pop(who, None)
-        return len(times) >= min(limit, _MAX_TIMES)
+        return len(times)
 
-    def count(self, who: str) -> float:
-        """Count one try; returns what `forgive` takes."""
-        at = clock.now().timestamp()
-        self._times.setdefault(who, []).append(at)
+    def count(self, who: str, at: float | None = None) -> float:
+        """Count one try, now or when it was; returns what `forgive` takes."""
+        at = clock.now().timestamp() if at is None else at
+        times = self._times.setdefault(who, [])
+        times.append(at)
+        del times[:-_MAX_TIMES]
         self._times.move_to_end(who)
         while len(self._times) > _MAX_TRACKED:
             self._times.popitem(last=False)
@@ -40,6 +46,13 @@ class Tries:
         times = self._times.get(who, [])
         if at in times:
             times.remove(at)
+
+    def take_all(self, who: str) -> list[float]:
+        """Forget all tries of one; returns when they were."""
+        return self._times.pop(who, [])
+
+    def names(self) -> list[str]:
+        return list(self._times)
 
     def forget(self) -> None:
         self._times.clear()

@@ -12,7 +12,16 @@ from typing import Any
 from hive import clock
 from hive.database import transactional
 from hive.kinds import Source
-from hive.services import accounts, audit, limits, passkeys, second_factor, web_sessions
+from hive.services import (
+    accounts,
+    audit,
+    known_browsers,
+    limits,
+    login_warnings,
+    passkeys,
+    second_factor,
+    web_sessions,
+)
 from hive.services.accounts import UserInfo
 from hive.services.passkeys import RelyingParty
 from hive.services.permissions import Actor
@@ -29,13 +38,15 @@ class Visitor:
 
     address: str
     user_agent: str
+    browser: str | None = None  # the token by which browsers that logged in before are known
 
 
 @dataclass(frozen=True)
 class LoggedIn:
-    """The token of a new session."""
+    """The token of a new session, and the one by which the browser is known from now on."""
 
     token: str
+    browser: str
 
 
 @dataclass(frozen=True)
@@ -58,9 +69,12 @@ _waiting: OrderedDict[str, _Waiting] = OrderedDict()
 
 async def begin(name: str, password: str, visitor: Visitor) -> LoggedIn | SecondStep | None:
     """The first step; None where name or password is wrong, Forbidden after too many of those."""
-    attempt = limits.passwords.attempt(name, visitor.address)
+    browser = await known_browsers.recognise(name, visitor.browser)
+    attempt = limits.passwords.attempt(name, visitor.address, browser)
+    await limits.slow_down(attempt)
     user = await accounts.authenticate(name, password)
     if user is None:
+        login_warnings.note(name, attempt, visitor.address)
         return None
     attempt.forgive()
     if not (await second_factor.factors_of(user.id)).is_on:
@@ -135,8 +149,11 @@ async def _finish_with_typed(
     user = await _user_of(token)
     if user is None:
         return None
-    attempt = limits.codes.attempt(f"user {user.id}", visitor.address)
+    browser = await known_browsers.is_known(user.id, visitor.browser)
+    attempt = limits.codes.attempt(limits.codes_account(user.id), visitor.address, browser)
+    await limits.slow_down(attempt)
     if not await prove(user):
+        login_warnings.note(user.name, attempt, visitor.address)
         await _note_refusal(_actor(user, visitor), what)
         return None
     attempt.forgive()
@@ -149,11 +166,10 @@ async def _finish(token: str, user: UserInfo, visitor: Visitor) -> LoggedIn | No
 
 
 async def _open(user: UserInfo, visitor: Visitor) -> LoggedIn:
-    return LoggedIn(
-        await web_sessions.open_session(
-            user, address=visitor.address, user_agent=visitor.user_agent
-        )
+    token = await web_sessions.open_session(
+        user, address=visitor.address, user_agent=visitor.user_agent
     )
+    return LoggedIn(token, await known_browsers.remember(user.id, visitor.browser))
 
 
 async def _user_of(token: str) -> UserInfo | None:

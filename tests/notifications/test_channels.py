@@ -12,6 +12,7 @@ from hive.services import groups
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
+from hive.services.secrets import settings_of
 from tests.factories import People
 from tests.notifications.support import webhook
 from tests.notify.far_end import FarEnd
@@ -28,7 +29,7 @@ async def test_a_secret_never_comes_back_and_stays_when_other_things_change(
     changed = await channels.change(people.alice, made.id, settings={"topic": "other"})
     assert TOKEN not in repr(changed)
     row = await Channel.get(id=made.id)
-    assert (row.settings["token"], row.settings["topic"]) == (TOKEN, "other")
+    assert (settings_of(row)["token"], settings_of(row)["topic"]) == (TOKEN, "other")
     assert all(TOKEN not in repr(entry.details) for entry in await AuditEntry.all())
 
 
@@ -98,7 +99,7 @@ async def test_who_manages_a_shared_channel_cannot_have_its_secrets_sent_elsewhe
         assert refused.value.field == "token"
     await channels.change(people.bob, made.id, settings={"topic": "other"})
     await channels.change(people.bob, made.id, settings={**evil, "token": "tk_of-bob-himself"})
-    assert (await Channel.get(id=made.id)).settings["token"] == "tk_of-bob-himself"
+    assert settings_of(await Channel.get(id=made.id))["token"] == "tk_of-bob-himself"
     await channels.change(people.alice, made.id, settings={"server": "https://ntfy.example.org"})
 
 

@@ -214,6 +214,7 @@ POST = {
     "/admin/users/{id}": admin_change(email="new@example.org", enabled="yes"),
     "/admin/users/{id}/password": admin_change(**PASSWORDS),
     "/admin/users/{id}/reset-link": ADMIN,
+    "/admin/users/{id}/unlock": admin_change(),
     "/admin/users/{id}/second-factor/off": admin_change(),
     "/admin/users/{id}/delete": admin_change(),
     "/admin/groups/add": admin_change(name="new"),

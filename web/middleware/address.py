@@ -25,7 +25,7 @@ async def know_the_visitor(request: web.Request, handler: Handler) -> web.Stream
 
 def is_trusted_proxy(request: web.Request) -> bool:
     """Whether whoever speaks to us directly is a proxy whose word is believed."""
-    nearest = _parse(request.remote or "")
+    nearest = parse_address(request.remote or "")
     return nearest is not None and _is_in(nearest, _trusted(request))
 
 
@@ -39,13 +39,13 @@ def visitor(remote: str | None, forwarded: str, trusted: Sequence[Network]) -> s
     Each proxy adds at the right whom it heard from. What stands left of an untrusted address is
     that one's own invention, so the header is read from the right and no further.
     """
-    nearest = _parse(remote or "")
+    nearest = parse_address(remote or "")
     if nearest is None:
         return "unknown"
     for hop in reversed(forwarded.split(",")[-_MAX_HOPS:]):
         if not _is_in(nearest, trusted):
             break
-        further = _parse(hop)
+        further = parse_address(hop)
         if further is None:
             break
         nearest = further
@@ -56,7 +56,7 @@ def _is_in(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
-def _parse(text: str) -> Address | None:
+def parse_address(text: str) -> Address | None:
     """An address, with or without a port."""
     bare = text.strip()
     if bare.startswith("["):

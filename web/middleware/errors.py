@@ -19,8 +19,10 @@ _STATUS: dict[type[errors.HiveError], int] = {
     errors.AccessRefused: 403,
     errors.InvalidInput: 422,
     errors.Conflict: 409,
+    errors.TooMany: 429,
     errors.StorageError: 503,
     errors.DatabaseError: 503,
+    errors.Sealed: 503,
     errors.Unavailable: 503,
 }
 _TITLES = {
@@ -33,6 +35,7 @@ _TITLES = {
     413: N_("Too much at once"),
     415: N_("Not in this form"),
     422: N_("Something is not right yet"),
+    429: N_("Too many at the same time"),
     500: N_("Something went wrong here"),
     503: N_("Not available just now"),
 }
@@ -47,7 +50,7 @@ _WORDS = {
 }
 _OTHER = N_("This did not work")
 # Their messages may name files of the server: they are for the log.
-_ONLY_LOGGED = (errors.StorageError, errors.DatabaseError)
+_ONLY_LOGGED = (errors.StorageError, errors.DatabaseError, errors.Sealed)
 
 
 @web.middleware

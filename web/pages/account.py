@@ -7,7 +7,7 @@ from aiohttp import web
 from hive.kinds import Theme
 from hive.services import own_account, passwords, web_sessions
 from web.access import actor_of, user_of
-from web.cookies import token_of
+from web.cookies import browser_of, token_of
 from web.forms import Form, id_of, new_password, sent
 from web.i18n import gettext
 from web.middleware.reader import keep_look, language_of_browser, read_as, theme_of
@@ -76,6 +76,8 @@ async def submit_password(request: web.Request) -> web.Response:
                 form.values.get("password", ""),
                 new,
                 session=token_of(request),
+                browser=browser_of(request),
+                forget_browsers=form.has("forget_browsers"),
             )
             message = gettext("The password was changed, and all other browser sessions ended.")
             return done(request, "/account/password", message)

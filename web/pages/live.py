@@ -15,7 +15,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 from hive.services import web_sessions
 from hive.services.accounts import UserInfo
 from hive.services.following import Follower, News, Progress
-from web.access import actor_for
+from web.access import actor_for, user_of
 from web.cookies import token_of
 from web.format import size, took
 from web.keys import FOLLOWERS
@@ -25,14 +25,11 @@ _PAUSE = 0.5  # seconds; what happens at once is told at once
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    with Follower() as follower:
-        request.app[FOLLOWERS].add(follower)
-        try:
-            async with sse_response(request) as stream:
-                await _tell(request, follower, stream)
-                return stream
-        finally:
-            request.app[FOLLOWERS].discard(follower)
+    login = token_of(request) or ""
+    with request.app[FOLLOWERS].follow(user_of(request).id, login) as follower:
+        async with sse_response(request) as stream:
+            await _tell(request, follower, stream)
+            return stream
 
 
 async def _tell(request: web.Request, follower: Follower, stream: EventSourceResponse) -> None:
@@ -87,5 +84,4 @@ def _as_json(progress: Sequence[Progress]) -> str:
 
 async def end_all(app: web.Application) -> None:
     """At the end of the server: open pages do not hold it up."""
-    for follower in app[FOLLOWERS].copy():
-        follower.end()
+    app[FOLLOWERS].end_all()

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hive.errors import Forbidden
 from hive.services import accounts, passkeys, web_login, web_sessions
-from hive.services.web_login import SecondStep
+from hive.services.web_login import LoggedIn, SecondStep
 from web import cookies
 from web.access import public, visitor_of
 from web.forms import internal_path, query, read_form
@@ -44,7 +44,7 @@ async def submit(request: web.Request) -> web.Response:
         seconds = int(web_login.LIFE.total_seconds())
         cookies.set_waiting_login(request, response, outcome.token, seconds)
         return response
-    return await log_in(request, outcome.token, target)
+    return await log_in(request, outcome, target)
 
 
 @public
@@ -59,16 +59,18 @@ async def submit_passkey(request: web.Request) -> web.Response:
     if outcome is None:
         problem = gettext("This passkey was not accepted. Log in with name and password.")
         return await _form(request, target, problem=problem, status=401)
-    return await log_in(request, outcome.token, target)
+    return await log_in(request, outcome, target)
 
 
-async def log_in(request: web.Request, token: str, target: str) -> web.Response:
-    """Go on as whoever the new session `token` belongs to."""
+async def log_in(request: web.Request, outcome: LoggedIn, target: str) -> web.Response:
+    """Go on as whoever the new session belongs to."""
+    token = outcome.token
     # The session of before, whosever it was, does not live on beside the new one.
     if former := cookies.token_of(request):
         await web_sessions.end(former)
     response = see_other(target)
     cookies.set_token(request, response, token)
+    cookies.set_browser(request, response, outcome.browser)
     if cookies.waiting_login_of(request):
         cookies.remove_waiting_login(request, response)
     user = await web_sessions.user_of(token)

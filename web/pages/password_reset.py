@@ -7,6 +7,7 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.services import passwords, resets
 from web.access import public
+from web.cookies import set_browser
 from web.forms import Form, new_password, sent
 from web.i18n import N_
 from web.keys import ADDRESS
@@ -45,9 +46,11 @@ async def submit(request: web.Request) -> web.Response:
     password = new_password(form, "password")
     if form.is_fine:
         with form.asking():
-            await resets.complete(token, password, address=request[ADDRESS])
+            browser = await resets.complete(token, password, address=request[ADDRESS])
             # No login by this: where there is a second factor, it is asked for.
-            return see_other("/login?changed")
+            response = see_other("/login?changed")
+            set_browser(request, response, browser)
+            return response
     return _page(request, name, form)
 
 

@@ -13,19 +13,21 @@ from tortoise.expressions import Q, Subquery
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
 from hive.kinds import Level, Severity, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
 from hive.services import audit, names, references, runtime
 from hive.services.notifications import far_end
 from hive.services.notifications.kinds import TEST
 from hive.services.permissions import Actor, group_ids
+from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
 
 if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, Means, SettingField
 
 _TEST_SECONDS = 60.0  # somebody waits for the answer
+CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
 UNREADABLE = "Its settings are none that this version knows: give them anew."
 
 
@@ -155,13 +157,10 @@ async def add(
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
         raise Forbidden(f"Only administrators have channels of kind {kind}.")
     name = await _free_name(name, user.id)
-    row = await Channel.create(
-        owner_id=user.id,
-        name=name,
-        kind=kind,
-        settings=channel.stored(channel.read(settings)),
-        created_at=clock.now(),
-    )
+    stored = channel.stored(channel.read(settings))
+    row = await Channel.create(owner_id=user.id, name=name, kind=kind, created_at=clock.now())
+    await seal_settings(row, stored)
+    await row.save(update_fields=["settings"])
     for group in groups:
         await share(actor, row.id, group)
     await audit.record(actor, "channel.add", f"channel {name} ({kind})", owner=user.name)
@@ -193,7 +192,7 @@ async def change(
     if name is not None and name != row.name:
         row.name = await _free_name(name, row.owner_id, row.id)
     if settings is not None:
-        row.settings = await _new_settings(actor, row, settings)
+        await seal_settings(row, await _new_settings(actor, row, settings))
     if enabled is not None:
         row.enabled = enabled
     await row.save()
@@ -235,7 +234,7 @@ async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) ->
     if before is None:  # another version wrote them: all is given anew
         return channel.stored(channel.read(given))
     if await level_on(actor, row) < Level.OWN:
-        _require_secrets_known(channel.fields(), row.settings, given)
+        _require_secrets_known(channel.fields(), settings_of(row), given)
     return channel.stored(channel.read({**channel.masked(before), **given}, before=before))
 
 
@@ -265,10 +264,10 @@ def _require_secrets_known(
 
 
 def _read(row: Channel) -> ChannelSettings | None:
-    """The stored settings; None where they are none that this version knows."""
+    """The stored settings; None where they cannot be opened, or this version does not know them."""
     try:
-        return far_end.channel(row.kind).read(row.settings)
-    except InvalidInput:
+        return far_end.channel(row.kind).read(settings_of(row))
+    except (InvalidInput, Sealed):
         return None
 
 
@@ -322,7 +321,7 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
     )
     try:
         async with asyncio.timeout(_TEST_SECONDS):
-            return await far_end.send(row.kind, row.settings, message, means)
+            return await far_end.send(row.kind, settings_of(row), message, means)
     except far_end.CHANNEL_ERRORS as error:
         raise far_end.explained(error) from None
 
@@ -350,6 +349,8 @@ async def _infos(rows: Sequence[Channel]) -> list[ChannelInfo]:
 
 def _info(row: Channel, shares: Sequence[GroupShare], rules: Sequence[str]) -> ChannelInfo:
     title, description, shown = row.kind, UNREADABLE, {}
+    if not opens(row):
+        description = CLOSED
     settings = _read(row)
     if settings is not None:
         channel = far_end.channel(row.kind)

@@ -18,6 +18,7 @@ from hive.notify.message import Message
 from hive.services.notifications import deliveries, far_end
 from hive.services.notifications.deliveries import Failure, Lane
 from hive.services.notifications.routes import OWN_MAIL
+from hive.services.secrets import settings_of
 
 logger = log.get(__name__)
 
@@ -134,7 +135,7 @@ class Courier:
         begun = time.monotonic()
         try:
             address = await deliveries.address_of(row) if channel is None else ""
-            settings = far_end.own_mail(address) if channel is None else channel.settings
+            settings = far_end.own_mail(address) if channel is None else settings_of(channel)
             async with asyncio.timeout(self._seconds):
                 answer = await far_end.send(kind, settings, message_of(row), self._means)
         except far_end.CHANNEL_ERRORS as error:

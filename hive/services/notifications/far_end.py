@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from hive.errors import DeliveryFailed, HiveError, InvalidInput
+from hive.errors import DeliveryFailed, HiveError, InvalidInput, Sealed
 from hive.services import runtime
 from hive.services.notifications.routes import OWN_MAIL
 
@@ -26,6 +26,8 @@ def explained(error: Exception) -> DeliveryFailed:
     """One of CHANNEL_ERRORS in words that may be shown."""
     if isinstance(error, DeliveryFailed):
         return error
+    if isinstance(error, Sealed):  # it can be sent when the key is back
+        return DeliveryFailed("The settings of the channel cannot be opened.")
     if isinstance(error, HiveError):  # the settings are wrong
         return DeliveryFailed(error.message, permanent=True)
     if isinstance(error, TimeoutError):

@@ -13,6 +13,7 @@ from hive.services.alarm_rules import QUOTA_STEPS
 DIGEST = "digest"
 DEAD_LETTER = "dead letter"
 TEST = "test"
+MANY_WRONG_LOGINS = "many wrong logins"
 
 ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
 
@@ -79,6 +80,7 @@ NAMES = (
     str(EventKind.TURNED_AWAY),
     DEAD_LETTER,
     DIGEST,
+    MANY_WRONG_LOGINS,
 )
 # What only rules that name it tell.
 NAMED_ALONE = frozenset(str(kind) for kind, telling in TABLE.items() if not telling.by_default)

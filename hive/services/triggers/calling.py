@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 
 from hive import clock, events, log
 from hive.database import DriverError, spawn, transactional
-from hive.errors import HiveError, InvalidInput
+from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
 from hive.models import HealthChange, Repository, Trigger, TriggerRun
 from hive.services import events as rows
 from hive.services import repository_infos, runtime
+from hive.services.secrets import opens, settings_of
 from hive.services.triggers import command, runs, settings, store
 from hive.services.triggers.runs import Outcome
 
@@ -165,14 +166,18 @@ async def carry_out(run_id: int) -> None:
     trigger = run.trigger
     try:
         outcome = await _act(run)
+    except Sealed:
+        words = "The settings of the trigger cannot be opened: the key of the server is missing."
+        outcome = Outcome(TriggerState.FAILED, words)
     except HiveError as error:
         outcome = Outcome(TriggerState.FAILED, error.message)
     except asyncio.CancelledError:
         await runs.keep(run_id, _cut_off(run, trigger.kind))
         raise
-    secrets = settings.secrets_of(trigger.kind, trigger.settings)
-    masked = settings.mask(outcome.message, secrets)
-    await runs.keep(run_id, replace(outcome, message=masked))
+    if opens(trigger):
+        secrets = settings.secrets_of(trigger.kind, settings_of(trigger))
+        outcome = replace(outcome, message=settings.mask(outcome.message, secrets))
+    await runs.keep(run_id, outcome)
 
 
 def _cut_off(run: TriggerRun, kind: TriggerKind) -> Outcome:
@@ -190,7 +195,7 @@ async def _act(run: TriggerRun) -> Outcome:
     repository = trigger.repository
     url = repository_infos.url(repository.location, repository.login, repository.directory)
     subject = settings.Subject(repository.name, repository.login, url)
-    target = settings.parse(trigger.kind, trigger.settings)
+    target = settings.parse(trigger.kind, settings_of(trigger))
     if isinstance(target, settings.Awx):
         if run.external_id is None:
             return await awx.launch(target, subject, run.started_at)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from hive.kinds import TriggerKind, TriggerReason, TriggerState
 from hive.models import Trigger, TriggerRun
+from hive.services.secrets import opens, settings_of
 from hive.services.triggers import settings
 
 
@@ -57,7 +58,7 @@ def info_of(row: Trigger, last: TriggerRun | None) -> TriggerInfo:
         login=row.repository.login,
         name=row.name,
         kind=row.kind,
-        settings=settings.shown(row.kind, row.settings),
+        settings=settings.shown(row.kind, settings_of(row)) if opens(row) else {},
         cron=row.cron,
         timezone=row.timezone,
         is_for_late=row.is_for_late,

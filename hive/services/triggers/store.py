@@ -27,6 +27,7 @@ from hive.services.permissions import (
     require_admin,
     visible_repository_ids,
 )
+from hive.services.secrets import seal_settings, settings_of
 from hive.services.triggers import runs, settings
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo, info_of, run_info
 
@@ -67,7 +68,6 @@ async def add_trigger(
         repository_id=repository.id,
         name=title,
         kind=kind,
-        settings=given,
         cron=cron or None,
         timezone=(timezone or DEFAULT_TIMEZONE) if cron else None,
         is_for_late=is_for_late,
@@ -75,6 +75,8 @@ async def add_trigger(
     )
     row.next_at = next_time(row)
     await row.save()
+    await seal_settings(row, given)
+    await row.save(update_fields=["settings"])
     row.repository = repository
     await audit.record(
         actor,
@@ -219,10 +221,7 @@ async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerI
         await _check_free(row.repository_id, title)
         row.name = title
     if wanted.settings:
-        merged = {**row.settings, **wanted.settings}
-        settings.check_move(row.kind, row.settings, wanted.settings, merged)
-        row.settings = {key: value for key, value in merged.items() if value != ""}
-        _check_target(actor, row.kind, row.settings)
+        await _change_settings(actor, row, wanted.settings)
     if wanted.is_for_late is not None:
         row.is_for_late = wanted.is_for_late
     if wanted.enabled is not None:
@@ -248,6 +247,15 @@ async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerI
         enabled=wanted.enabled,
     )
     return info_of(row, await _last_run(row.id))
+
+
+async def _change_settings(actor: Actor, row: Trigger, wanted: Mapping[str, str]) -> None:
+    stored = settings_of(row)
+    merged = {**stored, **wanted}
+    settings.check_move(row.kind, stored, wanted, merged)
+    kept = {key: value for key, value in merged.items() if value != ""}
+    _check_target(actor, row.kind, kept)
+    await seal_settings(row, kept)
 
 
 @transactional

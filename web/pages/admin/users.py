@@ -115,6 +115,13 @@ async def switch_off_second_factor(request: web.Request) -> web.Response:
     return done(request, f"/admin/users/{user.id}", message)
 
 
+async def unlock(request: web.Request) -> web.Response:
+    user = await _user(request)
+    await accounts.unlock(actor_of(request), user.id)
+    message = gettext("The wrong passwords for %(name)s no longer count.", name=user.name)
+    return done(request, f"/admin/users/{user.id}", message)
+
+
 async def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
     return page(
         request,
@@ -125,6 +132,7 @@ async def _page(request: web.Request, user: UserInfo, form: Form) -> web.Respons
         least=passwords.MIN_LENGTH,
         factors=await second_factor.factors_of(user.id),
         is_self=user.id == user_of(request).id,
+        wrong=accounts.wrong_passwords(user.name),
     )
 
 
