@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, suppress
 
 from aiohttp.web import AppRunner, TCPSite
 
-from hive import config_dangers, control, database, log, loop_watchdog
+from hive import config, config_dangers, control, database, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import HiveError, Unavailable
 from hive.notify import email
@@ -63,7 +63,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(runtime.stop)
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
-        _warn(config_dangers.dangerous(settings))
+        _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
         await leftovers.clean_up()
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
