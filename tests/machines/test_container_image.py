@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,11 @@ PROGRAMS = Path(sys.executable).parent
 
 
 @pytest.fixture(scope="module")
-def buildah(tmp_path_factory: pytest.TempPathFactory) -> Buildah:
+def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
     skip_unless_possible("mmdebstrap", "buildah", "unshare", "ip")
-    return built(tmp_path_factory.mktemp("image"))
+    directory = tmp_path_factory.mktemp("image")
+    yield built(directory)
+    shutil.rmtree(directory)  # gigabytes
 
 
 def test_the_image_takes_a_backup_on_its_own_ports(buildah: Buildah, tmp_path: Path) -> None:
