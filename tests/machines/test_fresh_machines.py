@@ -61,7 +61,9 @@ def test_an_ordinary_user_is_told_which_packages_are_missing(machine: System) ->
     machine.must("useradd", "--create-home", "--shell", "/bin/bash", "anna")
     machine.put_checkout("/home/anna/borg-hive")
     machine.must("chown", "-R", "anna:anna", "/home/anna")
-    script = "cd ~/borg-hive && timeout 300 script/server --ssh 127.0.0.1:0 --web 127.0.0.1:0"
-    done = machine.run("su", "--login", "anna", "--command", script)
+    done = machine.run(
+        "su", "--login", "anna", "--command", "cd ~/borg-hive && script/server --help"
+    )
+    assert done.returncode == 0
     assert "as root run: apt-get install borgbackup rsync" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert "--ssh HOST:PORT" in done.stdout
