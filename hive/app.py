@@ -10,7 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from hive import config_dangers, control, database, descriptors, events, log, loop_watchdog
+from hive import config, config_dangers, control, database, descriptors, events, log, loop_watchdog
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import HiveError
 from hive.notify import email
@@ -68,7 +68,7 @@ async def _serve(settings: Settings) -> int:
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
-        _warn(config_dangers.dangerous(settings))
+        _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
         await leftovers.clean_up()
         here, findings = await host.look(settings)
         _warn(_in_words(findings))

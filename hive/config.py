@@ -617,3 +617,9 @@ def load(
         environment=os.environ if environment is None else environment,
         overrides=given,
     )
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """A warning on each variable that begins with HIVE_ and is not a setting."""
+    found = os.environ if environment is None else environment
+    return config_sources.unknown_variables(found, Settings)

@@ -34,7 +34,8 @@ gives it wins:
 
 `hive config check` tells what is wrong in them. A file that is named and missing, an unknown
 setting and a wrong value are errors that name the line or the variable.
-`HIVE_CONFIG` and `HIVE_DATA_DIR` name the file and the data directory and are no settings.
+`HIVE_CONFIG` and `HIVE_DATA_DIR` name the file and the data directory; they are not settings. A
+variable without `__` that is not a setting may come from another program: it causes a warning only.
 
 Relative paths start at the working directory. Sizes are numbers of bytes or text: `10GB` is a power
 of 1000, `10GiB` a power of 1024; where there can be no limit, `none` and `0` mean that. In an

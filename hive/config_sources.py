@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +24,7 @@ Name = tuple[str, ...]
 ENVIRONMENT_PREFIX = "HIVE_"
 # Names of files and programs, read by the command line and the scripts; no settings.
 _NOT_SETTINGS = {"HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_DEFAULT_DATA_DIR", "HIVE_PYTHON"}
-_TEST_PREFIX = "HIVE_TEST_"
+_SEPARATOR = "__"  # between section and key; only a name with it was surely meant as a setting
 
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)$")
 _HEADER = re.compile(r"\s*\[([^\[\]]+)\]")
@@ -161,23 +161,52 @@ def _keys(dotted: str) -> Name:
 def _add_environment(
     sources: _Sources, environment: Mapping[str, str], model: type[BaseModel]
 ) -> list[str]:
-    """Takes what names a setting; returns a sentence for each variable that does not."""
+    """Take what names a setting; return a sentence for each variable that should and does not."""
     known = {environment_name(name): name for name in setting_names(model)}
-    problems = []
-    for variable, value in sorted(environment.items()):
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in _NOT_SETTINGS:
-            continue
-        if variable.startswith(_TEST_PREFIX):
-            continue
-        if variable not in known:
-            # without the prefix, which alone would make everything look alike
-            short = variable.removeprefix(ENVIRONMENT_PREFIX)
-            names = [name.removeprefix(ENVIRONMENT_PREFIX) for name in (*known, *_NOT_SETTINGS)]
-            hint = _similar(short, names, (ENVIRONMENT_PREFIX + "{}").format)
-            problems.append(f"environment variable {variable}: there is no such setting{hint}")
-        elif value != "":  # compose files pass an unset variable on as an empty one
-            sources.put(known[variable], value, f"environment variable {variable}")
-    return problems
+    for variable, name in known.items():
+        if value := environment.get(variable):  # compose files pass on an unset one as empty
+            sources.put(name, value, f"environment variable {variable}")
+    return [
+        f"environment variable {name}: there is no such setting{_similar_variable(name, known)}"
+        for name in _unknown(environment, known)
+        if _SEPARATOR in name
+    ]
+
+
+def unknown_variables(environment: Mapping[str, str], model: type[BaseModel]) -> list[str]:
+    """A sentence on the variables that begin like settings, but may be somebody else's.
+
+    Kubernetes adds HIVE_PORT and the like to every container beside a service called `hive`.
+    """
+    known = {environment_name(name) for name in setting_names(model)}
+    sentences, others = [], []
+    for variable in _unknown(environment, known):
+        if _SEPARATOR in variable:
+            continue  # `read` refuses it
+        if hint := _similar_variable(variable, known):
+            sentences.append(f"{variable} in the environment is not a setting{hint}")
+        else:
+            others.append(variable)
+    if others:
+        sentences.append(f"Not settings, ignored in the environment: {', '.join(others)}")
+    return sentences
+
+
+def _unknown(environment: Mapping[str, str], known: Container[str]) -> list[str]:
+    return sorted(
+        variable
+        for variable in environment
+        if variable.startswith(ENVIRONMENT_PREFIX)
+        and variable not in known
+        and variable not in _NOT_SETTINGS
+    )
+
+
+def _similar_variable(variable: str, known: Iterable[str]) -> str:
+    # without the prefix, which alone would make everything look alike
+    short = variable.removeprefix(ENVIRONMENT_PREFIX)
+    names = [name.removeprefix(ENVIRONMENT_PREFIX) for name in (*known, *sorted(_NOT_SETTINGS))]
+    return _similar(short, names, (ENVIRONMENT_PREFIX + "{}").format)
 
 
 def setting_names(model: type[BaseModel]) -> Iterator[Name]:

@@ -58,13 +58,22 @@ if TYPE_CHECKING:
 
 
 _ABOVE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - loads less
-# The options of Python to start it with. As a module it need not be compiled each time.
-LAUNCHER = (
-    *("-I", "-S", "-c"),
-    f"import sys; sys.path.append({_ABOVE!r}); from hive.confine import main; main(sys.argv[1:])",
-)
 FAILED = 125
 PREFIX = "borg-hive-confine:"
+# What Python starts with. The module need not be compiled each time. Standard error is the
+# client's terminal: before anything else that could fail or warn, Python loses its own.
+_PROGRAM = f"""
+import os, sys
+def fail(kind, error, _):
+    line = " ".join(f"{PREFIX} {{kind.__name__}}: {{error}}".split()) + "\\n"
+    os.write(2, line.encode(errors="backslashreplace"))
+    os._exit({FAILED})
+sys.stderr, sys.excepthook = None, fail
+sys.path.append({_ABOVE!r})
+from hive.confine import main
+main(sys.argv[1:])
+"""
+LAUNCHER = ("-I", "-S", "-W", "ignore", "-c", _PROGRAM)
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << n for n in range(6))
 MAKE_DIR, MAKE_REG, MAKE_SYM, REFER, TRUNCATE, IOCTL_DEV = (1 << n for n in (7, 8, *range(12, 16)))
@@ -119,6 +128,7 @@ class _RulesetAttributes(ctypes.Structure):
 
 
 class _PathBeneath(ctypes.Structure):
+    _layout_ = "ms"  # what `_pack_` has always meant; Python 3.14 wants to see it
     _pack_ = 1
     _fields_ = (("allowed", ctypes.c_uint64), ("parent_fd", ctypes.c_int32))
 

@@ -49,12 +49,13 @@ install_missing_packages() {
 # --- Python -------------------------------------------------------------------------------
 
 python_fits() {
-    "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null
+    "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 }
 
+# The newest one that is known by name; plain python3 may be newer still.
 find_python() {
     local candidate
-    for candidate in ${HIVE_PYTHON:-python3.13 python3.12 python3.11 python3}; do
+    for candidate in ${HIVE_PYTHON:-python3.14 python3.13 python3.12 python3.11 python3}; do
         if command -v "$candidate" >/dev/null && python_fits "$candidate"; then
             command -v "$candidate"
             return
@@ -69,7 +70,7 @@ require_python() {
         [[ -n ${HIVE_PYTHON:-} ]] || missing_packages+=(python3)
         install_missing_packages
         if ! python=$(find_python); then
-            say "no Python 3.11, 3.12 or 3.13 found; name one in HIVE_PYTHON"
+            say "no Python 3.11 or newer found; name one in HIVE_PYTHON"
             exit 1
         fi
     fi

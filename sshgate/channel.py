@@ -43,6 +43,11 @@ class GateChannel(asyncssh.SSHServerChannel[bytes]):
         packet.check_end()
         return self._start_session(command=command.decode("utf-8", "surrogateescape"))
 
+    # asyncssh would answer these in a task, let all other requests wait behind them, and then
+    # answer the pile by recursion. None stands for a request that is not known: refused at once.
+    _process_x11_req_request = None  # type: ignore[assignment]
+    _process_auth_agent_req_at_openssh_dot_com_request = None  # type: ignore[assignment]
+
     def _accept_data(self, data: bytes, datatype: int | None = None) -> None:
         super()._accept_data(data, datatype)
         # A window of single bytes would take a hundred times its size.

@@ -30,6 +30,13 @@ logger = log.get(__name__)
 _MAX_REMEMBERED = 20  # refused keys of one connection
 _QUESTIONS_PER_TRY = 4  # how often asyncssh asks for the methods at one try: twice, as a rule
 
+# asyncssh answers these in a task, and by recursion whatever a client sent behind them meanwhile.
+# Without a handler they are refused at once, like every request that is not known.
+_ANSWERED_LATER = (
+    "_process_tcpip_forward_global_request",
+    "_process_streamlocal_forward_at_openssh_dot_com_global_request",
+)
+
 _COULD_BE_ADDED = (RefusalCause.UNKNOWN_KEY, RefusalCause.KEY_NOT_GRANTED)
 
 
@@ -75,6 +82,8 @@ class GateConnection(asyncssh.SSHServer):
         settings = self.gate.settings
         soon = min(settings.key_exchange_seconds, settings.login_seconds)
         self._deadline = self.gate.loop.call_later(soon, self._require_keys, soon)
+        for name in _ANSWERED_LATER:
+            setattr(conn, name, None)
         # asyncssh does nothing with this word of the transport's.
         conn.resume_writing = self._resume_writing  # type: ignore[method-assign]
 

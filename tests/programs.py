@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -19,7 +20,10 @@ def borg_commands() -> dict[str, str]:
 
 
 def borg_command(line: str) -> str:
-    """Return the path of the borg of one release line, "1.1", "1.2", "1.4" or "2"."""
+    """Return the path of the borg of one release line, "1.1", "1.2", "1.4" or "2".
+
+    "1.2" is the borg of the distribution, which newer ones have in a newer version.
+    """
     if line == "1.2":
         return _found("borg 1.2", "HIVE_TEST_BORG_12", shutil.which("borg"))
     number = line.replace(".", "")
@@ -29,6 +33,12 @@ def borg_command(line: str) -> str:
 def has_borg_11() -> bool:
     """Whether borg 1.1 could be built: it is older than the newest Pythons."""
     return (CHECKOUT / ".venv-borg11/bin/borg").exists()
+
+
+def borg_version(line: str) -> str:
+    """Return what the borg of one release line says of its version, such as "1.4.5"."""
+    command = [borg_command(line), "--version"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]
 
 
 def tool_command(environment: str, name: str, variable: str) -> str:

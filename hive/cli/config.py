@@ -7,6 +7,7 @@ import click
 from hive import config_docs
 from hive.cli import output
 from hive.cli.options import Options
+from hive.config import unknown_variables
 from hive.config_dangers import dangerous
 
 
@@ -21,7 +22,7 @@ def config() -> None:
 def check(options: Options) -> None:
     """Say what is wrong in the configuration, and what in it lowers the guard."""
     settings = options.settings()
-    warnings = dangerous(settings)
+    warnings = [*unknown_variables(), *dangerous(settings)]
     if output.wants_json():
         output.show_json({"valid": True, "warnings": warnings})
         return

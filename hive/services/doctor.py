@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
-from hive import config_dangers, database
+from hive import config, config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
 from hive.services import (
@@ -59,8 +59,8 @@ async def examine_running(actor: Actor) -> list[Finding]:
 
 def _check_settings(settings: Settings) -> list[Finding]:
     remedy = "See docs/configuration.md."
-    dangers = config_dangers.dangerous(settings)
-    return [Finding("warning", "Settings", sentence, remedy) for sentence in dangers]
+    sentences = [*config.unknown_variables(), *config_dangers.dangerous(settings)]
+    return [Finding("warning", "Settings", sentence, remedy) for sentence in sentences]
 
 
 def _check_machine(settings: Settings) -> list[Finding]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -305,7 +306,11 @@ def test_host_keys_are_shown_for_every_location(run: Run, settings: Settings) ->
     assert run("host-keys", "--accept").status == 0
 
 
-def test_the_configuration_is_checked_and_shown(run: Run, tmp_path: Path) -> None:
+def test_the_configuration_is_checked_and_shown(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("HIVE_TEST_")]:
+        monkeypatch.delenv(name)
     assert run("config", "check").status == 0
     assert "[ssh]" in run("config", "example").output
     assert run("config", "check", "--json").json == {"valid": True, "warnings": []}
@@ -314,6 +319,20 @@ def test_the_configuration_is_checked_and_shown(run: Run, tmp_path: Path) -> Non
     wrong = run("--config", tmp_path / "bad.toml", "config", "check")
     assert (wrong.status, wrong.output) == (1, "")
     assert "bad.toml:2: " in wrong.messages
+
+
+def test_a_variable_of_another_program_is_a_warning_and_stops_nothing(
+    run: Run, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HIVE_PORT_2222_TCP_ADDR", "10.0.0.7")
+    checked = run("config", "check", "--json")
+    assert checked.status == 0
+    assert "HIVE_PORT_2222_TCP_ADDR" in checked.json["warnings"][0]
+    assert "HIVE_PORT_2222_TCP_ADDR" in run("doctor").output
+    monkeypatch.setenv("HIVE_SSH__PORT", "22")
+    refused = run("config", "check")
+    assert refused.status == 1
+    assert "HIVE_SSH__PORT" in refused.messages
 
 
 def test_the_doctor_says_what_is_wrong(

@@ -104,8 +104,8 @@ def test_an_error_in_the_file_names_its_line(tmp_path: Path, text: str, expected
     ("variable", "value", "expected"),
     [
         ("HIVE_SSH__LISEN", "x", "there is no such setting; did you mean HIVE_SSH__LISTEN?"),
-        ("HIVE_FOO", "x", "there is no such setting"),
-        ("HIVE_SSH", "{}", "there is no such setting"),
+        ("HIVE_FOO__BAR", "x", "there is no such setting"),
+        ("HIVE_SSH__", "{}", "there is no such setting"),
         ("HIVE_SSH__MAX_TRIES", "ten", "ssh.max_tries must be a whole number"),
         ("HIVE_SSH__HOST_KEYS", "/a:/b\0", "ssh.host_keys must be a path"),
         ("HIVE_TRIGGERS__COMMANDS", "wake", "triggers.commands must be JSON here"),
@@ -129,13 +129,33 @@ def test_a_section_that_is_none_is_told_though_the_environment_has_it(tmp_path: 
 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
-    found = problems(tmp_path, "[ssh]\nlisten = '1'\n[web]\nx = 1", {"HIVE_NO": "1"})
+    found = problems(tmp_path, "[ssh]\nlisten = '1'\n[web]\nx = 1", {"HIVE_NO__SUCH": "1"})
     assert len(found) == 3
 
 
 def test_names_that_are_no_settings_are_left_alone() -> None:
-    environment = {"HIVE_CONFIG": "x", "HIVE_DATA_DIR": "x", "HIVE_TEST_X": "x", "HIVES": "x"}
+    environment = {"HIVE_CONFIG": "x", "HIVE_DATA_DIR": "x", "HIVES": "x"}
     assert config.load(None, environment=environment) == Settings()
+    assert config.unknown_variables(environment) == []
+
+
+def test_variables_that_kubernetes_adds_are_a_warning_and_no_error() -> None:
+    environment = {
+        "HIVE_PORT": "tcp://10.0.0.7:2222",
+        "HIVE_PORT_2222_TCP_ADDR": "10.0.0.7",
+        "HIVE_SERVICE_HOST": "10.0.0.7",
+        "HIVE_SSH": "{}",
+    }
+    assert config.load(None, environment=environment) == Settings()
+    warnings = "\n".join(config.unknown_variables(environment))
+    assert all(name in warnings for name in environment)
+    assert "10.0.0.7" not in warnings
+
+
+def test_a_setting_with_one_underscore_too_few_is_a_warning_with_the_right_name() -> None:
+    [warning] = config.unknown_variables({"HIVE_SSH_LISTEN": "0.0.0.0:22"})
+    assert "HIVE_SSH_LISTEN" in warning
+    assert warning.endswith("did you mean HIVE_SSH__LISTEN?")
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

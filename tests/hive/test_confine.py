@@ -35,7 +35,11 @@ def open_place() -> Iterator[Path]:
 
 
 def launch(
-    *argv: str, text: str | None = None, before: Sequence[str] = (), **changes: Any
+    *argv: str,
+    text: str | None = None,
+    before: Sequence[str] = (),
+    launcher: Sequence[str] = confine.LAUNCHER,
+    **changes: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Start the launcher, by way of the program `before` where one is named."""
     specification = {
@@ -52,7 +56,7 @@ def launch(
     }
     # another user may not reach the interpreter of the tests
     interpreter = SYSTEM_PYTHON if before else sys.executable
-    command = [*before, interpreter, "-I", "-S", confine.__file__]
+    command = [*before, interpreter, *launcher]
     command.append(text or json.dumps(specification))
     return subprocess.run(
         [*command, *argv], check=False, capture_output=True, text=True, env={}, timeout=20
@@ -93,6 +97,57 @@ def test_what_cannot_be_applied_ends_in_one_line_and_never_in_the_program(
     assert done.stderr.startswith(PREFIX)
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "ran").exists()
+
+
+NOISE = {
+    "a warning about the syntax": '"" is ""',
+    "a warning": "import warnings; warnings.simplefilter('always'); warnings.warn('noise')",
+    "a warning about a structure": "class S(ctypes.Structure): _pack_ = 1; _fields_ = ()",
+    "an exception that cannot be raised": (
+        "class A:\n    def __del__(self): raise RuntimeError('noise')\nA()"
+    ),
+    "words on standard error": "import sys; print('noise', file=sys.stderr)",
+}
+
+
+def noisy_launcher(directory: Path, code: str) -> list[str]:
+    """The launcher from a copy of its modules that runs `code` once its imports are done."""
+    original = Path(confine.__file__).parent
+    copy = directory / "hive"
+    copy.mkdir()
+    for path in [original / "__init__.py", *original.glob("confine*.py")]:
+        text = path.read_text()
+        if path.name == "confine.py":
+            before, import_, after = text.partition("import stat\n")
+            text = f"{before}{import_}\n{code}\n{after}"
+        (copy / path.name).write_text(text)
+    *options, program = confine.LAUNCHER
+    return [*options, program.replace(repr(str(original.parent)), repr(str(directory)))]
+
+
+@pytest.mark.parametrize("code", NOISE.values(), ids=NOISE.keys())
+def test_nothing_that_python_says_reaches_the_client(code: str, tmp_path: Path) -> None:
+    done = launch("--", "/bin/echo", "fine", launcher=noisy_launcher(tmp_path, code))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
+
+
+def test_the_noise_would_be_heard_without_the_options_of_the_launcher(tmp_path: Path) -> None:
+    noisy_launcher(tmp_path, NOISE["a warning about the syntax"])
+    command = [sys.executable, "-I", "-S", str(tmp_path / "hive" / "confine.py")]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert "SyntaxWarning" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "code", ["raise RuntimeError('boom')", "import not_there", "raise KeyboardInterrupt", "1/0"]
+)
+def test_an_error_of_the_launcher_itself_is_one_line_and_no_traceback(
+    code: str, tmp_path: Path
+) -> None:
+    done = launch("--", "/bin/echo", "fine", launcher=noisy_launcher(tmp_path, code))
+    assert (done.returncode, done.stdout) == (FAILED, "")
+    assert done.stderr.startswith(PREFIX)
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from hive.services import keys, sessions
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.session_filters import SessionState
+from sshgate import gate
 from sshgate.connection import GateConnection
 from sshgate.gate import Gate
 from sshgate.session import GateSession
@@ -148,8 +149,10 @@ def no_escapes(escaped: list[BaseException]) -> Iterator[None]:
 
     def on_error(self: SSHServerConnection, exc_info: Any = None, **more: Any) -> None:
         error = (exc_info or sys.exc_info())[1]
-        # What asyncssh cannot parse ends the connection in this way too, by itself.
-        if error is not None and _passed_through_the_gate(error):
+        # What asyncssh cannot parse ends the connection in this way too, by itself; it never
+        # means that a client brought asyncssh to its limits.
+        overrun = isinstance(error, RecursionError | MemoryError | AttributeError)
+        if error is not None and (overrun or _passed_through_the_gate(error)):
             escaped.append(error)
         internal_error(self, exc_info, **more)
 
@@ -173,9 +176,12 @@ def no_escapes(escaped: list[BaseException]) -> Iterator[None]:
             patch.stop()
 
 
+_OWN_CODE = tuple(f"{Path(file).parent}{os.sep}" for file in (log.__file__, gate.__file__))
+
+
 def _passed_through_the_gate(error: BaseException) -> bool:
     frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any("/sshgate/" in name or "/hive/" in name for name in frames)
+    return any(name.startswith(_OWN_CODE) for name in frames)
 
 
 @dataclass
