@@ -25,6 +25,7 @@ from hive.events import (
     DeliveriesWaiting,
     EndSession,
     GiveWay,
+    QuotasChanged,
     RightsChanged,
     SessionProgress,
     TriggerAsked,
@@ -36,7 +37,19 @@ from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 
-Forwarded = RightsChanged | EndSession | UpkeepWanted | GiveWay | DeliveriesWaiting | TriggerAsked
+Forwarded = (
+    RightsChanged
+    | QuotasChanged
+    | EndSession
+    | UpkeepWanted
+    | GiveWay
+    | DeliveriesWaiting
+    | TriggerAsked
+)
+_BARE: dict[str, type[DeliveriesWaiting | QuotasChanged]] = {
+    "deliveries-waiting": DeliveriesWaiting,
+    "quotas-changed": QuotasChanged,
+}
 _ABOUT_REPOSITORIES: dict[str, type[UpkeepWanted | GiveWay]] = {
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
@@ -196,8 +209,10 @@ def _require_trusted(peer: socket.socket) -> None:
 
 
 def _encode(happening: Forwarded) -> bytes:
-    if isinstance(happening, DeliveriesWaiting):
-        return _line({"tell": "deliveries-waiting"})
+    if isinstance(happening, DeliveriesWaiting | QuotasChanged):
+        return _line(
+            {"tell": next(name for name, kind in _BARE.items() if type(happening) is kind)}
+        )
     if isinstance(happening, UpkeepWanted | GiveWay):
         name = next(name for name, kind in _ABOUT_REPOSITORIES.items() if type(happening) is kind)
         return _line({"tell": name, "repository": happening.repository_id})
@@ -211,8 +226,9 @@ def _encode(happening: Forwarded) -> bytes:
 
 def _decode(line: bytes) -> Forwarded:
     message = _object(line)
-    if message.get("tell") == "deliveries-waiting":
-        return DeliveriesWaiting()
+    bare = _BARE.get(str(message.get("tell")))
+    if bare is not None:
+        return bare()
     about = _ABOUT_REPOSITORIES.get(str(message.get("tell")))
     repository = message.get("repository")
     if about is not None and type(repository) is int:

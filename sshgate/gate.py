@@ -13,6 +13,7 @@ from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
 from hive.services import access, live, sessions
 from hive.services.host import Host
+from hive.services.quota_watch import Watch
 from hive.services.sessions import Outcome
 from sshgate.doorman import Doorman
 
@@ -53,6 +54,7 @@ class Gate:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
         self.doorman = Doorman(self.settings)
+        self.quotas = Watch()
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0
@@ -141,6 +143,8 @@ class Gate:
         if isinstance(happening, events.RightsChanged):
             self.rights_version += 1
             spawn(self.end_disallowed(), name="end disallowed sessions")
+        elif isinstance(happening, events.QuotasChanged):
+            spawn(self.quotas.quotas_changed(), name="hold sessions to new quotas")
         elif isinstance(happening, events.EndSession):
             session = self.sessions.get(happening.session_id)
             if session is not None:

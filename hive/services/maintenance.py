@@ -14,6 +14,8 @@ VERIFYING = "an import is being verified"
 PUTTING_IN_PLACE = "an import is being put in place"
 SWITCHING = "its mode is being switched"
 RESTORING_CONFIG = "its config is being restored"
+CLEARING_LIMITS = "limits in its config are being cleared"
+DISCARDING = "a staged import is being discarded"
 CHECKING = "it is being checked"
 COMPACTING = "it is being compacted"
 
