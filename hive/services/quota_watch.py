@@ -17,7 +17,6 @@ import asyncio
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from hive import log
@@ -60,8 +59,8 @@ class _Tally:
     """What is known of a repository while sessions run there."""
 
     reach: Reach
-    directories: tuple[Path, ...]
-    measured: int | None  # None: nobody had to know yet
+    place: storage.Place
+    measured: int | None = None  # None: nobody had to know yet
     is_buffered: bool = False  # the program may hold much in memory before it is on disk
     meters: set[Meter] = field(default_factory=set)
     gone: int = 0  # bytes of sessions that have ended since it was measured
@@ -117,13 +116,13 @@ class Watch:
         is_buffered: bool,
     ) -> Meter:
         """Watch a session that may write. It is told at once where it may take no new data."""
-        opened = await _opened(repository_id, place)
-        opened.is_buffered = is_buffered
+        opened = _Tally(await quotas.reach_of(repository_id), place, is_buffered=is_buffered)
         tally = self._tallies.setdefault(repository_id, opened)
+        tally.reach = opened.reach
         meter = Meter(self, tally, session)
         tally.meters.add(meter)
         try:
-            await self._know(tally)
+            await self._know_uses(tally)
             worst = self._worst(tally)
             if worst is not None and worst.is_used_up:
                 await _measure(self._running_for(worst.quota))
@@ -228,8 +227,14 @@ class Watch:
     async def _know(self, tally: _Tally) -> None:
         """Read which quotas hold now, and how much is used without what arrives."""
         tally.reach = await quotas.reach_of(tally.reach.repository_id)
+        await self._know_uses(tally)
+
+    async def _know_uses(self, tally: _Tally) -> None:
         for quota in tally.reach.quotas:
             running = self._running_for(quota)
+            for one in running:
+                if one.measured is None:
+                    one.measured = await quotas.known(one.reach.repository_id)
             await _measure([one for one in running if one.measured is None])
             besides = [one.reach.repository_id for one in running]
             self._others[quota] = await quotas.used(quota, besides=besides)
@@ -254,13 +259,6 @@ class Watch:
             pause = max(_LOOK_EVERY, _REST * (time.monotonic() - begun))
 
 
-async def _opened(repository_id: int, place: storage.Place) -> _Tally:
-    replaced = await quotas.replaced_by_imports(repository_id)
-    reach = await quotas.reach_of(repository_id)
-    known = await quotas.known(repository_id) if reach.quotas else None
-    return _Tally(reach, (place.repository, place.staging, *replaced), known)
-
-
 async def _measure(tallies: Iterable[_Tally], *, is_end: bool = False) -> None:
     for one in tallies:
         if one.is_buffered and not is_end and one.most > (one.measured or 0):
@@ -269,9 +267,8 @@ async def _measure(tallies: Iterable[_Tally], *, is_end: bool = False) -> None:
             # What arrives while it is measured counts as not measured.
             before = {meter: meter.session.arrived for meter in one.meters}
             gone = one.gone
-            measured = await asyncio.to_thread(storage.occupied_bytes, one.directories)
+            measured = await quotas.occupied(one.reach.repository_id, one.place)
             one.measured = measured
             one.gone -= gone
             for meter, arrived in before.items():
                 meter.counted_from = arrived
-            await quotas.note(one.reach.repository_id, measured)

@@ -13,7 +13,7 @@ A deleted repository does not count. hive/services/quota_watch.py holds running 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -195,19 +195,21 @@ async def measure(repository_id: int) -> list[QuotaUse]:
     """Measure what a repository takes, where a quota holds, and keep it; all those quotas."""
     row = await Repository.get(id=repository_id).select_related("location")
     if not (await reach_of(repository_id)).quotas:
-        await note(repository_id, None)
+        if row.occupied_bytes is not None:
+            await note(repository_id, None)  # nobody keeps it up to date from here on
         return []
-    place = repository_infos.place_of(row)
-    replaced = await replaced_by_imports(repository_id)
-    directories = [place.repository, place.staging, *replaced]
-    await note(repository_id, await asyncio.to_thread(storage.occupied_bytes, directories))
+    await occupied(repository_id, repository_infos.place_of(row))
     return await uses(repository_id)
 
 
-async def replaced_by_imports(repository_id: int) -> Sequence[Path]:
-    """What imports replaced and is still in the trash."""
-    rows = TrashEntry.filter(repository_id=repository_id, reason=TrashReason.REPLACED)
-    return [Path(row["path"]) for row in await rows.values("path")]
+async def occupied(repository_id: int, place: storage.Place) -> int:
+    """Measure what counts on disk for a repository, and keep it."""
+    replaced = TrashEntry.filter(repository_id=repository_id, reason=TrashReason.REPLACED)
+    trashed = [Path(row["path"]) for row in await replaced.values("path")]
+    directories = [place.repository, place.staging, *trashed]
+    found = await asyncio.to_thread(storage.occupied_bytes, directories)
+    await note(repository_id, found)
+    return found
 
 
 @transactional
