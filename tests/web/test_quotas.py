@@ -84,6 +84,7 @@ async def test_a_staged_import_and_limits_are_shown_and_go_by_a_button(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     info = await repositories.find_repository(alice, "documents")
+    info.path.mkdir(parents=True, exist_ok=True)
     config = info.path / "config"
     config.write_text(
         f"[repository]\nversion = 1\nid = {'0' * 64}\nsegments_per_dir = 1000\n"
