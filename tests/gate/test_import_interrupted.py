@@ -113,7 +113,7 @@ async def test_a_dry_run_puts_nothing_in_place(house: House, source: Path) -> No
 async def test_a_segment_that_was_left_out_is_missed(house: House, source: Path) -> None:
     transfer = await prepare(house, source)
     large = largest_segment(source).name
-    done = (await transfer.push("-a", f"--exclude=/data/0/{large}")).must()
+    done = (await transfer.push("-a", f"--exclude=/data/0/{large}")).must(23)
     assert f"number {large}" in done.error
     assert not (transfer.info.path / "config").exists()
     done = (await transfer.push("-a")).must()
@@ -125,7 +125,7 @@ async def test_a_file_over_the_limit_is_not_missed_in_silence(house: House, sour
     object.__setattr__(house.gate.host.settings.rsync, "max_file_bytes", 1_200_000)
     large = largest_segment(source)
     os.truncate(large, 2**40)
-    done = (await transfer.push("-aS")).must()
+    done = (await transfer.push("-aS")).must(23)
     assert f"number {large.name}" in done.error
     assert staged_bytes(transfer) < 3_000_000
 
