@@ -3,7 +3,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0008_paths_and_configs")]
+    dependencies = [("hive", "0007_accounts")]
 
     initial = False
 
