@@ -365,6 +365,12 @@ class RsyncSettings(Section):
     max_file_bytes: SizeLimit = Field(
         None, description="Largest file an import may bring, as a size; none is no limit."
     )
+    staging_days: Whole = Field(
+        7,
+        ge=0,
+        description="Days after which an import is discarded that is staged and not in place; 0:"
+        " only when asked.",
+    )
 
 
 class ChildSettings(Section):

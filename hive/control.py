@@ -29,6 +29,7 @@ from hive.events import (
     DeliveriesWaiting,
     EndSession,
     GiveWay,
+    QuotasChanged,
     RightsChanged,
     SessionProgress,
     TriesForgiven,
@@ -44,6 +45,7 @@ logger = structlog.get_logger(__name__)
 Forwarded = (
     RightsChanged
     | EndSession
+    | QuotasChanged
     | AddressesChanged
     | UpkeepWanted
     | GiveWay
@@ -54,6 +56,7 @@ Forwarded = (
 _TOLD: dict[str, type[Forwarded]] = {
     "rights-changed": RightsChanged,
     "end-session": EndSession,
+    "quotas-changed": QuotasChanged,
     "addresses-changed": AddressesChanged,
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,

@@ -79,6 +79,7 @@ class RefusalCause(StrEnum):
     NOT_CREATED = "not created"
     BUSY = "busy"
     LIMIT = "limit reached"
+    QUOTA = "over quota"
     UNAVAILABLE = "not available"
     DRAINING = "server stopping"
 

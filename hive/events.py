@@ -34,6 +34,11 @@ class RightsChanged:
 
 
 @dataclass(frozen=True)
+class QuotasChanged:
+    """A quota was set, or what it counts: it holds for running sessions too."""
+
+
+@dataclass(frozen=True)
 class EndSession:
     """Somebody who may wants a running session to end."""
 
@@ -106,6 +111,7 @@ class TriesForgiven:
 Happening = (
     RepositoryEvent
     | RightsChanged
+    | QuotasChanged
     | EndSession
     | AddressesChanged
     | UpkeepWanted

@@ -114,6 +114,7 @@ class EventKind(StrEnum):
     IMPORT_ENDED = "import ended"
     IMPORT_VERIFIED = "import verified"
     IMPORT_REJECTED = "import rejected"
+    IMPORT_DISCARDED = "import discarded"
     EXPORT_BEGUN = "export begun"
     EXPORT_ENDED = "export ended"
     KEY_CHANGED = "key changed"
@@ -227,6 +228,7 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.IMPORT_ENDED,
         EventKind.IMPORT_VERIFIED,
         EventKind.IMPORT_REJECTED,
+        EventKind.IMPORT_DISCARDED,
         EventKind.EXPORT_BEGUN,
         EventKind.EXPORT_ENDED,
     ),

@@ -13,6 +13,7 @@ from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
 from hive.services import access, client_addresses, live, sessions, unrecorded
 from hive.services.host import Host
+from hive.services.quota_watch import Watch
 from hive.services.sessions import Outcome
 from sshgate import words
 from sshgate.doorman import Doorman
@@ -58,6 +59,7 @@ class Gate:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
+        self.quotas = Watch()
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0
@@ -195,6 +197,8 @@ class Gate:
             spawn(self.end_disallowed(), name="end disallowed sessions")
         elif isinstance(happening, events.AddressesChanged):
             spawn(self._follow_address_rules(happening.released), name="follow address rules")
+        elif isinstance(happening, events.QuotasChanged):
+            spawn(self.quotas.quotas_changed(), name="hold sessions to new quotas")
         elif isinstance(happening, events.EndSession):
             session = self.sessions.get(happening.session_id)
             if session is not None:

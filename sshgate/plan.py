@@ -20,6 +20,7 @@ from hive.services.repository_infos import borg2_url
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 
+_NO_QUOTA = 2**62
 # borg 2's names for what a client may do; borg 2 has neither append-only nor quotas.
 _BORG2_PERMISSIONS = {
     Access.FULL: "all",
@@ -71,8 +72,10 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     ]
     if admission.access != Access.FULL:
         argv.append("--append-only")
-    if admission.quota_bytes is not None:
-        argv += ["--storage-quota", str(admission.quota_bytes)]
+    if admission.is_created:
+        # The gate holds sessions to their quotas. The one in the config, of a former server or an
+        # import, must not: borg would refuse to delete as well. borg 1.2 takes no 0 for "none".
+        argv += ["--storage-quota", str(_NO_QUOTA)]
     if request.log_level is not None:
         argv.append(f"--{request.log_level}")
     policy = Policy(
@@ -140,13 +143,15 @@ def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     forced = _forced_rsync_options(admission, request, rsync, host.settings)
     argv = command.rebuild_rsync(request, rsync=rsync.path, forced=forced)
     home = scratch(place, host)
-    readable = (place.repository.resolve(),)
+    readable = [place.repository.resolve()]
+    if admission.import_folder is not None and place.view.is_dir():
+        readable.append(place.view.resolve())
     spec = ChildSpec(
         argv=tuple(argv),
         environment=environment(place, host),
         cwd=target.resolve(),
         writable=(home,) if request.sending else (home, target.resolve()),
-        readable=readable,
+        readable=tuple(readable),
         executable=program_roots(rsync.path),
         symlinks=not request.sending,  # munged ones; the verification refuses them by name
         limits=limits(host.settings),
@@ -179,6 +184,9 @@ def _forced_rsync_options(
         is_safe = rsync.version >= SAFE_RSYNC
         known = f"../{place.directory}" if is_safe else place.repository.resolve()
         forced.append(f"--copy-dest={known}")
+        if admission.import_folder is not None and place.view.is_dir():
+            shown = f"../{place.view.name}" if is_safe else place.view.resolve()
+            forced.append(f"--copy-dest={shown}")
     return forced
 
 

@@ -9,15 +9,43 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from hive import log
 from hive.borg import rest
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.request_filter import MOST_BEFORE_OPEN
 from hive.borg.rpc import Refusal, decode_call, refuse
+from hive.database import DriverError
+from hive.errors import AccessRefused, HiveError
+from hive.services import refusals
+from hive.services.logins import Identity
 from sshgate.channel import GateChannel
 from sshgate.command import Borg2Serve, BorgServe, Request
 from sshgate.inbox import Inbox
 
+logger = log.get(__name__)
+
 _SECONDS = 5.0  # for a client to speak first, and to take the answer
+
+
+async def note(identity: Identity, peer: str, asked: str, refused: AccessRefused) -> None:
+    """Keep that a session was refused, in the log and as an event."""
+    logger.warning(
+        "session refused",
+        cause=str(refused.cause),
+        reason=refused.message,
+        fingerprint=identity.fingerprint,
+        command=asked,
+    )
+    try:
+        await refusals.record(
+            identity.repository_id,
+            refused.cause,
+            refused.message,
+            fingerprint=identity.fingerprint,
+            peer=peer,
+        )
+    except (HiveError, DriverError) as error:
+        logger.error("the refusal could not be recorded", reason=str(error))
 
 
 def say(channel: GateChannel | None, message: str) -> None:

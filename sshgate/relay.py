@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from hive.borg.framing import ProtocolError
@@ -21,6 +22,10 @@ from hive.child import Child
 READ_BYTES = 256 * 1024
 _WRITE_PARTS = 64  # what one writev takes; the kernel's limit is 1024
 _STDERR = 1  # EXTENDED_DATA_STDERR
+
+
+def _nothing() -> None:
+    pass
 
 
 class Channel(Protocol):
@@ -49,6 +54,9 @@ class Relay:
     ) -> None:
         self.bytes_in = 0
         self.bytes_out = 0
+        self.mark = 2**63  # call `on_mark` when more bytes than this have come in
+        self.on_mark: Callable[[], None] = _nothing
+        self._is_held = False
         self.protocol_error: ProtocolError | None = None
         self._channel: Channel | None = channel
         self._child = child
@@ -89,6 +97,8 @@ class Relay:
     def feed(self, data: bytes) -> None:
         """Take what the client sent."""
         self.bytes_in += len(data)
+        if self.bytes_in > self.mark:
+            self.on_mark()
         if self.protocol_error is not None:
             return
         if self._requests is None or self._requests.skip_payload(len(data)):
@@ -167,8 +177,18 @@ class Relay:
             self._channel.pause_reading()
 
     def _resume_client(self) -> None:
-        if self._channel is not None and not self._to_child and not self._answers_wait():
+        waits = self._is_held or self._to_child or self._answers_wait()
+        if self._channel is not None and not waits:
             self._channel.resume_reading()
+
+    def hold(self) -> None:
+        """Take nothing more from the client until `release`."""
+        self._is_held = True
+        self._pause_client()
+
+    def release(self) -> None:
+        self._is_held = False
+        self._resume_client()
 
     # child -> client
 

@@ -61,9 +61,8 @@ class Room:
     def watch(self, requests: RequestFilter | None, observer: Observer | None) -> None:
         """Look at what passes from now on; `requests` answers borg 1's new data in words."""
         self._requests, self._observer = requests, observer
-        refuse = getattr(requests, "refuse_new_data", None)
-        if self._refusal is not None and refuse is not None:
-            refuse(self._refusal)
+        if self._refusal is not None and requests is not None:
+            requests.refuse_new_data(self._refusal)
             self._is_answered = True
 
     def passed(self, end: End) -> None:

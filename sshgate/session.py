@@ -4,38 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from pathlib import Path
 from typing import Protocol, cast
 
 import asyncssh
 
 from hive import log
-from hive.borg import locks
-from hive.borg.observer import Observer, RpcWatch
-from hive.borg.observer_rest import RestWatch
+from hive.borg.observer import Observer
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
-from hive.borg.rpc_policy import Phase, Policy
+from hive.borg.rpc_policy import Phase
 from hive.child import Child
-from hive.database import DriverError, spawn
-from hive.errors import AccessRefused, Conflict, DatabaseFull, HiveError, RefusalCause
+from hive.database import spawn
+from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause
 from hive.kinds import EndReason, Need
 from hive.services import (
     access,
     handover,
     imports,
     maintenance,
-    refusals,
     repositories,
     scratch,
     stale_locks,
-    statistics,
+    storage,
+    uncommitted,
     unrecorded,
 )
 from hive.services.access import Admission
 from hive.services.logins import Identity
+from hive.services.quota_watch import Meter
 from hive.services.sessions import Outcome
 from sshgate import command, refusal, status
+from sshgate.brake import Brake
 from sshgate.channel import GateChannel
 from sshgate.command import Rsync, Status
 from sshgate.gate import Gate
@@ -43,11 +42,22 @@ from sshgate.inbox import Inbox
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 from sshgate.room import Room
+from sshgate.serving import (
+    filter_of,
+    make_view,
+    may_write,
+    measure_later,
+    metered,
+    observer_of,
+    shell_status,
+    with_less,
+)
 
 logger = log.get(__name__)
 
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
+REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
 
@@ -88,6 +98,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._requests: RequestFilter | None = None
         self._inbox = Inbox()
         self._room: Room | None = None
+        self._brake = Brake(self.end)
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
 
@@ -269,21 +280,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             raise
         finally:
             await self._gate.finish(admission.session_id, outcome)
-            self._have_measured(admission, outcome)
+            measure_later(admission, outcome)
         is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
         if is_import and outcome.exit_status == 0:
-            await self._settle(admission)
+            was_ended = self._end is not None  # it said all is well when it was too late
+            return REJECTED_STATUS if was_ended else await self._settle(admission)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
-
-    def _have_measured(self, admission: Admission, outcome: Outcome) -> None:
-        """The client need not wait for it."""
-        if admission.need == Need.STATUS or admission.session_id < 0:
-            return
-        changed = outcome.before != outcome.after
-        measuring = statistics.after_session(
-            admission.repository_id, admission.session_id, changed=changed
-        )
-        spawn(measuring, name="measure")
 
     async def _serve_child(
         self,
@@ -291,63 +293,79 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         request: command.BorgServe | command.Borg2Serve | command.Rsync,
     ) -> Outcome:
         self._gate.check_confinement()
-        async with Room(admission) as room:
-            self._room = room
-            await self._prepare(admission)
-            try:
-                return await self._run_child(admission, request, room)
-            finally:
-                await asyncio.to_thread(scratch.leave, admission.place)
+        await self._prepare(admission)
+        try:
+            return await self._hold_to_limits(admission, request)
+        finally:
+            await asyncio.to_thread(scratch.leave, admission.place)
 
     async def _prepare(self, admission: Admission) -> None:
+        owner = self._gate.host.confinement.owner
         await handover.prepare(
-            admission.place,
-            self._gate.host.confinement.owner,
-            staging=admission.need == Need.IMPORT,
-            tell=self._say,
+            admission.place, owner, staging=admission.need == Need.IMPORT, tell=self._say
         )
+        if admission.need == Need.IMPORT:
+            await asyncio.to_thread(make_view, admission, owner)
+        if admission.need == Need.BORG:
+            await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)
+
+    async def _hold_to_limits(
+        self,
+        admission: Admission,
+        request: command.BorgServe | command.Borg2Serve | command.Rsync,
+    ) -> Outcome:
+        """Run the program within its quotas and what the disk has room for."""
+        place, writes = admission.place, may_write(admission, request)
+        before = await asyncio.to_thread(snapshot, place.repository)
+        if writes:
+            await uncommitted.clear(place, before)
+        meter = (
+            await metered(self._gate.quotas, admission, request, self._brake) if writes else None
+        )
+        try:
+            async with Room(admission) as room:
+                self._room = room
+                outcome = await self._run_child(admission, request, before, meter)
+            return replace(outcome, end_reason=EndReason.DISK_FULL) if room.has_refused else outcome
+        finally:
+            if meter is not None:
+                await meter.end()
+            if admission.need == Need.IMPORT:
+                await asyncio.to_thread(storage.drop_view, place)
 
     async def _run_child(
         self,
         admission: Admission,
         request: command.BorgServe | command.Borg2Serve | command.Rsync,
-        room: Room,
+        before: Snapshot,
+        meter: Meter | None,
     ) -> Outcome:
         place = admission.place
-        if admission.need == Need.BORG:
-            await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)
-        plan = await asyncio.to_thread(make_plan, admission, request, self._gate.host)
-        before = await asyncio.to_thread(snapshot, place.repository)
+        observer = observer_of(request, str(place.repository))
+        allowed = with_less(admission, request, meter)
+        plan = await asyncio.to_thread(make_plan, allowed, request, self._gate.host)
         if self._end is not None:
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
-        requests = self._filter(plan.policy, admission) if plan.policy is not None else None
+        requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
-        observer = _observer(request, str(place.repository))
-        room.watch(requests, observer)
-        child_status, relay = await self._relay_child(plan, requests, observer)
+        if self._room is not None:
+            self._room.watch(requests, observer)
+        child_status, relay = await self._relay_child(plan, requests, observer, meter)
+        if meter is not None:
+            await uncommitted.clear(place, before)
         after = await asyncio.to_thread(snapshot, place.repository)
         outcome = self._outcome(child_status, relay, requests, before, after)
-        if room.has_refused:
-            outcome = replace(outcome, end_reason=EndReason.DISK_FULL)
         facts = observer.facts() if observer is not None else None
         if facts is not None and requests is not None and requests.has_broken_lock:
             facts = replace(facts, calls={**facts.calls, "break_lock": 1}, lock_broken=True)
         return replace(outcome, facts=facts)
 
-    def _filter(self, policy: Policy, admission: Admission) -> RequestFilter:
-        self._gate.check_locks_hold(admission.repository_id, admission.session_id)
-        return RequestFilter(
-            replace(
-                policy,
-                in_the_way=lambda: self._gate.in_the_way(
-                    admission.repository_id, admission.session_id
-                ),
-                is_locked=lambda: locks.is_locked(Path(policy.path)),
-            )
-        )
-
     async def _relay_child(
-        self, plan: Plan, requests: RequestFilter | None, observer: Observer | None
+        self,
+        plan: Plan,
+        requests: RequestFilter | None,
+        observer: Observer | None,
+        meter: Meter | None,
     ) -> tuple[int, Relay]:
         channel = self._channel
         if channel is None:
@@ -357,6 +375,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         try:
             relay = Relay(channel, child, requests, observer)
             self._relay = relay
+            if meter is not None:
+                self._brake.attach(relay, requests, meter.reached)
             self._hand_over_early(relay)
             return await relay.run(), relay
         finally:
@@ -391,12 +411,14 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             self._say(relay.protocol_error.message)
         if self._end is not None:
             reason = self._end[0]
+        elif self._brake.was_used:
+            reason = EndReason.QUOTA
         else:
             failed = child_status != 0 or relay.protocol_error is not None
             reason = EndReason.FAILED if failed else EndReason.DONE
         return Outcome(
             end_reason=reason,
-            exit_status=_exit_status(child_status),
+            exit_status=shell_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             borg_version=requests.client_version if requests is not None else None,
@@ -404,16 +426,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             after=after,
             refused_methods=tuple(requests.refused_methods) if requests is not None else (),
             former_path=requests.former_path if requests is not None else None,
+            said=self._brake.sentence if self._brake.was_used else None,
         )
 
-    async def _settle(self, admission: Admission) -> None:
-        """An import that rsync brought to its end is verified and put in place."""
+    async def _settle(self, admission: Admission) -> int:
+        """Verify an import that rsync brought to its end, and put it in place; the exit status."""
         try:
             settled = await imports.settle(admission.repository_id)
-        except Conflict as error:
+        except HiveError as error:
             self._say(f"The import stays staged: {error.message}")
-            return
+            return REJECTED_STATUS
         self._say(settled.message)
+        return 0 if settled.facts is not None else REJECTED_STATUS
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         info = await repositories.info_by_id(admission.repository_id)
@@ -424,24 +448,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         return Outcome(EndReason.DONE, 0, 0, len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
-        identity = self._connection.identity
-        logger.warning(
-            "session refused",
-            cause=str(refused.cause),
-            reason=refused.message,
-            fingerprint=identity.fingerprint,
-            command=(self._command or self._subsystem or "")[:200],
-        )
-        try:
-            await refusals.record(
-                identity.repository_id,
-                refused.cause,
-                refused.message,
-                fingerprint=identity.fingerprint,
-                peer=self._connection.peer,
-            )
-        except (HiveError, DriverError) as error:
-            logger.error("the refusal could not be recorded", reason=str(error))
+        asked = (self._command or self._subsystem or "")[:200]
+        await refusal.note(self._connection.identity, self._connection.peer, asked, refused)
 
     async def _refuse(self, message: str) -> None:
         request: command.Request | None = None
@@ -454,14 +462,3 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     def _say(self, message: str) -> None:
         refusal.say(self._channel, message)
-
-
-def _observer(request: command.Request, path: str) -> Observer | None:
-    if isinstance(request, command.BorgServe):
-        return Observer(RpcWatch((path,)))
-    return Observer(RestWatch()) if isinstance(request, command.Borg2Serve) else None
-
-
-def _exit_status(child_status: int) -> int:
-    """A shell's way to say that a signal ended the child: 128 and its number."""
-    return 128 - child_status if child_status < 0 else child_status

@@ -156,6 +156,14 @@ def new_password(form: Form, name: str) -> str:
     return password
 
 
+def size_field(size: int | None) -> str:
+    """A size that is read as just this one: saving a form unchanged changes nothing."""
+    if size is None:
+        return ""
+    shown = units.format_size(size)
+    return shown if units.parse_size(shown) == size else str(size)
+
+
 def share_levels(form: Form, groups: Sequence[str]) -> dict[str, ShareLevel | None]:
     """What the fields `share-GROUP` say of groups that were on the form; None: not shared."""
     levels: dict[str, ShareLevel | None] = {}

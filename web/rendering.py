@@ -10,6 +10,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from hive.services.quotas import QuotaUse
 from web import format as formats
 from web import i18n, navigation
 from web.assets import Assets
@@ -107,6 +108,21 @@ def done(request: web.Request, path: str, message: str, *, problem: bool = False
         flash = Flash(message, "problem" if problem else "done")
         request.app[FLASHES].add(token, flash)
     return see_other(path)
+
+
+def quota_set(request: web.Request, path: str, message: str, use: QuotaUse | None) -> web.Response:
+    """The same, with a warning where a quota was set below what is used already."""
+    response = done(request, path, message)
+    if use is not None and use.is_used_up:
+        used, quota = formats.size(use.used_bytes), formats.size(use.quota.limit_bytes)
+        warning = i18n.gettext(
+            "%(used)s of the quota of %(quota)s are used already: no new data is taken until"
+            " something was deleted and compacted.",
+            used=used,
+            quota=quota,
+        )
+        done(request, path, warning, problem=True)
+    return response
 
 
 def cut(text: str, limit: int = 200) -> str:

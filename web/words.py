@@ -78,6 +78,7 @@ TRANSLATED = (
     N_("import ended"),
     N_("import verified"),
     N_("import rejected"),
+    N_("import discarded"),
     N_("export begun"),
     N_("export ended"),
     N_("key changed"),

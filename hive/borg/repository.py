@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hive.borg.hints import Hints, HintsError, read_hints
+from hive.borg.uncommitted import index_transactions, last_commit
 
-_NUMBERED = re.compile(r"(?:index|hints)\.(\d{1,20})", re.ASCII)
 _SIZE = re.compile(r"(\d{1,20})([KMGTP]?)", re.ASCII)
 _BLANKS = re.compile(r"[^\S\n]+")
 _MAX_CONFIG = 64 * 1024
@@ -69,26 +69,16 @@ def state_of(path: Path) -> str:
 def last_transaction(path: Path) -> int:
     """The number of the last transaction of a borg 1 repository; -1 where there is none yet.
 
-    Without an index, which borg then makes again, it is the number of the newest segment.
+    Without an index, as after an import, it is that of the last commit: borg numbers the index that
+    it then builds like this, so that building it changes nothing.
     """
-    found = _transactions(path)
-    return max(found) if found else _newest_number(path / "data")
+    known = index_transaction(path)
+    return known if known >= 0 else last_commit(path)[0]
 
 
-def _newest_number(data: Path) -> int:
-    newest = -1
-    with suppress(OSError):
-        directories = [int(entry.name) for entry in entries(data) if _is_number(entry.name)]
-        for directory in sorted(directories, reverse=True):
-            found = entries(data / str(directory))
-            newest = max((int(one.name) for one in found if _is_number(one.name)), default=-1)
-            if newest >= 0:
-                break
-    return newest
-
-
-def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdigit() and len(name) <= 10
+def index_transaction(path: Path) -> int:
+    """The transaction of the newest index; -1 where there is none."""
+    return max(index_transactions(path), default=-1)
 
 
 def objects_in_index(path: Path, transaction: int) -> int | None:
@@ -115,7 +105,7 @@ def newest_hints(path: Path) -> tuple[int, Hints | None]:
 
     While borg commits, old and new ones lie side by side or vanish as they are looked at.
     """
-    for number in sorted(_transactions(path), reverse=True):
+    for number in sorted(index_transactions(path), reverse=True):
         with suppress(OSError, HintsError):
             return number, read_hints(path / f"hints.{number}")
     return -1, None
@@ -132,14 +122,16 @@ def last_written_at(path: Path) -> datetime | None:
             archives = entries(path / "archives")
             written = [entry.stat(follow_symlinks=False) for entry in archives]
         else:
-            written = [(path / f"index.{last_transaction(path)}").lstat()]
+            written = [_last_commit_file(path).lstat()]
     newest = max((status.st_mtime for status in written), default=None)
     return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
 
-def _transactions(path: Path) -> set[int]:
-    matches = (_NUMBERED.fullmatch(name) for name in os.listdir(path))  # noqa: PTH208 - names only
-    return {int(match[1]) for match in matches if match}
+def _last_commit_file(path: Path) -> Path:
+    """The file that was written last by the last commit of borg 1."""
+    known = index_transaction(path)
+    segment = None if known >= 0 else last_commit(path)[1]
+    return segment or path / f"index.{known}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +143,7 @@ class Config:
     has_key: bool
     append_only: bool
     quota_bytes: int | None
+    reserve_bytes: int | None  # borg's additional_free_space
     segments_per_dir: int
     segment_bytes: int  # the largest that borg makes
 
@@ -178,6 +171,7 @@ def read_config(path: Path) -> Config | None:
             has_key=bool(section.get("key", "").strip()),
             append_only=section.get("append_only", "0").strip() not in ("0", ""),
             quota_bytes=_size(section.get("storage_quota", "0")) or None,
+            reserve_bytes=_size(section.get("additional_free_space", "0")) or None,
             segments_per_dir=max(1, int(section.get("segments_per_dir", "1000"))),
             segment_bytes=_size(section.get("max_segment_size", "524288000")),
         )

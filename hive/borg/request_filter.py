@@ -58,8 +58,11 @@ class RequestFilter:
         return self._open_number is not None
 
     def refuse_new_data(self, sentence: str) -> None:
-        """From now on refuse new data with `sentence`; reading, deleting and compacting go on."""
-        self._rules.no_new_data = sentence
+        """From now on refuse new data with `sentence`; reading, deleting and compacting go on.
+
+        The first sentence holds: a full disk and a quota may both have one.
+        """
+        self._rules.no_new_data = self._rules.no_new_data or sentence
 
     def skip_payload(self, size: int) -> bool:
         """Return whether the next `size` bytes are payload and pass: `feed` need not see them."""

@@ -26,6 +26,7 @@ class Evidence:
     after: Snapshot | None = None
     is_dry_run: bool = False
     refused_methods: tuple[str, ...] = ()  # by the gate
+    said: str | None = None  # why the gate ended it
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,8 @@ def _end_by_error(error: BorgError) -> EndReason:
 
 
 def _error(evidence: Evidence) -> str | None:
+    if evidence.said is not None:
+        return evidence.said
     if evidence.refused_methods:
         return f"refused: {', '.join(evidence.refused_methods)}"
     facts = evidence.facts

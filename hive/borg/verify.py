@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.borg.hints import HintsError, read_hints
-from hive.borg.repository import last_transaction, parse_config
+from hive.borg.repository import index_transaction, parse_config
 from hive.errors import HiveError
 
 _FILES = re.compile(
     r"README|config|nonce|transactions|(?:index|hints|integrity)\.\d{1,20}", re.ASCII
 )
+_DERIVED = re.compile(r"(?:index|hints|integrity)\.\d{1,20}", re.ASCII)
 _BORG2_DIRECTORIES = {"archives", "cache", "config", "index", "keys", "locks", "packs", "data"}
 _BORG2_DEEPEST = 4
 _LOCKS = ("lock.exclusive", "lock.roster")
@@ -42,15 +43,22 @@ class Verified:
     id: str
     size_bytes: int
     files: int
+    folder: str | None = None  # that it came in
 
 
-def verify(path: Path) -> Verified:
-    """Check the tree at `path`; NotARepository says why not. Blocking: call in a thread."""
+def verify(staging: Path) -> Verified:
+    """Check the tree at `staging`; NotARepository says why not. Blocking: call in a thread.
+
+    A single directory that holds the repository is looked into: it was sent without a slash at
+    the end of its name.
+    """
+    folder = _single_folder(staging)
+    path = staging if folder is None else staging / folder
     borg2 = _is_directory(path / "config")
     problems: list[str] = []
     size = files = 0
     for relative, status in _walk(path, borg2=borg2):
-        problem = _problem(relative, status, borg2=borg2)
+        problem = _problem(path, relative, status, borg2=borg2)
         if problem is not None:
             problems.append(problem)
             if len(problems) >= _MAX_PROBLEMS:
@@ -62,7 +70,24 @@ def verify(path: Path) -> Verified:
     version, repository_id = _identify(path)
     if version == 1:
         _check_segments(path)
-    return Verified(version, repository_id, size, files)
+    return Verified(version, repository_id, size, files, folder)
+
+
+def _single_folder(staging: Path) -> str | None:
+    """The one directory in `staging`, where it holds a config and nothing lies beside it."""
+    with os.scandir(staging) as entries:
+        first, second = next(entries, None), next(entries, None)
+    if first is None or second is not None or not first.is_dir(follow_symlinks=False):
+        return None
+    return first.name if os.path.lexists(staging / first.name / "config") else None
+
+
+def drop_derived(path: Path) -> None:
+    """Remove what borg makes anew from the segments: nobody knows who wrote it. Blocking."""
+    with os.scandir(path) as entries:
+        derived = [entry.path for entry in entries if _DERIVED.fullmatch(entry.name)]
+    for name in derived:
+        Path(name).unlink()
 
 
 def _is_directory(path: Path) -> bool:
@@ -96,13 +121,13 @@ def _shown(relative: Path) -> str:
     return ascii(str(relative))[:120]
 
 
-def _problem(relative: Path, status: os.stat_result, *, borg2: bool) -> str | None:
+def _problem(path: Path, relative: Path, status: os.stat_result, *, borg2: bool) -> str | None:
     shown = _shown(relative)
     if stat.S_ISLNK(status.st_mode):
         return f"{shown} is a symbolic link"
     if stat.S_ISDIR(status.st_mode):
         known = _known_directory(relative, borg2=borg2)
-        return None if known else _unknown(relative, shown)
+        return None if known else _unknown_directory(path, relative, shown)
     if not stat.S_ISREG(status.st_mode):
         return f"{shown} is neither a file nor a directory"
     if status.st_nlink > 1:
@@ -130,6 +155,15 @@ def _known_file(relative: Path, *, borg2: bool) -> bool:
     return len(parts) == 3 and _NUMBER.fullmatch(parts[2]) is not None
 
 
+def _unknown_directory(path: Path, relative: Path, shown: str) -> str:
+    if len(relative.parts) > 1 or not os.path.lexists(path / relative / "config"):
+        return _unknown(relative, shown)
+    return (
+        f"{shown} holds a repository, and something else lies beside it: give rsync the folder with"
+        " a slash at its end (SOURCE/) and --delete"
+    )
+
+
 def _unknown(relative: Path, shown: str) -> str:
     if relative.parts[0] in _LOCKS:
         return (
@@ -145,7 +179,7 @@ def _check_segments(path: Path) -> None:
     A part of a repository looks like a whole one, and so do two that were mixed by importing one
     over the rest of another; borg would find out in the middle of a restore.
     """
-    last = last_transaction(path)
+    last = index_transaction(path)
     if last < 0:
         return  # borg builds the index anew from what is there
     try:

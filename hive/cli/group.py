@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from hive.cli import output
+from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services import groups
+from hive.services import groups, quotas
 from hive.services.groups import GroupInfo
 from hive.services.permissions import Actor
 
@@ -24,6 +24,7 @@ def _document(info: GroupInfo) -> dict[str, Any]:
         "name": info.name,
         "members": list(info.members),
         "created_at": output.time(info.created_at),
+        "quota_bytes": info.quota_bytes,
     }
 
 
@@ -50,6 +51,7 @@ async def list_(actor: Actor) -> None:
             "ID": lambda info: info.id,
             "NAME": lambda info: info.name,
             "MEMBERS": lambda info: info.members,
+            "QUOTA": lambda info: output.size(info.quota_bytes),
         },
         infos,
     )
@@ -60,21 +62,44 @@ async def list_(actor: Actor) -> None:
 @click.option("--name", help="A new name.")
 @click.option("--add-member", metavar="USER", multiple=True)
 @click.option("--remove-member", metavar="USER", multiple=True)
+@click.option(
+    "--quota",
+    type=values.LIMIT,
+    metavar="SIZE",
+    help="For all repositories that the members own: 500GB, 2TiB, none, ...",
+)
 @output.json_option
+@click.pass_context
+def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
+    """Change a group. What is not given stays."""
+    _set(**given, no_quota=values.is_given_as_none(context, "quota"))
+
+
 @with_hive
-async def set_(
+async def _set(
     actor: Actor,
+    /,
+    *,
     reference: str,
     name: str | None,
     add_member: tuple[str, ...],
     remove_member: tuple[str, ...],
+    quota: int | None,
+    no_quota: bool,
 ) -> None:
-    """Change a group. What is not given stays."""
     found = await groups.find_group(actor, reference)
     info = await groups.set_group(
-        actor, found.id, name=name, add_members=add_member, remove_members=remove_member
+        actor,
+        found.id,
+        name=name,
+        add_members=add_member,
+        remove_members=remove_member,
+        quota_bytes=quota,
+        no_quota=no_quota,
     )
     output.show_done(_document(info), f"Group {info.name} was changed.")
+    if quota is not None:
+        output.warn_of(await quotas.use_of_group(info.id))
 
 
 @group.command("delete")

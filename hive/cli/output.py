@@ -12,6 +12,7 @@ import click
 from hive.cli.options import Options
 from hive.clock import rfc3339
 from hive.log import escape
+from hive.services.quotas import QuotaUse
 from hive.units import format_size
 
 Document = Mapping[str, Any]
@@ -47,6 +48,12 @@ def wants_json() -> bool:
 def say(message: str) -> None:
     """A message for the person at the terminal; standard output stays for what was asked for."""
     click.echo(_harmless(message), err=True)
+
+
+def warn_of(use: QuotaUse | None) -> None:
+    """Say where a quota was set below what is used already."""
+    if use is not None and use.is_used_up:
+        say(f"Warning: {use.warning}")
 
 
 def time(at: datetime | None) -> str | None:

@@ -18,7 +18,10 @@ from hive.cli.repo_documents import (
     insight_document,
     insight_fields,
     lock_mark,
+    occupancy_document,
+    occupancy_fields,
 )
+from hive.cli.repo_import import clear_config_limits, discard_import
 from hive.cli.repo_lock import break_lock
 from hive.cli.repo_ping_token import ping_token
 from hive.cli.repo_rollback import roll_back
@@ -44,6 +47,7 @@ from hive.services import (
     former_paths,
     grants,
     health_info,
+    occupancy,
     repositories,
     stale_locks,
     statistics,
@@ -62,6 +66,7 @@ def repo() -> None:
 for _command in (
     *(set_, configs, restore_config, break_lock, check, compact, roll_back, ping_token),
     *(pause, resume, mute, unmute, acknowledge),
+    *(discard_import, clear_config_limits),
 ):
     repo.add_command(_command)
 
@@ -169,12 +174,18 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     insight = await statistics.insight(info)
     health = await health_info.health_info(actor, info.id)
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
+    room = await occupancy.look(actor, info)
     output.show_one(
         document(info)
         | health_document(health)
         | insight_document(insight)
-        | former_paths_document(paths),
-        fields(info) | health_fields(health) | insight_fields(insight) | former_paths_fields(paths),
+        | former_paths_document(paths)
+        | occupancy_document(room),
+        fields(info)
+        | health_fields(health)
+        | insight_fields(insight)
+        | former_paths_fields(paths)
+        | occupancy_fields(room),
     )
 
 

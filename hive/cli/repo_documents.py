@@ -11,6 +11,7 @@ from hive import clock
 from hive.cli import output
 from hive.kinds import Mode
 from hive.services.former_paths import FormerPathInfo
+from hive.services.occupancy import Occupancy
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.stale_locks import LockInfo
 from hive.services.statistics import Insight
@@ -105,6 +106,55 @@ def insight_document(insight: Insight) -> dict[str, Any]:
             for alarm in insight.alarms
         ],
     }
+
+
+def occupancy_document(room: Occupancy) -> dict[str, Any]:
+    """Quotas, what is staged, and limits in the config, at the end of the document."""
+    staged = room.staged
+    return {
+        "quotas": [
+            {
+                "scope": one.quota.scope,
+                "name": one.quota.name,
+                "quota_bytes": one.quota.limit_bytes,
+                "used_bytes": one.used_bytes,
+                "used_up": one.is_used_up,
+            }
+            for one in room.quotas
+        ],
+        "staged_import": None
+        if staged is None
+        else {
+            "size_bytes": staged.size_bytes,
+            "since": output.time(staged.since),
+            "discarded_at": output.time(staged.until),
+        },
+        "config_limits": {
+            "append_only": room.limits.append_only,
+            "storage_quota": room.limits.quota_bytes,
+            "additional_free_space": room.limits.reserve_bytes,
+        },
+    }
+
+
+def occupancy_fields(room: Occupancy) -> dict[str, Any]:
+    """The same for people; what is not there is left out."""
+    found: dict[str, Any] = {}
+    if room.quotas:
+        found["quotas"] = [
+            f"{one.quota.scope} {one.quota.name}: {output.size(one.used_bytes)} of"
+            f" {output.size(one.quota.limit_bytes)}{', used up' if one.is_used_up else ''}"
+            for one in room.quotas
+        ]
+    if room.staged is not None:
+        until = output.time(room.staged.until)
+        found["staged import"] = (
+            f"{output.size(room.staged.size_bytes)}, since {output.time(room.staged.since)}"
+            f"{f', discarded at {until}' if until else ''}"
+        )
+    if room.limits.in_words:
+        found["limits in config"] = room.limits.in_words
+    return found
 
 
 def lock_document(lock: LockInfo) -> dict[str, Any]:

@@ -15,7 +15,15 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import Access, Mode, ShareLevel
 from hive.services import configs as service
-from hive.services import former_paths, grants, health_info, imports, repositories, sessions
+from hive.services import (
+    former_paths,
+    grants,
+    health_info,
+    imports,
+    quotas,
+    repositories,
+    sessions,
+)
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
 
@@ -85,6 +93,8 @@ async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None)
     info = await repositories.find_repository(actor, found.login)
     shown = document(info) | health_document(await health_info.health_info(actor, found.id))
     output.show_done(shown, f"Repository {info.name} was changed.")
+    if wanted.quota is not None:
+        output.warn_of(await quotas.use_of_repository(found.id))
     if settled is not None and settled.facts is None:
         raise Unavailable(settled.message)
     if settled is not None:

@@ -9,7 +9,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.cli.user_preferences import preferences
-from hive.services import accounts, second_factor
+from hive.services import accounts, quotas, second_factor
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 
@@ -30,12 +30,8 @@ def _document(info: UserInfo) -> dict[str, Any]:
         "groups": list(info.groups),
         "created_at": output.time(info.created_at),
         "last_login_at": output.time(info.last_login_at),
+        "quota_bytes": info.quota_bytes,
     }
-
-
-def _show(info: UserInfo) -> None:
-    document = _document(info)
-    output.show_one(document, {**document, "groups": ", ".join(info.groups)})
 
 
 user.add_command(preferences)
@@ -84,7 +80,15 @@ async def list_(actor: Actor) -> None:
 @with_hive
 async def show(actor: Actor, reference: str) -> None:
     """Show one user."""
-    _show(await accounts.find_user(actor, reference))
+    info = await accounts.find_user(actor, reference)
+    use = await quotas.use_of_user(info.id)
+    document = _document(info) | {"used_bytes": None if use is None else use.used_bytes}
+    shown = {
+        "groups": ", ".join(info.groups),
+        "quota_bytes": output.size(info.quota_bytes),
+        "used_bytes": None if use is None else output.size(use.used_bytes),
+    }
+    output.show_one(document, {**document, **shown})
 
 
 @user.command("set")
@@ -92,15 +96,44 @@ async def show(actor: Actor, reference: str) -> None:
 @click.option("--email", metavar="E", help="An empty one removes it.")
 @click.option("--admin/--no-admin", default=None)
 @click.option("--enable/--disable", "enabled", default=None, help="Nobody logs in when disabled.")
+@click.option(
+    "--quota",
+    type=values.LIMIT,
+    metavar="SIZE",
+    help="For all repositories that the user owns: 500GB, 2TiB, none, ...",
+)
 @output.json_option
-@with_hive
-async def set_(
-    actor: Actor, reference: str, email: str | None, admin: bool | None, enabled: bool | None
-) -> None:
+@click.pass_context
+def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
     """Change a user. What is not given stays."""
+    _set(**given, no_quota=values.is_given_as_none(context, "quota"))
+
+
+@with_hive
+async def _set(
+    actor: Actor,
+    /,
+    *,
+    reference: str,
+    email: str | None,
+    admin: bool | None,
+    enabled: bool | None,
+    quota: int | None,
+    no_quota: bool,
+) -> None:
     found = await accounts.find_user(actor, reference)
-    info = await accounts.set_user(actor, found.id, email=email, is_admin=admin, enabled=enabled)
+    info = await accounts.set_user(
+        actor,
+        found.id,
+        email=email,
+        is_admin=admin,
+        enabled=enabled,
+        quota_bytes=quota,
+        no_quota=no_quota,
+    )
     output.show_done(_document(info), f"User {info.name} was changed.")
+    if quota is not None:
+        output.warn_of(await quotas.use_of_user(info.id))
 
 
 @user.command("password")

@@ -102,6 +102,12 @@ WHEN = _When()
 LIMIT = _Limit()
 
 
+def is_given_as_none(context: click.Context, name: str) -> bool:
+    """Whether an option was given, and its value stands for none."""
+    source = context.get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE and context.params[name] is None
+
+
 def read_text(path: str) -> str:
     """A small file, or standard input for `-`."""
     try:

@@ -18,6 +18,7 @@ class User(Model):
     timezone = fields.CharField(max_length=64, null=True)  # IANA; None: the browser's
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
+    quota_bytes = fields.BigIntField(null=True)  # for all repositories that they own
 
     class Meta:
         table = "user"
@@ -27,6 +28,7 @@ class Group(Model):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150, unique=True)
     created_at = fields.DatetimeField()
+    quota_bytes = fields.BigIntField(null=True)  # for all repositories that its members own
 
     class Meta:
         table = "group"

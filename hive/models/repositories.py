@@ -32,6 +32,10 @@ class Repository(Model):
     mode = fields.CharEnumField(Mode, description="Mode", max_length=10, default=Mode.BORG)
     quota_bytes = fields.BigIntField(null=True)
     size_bytes = fields.BigIntField(null=True)
+    # What counts against quotas: everything on disk, staged imports and what one replaced included.
+    occupied_bytes = fields.BigIntField(null=True)
+    # The folder that the last import came in (rsync without a slash at the end of the source).
+    import_folder = fields.CharField(max_length=255, null=True)
     initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
     # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
     known_state = fields.CharField(max_length=64, null=True)

@@ -44,8 +44,8 @@ class Admission:
     mode: Mode
     access: Access
     need: Need
-    quota_bytes: int | None
     is_created: bool
+    import_folder: str | None  # that the last import came in
     paths: PathRule
 
 
@@ -173,8 +173,8 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
         repository.mode,
         grant.access,
         request.need,
-        repository.quota_bytes,
         where.is_created,
+        repository.import_folder,
         await _path_rule(repository),
     )
 

@@ -19,6 +19,7 @@ from hive.services import (
     limits,
     names,
     passwords,
+    quotas,
     references,
     reset_tokens,
     runtime,
@@ -42,6 +43,7 @@ class UserInfo:
     timezone: str | None
     language: str | None
     theme: str | None
+    quota_bytes: int | None = None
 
     def actor(self, source: Source, address: str | None) -> Actor:
         return Actor(self.id, self.name, self.is_admin, source, address)
@@ -133,12 +135,16 @@ async def set_user(
     email: str | None = None,
     is_admin: bool | None = None,
     enabled: bool | None = None,
+    quota_bytes: int | None = None,
+    no_quota: bool = False,
 ) -> UserInfo:
     """Change what is given; an empty email removes it."""
     user = await User.get_or_none(id=user_id)
     if user is None or not (actor.is_admin or actor.user_id == user_id):
         raise NotFound("There is no such user.")
-    if is_admin is not None or enabled is not None:
+    wanted = None if no_quota else quota_bytes or user.quota_bytes
+    changes_quota = wanted != user.quota_bytes
+    if is_admin is not None or enabled is not None or changes_quota:
         require_admin(actor)
     was_administrator = user.is_admin and user.enabled
     if email is not None:
@@ -147,6 +153,10 @@ async def set_user(
         user.is_admin = is_admin
     if enabled is not None:
         user.enabled = enabled
+    if changes_quota:
+        quotas.check(wanted)
+        user.quota_bytes = wanted
+        events.quotas_changed()
     await user.save()
     if was_administrator:
         await _keep_an_administrator()
@@ -155,7 +165,14 @@ async def set_user(
         await reset_tokens.withdraw(user.id)
         events.rights_changed(f"user {user.name} was disabled")
     await audit.record(
-        actor, "user.set", f"user {user.name}", email=email, admin=is_admin, enabled=enabled
+        actor,
+        "user.set",
+        f"user {user.name}",
+        email=email,
+        admin=is_admin,
+        enabled=enabled,
+        quota_bytes=wanted if changes_quota else None,
+        no_quota=wanted is None if changes_quota else None,
     )
     return await _info(user)
 
@@ -322,4 +339,5 @@ def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
         user.timezone,
         user.language,
         user.theme,
+        user.quota_bytes,
     )

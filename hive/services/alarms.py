@@ -96,13 +96,19 @@ async def tell(
 
 
 async def check_quota(
-    repository: Repository, used_bytes: int | None, *, is_exceeded: bool = False
+    repository: Repository,
+    used_bytes: int | None,
+    *,
+    is_exceeded: bool = False,
+    quota: int | None = None,
+    whose: str | None = None,
 ) -> None:
     """Tell when a step of the quota is passed; call in a transaction.
 
-    `is_exceeded`: borg has just refused to go beyond it, at whatever it uses now.
+    `is_exceeded`: new data has just been refused, whatever is used now. `quota` is the repository's
+    own where nothing else is said; `whose` names the user or group that it belongs to.
     """
-    quota = repository.quota_bytes
+    quota = quota or repository.quota_bytes
     row = await Alarm.filter(repository_id=repository.id, kind=EventKind.QUOTA_FILLING).first()
     if quota is None or used_bytes is None:
         percent = 0.0
@@ -113,10 +119,15 @@ async def check_quota(
         await end(repository.id, EventKind.QUOTA_FILLING, "The quota has room again.")
         return
     shown = f"{format_size(used_bytes or 0)} of {format_size(quota or 0)}"
+    message = (
+        f"The quota is used to {percent:.0f} %: {shown}."
+        if whose is None
+        else f"The quota of {whose} is used to {percent:.0f} %: {shown}."
+    )
     await begin(
         repository.id,
         EventKind.QUOTA_FILLING,
-        f"The quota is used to {percent:.0f} %: {shown}.",
+        message,
         level=level,
         used_bytes=used_bytes,
         quota_bytes=quota,

@@ -52,9 +52,9 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
     await maintenance.outrank(repository_id)
     await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)
     try:
-        former = await asyncio.to_thread(_read, where.repository / "config")
-        await _keep(repository_id, former)
-        await asyncio.to_thread(_write, where, content)
+        former = await asyncio.to_thread(read, where.repository / "config")
+        await keep(repository_id, former)
+        await asyncio.to_thread(write, where, content)
         await _note(actor, repository_id, version, content)
     finally:
         await maintenance.end(repository_id)
@@ -62,7 +62,7 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
 
 
 @transactional
-async def _keep(repository_id: int, content: bytes | None) -> None:
+async def keep(repository_id: int, content: bytes | None) -> None:
     if content is not None:
         await sessions.keep_config(await Repository.get(id=repository_id), content, None)
 
@@ -84,7 +84,7 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     )
 
 
-def _read(path: Path) -> bytes | None:
+def read(path: Path) -> bytes | None:
     """The config as it is; None where there is none. Links are not followed."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -103,7 +103,7 @@ def _read(path: Path) -> bytes | None:
         os.close(descriptor)
 
 
-def _write(where: storage.Place, content: bytes) -> None:
+def write(where: storage.Place, content: bytes) -> None:
     """Replace the config in one step, owned by whoever owns the repository.
 
     The new file is made beside the repository, and no session runs meanwhile.

@@ -56,6 +56,11 @@ def rights_changed(reason: str) -> None:
     after_commit(lambda: events.tell(events.RightsChanged(reason)))
 
 
+def quotas_changed() -> None:
+    """Have running sessions held against the new quotas, once this is committed."""
+    after_commit(lambda: events.tell(events.QuotasChanged()))
+
+
 async def recent(
     actor: Actor,
     *,

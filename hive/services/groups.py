@@ -10,7 +10,7 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
 from hive.models import Group, Membership
-from hive.services import audit, events, names, references
+from hive.services import audit, events, names, quotas, references
 from hive.services.permissions import Actor, group_ids, require_admin
 
 
@@ -20,6 +20,7 @@ class GroupInfo:
     name: str
     members: tuple[str, ...]
     created_at: datetime
+    quota_bytes: int | None
 
 
 @transactional
@@ -62,9 +63,17 @@ async def set_group(
     name: str | None = None,
     add_members: Sequence[str] = (),
     remove_members: Sequence[str] = (),
+    quota_bytes: int | None = None,
+    no_quota: bool = False,
 ) -> GroupInfo:
     require_admin(actor)
     group = await _get(group_id)
+    wanted = None if no_quota else quota_bytes or group.quota_bytes
+    changes_quota = wanted != group.quota_bytes
+    if changes_quota:
+        quotas.check(wanted)
+        group.quota_bytes = wanted
+        await group.save()
     if name is not None and name != group.name:
         names.check_account(name, "group")
         if await Group.filter(name__iexact=name).exclude(id=group_id).exists():
@@ -83,7 +92,10 @@ async def set_group(
         name=name,
         added=list(add_members) or None,
         removed=list(remove_members) or None,
+        quota_bytes=wanted if changes_quota else None,
+        no_quota=wanted is None if changes_quota else None,
     )
+    events.quotas_changed()
     if remove_members:
         events.rights_changed(f"members left the group {group.name}")
     return await _info(group)
@@ -121,5 +133,6 @@ async def _infos(rows: Sequence[Group]) -> list[GroupInfo]:
     for one in await Membership.filter(group_id__in=list(members)).select_related("user"):
         members[one.group_id].append(one.user.name)
     return [
-        GroupInfo(row.id, row.name, tuple(sorted(members[row.id])), row.created_at) for row in rows
+        GroupInfo(row.id, row.name, tuple(sorted(members[row.id])), row.created_at, row.quota_bytes)
+        for row in rows
     ]

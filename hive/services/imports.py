@@ -11,12 +11,13 @@ import structlog
 
 from hive import clock
 from hive.borg.repository import last_written_at, snapshot
-from hive.borg.verify import NotARepository, Verified, verify
+from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
 from hive.services import (
+    config_limits,
     events,
     maintenance,
     repositories,
@@ -31,6 +32,7 @@ from hive.units import format_size
 logger = structlog.get_logger(__name__)
 
 _END_SECONDS = 60.0
+_FOLDER_HINT = "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Settled:
 
     facts: Verified | None
     problem: str | None
+    limits: str = ""  # what its config limits, in a sentence
 
     @property
     def message(self) -> str:
@@ -47,10 +50,11 @@ class Settled:
                 f"The import is not in place: {self.problem}. It stays staged: correct it and run"
                 " rsync -a --delete again; what is there already is not sent again."
             )
+        folder = "" if self.facts.folder is None else f" It came in a folder, {_FOLDER_HINT}."
         return (
             f"The import is in place: borg repository {self.facts.id}, version"
             f" {self.facts.version}, {format_size(self.facts.size_bytes)} in"
-            f" {self.facts.files} files."
+            f" {self.facts.files} files.{folder}{self.limits}"
         )
 
 
@@ -140,15 +144,26 @@ async def _settle(repository_id: int) -> Settled:
 
 async def _verify_and_replace(repository_id: int, where: storage.Place) -> Settled:
     try:
-        facts = await asyncio.to_thread(verify, where.staging)
+        facts = await asyncio.to_thread(_verify, where)
     except NotARepository as error:
         await _reject(repository_id, error.message)
         return Settled(None, error.message)
     await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
-    settled = Settled(facts, None)
-    await _finish(repository_id, where.repository, settled.message)
+    limits = await asyncio.to_thread(config_limits.read, where.repository)
+    settled = Settled(facts, None, limits.hint)
+    await _finish(repository_id, where.repository, settled.message, folder=facts.folder)
     return settled
+
+
+def _verify(where: storage.Place) -> Verified:
+    try:
+        storage.take_out_of_folder(where, None)  # what a crash interrupted
+        facts = verify(where.staging)
+        storage.take_out_of_folder(where, facts.folder)
+    except OSError as error:
+        raise StorageError(f"The import in {where.staging} cannot be read: {error}.") from error
+    return facts
 
 
 async def _replace(repository_id: int, where: storage.Place) -> None:
@@ -170,6 +185,8 @@ def _holds_something(directory: Path) -> bool:
 def _put_in_place(where: storage.Place) -> None:
     storage.require_below(where.root, where.staging)
     storage.require_below(where.root, where.repository)
+    if not (where.staging / "config").is_dir():  # borg 1
+        drop_derived(where.staging)
     where.staging.rename(where.repository)  # over an empty directory too
 
 
@@ -197,12 +214,17 @@ async def _reject(repository_id: int, problem: str) -> None:
     await events.record(repository_id, EventKind.IMPORT_REJECTED, message)
 
 
-async def _finish(repository_id: int, path: Path, message: str) -> None:
+async def _finish(
+    repository_id: int, path: Path, message: str, *, folder: str | None = None
+) -> None:
     after = await asyncio.to_thread(snapshot, path)
     written_at = await asyncio.to_thread(last_written_at, path)
 
     @transactional
     async def write() -> None:
+        # A name that is no text cannot be kept; then the next import sends all again.
+        kept = folder if folder is not None and folder.isprintable() else None
+        await Repository.filter(id=repository_id).update(import_folder=kept)
         await sessions.note_snapshot(repository_id, after)
         await sessions.estimate_backup(repository_id, written_at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)

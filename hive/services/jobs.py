@@ -18,6 +18,7 @@ from hive.services import (
     report_upgrade,
     rollback_recovery,
     runs,
+    staged_imports,
     statistics,
     trash,
     triggers,
@@ -71,6 +72,7 @@ JOBS = (
         jitter=timedelta(hours=6),
     ),
     Job("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
+    Job("discard old imports", timedelta(hours=1), staged_imports.discard_old),
     Job("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
     Job("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job(

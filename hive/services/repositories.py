@@ -22,6 +22,7 @@ from hive.services import (
     health,
     locations,
     names,
+    quotas,
     references,
     shares,
 )
@@ -34,7 +35,6 @@ from hive.services.permissions import (
 )
 from hive.services.repository_infos import RepositoryInfo, info_of, infos_of
 
-MIN_QUOTA = 10_000_000  # bytes; borg refuses less
 _LOGIN_LENGTH = 8
 _LOGIN_LETTERS = string.ascii_lowercase + string.digits
 
@@ -54,7 +54,7 @@ async def add_repository(
 ) -> RepositoryInfo:
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
-    _check_quota(quota_bytes)
+    quotas.check(quota_bytes)
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {owner!r}.")
@@ -86,11 +86,6 @@ async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
     taken = Repository.filter(same, owner_id=owner_id, deleted_at=None).exclude(id=besides)
     if await taken.exists():
         raise Conflict(f"There is a repository {name} of this owner already.", field="name")
-
-
-def _check_quota(quota_bytes: int | None) -> None:
-    if quota_bytes is not None and not MIN_QUOTA <= quota_bytes < 2**63:
-        raise InvalidInput("A quota is 10 MB or more: borg takes no less.", field="quota")
 
 
 async def _new_login() -> str:
@@ -176,8 +171,9 @@ async def set_repository(
         await _check_free(repository.owner_id, name, besides=repository.id)
         repository.name = name
     if no_quota or quota_bytes is not None:
-        _check_quota(quota_bytes)
+        quotas.check(quota_bytes)
         repository.quota_bytes = None if no_quota else quota_bytes
+        events.quotas_changed()
     if owner is not None:
         await _give_to(actor, repository, owner)
     await repository.save()
@@ -207,6 +203,7 @@ async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
     user = await references.existing_user(owner)
     await _check_free(user.id, repository.name, besides=repository.id)
     repository.owner_id = user.id
+    events.quotas_changed()
 
 
 @transactional

@@ -84,6 +84,7 @@ class Outcome:
     facts: Facts | None = None  # what the observer saw
     refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
     former_path: str | None = None  # by which the repository was opened
+    said: str | None = None  # what the client was told at the end
 
 
 @transactional
@@ -134,6 +135,7 @@ def _evidence(need: Need, outcome: Outcome) -> Evidence:
         after=outcome.after,
         is_dry_run=outcome.is_dry_run,
         refused_methods=outcome.refused_methods,
+        said=outcome.said,
     )
 
 

@@ -22,6 +22,7 @@ from hive.services import (
     forecast,
     health,
     maintenance,
+    quotas,
     runtime,
     stale_locks,
     thinning,
@@ -29,6 +30,7 @@ from hive.services import (
 from hive.services.alarm_rules import Cause, Usage
 from hive.services.alarms import AlarmInfo
 from hive.services.forecast import Point
+from hive.services.quotas import QuotaUse
 from hive.services.repository_infos import RepositoryInfo, place_of
 from hive.services.stale_locks import LockInfo
 
@@ -86,7 +88,8 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
     except (Unreadable, StorageError) as error:
         await _note_failure(repository_id, str(error))
     else:
-        await _note_facts(repository_id, session_id, found, is_local=is_local)
+        fullest = next(iter(await quotas.measure(repository_id)), None)
+        await _note_facts(repository_id, session_id, found, fullest, is_local=is_local)
         await stale_locks.clear_stale(repository_id)
         locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
         await stale_locks.note(repository_id, locks)
@@ -133,7 +136,12 @@ async def _note_failure(repository_id: int, problem: str) -> None:
 
 @transactional
 async def _note_facts(
-    repository_id: int, session_id: int | None, found: RepositoryFacts, *, is_local: bool
+    repository_id: int,
+    session_id: int | None,
+    found: RepositoryFacts,
+    fullest: QuotaUse | None,
+    *,
+    is_local: bool,
 ) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
     repository = await Repository.get(id=repository_id)
@@ -153,9 +161,23 @@ async def _note_facts(
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
     if is_local and _may_be_backup(inspection, found):
         await health.note_backup(repository_id, clock.now(), is_estimated=True)
-    is_exceeded = session is not None and session.end_reason == EndReason.QUOTA
-    await alarms.check_quota(repository, found.quota_use_bytes, is_exceeded=is_exceeded)
+    await _check_quota(repository, session, fullest)
     await _keep_inspection(inspection, found)
+
+
+async def _check_quota(
+    repository: Repository, session: Session | None, fullest: QuotaUse | None
+) -> None:
+    if fullest is None:
+        await alarms.check_quota(repository, None)
+        return
+    await alarms.check_quota(
+        repository,
+        fullest.used_bytes,
+        is_exceeded=session is not None and session.end_reason == EndReason.QUOTA,
+        quota=fullest.quota.limit_bytes,
+        whose=fullest.quota.whose,
+    )
 
 
 def _may_be_backup(before: Inspection, found: RepositoryFacts) -> bool:

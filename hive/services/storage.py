@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -26,6 +28,10 @@ IMPORT_DIRECTORY = ".import"
 _FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that
 TRASH_DIRECTORY = ".trash"
 BALLAST = ".ballast"
+VIEW_DIRECTORY = ".view"
+_DISCARDED = ".discarded-"
+_FOLDER = ".folder"
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,11 @@ class Place:
     @property
     def staging(self) -> Path:
         return self.home / IMPORT_DIRECTORY
+
+    @property
+    def view(self) -> Path:
+        """The repository once more, under the folder that its last import came in."""
+        return self.home / VIEW_DIRECTORY
 
     @property
     def trash(self) -> Path:
@@ -140,6 +151,58 @@ def kept_for() -> timedelta:
     return timedelta(days=runtime.settings().storage.trash_days)
 
 
+def take_out_of_folder(where: Place, folder: str | None) -> None:
+    """Move what is staged in a folder of its own to where it is without one. Blocking.
+
+    A crash in the middle leaves something that is no repository, and the next call goes on.
+    """
+    inner = where.staging / _FOLDER
+    if folder is not None:
+        (where.staging / folder).rename(inner)
+    if inner.is_dir() and not inner.is_symlink():
+        for entry in sorted(os.listdir(inner), key=lambda name: name == "config"):  # noqa: PTH208 - names only
+            (inner / entry).rename(where.staging / entry)
+        inner.rmdir()
+
+
+def make_view(where: Place, folder: str, run_as: RunAs | None) -> None:
+    """Show the repository as it looks to an rsync that sends its folder, without copying. Blocking.
+
+    What lies there already is found under the same names then, and not sent again.
+    """
+    drop_view(where)
+    for directory, _, files in os.walk(where.repository):
+        target = where.view / folder / os.path.relpath(directory, where.repository)
+        target.mkdir(mode=0o700, parents=True)
+        for name in files:
+            with suppress(FileNotFoundError):
+                os.link(Path(directory) / name, target / name, follow_symlinks=False)
+    if run_as is not None:
+        for directory, _, _ in os.walk(where.view):
+            os.chown(directory, run_as.uid, run_as.gid, follow_symlinks=False)
+
+
+def drop_view(where: Place) -> None:
+    if where.view.is_dir() and not where.view.is_symlink():
+        shutil.rmtree(where.view)
+
+
+def discard_staging(where: Place) -> None:
+    """Delete what is staged; what a crash leaves of it is never taken for an import. Blocking."""
+    if where.staging.is_dir():
+        require_below(where.root, where.staging)
+        where.staging.rename(where.home / f"{_DISCARDED}{os.urandom(4).hex()}")
+    clear_discarded(where)
+
+
+def clear_discarded(where: Place) -> None:
+    """Delete what was discarded, and what is left where that was interrupted. Blocking."""
+    with suppress(FileNotFoundError):
+        for entry in os.listdir(where.home):  # noqa: PTH208 - names only
+            if entry.startswith(_DISCARDED):
+                shutil.rmtree(where.home / entry)
+
+
 def trash_target(where: Place, now: datetime) -> Path:
     """Where in the trash of its root something of this place goes."""
     stamp = now.strftime("%Y%m%dT%H%M%S.%f")
@@ -180,6 +243,24 @@ def destroy(root: Path, entry: Path) -> None:
     require_below(root / TRASH_DIRECTORY, entry)
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry)
+
+
+def occupied_bytes(paths: Iterable[Path]) -> int:
+    """What these directories take on their disk, as quotas count it. Blocking: call in a thread.
+
+    Each file and directory counts as whole blocks: a million empty ones fill a disk too.
+    """
+    total = 0
+    waiting = [str(path) for path in paths]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    size = entry.stat(follow_symlinks=False).st_size
+                    total += max(1, -(-size // _BLOCK)) * _BLOCK
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+    return total
 
 
 def tree_bytes(path: Path) -> int:

@@ -107,7 +107,6 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no segment size": (rewrite(max_segment_size="0"), "not borg's"),
     "huge segment size": (rewrite(max_segment_size=str(2**40)), "not borg's"),
     "crooked quota": (rewrite(storage_quota="lots"), "not borg's"),
-    "one level too deep": (one_level_too_deep, "does not belong"),
 }
 
 
@@ -120,6 +119,11 @@ def test_what_is_no_whole_and_harmless_repository_is_refused(
         verify(repository)
     assert words in caught.value.message
     assert caught.value.message.isprintable()
+
+
+def test_a_repository_that_is_one_level_too_deep_is_found_there(repository: Path) -> None:
+    one_level_too_deep(repository)
+    assert verify(repository).folder == "inner"
 
 
 def test_many_problems_are_told_in_few_words(repository: Path) -> None:

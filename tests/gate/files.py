@@ -8,6 +8,8 @@ import os
 import random
 from pathlib import Path
 
+_DERIVED = ("index.", "hints.", "integrity.")
+
 
 def make_files(directory: Path) -> Path:
     """A small directory with what directories have."""
@@ -45,3 +47,9 @@ def fingerprint(directory: Path) -> dict[str, str]:
             relative = os.fspath(path.relative_to(directory))
             found[relative] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
+
+
+def content(directory: Path) -> dict[str, str]:
+    """The fingerprint of a borg repository but for what borg makes anew from its segments."""
+    found = fingerprint(directory)
+    return {name: one for name, one in found.items() if not name.startswith(_DERIVED)}

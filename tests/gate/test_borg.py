@@ -252,7 +252,7 @@ async def test_only_full_access_creates_the_repository(house: House, access: Acc
     assert "Connection closed" not in done.error
 
 
-async def test_a_quota_is_borgs_own_quota(house: House, tmp_path: Path) -> None:
+async def test_a_backup_over_the_quota_is_refused_in_words(house: House, tmp_path: Path) -> None:
     client, url = await with_repository(house)
     info = await repositories.find_repository(OPERATOR, "laptop")
     await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)

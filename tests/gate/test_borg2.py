@@ -14,15 +14,17 @@ from hive.services import (
     caretaker,
     events,
     grants,
+    quotas,
     repositories,
     sessions,
     statistics,
+    storage,
     upkeeps,
 )
 from hive.services.caretaker import Caretaker
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
-from tests.gate.files import fingerprint, make_files, same_tree
+from tests.gate.files import fingerprint, make_files, noise, same_tree
 from tests.gate.harness import Client, Done, House, open_house, until
 from tests.programs import borg_command
 
@@ -197,3 +199,28 @@ async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
     assert pack.name in " ".join((await upkeeps.get(asked.id)).problems)
     with pytest.raises(Conflict, match="passphrase"):
         await upkeeps.ask(OPERATOR, info.id, UpkeepKind.COMPACT)
+
+
+async def test_a_session_over_its_quota_ends_and_far_over_it_only_reads(
+    house2: House, tmp_path: Path
+) -> None:
+    client, info, url = await with_backup(house2, tmp_path)
+    await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "file").write_bytes(noise(60_000_000))
+    done = await borg2(client, url, "create", "two", str(tmp_path / "big"))
+    assert done.status != 0
+    await until(house2.is_quiet)
+    found = await sessions.list_sessions(OPERATOR, limit=6)  # it tries again and again
+    ended = [one for one in found if one.end_reason == EndReason.QUOTA]
+    assert ended
+    assert "the quota of repository laptop, 10.00 MB, is used up" in (ended[0].error or "")
+    assert storage.tree_bytes(info.path) < 40_000_000
+    assert "one" in (await borg2(client, url, "repo-list")).must().text
+
+    (tmp_path / "stuff").write_bytes(noise(90_000_000))
+    (tmp_path / "stuff").rename(info.path / "packs" / "stuff")
+    await quotas.note(info.id, None)
+    assert "one" in (await borg2(client, url, "repo-list")).must().text
+    refused = await borg2(client, url, "create", "three", str(tmp_path / "source"))
+    assert refused.status != 0

@@ -46,33 +46,31 @@ def admission(tmp_path: Path) -> Admission:
         mode=Mode.BORG,
         access=Access.FULL,
         need=Need.BORG,
-        quota_bytes=None,
         is_created=True,
+        import_folder=None,
         paths=PathRule(frozenset({"laptop", "Laptop"}), "abcd1234"),
     )
 
 
+NO_QUOTA = ["--storage-quota", str(2**62)]
+
+
 @pytest.mark.parametrize(
-    ("access", "quota", "level", "added"),
+    ("access", "level", "is_created", "added"),
     [
-        (Access.FULL, None, None, []),
-        (Access.FULL, 5_000_000_000, None, ["--storage-quota", "5000000000"]),
-        (Access.FULL, None, "debug", ["--debug"]),
-        (Access.APPEND_ONLY, None, None, ["--append-only"]),
-        (
-            Access.APPEND_ONLY,
-            10_000_000,
-            "info",
-            ["--append-only", "--storage-quota", "10000000", "--info"],
-        ),
-        (Access.READ_ONLY, None, None, ["--append-only"]),
+        (Access.FULL, None, True, NO_QUOTA),
+        (Access.FULL, None, False, []),  # borg would write it into the config
+        (Access.FULL, "debug", True, [*NO_QUOTA, "--debug"]),
+        (Access.APPEND_ONLY, "info", True, ["--append-only", *NO_QUOTA, "--info"]),
+        (Access.READ_ONLY, None, True, ["--append-only", *NO_QUOTA]),
     ],
 )
 def test_borg_serves_one_repository_with_our_own_arguments(
-    admission: Admission, access: Access, quota: int | None, level: str | None, added: list[str]
+    admission: Admission, access: Access, level: str | None, is_created: bool, added: list[str]
 ) -> None:
     path = str(admission.place.repository)
-    plan = make_plan(replace(admission, access=access, quota_bytes=quota), BorgServe(level), HOST)
+    given = replace(admission, access=access, is_created=is_created)
+    plan = make_plan(given, BorgServe(level), HOST)
     assert list(plan.spec.argv) == [
         "/usr/bin/borg",
         "serve",

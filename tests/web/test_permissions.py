@@ -149,6 +149,8 @@ POST = {
     "/repositories/{id}/acknowledge": change(),
     "/repositories/{id}/check": change(),
     "/repositories/{id}/compact": change(),
+    "/repositories/{id}/discard-import": change(),
+    "/repositories/{id}/clear-config-limits": change(),
     "/repositories/{id}/measure": change(),
     "/repositories/{id}/owner": Rule("303 403 403 403 404", {"owner": "alice"}),
     "/repositories/{id}/triggers/add": change(name="n", kind="webhook", url="https://example.org"),

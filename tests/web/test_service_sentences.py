@@ -79,4 +79,4 @@ async def test_a_form_says_in_german_what_is_wrong(browser: Browser, alice: Acto
     await browser.log_in("alice")
     await browser.post("/appearance", {"language": "de", "next": "/"})
     answer = await browser.post("/repositories/add", {"name": "x", "owner": "alice", "quota": "5"})
-    assert "Eine Quota ist 10 MB oder mehr" in answer.text
+    assert "Ein Kontingent beträgt mindestens 10 MB" in answer.text

@@ -16,6 +16,7 @@ from hive.services import (
     events,
     former_paths,
     live,
+    occupancy,
     overview,
     repositories,
     sessions,
@@ -143,6 +144,7 @@ class _Inside:
     """What is known of the repository's content; of one in the trash nobody looks."""
 
     insight: statistics.Insight
+    room: occupancy.Occupancy
     chart: Chart | None
     upkeeps: list[upkeeps.UpkeepInfo]
     deletions: list[append_only.Deletion]
@@ -157,6 +159,7 @@ async def _inside(actor: Actor, details: Details, chosen: Range) -> _Inside | No
     since = _since(chosen, now)
     return _Inside(
         insight=await statistics.insight(repository),
+        room=await occupancy.look(actor, repository),
         chart=charts.chart(await trends.history(repository.id, since), since, now),
         upkeeps=await upkeeps.list_upkeeps(actor, repository.id, limit=_UPKEEPS),
         deletions=await append_only.deletions(repository.id),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive import units
-from hive.services import accounts, former_paths, groups, repositories
+from hive.services import accounts, former_paths, groups, quotas, repositories
 from hive.services.repository_infos import RepositoryInfo
 from web.access import actor_of
-from web.forms import Form, id_of, sent, share_levels
+from web.forms import Form, id_of, sent, share_levels, size_field
 from web.i18n import gettext
-from web.rendering import done, page
+from web.rendering import done, page, quota_set
 
 
 async def show(request: web.Request) -> web.Response:
@@ -19,15 +18,9 @@ async def show(request: web.Request) -> web.Response:
 
 
 def _as_it_is(info: RepositoryInfo) -> Form:
-    quota = "" if info.quota_bytes is None else _exact_size(info.quota_bytes)
+    quota = size_field(info.quota_bytes)
     shares = {f"share-{share.group}": str(share.level) for share in info.groups}
     return Form({"name": info.name, "quota": quota, "owner": info.owner, **shares})
-
-
-def _exact_size(size: int) -> str:
-    """A size that is read as just this one: saving a form unchanged changes nothing."""
-    shown = units.format_size(size)
-    return shown if units.parse_size(shown) == size else str(size)
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -47,7 +40,8 @@ async def submit(request: web.Request) -> web.Response:
                 share_levels=levels,
             )
             message = gettext("The repository %(name)s was changed.", name=form.text("name"))
-            return done(request, f"/repositories/{info.id}", message)
+            use = await quotas.use_of_repository(info.id)
+            return quota_set(request, f"/repositories/{info.id}", message, use)
     return await _page(request, info, form)
 
 

@@ -64,6 +64,7 @@ TABLE: Mapping[EventKind, Telling] = {
     EventKind.TRIGGER_OVERLAPPED: _WARNING,
     EventKind.IMPORT_VERIFIED: _INFO,
     EventKind.IMPORT_REJECTED: _WARNING,
+    EventKind.IMPORT_DISCARDED: _WARNING,
     EventKind.EXPORT_ENDED: _INFO,
     EventKind.CREATED: _ASKED_FOR,
     EventKind.DELETED: _ASKED_FOR,

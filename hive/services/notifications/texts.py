@@ -47,6 +47,7 @@ _TITLES: Mapping[EventKind, str] = {
     EventKind.TRIGGER_ENDED: "{}: a started backup has ended",
     EventKind.IMPORT_VERIFIED: "{}: the import is in place",
     EventKind.IMPORT_REJECTED: "{}: the import was rejected",
+    EventKind.IMPORT_DISCARDED: "{}: a staged import was discarded",
     EventKind.EXPORT_ENDED: "{}: the export has ended",
     EventKind.CREATED: "{}: the repository was created",
     EventKind.DELETED: "{}: the repository was deleted",

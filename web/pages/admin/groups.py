@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import accounts, groups
+from hive.services import accounts, groups, quotas
 from hive.services.groups import GroupInfo
 from web.access import actor_of
-from web.forms import Form, id_of, sent
+from web.forms import Form, id_of, sent, size_field
 from web.i18n import gettext
-from web.rendering import done, page
+from web.rendering import done, page, quota_set
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -37,13 +37,17 @@ async def add(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.Response:
     group = await groups.find_group_by_id(actor_of(request), id_of(request))
     members = {f"member-{name}": "yes" for name in group.members}
-    return await _page(request, group, Form({"name": group.name, **members}))
+    quota = size_field(group.quota_bytes)
+    return await _page(request, group, Form({"name": group.name, "quota": quota, **members}))
 
 
 async def change(request: web.Request) -> web.Response:
     actor = actor_of(request)
     group = await groups.find_group_by_id(actor, id_of(request))
     form = await sent(request)
+    quota = form.size("quota")
+    if not form.is_fine:
+        return await _page(request, group, form)
     with form.asking():
         wanted = set(await _chosen(request, form))
         changed = await groups.set_group(
@@ -52,9 +56,12 @@ async def change(request: web.Request) -> web.Response:
             name=form.text("name"),
             add_members=sorted(wanted - set(group.members)),
             remove_members=sorted(set(group.members) - wanted),
+            quota_bytes=quota,
+            no_quota=quota is None,
         )
         message = gettext("The group %(name)s was changed.", name=changed.name)
-        return done(request, "/admin/groups", message)
+        use = await quotas.use_of_group(group.id)
+        return quota_set(request, "/admin/groups", message, use)
     return await _page(request, group, form)
 
 
@@ -72,6 +79,7 @@ async def _page(request: web.Request, group: GroupInfo | None, form: Form) -> we
         group=group,
         form=form,
         users=[user.name for user in users],
+        quota=await quotas.use_of_group(group.id) if group is not None else None,
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services import accounts, passwords, second_factor
+from hive.services import accounts, passwords, quotas, second_factor
 from hive.services.accounts import UserInfo
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
-from web.forms import Form, id_of, new_password, sent
+from web.forms import Form, id_of, new_password, sent, size_field
 from web.i18n import N_, gettext, sentence
-from web.rendering import done, page
+from web.rendering import done, page, quota_set
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -66,11 +66,14 @@ async def _user(request: web.Request) -> UserInfo:
 def _as_it_is(user: UserInfo) -> Form:
     ticked = {"enabled": user.enabled, "admin": user.is_admin}
     boxes = {name: "yes" for name, is_ticked in ticked.items() if is_ticked}
-    return Form({"email": user.email or "", **boxes})
+    return Form({"email": user.email or "", "quota": size_field(user.quota_bytes), **boxes})
 
 
 async def change(request: web.Request) -> web.Response:
     user, form = await _user(request), await sent(request)
+    quota = form.size("quota")
+    if not form.is_fine:
+        return await _page(request, user, form)
     with form.asking():
         await accounts.set_user(
             actor_of(request),
@@ -78,9 +81,12 @@ async def change(request: web.Request) -> web.Response:
             email=form.text("email"),
             is_admin=form.has("admin"),
             enabled=form.has("enabled"),
+            quota_bytes=quota,
+            no_quota=quota is None,
         )
         message = gettext("The user %(name)s was changed.", name=user.name)
-        return done(request, f"/admin/users/{user.id}", message)
+        use = await quotas.use_of_user(user.id)
+        return quota_set(request, f"/admin/users/{user.id}", message, use)
     return await _page(request, user, form)
 
 
@@ -131,6 +137,7 @@ async def _page(request: web.Request, user: UserInfo, form: Form) -> web.Respons
         form=form,
         least=passwords.MIN_LENGTH,
         factors=await second_factor.factors_of(user.id),
+        quota=await quotas.use_of_user(user.id),
         is_self=user.id == user_of(request).id,
         wrong=accounts.wrong_passwords(user.name),
     )

@@ -1,0 +1,40 @@
+"""hive repo discard-import and hive repo clear-config-limits: what imports leave behind."""
+
+from __future__ import annotations
+
+import click
+
+from hive.cli import output
+from hive.cli.running import with_hive
+from hive.services import config_limits, repositories, staged_imports
+from hive.services.permissions import Actor
+from hive.units import format_size
+
+
+@click.command("discard-import")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def discard_import(actor: Actor, reference: str) -> None:
+    """Delete an import that is staged and not in place; the repository stays as it is."""
+    info = await repositories.find_repository(actor, reference)
+    size = await staged_imports.discard(actor, info.id)
+    output.show_done(
+        {"repository": info.name, "login": info.login, "discarded_bytes": size},
+        f"The staged import of {info.name}, {format_size(size)}, was deleted.",
+    )
+
+
+@click.command("clear-config-limits")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def clear_config_limits(actor: Actor, reference: str) -> None:
+    """Clear append_only, storage_quota and additional_free_space in a repository's config."""
+    info = await repositories.find_repository(actor, reference)
+    former = (await config_limits.clear(actor, info.id)).in_words
+    said = f"Cleared in the config of {info.name}: {', '.join(former)}. The former one is kept."
+    output.show_done(
+        {"repository": info.name, "login": info.login, "cleared": former},
+        said if former else f"The config of {info.name} limits nothing.",
+    )

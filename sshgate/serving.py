@@ -1,0 +1,104 @@
+"""What a session needs to know of its command: limits, filter, observer, what its status means."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from hive.borg import locks
+from hive.borg.observer import Observer, RpcWatch
+from hive.borg.observer_rest import RestWatch
+from hive.borg.request_filter import RequestFilter
+from hive.borg.rpc_policy import Policy
+from hive.child import RunAs
+from hive.database import spawn
+from hive.errors import AccessRefused, RefusalCause
+from hive.kinds import Access, Need
+from hive.services import statistics, storage
+from hive.services.access import Admission
+from hive.services.quota_watch import Meter, Watch
+from hive.services.sessions import Outcome
+from sshgate import command
+from sshgate.brake import Brake
+from sshgate.command import Rsync
+from sshgate.gate import Gate
+
+
+def make_view(admission: Admission, run_as: RunAs | None) -> None:
+    """Show an import what is there already, under the folder of the last import. Blocking."""
+    storage.drop_view(admission.place)  # of a server that was killed
+    if admission.is_created and admission.import_folder is not None:
+        # Where it cannot be made (no hard links there), more is sent than need be.
+        with suppress(OSError):
+            storage.make_view(admission.place, admission.import_folder, run_as)
+
+
+def may_write(admission: Admission, request: command.Request) -> bool:
+    """Whether the session may add something to what lies on disk."""
+    if admission.need == Need.BORG:
+        return admission.access != Access.READ_ONLY
+    is_dry = isinstance(request, Rsync) and request.is_dry_run
+    return admission.need == Need.IMPORT and not is_dry
+
+
+async def metered(
+    watch: Watch, admission: Admission, request: command.Request, brake: Brake
+) -> Meter:
+    """Hold what the session writes against its quotas; an import over one does not begin."""
+    is_import = admission.need == Need.IMPORT
+    meter = await watch.begin(
+        admission.repository_id,
+        admission.place,
+        brake,
+        is_import=is_import,
+        is_buffered=isinstance(request, command.Borg2Serve),
+    )
+    if is_import and brake.sentence is not None:
+        await meter.end()
+        raise AccessRefused(brake.sentence, RefusalCause.QUOTA)
+    return meter
+
+
+def measure_later(admission: Admission, outcome: Outcome) -> None:
+    """Look at what the session did; the client need not wait for it."""
+    if admission.need == Need.STATUS or admission.session_id < 0:
+        return
+    changed = outcome.before != outcome.after
+    measuring = statistics.after_session(
+        admission.repository_id, admission.session_id, changed=changed
+    )
+    spawn(measuring, name="measure")
+
+
+def with_less(admission: Admission, request: command.Request, meter: Meter | None) -> Admission:
+    """Let borg 2 only read what is far over its quota: it cannot be refused new data alone."""
+    if isinstance(request, command.Borg2Serve) and meter is not None and meter.is_far_over:
+        return replace(admission, access=Access.READ_ONLY)
+    return admission
+
+
+def filter_of(gate: Gate, policy: Policy | None, admission: Admission) -> RequestFilter | None:
+    """What holds borg 1's requests against the policy; None for other programs."""
+    if policy is None:
+        return None
+    repository_id, session_id = admission.repository_id, admission.session_id
+    gate.check_locks_hold(repository_id, session_id)
+    return RequestFilter(
+        replace(
+            policy,
+            in_the_way=lambda: gate.in_the_way(repository_id, session_id),
+            is_locked=lambda: locks.is_locked(Path(policy.path)),
+        )
+    )
+
+
+def observer_of(request: command.Request, path: str) -> Observer | None:
+    if isinstance(request, command.BorgServe):
+        return Observer(RpcWatch((path,)))
+    return Observer(RestWatch()) if isinstance(request, command.Borg2Serve) else None
+
+
+def shell_status(child_status: int) -> int:
+    """A shell's way to say that a signal ended the child: 128 and its number."""
+    return 128 - child_status if child_status < 0 else child_status
