@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hive.borg import locks
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
-from hive.child import RunAs
+from hive.child import Child, RunAs
 from hive.database import spawn
-from hive.errors import AccessRefused, RefusalCause
+from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, Need
-from hive.services import statistics, storage
+from hive.services import imports, statistics, storage
 from hive.services.access import Admission
 from hive.services.quota_watch import Meter, Watch
 from hive.services.sessions import Outcome
 from sshgate import command
 from sshgate.brake import Brake
+from sshgate.channel import GateChannel
 from sshgate.command import Rsync
 from sshgate.gate import Gate
+from sshgate.relay import Relay
+
+REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
+_LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 
 
 def make_view(admission: Admission, run_as: RunAs | None) -> None:
@@ -58,6 +66,17 @@ async def metered(
         await meter.end()
         raise AccessRefused(brake.sentence, RefusalCause.QUOTA)
     return meter
+
+
+async def settle(admission: Admission, say: Callable[[str], None]) -> int:
+    """Verify an import that rsync brought to its end, and put it in place; the exit status."""
+    try:
+        settled = await imports.settle(admission.repository_id)
+    except HiveError as error:
+        say(f"The import stays staged: {error.message}")
+        return REJECTED_STATUS
+    say(settled.message)
+    return 0 if settled.facts is not None else REJECTED_STATUS
 
 
 def measure_later(admission: Admission, outcome: Outcome) -> None:
@@ -97,6 +116,35 @@ def observer_of(request: command.Request, path: str) -> Observer | None:
     if isinstance(request, command.BorgServe):
         return Observer(RpcWatch((path,)))
     return Observer(RestWatch()) if isinstance(request, command.Borg2Serve) else None
+
+
+def seen_of(requests: RequestFilter | None, observer: Observer | None) -> dict[str, Any]:
+    """What was seen of the protocol, by the names of Outcome's fields."""
+    facts = observer.facts() if observer is not None else None
+    if requests is None:
+        return {"facts": facts}
+    if facts is not None and requests.has_broken_lock:
+        facts = replace(facts, calls={**facts.calls, "break_lock": 1}, lock_broken=True)
+    return {
+        "facts": facts,
+        "borg_version": requests.client_version,
+        "refused_methods": tuple(requests.refused_methods),
+        "former_path": requests.former_path,
+    }
+
+
+async def end_child(
+    child: Child, relay: Relay, channel: GateChannel | None, grace_seconds: float
+) -> None:
+    """End the program, and the channel too where the client does not take what is left for it."""
+    await child.end(grace_seconds)
+    try:
+        async with asyncio.timeout(_LAST_WORDS_SECONDS):
+            await relay.over.wait()
+    except TimeoutError:  # a client that does not read keeps no session
+        relay.client_gone()
+        if channel is not None:
+            channel.abort()
 
 
 def shell_status(child_status: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Protocol, cast
+from typing import cast
 
 import asyncssh
 
@@ -20,9 +20,7 @@ from hive.kinds import EndReason, Need
 from hive.services import (
     access,
     handover,
-    imports,
     maintenance,
-    repositories,
     scratch,
     stale_locks,
     storage,
@@ -30,25 +28,28 @@ from hive.services import (
     unrecorded,
 )
 from hive.services.access import Admission
-from hive.services.logins import Identity
 from hive.services.quota_watch import Meter
 from hive.services.sessions import Outcome
 from sshgate import command, refusal, status
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
 from sshgate.command import Rsync, Status
-from sshgate.gate import Gate
 from sshgate.inbox import Inbox
+from sshgate.owner import Owner
 from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 from sshgate.room import Room
 from sshgate.serving import (
+    REJECTED_STATUS,
+    end_child,
     filter_of,
     make_view,
     may_write,
     measure_later,
     metered,
     observer_of,
+    seen_of,
+    settle,
     shell_status,
     with_less,
 )
@@ -57,30 +58,7 @@ logger = log.get(__name__)
 
 REFUSED_STATUS = 126  # "found, but may not be run", as shells say it
 FAILED_STATUS = 125
-REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
-_LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 _WRITE_BUFFER = 512 * 1024  # bytes for a slow client before the child is held back
-
-
-class Owner(Protocol):
-    """The connection, as far as one of its sessions knows it."""
-
-    @property
-    def gate(self) -> Gate: ...
-    @property
-    def identity(self) -> Identity: ...
-    @property
-    def peer(self) -> str: ...
-    @property
-    def client_version(self) -> str | None: ...
-    def session_started(self, session: GateSession) -> None:
-        """A command was given."""
-
-    def session_done(self, session: GateSession) -> None:
-        """The command is over; the client may take its time to close the channel."""
-
-    def session_ended(self, session: GateSession) -> None:
-        """The channel is closed."""
 
 
 class GateSession(asyncssh.SSHServerSession[bytes]):
@@ -186,17 +164,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True
-            spawn(self._end_child(self._child, self._relay), name="end child")
-
-    async def _end_child(self, child: Child, relay: Relay) -> None:
-        await child.end(self._gate.end_grace)
-        try:
-            async with asyncio.timeout(_LAST_WORDS_SECONDS):
-                await relay.over.wait()
-        except TimeoutError:  # a client that does not read keeps no session
-            relay.client_gone()
-            if self._channel is not None:
-                self._channel.abort()
+            ending = end_child(self._child, self._relay, self._channel, self._gate.end_grace)
+            spawn(ending, name="end child")
 
     def flush(self) -> None:
         """Go on sending: the connection has room again."""
@@ -284,7 +253,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         is_import = admission.need == Need.IMPORT and not outcome.is_dry_run
         if is_import and outcome.exit_status == 0:
             was_ended = self._end is not None  # it said all is well when it was too late
-            return REJECTED_STATUS if was_ended else await self._settle(admission)
+            return REJECTED_STATUS if was_ended else await settle(admission, self._say)
         return outcome.exit_status if outcome.exit_status is not None else FAILED_STATUS
 
     async def _serve_child(
@@ -353,12 +322,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         child_status, relay = await self._relay_child(plan, requests, observer, meter)
         if meter is not None:
             await uncommitted.clear(place, before)
-        after = await asyncio.to_thread(snapshot, place.repository)
-        outcome = self._outcome(child_status, relay, requests, before, after)
-        facts = observer.facts() if observer is not None else None
-        if facts is not None and requests is not None and requests.has_broken_lock:
-            facts = replace(facts, calls={**facts.calls, "break_lock": 1}, lock_broken=True)
-        return replace(outcome, facts=facts)
+        if relay.protocol_error is not None:
+            self._say(relay.protocol_error.message)
+        return Outcome(
+            end_reason=self._reason(child_status, relay),
+            exit_status=shell_status(child_status),
+            bytes_in=relay.bytes_in,
+            bytes_out=relay.bytes_out,
+            before=before,
+            after=await asyncio.to_thread(snapshot, place.repository),
+            said=self._brake.sentence if self._brake.was_used else None,
+            **seen_of(requests, observer),
+        )
 
     async def _relay_child(
         self,
@@ -399,50 +374,16 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._room is not None:
             self._room.passed(self.end)
 
-    def _outcome(
-        self,
-        child_status: int,
-        relay: Relay,
-        requests: RequestFilter | None,
-        before: Snapshot,
-        after: Snapshot,
-    ) -> Outcome:
-        if relay.protocol_error is not None:
-            self._say(relay.protocol_error.message)
+    def _reason(self, child_status: int, relay: Relay) -> EndReason:
         if self._end is not None:
-            reason = self._end[0]
-        elif self._brake.was_used:
-            reason = EndReason.QUOTA
-        else:
-            failed = child_status != 0 or relay.protocol_error is not None
-            reason = EndReason.FAILED if failed else EndReason.DONE
-        return Outcome(
-            end_reason=reason,
-            exit_status=shell_status(child_status),
-            bytes_in=relay.bytes_in,
-            bytes_out=relay.bytes_out,
-            borg_version=requests.client_version if requests is not None else None,
-            before=before,
-            after=after,
-            refused_methods=tuple(requests.refused_methods) if requests is not None else (),
-            former_path=requests.former_path if requests is not None else None,
-            said=self._brake.sentence if self._brake.was_used else None,
-        )
-
-    async def _settle(self, admission: Admission) -> int:
-        """Verify an import that rsync brought to its end, and put it in place; the exit status."""
-        try:
-            settled = await imports.settle(admission.repository_id)
-        except HiveError as error:
-            self._say(f"The import stays staged: {error.message}")
-            return REJECTED_STATUS
-        self._say(settled.message)
-        return 0 if settled.facts is not None else REJECTED_STATUS
+            return self._end[0]
+        if self._brake.was_used:
+            return EndReason.QUOTA
+        failed = child_status != 0 or relay.protocol_error is not None
+        return EndReason.FAILED if failed else EndReason.DONE
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
-        info = await repositories.info_by_id(admission.repository_id)
-        render = status.as_json if as_json else status.as_text
-        answer = render(info, admission.access).encode()
+        answer = await status.answer(admission, as_json=as_json)
         if self._channel is not None:
             self._channel.write(answer)
         return Outcome(EndReason.DONE, 0, 0, len(answer))

@@ -7,12 +7,20 @@ from datetime import datetime
 
 from hive import clock
 from hive.kinds import Access
-from hive.services.access import state_in_words
+from hive.services import repositories
+from hive.services.access import Admission, state_in_words
 from hive.services.repository_infos import RepositoryInfo
 from hive.units import format_size
 
 
-def as_json(info: RepositoryInfo, access: Access) -> str:
+async def answer(admission: Admission, *, as_json: bool) -> bytes:
+    """What a client reads that asked for the status of its repository."""
+    info = await repositories.info_by_id(admission.repository_id)
+    text = _as_json(info, admission.access) if as_json else _as_text(info, admission.access)
+    return text.encode()
+
+
+def _as_json(info: RepositoryInfo, access: Access) -> str:
     """One JSON document on one line."""
     values = {
         "repository": info.name,
@@ -28,7 +36,7 @@ def as_json(info: RepositoryInfo, access: Access) -> str:
     return json.dumps(values) + "\n"
 
 
-def as_text(info: RepositoryInfo, access: Access) -> str:
+def _as_text(info: RepositoryInfo, access: Access) -> str:
     size = "not known" if info.size_bytes is None else format_size(info.size_bytes)
     if info.quota_bytes is not None:
         size += f" of {format_size(info.quota_bytes)}"
