@@ -11,7 +11,7 @@ from hive import clock
 from hive.config import Settings
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import Access, EndReason, EventKind, Mode, RepositoryState, TrashReason
-from hive.models import ConfigVersion, Repository, TrashEntry
+from hive.models import Repository, TrashEntry
 from hive.services import (
     configs,
     events,
@@ -322,12 +322,3 @@ async def test_a_version_of_another_repository_is_not_put_back(people: People) -
     other = await factories.make_repository(people.charlie)
     with pytest.raises(NotFound):
         await configs.restore_config(people.alice, made.id, await keep(other, b"secret"))
-
-
-async def test_only_the_newest_versions_are_kept(people: People, hive: Settings) -> None:
-    made = await factories.make_repository(people.alice)
-    for number in range(hive.storage.config_versions + 5):
-        await keep(made, b"%d" % number)
-    kept = await ConfigVersion.filter(repository_id=made.id).order_by("id")
-    assert len(kept) == hive.storage.config_versions
-    assert bytes(kept[0].content) == b"5"
