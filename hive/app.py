@@ -114,7 +114,7 @@ def _raise_open_files(settings: Settings) -> None:
         + settings.web.max_connections
         + _FILES_OF_THE_SERVER
     )
-    logger.info("open files", limit=limit)
+    logger.debug("open files", limit=limit)
     if limit < needed:
         warning = (
             f"The system allows {limit} open files, and the settings may need {needed}: raise the"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 
 from hive import config, config_dangers, database
 from hive.config import Settings
@@ -39,7 +40,7 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     if not settings.paths.database.exists() and settings.database.url is None:
         findings.append(Finding("warning", "Database", "There is none yet", "Start the server."))
         return [*findings, *_check_ports(settings, None)]
-    if directory.level != "error":
+    if _is_usable(settings.paths.data_dir):  # others may look into it, and more be wrong besides
         findings += await _check_state(actor, settings)
     return list(dict.fromkeys(findings))  # what two look at is said once
 
@@ -87,7 +88,7 @@ def _check_data_directory(settings: Settings) -> Finding:
     except OSError as error:
         message = f"{path} cannot be reached: {error.strerror}"
         return Finding("error", subject, message, "Name another one with --data-dir.")
-    if not path.is_dir() or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+    if not _is_usable(path):
         remedy = f"Run this as its owner, or correct that with chown: {path}"
         return Finding("error", subject, f"{path} cannot be written by this user", remedy)
     # Children of another user may pass through (x), nobody may look into it.
@@ -98,6 +99,10 @@ def _check_data_directory(settings: Settings) -> Finding:
         remedy = f"chmod 600 {settings.paths.database}"
         return Finding("error", subject, "The database can be read by others", remedy)
     return Finding("ok", subject, f"{path} is private and can be written")
+
+
+def _is_usable(data_dir: Path) -> bool:
+    return data_dir.is_dir() and os.access(data_dir, os.R_OK | os.W_OK | os.X_OK)
 
 
 async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:

@@ -130,7 +130,7 @@ def test_jobs_are_listed_and_done_without_a_server(
     assert [job["name"] for job in listed] == [job.name for job in jobs.JOBS]
     done = run("job", "run", "watch-the-disks", "--json").json
     assert (done["succeeded_at"], done["running"]) == ("2026-11-20T03:12:00Z", False)
-    assert done["next_at"] == "2026-11-20T03:15:00Z"
+    assert done["next_at"] == "2026-11-20T03:13:00Z"
     assert "0.0s" in run("job", "list").output
     unknown = run("job", "run", "win")
     assert (unknown.status, "there are: look at schedules" in unknown.messages) == (1, True)

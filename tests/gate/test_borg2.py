@@ -81,10 +81,10 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     assert [event.kind for event in await events.recent(OPERATOR)].count(EventKind.CREATED) == 1
     target = tmp_path / "target"
     target.mkdir()
-    anything = rest(info.url, "//srv/my backups/anything")
+    of_another_server = rest(info.url, f"//srv/my backups/{info.login}/laptop")
     for typed, arguments, operation in (
         (rest(info.url, "/~/laptop"), ["extract", "one"], "read"),
-        (anything, ["check"], "check"),
+        (of_another_server, ["check"], "check"),
         (url, ["delete", "one"], "delete"),
         (url, ["compact"], "compact"),
         (url, ["repo-delete"], "delete repository"),
@@ -142,14 +142,14 @@ async def test_a_key_without_full_access_is_told_that_there_is_no_repository_yet
     assert "Repository laptop is not created yet" in done.error
 
 
-async def test_the_name_of_another_repository_is_refused_with_the_right_url(
+async def test_the_name_of_another_repository_is_refused_with_the_url_of_this_one(
     house2: House,
 ) -> None:
     client, info = await with_repository(house2)
     other = await house2.repository("nas", {"laptop": Access.FULL})
     done = await borg2(client, rest(info.url, "/./nas"), "repo-create", "-e", "aes256-ocb")
     assert done.status == 2
-    assert rest(other.url) in done.error
+    assert f"use {rest(info.url)}" in done.error
     assert not (info.path / "config").exists()
     assert not (other.path / "config").exists()
 

@@ -61,7 +61,13 @@ async def test_imports_and_backups_belong_to_the_user_that_programs_run_as(
 
         await transfer.switch(Mode.EXPORT)
         (await transfer.pull(tmp_path / "target")).must()
-        assert fingerprint(tmp_path / "target") == fingerprint(source)
+        made_again = ("index.", "hints.", "integrity.")  # by borg, from the segments
+        sent = {
+            name: seen
+            for name, seen in fingerprint(source).items()
+            if not name.startswith(made_again)
+        }
+        assert fingerprint(tmp_path / "target") == sent
 
         await transfer.switch(Mode.BORG)
         url = transfer.info.url

@@ -97,9 +97,7 @@ async def test_the_lock_of_a_killed_session_is_cleared(house: House) -> None:
     assert (lock.host_id, lock.is_ours, lock.is_dead) == (runtime.host_id(), True, False)
     os.kill(lock.pid, signal.SIGKILL)
     await until(house.is_quiet)
-    assert [one.is_dead for one in stale_locks.look(info.path)] == [True]
-    await measure_last(house)
-    assert stale_locks.look(info.path) == []
+    assert stale_locks.look(info.path) == []  # the end of the session has looked after it
     process.kill()
     await process.communicate()
     (await client.borg("list", url)).must()
