@@ -127,14 +127,18 @@ def functions() -> dict[str, Callable[[str], object]]:
 # fields of forms of 64 KiB): the pattern alone is tried.
 PATTERN_ALONE = {
     "hive.borg.facts",
+    "hive.borg.uncommitted",
     "hive.borg.verify",
     "hive.notify.pagerduty",
     "hive.notify.pushover",
     "hive.notify.telegram",
+    "hive.services.config_limits",
+    "hive.services.known_browsers",
     "hive.services.locations",
     "hive.services.notifications.rules",
     "hive.services.ping_tokens",
     "hive.services.programs",
+    "hive.services.rollback",
     "hive.services.runs",
     "web.pages.notifications.rules",
 }

@@ -10,6 +10,7 @@ from hive.kinds import EventKind, Severity
 from hive.services.notifications.kinds import (
     DEAD_LETTER,
     DIGEST,
+    MANY_WRONG_LOGINS,
     NAMES,
     TABLE,
     Matter,
@@ -118,7 +119,7 @@ def test_whom_nothing_leads_to_cannot_be_told() -> None:
 def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
     grouped = [kind for _, kinds in by_group() for kind in kinds]
     assert sorted(grouped) == sorted(NAMES)
-    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST))
+    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, MANY_WRONG_LOGINS))
 
 
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:

@@ -20,6 +20,7 @@ from hive.services.host import Host
 from hive.services.permissions import OPERATOR
 from hive.services.programs import program_roots
 from hive.services.session_filters import SessionState
+from sshgate import serving as serving_module
 from sshgate import session
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 from sshgate.plan import Plan
@@ -204,6 +205,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
                 argv=(python, "-I", "-S", "-c", program),
                 environment={"PATH": "/usr/bin:/bin"},
                 cwd=admission.place.repository.resolve(),
+                readable=(admission.place.repository.resolve(),),
                 executable=(*program_roots(python), Path(sys.base_prefix).resolve()),
             )
             return Plan(spec, None)
@@ -218,7 +220,7 @@ async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
     scene: Scene, play: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     play(ENDLESS)
-    monkeypatch.setattr(session, "_LAST_WORDS_SECONDS", 0.5)
+    monkeypatch.setattr(serving_module, "_LAST_WORDS_SECONDS", 0.5)
     before = resident_bytes()
     async with serving(scene, window=0 if how == "no window" else 2**32 - 1) as connection:
         if how == "no socket":
@@ -282,7 +284,8 @@ async def test_a_client_that_asks_and_takes_no_answer_is_asked_to_wait(scene: Sc
         where = {b"path": b"/./laptop", b"create": False, b"lock_wait": 1, b"lock": True}
         connection.send_data(msgpack.packb({b"i": 2, b"m": b"open", b"a": where}))
         await connection.message(CHANNEL_DATA)
-        call = msgpack.packb({b"i": 3, b"m": b"delete", b"a": {b"id": b"x" * 32}})
+        asked = {b"i": 3, b"m": b"delete", b"a": {b"id": b"x" * 32}}
+        call = msgpack.packb(asked, use_bin_type=False)
         calls = call * (30_000 // len(call))
         with suppress(TimeoutError):
             async with asyncio.timeout(3):

@@ -77,7 +77,7 @@ async def test_links_that_are_uploaded_lead_nowhere(hostile: Hostile) -> None:
     transfer, source = hostile.transfer, hostile.transfer.source
     (source / "absolute").symlink_to(hostile.outside / "open")
     (source / "relative").symlink_to("../../../outside/open")
-    first = (await transfer.push("-a")).must()
+    first = (await transfer.push("-a")).must(23)
     assert "is a symbolic link" in first.error
     for name in ("absolute", "relative"):
         assert str((transfer.staging / name).readlink()).startswith("/rsyncd-munged/")
@@ -127,7 +127,7 @@ async def test_no_device_socket_or_pipe_is_made(hostile: Hostile) -> None:
 async def test_hard_links_are_refused_by_name(hostile: Hostile) -> None:
     transfer, source = hostile.transfer, hostile.transfer.source
     os.link(source / "data" / "0" / "2", source / "data" / "0" / "70")
-    done = (await transfer.push("-aH")).must()
+    done = (await transfer.push("-aH")).must(23)
     assert "is hard-linked to another file" in done.error
     with pytest.raises(NotARepository):
         verify(transfer.staging)
