@@ -282,7 +282,7 @@ async def test_jobs_are_for_administrators(people: People, time: Time) -> None:
     assert {info.next_at for info in listed} == {None}
     with pytest.raises(Unavailable):
         await scheduler.run_now(people.admin, "watch the disks")
-    with pytest.raises(NotFound, match="there are: .*look at schedules"):
+    with pytest.raises(NotFound, match=r"there are: .*look at schedules"):
         await scheduler.run_here(OPERATOR, "win")
     done = await scheduler.run_here(people.admin, "watch-the-disks")
     assert (done.error, done.succeeded_at, done.is_running) == (None, START, False)
