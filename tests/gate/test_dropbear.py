@@ -11,7 +11,7 @@ import pytest
 from hive.kinds import Access, AddressTrouble
 from hive.services import client_addresses, keys
 from hive.services.permissions import OPERATOR
-from tests.gate.harness import Client, House, open_house
+from tests.gate.harness import Client, House, open_house, until
 
 DROPBEARKEY = shutil.which("dropbearkey") or "/usr/bin/dropbearkey"
 DROPBEARCONVERT = shutil.which("dropbearconvert") or "/usr/bin/dropbearconvert"
@@ -75,7 +75,12 @@ async def test_hardened_refuses_dropbear_and_names_the_setting(tmp_path: Path) -
     async with open_house(tmp_path) as house:
         client, url = await dropbear_house(house, "ed25519")
         assert (await client.borg("list", url)).status != 0
-        await house.gate.write_observations()
+
+        async def is_written() -> bool:
+            await house.gate.write_observations()
+            return bool(await client_addresses.without_common_algorithm(OPERATOR))
+
+        await until(is_written)
         (info,) = await client_addresses.without_common_algorithm(OPERATOR)
         (trouble,) = info.troubles
         assert trouble.trouble == AddressTrouble.NO_COMMON_ALGORITHM

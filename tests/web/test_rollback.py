@@ -58,6 +58,12 @@ async def test_a_deletion_is_undone_after_the_name_was_typed_and_taken_back_from
     assert factories.tree(made.path) == before
 
 
+@pytest.fixture(autouse=True)
+def no_former_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of other tests are of event loops that are closed."""
+    monkeypatch.setattr(rollback_jobs, "_jobs", {})
+
+
 async def test_what_changed_since_the_page_was_opened_is_said(
     browser: Browser, made: RepositoryInfo
 ) -> None:
