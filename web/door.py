@@ -13,9 +13,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hive import log
+from hive.addresses import limit_group
 from hive.config import WebSettings
 from hive.descriptors import Reserve
-from hive.services.tries import network_of
 from web.middleware.address import parse_address
 
 logger = log.get(__name__)
@@ -64,7 +64,7 @@ class Door:
 
     def let_in(self, held: Held, peer: str) -> str | None:
         """Count a new connection; returns why it is refused, or None."""
-        held.source = "" if self.is_proxy(peer) else network_of(peer)
+        held.source = "" if self.is_proxy(peer) else limit_group(peer)
         refusal = self._refusal(held.source)
         if refusal is not None:
             self._log(peer, refusal)
@@ -112,14 +112,14 @@ class Door:
 
     def begin_request(self, visitor: str) -> bool:
         """Count a request that a proxy passes on; False where its visitor has too many."""
-        source = network_of(visitor)
+        source = limit_group(visitor)
         if self._by_source[source] >= self.settings.max_connections_per_address:
             return False
         self._by_source[source] += 1
         return True
 
     def end_request(self, visitor: str) -> None:
-        self._forget(network_of(visitor))
+        self._forget(limit_group(visitor))
 
     def _forget(self, source: str) -> None:
         if not source:

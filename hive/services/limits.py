@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hive import clock, events
+from hive.addresses import limit_group
 from hive.errors import Forbidden
 from hive.events import Happening, TriesForgiven
 from hive.services import runtime
-from hive.services.tries import Tries, network_of
+from hive.services.tries import Tries
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _STEP_SECONDS, _MOST_SECONDS = 0.1, 3.0
@@ -65,7 +66,7 @@ class Limiter:
         `browser` names a browser that logged in to this account before.
         """
         settings = runtime.settings().web
-        name, network = _name(account), network_of(address or "unknown")
+        name, network = _name(account), limit_group(address or "unknown")
         limit = settings.login_tries_per_account_per_day
         if browser is not None:
             who = f"{name}\n{browser}"
@@ -188,7 +189,7 @@ def on_happening(happening: Happening) -> None:
 
 def count_reset_request(address: str) -> None:
     """Forbidden where this address asked for too many reset mails."""
-    network = network_of(address)
+    network = limit_group(address)
     if _reset_mails_from.are_used_up(network, _REQUESTS_PER_ADDRESS, _HOUR):
         raise Forbidden("Too many of these requests. Try again in an hour.")
     _reset_mails_from.count(network)

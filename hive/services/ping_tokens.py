@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hive import clock
+from hive.addresses import limit_group
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level
 from hive.models import PingToken, Repository
 from hive.services import audit, names, runtime
 from hive.services.permissions import Actor, require
-from hive.services.tries import Tries, network_of
+from hive.services.tries import Tries
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 REPORTS_PER_MINUTE = 60  # of one token
@@ -139,7 +140,7 @@ async def _get(actor: Actor, token_id: int, level: Level) -> tuple[PingToken, Re
 
 async def admit(token: str, address: str) -> Admitted | None:
     """Who reports, or None for what is no token. Forbidden: too many reports, or guesses."""
-    network = network_of(address)
+    network = limit_group(address)
     row = None
     if _TOKEN.fullmatch(token):
         known = PingToken.filter(token_sha256=digest(token), repository__deleted_at=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from datetime import timedelta
 
-from hive import addresses, clock
+from hive import clock
 
 _MAX_TRACKED = 10_000
 _MAX_TIMES = 10_000
@@ -56,6 +56,3 @@ class Tries:
 
     def forget(self) -> None:
         self._times.clear()
-
-
-network_of = addresses.limit_group
