@@ -108,7 +108,8 @@ class _Watchdog:
     def __init__(self, rounds: _Selector) -> None:
         self._rounds = rounds
         self._loop_thread = 0
-        self._sample = (0.0, "")  # when a round began, and the stack of what it was at
+        # when a round began, and the stack of what it was at
+        self._sample: tuple[float, traceback.StackSummary | None] = (0.0, None)
         self._ended: deque[tuple[float, float]] = deque(maxlen=_MOST_ENDED)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="loop watchdog", daemon=True)
@@ -151,7 +152,9 @@ class _Watchdog:
         frame = sys._current_frames().get(self._loop_thread)  # noqa: SLF001 - made for this
         if frame is None:
             return
-        stack = "".join(traceback.format_stack(frame)[-_MOST_FRAMES:]).rstrip("\n")
+        # Source lines are read when it is logged: reading lets the loop go on, perhaps to the end.
+        frames = list(traceback.walk_stack(frame))[:_MOST_FRAMES]
+        stack = traceback.StackSummary.extract(reversed(frames), lookup_lines=False)
         if self._rounds.begun == begun:
             self._sample = (begun, stack)
 
@@ -161,5 +164,7 @@ class _Watchdog:
 
     def _log(self, event: str, begun: float, seconds: float) -> None:
         sampled, stack = self._sample
-        known = {"exception": stack} if sampled == begun else {}
+        known = {}
+        if stack is not None and sampled == begun:
+            known["exception"] = "".join(stack.format()).rstrip("\n")
         logger.warning(event, seconds=round(seconds, 3), **known)

@@ -322,6 +322,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         child_status, relay = await self._relay_child(plan, requests, observer, meter)
         if meter is not None:
             await uncommitted.clear(place, before)
+        if meter is not None and admission.need == Need.IMPORT:
+            await meter.measure()  # a fast rsync ends between two looks at the disk
         if relay.protocol_error is not None:
             self._say(relay.protocol_error.message)
         return Outcome(

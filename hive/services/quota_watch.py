@@ -81,6 +81,7 @@ class Meter:
         self.tally = tally
         self.counted_from = session.arrived
         self.is_refused = False
+        self.looking: asyncio.Task[None] | None = None  # at the disk, while an import runs
         self._watch = watch
 
     @property
@@ -91,6 +92,10 @@ class Meter:
     def reached(self) -> None:
         """More has arrived than was asked for."""
         self._watch.look(self)
+
+    async def measure(self) -> None:
+        """Measure what is on disk now, and refuse new data where that is too much."""
+        await self._watch.measure(self)
 
     async def end(self) -> None:
         """The session has ended: what it left is measured and kept."""
@@ -134,7 +139,7 @@ class Watch:
             self._refuse(meter, worst)
         self._set_step(meter)
         if is_import:
-            spawn(self._look_again_and_again(meter), name="measure import")
+            meter.looking = spawn(self._look_again_and_again(meter), name="measure import")
         return meter
 
     async def end(self, meter: Meter) -> None:
@@ -147,6 +152,8 @@ class Watch:
 
     def _forget(self, meter: Meter) -> None:
         tally = meter.tally
+        if meter.looking is not None:
+            meter.looking.cancel()
         tally.gone += meter.session.arrived - meter.counted_from
         tally.meters.discard(meter)
         if not tally.meters:
@@ -200,6 +207,11 @@ class Watch:
 
     # when it has to be known
 
+    async def measure(self, meter: Meter) -> None:
+        if meter.tally.reach.quotas:
+            await _measure([meter.tally])
+            await self._decide(meter.tally)
+
     async def _decide(self, tally: _Tally) -> None:
         """Measure what could be too much; refuse new data, or let the sessions go on."""
         try:
@@ -251,9 +263,7 @@ class Watch:
             await asyncio.sleep(pause)
             begun = time.monotonic()
             try:
-                if tally.reach.quotas:
-                    await _measure([tally])
-                    await self._decide(tally)
+                await self.measure(meter)
             except (HiveError, DriverError, OSError) as error:
                 logger.error("an import cannot be measured", reason=str(error))
             pause = max(_LOOK_EVERY, _REST * (time.monotonic() - begun))

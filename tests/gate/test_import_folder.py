@@ -17,6 +17,7 @@ from hive.models import Session
 from hive.services import (
     config_limits,
     events,
+    quota_watch,
     quotas,
     repositories,
     staged_imports,
@@ -155,6 +156,22 @@ async def test_an_import_that_unpacks_much_from_little_is_measured_on_disk(
     assert session.bytes_in is not None
     assert session.bytes_in < 10 * MB
     assert session.end_reason == EndReason.QUOTA
+
+
+async def test_an_import_that_ends_between_two_looks_at_the_disk_is_held_to_the_quota(
+    house: House, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota_watch, "_LOOK_EVERY", 3600.0)
+    transfer = await prepare(house, source)
+    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
+    for number in range(3):
+        (source / "data" / "0" / f"{1000 + number}").write_bytes(bytes(20 * MB))
+    done = await transfer.push("-az")
+    assert done.status != 0
+    assert "the quota of repository laptop, 20.00 MB, is used up" in done.error
+    await until(house.is_quiet)
+    assert (await house.last_session()).end_reason == EndReason.QUOTA
+    assert not (transfer.info.path / "config").exists()
 
 
 async def test_what_an_import_replaced_counts_until_it_is_gone(house: House, source: Path) -> None:
