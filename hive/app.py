@@ -29,6 +29,7 @@ from hive.services import (
     runtime,
     scheduler,
     secrets,
+    server_alarms,
     triggers,
     web_sessions,
 )
@@ -65,6 +66,7 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
+        stack.callback(server_alarms.clear)
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
@@ -197,7 +199,7 @@ async def _problems(ssh: Server) -> list[str]:
         found += await disks.problems()
     except (HiveError, database.DriverError) as error:
         logger.error("the disks cannot be looked at", reason=str(error))
-    return found
+    return [*found, *server_alarms.outages()]
 
 
 async def _send_heartbeats(

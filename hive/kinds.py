@@ -138,6 +138,12 @@ class EventKind(StrEnum):
     ALARM_ENDED = "alarm ended"
     REFUSED_OFTEN = "many refusals"
     TURNED_AWAY = "connections turned away"  # before a login, so that no repository is known
+    # alarms about the server itself: hive/services/server_alarms.py
+    STORAGE_UNAVAILABLE = "storage unavailable"
+    PROGRAM_UNUSABLE = "program unusable"
+    DATABASE_IN_TROUBLE = "database in trouble"
+    CLOCK_JUMPED = "clock jumped"
+    CHANNEL_FAILING = "channel failing"
     # schedules
     LATE = "late"
     DOWN = "down"
@@ -271,6 +277,11 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.STALE_LOCK,
         EventKind.QUOTA_FILLING,
         EventKind.DISK_FILLING,
+        EventKind.STORAGE_UNAVAILABLE,
+        EventKind.PROGRAM_UNUSABLE,
+        EventKind.DATABASE_IN_TROUBLE,
+        EventKind.CLOCK_JUMPED,
+        EventKind.CHANNEL_FAILING,
         EventKind.ALARM_ENDED,
     ),
 }

@@ -98,6 +98,11 @@ TRANSLATED = (
     N_("stale lock"),
     N_("quota filling up"),
     N_("disk filling up"),
+    N_("storage unavailable"),
+    N_("program unusable"),
+    N_("database in trouble"),
+    N_("clock jumped"),
+    N_("channel failing"),
     N_("alarm ended"),
     # the trash
     N_("replaced by an import"),

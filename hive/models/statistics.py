@@ -70,7 +70,8 @@ class Alarm(Model):
     repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="alarms", on_delete=fields.CASCADE, null=True
     )
-    root = fields.CharField(max_length=4096, default="")  # where it is about a storage root
+    # what it is about where that is no repository: a storage root, or as server_alarms names it
+    subject = fields.CharField(max_length=4096, default="")
     kind = fields.CharEnumField(EventKind, description="EventKind", max_length=40)
     level = fields.IntField()
     message = fields.CharField(max_length=1000)

@@ -30,14 +30,14 @@ async def check_disks() -> None:
 @transactional
 async def _forget_others(roots: list[str]) -> None:
     """Forget alarms of disks that are no longer ours, or that go by another of their paths now."""
-    rows = Alarm.filter(kind=EventKind.DISK_FILLING).exclude(root__in=roots)
+    rows = Alarm.filter(kind=EventKind.DISK_FILLING).exclude(subject__in=roots)
     if await rows.exists():
         await rows.delete()
 
 
 @transactional
 async def _note(root: str, name: str, space: Space) -> None:
-    row = await Alarm.filter(root=root, kind=EventKind.DISK_FILLING).first()
+    row = await Alarm.filter(subject=root, kind=EventKind.DISK_FILLING).first()
     former = row.level if row is not None else 0
     level = space.level(former)
     details = {
@@ -48,9 +48,9 @@ async def _note(root: str, name: str, space: Space) -> None:
     }
     message = _message(name, space, level)
     if level == 0:
-        await Alarm.filter(root=root, kind=EventKind.DISK_FILLING).delete()
+        await Alarm.filter(subject=root, kind=EventKind.DISK_FILLING).delete()
     else:
-        row = row or Alarm(root=root, kind=EventKind.DISK_FILLING, since=clock.now())
+        row = row or Alarm(subject=root, kind=EventKind.DISK_FILLING, since=clock.now())
         row.level, row.message, row.details = level, message[:1000], details
         await row.save()
     is_open_again = former >= FULL > level

@@ -19,6 +19,7 @@ from hive.services import (
     programs,
     runtime,
     secrets,
+    server_alarms,
 )
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port
@@ -122,6 +123,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings = await _check_database()
     findings += await _check_host_keys()
     findings += await secrets.findings()
+    findings += await server_alarms.findings()
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})

@@ -161,7 +161,7 @@ async def test_nobody_is_told_of_what_they_may_not_see(
         repository_id=made, kind=EventKind.STALE_LOCK, level=1, message="Old.", since=now
     )
     await Alarm.create(
-        root="/srv/secret",
+        subject="/srv/secret",
         kind=EventKind.DISK_FILLING,
         level=80,
         message="Full.",

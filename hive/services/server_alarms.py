@@ -1,0 +1,129 @@
+"""Alarms about the server itself, or a place or program that it uses.
+
+Whoever watches something reports what it sees, each time that it looks. The first report of a
+trouble notifies the administrators, and so does its end. What is wrong is kept in memory as well,
+so that it is shown while the database cannot be written; it is stored with the next report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hive import clock, log
+from hive.database import DriverError, transactional
+from hive.errors import HiveError
+from hive.kinds import EventKind, Severity
+from hive.models import Alarm
+from hive.services.findings import Finding
+from hive.services.notifications import outbox
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong, in words for administrators; `title` is the subject of a mail.
+
+    `message` is for everybody who sees the overview of an administrator and for /healthz: it names
+    no path. `is_outage` where backups cannot come in, so that /healthz is 503.
+    """
+
+    kind: EventKind
+    title: str
+    message: str
+    remedy: str = ""
+    severity: Severity = Severity.CRITICAL
+    is_outage: bool = True
+
+    @property
+    def words(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+_current: dict[str, Trouble] = {}
+
+
+async def report(subject: str, trouble: Trouble | None) -> None:
+    """Say how it stands with a subject ("program:borg", "location:3"): a trouble, or None."""
+    former = _current.get(subject)
+    if trouble is None:
+        _current.pop(subject, None)
+    else:
+        _current[subject] = trouble
+    if trouble != former:
+        (logger.error if trouble else logger.info)(
+            trouble.message if trouble else "over", subject=subject
+        )
+    try:
+        await _store(subject, trouble)
+    except (HiveError, DriverError) as error:
+        logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
+
+
+def current() -> Sequence[Trouble]:
+    """What is wrong now, as this process knows it."""
+    return tuple(_current.values())
+
+
+def outages() -> list[str]:
+    """What keeps backups out, in a sentence each, for /healthz."""
+    return [trouble.message for trouble in _current.values() if trouble.is_outage]
+
+
+def clear() -> None:
+    """Forget what is in memory; call when the server stops."""
+    _current.clear()
+
+
+async def findings() -> list[Finding]:
+    """What `hive doctor` says of the alarms that are stored."""
+    rows = await Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
+    return [
+        Finding(
+            "error" if row.level >= _CRITICAL_LEVEL else "warning",
+            "Alarm",
+            row.message,
+            row.details.get("remedy") or None,
+        )
+        for row in rows
+    ]
+
+
+_CRITICAL_LEVEL = 2
+
+
+@transactional
+async def _store(subject: str, trouble: Trouble | None) -> None:
+    row = await Alarm.filter(subject=subject, repository_id=None).first()
+    if row is not None and (trouble is None or row.kind != trouble.kind):
+        await row.delete()
+        await _notify_over(row)
+        row = None
+    if trouble is None:
+        return
+    is_new = row is None
+    row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
+    row.level = _CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
+    row.message = trouble.message[:1000]
+    row.details = {"title": trouble.title, "remedy": trouble.remedy}
+    await row.save()
+    if is_new:
+        await outbox.tell_administrators(
+            f"{subject}:{clock.rfc3339(row.since)}"[:150],
+            trouble.kind,
+            trouble.severity,
+            trouble.title,
+            trouble.words,
+        )
+
+
+async def _notify_over(row: Alarm) -> None:
+    await outbox.tell_administrators(
+        f"{row.subject}:over:{clock.rfc3339(clock.now())}"[:150],
+        row.kind,
+        Severity.RECOVERY,
+        f"Over: {row.details.get('title', row.kind)}",
+        f"This is over: {row.message}",
+        ends=(row.kind,),
+    )

@@ -1,0 +1,74 @@
+"""Alarms about the server itself: each is notified once, shown while it lasts, and ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from hive.database import DriverError
+from hive.kinds import EventKind, Severity
+from hive.models import Alarm, Notification
+from hive.services import server_alarms
+from hive.services.notifications import channels, rules
+from hive.services.notifications.rules import Wanted
+from hive.services.server_alarms import Trouble
+from tests.factories import People
+
+BORG = Trouble(
+    EventKind.PROGRAM_UNUSABLE,
+    "borg does not start",
+    "borg does not start, so no backup can be taken.",
+    "Install borgbackup.",
+)
+
+
+@pytest.fixture(autouse=True)
+async def a_channel(people: People) -> None:
+    server_alarms.clear()
+    settings = {"url": "http://192.0.2.1/", "method": "POST"}
+    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
+    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
+
+
+async def said() -> list[tuple[str, str]]:
+    rows = await Notification.all().order_by("id")
+    return [(row.severity, row.title) for row in rows]
+
+
+async def test_a_trouble_is_notified_once_and_its_end_as_well() -> None:
+    for _ in range(3):
+        await server_alarms.report("program:borg", BORG)
+    assert await said() == [(Severity.CRITICAL, "borg does not start")]
+    assert server_alarms.outages() == [BORG.message]
+    (finding,) = await server_alarms.findings()
+    assert (finding.level, finding.message, finding.remedy) == (
+        "error",
+        BORG.message,
+        "Install borgbackup.",
+    )
+    for _ in range(3):
+        await server_alarms.report("program:borg", None)
+    assert (await said())[1:] == [(Severity.RECOVERY, "Over: borg does not start")]
+    assert server_alarms.outages() == []
+    assert await server_alarms.findings() == []
+
+
+async def test_a_trouble_that_a_former_server_reported_is_ended_by_the_next() -> None:
+    await server_alarms.report("program:borg", BORG)
+    server_alarms.clear()
+    await server_alarms.report("program:borg", None)
+    assert [severity for severity, _ in await said()] == [Severity.CRITICAL, Severity.RECOVERY]
+
+
+async def test_a_trouble_is_shown_though_it_cannot_be_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object) -> None:
+        raise DriverError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server_alarms, "_store", fail)
+        await server_alarms.report("program:borg", BORG)
+    assert server_alarms.outages() == [BORG.message]
+    assert not await Alarm.exists()
+    await server_alarms.report("program:borg", BORG)
+    assert await Alarm.filter(subject="program:borg").count() == 1
