@@ -26,7 +26,9 @@ class Trouble:
     """What is wrong, in words for administrators; `title` is the subject of a mail.
 
     `message` is for everybody who sees the overview of an administrator and for /healthz: it names
-    no path. `is_outage` where backups cannot come in, so that /healthz is 503.
+    no path. `is_outage` where backups cannot come in, so that /healthz is 503. `unknown` where
+    nothing can be said of repositories meanwhile: the word that they show instead of their health,
+    those of `location_id` or, where that is None, all.
     """
 
     kind: EventKind
@@ -35,6 +37,8 @@ class Trouble:
     remedy: str = ""
     severity: Severity = Severity.CRITICAL
     is_outage: bool = True
+    unknown: str = ""
+    location_id: int | None = None
 
     @property
     def words(self) -> str:
@@ -69,6 +73,16 @@ def current() -> Sequence[Trouble]:
 def outages() -> list[str]:
     """What keeps backups out, in a sentence each, for /healthz."""
     return [trouble.message for trouble in _current.values() if trouble.is_outage]
+
+
+def unknown(location_id: int) -> str:
+    """Why nothing can be said of the repositories of a location, in a word or two; else empty."""
+    words = (
+        trouble.unknown
+        for trouble in _current.values()
+        if trouble.unknown and trouble.location_id in (None, location_id)
+    )
+    return next(words, "")
 
 
 def clear() -> None:

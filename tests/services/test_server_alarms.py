@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hive.database import DriverError
@@ -72,3 +74,11 @@ async def test_a_trouble_is_shown_though_it_cannot_be_stored(
     assert not await Alarm.exists()
     await server_alarms.report("program:borg", BORG)
     assert await Alarm.filter(subject="program:borg").count() == 1
+
+
+async def test_nothing_is_known_of_the_repositories_that_a_trouble_concerns() -> None:
+    away = replace(BORG, unknown="Storage unavailable", location_id=3)
+    await server_alarms.report("location:3", away)
+    assert [server_alarms.unknown(one) for one in (3, 4)] == ["Storage unavailable", ""]
+    await server_alarms.report("clock", replace(BORG, unknown="Clock jumped"))
+    assert [bool(server_alarms.unknown(one)) for one in (3, 4)] == [True, True]
