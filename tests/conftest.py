@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -20,6 +22,36 @@ from tests.factories import People
 # A busy machine is no reason to fail.
 hypothesis.settings.register_profile("hive", deadline=None)
 hypothesis.settings.load_profile("hive")
+
+_TIME_LIMIT = pytest.StashKey[object]()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # within what keeps the output of the test
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Where a test hung, show what its coroutines were waiting for as well."""
+    try:
+        yield
+    except pytest.fail.Exception as error:
+        is_coroutine = inspect.iscoroutinefunction(getattr(item, "obj", None))
+        if is_coroutine and "from pytest-timeout" in str(error):
+            for task in asyncio.all_tasks(asyncio.get_event_loop()):
+                task.print_stack()
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(item: pytest.Item, settings: object) -> Generator[None, Any, Any]:
+    item.stash[_TIME_LIMIT] = settings
+    return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Cleaning up has its time for itself: what made a test hang may make that hang, too."""
+    if (limit := item.stash.get(_TIME_LIMIT, None)) is not None:
+        item.ihook.pytest_timeout_cancel_timer(item=item)
+        item.ihook.pytest_timeout_set_timer(item=item, settings=limit)
+    yield
 
 
 @pytest.fixture(autouse=True)

@@ -249,16 +249,18 @@ def test_root_without_capabilities_reads_no_file_of_others(tmp_path: Path) -> No
     assert launch("--", "/bin/cat", str(secret)).returncode == 1
 
 
+A_USER_NAMESPACE = "must(call.unshare(0x10000000))"
+CLONED_USER_NAMESPACE = "must(call.syscall(56, 0x10000011, 0, 0, 0, 0))"
 FORBIDDEN = {
     "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",
     "netlink": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
     "a socket file": "socket.socket(socket.AF_UNIX)",
-    "a user namespace": "must(call.unshare(0x10000000))",
+    "a user namespace": A_USER_NAMESPACE,
     "a pipe with a name": "os.mkfifo(name := f'/tmp/hive-test-{os.getpid()}'); os.unlink(name)",
     "a look into others": "must(call.ptrace(0, 0, 0, 0))",
 }
 if os.uname().machine == "x86_64":
-    FORBIDDEN["a clone in a user namespace"] = "must(call.syscall(56, 0x10000011, 0, 0, 0, 0))"
+    FORBIDDEN["a clone in a user namespace"] = CLONED_USER_NAMESPACE
 
 
 @needs_seccomp
@@ -272,9 +274,12 @@ def test_calls_that_no_program_needs_are_refused(act: str) -> None:
         f"try: {act}\n"
         "except OSError as error: sys.exit(error.errno)"
     )
+    otherwise = launch("--", "/usr/bin/python3", "-I", "-c", code).returncode
+    if otherwise != 0 and act in (A_USER_NAMESPACE, CLONED_USER_NAMESPACE):
+        pytest.skip("no user namespaces here, as in every chroot")
+    assert otherwise == 0
     done = launch("--", "/usr/bin/python3", "-I", "-c", code, system_calls=True)
     assert (done.returncode, done.stderr) == (1, "")
-    assert launch("--", "/usr/bin/python3", "-I", "-c", code).returncode == 0
 
 
 @needs_seccomp
