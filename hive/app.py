@@ -16,6 +16,7 @@ from hive.errors import HiveError
 from hive.notify import email
 from hive.outgoing import Outgoing
 from hive.services import (
+    clock_watch,
     confinement,
     disks,
     handover,
@@ -30,6 +31,8 @@ from hive.services import (
     scheduler,
     secrets,
     server_alarms,
+    server_watch,
+    time_trust,
     triggers,
     web_sessions,
 )
@@ -67,6 +70,9 @@ async def _serve(settings: Settings) -> int:
         await runtime.start(settings)
         stack.push_async_callback(runtime.stop)
         stack.callback(server_alarms.clear)
+        await time_trust.start()
+        stack.callback(time_trust.stop)
+        await clock_watch.put_right_at_start()
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
@@ -97,6 +103,7 @@ async def _serve(settings: Settings) -> int:
             ("show progress", _show_progress(gate)),
             ("watch for local changes", local_changes.Watcher().run()),
             ("take care of repositories", Caretaker(here).run()),
+            ("watch the clock", server_watch.watch_clock()),
             ("schedule jobs", scheduler.Scheduler().run()),
             ("deliver notifications", Courier(means).run()),
             ("send heartbeats", _send_heartbeats(settings.heartbeat, problems, means.outgoing)),

@@ -11,6 +11,7 @@ from hive import __version__
 from hive.cli import output
 from hive.cli.address import address
 from hive.cli.channel import channel
+from hive.cli.clock import clock
 from hive.cli.config import config
 from hive.cli.doctor import doctor
 from hive.cli.event import event
@@ -87,6 +88,7 @@ for _noun in (
     host_keys,
     address,
     secrets,
+    clock,
     doctor,
     config,
 ):

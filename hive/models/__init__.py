@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.addresses import AddressRecord, AddressRule
-from hive.models.audit import AuditEntry, Installation
+from hive.models.audit import AuditEntry, ClockState, Installation
 from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
@@ -44,6 +44,7 @@ __all__ = [
     "AuditEntry",
     "Channel",
     "ChannelShare",
+    "ClockState",
     "ConfigVersion",
     "Delivery",
     "DeliveryAttempt",

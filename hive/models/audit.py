@@ -44,3 +44,17 @@ class Installation(Model):
 
     class Meta:
         table = "installation"
+
+
+# The one row that says how the clock stood when the server last looked, and whether it jumped.
+class ClockState(Model):
+    id = fields.IntField(primary_key=True)
+    wall = fields.DatetimeField()
+    elapsed = fields.FloatField()  # seconds since that boot of the machine
+    boot = fields.CharField(max_length=64)
+    # The last reading before the jump and the first one after it; null: the clock is trusted.
+    doubt: fields.Field[list[Any] | None] = fields.JSONField(null=True)
+    confirmations = fields.IntField(default=0)  # by administrators
+
+    class Meta:
+        table = "clock_state"

@@ -179,7 +179,8 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     )
 
 
-async def current_grant(identity: Identity, address: str) -> Grant:
+async def current_grant(identity: Identity, address: str, *, is_running: bool = False) -> Grant:
+    """The grant that lets this key in from there now; AccessRefused where none does."""
     grant = (
         await Grant.filter(
             repository_id=identity.repository_id,
@@ -190,7 +191,9 @@ async def current_grant(identity: Identity, address: str) -> Grant:
         .first()
     )
     problem = (
-        RefusalCause.KEY_NOT_GRANTED if grant is None else logins.problem_of(grant.key, address)
+        RefusalCause.KEY_NOT_GRANTED
+        if grant is None
+        else logins.problem_of(grant.key, address, is_running=is_running)
     )
     if grant is None or problem is not None:
         raise AccessRefused(
@@ -291,7 +294,7 @@ async def _objection(session: Session) -> str | None:
         session.login, session.repository_id, session.key_id, session.key_fingerprint
     )
     try:
-        grant = await current_grant(identity, session.peer)
+        grant = await current_grant(identity, session.peer, is_running=True)
         if session.need != Need.STATUS:
             _check_mode(_situation_of(grant), session.need)
     except AccessRefused as refused:

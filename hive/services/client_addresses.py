@@ -18,7 +18,7 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import AddressRuling, AddressTrouble, EventKind, Severity
 from hive.models import AddressRecord, AddressRule, Session
-from hive.services import audit
+from hive.services import audit, time_trust
 from hive.services.notifications import outbox
 from hive.services.permissions import Actor, require_admin
 
@@ -259,7 +259,8 @@ async def _rule(
         raise InvalidInput(
             f"Write the reason in one line of at most {_MAX_REASON} characters.", field="reason"
         )
-    await AddressRule.filter(expires_at__lte=clock.now()).delete()
+    if await time_trust.is_trusted():
+        await AddressRule.filter(expires_at__lte=clock.now()).delete()
     row = await AddressRule.get_or_none(network=str(network))
     if row is None:
         if await AddressRule.all().count() >= _MAX_RULES:

@@ -10,11 +10,13 @@ from hive import config, config_dangers, database
 from hive.config import Settings
 from hive.errors import HiveError
 from hive.services import (
+    clock_watch,
     confinement,
     disks,
     handover,
     heartbeat,
     host_keys,
+    last_backups,
     locations,
     programs,
     runtime,
@@ -124,6 +126,8 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings += await _check_host_keys()
     findings += await secrets.findings()
     findings += await server_alarms.findings()
+    findings += await clock_watch.findings()
+    findings += await last_backups.findings()
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})

@@ -20,7 +20,7 @@ from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
 from hive.models import HealthChange, Preference, Repository, Session
 from hive.schedule import Outlook, Record, Schedule, next_reminder, outlook
-from hive.services import alarms, events, runtime
+from hive.services import alarms, events, last_backups, runtime, time_trust
 from hive.services.health_words import Situation
 
 logger = log.get(__name__)
@@ -35,7 +35,12 @@ _ROW_ERRORS = (HiveError, DriverError, ValueError, TypeError, ArithmeticError, L
 
 
 async def tick() -> int:
-    """Look at the repositories that are due, each on its own; how many of them changed."""
+    """Look at the repositories that are due, each on its own; how many of them changed.
+
+    None while the clock cannot be trusted: what it calls late may not be.
+    """
+    if not await time_trust.is_trusted():
+        return 0
     due = Repository.filter(look_at__lte=clock.now(), deleted_at=None)
     changed = 0
     for repository_id in await due.order_by("look_at").values_list("id", flat=True):
@@ -62,14 +67,23 @@ async def look_at_unseen() -> None:
 
 
 @transactional
+async def look_at_all() -> None:
+    """Have all looked at soon: the clock was corrected, so that their times may be far ahead."""
+    await Repository.filter(deleted_at=None).update(look_at=clock.now())
+
+
+@transactional
 async def note_backup(
     repository_id: int, at: datetime, *, session_id: int | None = None, is_estimated: bool = False
 ) -> None:
     """A complete archive was made: the last backup only moves ahead, but by `correct_backup`.
 
-    `is_estimated` where the disk alone tells.
+    Never beyond now, whatever the clock said when it was made; a former one that lies in the
+    future is older for that. `is_estimated` where the disk alone tells.
     """
-    older = Q(last_backup_at=None) | Q(last_backup_at__lt=at)
+    now = clock.now()
+    at = min(at, now, time_trust.estimated())
+    older = Q(last_backup_at=None) | Q(last_backup_at__lt=at) | Q(last_backup_at__gt=now)
     await Repository.filter(older, id=repository_id).update(
         last_backup_at=at, last_backup_is_estimated=is_estimated
     )
@@ -110,7 +124,10 @@ async def review(
     """Bring the health of one repository up to date and tell of what changed; whether it did.
 
     `session_id` caused it, or somebody called `by`. A schedule that cannot be read is told of.
+    While the clock cannot be trusted, everything stays as it is.
     """
+    if not await time_trust.is_trusted():
+        return False
     for _ in range(_TRIES):
         row = await Repository.get_or_none(id=repository_id, deleted_at=None)
         if row is None:
@@ -171,7 +188,7 @@ async def _look_closely(row: Repository) -> _Found:
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
-        last_backup_at=row.last_backup_at,
+        last_backup_at=last_backups.known(row),
         former=row.health,
         since=row.health_since or row.created_at,
         was_due_at=row.due_at,
@@ -196,7 +213,7 @@ def schedule_of(row: Repository) -> Schedule:
 
 
 def record_of(row: Repository) -> Record:
-    return Record(row.created_at, row.last_backup_at, row.paused_until)
+    return Record(row.created_at, last_backups.known(row), row.paused_until)
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:

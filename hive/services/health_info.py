@@ -11,6 +11,7 @@ from hive.errors import InvalidInput, NotFound
 from hive.kinds import Health, ScheduleKind
 from hive.models import Repository, RepositoryTag
 from hive.schedule import outlook
+from hive.services import last_backups
 from hive.services.health import record_of, running_until, schedule_of
 from hive.services.permissions import Actor, visible_repositories
 
@@ -91,7 +92,7 @@ def _info(row: Repository, is_running: bool, tags: tuple[str, ...], now: datetim
         health=row.health,
         since=row.health_since or row.created_at,
         is_running=is_running,
-        last_backup_at=row.last_backup_at,
+        last_backup_at=last_backups.known(row),
         due_at=due_at,
         down_at=down_at,
         schedule=ScheduleInfo(

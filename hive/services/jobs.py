@@ -38,6 +38,7 @@ class Job:
     jitter: timedelta = timedelta(0)
     limit: timedelta = timedelta(hours=1)  # what takes longer hangs
     at_start: bool = False  # also whenever the server starts
+    waits_for_clock: bool = False  # it deletes, ends or reports something because time has passed
 
 
 JOBS = (
@@ -48,8 +49,20 @@ JOBS = (
         limit=timedelta(days=7),
         at_start=True,
     ),
-    Job("look at schedules", timedelta(seconds=30), health.tick, limit=timedelta(minutes=10)),
-    Job("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
+    Job(
+        "look at schedules",
+        timedelta(seconds=30),
+        health.tick,
+        limit=timedelta(minutes=10),
+        waits_for_clock=True,
+    ),
+    Job(
+        "empty the trash",
+        timedelta(hours=1),
+        trash.empty_expired,
+        limit=timedelta(hours=12),
+        waits_for_clock=True,
+    ),
     Job("complete rollbacks", timedelta(hours=1), rollback_recovery.recover),
     Job(
         "measure the repositories",
@@ -64,17 +77,37 @@ JOBS = (
         timedelta(days=1),
         statistics.thin_out,
         jitter=timedelta(hours=6),
+        waits_for_clock=True,
     ),
     Job(
         "want checks and compactions",
         timedelta(days=1),
         upkeeps.want_due,
         jitter=timedelta(hours=6),
+        waits_for_clock=True,
     ),
-    Job("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
-    Job("discard old imports", timedelta(hours=1), staged_imports.discard_old),
-    Job("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
-    Job("forget old notifications", timedelta(days=1), deliveries.thin_out),
+    Job(
+        "write digests",
+        timedelta(minutes=5),
+        digests.write_due,
+        limit=timedelta(minutes=30),
+        waits_for_clock=True,
+    ),
+    Job(
+        "discard old imports", timedelta(hours=1), staged_imports.discard_old, waits_for_clock=True
+    ),
+    Job(
+        "end quiet alarms",
+        timedelta(minutes=5),
+        refusals.end_quiet,
+        waits_for_clock=True,
+    ),
+    Job(
+        "forget old notifications",
+        timedelta(days=1),
+        deliveries.thin_out,
+        waits_for_clock=True,
+    ),
     Job(
         "estimate what compaction needs",
         timedelta(hours=1),
@@ -89,12 +122,19 @@ JOBS = (
         at_start=True,
     ),
     Job("call the triggers", timedelta(seconds=10), triggers.run_due, limit=timedelta(minutes=5)),
-    Job("judge the runs", timedelta(seconds=30), runs.judge_due, limit=timedelta(minutes=10)),
+    Job(
+        "judge the runs",
+        timedelta(seconds=30),
+        runs.judge_due,
+        limit=timedelta(minutes=10),
+        waits_for_clock=True,
+    ),
     Job(
         "forget old logs of clients",
         timedelta(days=1),
         report_logs.forget_old,
         jitter=timedelta(hours=6),
+        waits_for_clock=True,
     ),
     Job(
         "move logs of clients into files",  # of former versions; once
@@ -109,11 +149,13 @@ JOBS = (
         report_logs.sweep,
         jitter=timedelta(hours=6),
         at_start=True,
+        waits_for_clock=True,
     ),
     Job(
         "forget old calls of triggers",
         timedelta(days=1),
         triggers.thin_out,
         jitter=timedelta(hours=6),
+        waits_for_clock=True,
     ),
 )

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from tortoise.expressions import Q
 
-from hive import addresses, clock
+from hive import addresses
 from hive.errors import RefusalCause
 from hive.models import Grant, Key
+from hive.services import time_trust
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Identity:
 
 async def authenticate(login: str, fingerprint: str, address: str) -> Identity | None:
     """The identity behind a key at a login: one query, the same work whatever is wrong."""
-    now = clock.now()
+    now = time_trust.latest()  # a clock that went back makes no key valid again
     rows = await Grant.filter(
         Q(key__expires_at=None) | Q(key__expires_at__gt=now),
         repository__login=login,
@@ -45,16 +46,18 @@ def _in_networks(address: str, networks: Iterable[str]) -> bool:
     return not networks or addresses.is_in(address, networks)
 
 
-def problem_of(key: Key, address: str) -> RefusalCause | None:
+def problem_of(key: Key, address: str, *, is_running: bool = False) -> RefusalCause | None:
     """Why a key that is granted opens nothing from there now; None where it does.
 
-    `key.owner` must have been fetched.
+    `key.owner` must have been fetched. After a jump of the clock a key has expired by either time;
+    a session that `is_running` goes on unless the estimated one says so.
     """
+    now = time_trust.estimated() if is_running else time_trust.latest()
     if not key.enabled:
         return RefusalCause.KEY_DISABLED
     if not key.owner.enabled:
         return RefusalCause.OWNER_DISABLED
-    if key.expires_at is not None and key.expires_at <= clock.now():
+    if key.expires_at is not None and key.expires_at <= now:
         return RefusalCause.KEY_EXPIRED
     if not _in_networks(address, key.networks):
         return RefusalCause.WRONG_NETWORK

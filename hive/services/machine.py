@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import socket
 from pathlib import Path
 
 from hive import clock
 from hive.config import Address
 from hive.services.findings import Finding
+from hive.services.time_trust import is_synchronised
+from hive.timekeeping import EARLIEST_YEAR
 
 _FEW_WATCHES = 65_536
 _FEW_INSTANCES = 64
-# A clock before this software was made is wrong, and would make every key valid again.
-_EARLIEST_YEAR = 2026
-_NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
-_STATUS_OFFSET = 40  # of struct timex, on 64-bit machines
 _KERNEL_LIMITS = Path("/proc/sys/fs/inotify")
 
 
@@ -36,31 +33,17 @@ def check_port(subject: str, address: Address, setting: str) -> Finding:
 def check_clock() -> Finding:
     subject = "Clock"
     now = clock.now()
-    if now.year < _EARLIEST_YEAR:
+    if now.year < EARLIEST_YEAR:
         message = f"It says {clock.rfc3339(now)}, which is long ago"
         return Finding("error", subject, message, "Set the clock: keys expire by it.")
-    synchronised = _is_synchronised()
+    synchronised = is_synchronised()
     if synchronised is None:
-        return Finding("ok", subject, "It is plausible; whether it is kept right is not known")
+        return Finding("ok", subject, "It is plausible; whether it is synchronised is not known")
     if not synchronised:
-        message = "The kernel says that nothing keeps it right"
+        message = "The system clock is not synchronised"
         remedy = "Run an NTP client, for example systemd-timesyncd or chrony."
         return Finding("warning", subject, message, remedy)
-    return Finding("ok", subject, "It is kept right over the network")
-
-
-def _is_synchronised() -> bool | None:
-    """What adjtimex(2) tells without changing anything; None where it cannot be asked."""
-    if ctypes.sizeof(ctypes.c_void_p) != 8:
-        return None
-    timex = ctypes.create_string_buffer(512)  # modes is 0: only read
-    try:
-        if ctypes.CDLL(None, use_errno=True).adjtimex(timex) < 0:
-            return None
-    except (OSError, AttributeError):
-        return None
-    status = int.from_bytes(timex.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
-    return not status & _NOT_SYNCHRONISED
+    return Finding("ok", subject, "The system clock is synchronised")
 
 
 def check_inotify() -> list[Finding]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
-from hive.services import locations, storage
+from hive.services import last_backups, locations, storage
 from hive.services.shares import GroupShare
 
 
@@ -105,7 +105,7 @@ def _info(
         size_bytes=repository.size_bytes,
         state=state_of(repository),
         maintenance=repository.maintenance,
-        last_backup_at=repository.last_backup_at,
+        last_backup_at=last_backups.known(repository),
         last_backup_is_estimated=repository.last_backup_is_estimated,
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,

@@ -149,6 +149,14 @@ def _take_log(run: Run, report: Report, stored: Stored) -> str | None:
     return unused
 
 
+@transactional
+async def bring_back() -> int:
+    """Judge soon what waits for a time that a wrong clock has put far ahead."""
+    now = clock.now()
+    longest = timedelta(hours=runtime.settings().reports.unfinished_hours) + JUDGE_IN_THE_END
+    return await Run.filter(judge_at__gt=now + longest).update(judge_at=now)
+
+
 async def judge_due() -> int:
     """Judge the runs whose time has come, close those that never ended; how many."""
     judged = 0

@@ -24,7 +24,7 @@ from hive import clock, log
 from hive.database import DriverError, spawn, transactional
 from hive.errors import Conflict, HiveError, NotFound, Unavailable
 from hive.models import Job as Row
-from hive.services import audit, jobs, runtime
+from hive.services import audit, jobs, runtime, time_trust
 from hive.services.jobs import Job
 from hive.services.permissions import Actor, require_admin
 
@@ -34,6 +34,7 @@ MAX_TICK_AGE = 60.0  # seconds; more, and the scheduler itself hangs
 INTERRUPTED = "The server ended before this was done."
 
 _LONGEST_SLEEP = 5.0  # seconds; the clock may be set meanwhile
+_CORRECTED_BY = timedelta(minutes=1)  # a clock that is kept right is not brought back for
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _current: Scheduler | None = None  # the one that runs in this process
@@ -91,10 +92,17 @@ class Scheduler:
     async def tick(self) -> list[asyncio.Task[None]]:
         """Start the jobs that are due, and return their tasks."""
         now = clock.now()
+        self._bring_back(now)
         due = [name for name, at in self._next.items() if at <= now and name not in self._running]
         begun = [self.start(self._jobs[name]) for name in due]
         self._looked = time.monotonic()
         return begun
+
+    def _bring_back(self, now: datetime) -> None:
+        """Count from the clock after it went back, so that no job stops for years."""
+        for name, at in self._next.items():
+            if at - now > self._jobs[name].interval + _CORRECTED_BY:
+                self._next[name] = next_time(self._jobs[name], now)
 
     def start(self, job: Job) -> asyncio.Task[None]:
         """Begin the job now; Conflict where it runs."""
@@ -146,7 +154,13 @@ class Scheduler:
         return min(max(seconds, 0.05), _LONGEST_SLEEP)
 
 
+class _Postponed(HiveError):
+    """The job waits until the clock can be trusted again."""
+
+
 async def _body(job: Job) -> object:
+    if job.waits_for_clock and not await time_trust.is_trusted():
+        raise _Postponed("The clock jumped: nothing is done until its time is confirmed.")
     return await job.run()
 
 
@@ -158,6 +172,9 @@ def _result(job: Job, body: asyncio.Task[object]) -> str | None:
         if result := body.result():
             logger.info("a job did something", job=job.name, count=result)
         return None
+    if isinstance(error, _Postponed):
+        logger.info("a job waits for the clock", job=job.name)
+        return str(error)
     if isinstance(error, HiveError | DriverError | OSError):
         logger.error("a job failed", job=job.name, reason=str(error))
         return str(error)

@@ -24,6 +24,7 @@ from hive.services import (
     repository_infos,
     sessions,
     storage,
+    time_trust,
 )
 from hive.services.permissions import Actor, manageable_ids, require
 from hive.services.repository_infos import RepositoryInfo
@@ -162,8 +163,13 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
 
 
 async def empty_expired() -> int:
-    """Delete for good what has been in the trash for storage.trash_days; returns how many."""
+    """Delete for good what has been in the trash for storage.trash_days; returns how many.
+
+    Nothing while the clock cannot be trusted.
+    """
     await clear_left_behind()
+    if not await time_trust.is_trusted():
+        return 0
     before = clock.now() - kept_for()
     removed = 0
     for entry in await TrashEntry.filter(created_at__lt=before):

@@ -73,7 +73,7 @@ async def objection(number: int) -> str | None:
     if waiting is None:
         return None
     try:
-        await access.current_grant(waiting.identity, waiting.request.peer)
+        await access.current_grant(waiting.identity, waiting.request.peer, is_running=True)
     except AccessRefused as refused:
         return refused.message.rstrip(".")
     return None

@@ -1,4 +1,7 @@
-"""Browser sessions, and the first set-up. How one comes by a session: web_login.py."""
+"""Browser sessions, and the first set-up. How one comes by a session: web_login.py.
+
+Their time is the estimated one: a clock that jumps logs nobody out, and nobody in for ever.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,11 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock
 from hive.database import transactional
 from hive.errors import Forbidden, NotFound
 from hive.kinds import Source
 from hive.models import Installation, WebSession
-from hive.services import accounts, audit, limits, names, passwords, runtime
+from hive.services import accounts, audit, limits, names, passwords, runtime, time_trust
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 
@@ -44,7 +46,7 @@ async def open_session(user: UserInfo, *, address: str, user_agent: str) -> str:
 
 @transactional
 async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> None:
-    now = clock.now()
+    now = time_trust.estimated()
     await WebSession.filter(expires_at__lte=now).delete()  # nobody comes back to end those
     await WebSession.create(
         token_sha256=digest(token),
@@ -66,7 +68,7 @@ async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
     row = await WebSession.get_or_none(token_sha256=digest(token)).select_related("user")
     if row is None or not row.user.enabled:
         return None
-    now = clock.now()
+    now = time_trust.estimated()
     idle = now - row.last_seen_at
     if row.expires_at <= now or idle > timedelta(hours=runtime.settings().web.session_idle_hours):
         await end(token)
@@ -80,7 +82,7 @@ async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
 
 @transactional
 async def _touch(session_id: int) -> None:
-    await WebSession.filter(id=session_id).update(last_seen_at=clock.now())
+    await WebSession.filter(id=session_id).update(last_seen_at=time_trust.estimated())
 
 
 @transactional
@@ -90,7 +92,7 @@ async def end(token: str) -> None:
 
 async def list_own(actor: Actor, token: str | None) -> list[SessionInfo]:
     """The actor's sessions, this one first, then the last seen; `token` is that of this one."""
-    now, current = clock.now(), digest(token or "")
+    now, current = time_trust.estimated(), digest(token or "")
     idle = now - timedelta(hours=runtime.settings().web.session_idle_hours)
     rows = await WebSession.filter(
         user_id=actor.user_id, expires_at__gt=now, last_seen_at__gte=idle

@@ -19,6 +19,7 @@ from hive import clock, log
 from hive.database import transactional
 from hive.kinds import AttemptOutcome, DeliveryState, Severity
 from hive.models import Delivery, DeliveryAttempt, Notification, User
+from hive.services import time_trust
 from hive.services.notifications import outbox, recipients, texts
 from hive.services.notifications.kinds import DEAD_LETTER, Matter
 from hive.services.notifications.outbox import Notice
@@ -31,6 +32,7 @@ Lane = tuple[int | None, int]
 _BACKOFF = (30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)  # seconds; then twice a day
 _SELDOM = 12 * 3600
 _EXPIRES = timedelta(days=3)  # what could not be sent by then is news to nobody
+_LONGEST_WAIT = timedelta(days=2)  # quiet hours, or the longest pause between two tries
 _LONGEST_WISH = 6 * 3600.0  # seconds by which a far end may put us off
 _AT_ONCE = 20  # of one lane, before it is looked at anew
 _BATCH = 500  # that are forgotten in one transaction
@@ -95,6 +97,14 @@ async def next_at() -> datetime | None:
 
 
 @transactional
+async def bring_back() -> int:
+    """Send what waits for a time that a wrong clock has put far ahead."""
+    now = clock.now()
+    waiting = Delivery.filter(state=DeliveryState.WAITING, next_at__gt=now + _LONGEST_WAIT)
+    return await waiting.update(next_at=now)
+
+
+@transactional
 async def claim(row: Delivery) -> bool:
     """Take it to be sent; False where somebody else did, or it is no longer wanted."""
     waiting = Delivery.filter(id=row.id, state=DeliveryState.WAITING)
@@ -117,6 +127,7 @@ async def note_failed(row: Delivery, failure: Failure, seconds: float) -> None:
     pause = backoff(row.attempts + 1, failure.retry_after)
     # after a long downtime the first try comes late, and is not the only one for that
     in_time = row.attempts == 0 or now + pause <= row.created_at + _EXPIRES
+    in_time = in_time or not await time_trust.is_trusted()
     if not failure.is_permanent and in_time:
         again = {"state": DeliveryState.WAITING, "next_at": now + pause}
         await Delivery.filter(id=row.id).update(**again)

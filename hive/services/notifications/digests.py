@@ -17,7 +17,7 @@ from hive import clock
 from hive.database import transactional
 from hive.kinds import Digest, Health, Severity, Source
 from hive.models import Event, Notification, Preference, Repository, Statistic, User
-from hive.services import health_info, runtime
+from hive.services import health_info, last_backups, runtime
 from hive.services.health_info import HealthInfo
 from hive.services.notifications import outbox, recipients, texts
 from hive.services.notifications.kinds import DIGEST, FAILURES, Matter
@@ -154,7 +154,7 @@ def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str
 
 
 def _in_words(line: _Line, now: datetime) -> str:
-    at = line.repository.last_backup_at
+    at = last_backups.known(line.repository)
     last = "never backed up"
     if at is not None:
         ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
