@@ -26,10 +26,12 @@ from hive.services import (
     limits,
     local_changes,
     mail,
+    places,
     runtime,
     scheduler,
     secrets,
     server_alarms,
+    storage_watch,
     triggers,
     web_sessions,
 )
@@ -48,6 +50,7 @@ _PROGRESS_SECONDS = 1.0
 _FILES_PER_SESSION = 6  # the connection, and pipes of a child
 _FILES_OF_THE_SERVER = 128
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
+_LOST_SECONDS = 15.0
 
 
 def run(settings: Settings) -> int:
@@ -64,13 +67,16 @@ async def _serve(settings: Settings) -> int:
         # It also sees to it that only one server runs on this data directory.
         control_server = await control.serve(settings.paths.control_socket)
         stack.push_async_callback(control_server.close)
-        await runtime.start(settings)
+        await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
         stack.callback(server_alarms.clear)
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
+        storage = storage_watch.Watcher()
+        stack.callback(places.clear)
+        await storage.begin()
         await leftovers.clean_up()
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
@@ -94,7 +100,9 @@ async def _serve(settings: Settings) -> int:
         stack.callback(runtime.remove_listening)
         for name, task in (
             ("recheck", _recheck(gate)),
+            ("close lost sessions", _close_lost(gate)),
             ("show progress", _show_progress(gate)),
+            ("watch the storage", storage.run()),
             ("watch for local changes", local_changes.Watcher().run()),
             ("take care of repositories", Caretaker(here).run()),
             ("schedule jobs", scheduler.Scheduler().run()),
@@ -242,3 +250,9 @@ async def _recheck(gate: Gate) -> None:
         await asyncio.sleep(_RECHECK_SECONDS)
         await gate.finish_pending()
         await gate.end_disallowed()
+
+
+async def _close_lost(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(_LOST_SECONDS)
+        await gate.close_lost()
