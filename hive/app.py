@@ -27,11 +27,13 @@ from hive.services import (
     limits,
     local_changes,
     mail,
+    places,
     runtime,
     scheduler,
     secrets,
     server_alarms,
     server_watch,
+    storage_watch,
     time_trust,
     triggers,
     web_sessions,
@@ -51,6 +53,7 @@ _PROGRESS_SECONDS = 1.0
 _FILES_PER_SESSION = 6  # the connection, and pipes of a child
 _FILES_OF_THE_SERVER = 128
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
+_LOST_SECONDS = 15.0
 
 
 def run(settings: Settings) -> int:
@@ -67,7 +70,7 @@ async def _serve(settings: Settings) -> int:
         # It also sees to it that only one server runs on this data directory.
         control_server = await control.serve(settings.paths.control_socket)
         stack.push_async_callback(control_server.close)
-        await runtime.start(settings)
+        await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
         stack.callback(server_alarms.clear)
         await time_trust.start()
@@ -77,6 +80,9 @@ async def _serve(settings: Settings) -> int:
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
+        storage = storage_watch.Watcher()
+        stack.callback(places.clear)
+        await storage.begin()
         await leftovers.clean_up()
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
@@ -100,7 +106,9 @@ async def _serve(settings: Settings) -> int:
         stack.callback(runtime.remove_listening)
         for name, task in (
             ("recheck", _recheck(gate)),
+            ("close lost sessions", _close_lost(gate)),
             ("show progress", _show_progress(gate)),
+            ("watch the storage", storage.run()),
             ("watch for local changes", local_changes.Watcher().run()),
             ("take care of repositories", Caretaker(here).run()),
             ("watch the clock", server_watch.watch_clock()),
@@ -249,3 +257,9 @@ async def _recheck(gate: Gate) -> None:
         await asyncio.sleep(_RECHECK_SECONDS)
         await gate.finish_pending()
         await gate.end_disallowed()
+
+
+async def _close_lost(gate: Gate) -> None:
+    while True:
+        await asyncio.sleep(_LOST_SECONDS)
+        await gate.close_lost()

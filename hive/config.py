@@ -571,6 +571,7 @@ class Paths:
     database: Path
     secret: Path
     setup_token: Path
+    node: Path  # which data directory this is
     run: Path
     control_socket: Path
     process_id: Path
@@ -588,6 +589,7 @@ class Paths:
             database=data_dir / "hive.sqlite3",
             secret=data_dir / "secret",
             setup_token=data_dir / "setup-token",
+            node=data_dir / "node",
             run=run,
             control_socket=run / "control.sock",
             process_id=run / "hive.pid",

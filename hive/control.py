@@ -32,6 +32,7 @@ from hive.events import (
     QuotasChanged,
     RightsChanged,
     SessionProgress,
+    StorageChanged,
     TriesForgiven,
     TriggerAsked,
     UpkeepWanted,
@@ -49,6 +50,7 @@ Forwarded = (
     | AddressesChanged
     | UpkeepWanted
     | GiveWay
+    | StorageChanged
     | DeliveriesWaiting
     | TriggerAsked
     | TriesForgiven
@@ -60,6 +62,7 @@ _TOLD: dict[str, type[Forwarded]] = {
     "addresses-changed": AddressesChanged,
     "upkeep-wanted": UpkeepWanted,
     "give-way": GiveWay,
+    "storage-changed": StorageChanged,
     "deliveries-waiting": DeliveriesWaiting,
     "trigger-asked": TriggerAsked,
     "tries-forgiven": TriesForgiven,

@@ -89,6 +89,13 @@ class DiskAlarm:
 
 
 @dataclass(frozen=True)
+class StorageChanged:
+    """A location was added, deleted, adopted or taken over, or its storage is back: look at it."""
+
+    location_id: int
+
+
+@dataclass(frozen=True)
 class DeliveriesWaiting:
     """There is something in the outbox that can be sent now."""
 
@@ -118,6 +125,7 @@ Happening = (
     | GiveWay
     | SessionProgress
     | DiskAlarm
+    | StorageChanged
     | DeliveriesWaiting
     | TriggerAsked
     | TriesForgiven

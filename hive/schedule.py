@@ -84,6 +84,8 @@ class Record:
     paused_until: datetime | None = None
     # A session that may be the backup runs, and may keep us waiting until then.
     running_until: datetime | None = None
+    # No backup could reach the server before: DOWN waits for the grace after it.
+    reachable_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
     if record.paused_until is not None:
         down_at = max(due_at, schedule.due_after(record.paused_until) or due_at)
     down_at += schedule.grace
+    if record.reachable_since is not None:
+        down_at = max(down_at, record.reachable_since + schedule.grace)
     if now < due_at:
         return Outlook(well, due_at, down_at, due_at)
     if now < down_at:

@@ -21,6 +21,7 @@ from sshgate.farewell import Farewells
 
 logger = log.get(__name__)
 
+_ADMISSION_SECONDS = 1.0  # in which a session that was just admitted has begun
 _OBSERVATION_SECONDS = 5.0  # that what the door saw is collected before it is written
 
 
@@ -71,6 +72,7 @@ class Gate:
         self.farewells = Farewells()
         self._writes_observations = False
         self._unfinished: dict[int, Outcome] = {}
+        self._lost: set[int] = set()  # open in the database, and not running here
         self._at_rest = asyncio.Event()
         self._at_rest.set()
         self._unsubscribe = events.subscribe(self._on_happening)
@@ -189,6 +191,31 @@ class Gate:
         for session_id in tuple(self._unfinished):
             await self.finish(session_id, self._unfinished.pop(session_id))
 
+    async def close_lost(self) -> None:
+        """Close rows of sessions that do not run; of two looks, both must find them so."""
+        try:
+            lost = await sessions.open_here() - self.sessions.keys()
+            closed = await sessions.close_lost(lost & self._lost - self._unfinished.keys())
+            self._lost = lost - set(closed)
+        except (HiveError, DriverError) as error:
+            logger.error("lost sessions could not be closed", reason=str(error))
+            return
+        if closed:
+            logger.warning("sessions that did not run were closed", sessions=closed)
+
+    async def _close_if_lost(self, session_id: int) -> None:
+        """Close the row of a session that somebody wants to end, and that does not run."""
+        await asyncio.sleep(_ADMISSION_SECONDS)
+        session = self.sessions.get(session_id)
+        if session is not None:  # it was about to begin
+            session.end(EndReason.KILLED, "ended before it began")
+            return
+        try:
+            if session_id in await sessions.open_here() and session_id not in self._unfinished:
+                await sessions.close_lost([session_id])
+        except (HiveError, DriverError) as error:
+            logger.error("a session could not be closed", session=session_id, reason=str(error))
+
     # endings
 
     def _on_happening(self, happening: events.Happening) -> None:
@@ -203,6 +230,8 @@ class Gate:
             session = self.sessions.get(happening.session_id)
             if session is not None:
                 session.end(EndReason.KILLED, happening.reason)
+            else:
+                spawn(self._close_if_lost(happening.session_id), name="close lost session")
 
     async def end_disallowed(self) -> None:
         """End the sessions that the rules of now would not let begin."""

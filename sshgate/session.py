@@ -21,6 +21,7 @@ from hive.services import (
     access,
     handover,
     maintenance,
+    places,
     scratch,
     stale_locks,
     storage,
@@ -223,6 +224,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         request = access.Request(
             need, self._command or "", self._connection.peer, self._connection.client_version
         )
+        await access.look_at_storage(identity)
         try:
             return await access.admit(identity, request)
         except DatabaseFull:
@@ -332,10 +334,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             before=before,
-            after=await asyncio.to_thread(snapshot, place.repository),
+            after=await self._seen_after(admission),
             said=self._brake.sentence if self._brake.was_used else None,
             **seen_of(requests, observer),
         )
+
+    async def _seen_after(self, admission: Admission) -> Snapshot | None:
+        """The repository as it is now; None where the whole storage went away meanwhile."""
+        after = await asyncio.to_thread(snapshot, admission.place.repository)
+        is_gone = admission.is_created and not after.is_created
+        if is_gone and not await places.is_there(admission.repository_id, max_age=0):
+            return None
+        return after
 
     async def _relay_child(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,16 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services import locations
+from hive.errors import InvalidInput
+from hive.services import locations, places
 from hive.services.locations import LocationInfo
 from hive.services.permissions import Actor
+
+_WARNING = (
+    "Two installations that write to the same repositories destroy them. Take the storage over only"
+    " if the other installation no longer runs, here or on another machine: it will refuse all"
+    " sessions there from then on."
+)
 
 
 @click.group()
@@ -29,6 +37,7 @@ def _document(info: LocationInfo) -> dict[str, Any]:
         "default": info.is_default,
         "repositories": info.repositories,
         "free_bytes": info.free_bytes,
+        "problem": info.problem,
         "created_at": output.time(info.created_at),
     }
 
@@ -51,6 +60,7 @@ async def add(actor: Actor, name: str, host: str, port: int | None, root: Path |
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all locations."""
+    await places.look_at_all()
     infos = await locations.list_locations(actor)
     output.show_list(
         [_document(info) for info in infos],
@@ -63,6 +73,7 @@ async def list_(actor: Actor) -> None:
             "DEFAULT": lambda info: info.is_default,
             "REPOSITORIES": lambda info: info.repositories,
             "FREE": lambda info: output.size(info.free_bytes),
+            "STORAGE": lambda info: "unavailable" if info.problem else "ok",
         },
         infos,
     )
@@ -84,6 +95,41 @@ async def set_(
         actor, found.id, host=host, port=port, is_default=True if default else None
     )
     output.show_done(_document(info), f"Location {info.name} was changed.")
+
+
+@location.command("adopt")
+@click.argument("reference", metavar="LOCATION")
+@output.json_option
+@with_hive
+async def adopt(actor: Actor, reference: str) -> None:
+    """Say that what is at the storage root now is the storage of this location."""
+    found = await locations.find_location(actor, reference)
+    info = await locations.adopt(actor, found.id)
+    output.show_done(_document(info), _claimed(info, "was adopted"))
+
+
+@location.command("take-over")
+@click.argument("reference", metavar="LOCATION")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@output.json_option
+@with_hive
+async def take_over(actor: Actor, reference: str, yes: bool) -> None:
+    """Make a storage root this installation's that another one uses."""
+    found = await locations.find_location(actor, reference)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{_WARNING} Without a terminal, this needs --yes.")
+        question = f"{_WARNING}\nType the name of the location to take it over"
+        if click.prompt(question, err=True) != found.name:
+            raise InvalidInput("That is another name: nothing was changed.")
+    info = await locations.take_over(actor, found.id)
+    output.show_done(_document(info), _claimed(info, "was taken over"))
+
+
+def _claimed(info: LocationInfo, what: str) -> str:
+    if info.problem is not None:
+        return f"The storage of {info.name} {what}. But: {info.problem}"
+    return f"The storage of {info.name} {what}: its repositories are served again."
 
 
 @location.command("delete")

@@ -45,6 +45,7 @@ class _Wanted:
     tags: tuple[str, ...]
     untags: tuple[str, ...]
     strict_paths: bool | None
+    confirm_empty: bool
 
 
 @click.command("set")
@@ -68,6 +69,9 @@ class _Wanted:
     default=None,
     help="Accept only the path in the URL, or also paths from before that rule.",
 )
+@click.option(
+    "--confirm-empty", is_flag=True, help="Its content is gone: let clients create it again."
+)
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
@@ -88,6 +92,8 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
 @with_hive
 async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None) -> None:
     found = await repositories.find_repository(actor, reference)
+    if wanted.confirm_empty:
+        await repositories.confirm_empty(actor, found.id)
     await _change(actor, found.id, wanted)
     settled = await imports.switch_mode(actor, found.id, mode) if mode else None
     info = await repositories.find_repository(actor, found.login)

@@ -9,7 +9,7 @@ import click
 
 from hive.cli import output
 from hive.cli.running import server_was_told, with_hive
-from hive.errors import Conflict
+from hive.errors import Conflict, Unavailable
 from hive.kinds import UpkeepKind, UpkeepState
 from hive.services import host, repositories, runtime, upkeeps
 from hive.services.caretaker import Caretaker
@@ -18,6 +18,8 @@ from hive.services.repository_infos import RepositoryInfo
 from hive.services.upkeeps import UpkeepInfo
 
 _ASK_AGAIN = 0.3  # seconds
+_TO_BEGIN = 90.0
+_TO_END = 24 * 3600.0
 
 no_wait = click.option("--no-wait", is_flag=True, help="Leave it to the server; do not wait.")
 
@@ -63,11 +65,23 @@ async def _do(info: RepositoryInfo, asked: UpkeepInfo, no_wait: bool) -> None:
 
 
 async def _wait(asked: UpkeepInfo) -> UpkeepInfo:
-    while True:
-        current = await upkeeps.get(asked.id)
-        if not current.is_open:
-            return current
+    """Wait for its end: it has so long to begin, and so long to go on once it has."""
+    clock, said = asyncio.get_running_loop().time, ""
+    begin_until, end_until = clock() + _TO_BEGIN, clock() + _TO_END
+    while (current := await upkeeps.get(asked.id)).is_open:
+        reason = await upkeeps.waits_for(current)
+        if reason != said:
+            output.say(reason)
+            said = reason
+        if current.state == UpkeepState.RUNNING:
+            begin_until = clock() + _TO_BEGIN
+        if clock() > min(begin_until, end_until):
+            raise Unavailable(
+                f"{reason} This command waits no longer; the server does it as soon as it can, and"
+                " `hive event list` says how it ended."
+            )
         await asyncio.sleep(_ASK_AGAIN)
+    return current
 
 
 async def _do_here(asked: UpkeepInfo) -> UpkeepInfo:

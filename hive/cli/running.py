@@ -15,7 +15,7 @@ from hive.cli import output
 from hive.cli.options import Options
 from hive.database import spawn
 from hive.errors import Unavailable
-from hive.services import runtime
+from hive.services import places, runtime, server_alarms
 from hive.services.permissions import OPERATOR, Actor
 
 P = ParamSpec("P")
@@ -64,6 +64,8 @@ async def opened(options: Options) -> AsyncIterator[Actor]:
     await runtime.start(settings)
     try:
         _forwarder = Forwarder()
+        await places.recall()
+        await server_alarms.recall()
         unsubscribe = events.subscribe(_forwarder.tell)
         try:
             yield OPERATOR

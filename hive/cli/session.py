@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import click
@@ -10,11 +11,15 @@ from hive import control
 from hive.cli import output, running, values
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
+from hive.kinds import EndReason
 from hive.services import repositories, runtime, sessions
 from hive.services.live import with_progress
 from hive.services.permissions import Actor
 from hive.services.session_filters import SessionState
 from hive.services.sessions import SessionInfo
+
+_KILL_SECONDS = 15.0  # beyond the grace of a program that is ended
+_ASK_AGAIN = 0.2
 
 
 @click.group()
@@ -100,12 +105,33 @@ async def show(actor: Actor, session_id: int) -> None:
 @output.json_option
 @with_hive
 async def kill(actor: Actor, session_id: int) -> None:
-    """End a running session."""
+    """End a running session; one that does not run is closed."""
     await sessions.kill(actor, session_id)
-    if not await running.server_was_told():
-        raise Unavailable(
-            f"No server is running here that could end session {session_id}; one that was killed"
-            " closes it at its next start."
-        )
-    info = await sessions.get_session(actor, session_id)
-    output.show_done(_document(info), f"The server ends session {session_id}.")
+    if await running.server_was_told():
+        info = await _wait_for_end(actor, session_id)
+    else:
+        with control.no_server(runtime.paths().control_socket):
+            await sessions.close_lost([session_id])
+        info = await sessions.get_session(actor, session_id)
+    output.show_done(_document(info), _end_in_words(info))
+
+
+async def _wait_for_end(actor: Actor, session_id: int) -> SessionInfo:
+    """Wait for the server to end it, for so long as that may take a program."""
+    grace = runtime.settings().ssh.end_grace_seconds
+    seconds = grace + _KILL_SECONDS
+    deadline = asyncio.get_running_loop().time() + seconds
+    while (info := await sessions.get_session(actor, session_id)).ended_at is None:
+        if asyncio.get_running_loop().time() > deadline:
+            raise Unavailable(
+                f"The server was asked to end session {session_id}, and has not closed it within"
+                f" {seconds:.0f} seconds: see its log."
+            )
+        await asyncio.sleep(_ASK_AGAIN)
+    return info
+
+
+def _end_in_words(info: SessionInfo) -> str:
+    if info.end_reason == EndReason.INTERRUPTED:
+        return f"Session {info.id} was not running any more: it is closed now."
+    return f"Session {info.id} was ended ({info.end_reason})."

@@ -40,6 +40,10 @@ class Installation(Model):
     setup_token_sha256 = fields.CharField(max_length=64, null=True)
     # Whether what older versions stored in clear was sealed and no trace of it is left.
     is_sealed = fields.BooleanField(default=False, db_default=False)
+    # Whose the storage roots are; a copy of the database gets another one.
+    uid = fields.CharField(max_length=36, null=True)
+    former_uid = fields.CharField(max_length=36, null=True)  # of what this is a copy
+    node = fields.CharField(max_length=64, null=True)  # the data directory of a SQLite database
     created_at = fields.DatetimeField()
 
     class Meta:

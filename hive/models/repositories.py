@@ -39,6 +39,8 @@ class Repository(Model):
     initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
     # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
     known_state = fields.CharField(max_length=64, null=True)
+    # When its content was found gone without a session of ours that deleted it.
+    vanished_at = fields.DatetimeField(null=True)
     last_backup_at = fields.DatetimeField(null=True)
     # The time was read off the disk: no session made that backup.
     last_backup_is_estimated = fields.BooleanField(default=False, db_default=False)

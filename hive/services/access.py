@@ -15,8 +15,9 @@ from hive.database import transactional
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
 from hive.models import Grant, Key, Repository, Session
-from hive.services import events, logins, repository_infos, runtime, storage
+from hive.services import events, logins, places, presence, repository_infos, runtime, storage
 from hive.services.logins import Identity
+from hive.services.places import Absence
 
 _MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
@@ -59,6 +60,7 @@ class Situation:
     is_created: bool
     maintenance: str | None
     running: tuple[Need, ...]  # sessions on this repository now
+    is_vanished: bool = False  # it contained something that no session of ours deleted
 
 
 def decide(situation: Situation, need: Need) -> None:
@@ -113,6 +115,13 @@ def _check_access(situation: Situation, need: Need) -> None:
             " read-only access.",
             RefusalCause.ACCESS,
         )
+    if situation.is_vanished and need == Need.BORG:
+        raise AccessRefused(
+            f"The content of repository {name} is gone from the server's disk, and no session"
+            " deleted it. It is not created again until somebody who manages it confirms that it"
+            " may begin empty, on its page or by hive repo set --confirm-empty.",
+            RefusalCause.NOT_CREATED,
+        )
     may_create = need == Need.IMPORT or (need == Need.BORG and access == Access.FULL)
     if not situation.is_created and not may_create:
         raise AccessRefused(
@@ -149,15 +158,25 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     grant = await current_grant(identity, request.peer)
     repository = grant.repository
     where = repository_infos.place_of(repository)
+    away = places.known(repository.location_id)
+    if away is not None and request.need != Need.STATUS:
+        raise AccessRefused(
+            f"{away.message} Its administrator has been notified. Try again when it is back.",
+            RefusalCause.UNAVAILABLE,
+        )
+    # what is known has to do where the disk cannot be asked
+    is_created = repository.initialized_at is not None if away else where.is_created
     running = await _running(repository.id)
+    is_expected = repository.initialized_at is not None and not running
     decide(
         Situation(
             repository.name,
             repository.mode,
             grant.access,
-            where.is_created,
+            is_created,
             repository.maintenance,
             tuple(running),
+            is_vanished=not is_created and (is_expected or repository.vanished_at is not None),
         ),
         request.need,
     )
@@ -173,10 +192,17 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
         repository.mode,
         grant.access,
         request.need,
-        where.is_created,
+        is_created,
         repository.import_folder,
         await _path_rule(repository),
     )
+
+
+async def look_at_storage(identity: Identity) -> None:
+    """See whether the storage is there; `decided` goes by it. Call outside of transactions."""
+    row = await Repository.get_or_none(id=identity.repository_id).select_related("location")
+    if row is not None:
+        await places.look(row.location)
 
 
 async def current_grant(identity: Identity, address: str, *, is_running: bool = False) -> Grant:
@@ -299,6 +325,9 @@ async def _objection(session: Session) -> str | None:
             _check_mode(_situation_of(grant), session.need)
     except AccessRefused as refused:
         return refused.message.rstrip(".")
+    away = places.known(grant.repository.location_id)
+    if away is not None and away.kind == Absence.FOREIGN:
+        return "the storage is used by another installation"
     if grant.access != session.access:
         return f"the access of this key is now {grant.access}"
     return None
@@ -318,6 +347,8 @@ def _situation_of(grant: Grant) -> Situation:
 
 def state_in_words(info: repository_infos.RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
+    if presence.is_away(info.path):
+        return "not known: its storage is not available"
     if info.maintenance:
         return f"busy: {info.maintenance}"
     if info.state == RepositoryState.NEW:

@@ -23,6 +23,7 @@ from hive.services import (
     errands,
     maintenance,
     making_room,
+    places,
     repository_infos,
     scratch,
     sessions,
@@ -111,6 +112,8 @@ class Caretaker:
 
     async def _take(self, row: Upkeep) -> bool:
         """A turn of this row; False where a session or something else has the repository."""
+        if not await places.is_there(row.repository_id):
+            return False
         reason = {
             UpkeepKind.CHECK: maintenance.CHECKING,
             UpkeepKind.COMPACT: maintenance.COMPACTING,
@@ -145,6 +148,8 @@ class Caretaker:
         except making_room.BallastInUse:
             await self._leave_for_now(turn)
         except (HiveError, OSError) as error:
+            if await self._went_away(turn):
+                return
             words = error.message if isinstance(error, HiveError) else str(error)
             await upkeeps.note_failed(row, f"The {row.kind} failed: {words}", seconds=turn.seconds)
         await _keep_snapshot(turn)
@@ -176,6 +181,8 @@ class Caretaker:
             ended = await self._run(turn, program, self._check_argv(turn, program, is_borg2))
             if ended.was_stopped or ended.is_overdue:
                 await self._leave(turn, ended)
+                return
+            if ended.status != borg.GOOD and await self._went_away(turn):
                 return
             if ended.status not in (borg.GOOD, borg.ERRORS_FOUND):
                 await upkeeps.note_failed(
@@ -229,6 +236,8 @@ class Caretaker:
         ended = await self._run(turn, program, argv)
         if ended.was_stopped or ended.is_overdue:
             await self._leave(turn, ended)
+        elif ended.status != 0 and await self._went_away(turn):
+            return
         elif ended.status != 0:
             await upkeeps.note_failed(
                 turn.row, _borg_failed("compaction", ended), seconds=turn.seconds
@@ -255,8 +264,15 @@ class Caretaker:
         confinement = self._host.confinement
         return await errands.run(spec, confinement, seconds=limit, stop=turn.stop)
 
+    async def _went_away(self, turn: _Turn) -> bool:
+        """Whether the whole storage is away: then wait for it, and nothing is said of borg."""
+        if await places.is_there(turn.row.repository_id, max_age=0):
+            return False
+        await self._leave_for_now(turn)
+        return True
+
     async def _leave_for_now(self, turn: _Turn) -> None:
-        """Another session is making room on the same disk: try again when it may have ended."""
+        """Something that passes is in the way: try again soon."""
         self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
         await upkeeps.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
@@ -295,6 +311,8 @@ async def _note_part(row: Upkeep, ended: errands.Ended) -> None:
 async def _keep_snapshot(turn: _Turn) -> None:
     """What the server's own borg changed is no change past the gate."""
     after = await asyncio.to_thread(snapshot, turn.place.repository)
+    if not after.is_created and not await places.is_there(turn.row.repository_id, max_age=0):
+        return
 
     @transactional
     async def write() -> None:

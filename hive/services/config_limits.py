@@ -23,6 +23,8 @@ from hive.services import (
     configs,
     events,
     maintenance,
+    places,
+    presence,
     repository_infos,
     runtime,
     sessions,
@@ -65,7 +67,7 @@ class ConfigLimits:
 
 def read(path: Path) -> ConfigLimits:
     """What the config of the repository at `path` limits. Blocking."""
-    config = read_config(path)
+    config = None if presence.is_away(path) else read_config(path)
     if config is None:
         return ConfigLimits()
     quota = config.quota_bytes
@@ -87,6 +89,7 @@ async def _clear(actor: Actor, repository_id: int) -> ConfigLimits:
     if repository is None:
         raise NotFound("There is no such repository.")
     await require(actor, repository, Level.MANAGE)
+    await places.require(repository.location)
     where = repository_infos.place_of(repository)
     await maintenance.outrank(repository_id)
     await maintenance.begin(repository_id, maintenance.CLEARING_LIMITS)

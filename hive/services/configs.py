@@ -19,6 +19,7 @@ from hive.services import (
     audit,
     events,
     maintenance,
+    places,
     repository_infos,
     sessions,
     storage,
@@ -47,6 +48,7 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
     row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
     if row is None:
         raise NotFound(f"There is no version {version} of the config of {repository.name}.")
+    await places.require(repository.location)
     where = repository_infos.place_of(repository)
     content = bytes(row.content)
     await maintenance.outrank(repository_id)

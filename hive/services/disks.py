@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hive import clock
 from hive.models import Inspection, Location
-from hive.services import forecast, runtime, storage
+from hive.services import forecast, presence, runtime, storage
 from hive.services.alarm_rules import DISK_STEPS, level
 from hive.services.findings import Finding
 from hive.units import format_size
@@ -168,6 +168,7 @@ def refusal(root: Path) -> str | None:
 
     The data directory counts as well: without room there, nothing can be recorded.
     """
+    presence.require(root)
     for path in (root, runtime.paths().data_dir):
         try:
             space = measure(path)
@@ -184,7 +185,10 @@ def refusal(root: Path) -> str | None:
 async def all_disks() -> list[Disk]:
     """Every disk that holds a storage root or the data directory, once."""
     roots = {storage.root_of(location) for location in await Location.all()}
-    return await asyncio.to_thread(_by_device, [*sorted(roots), runtime.paths().data_dir])
+    away = {root: why for root in roots if (why := presence.words_of_root(root)) is not None}
+    there = [*sorted(roots - away.keys()), runtime.paths().data_dir]
+    found = await asyncio.to_thread(_by_device, there)
+    return [*found, *(Disk((root,), None, away[root]) for root in sorted(away))]
 
 
 def _by_device(paths: Collection[Path]) -> list[Disk]:
@@ -217,7 +221,7 @@ def findings(disk: Disk) -> Finding:
     """What `hive doctor` says of a disk."""
     subject, space = "Storage", disk.space
     if space is None:
-        message = f"The storage root {disk.name} cannot be reached: {disk.error}"
+        message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
         return Finding("error", subject, message, "Mount or make it.")
     if space.is_full:
         message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
@@ -254,6 +258,8 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
     for root, rows in places.items():
         if not any(row.id in location_ids for row in rows):
             continue
+        if presence.words_of_root(root) is not None:
+            continue
         try:
             space = await asyncio.to_thread(measure, root)
         except OSError:
@@ -269,6 +275,8 @@ async def full_on(location: str) -> date | None:
     """When all repositories on the storage root of this location will have filled its disk."""
     rows = await Location.all()
     roots = {row.name: storage.root_of(row) for row in rows}
+    if presence.words_of_root(roots[location]) is not None:
+        return None
     free = await asyncio.to_thread(free_bytes, roots[location])
     if free is None:
         return None

@@ -18,6 +18,7 @@ from hive.services import (
     host_keys,
     last_backups,
     locations,
+    places,
     programs,
     runtime,
     secrets,
@@ -125,12 +126,13 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings = await _check_database()
     findings += await _check_host_keys()
     findings += await secrets.findings()
+    await places.look_at_all()
     findings += await server_alarms.findings()
     findings += await clock_watch.findings()
     findings += await last_backups.findings()
     findings += _check_ports(settings, runtime.read_listening())
-    places = await locations.list_locations(actor)
-    roots = sorted({info.root for info in places})
+    found = await locations.list_locations(actor)
+    roots = sorted({info.root for info in found if info.problem is None})
     findings += [disks.findings(disk) for disk in await disks.all_disks()]
     assessment = await asyncio.to_thread(
         confinement.assess, confinement.Wishes.of(settings), roots=roots

@@ -17,7 +17,7 @@ from hive import log
 from hive.child import RunAs
 from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
-from hive.services import ownership, repository_infos, runtime, storage
+from hive.services import ownership, places, repository_infos, runtime, storage
 from hive.services.findings import Finding
 from hive.services.storage import Place, is_handed_over
 
@@ -117,17 +117,18 @@ async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:
     last = 0
     while owner is not None:
         rows = Repository.filter(deleted_at=None, id__gt=last).order_by("id").limit(_BATCH)
+        rows = rows.exclude(location_id__in=await places.away_ids())
         batch = await rows.select_related("location")
         if not batch:
             return
         last = batch[-1].id
-        places = [repository_infos.place_of(row) for row in batch]
-        for place in await asyncio.to_thread(_not_given, places, owner):
+        found = [repository_infos.place_of(row) for row in batch]
+        for place in await asyncio.to_thread(_not_given, found, owner):
             yield place
 
 
-def _not_given(places: list[Place], owner: RunAs) -> list[Place]:
-    return [place for place in places if not is_handed_over(place, owner)]
+def _not_given(found: list[Place], owner: RunAs) -> list[Place]:
+    return [place for place in found if not is_handed_over(place, owner)]
 
 
 def _by_settings() -> RunAs | None:

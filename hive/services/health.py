@@ -18,9 +18,9 @@ from hive import clock, log
 from hive.database import DriverError, transactional
 from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
-from hive.models import HealthChange, Preference, Repository, Session
+from hive.models import HealthChange, Location, Preference, Repository, Session
 from hive.schedule import Outlook, Record, Schedule, next_reminder, outlook
-from hive.services import alarms, events, last_backups, runtime, time_trust
+from hive.services import alarms, events, last_backups, presence, runtime, time_trust
 from hive.services.health_words import Situation
 
 logger = log.get(__name__)
@@ -42,6 +42,7 @@ async def tick() -> int:
     if not await time_trust.is_trusted():
         return 0
     due = Repository.filter(look_at__lte=clock.now(), deleted_at=None)
+    due = due.exclude(location_id__in=list(presence.away()))
     changed = 0
     for repository_id in await due.order_by("look_at").values_list("id", flat=True):
         changed += await _look(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
@@ -100,6 +101,13 @@ async def correct_backup(repository_id: int, at: datetime | None, *, is_estimate
 
 
 @transactional
+async def storage_returned(location_id: int) -> None:
+    """The storage of a location is back: look at its repositories again."""
+    rows = Repository.filter(location_id=location_id, deleted_at=None)
+    await rows.update(look_at=clock.now())
+
+
+@transactional
 async def preference_changed(user_id: int) -> None:
     """Reminders follow their owner's preference; call where it was changed."""
     rows = Repository.filter(owner_id=user_id, health=Health.DOWN, deleted_at=None)
@@ -131,6 +139,10 @@ async def review(
     for _ in range(_TRIES):
         row = await Repository.get_or_none(id=repository_id, deleted_at=None)
         if row is None:
+            return False
+        if presence.words(row.location_id) is not None:
+            # nothing is known of it: it is looked at when its storage is back
+            await Repository.filter(id=repository_id).update(look_at=clock.now())
             return False
         try:
             found = await _look_closely(row)
@@ -222,7 +234,13 @@ async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outloo
     if view.health != Health.DOWN or row.health == Health.DOWN:
         return view
     running = await running_until([row.id], now)
-    return outlook(schedule, replace(record, running_until=running.get(row.id)), now)
+    location = await Location.get(id=row.location_id)
+    record = replace(
+        record,
+        running_until=running.get(row.id),
+        reachable_since=location.returned_at,
+    )
+    return outlook(schedule, record, now)
 
 
 async def running_until(repository_ids: list[int] | None, now: datetime) -> dict[int, datetime]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hive.child import ChildSpec, Confinement, Limits
 from hive.config import Settings
 from hive.errors import Unavailable
-from hive.services import child_account, confinement, locations, programs, runtime
+from hive.services import child_account, confinement, locations, processes, programs, runtime
 from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
 from hive.services.programs import Program, Programs, program_roots
@@ -48,7 +48,8 @@ async def look(settings: Settings) -> tuple[Host, list[Finding]]:
     """
     await asyncio.to_thread(child_account.ensure, settings)
     found = await asyncio.to_thread(programs.find_programs, settings)
-    roots = [location.root for location in await locations.list_locations(SYSTEM)]
+    found_places = await locations.list_locations(SYSTEM)
+    roots = [location.root for location in found_places if location.problem is None]
     roots.append(settings.paths.scratch)
     assessment = await asyncio.to_thread(
         confinement.assess,
@@ -107,6 +108,7 @@ def environment(place: Place, host: Host) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "BORG_BASE_DIR": home,
         "BORG_HOST_ID": host.host_id,
+        processes.RUN: runtime.run_token(),
     }
 
 

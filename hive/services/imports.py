@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from tortoise.queryset import QuerySet
 
 from hive import clock
 from hive.borg.repository import last_written_at, snapshot
@@ -20,6 +21,7 @@ from hive.services import (
     config_limits,
     events,
     maintenance,
+    places,
     repositories,
     repository_infos,
     sessions,
@@ -67,6 +69,7 @@ async def switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled |
 
 
 async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
+    await places.require_for(repository_id)
     where = await _place(repository_id)
     former = await _store_mode(actor, repository_id, mode)
     try:
@@ -134,6 +137,7 @@ async def settle(repository_id: int) -> Settled:
 
 
 async def _settle(repository_id: int) -> Settled:
+    await places.require_for(repository_id)
     where = await _place(repository_id)
     await maintenance.begin(repository_id, maintenance.VERIFYING)
     try:
@@ -233,9 +237,10 @@ async def _finish(
     await statistics.measure(repository_id)
 
 
-async def recover() -> None:
-    """Complete what a killed server left half done; call before the gate listens."""
-    for row in await Repository.filter(maintenance__isnull=False).select_related("location"):
+async def recover(repositories: QuerySet[Repository] | None = None) -> None:
+    """Complete what a killed server left half done; call before a session can begin there."""
+    rows = Repository.all() if repositories is None else repositories
+    for row in await rows.filter(maintenance__isnull=False).select_related("location"):
         try:
             if row.maintenance == maintenance.PUTTING_IN_PLACE:
                 await _complete(row.id, repository_infos.place_of(row))

@@ -37,7 +37,7 @@ def about(actor: Actor) -> About:
         hive.__version__,
         platform.python_version(),
         f"{platform.system()} {platform.release()}",
-        runtime.node(),
+        runtime.host_name(),
         str(runtime.paths().data_dir),
     )
 

@@ -8,8 +8,9 @@ import signal
 from contextlib import suppress
 
 import structlog
+from tortoise.queryset import QuerySet
 
-from hive.borg.locks import remove_locks_of
+from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
@@ -18,6 +19,7 @@ from hive.services import (
     events,
     health,
     imports,
+    presence,
     processes,
     repository_infos,
     rollback_recovery,
@@ -34,6 +36,8 @@ logger = structlog.get_logger(__name__)
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
 
+_waiting: set[int] = set()  # locations that were away at start
+
 
 async def clean_up() -> None:
     """Bring everything to rest; call at start, before anybody can log in."""
@@ -42,19 +46,32 @@ async def clean_up() -> None:
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await triggers.recover()
-    await imports.recover()
+    _waiting.update(presence.away())
+    there = Repository.exclude(location_id__in=list(_waiting))
+    await imports.recover(there)
     await rollback_recovery.recover()
     await upkeeps.resume_all()
     await trash.clear_left_behind()
-    await _remove_locks()
+    await _remove_locks(there)
     await asyncio.to_thread(scratch.clear)
     await health.look_at_unseen()
 
 
+async def clean_up_at(location_id: int) -> None:
+    """Bring the repositories of a location to rest that was not available at start."""
+    if location_id not in _waiting:
+        return
+    there = Repository.filter(location_id=location_id)
+    await imports.recover(there)
+    await rollback_recovery.recover()
+    await _remove_locks(there)
+    _waiting.discard(location_id)
+
+
 async def _end_processes() -> None:
-    """End the children of a killed server: they carry the host id of this installation."""
+    """End the children of this data directory's former server: they carry its token."""
     begun = asyncio.get_running_loop().time()
-    while children := await asyncio.to_thread(processes.of_host_id, runtime.host_id()):
+    while children := await asyncio.to_thread(processes.of_run, runtime.run_token()):
         waited = asyncio.get_running_loop().time() - begun
         if waited > _GIVE_UP_AFTER:
             raise Unavailable(
@@ -67,22 +84,30 @@ async def _end_processes() -> None:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         await asyncio.sleep(0.5)
+    await asyncio.to_thread(runtime.begin_run)
 
 
-async def _remove_locks() -> None:
-    """Remove the locks of this installation: none of its processes is left to hold one."""
-    for row in await Repository.filter(deleted_at=None).select_related("location"):
+async def _remove_locks(rows: QuerySet[Repository]) -> None:
+    """Remove the locks of this installation: none of its processes is left to hold one.
+
+    But where a copy of the data directory is at work, one of its processes may.
+    """
+    for row in await rows.filter(deleted_at=None).select_related("location"):
         if row.maintenance is not None:
             continue  # a command is at work there, and holds the lock
         path = repository_infos.place_of(row).repository
         try:
-            removed = await asyncio.to_thread(remove_locks_of, runtime.host_id(), path)
+            removed = await asyncio.to_thread(remove_locks, path, _is_gone)
         except OSError as error:
             # One broken repository must not stop the care for the others.
             logger.error("locks cannot be removed", repository=row.login, reason=str(error))
             continue
         if removed:
             await _record(row.id)
+
+
+def _is_gone(holder: Holder) -> bool:
+    return holder.host_id == runtime.host_id() and processes.is_dead(holder.pid, holder.host_id)
 
 
 @transactional

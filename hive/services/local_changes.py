@@ -21,15 +21,23 @@ from asyncinotify import Event as Notice
 from asyncinotify import Inotify, Mask, Watch
 from tortoise.functions import Max
 
+from hive import clock, log
 from hive import events as happenings
-from hive import log
 from hive.borg.locks import Holder, exclusive_holder
 from hive.borg.repository import Snapshot, last_written_at, snapshot, state_of
 from hive.database import DriverError, spawn, transactional
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
-from hive.services import events, repository_infos, runtime, sessions, statistics
+from hive.services import (
+    events,
+    places,
+    presence,
+    repository_infos,
+    runtime,
+    sessions,
+    statistics,
+)
 
 logger = log.get(__name__)
 
@@ -179,6 +187,8 @@ class Watcher:
         # The gate may have made or replaced the directory: see to it that it is watched.
         if isinstance(happening, happenings.RepositoryEvent):
             self.stir([happening.repository_id])
+        elif isinstance(happening, happenings.StorageChanged):
+            self.stir()
 
     async def _read(self, inotify: Inotify | None) -> None:
         if inotify is None:
@@ -229,6 +239,9 @@ class Watcher:
         """Look at one repository; its trouble is not the others'."""
         try:
             path = repository_infos.place_of(row).repository
+            if presence.words(row.location_id) is not None:
+                self._watches.drop(row.id)
+                return  # all are looked at when it is back
             self._watches.put(row.id, path)
             if row.maintenance is not None:
                 self._to_look_at.add(row.id)
@@ -253,6 +266,8 @@ class Watcher:
         if row is None or await _in_use(repository_id):
             return  # the gate sees for itself, and its word at the end stirs
         look = await asyncio.to_thread(_look_closely, path)
+        if not await places.is_there(repository_id, max_age=0):
+            return  # not this repository has changed: its whole storage is away
         changed = await _note(row, look, was_held=self._is_held(repository_id))
         if changed is None:
             self._to_look_at.add(repository_id)
@@ -331,6 +346,8 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
 async def _note_change(row: Repository, look: _Look) -> bool:
     """Keep the state that the disk shows, and tell of it unless it is the first that is seen."""
     after = look.after
+    if not after.is_created and row.initialized_at is not None:
+        await Repository.filter(id=row.id).update(vanished_at=clock.now())
     await sessions.note_snapshot(row.id, after)
     is_first_look = row.known_state is None
     is_borg2 = after.is_created and after.config is None

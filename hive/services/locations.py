@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tortoise.functions import Count
 
-from hive import clock
-from hive.database import transactional
+from hive import clock, patience
+from hive import events as happenings
+from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
-from hive.services import audit, disks, names, references, runtime, storage
+from hive.services import (
+    adoption,
+    audit,
+    disks,
+    marker,
+    names,
+    places,
+    presence,
+    references,
+    runtime,
+    storage,
+)
 from hive.services.permissions import Actor, require_admin
 
 _HOST = re.compile(
@@ -33,11 +46,12 @@ class LocationInfo:
     repositories: int
     free_bytes: int | None
     created_at: datetime
+    problem: str | None  # why its storage is not available, in a sentence
 
 
 def host_of(location: Location) -> str:
     """The host as clients see it."""
-    return location.host or runtime.node()
+    return location.host or runtime.host_name()
 
 
 def port_of(location: Location) -> int:
@@ -80,26 +94,132 @@ async def add_location(
     names.check_account(name, "location")
     _check_host(host)
     _check_port(port)
+    await _check_free(name)
+    uid = str(uuid.uuid4())
+    await _mark(root, uid)
+    return await _create(actor, name, host, port=port, root=root, uid=uid)
+
+
+async def _check_free(name: str) -> None:
+    if await Location.filter(name__iexact=name).exists():
+        raise Conflict(f"There is a location {name} already.", field="name")
+
+
+async def _mark(root: Path | None, uid: str) -> None:
+    """Write the marker of a new location; StorageError where its root cannot be used."""
+    path = root or runtime.paths().repositories
+    for other in await Location.all():
+        if storage.root_of(other) == path:
+            await places.require(other)
+    try:
+        await patience.within(places.PATIENCE, _prepare_and_mark, root, path, uid)
+    except TimeoutError:
+        raise StorageError(f"The storage root {path} does not answer.") from None
+    except OSError as error:
+        raise StorageError(f"The storage root {path} cannot be used: {error.strerror}.") from error
+
+
+def _prepare_and_mark(root: Path | None, path: Path, uid: str) -> None:
     if root is not None:
         _check_root(root)
-    return await _create(actor, name, host, port, root)
+    places.put_marker(path, uid)
 
 
 @transactional
 async def _create(
-    actor: Actor, name: str, host: str, port: int | None, root: Path | None
+    actor: Actor, name: str, host: str, *, port: int | None, root: Path | None, uid: str
 ) -> LocationInfo:
-    if await Location.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a location {name} already.", field="name")
+    await _check_free(name)
     location = await Location.create(
         name=name,
         host=host,
         port=port,
         root=str(root) if root else None,
         created_at=clock.now(),
+        uid=uid,
+        marked_at=clock.now(),
     )
     await audit.record(actor, "location.add", f"location {name}", host=host, port=port)
+    _tell(location.id)
     return await _info_of(location)
+
+
+def _tell(location_id: int) -> None:
+    after_commit(lambda: happenings.tell(happenings.StorageChanged(location_id)))
+
+
+async def adopt(actor: Actor, location_id: int) -> LocationInfo:
+    """Take what is at the root now for the storage of this location: write its marker there.
+
+    Conflict where another installation uses it.
+    """
+    require_admin(actor)
+    location = await _get(location_id)
+    if await _installation_at(location) not in (None, runtime.installation().uid):
+        raise Conflict(
+            f"The storage of {location.name} is used by another installation. Only if that no"
+            f" longer runs: `hive location take-over {location.name}`."
+        )
+    return await _claim(actor, location, "location.adopt", is_taken_over=False)
+
+
+async def take_over(actor: Actor, location_id: int) -> LocationInfo:
+    """Make the storage this installation's; whoever asks is sure that no other one uses it.
+
+    Conflict where no other installation does.
+    """
+    require_admin(actor)
+    location = await _get(location_id)
+    if await _installation_at(location) in (None, runtime.installation().uid):
+        raise Conflict(f"The storage of {location.name} is not used by another installation.")
+    return await _claim(actor, location, "location.take-over", is_taken_over=True)
+
+
+async def _installation_at(location: Location) -> str | None:
+    """Which installation the marker names; None where there is none."""
+    root = storage.root_of(location)
+    try:
+        found = await patience.within(places.PATIENCE, marker.read, root)
+    except marker.Damaged:
+        return None
+    except TimeoutError:
+        raise StorageError(f"The storage root {root} does not answer.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {root} cannot be read: {error.strerror}. Mount or make it first."
+        ) from error
+    return None if found is None else found.installation
+
+
+async def _claim(
+    actor: Actor, location: Location, action: str, *, is_taken_over: bool
+) -> LocationInfo:
+    root = storage.root_of(location)
+    try:
+        await patience.within(
+            places.PATIENCE,
+            places.put_marker,
+            root,
+            str(location.uid),
+            is_taken_over=is_taken_over,
+        )
+        await adoption.note_vanished(location, seconds=places.PATIENCE)
+    except TimeoutError:
+        raise StorageError(f"The storage root {root} does not answer.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {root} cannot be written: {error.strerror}."
+        ) from error
+    await _note_claimed(actor, location, action)
+    await places.look(location, max_age=0)
+    return await _info_of(await _get(location.id))
+
+
+@transactional
+async def _note_claimed(actor: Actor, location: Location, action: str) -> None:
+    await Location.filter(id=location.id).update(marked_at=clock.now())
+    await audit.record(actor, action, f"location {location.name}")
+    _tell(location.id)
 
 
 @transactional
@@ -150,6 +270,7 @@ async def delete_location(actor: Actor, location_id: int) -> None:
         )
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")
+    _tell(location.id)
 
 
 def _check_host(host: str) -> None:
@@ -200,6 +321,7 @@ async def _info_of(location: Location) -> LocationInfo:
 
 def _info(location: Location, repositories: int) -> LocationInfo:
     root = storage.root_of(location)
+    problem = presence.words(location.id)
     return LocationInfo(
         location.id,
         location.name,
@@ -208,6 +330,7 @@ def _info(location: Location, repositories: int) -> LocationInfo:
         root,
         location.is_default,
         repositories,
-        disks.free_bytes(root),
+        None if problem else disks.free_bytes(root),
         location.created_at,
+        problem,
     )

@@ -19,7 +19,7 @@ from hive.borg import room
 from hive.database import unbroken
 from hive.errors import Conflict
 from hive.models import Location, Repository
-from hive.services import disk_alarms, disks, repository_infos, runtime, storage
+from hive.services import disk_alarms, disks, places, repository_infos, runtime, storage
 
 logger = log.get(__name__)
 
@@ -101,7 +101,8 @@ async def look_after_soon() -> None:
 
 async def look_after() -> None:
     """Keep each ballast as large as it should be, and notify of disks that fill up."""
-    roots = {storage.root_of(row) for row in await Location.all()}
+    away = await places.away_ids()
+    roots = {storage.root_of(row) for row in await Location.exclude(id__in=away)}
     for root in sorted(roots - _borrowed):
         wanted = min(max(_ROOT_LEAST, disks.asked_bytes(root) + _SLACK), _ROOT_MOST)
         ballast = storage.ballast(root)
@@ -129,13 +130,13 @@ def _resize(ballast: Ballast, wanted: int, share: int) -> int:
 
 async def estimate() -> None:
     """Estimate what borg asks of each storage root, for the largest repository there."""
-    rows = await Repository.filter(deleted_at=None).select_related("location")
-    places = [repository_infos.place_of(row) for row in rows]
-    disks.note_asked(await asyncio.to_thread(_largest, places))
+    there = Repository.filter(deleted_at=None).exclude(location_id__in=await places.away_ids())
+    found = [repository_infos.place_of(row) for row in await there.select_related("location")]
+    disks.note_asked(await asyncio.to_thread(_largest, found))
 
 
-def _largest(places: list[storage.Place]) -> dict[Path, int]:
+def _largest(where: list[storage.Place]) -> dict[Path, int]:
     found: dict[Path, int] = {}
-    for place in places:
+    for place in where:
         found[place.root] = max(found.get(place.root, 0), room.needed_bytes(place.repository))
     return found

@@ -1,4 +1,8 @@
-"""The processes of this installation: every one that may hold a lock carries its host id."""
+"""The processes of this installation, by what they carry in their environment.
+
+Every one that may hold a lock carries the host id, which a copy of the data directory shares; and
+the token of the server that started it (hive/services/identity.py), which no copy does.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+RUN = "BORG_HIVE_RUN"  # the variable of the token
+
 _PROC = Path("/proc")
 _STARTED = 19  # among the words behind the name in /proc/PID/stat
 
 
-def of_host_id(host_id: str) -> list[int]:
-    """All other processes with this BORG_HOST_ID. Blocking."""
-    wanted = _variable(host_id)
+def of_run(token: str) -> list[int]:
+    """All other processes that a server with this token started. Blocking."""
+    wanted = f"{RUN}={token}".encode()
     found = []
     for entry in _PROC.iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

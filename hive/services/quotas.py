@@ -25,7 +25,7 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import TrashReason
 from hive.models import Group, Membership, Repository, TrashEntry, User
-from hive.services import repository_infos, storage
+from hive.services import presence, repository_infos, storage
 from hive.units import format_size
 
 MIN_QUOTA = 10_000_000  # bytes; an empty repository with its index takes some of it
@@ -203,7 +203,12 @@ async def measure(repository_id: int) -> list[QuotaUse]:
 
 
 async def occupied(repository_id: int, place: storage.Place) -> int:
-    """Measure what counts on disk for a repository, and keep it."""
+    """Measure what counts on disk for a repository, and keep it.
+
+    Where its storage is away, what is known stays.
+    """
+    if presence.is_away(place.root):
+        return await known(repository_id) or 0
     replaced = TrashEntry.filter(repository_id=repository_id, reason=TrashReason.REPLACED)
     trashed = [Path(row["path"]) for row in await replaced.values("path")]
     directories = [place.repository, place.staging, *trashed]

@@ -66,7 +66,8 @@ async def record(
     **details: Any,  # noqa: ANN401 - JSON
 ) -> None:
     """Write an event "refused", at most one a minute for one cause on one repository."""
-    await _count(repository_id)
+    if cause != RefusalCause.UNAVAILABLE:  # the server's own fault, of which there is an alarm
+        await _count(repository_id)
     since = clock.now() - _PAUSE
     recent = await Event.filter(repository_id=repository_id, kind=EventKind.REFUSED, at__gt=since)
     if any(event.details.get("cause") == cause for event in recent):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
 from collections.abc import Mapping, Sequence
@@ -22,9 +23,11 @@ from hive.services import (
     health,
     locations,
     names,
+    places,
     quotas,
     references,
     shares,
+    storage,
 )
 from hive.services.permissions import (
     SYSTEM,
@@ -232,6 +235,35 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     )
     events.rights_changed(f"the mode is now {mode}")
     return former
+
+
+async def confirm_empty(actor: Actor, repository_id: int) -> None:
+    """Say that a repository whose content is gone may be created again; Conflict if it is not."""
+    repository = await _changeable(actor, repository_id)
+    await places.require_for(repository_id)
+    await repository.fetch_related("location")
+    where = storage.place(repository.location, repository.login, repository.directory)
+    is_known = repository.vanished_at is not None or repository.initialized_at is not None
+    if not is_known or await asyncio.to_thread(lambda: where.is_created):
+        raise Conflict(
+            f"The content of {repository.name} is not gone: there is nothing to confirm."
+        )
+    await _note_confirmed(actor, repository_id)
+
+
+@transactional
+async def _note_confirmed(actor: Actor, repository_id: int) -> None:
+    repository = await _changeable(actor, repository_id)
+    repository.vanished_at = repository.initialized_at = repository.size_bytes = None
+    await repository.save()
+    await events.record(
+        repository.id,
+        EventKind.UPDATED_LOCALLY,
+        f"{actor.name} confirmed that it may begin empty: its former content is gone.",
+    )
+    await audit.record(
+        actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
+    )
 
 
 async def require_manage(actor: Actor, repository_id: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
-from hive.services import last_backups, locations, storage
+from hive.services import last_backups, locations, presence, storage
 from hive.services.shares import GroupShare
 
 
@@ -99,7 +99,7 @@ def _info(
         location=repository.location.name,
         mode=repository.mode,
         path=place.repository,
-        url=borg2_url(address) if place.is_borg2 else address,
+        url=borg2_url(address) if _is_borg2(place) else address,
         keys=tuple(keys),
         quota_bytes=repository.quota_bytes,
         size_bytes=repository.size_bytes,
@@ -112,6 +112,10 @@ def _info(
         deleted_at=repository.deleted_at,
         strict_paths=repository.strict_paths,
     )
+
+
+def _is_borg2(place: storage.Place) -> bool:
+    return not presence.is_away(place.root) and place.is_borg2
 
 
 def state_of(repository: Repository) -> RepositoryState:

@@ -22,7 +22,7 @@ from hive.borg.segments import SegmentError
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Level
 from hive.models import ConfigVersion, Repository
-from hive.services import repository_infos, rollback_records
+from hive.services import places, repository_infos, rollback_records
 from hive.services.permissions import Actor, require
 from hive.services.rollback_records import Written
 
@@ -101,6 +101,7 @@ async def changeable(actor: Actor, repository_id: int) -> Repository:
     if row is None:
         raise NotFound("There is no such repository.")
     await require(actor, row, Level.MANAGE)
+    await places.require(row.location)
     where = repository_infos.place_of(row)
     if where.is_borg2:
         raise Conflict(

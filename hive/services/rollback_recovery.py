@@ -13,6 +13,7 @@ from hive.kinds import RollbackState
 from hive.models import Rollback
 from hive.services import (
     maintenance,
+    places,
     processes,
     repository_infos,
     rollback_return,
@@ -28,6 +29,8 @@ async def recover() -> None:
     """Complete what a killed process was at; at start before the gate listens, and by a job."""
     waiting = Rollback.filter(state__in=(RollbackState.CHECKING, *rollback_work.UNDER_WAY))
     for row in await waiting.select_related("repository__location"):
+        if await places.look(row.repository.location) is not None:
+            continue
         where = repository_infos.place_of(row.repository)
         if await asyncio.to_thread(processes.is_marked_alive, row.worker):
             # a command at work while the server starts again

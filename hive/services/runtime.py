@@ -25,10 +25,13 @@ from hive.database import (
     transactional,
 )
 from hive.errors import StorageError
-from hive.models import Installation, Location
+from hive.models import Installation, Location, Repository
+from hive.services import identity, marker, presence
+from hive.services.identity import Identity
 
 _settings: Settings | None = None
-_host_id: str | None = None
+_installation: Installation | None = None
+_identity: Identity | None = None
 
 DEFAULT_LOCATION = "default"
 
@@ -56,24 +59,61 @@ def paths() -> Paths:
 
 def host_id() -> str:
     """BORG_HOST_ID of every borg that runs here, the same for ever: its locks carry it."""
-    if _host_id is None:
+    return installation().host_id
+
+
+def installation() -> Installation:
+    """The row of this installation as it was at the start."""
+    if _installation is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)
-    return _host_id
+    return _installation
 
 
 def node() -> str:
-    """The name of this machine, for session rows."""
+    """The id of this data directory, for session rows."""
+    return _known_identity().id
+
+
+def run_token() -> str:
+    """What every program that runs for this data directory carries in its environment."""
+    return _known_identity().run
+
+
+def begin_run() -> None:
+    """Take another token; call in the server once the programs of the former one are ended."""
+    global _identity  # noqa: PLW0603 - see start
+    _identity = identity.begin_run(paths(), _known_identity())
+
+
+def _known_identity() -> Identity:
+    if _identity is None:
+        message = "hive.services.runtime.start was not called"
+        raise RuntimeError(message)
+    return _identity
+
+
+def host_name() -> str:
+    """The name of this machine."""
     return socket.gethostname()
 
 
-async def start(new_settings: Settings) -> None:
-    """Prepare the data directory, migrate and open the database."""
-    global _settings, _host_id  # noqa: PLW0603 - one set of settings for the process
+def owns_database() -> bool:
+    """Whether the database belongs to this data directory alone, as SQLite's does."""
+    return settings().database.url is None
+
+
+async def start(new_settings: Settings, *, is_server: bool = False) -> None:
+    """Prepare the data directory, migrate and open the database.
+
+    `is_server`: this process has the lock that only one server gets (hive/control.py).
+    """
+    global _settings, _installation, _identity  # noqa: PLW0603 - one set of settings for the process
     _settings = new_settings
     ballast = Ballast(new_settings.paths.ballast)
     ballast.relieve()  # even opening SQLite takes some blocks
     prepare_directories(new_settings.paths)
+    _identity = identity.ensure(new_settings.paths, is_server=is_server)
     url = new_settings.database.url
     if url is None:
         make_room_by(lambda is_urgent: ballast.relieve(is_urgent=is_urgent))
@@ -82,15 +122,18 @@ async def start(new_settings: Settings) -> None:
     else:
         await migrate.migrate_url(url.get_secret_value())
         await open_database(url.get_secret_value())
-    _host_id = (await _ensure_installation()).host_id
+    _installation = await _ensure_installation()
+    await _prepare_first_root()
 
 
 async def stop() -> None:
-    global _settings, _host_id  # noqa: PLW0603 - see start
+    global _settings, _installation, _identity  # noqa: PLW0603 - see start
     await close_database()
     make_room_by(None)
+    presence.clear()
     _settings = None
-    _host_id = None
+    _installation = None
+    _identity = None
 
 
 def prepare_directories(place: Paths) -> None:
@@ -100,7 +143,6 @@ def prepare_directories(place: Paths) -> None:
         place.data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         place.run.mkdir(mode=0o700, exist_ok=True)
         _prepare_scratch(place, mode)
-        prepare_root(place.repositories)
     except OSError as error:
         raise StorageError(
             f"The data directory {place.data_dir} cannot be prepared: {error.strerror}"
@@ -128,14 +170,53 @@ def prepare_root(root: Path) -> None:
 
 @transactional
 async def _ensure_installation() -> Installation:
-    installation = await Installation.first()
-    if installation is None:
-        installation = await Installation.create(
+    row = await Installation.first()
+    if row is None:
+        row = await Installation.create(
             host_id=f"borg-hive-{uuid.uuid4().hex}@{secrets.randbits(48)}", created_at=clock.now()
         )
+    is_copy = owns_database() and row.node not in (None, node())
+    if row.uid is None or is_copy:
+        row.former_uid, row.uid = row.uid, str(uuid.uuid4())
+    if owns_database():
+        row.node = node()
+    await row.save()
     if not await Location.filter(is_default=True).exists():
         await Location.create(name=DEFAULT_LOCATION, is_default=True, created_at=clock.now())
-    return installation
+    for location in await Location.filter(uid=None):
+        await Location.filter(id=location.id).update(uid=str(uuid.uuid4()))
+    return row
+
+
+async def _prepare_first_root() -> None:
+    """Make and mark the default storage root while nothing was ever there.
+
+    Afterwards it is never made again: it may be a file system that is not mounted just now.
+    """
+    location = await Location.filter(is_default=True, root=None, marked_at=None).first()
+    if location is None or await Repository.filter(location_id=location.id).exists():
+        return
+    root, mine = paths().repositories, str(installation().uid)
+    try:
+        prepare_root(root)
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {root} cannot be made: {error.strerror} ({error.filename})."
+        ) from error
+    try:
+        found = marker.read(root)
+        if found is not None and found.installation != mine:
+            return
+        marker.write(root, marker.with_location(found, mine, str(location.uid)))
+    except (OSError, marker.Damaged):
+        return  # hive.services.places says what is wrong
+    await note_marked(location.id)
+
+
+@transactional
+async def note_marked(location_id: int) -> None:
+    """The root of a location carries its marker: from now on, it must."""
+    await Location.filter(id=location_id).update(marked_at=clock.now(), away_since=None)
 
 
 def listening_file() -> Path:

@@ -85,6 +85,25 @@ def unknown(location_id: int) -> str:
     return next(words, "")
 
 
+async def recall() -> None:
+    """Take what the server has stored; for commands, which watch nothing themselves."""
+    rows = Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
+    for row in await rows:
+        details = row.details
+        if "title" not in details:
+            continue
+        _current[row.subject] = Trouble(
+            row.kind,
+            str(details.get("title", row.kind)),
+            row.message,
+            str(details.get("remedy", "")),
+            Severity.CRITICAL if row.level >= _CRITICAL_LEVEL else Severity.WARNING,
+            bool(details.get("is_outage")),
+            str(details.get("unknown", "")),
+            details.get("location"),
+        )
+
+
 def clear() -> None:
     """Forget what is in memory; call when the server stops."""
     _current.clear()
@@ -120,7 +139,13 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
     row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
     row.level = _CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
     row.message = trouble.message[:1000]
-    row.details = {"title": trouble.title, "remedy": trouble.remedy}
+    row.details = {
+        "title": trouble.title,
+        "remedy": trouble.remedy,
+        "is_outage": trouble.is_outage,
+        "unknown": trouble.unknown,
+        "location": trouble.location_id,
+    }
     await row.save()
     if is_new:
         await outbox.tell_administrators(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -29,7 +30,16 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, former_paths, health, integrity, runtime, session_filters
+from hive.services import (
+    audit,
+    events,
+    former_paths,
+    health,
+    identity,
+    integrity,
+    runtime,
+    session_filters,
+)
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.rollback_records import note as note_transactions
 from hive.services.session_filters import SessionState
@@ -193,6 +203,8 @@ async def note_snapshot(
     repository = await Repository.get(id=repository_id)
     if after.is_created != (repository.initialized_at is not None):
         repository.initialized_at = clock.now() if after.is_created else None
+    if after.is_created:
+        repository.vanished_at = None
     if not after.is_created:
         repository.size_bytes = None
     elif repository.size_bytes is None:
@@ -279,15 +291,45 @@ async def last_import_status(repository_id: int) -> int | None:
 
 @transactional
 async def interrupt_left_open() -> int:
-    """Close the sessions that a killed server left open; call before the gate listens."""
-    rows = await Session.filter(ended_at=None, node=runtime.node())
+    """Close the sessions that cannot run any more; call before the gate listens.
+
+    On a database that other nodes use as well: those of this one, and of former versions, which
+    named nodes by their hosts.
+    """
+    rows = await _of_this_node()
     for session in rows:
-        session.ended_at = clock.now()
-        session.end_reason = EndReason.INTERRUPTED
-        await session.save()
-        if session.need != Need.STATUS:
-            await _record_end(session)
+        await _interrupt(session)
     return len(rows)
+
+
+async def _of_this_node() -> list[Session]:
+    """The open sessions that no server but this one can be running."""
+    query = Session.filter(ended_at=None)
+    if not runtime.owns_database():
+        query = query.filter(Q(node=runtime.node()) | ~Q(node__startswith=identity.PREFIX))
+    return await query
+
+
+async def _interrupt(session: Session) -> None:
+    session.ended_at = clock.now()
+    session.end_reason = EndReason.INTERRUPTED
+    await session.save()
+    if session.need != Need.STATUS:
+        await _record_end(session)
+
+
+async def open_here() -> set[int]:
+    """The sessions that are open, and that no server but this one can be running."""
+    return {row.id for row in await _of_this_node()}
+
+
+@transactional
+async def close_lost(session_ids: Collection[int]) -> list[int]:
+    """Close sessions that nobody runs, whoever is sure of that; which of them were open."""
+    rows = await Session.filter(id__in=list(session_ids), ended_at=None)
+    for session in rows:
+        await _interrupt(session)
+    return [session.id for session in rows]
 
 
 async def list_sessions(
@@ -354,17 +396,26 @@ async def kill(actor: Actor, session_id: int) -> None:
 
 
 async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
-    """Wait for the sessions on a repository to end; Conflict where they do not."""
+    """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
     if runtime.read_listening() is None:
         seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
     deadline = asyncio.get_running_loop().time() + seconds
     while await Session.filter(repository_id=repository_id, ended_at=None).exists():
         if asyncio.get_running_loop().time() > deadline:
             raise Conflict(
-                "Sessions on this repository are still running: is the server running, or was it"
-                " killed? Start it and try again."
+                f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
+                " the server running, or was it killed? Start it and try again."
             )
         await asyncio.sleep(0.1)
+
+
+async def in_the_way(repository_id: int) -> str:
+    """The session that has been running longest on a repository, in words; empty if none is."""
+    running = Session.filter(repository_id=repository_id, ended_at=None)
+    first = await running.exclude(need=Need.STATUS).order_by("id").first()
+    if first is None:
+        return ""
+    return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
 
 
 @dataclass(frozen=True)

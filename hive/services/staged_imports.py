@@ -16,6 +16,8 @@ from hive.services import (
     events,
     imports,
     maintenance,
+    places,
+    presence,
     quotas,
     repository_infos,
     runtime,
@@ -41,7 +43,7 @@ async def look(info: RepositoryInfo) -> StagedImport | None:
     """What is staged for a repository; for who may see it."""
     row = await Repository.get(id=info.id).select_related("location")
     where = repository_infos.place_of(row)
-    if not await asyncio.to_thread(imports.is_staged, where):
+    if presence.is_away(where.root) or not await asyncio.to_thread(imports.is_staged, where):
         return None
     size = await asyncio.to_thread(storage.tree_bytes, where.staging)
     since = await _last_change(info.id, where)
@@ -75,6 +77,7 @@ async def discard(actor: Actor, repository_id: int) -> int:
 
 async def _discard(actor: Actor, repository: Repository) -> int:
     where = repository_infos.place_of(repository)
+    await places.require(repository.location)
     await maintenance.outrank(repository.id)
     await maintenance.begin(repository.id, maintenance.DISCARDING)
     try:
@@ -114,7 +117,8 @@ async def discard_old() -> int:
     if not days:
         return 0
     before, discarded = clock.now() - timedelta(days=days), 0
-    for row in await Repository.filter(deleted_at=None).select_related("location"):
+    rows = Repository.filter(deleted_at=None).exclude(location_id__in=await places.away_ids())
+    for row in await rows.select_related("location"):
         try:
             where = repository_infos.place_of(row)
             await asyncio.to_thread(storage.clear_discarded, where)

@@ -19,7 +19,17 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
-from hive.services import alarm_rules, alarms, audit, events, maintenance, processes, runtime
+from hive.services import (
+    alarm_rules,
+    alarms,
+    audit,
+    events,
+    maintenance,
+    places,
+    presence,
+    processes,
+    runtime,
+)
 from hive.services.permissions import Actor, require
 from hive.services.repository_infos import place_of
 from hive.units import format_duration
@@ -59,7 +69,9 @@ def _ago(since: datetime, now: datetime) -> str:
 
 
 def look(path: Path) -> list[LockInfo]:
-    """The locks of the repository at `path`. Blocking."""
+    """The locks of the repository at `path`; none where its storage is away. Blocking."""
+    if presence.is_away(path):
+        return []
     return judge(read_locks(path))
 
 
@@ -169,6 +181,7 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
     if repository is None:
         raise NotFound("There is no such repository.")
     await require(actor, repository, Level.MANAGE)
+    await places.require(repository.location)
     await maintenance.outrank(repository_id)
     work = _break(actor, repository, force=force)
     return await unbroken(_kept_out(repository_id, work), name="break lock")

@@ -22,6 +22,7 @@ from hive.services import (
     forecast,
     health,
     maintenance,
+    places,
     quotas,
     runtime,
     stale_locks,
@@ -78,21 +79,34 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
         .select_related("location")
         .first()
     )
-    if row is None or row.maintenance in _OUR_OWN:
+    if row is None or row.maintenance in _OUR_OWN or await places.look(row.location) is not None:
         return
     try:
         async with asyncio.timeout(_SECONDS):
             found = await asyncio.to_thread(facts.read, place_of(row).repository)
     except TimeoutError:
-        await _note_failure(repository_id, "Looking at it took longer than an hour.")
+        if await places.is_there(repository_id, max_age=0):
+            await _note_failure(repository_id, "Looking at it took longer than an hour.")
     except (Unreadable, StorageError) as error:
-        await _note_failure(repository_id, str(error))
+        if await places.is_there(repository_id, max_age=0):
+            await _note_failure(repository_id, str(error))
     else:
+        if await _has_less(repository_id, found) and not await places.is_there(
+            repository_id, max_age=0
+        ):
+            return  # what is missing is the whole storage
         fullest = next(iter(await quotas.measure(repository_id)), None)
         await _note_facts(repository_id, session_id, found, fullest, is_local=is_local)
         await stale_locks.clear_stale(repository_id)
         locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
         await stale_locks.note(repository_id, locks)
+
+
+async def _has_less(repository_id: int, found: RepositoryFacts) -> bool:
+    """Whether there is less than before: then see whether it is the right storage."""
+    before = await Inspection.get_or_none(repository_id=repository_id)
+    known = None if before is None else before.size_bytes
+    return known is not None and (found.kind == Kind.NONE or found.size_bytes < known)
 
 
 async def start_over(repository_id: int) -> None:

@@ -22,7 +22,7 @@ from hive.ballast import Ballast
 from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
-from hive.services import names, ownership, runtime, scratch
+from hive.services import names, ownership, presence, runtime, scratch
 
 IMPORT_DIRECTORY = ".import"
 _FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that
@@ -106,6 +106,7 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
     administrator's copy) is given to that user as a whole. On a full disk, there is room
     afterwards for the blocks that a lock takes. A `scratch.leave` follows in the end.
     """
+    presence.require(where.root)
     wanted = [where.home, where.repository]
     if staging:
         wanted.append(where.staging)
@@ -135,6 +136,7 @@ def hand_over(where: Place, run_as: RunAs) -> int:
 
     Blocking, and long for a large one: call in a thread.
     """
+    presence.require(where.root)
     require_below(where.root, where.home)
     names = [path.name for path in (where.repository, where.staging)]
     return ownership.give(where.home, names, run_as)
@@ -211,6 +213,7 @@ def trash_target(where: Place, now: datetime) -> Path:
 
 def move_to_trash(where: Place, path: Path, target: Path) -> None:
     """Move a directory to its `trash_target`; the row that tells of it was written before."""
+    presence.require(where.root)
     require_below(where.root, path)
     try:
         where.trash.mkdir(mode=0o700, exist_ok=True)
@@ -221,6 +224,7 @@ def move_to_trash(where: Place, path: Path, target: Path) -> None:
 
 def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
     """Move a directory from the trash back to where it was."""
+    presence.require(root)
     require_below(root / TRASH_DIRECTORY, entry)
     require_below(root, target)
     if not entry.is_dir():
@@ -240,6 +244,7 @@ def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
 
 def destroy(root: Path, entry: Path) -> None:
     """Delete a directory of the trash for good. Blocking: call in a thread."""
+    presence.require(root)
     require_below(root / TRASH_DIRECTORY, entry)
     if entry.is_dir() and not entry.is_symlink():
         shutil.rmtree(entry)

@@ -19,6 +19,8 @@ from hive.services import (
     events,
     health,
     maintenance,
+    places,
+    presence,
     report_logs,
     repositories,
     repository_infos,
@@ -78,6 +80,7 @@ async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
 
 async def _delete(actor: Actor, repository_id: int) -> Deleted:
     await repositories.require_manage(actor, repository_id)
+    await places.require_for(repository_id)
     await maintenance.outrank(repository_id)
     await repositories.mark_deleted(actor, repository_id)
     try:
@@ -114,7 +117,9 @@ async def _newest_entry(repository_id: int) -> TrashEntry | None:
 
 async def clear_left_behind() -> None:
     """Move deleted repositories that a killed server left in place; the trash care calls it."""
-    for repository in await Repository.filter(deleted_at__isnull=False).select_related("location"):
+    rows = Repository.filter(deleted_at__isnull=False)
+    rows = rows.exclude(location_id__in=await places.away_ids())
+    for repository in await rows.select_related("location"):
         if await Session.filter(repository_id=repository.id, ended_at=None).exists():
             continue
         try:
@@ -135,6 +140,7 @@ async def _restore(actor: Actor, repository_id: int) -> None:
     if repository is None or repository.deleted_at is None:
         raise NotFound("There is no such repository in the trash.")
     await require(actor, repository, Level.MANAGE)
+    await places.require(repository.location)
     taken = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
     if await taken.filter(name=repository.name).exists():
         raise Conflict(
@@ -167,12 +173,15 @@ async def empty_expired() -> int:
 
     Nothing while the clock cannot be trusted.
     """
+    away = await places.away_ids()
     await clear_left_behind()
     if not await time_trust.is_trusted():
         return 0
     before = clock.now() - kept_for()
     removed = 0
     for entry in await TrashEntry.filter(created_at__lt=before):
+        if presence.words_of_root(Path(entry.root)) is not None:
+            continue
         try:
             await asyncio.to_thread(storage.destroy, Path(entry.root), Path(entry.path))
         except (OSError, StorageError, RecursionError) as error:
@@ -181,7 +190,8 @@ async def empty_expired() -> int:
             continue
         await _forget(entry.id)
         removed += 1
-    for row in await Repository.filter(deleted_at__lt=before).select_related("location"):
+    expired = Repository.filter(deleted_at__lt=before).exclude(location_id__in=away)
+    for row in await expired.select_related("location"):
         if repository_infos.place_of(row).home.exists():
             continue  # a row is all that tells of what lies there
         if not await TrashEntry.filter(repository_id=row.id).exists():

@@ -19,7 +19,16 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
-from hive.services import alarms, append_only, audit, events, runtime
+from hive.services import (
+    alarms,
+    append_only,
+    audit,
+    events,
+    places,
+    presence,
+    runtime,
+    sessions,
+)
 from hive.services.permissions import Actor, require
 from hive.units import format_duration, format_size
 
@@ -49,7 +58,6 @@ class UpkeepInfo:
         return self.state in OPEN
 
 
-@transactional
 async def ask(
     actor: Actor, repository_id: int, kind: UpkeepKind, *, is_confirmed: bool = False
 ) -> UpkeepInfo:
@@ -58,6 +66,14 @@ async def ask(
     `is_confirmed`: what append-only keys have deleted may go for good; administrators only.
     Conflict where it cannot be done at all, or must be confirmed.
     """
+    await places.require_for(repository_id)
+    return await _ask(actor, repository_id, kind, is_confirmed=is_confirmed)
+
+
+@transactional
+async def _ask(
+    actor: Actor, repository_id: int, kind: UpkeepKind, *, is_confirmed: bool
+) -> UpkeepInfo:
     repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
     if repository is None:
         raise NotFound("There is no such repository.")
@@ -133,6 +149,19 @@ async def get(upkeep_id: int) -> UpkeepInfo:
     return info_of(await Upkeep.get(id=upkeep_id))
 
 
+async def waits_for(info: UpkeepInfo) -> str:
+    """What somebody waits for who wants this upkeep, in a sentence."""
+    if info.state == UpkeepState.RUNNING:
+        return f"The {info.kind} is running."
+    row = await Repository.get(id=info.repository_id)
+    other = await sessions.in_the_way(row.id)
+    if other:
+        return f"The {info.kind} waits: {other} is running."
+    if row.maintenance is not None:
+        return f"The {info.kind} waits: {row.name} is busy, {row.maintenance}."
+    return f"The {info.kind} waits for its turn."
+
+
 @transactional
 async def want_due() -> int:
     """Want what the schedule says is due, and go on with what was paused; how many there are."""
@@ -166,7 +195,7 @@ async def _due(kind: UpkeepKind, due_before: datetime) -> list[int]:
         repository__deleted_at=None,
         repository__initialized_at__lt=due_before,
         repository__mode__not=Mode.IMPORT,
-    )
+    ).exclude(repository__location_id__in=list(presence.away()))
     if kind == UpkeepKind.COMPACT:
         query = query.filter(
             kind=Kind.BORG1, append_only=False, reclaimable_bytes__gte=_WORTH_COMPACTING
@@ -196,6 +225,7 @@ async def waiting() -> list[Upkeep]:
     idle = clock.now() - timedelta(minutes=runtime.settings().upkeep.idle_minutes)
     rows = (
         await Upkeep.filter(state=UpkeepState.WAITING, repository__deleted_at=None)
+        .exclude(repository__location_id__in=list(presence.away()))
         .order_by("id")
         .select_related("repository")
     )
