@@ -14,9 +14,8 @@ import pytest
 
 from hive import clock
 from hive.config import Settings
-from hive.migrate import migrate_sqlite
 from hive.services import runtime
-from tests import factories
+from tests import factories, schema
 from tests.factories import People
 
 # A busy machine is no reason to fail.
@@ -63,11 +62,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the newest schema, made once: copying it is faster than migrating."""
-    path = tmp_path_factory.mktemp("migrated") / "hive.sqlite3"
-    asyncio.run(migrate_sqlite(path))
-    return path
+def migrated_database() -> Path:
+    """A database with the newest schema, to be copied."""
+    return schema.migrated_database()
 
 
 @pytest.fixture

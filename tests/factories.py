@@ -116,6 +116,7 @@ def borg(*arguments: str | Path, base: Path, **environment: str) -> str:
         env={
             "PATH": os.defpath,
             "BORG_BASE_DIR": str(base),
+            "BORG_SELFTEST": "disabled",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
             "LC_ALL": "C.UTF-8",

@@ -26,6 +26,7 @@ class Local:
         environment = {
             "PATH": os.defpath,
             "BORG_BASE_DIR": str(self.directory / "base"),
+            "BORG_SELFTEST": "disabled",
             "BORG_PASSPHRASE": "a passphrase for tests",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",
             "LC_ALL": "C.UTF-8",

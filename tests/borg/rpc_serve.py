@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hive.borg.response_framer import ResponseFramer
 from hive.borg.rpc_policy import Policy
 from hive.kinds import Access
 
-SECONDS = 30.0
+SECONDS = 120.0  # a machine whose disk is busy lets a commit wait for it
 
 
 class RpcError(Exception):
@@ -52,17 +53,24 @@ class Serve:
         command = [borg, "serve", "--restrict-to-repository", str(repository)]
         if access != Access.FULL:
             command.append("--append-only")
-        environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(repository.parent)}
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": str(repository.parent),
+            "BORG_HOST_ID": "server",  # otherwise it asks the network for the machine's name
+            "BORG_SELFTEST": "disabled",
+        }
         self.filter = RequestFilter(policy)
         self.passed = 0
         self._framer = ResponseFramer(self.filter)
         self._unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=2**30)
         self._number = 0
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._said,
             bufsize=0,
             cwd=repository.parent,
             env=environment,
@@ -78,6 +86,7 @@ class Serve:
         self._process.stdin.close()
         self._process.wait(SECONDS)
         self._process.stdout.close()
+        self._said.close()
 
     def open(self, **arguments: object) -> Any:
         given = {"path": "/./alpha", "create": False, "lock_wait": 0.1, "lock": True}
@@ -108,11 +117,18 @@ class Serve:
             for content in self._unpacker:
                 return _result(content)
             ready, _, _ = select.select([self._process.stdout], [], [], SECONDS)
-            data = os.read(self._process.stdout.fileno(), 65536) if ready else b""
+            if not ready:
+                raise TimeoutError(f"no answer for {SECONDS} seconds: {self._last_words()}")
+            data = os.read(self._process.stdout.fileno(), 65536)
             if not data:
-                raise RpcError("End", "the server said nothing more")
+                raise RpcError("End", f"the server said nothing more: {self._last_words()}")
             for part in self._framer.feed(data):
                 self._unpacker.feed(part)
+
+    def _last_words(self) -> str:
+        self._said.seek(0)
+        status = self._process.poll()
+        return f"status {status}, {self._said.read()[-2000:].decode(errors='replace')!r}"
 
 
 def _result(content: dict[bytes, Any]) -> Any:

@@ -66,6 +66,7 @@ class Borg:
         return {
             "PATH": os.defpath,
             "BORG_BASE_DIR": str(self.base / "home"),
+            "BORG_SELFTEST": "disabled",
             "BORG_PASSPHRASE": "a passphrase for tests",
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",

@@ -78,6 +78,7 @@ class Client:
             "PYTHONPATH": str(CHECKOUT),
             "BORG_RSH": shlex.join([sys.executable, str(CHECKOUT / "tests/borg/bridge.py")]),
             "BORG_BASE_DIR": str(self.directory / "base"),
+            "BORG_SELFTEST": "disabled",
             "BORG_PASSPHRASE": "a passphrase",
             "BORG_NEW_PASSPHRASE": "a passphrase",
             "BORG_RELOCATED_REPO_ACCESS_IS_OK": "yes",

@@ -38,6 +38,7 @@ class Borg:
         return {
             "PATH": os.defpath,
             "BORG_BASE_DIR": str(self.base / "home"),
+            "BORG_SELFTEST": "disabled",
             "BORG_REPO": str(self.repository),
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "BORG_HOST_ID": "another-host@2",

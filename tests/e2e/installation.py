@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests import ordinary
+from tests import ordinary, schema
 from tests.programs import borg_command
 
 SECONDS = 40
@@ -30,6 +30,7 @@ class Installation:
     ssh_port: int = 0
     web_url: str = ""
     setup_url: str | None = None
+    starts_empty: bool = False  # the first program that runs makes the database
 
     @property
     def data(self) -> Path:
@@ -154,11 +155,14 @@ class Installation:
             "HOME": str(self.directory),
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(self.directory / "borg"),
+            "BORG_SELFTEST": "disabled",
             "BORG_PASSPHRASE": PASSPHRASE,
             "BORG_RSH": f"ssh {options}",
         }
 
     def _hive(self) -> list[str]:
+        if not self.starts_empty and not self.data.exists():
+            schema.put_database(self.data / "hive.sqlite3")
         return [sys.executable, "-m", "hive", "--data-dir", str(self.data)]
 
     def _environment(self) -> dict[str, str]:

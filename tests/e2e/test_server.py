@@ -27,6 +27,7 @@ def borgs_of(installation: Installation) -> list[int]:
 def test_the_first_start_says_where_it_listens_and_how_to_set_it_up(
     installation: Installation,
 ) -> None:
+    installation.starts_empty = True
     installation.start(expect_setup=True)
     assert installation.setup_url is not None
     assert installation.setup_url.startswith(f"{installation.web_url}/setup/")

@@ -7,7 +7,6 @@ import functools
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from typing import Any
 
 from hive import config
 from hive.kinds import Access, Mode
-from hive.migrate import migrate_sqlite
 from hive.services import (
     accounts,
     confinement,
@@ -34,7 +32,7 @@ from hive.services.repository_infos import RepositoryInfo
 from hive.services.session_filters import SessionState
 from sshgate.gate import Gate
 from sshgate.server import Server
-from tests import ordinary
+from tests import ordinary, schema
 from tests.programs import borg_command, rsync_command
 
 SSH_KEYGEN = shutil.which("ssh-keygen") or "/usr/bin/ssh-keygen"
@@ -118,6 +116,7 @@ class Client:
             "HOME": str(self.directory),
             "LANG": "C.UTF-8",
             "BORG_BASE_DIR": str(self.directory / "borg"),
+            "BORG_SELFTEST": "disabled",
             "BORG_PASSPHRASE": PASSPHRASE,
             "BORG_RSH": " ".join(["ssh", *self.ssh_options()]),
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
@@ -232,21 +231,6 @@ class House:
         return (await sessions.list_sessions(OPERATOR, limit=1))[0]
 
 
-async def _put_database(path: Path) -> None:
-    """A database with the newest schema: once made, a copy is faster than the migrations."""
-    if not _migrated:
-        with tempfile.TemporaryDirectory() as directory:
-            made = Path(directory) / "hive.sqlite3"
-            await migrate_sqlite(made)
-            _migrated.append(made.read_bytes())
-    if not path.exists():
-        path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-        path.write_bytes(_migrated[0])
-
-
-_migrated: list[bytes] = []
-
-
 @functools.cache
 def _programs(borg: str, borg2: str | None, rsync: str) -> programs.Programs:
     """What was found once is there for all tests; asking for versions takes its time."""
@@ -274,7 +258,8 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
             **overrides,
         },
     )
-    await _put_database(settings.paths.database)
+    if not settings.paths.database.exists():
+        schema.put_database(settings.paths.database)
     await runtime.start(settings)
     found = _programs(settings.borg.command, settings.borg.borg2_command, settings.rsync.command)
     paths = [program.path for program in (found.borg, found.borg2, found.rsync) if program]

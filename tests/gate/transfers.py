@@ -28,6 +28,7 @@ def make_repository(directory: Path) -> Path:
         "HOME": str(directory),
         "LANG": "C.UTF-8",
         "BORG_BASE_DIR": str(directory / "borg"),
+        "BORG_SELFTEST": "disabled",
         "BORG_PASSPHRASE": PASSPHRASE,
     }
     made, files = directory / "repository", make_files(directory / "files")

@@ -54,6 +54,7 @@ def held(info: RepositoryInfo, host_id: str, base: Path, *, line: str = "1.2") -
         env={
             "PATH": os.defpath,
             "BORG_BASE_DIR": str(base / "borg"),
+            "BORG_SELFTEST": "disabled",
             "BORG_HOST_ID": host_id,
             "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
             "LC_ALL": "C.UTF-8",

@@ -60,6 +60,7 @@ def environment(info: RepositoryInfo) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(info.path.parent),
         "BORG_BASE_DIR": str(info.path.parent / "client"),
+        "BORG_SELFTEST": "disabled",
         "BORG_REPO": str(info.path),
         "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK": "yes",
     }

@@ -40,6 +40,7 @@ def borg(
         **ENVIRONMENT,
         "HOME": str(repository),
         "BORG_BASE_DIR": str(state),
+        "BORG_SELFTEST": "disabled",
         "BORG_HOST_ID": "hive-test",
         "TMPDIR": str(state),
     }

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 from tortoise.connection import get_connection
 
-from hive import clock, migrate
+from hive import clock
 from hive.config import Settings
 from hive.kinds import Source
 from hive.services import accounts, mail, passwords, runtime, web_login, web_sessions
@@ -29,14 +28,6 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     passwords._nobodys_hash.cache_clear()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with the newest schema, to be copied: migrations take a third of a second."""
-    path = tmp_path_factory.mktemp("schema") / "hive.sqlite3"
-    asyncio.run(migrate.migrate_sqlite(path))
-    return path
-
-
 @pytest.fixture
 def more_settings() -> dict[str, Any]:
     """Sections of the configuration, for the module that says so."""
@@ -45,11 +36,11 @@ def more_settings() -> dict[str, Any]:
 
 @pytest.fixture
 async def settings(
-    tmp_path: Path, empty_database: Path, more_settings: dict[str, Any]
+    tmp_path: Path, migrated_database: Path, more_settings: dict[str, Any]
 ) -> AsyncIterator[Settings]:
     """A hive in a directory of its own, with nobody in it."""
     (tmp_path / "data").mkdir(mode=0o700)
-    shutil.copy(empty_database, tmp_path / "data")
+    shutil.copy(migrated_database, tmp_path / "data/hive.sqlite3")
     given = {"server": {"data_dir": str(tmp_path / "data")}, **more_settings}
     made = Settings.model_validate(given)
     await runtime.start(made)
