@@ -14,10 +14,12 @@ from hive import config, config_dangers, control, database, descriptors, events,
 from hive.config import HeartbeatSettings, Settings
 from hive.errors import HiveError
 from hive.notify import email
+from hive.notify.channel import Means
 from hive.outgoing import Outgoing
 from hive.services import (
     clock_watch,
     confinement,
+    database_watch,
     disks,
     handover,
     heartbeat,
@@ -27,7 +29,9 @@ from hive.services import (
     limits,
     local_changes,
     mail,
+    mail_watch,
     places,
+    program_watch,
     runtime,
     scheduler,
     secrets,
@@ -42,6 +46,7 @@ from hive.services.caretaker import Caretaker
 from hive.services.findings import Finding
 from hive.services.notifications import far_end
 from hive.services.notifications.courier import Courier
+from hive.services.programs import Programs
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
@@ -76,6 +81,9 @@ async def _serve(settings: Settings) -> int:
         await time_trust.start()
         stack.callback(time_trust.stop)
         await clock_watch.put_right_at_start()
+        base = database_watch.watch()
+        stack.callback(database_watch.forget)
+        stack.push_async_callback(base.save)
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
@@ -104,14 +112,21 @@ async def _serve(settings: Settings) -> int:
         stack.callback(loop_watchdog.watch())
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
+        caretaker = Caretaker(here)
+        watched = program_watch.Watch(
+            settings, here.confinement, functools.partial(_use_programs, gate, caretaker)
+        )
         for name, task in (
             ("recheck", _recheck(gate)),
             ("close lost sessions", _close_lost(gate)),
             ("show progress", _show_progress(gate)),
             ("watch the storage", storage.run()),
             ("watch for local changes", local_changes.Watcher().run()),
-            ("take care of repositories", Caretaker(here).run()),
+            ("take care of repositories", caretaker.run()),
             ("watch the clock", server_watch.watch_clock()),
+            ("watch the database", server_watch.watch_database(base)),
+            ("watch the mail relay", server_watch.watch_mail(_mail_watch(means))),
+            ("watch the programs", server_watch.watch_programs(watched)),
             ("schedule jobs", scheduler.Scheduler().run()),
             ("deliver notifications", Courier(means).run()),
             ("send heartbeats", _send_heartbeats(settings.heartbeat, problems, means.outgoing)),
@@ -120,6 +135,11 @@ async def _serve(settings: Settings) -> int:
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
+
+
+def _use_programs(gate: Gate, caretaker: Caretaker, found: Programs) -> None:
+    if gate.use_programs(found):
+        caretaker.use(gate.host)
 
 
 def _raise_open_files(settings: Settings) -> None:
@@ -181,6 +201,12 @@ def mail_sender(settings: Settings) -> mail.Sender | None:
     return send
 
 
+def _mail_watch(means: Means) -> mail_watch.Watch:
+    relay = email.Relay.of(means)
+    examine = functools.partial(email.certificate_problem, relay)
+    return mail_watch.Watch(relay.settings.host, examine)
+
+
 def _in_words(findings: Sequence[Finding]) -> list[str]:
     return [
         f"{finding.message}. {finding.remedy or ''}".strip()
@@ -229,7 +255,9 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     """Print where the server listens, and the set-up link while there is no administrator."""
     ssh_host = settings.ssh.address.host
     web_url = f"http://{_bracketed(settings.web.address.host)}:{web.port}"
-    runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url))
+    file = runtime.database_file()
+    opened = None if file is None else (file.device, file.inode)
+    runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url, opened))
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
     token = await web_sessions.new_setup_token()
     if token is not None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import contextvars
 import functools
+import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -67,12 +68,30 @@ async def open_database(url: str) -> None:
         await Tortoise.init(
             db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
         )
+        _translate_errors(get_connection("default"))
         await get_connection("default").execute_query("SELECT 1")
     except (BaseORMException, sqlite3.Error, OSError) as error:
         # a file that is no database raises what the ORM does not translate
         await Tortoise.close_connections()
         raise DatabaseError(f"The database cannot be opened: {error}") from error
     _base_context = contextvars.copy_context()
+
+
+def _translate_errors(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine
+    """Have a damaged file raise what callers expect: the ORM translates some of SQLite's only."""
+    for name in ("execute_insert", "execute_many", "execute_query", "execute_query_dict"):
+        setattr(connection, name, _translated(getattr(connection, name)))
+
+
+def _translated(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    @functools.wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await method(*args, **kwargs)
+        except sqlite3.Error as error:
+            raise OperationalError(error) from error
+
+    return call
 
 
 async def close_database() -> None:
@@ -91,6 +110,24 @@ async def answers() -> bool:
     except (BaseORMException, OSError, ValueError):
         return False
     return True
+
+
+async def copy_to(target: Path) -> None:
+    """Copy what SQLite has open to a private file, though its own may be gone from the disk."""
+    fresh = target.with_name(f"{target.name}.new")
+
+    def make() -> sqlite3.Connection:
+        fresh.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return sqlite3.connect(fresh, check_same_thread=False)
+
+    copy = await asyncio.to_thread(make)
+    try:
+        async with get_connection("default").acquire_connection() as connection:
+            await connection.backup(copy)
+    finally:
+        await asyncio.to_thread(copy.close)
+    await asyncio.to_thread(fresh.replace, target)
 
 
 async def problems() -> list[str]:

@@ -81,6 +81,7 @@ class RefusalCause(StrEnum):
     LIMIT = "limit reached"
     QUOTA = "over quota"
     UNAVAILABLE = "not available"
+    PROGRAM = "program unusable"
     DRAINING = "server stopping"
 
 

@@ -40,6 +40,11 @@ class Brake:
         """Whether the client was refused new data, or its session ended for that."""
         return self.sentence is not None and (self._has_refused or self._has_ended)
 
+    @property
+    def said(self) -> str | None:
+        """Why new data was refused; None where none was."""
+        return self.sentence if self.was_used else None
+
     # what the watch asks for
 
     @property

@@ -151,6 +151,8 @@ class GateConnection(asyncssh.SSHServer):
             found = await logins.authenticate(username, fingerprint, self.peer)
         except (HiveError, DriverError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
+            if self._connection is not None:
+                self._connection.turn_away(words.NO_DATABASE)
             return False
         # asyncssh takes signatures with SHA-1 as well, though they are not on offer.
         key.all_sig_algorithms = key.all_sig_algorithms & algorithms.TAKEN

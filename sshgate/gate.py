@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
-from hive import events, log
+from hive import clock, events, log
 from hive.config import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
-from hive.services import access, client_addresses, live, sessions, unrecorded
+from hive.services import (
+    access,
+    client_addresses,
+    database_watch,
+    live,
+    sessions,
+    unrecorded,
+)
 from hive.services.host import Host
+from hive.services.programs import Programs
 from hive.services.quota_watch import Watch
 from hive.services.sessions import Outcome
 from sshgate import words
@@ -41,7 +50,7 @@ class RunningSession(Protocol):
         """Whether it opened the repository without borg's lock."""
         ...
 
-    def end(self, reason: EndReason, words: str) -> None:
+    def end(self, reason: EndReason, why: str) -> None:
         """End the session politely at first, by force in the end."""
 
 
@@ -81,6 +90,13 @@ class Gate:
     def end_grace(self) -> float:
         """Seconds between asking a child to end and killing it."""
         return self.settings.end_grace_seconds
+
+    def use_programs(self, programs: Programs) -> bool:
+        """Start these programs from now on; whether they are other ones than before."""
+        if programs == self.host.programs:
+            return False
+        self.host = replace(self.host, programs=programs)
+        return True
 
     # the door
 
@@ -126,6 +142,8 @@ class Gate:
             raise AccessRefused(
                 "The server is stopping: try again in a minute.", RefusalCause.DRAINING
             )
+        if database_watch.is_lost():
+            raise AccessRefused(database_watch.NO_SESSIONS, RefusalCause.UNAVAILABLE)
 
     def check_confinement(self) -> None:
         """Refuse service where confinement is required and cannot be had in full."""
@@ -174,7 +192,12 @@ class Gate:
         live.view.update((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
-        """Close a session's row; where the database fails it is tried again later."""
+        """Close a session's row; where the database fails it is tried again later.
+
+        It ended when this was first called, however often it is tried.
+        """
+        if outcome.ended_at is None:
+            outcome = replace(outcome, ended_at=clock.now())
         try:
             if session_id < 0:
                 recorded = await unrecorded.record(session_id)

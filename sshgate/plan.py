@@ -195,6 +195,6 @@ def _installed(program: Program | None, name: str) -> Program:
         raise AccessRefused(
             f"There is no working {name} on this server: its administrator can install it."
             " `hive doctor` says more.",
-            RefusalCause.UNAVAILABLE,
+            RefusalCause.PROGRAM,
         )
     return program

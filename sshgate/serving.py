@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hive import log
 from hive.borg import locks
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
@@ -17,8 +18,8 @@ from hive.borg.rpc_policy import Policy
 from hive.child import Child, RunAs
 from hive.database import spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
-from hive.kinds import Access, Need
-from hive.services import imports, statistics, storage
+from hive.kinds import Access, EndReason, Need
+from hive.services import imports, programs, statistics, storage
 from hive.services.access import Admission
 from hive.services.quota_watch import Meter, Watch
 from hive.services.sessions import Outcome
@@ -27,10 +28,39 @@ from sshgate.brake import Brake
 from sshgate.channel import GateChannel
 from sshgate.command import Rsync
 from sshgate.gate import Gate
+from sshgate.plan import Plan
 from sshgate.relay import Relay
 
+logger = log.get(__name__)
+
 REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
+NOT_BEGUN = "The server could not start its program for this session: its administrator can help."
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
+
+
+def refused_outcome(refused: AccessRefused, status: int) -> Outcome:
+    """What became of a session that was refused after it began."""
+    outcome = Outcome(EndReason.REFUSED, status, 0, 0)
+    if refused.cause != RefusalCause.PROGRAM:
+        return outcome
+    return replace(outcome, could_not_start=True, said=refused.message)
+
+
+def reason_of(child_status: int, relay: Relay, brake: Brake) -> EndReason:
+    """Why a session ended that nobody asked to end."""
+    if brake.was_used:
+        return EndReason.QUOTA
+    failed = child_status != 0 or relay.protocol_error is not None
+    return EndReason.FAILED if failed else EndReason.DONE
+
+
+def has_not_begun(plan: Plan, child_status: int, relay: Relay) -> bool:
+    """Whether the program ended before it said anything, so that it is asked for its version."""
+    if child_status == 0 or relay.bytes_out or relay.protocol_error is not None:
+        return False
+    programs.suspect(plan.spec.argv[0])
+    logger.error("a program ended at once", program=plan.spec.argv[0], status=child_status)
+    return True
 
 
 def make_view(admission: Admission, run_as: RunAs | None) -> None:

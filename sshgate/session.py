@@ -14,8 +14,8 @@ from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase
 from hive.child import Child
-from hive.database import spawn
-from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause
+from hive.database import DriverError, spawn
+from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.services import (
     access,
@@ -31,7 +31,7 @@ from hive.services import (
 from hive.services.access import Admission
 from hive.services.quota_watch import Meter
 from hive.services.sessions import Outcome
-from sshgate import command, refusal, status
+from sshgate import command, refusal, status, words
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
 from sshgate.command import Rsync, Status
@@ -41,14 +41,18 @@ from sshgate.plan import Plan, make_plan, need_of
 from sshgate.relay import Relay
 from sshgate.room import Room
 from sshgate.serving import (
+    NOT_BEGUN,
     REJECTED_STATUS,
     end_child,
     filter_of,
+    has_not_begun,
     make_view,
     may_write,
     measure_later,
     metered,
     observer_of,
+    reason_of,
+    refused_outcome,
     seen_of,
     settle,
     shell_status,
@@ -156,12 +160,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     def is_breaking_locks(self) -> bool:
         return self._requests is not None and self._requests.phase is Phase.LOCKED
 
-    def end(self, reason: EndReason, words: str) -> None:
+    def end(self, reason: EndReason, why: str) -> None:
         """End the session politely at first, by force in the end; the first reason counts."""
         if self._end is None:
-            self._end = (reason, words)
-            if words:
-                self._say(f"this session was ended: {words}.")
+            self._end = (reason, why)
+            if why:
+                self._say(f"this session was ended: {why}.")
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True
@@ -183,10 +187,12 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 exit_status = REFUSED_STATUS
                 await self._note_refusal(refused)
                 await self._refuse(refused.message)
-            except HiveError as error:
+            except (HiveError, DriverError) as error:
                 exit_status = FAILED_STATUS
-                logger.error("session failed", reason=error.message)
-                self._say(error.message)
+                logger.error("session failed", reason=str(error))
+                await self._fail(
+                    error.message if isinstance(error, HiveError) else words.NO_DATABASE
+                )
             except Exception:
                 exit_status = FAILED_STATUS
                 logger.exception("session failed unexpectedly")
@@ -246,8 +252,11 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
                 outcome = await self._serve_child(admission, request)
                 dry = isinstance(request, Rsync) and request.is_dry_run
                 outcome = replace(outcome, is_dry_run=dry)
-        except AccessRefused:
-            outcome = Outcome(EndReason.REFUSED, REFUSED_STATUS, 0, 0)
+        except AccessRefused as refused:
+            outcome = refused_outcome(refused, REFUSED_STATUS)
+            raise
+        except Unavailable as error:
+            outcome = replace(outcome, could_not_start=True, said=error.message)
             raise
         finally:
             await self._gate.finish(admission.session_id, outcome)
@@ -328,14 +337,18 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             await meter.measure()  # a fast rsync ends between two looks at the disk
         if relay.protocol_error is not None:
             self._say(relay.protocol_error.message)
+        never_began = self._end is None and has_not_begun(plan, child_status, relay)
+        if never_began:
+            self._say(NOT_BEGUN)
         return Outcome(
-            end_reason=self._reason(child_status, relay),
+            end_reason=self._end[0] if self._end else reason_of(child_status, relay, self._brake),
             exit_status=shell_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             before=before,
             after=await self._seen_after(admission),
-            said=self._brake.sentence if self._brake.was_used else None,
+            said=NOT_BEGUN if never_began else self._brake.said,
+            could_not_start=never_began,
             **seen_of(requests, observer),
         )
 
@@ -386,14 +399,6 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._room is not None:
             self._room.passed(self.end)
 
-    def _reason(self, child_status: int, relay: Relay) -> EndReason:
-        if self._end is not None:
-            return self._end[0]
-        if self._brake.was_used:
-            return EndReason.QUOTA
-        failed = child_status != 0 or relay.protocol_error is not None
-        return EndReason.FAILED if failed else EndReason.DONE
-
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         answer = await status.answer(admission, as_json=as_json)
         if self._channel is not None:
@@ -412,6 +417,13 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             logger.debug("not understood", reason=message)
         if self._channel is not None:
             await refusal.tell(self._channel, self._inbox, request, message)
+
+    async def _fail(self, message: str) -> None:
+        """Say what went wrong, in borg's protocol where no program has spoken yet."""
+        if self._relay is None:
+            await self._refuse(message)
+        else:
+            self._say(message)
 
     def _say(self, message: str) -> None:
         refusal.say(self._channel, message)

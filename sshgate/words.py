@@ -18,3 +18,4 @@ GAVE_UP_PLACE: Final = (
 NO_KEY_EXCHANGE: Final = "You did not exchange keys within {} seconds. Connect again."
 NO_LOGIN: Final = "You did not log in within {} seconds. Connect again."
 STOPPING: Final = "The server is stopping: try again in a minute."
+NO_DATABASE: Final = "The server's database does not answer: try again in a minute."

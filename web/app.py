@@ -14,6 +14,7 @@ from web.headers import add_headers
 from web.keys import ASSETS, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
+from web.middleware.kept import refuse_what_is_lost
 from web.middleware.logging import note_requests
 from web.middleware.reader import know_the_reader
 from web.middleware.same_origin import refuse_other_sites
@@ -35,6 +36,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
             note_requests,
             know_the_reader,
             tell_errors,
+            refuse_what_is_lost,
             refuse_other_sites,
             require_login,
         ],

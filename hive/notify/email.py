@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -25,6 +26,7 @@ from hive.errors import DeliveryFailed
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message, as_html, cut, one_line, plain
 
+_EXAMINED_SECONDS = 15
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9.-]+")
 
 
@@ -99,6 +101,39 @@ async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
         raise _explain(error, settings.host, password) from None
     return answer
+
+
+async def certificate_problem(relay: Relay) -> str | None:
+    """Connect to the relay; why its certificate is refused, None where that is not the trouble."""
+    settings = relay.settings
+    if settings.host is None or settings.security == "none":
+        return None
+    client = aiosmtplib.SMTP(
+        hostname=settings.host,
+        port=settings.port,
+        use_tls=settings.security == "tls",
+        start_tls=settings.security == "starttls",
+        tls_context=relay.tls,
+        local_hostname=_own_host(relay),
+        timeout=min(settings.timeout_seconds, _EXAMINED_SECONDS),
+    )
+    try:
+        await client.connect()
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        return _refused_certificate(error)
+    with suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit()
+    return None
+
+
+def _refused_certificate(error: BaseException | None) -> str | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return cut(one_line(error.verify_message or str(error)), 200)
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return cut(one_line(str(error)), 200)
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def compose(message: Message, recipient: str, means: Means) -> EmailMessage:

@@ -73,6 +73,10 @@ class Caretaker:
         self._turn: _Turn | None = None
         self._rested_at: dict[int, float] = {}  # repository -> when it may be tried again
 
+    def use(self, host: Host) -> None:
+        """Work with the programs of this host from the next turn on."""
+        self._host = host
+
     async def run(self) -> None:
         """Do what is wanted until cancelled."""
         unsubscribe = happenings.subscribe(self._on_happening)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 from hive import config, config_dangers, database
 from hive.config import Settings
+from hive.database_file import missing
 from hive.errors import HiveError
 from hive.services import (
     clock_watch,
@@ -28,6 +30,8 @@ from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port
 from hive.services.permissions import Actor, require_admin
 
+_ASSESSED_SECONDS = 600.0
+
 
 async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     """Look at everything. Nothing is changed, and a data directory that is not there not made.
@@ -41,6 +45,9 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     ]
     directory = await asyncio.to_thread(_check_data_directory, settings)
     findings.append(directory)
+    problem = None if settings.database.url else missing(settings.paths.database)
+    if problem is not None:
+        return [*findings, Finding("error", "Database", problem)]
     if not settings.paths.database.exists() and settings.database.url is None:
         findings.append(Finding("warning", "Database", "There is none yet", "Start the server."))
         return [*findings, *_check_ports(settings, None)]
@@ -72,7 +79,7 @@ def _check_machine(settings: Settings) -> list[Finding]:
     """The programs and what confines them, and what the system is set to."""
     found = programs.find_programs(settings)
     wishes = confinement.Wishes.of(settings)
-    assessment = confinement.assess(wishes, roots=(), programs=found.paths)
+    assessment = _assess(wishes, (), tuple(found.paths))
     is_held = assessment.confinement.holds_files
     return [
         *programs.findings(found, settings, is_held=is_held),
@@ -80,6 +87,21 @@ def _check_machine(settings: Settings) -> list[Finding]:
         check_clock(),
         *check_inotify(),
     ]
+
+
+_assessed: dict[object, tuple[float, confinement.Assessment]] = {}
+
+
+def _assess(
+    wishes: confinement.Wishes, roots: tuple[Path, ...], paths: tuple[str, ...]
+) -> confinement.Assessment:
+    """What confinement can be had, kept for a while: each trial starts processes. It blocks."""
+    key = (wishes, roots, paths)
+    at, known = _assessed.get(key, (0.0, None))
+    if known is None or time.monotonic() - at > _ASSESSED_SECONDS:
+        known = confinement.assess(wishes, roots=roots, programs=paths)
+        _assessed[key] = (time.monotonic(), known)
+    return known
 
 
 def _check_data_directory(settings: Settings) -> Finding:
@@ -134,9 +156,8 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     found = await locations.list_locations(actor)
     roots = sorted({info.root for info in found if info.problem is None})
     findings += [disks.findings(disk) for disk in await disks.all_disks()]
-    assessment = await asyncio.to_thread(
-        confinement.assess, confinement.Wishes.of(settings), roots=roots
-    )
+    wishes = confinement.Wishes.of(settings)
+    assessment = await asyncio.to_thread(_assess, wishes, tuple(roots), ())
     findings += [finding for finding in assessment.findings if finding.level == "error"]
     findings += await handover.findings(assessment.confinement.owner)
     return [*findings, *heartbeat.findings()]

@@ -39,12 +39,13 @@ async def tick() -> int:
 
     None while the clock cannot be trusted: what it calls late may not be.
     """
-    if not await time_trust.is_trusted():
-        return 0
     due = Repository.filter(look_at__lte=clock.now(), deleted_at=None)
     due = due.exclude(location_id__in=list(presence.away()))
     changed = 0
-    for repository_id in await due.order_by("look_at").values_list("id", flat=True):
+    ids = await due.order_by("look_at").values_list("id", flat=True)
+    if not ids or not await time_trust.is_trusted():
+        return 0
+    for repository_id in ids:
         changed += await _look(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
     return changed
 

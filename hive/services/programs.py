@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,6 +124,19 @@ class Programs:
         return [program.path for program in (self.borg, self.borg2, self.rsync) if program]
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What came of asking a program for its version; `problem` says why there is none."""
+
+    program: Program | None
+    problem: str | None = None
+
+
+_Identity = tuple[tuple[str, int, int, int, int], ...]
+_known: dict[str, tuple[_Identity, Examined]] = {}
+_asking = threading.Lock()  # one at a time: who comes meanwhile takes the answer
+
+
 def find_programs(settings: Settings) -> Programs:
     """Look for borg and rsync and ask for their versions; it blocks."""
     return Programs(
@@ -133,24 +148,72 @@ def find_programs(settings: Settings) -> Programs:
 
 def find_program(command: str | None, question: str) -> Program | None:
     """The program of this name or path, or None where it is not there or does not answer."""
+    return examine(command, question).program
+
+
+def examine(command: str | None, question: str = "--version") -> Examined:
+    """Ask a program for its version; it blocks.
+
+    A good answer is kept until the file or its interpreter changes, or a session suspects it.
+    """
     path = shutil.which(command) if command else None
     if path is None:
-        return None
+        return Examined(None, "it is not installed")
+    with _asking:
+        identity = _identity(path)
+        known = _known.get(path)
+        if known is not None and known[0] == identity and known[1].program is not None:
+            return known[1]
+        examined = _ask_version(path, question)
+        _known[path] = (identity, examined)
+        return examined
+
+
+def suspect(path: str) -> None:
+    """Have a program asked again at the next look: it did not start for a session."""
+    _known.pop(path, None)
+
+
+def _identity(path: str) -> _Identity:
+    """What changes with the program: its file, what that links to, and its interpreter."""
+    files = [Path(path), Path(path).resolve()]
+    with suppress(OSError, Unavailable):
+        interpreter = _interpreter(files[1])
+        files += [interpreter, interpreter.resolve()] if interpreter is not None else []
+    found = []
+    for file in files:
+        try:
+            status = file.lstat()
+        except OSError:
+            found.append((str(file), 0, 0, 0, 0))
+        else:
+            found.append(
+                (str(file), status.st_dev, status.st_ino, status.st_mtime_ns, status.st_mode)
+            )
+    return tuple(found)
+
+
+def _ask_version(path: str, question: str) -> Examined:
     try:
-        answer = subprocess.run(
+        done = subprocess.run(
             [path, question],
             capture_output=True,
-            check=True,
+            check=False,
             cwd="/",
             env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"},
             timeout=SECONDS_FOR_AN_ANSWER,
-        ).stdout.decode(errors="replace")
-    except (OSError, subprocess.SubprocessError):
-        return None
-    match = _VERSION.search(answer)
+        )
+    except subprocess.TimeoutExpired:
+        return Examined(None, f"it did not answer within {SECONDS_FOR_AN_ANSWER} seconds")
+    except OSError as error:
+        return Examined(None, f"it cannot be started: {error.strerror}")
+    if done.returncode != 0:
+        return Examined(None, f"it ended with status {done.returncode} when it was started")
+    match = _VERSION.search(done.stdout.decode(errors="replace"))
     if match is None:
-        return None
-    return Program(str(Path(path).absolute()), tuple(int(part) for part in match[1].split(".")))
+        return Examined(None, "it does not say which version it is")
+    version = tuple(int(part) for part in match[1].split("."))
+    return Examined(Program(str(Path(path).absolute()), version))
 
 
 def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Finding]:

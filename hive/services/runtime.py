@@ -5,6 +5,7 @@ Started once by the server, by each command of the command line and by each test
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -24,7 +25,8 @@ from hive.database import (
     sqlite_url,
     transactional,
 )
-from hive.errors import StorageError
+from hive.database_file import DatabaseFile, missing, note_made
+from hive.errors import DatabaseError, StorageError
 from hive.models import Installation, Location, Repository
 from hive.services import identity, marker, presence
 from hive.services.identity import Identity
@@ -32,6 +34,7 @@ from hive.services.identity import Identity
 _settings: Settings | None = None
 _installation: Installation | None = None
 _identity: Identity | None = None
+_database_file: DatabaseFile | None = None
 
 DEFAULT_LOCATION = "default"
 
@@ -43,6 +46,7 @@ class Listening:
     pid: int
     ssh_port: int
     web_url: str
+    database: tuple[int, int] | None = None  # device and inode of the file that it has open
 
 
 def settings() -> Settings:
@@ -99,16 +103,24 @@ def host_name() -> str:
 
 
 def owns_database() -> bool:
-    """Whether the database belongs to this data directory alone, as SQLite's does."""
+    """Whether the database belongs to this data directory alone, as SQLite does."""
     return settings().database.url is None
+
+
+def database_file() -> DatabaseFile | None:
+    """The file of the open database; None for another engine than SQLite."""
+    return _database_file
 
 
 async def start(new_settings: Settings, *, is_server: bool = False) -> None:
     """Prepare the data directory, migrate and open the database.
 
     `is_server`: this process has the lock that only one server gets (hive/control.py).
+
+    Raises DatabaseError where a database was there before and is gone, or where the running server
+    has another file open: no second, empty one comes to be beside it.
     """
-    global _settings, _installation, _identity  # noqa: PLW0603 - one set of settings for the process
+    global _settings, _installation, _identity, _database_file  # noqa: PLW0603 - one set for the process
     _settings = new_settings
     ballast = Ballast(new_settings.paths.ballast)
     ballast.relieve()  # even opening SQLite takes some blocks
@@ -116,9 +128,16 @@ async def start(new_settings: Settings, *, is_server: bool = False) -> None:
     _identity = identity.ensure(new_settings.paths, is_server=is_server)
     url = new_settings.database.url
     if url is None:
+        path = new_settings.paths.database
+        if not is_server:
+            _require_same_file(path)
+        if (problem := missing(path)) is not None:
+            raise DatabaseError(problem)
         make_room_by(lambda is_urgent: ballast.relieve(is_urgent=is_urgent))
-        await migrate.migrate_sqlite(new_settings.paths.database)
-        await open_database(sqlite_url(new_settings.paths.database))
+        await migrate.migrate_sqlite(path)
+        await open_database(sqlite_url(path))
+        note_made(path)
+        _database_file = DatabaseFile.of(path)
     else:
         await migrate.migrate_url(url.get_secret_value())
         await open_database(url.get_secret_value())
@@ -126,11 +145,47 @@ async def start(new_settings: Settings, *, is_server: bool = False) -> None:
     await _prepare_first_root()
 
 
+def _require_same_file(path: Path) -> None:
+    """Refuse to open another file than the running server has open."""
+    listening = read_listening()
+    if listening is None or listening.database is None or not _server_runs():
+        return
+    try:
+        status = path.stat()
+    except OSError:
+        found = None
+    else:
+        found = (status.st_dev, status.st_ino)
+    if found != listening.database:
+        how = "is gone" if found is None else "is another one"
+        raise DatabaseError(
+            f"The database {path} {how} than the running server has open: what it held is still"
+            f" there in the server, which keeps a copy in {path}.rescued-*. Stop the server, put"
+            " that copy in its place, and start it again."
+        )
+
+
+def _server_runs() -> bool:
+    """Whether a server has the data directory: it holds a lock as long as it runs."""
+    try:
+        directory = os.open(paths().run, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(directory, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(directory)  # and with it the lock
+    return False
+
+
 async def stop() -> None:
-    global _settings, _installation, _identity  # noqa: PLW0603 - see start
+    global _settings, _installation, _identity, _database_file  # noqa: PLW0603 - see start
     await close_database()
     make_room_by(None)
     presence.clear()
+    _database_file = None
     _settings = None
     _installation = None
     _identity = None
@@ -241,7 +296,13 @@ def read_listening() -> Listening | None:
     """Where the server listens, or None where it does not run."""
     try:
         values = json.loads(listening_file().read_text())
-        listening = Listening(values["pid"], values["ssh_port"], values["web_url"])
+        database = values.get("database")
+        listening = Listening(
+            values["pid"],
+            values["ssh_port"],
+            values["web_url"],
+            (database[0], database[1]) if database else None,
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return listening if Path(f"/proc/{listening.pid}").exists() else None

@@ -24,7 +24,7 @@ from hive import clock, log
 from hive.database import DriverError, spawn, transactional
 from hive.errors import Conflict, HiveError, NotFound, Unavailable
 from hive.models import Job as Row
-from hive.services import audit, jobs, runtime, time_trust
+from hive.services import audit, database_watch, jobs, runtime, time_trust
 from hive.services.jobs import Job
 from hive.services.permissions import Actor, require_admin
 
@@ -155,10 +155,12 @@ class Scheduler:
 
 
 class _Postponed(HiveError):
-    """The job waits until the clock can be trusted again."""
+    """The job waits until the clock, or the database, can be trusted again."""
 
 
 async def _body(job: Job) -> object:
+    if job.waits_for_clock and database_watch.is_lost():
+        raise _Postponed(database_watch.NO_JOBS)
     if job.waits_for_clock and not await time_trust.is_trusted():
         raise _Postponed("The clock jumped: nothing is done until its time is confirmed.")
     return await job.run()
@@ -173,7 +175,7 @@ def _result(job: Job, body: asyncio.Task[object]) -> str | None:
             logger.info("a job did something", job=job.name, count=result)
         return None
     if isinstance(error, _Postponed):
-        logger.info("a job waits for the clock", job=job.name)
+        logger.info("a job waits", job=job.name, reason=str(error))
         return str(error)
     if isinstance(error, HiveError | DriverError | OSError):
         logger.error("a job failed", job=job.name, reason=str(error))

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from hive import log
 from hive.database import DriverError
 from hive.errors import HiveError
-from hive.services import clock_watch
+from hive.services import clock_watch, database_watch, mail_watch, program_watch
 
 logger = log.get(__name__)
 
@@ -22,6 +22,22 @@ async def watch_clock() -> None:
     """Look at the clock until cancelled."""
     watch = clock_watch.Watch()
     await _again_and_again("clock", watch.look, every=clock_watch.LOOK_EVERY)
+
+
+async def watch_database(watch: database_watch.Watch) -> None:
+    """Look at the database until cancelled."""
+    every = database_watch.LOOK_EVERY
+    await _again_and_again("database", watch.look, every=every, on_hanging=watch.hangs)
+
+
+async def watch_programs(watch: program_watch.Watch) -> None:
+    """Look at the programs of sessions until cancelled."""
+    await _again_and_again("programs", watch.look, every=program_watch.LOOK_EVERY)
+
+
+async def watch_mail(watch: mail_watch.Watch) -> None:
+    """Look at the mail relay until cancelled."""
+    await _again_and_again("mail relay", watch.look, every=mail_watch.LOOK_EVERY)
 
 
 async def _again_and_again(

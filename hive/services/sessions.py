@@ -95,6 +95,8 @@ class Outcome:
     refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
     former_path: str | None = None  # by which the repository was opened
     said: str | None = None  # what the client was told at the end
+    could_not_start: bool = False  # its program did not begin to work: a fault of the server
+    ended_at: datetime | None = None  # None: just now
 
 
 @transactional
@@ -103,7 +105,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     session = await Session.get_or_none(id=session_id)
     if session is None or session.ended_at is not None:
         return
-    session.ended_at = clock.now()
+    session.ended_at = outcome.ended_at or clock.now()
     session.bytes_in = outcome.bytes_in
     session.bytes_out = outcome.bytes_out
     session.exit_status = outcome.exit_status
@@ -119,7 +121,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     if outcome.former_path is not None:
         await former_paths.note(session, outcome.former_path)
     await _record_end(session)
-    if is_worth_telling(session.end_reason, session.operation):
+    if outcome.could_not_start or is_worth_telling(session.end_reason, session.operation):
         await events.record(
             session.repository_id,
             EventKind.SESSION_FAILED,
