@@ -10,6 +10,7 @@ import click
 from hive import __version__
 from hive.cli import output
 from hive.cli.address import address
+from hive.cli.alarm import alarm
 from hive.cli.channel import channel
 from hive.cli.config import config
 from hive.cli.doctor import doctor
@@ -26,6 +27,7 @@ from hive.cli.report import report
 from hive.cli.rule import rule
 from hive.cli.secrets import secrets
 from hive.cli.session import session
+from hive.cli.status import status
 from hive.cli.trigger import trigger
 from hive.cli.user import user
 from hive.errors import HiveError
@@ -70,6 +72,7 @@ def main(
 
 
 for _noun in (
+    status,
     user,
     group,
     location,
@@ -79,6 +82,7 @@ for _noun in (
     report,
     trigger,
     event,
+    alarm,
     job,
     channel,
     rule,

@@ -171,7 +171,7 @@ async def _look_closely(row: Repository) -> _Found:
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
-        last_backup_at=row.last_backup_at,
+        last_backup_at=there_still(row),
         former=row.health,
         since=row.health_since or row.created_at,
         was_due_at=row.due_at,
@@ -196,7 +196,16 @@ def schedule_of(row: Repository) -> Schedule:
 
 
 def record_of(row: Repository) -> Record:
-    return Record(row.created_at, row.last_backup_at, row.paused_until)
+    """What its schedule is held against: a backup that is gone is none."""
+    begun_at = max(filter(None, (row.created_at, row.emptied_at)))
+    return Record(begun_at, there_still(row), row.paused_until)
+
+
+def there_still(row: Repository) -> datetime | None:
+    """The last backup, unless the content was seen to be gone since."""
+    made_at, gone_at = row.last_backup_at, row.emptied_at
+    is_gone = made_at is not None and gone_at is not None and made_at <= gone_at
+    return None if is_gone else made_at
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:
@@ -269,7 +278,7 @@ def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]
         said.append((EventKind.LATE, situation.late(), found.muted))
     elif health == Health.DOWN:
         said.append((EventKind.DOWN, situation.down(), found.muted))
-    elif health in (Health.UP, Health.NEW) and former in TROUBLES:
+    elif health in (Health.FINE, Health.NEW, Health.UNWATCHED) and former in TROUBLES:
         # who was told of the trouble is told of its end, muted or not
         said.append((EventKind.RECOVERED, situation.recovered(), found.muted and found.first))
     return said

@@ -139,7 +139,7 @@ def test_nothing_changes_before_it_is_looked_at_again(
 
 def test_up_late_and_down_follow_each_other() -> None:
     record = Record(NOW - 9 * DAY, NOW)
-    times = {0: Health.UP, 23: Health.UP, 24: Health.LATE, 29: Health.LATE, 30: Health.DOWN}
+    times = {0: Health.FINE, 23: Health.FINE, 24: Health.LATE, 29: Health.LATE, 30: Health.DOWN}
     for hours, health in times.items():
         assert outlook(every(DAY), record, NOW + hours * HOUR).health == health
 
@@ -155,7 +155,7 @@ def test_without_a_schedule_nothing_is_ever_late() -> None:
     schedule = Schedule(ScheduleKind.NONE, grace=HOUR)
     far = NOW + 10_000 * DAY
     assert outlook(schedule, Record(NOW), far).health == Health.NEW
-    assert outlook(schedule, Record(NOW, NOW), far).health == Health.UP
+    assert outlook(schedule, Record(NOW, NOW), far).health == Health.FINE
     assert outlook(schedule, Record(NOW, NOW), far).look_at is None
 
 

@@ -111,7 +111,8 @@ async def test_a_broken_repository_is_told_once_and_stops_no_other(
     assert len(await told(EventKind.MEASURING_FAILED)) == 1
     insight = await statistics.insight(documents)
     assert "not borg's config" in (insight.problem or "")
-    assert [alarm.kind for alarm in insight.alarms] == [EventKind.MEASURING_FAILED]
+    lasting = await alarms.lasting(documents.id)
+    assert [alarm.kind for alarm in lasting] == [EventKind.MEASURING_FAILED]
     config.write_bytes(content)
     await statistics.measure_all()
     assert (await statistics.insight(documents)).problem is None
