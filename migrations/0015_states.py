@@ -2,7 +2,7 @@ from tortoise import fields, migrations
 from tortoise.migrations import operations as ops
 
 # What is called fine now was called up; and without a schedule nobody can say so.
-_FORWARD = [
+FORWARD = [
     "UPDATE repository SET health = 'fine' WHERE health = 'up'",
     "UPDATE repository SET health = 'unwatched'"
     " WHERE schedule_kind = 'none' AND health IN ('fine', 'new')",
@@ -12,7 +12,7 @@ _FORWARD = [
     "UPDATE rule SET kinds = replace(kinds, '\"repository shrunk\"',"
     ' \'"repository shrunk", "repository went back", "content gone"\')',
 ]
-_BACKWARD = [
+BACKWARD = [
     "UPDATE repository SET health = 'new' WHERE health = 'unwatched' AND last_backup_at IS NULL",
     "UPDATE repository SET health = 'up' WHERE health IN ('fine', 'unwatched')",
     "UPDATE health_change SET health = 'up' WHERE health IN ('fine', 'unwatched')",
@@ -39,5 +39,5 @@ class Migration(migrations.Migration):
         ops.AddField(
             model_name="Repository", name="emptied_at", field=fields.DatetimeField(null=True)
         ),
-        ops.RunSQL(_FORWARD, reverse_sql=_BACKWARD),
+        ops.RunSQL(FORWARD, reverse_sql=BACKWARD),
     ]

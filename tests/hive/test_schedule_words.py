@@ -34,7 +34,7 @@ def every(**span: float) -> Schedule:
         (cron("5 3 * * MON-FRI"), "Every working day at 03:05, Europe/Berlin, next tomorrow"),
         (
             cron("0 */6 * * *"),
-            "At 0 minutes past every 6th hour, Europe/Berlin, next today at 18:00",
+            "At minute 0 past every sixth hour, Europe/Berlin, next today at 18:00",
         ),
         (every(days=1), "Every day, next tomorrow at 12:00 (UTC)"),
         (every(hours=12), "Every 12 hours, next tomorrow at 00:00 (UTC)"),

@@ -148,11 +148,13 @@ async def test_an_older_copy_in_its_place_is_told(
     shutil.rmtree(documents.path)
     shutil.copytree(tmp_path / "older", documents.path)
     await statistics.measure(documents.id)
-    (details,) = await told(EventKind.SHRUNK)
+    (details,) = await told(EventKind.WENT_BACK)
     assert details["transaction"] < details["transaction_before"]
     shutil.rmtree(documents.path)
     await statistics.measure(documents.id)
-    assert len(await told(EventKind.SHRUNK)) == 2
+    assert len(await told(EventKind.CONTENT_GONE)) == 1
+    lasting = await alarms.lasting(documents.id)
+    assert [one.in_short for one in lasting] == ["Content gone", "Went back"]
     assert (await Repository.get()).size_bytes is None
 
 
