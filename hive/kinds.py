@@ -132,6 +132,13 @@ class EventKind(StrEnum):
     KEY_FIRST_USED = "key used for the first time"
     NEW_NETWORK = "key from a new network"
     INTEGRITY_ERROR = "integrity error"
+    # what happened to the content, until a person answers: hive/services/alarms.py
+    CLIENT_DELETED = "repository deleted by a client"
+    CONTENT_GONE = "content gone"
+    WENT_BACK = "repository went back"
+    REPLACED = "repository replaced"  # another id or encryption than before
+    CONFIG_SUSPICIOUS = "suspicious config change"
+    ALARM_ANSWERED = "alarm answered"
     STALE_LOCK = "stale lock"
     QUOTA_FILLING = "quota filling up"
     DISK_FILLING = "disk filling up"
@@ -274,6 +281,12 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.KEY_FIRST_USED,
         EventKind.NEW_NETWORK,
         EventKind.INTEGRITY_ERROR,
+        EventKind.CLIENT_DELETED,
+        EventKind.CONTENT_GONE,
+        EventKind.WENT_BACK,
+        EventKind.REPLACED,
+        EventKind.CONFIG_SUSPICIOUS,
+        EventKind.ALARM_ANSWERED,
         EventKind.STALE_LOCK,
         EventKind.QUOTA_FILLING,
         EventKind.DISK_FILLING,
@@ -325,9 +338,23 @@ class Health(StrEnum):
     """Whether the last backup is as recent as the schedule wants it."""
 
     NEW = "new"  # no backup yet, and none is due yet
-    UP = "up"
+    FINE = "fine"
+    UNWATCHED = "unwatched"  # there is no schedule, so nothing can be said
     LATE = "late"  # due, and the grace is not over
     DOWN = "down"
+    PAUSED = "paused"
+
+
+class State(StrEnum):
+    """How a repository is, all things considered: its worst, in the order of their weight."""
+
+    CRITICAL = "critical"  # something happened to it, and nobody has answered yet
+    UNKNOWN = "unknown"  # nothing can be said just now
+    DOWN = "down"
+    LATE = "late"
+    FINE = "fine"
+    UNWATCHED = "unwatched"
+    NEW = "new"
     PAUSED = "paused"
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from hive import schedule_words
 from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind
 
@@ -24,7 +25,6 @@ MAX_GRACE = timedelta(days=366)
 MAX_CRON = 100  # characters
 LOOK_AGAIN = timedelta(minutes=5)  # while a session that is running may be the backup
 
-_UNITS = ((604_800, "week"), (86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _CRON_HELP = (
     "Write five fields, minute hour day month weekday: '0 3 * * *' is every day at 03:00,"
     " '30 22 * * mon-fri' is 22:30 on working days."
@@ -54,13 +54,9 @@ class Schedule:
 
     @property
     def in_words(self) -> str:
-        """'every 12 hours', or 'at 03:00 every day (Europe/Berlin)'."""
-        if self.interval is not None and self.kind == ScheduleKind.INTERVAL:
-            return f"every {_exactly(self.interval)}"
-        if self.cron is not None and self.kind == ScheduleKind.CRON:
-            words = CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
-            return f"{words[:1].lower()}{words[1:]} ({self.timezone})"
-        return "none"
+        """'every 12 hours', or 'every day at 03:00, Europe/Berlin': inside of a sentence."""
+        words = schedule_words.in_words(self)
+        return f"{words[:1].lower()}{words[1:]}"
 
     def due_after(self, at: datetime) -> datetime | None:
         """When a backup is due if the last one was made at `at`; None: never."""
@@ -106,10 +102,10 @@ def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
     """
     if record.paused_until is not None and now < record.paused_until:
         return Outlook(Health.PAUSED, None, None, record.paused_until)
-    well = Health.NEW if record.last_backup_at is None else Health.UP
+    well = Health.NEW if record.last_backup_at is None else Health.FINE
     due_at = schedule.due_after(record.last_backup_at or record.created_at)
     if due_at is None:
-        return Outlook(well, None, None, None)
+        return Outlook(Health.UNWATCHED, None, None, None)
     down_at = due_at
     if record.paused_until is not None:
         down_at = max(due_at, schedule.due_after(record.paused_until) or due_at)
@@ -192,11 +188,3 @@ def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:
         if found > at:
             return found
     return None
-
-
-def _exactly(span: timedelta) -> str:
-    """'day', '12 hours': in the largest unit that leaves no rest."""
-    seconds = int(span.total_seconds())
-    size, name = next((size, name) for size, name in _UNITS if seconds % size == 0)
-    count = seconds // size
-    return name if count == 1 else f"{count} {name}s"

@@ -3,7 +3,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0014_server_alarms")]
+    dependencies = [("hive", "0015_states")]
 
     initial = False
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import json
 import re
 import shutil
 import sqlite3
@@ -235,3 +237,44 @@ async def test_a_new_database_needs_no_copy(tmp_path: Path) -> None:
     path = tmp_path / "hive.sqlite3"
     await migrate.migrate_sqlite(path)
     assert list(tmp_path.glob("*.before-*")) == []
+
+
+async def test_what_was_up_is_fine_and_without_a_schedule_not_watched(
+    migrated_database: Path,
+) -> None:
+    """The rows of before, in the words of now, and back."""
+    states = importlib.import_module("migrations.0015_states")
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for made in (
+            "CREATE TABLE repository (id INT, health, schedule_kind, last_backup_at)",
+            "CREATE TABLE health_change (health, former)",
+            "CREATE TABLE rule (kinds)",
+        ):
+            connection.execute(made)
+        before = [
+            (1, "up", "interval", "2026"),
+            (2, "up", "none", "2026"),
+            (3, "new", "none", None),
+            (4, "new", "cron", None),
+            (5, "down", "cron", None),
+            (6, "paused", "none", None),
+        ]
+        connection.executemany("INSERT INTO repository VALUES (?, ?, ?, ?)", before)
+        connection.execute("INSERT INTO health_change VALUES ('up', 'down'), ('late', 'up')")
+        kinds = '["down", "repository shrunk"]'
+        connection.execute("INSERT INTO rule VALUES (?)", [kinds])
+        health = "SELECT health FROM repository ORDER BY id"
+        for statement in states.FORWARD:
+            connection.execute(statement)
+        now = ["fine", "unwatched", "unwatched", "new", "down", "paused"]
+        assert [one for (one,) in connection.execute(health)] == now
+        changes = connection.execute("SELECT health, former FROM health_change").fetchall()
+        assert changes == [("fine", "down"), ("late", "fine")]
+        ((wanted,),) = connection.execute("SELECT kinds FROM rule").fetchall()
+        assert json.loads(wanted) == [
+            *("down", "repository shrunk", "repository went back", "content gone")
+        ]
+        for statement in states.BACKWARD:
+            connection.execute(statement)
+        assert [one for (one,) in connection.execute(health)] == [one[1] for one in before]
+    assert not rows(migrated_database, "SELECT 1 FROM repository WHERE health = 'up'")

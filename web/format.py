@@ -108,6 +108,11 @@ def lasted(length: timedelta) -> str:
     return took(now - length, now)
 
 
+def observed(length: timedelta) -> str:
+    """'24 hours', '7 days': in a unit of which there are some."""
+    return format_timedelta(length, threshold=2, locale=reader().language)
+
+
 _BROWSERS = ("Edg", "OPR", "Firefox", "Chromium", "Chrome", "Safari", "curl")
 _BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera"}
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")

@@ -41,6 +41,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,
+        observed=formats.observed,
         browser=formats.browser,
         moment=formats.moment,
         plain=formats.plain,

@@ -7,6 +7,7 @@ from aiohttp import web
 from web.api import ping
 from web.pages import (
     account,
+    alarms,
     appearance,
     authenticator_app,
     events,
@@ -74,6 +75,9 @@ ROUTES = [
     web.post(f"/repositories/{_ID}/locks", repository_locks.submit),
     web.get(f"/repositories/{_ID}/schedule", repository_schedule.show),
     web.post(f"/repositories/{_ID}/schedule", repository_schedule.submit),
+    web.post(f"/repositories/{_ID}/watch", repository_schedule.watch),
+    web.post(f"/alarms/{_ID}/answer", alarms.answer),
+    web.post(f"/alarms/{_ID}/disable-key", alarms.disable_key),
     web.post(f"/repositories/{_ID}/pause", repository_schedule.pause),
     web.post(f"/repositories/{_ID}/resume", repository_schedule.resume),
     web.post(f"/repositories/{_ID}/mute", repository_schedule.mute),

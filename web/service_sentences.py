@@ -25,6 +25,8 @@ _ERRORS = {
     "StorageError",
     "Unavailable",
 }
+_TELLING = {"events.record", "alarms.happened"}
+_SAYING = {*_ERRORS, "phrase"}
 _MAX_NAME = 30
 _LONGEST = 8192  # characters of a sentence; what is longer is shown as it came
 _NOT_IN_NAMES = re.compile(r"\W+")
@@ -36,7 +38,7 @@ Found = tuple[int, str, tuple[str, str], list[str]]
 def extract(
     file: BinaryIO, _keywords: object, _comment_tags: object, options: Mapping[str, str]
 ) -> Iterator[Found]:
-    """For Babel: the sentences of errors and events in a file of Python."""
+    """For Babel: the sentences of errors and events, and phrases, in a file of Python."""
     for scope in ast.walk(ast.parse(file.read())):
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Module):
             assigned = _assigned(scope)
@@ -68,9 +70,9 @@ def _assigned(scope: ast.AST) -> dict[str, list[ast.expr]]:
 
 def _said(call: ast.Call) -> ast.expr | None:
     """The sentence that a call says, if it says one."""
-    if isinstance(call.func, ast.Name) and call.func.id in _ERRORS and call.args:
+    if isinstance(call.func, ast.Name) and call.func.id in _SAYING and call.args:
         return call.args[0]
-    is_event = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) == "events.record"
+    is_event = isinstance(call.func, ast.Attribute) and ast.unparse(call.func) in _TELLING
     return call.args[2] if is_event and len(call.args) > 2 else None
 
 

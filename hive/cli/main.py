@@ -10,6 +10,7 @@ import click
 from hive import __version__
 from hive.cli import output
 from hive.cli.address import address
+from hive.cli.alarm import alarm
 from hive.cli.channel import channel
 from hive.cli.clock import clock
 from hive.cli.config import config
@@ -27,6 +28,7 @@ from hive.cli.report import report
 from hive.cli.rule import rule
 from hive.cli.secrets import secrets
 from hive.cli.session import session
+from hive.cli.status import status
 from hive.cli.trigger import trigger
 from hive.cli.user import user
 from hive.errors import HiveError
@@ -71,6 +73,7 @@ def main(
 
 
 for _noun in (
+    status,
     user,
     group,
     location,
@@ -80,6 +83,7 @@ for _noun in (
     report,
     trigger,
     event,
+    alarm,
     job,
     channel,
     rule,

@@ -47,7 +47,7 @@ def wants_json() -> bool:
 
 def say(message: str) -> None:
     """A message for the person at the terminal; standard output stays for what was asked for."""
-    click.echo(_harmless(message), err=True)
+    click.echo(harmless(message), err=True)
 
 
 def warn_of(use: QuotaUse | None) -> None:
@@ -98,7 +98,7 @@ def show_done(document: Document, message: str) -> None:
     if wants_json():
         show_json(document)
     else:
-        click.echo(_harmless(message))
+        click.echo(harmless(message))
 
 
 def size(value: int | None) -> str:
@@ -119,5 +119,6 @@ def _cell(value: object) -> str:
     return escape(str(value))
 
 
-def _harmless(message: str) -> str:
+def harmless(message: str) -> str:
+    """What others wrote, so that it moves no cursor; lines stay lines."""
     return "\n".join(escape(line) for line in message.split("\n"))

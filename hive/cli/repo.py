@@ -27,12 +27,13 @@ from hive.cli.repo_ping_token import ping_token
 from hive.cli.repo_rollback import roll_back
 from hive.cli.repo_schedule import (
     acknowledge,
-    apply,
     change_of,
     health_document,
     health_fields,
     mute,
     pause,
+    proposal_document,
+    proposal_fields,
     resume,
     schedule_options,
     unmute,
@@ -40,22 +41,21 @@ from hive.cli.repo_schedule import (
 from hive.cli.repo_set import configs, restore_config, set_
 from hive.cli.repo_upkeep import check, compact
 from hive.cli.running import with_hive
-from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Mode
 from hive.services import (
     former_paths,
     grants,
     health_info,
+    new_repositories,
     occupancy,
+    proposals,
     repositories,
     stale_locks,
     statistics,
     trash,
 )
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.schedules import ScheduleChange
 
 
 @click.group()
@@ -100,11 +100,14 @@ async def add(
     tags: tuple[str, ...],
     **given: Any,  # noqa: ANN401 - what is said of the schedule
 ) -> None:
-    """Add a repository. borg init, or an import, fills it."""
-    added = await _add(
+    """Add a repository. borg init, or an import, fills it.
+
+    A backup is expected every day unless something else is said; of IMPORT and EXPORT, none.
+    """
+    added = await new_repositories.add(
         actor,
         change_of(given),
-        tags,
+        tags_to_add=tags,
         name=name,
         owner=owner,
         location=location,
@@ -113,21 +116,8 @@ async def add(
         accesses=grants.accesses(full, append_only_key, read_only_key),
         groups=groups,
     )
-    health = health_document(await health_info.health_info(actor, added.id))
-    output.show_done(document(added) | health, first_steps(added))
-
-
-@transactional
-async def _add(
-    actor: Actor,
-    schedule: ScheduleChange,
-    tags: tuple[str, ...],
-    **given: Any,  # noqa: ANN401 - as add_repository has it
-) -> RepositoryInfo:
-    """All of it or nothing."""
-    info = await repositories.add_repository(actor, **given)
-    await apply(actor, info.id, schedule, add_tags=tags)
-    return info
+    health = await health_info.health_info(actor, added.id)
+    output.show_done(document(added) | health_document(health), first_steps(added, health))
 
 
 @repo.command("list")
@@ -150,7 +140,7 @@ async def list_(actor: Actor, deleted: bool) -> None:
             "LOGIN": lambda info: info.login,
             "MODE": lambda info: info.mode,
             "STATE": lambda info: info.state,
-            "HEALTH": lambda info: healths[info.id].health,
+            "HEALTH": lambda info: healths[info.id].state,
             "SCHEDULE": lambda info: healths[info.id].schedule.in_words,
             "NEXT EXPECTED": lambda info: healths[info.id].due_at,
             "SIZE": lambda info: output.size(info.size_bytes),
@@ -175,14 +165,17 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     health = await health_info.health_info(actor, info.id)
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
     room = await occupancy.look(actor, info)
+    proposal = await proposals.observed(info.id)
     output.show_one(
         document(info)
         | health_document(health)
+        | proposal_document(proposal)
         | insight_document(insight)
         | former_paths_document(paths)
         | occupancy_document(room),
         fields(info)
         | health_fields(health)
+        | proposal_fields(info.login, proposal)
         | insight_fields(insight)
         | former_paths_fields(paths)
         | occupancy_fields(room),

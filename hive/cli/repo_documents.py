@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from hive import clock
 from hive.cli import output
-from hive.kinds import Mode
+from hive.kinds import Health, Mode
 from hive.services.former_paths import FormerPathInfo
+from hive.services.health_info import HealthInfo
 from hive.services.occupancy import Occupancy
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.stale_locks import LockInfo
@@ -100,11 +101,6 @@ def insight_document(insight: Insight) -> dict[str, Any]:
         "check_error": insight.check_error,
         "compacted_at": output.time(insight.compacted_at),
         "locks": [lock_document(lock) for lock in insight.locks],
-        "alarms": [
-            {"kind": alarm.kind, "level": alarm.level, "message": alarm.message}
-            | {"since": output.time(alarm.since)}
-            for alarm in insight.alarms
-        ],
     }
 
 
@@ -186,8 +182,6 @@ def insight_fields(insight: Insight) -> dict[str, Any]:
     }
     if insight.problem is not None:
         found["not measured"] = insight.problem
-    if insight.alarms:
-        found["alarms"] = [f"{alarm.kind}: {alarm.message}" for alarm in insight.alarms]
     return found
 
 
@@ -211,9 +205,18 @@ def _day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def first_steps(info: RepositoryInfo) -> str:
-    """What its owner does next, ready to copy."""
-    return f"Repository {info.name} was added.\n\n  {info.url}\n\n  {_next_command(info)}\n"
+def first_steps(info: RepositoryInfo, health: HealthInfo) -> str:
+    """What its owner does next, ready to copy, and when a backup is expected."""
+    return (
+        f"Repository {info.name} was added.\n\n  {info.url}\n\n  {_next_command(info)}\n\n"
+        f"{_expectation(health)}\n"
+    )
+
+
+def _expectation(health: HealthInfo) -> str:
+    if health.health == Health.UNWATCHED:
+        return "It is not watched: `hive repo set` with --every or --cron says when to expect one."
+    return f"Backups expected: {health.schedule.description}."
 
 
 def _next_command(info: RepositoryInfo) -> str:

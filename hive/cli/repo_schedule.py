@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 import click
 
 from hive import clock
-from hive.cli import output, values
+from hive.cli import alarm, output, values
 from hive.cli.running import with_hive
 from hive.database import transactional
-from hive.services import health_info, repositories, schedules, tags
+from hive.kinds import State
+from hive.services import health_info, proposals, repositories, schedules, tags
+from hive.services.alarms import AlarmInfo
 from hive.services.health_info import HealthInfo
 from hive.services.health_words import moment
 from hive.services.permissions import Actor
@@ -22,6 +24,7 @@ from hive.units import format_duration
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OPTIONS = (
+    click.option("--no-schedule", is_flag=True, help="Not watched: no backup is expected."),
     click.option("--every", type=values.DURATION, help="A backup is due so often: 1d, 12h, ..."),
     click.option("--cron", metavar="EXPRESSION", help="When backups are due: '0 3 * * *'."),
     click.option("--timezone", metavar="ZONE", help="Of --cron: Europe/Berlin; else the owner's."),
@@ -75,9 +78,12 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
     """What is added at the end of a repository's document."""
     schedule = info.schedule
     return {
-        "health": info.health,
+        "health": info.state,
+        "health_reason": info.reason or None,
         "health_since": output.time(info.since),
+        "is_backing_up": info.is_running,
         "running": info.is_running,
+        "alarms": [alarm.document(one) for one in info.alarms],
         "schedule": {
             "kind": schedule.kind,
             "every_seconds": _seconds(schedule.every),
@@ -85,6 +91,7 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
             "timezone": schedule.timezone,
             "grace_seconds": _seconds(schedule.grace),
             "words": schedule.in_words,
+            "description": schedule.description,
             "problem": schedule.problem,
         },
         "due_at": output.time(info.due_at),
@@ -100,15 +107,19 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
 def health_fields(info: HealthInfo) -> dict[str, Any]:
     """The same for people; what is not there is left out."""
     schedule = info.schedule
-    words = schedule.in_words if schedule.cron is None else f"{schedule.cron}: {schedule.in_words}"
+    words = schedule.description
+    if schedule.cron is not None:
+        words = f"{words}; {schedule.cron}"
     found: dict[str, Any] = {
-        "health": f"{info.health} since {moment(info.since)}",
+        "health": _health(info),
         "schedule": words if schedule.problem is None else f"{words}: {schedule.problem}",
         "next expected": info.due_at,
         "down from": info.down_at,
         "grace": None if schedule.grace is None else format_duration(schedule.grace),
         "tags": ", ".join(info.tags),
     }
+    if info.alarms:
+        found["alarms"] = [_alarm(one) for one in info.alarms]
     if info.is_running:
         found["running"] = "a session that may be a backup"
     if info.paused_until is not None:
@@ -118,6 +129,33 @@ def health_fields(info: HealthInfo) -> dict[str, Any]:
     if info.acknowledged_by is not None and info.acknowledged_at is not None:
         found["acknowledged"] = f"by {info.acknowledged_by}, {moment(info.acknowledged_at)}"
     return found
+
+
+def _health(info: HealthInfo) -> str:
+    since = moment(info.since)
+    if info.state in (State.CRITICAL, State.UNKNOWN):
+        return f"{info.state}: {info.reason}; by its schedule {info.health} since {since}"
+    return f"{info.state} since {since}"
+
+
+def _alarm(one: AlarmInfo) -> str:
+    times = f" ({one.count} times)" if one.count > 1 else ""
+    answer = f" -> hive alarm answer {one.id}" if one.is_critical else ""
+    return f"{one.kind}{times}: {one.message}{answer}"
+
+
+def proposal_document(every: timedelta | None) -> dict[str, Any]:
+    """How often backups seem to come where nobody has said when to expect them."""
+    return {"suggested_every_seconds": _seconds(every)}
+
+
+def proposal_fields(name: str, every: timedelta | None) -> dict[str, Any]:
+    """What could be expected of a repository that nobody watches; nothing without a habit."""
+    if every is None:
+        return {}
+    often = proposals.in_words(every)
+    command = f"hive repo set {name} --every {format_duration(every)}"
+    return {"proposal": f"It backs up about every {often}. Watch it: {command}"}
 
 
 def _seconds(span: timedelta | None) -> int | None:

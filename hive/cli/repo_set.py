@@ -13,7 +13,7 @@ from hive.cli.repo_schedule import apply, change_of, health_document, schedule_o
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import Unavailable
-from hive.kinds import Access, Mode, ShareLevel
+from hive.kinds import Access, Health, Mode, ShareLevel
 from hive.services import configs as service
 from hive.services import (
     former_paths,
@@ -62,7 +62,6 @@ class _Wanted:
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
 @click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
 @schedule_options
-@click.option("--no-schedule", is_flag=True, help="No backup is expected.")
 @click.option("--untag", "untags", metavar="T", multiple=True)
 @click.option(
     "--strict-paths/--former-paths",
@@ -97,10 +96,16 @@ async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None)
     await _change(actor, found.id, wanted)
     settled = await imports.switch_mode(actor, found.id, mode) if mode else None
     info = await repositories.find_repository(actor, found.login)
-    shown = document(info) | health_document(await health_info.health_info(actor, found.id))
+    health = await health_info.health_info(actor, found.id)
+    shown = document(info) | health_document(health)
     output.show_done(shown, f"Repository {info.name} was changed.")
     if wanted.quota is not None:
         output.warn_of(await quotas.use_of_repository(found.id))
+    if mode == Mode.BORG and health.health == Health.UNWATCHED:
+        output.say(
+            f"{info.name} is not watched: no backup is expected. `hive repo set {info.login}"
+            " --every 1d` changes that."
+        )
     if settled is not None and settled.facts is None:
         raise Unavailable(settled.message)
     if settled is not None:

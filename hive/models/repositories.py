@@ -37,6 +37,8 @@ class Repository(Model):
     # The folder that the last import came in (rsync without a slash at the end of the source).
     import_folder = fields.CharField(max_length=255, null=True)
     initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
+    # When the content was seen to be gone; a backup from before is none any more.
+    emptied_at = fields.DatetimeField(null=True)
     # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
     known_state = fields.CharField(max_length=64, null=True)
     # When its content was found gone without a session of ours that deleted it.

@@ -64,7 +64,8 @@ class Inspection(Model):
     repository_id: int
 
 
-# A condition that lasts and was told; the row goes with the condition.
+# A condition that lasts and was told; the row goes with the condition. One that a person has to
+# answer stays for ever: open until it is answered, then for the record.
 class Alarm(Model):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
@@ -77,6 +78,10 @@ class Alarm(Model):
     message = fields.CharField(max_length=1000)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
     since = fields.DatetimeField()
+    count = fields.IntField(default=1, db_default=1)  # how often it happened until it is answered
+    session_id = fields.IntField(null=True)  # the newest that did it
+    answered_at = fields.DatetimeField(null=True)
+    answered_by = fields.CharField(max_length=150, null=True)
 
     class Meta:
         table = "alarm"

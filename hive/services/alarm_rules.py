@@ -2,9 +2,12 @@
 
 what                      when
 mass deletion             a session made more than the set share of the live data reclaimable
+                          (one that deleted the repository itself is told by its end)
 append-only deletion      an append-only key may have deleted something: hive/borg/deletion.py
-shrunk                    data is gone beyond the set share, and no session of ours did it; or the
-                          repository went back to an earlier transaction, or is gone
+shrunk                    data is gone beyond the set share, and no session of ours did it
+went back                 past the gate, to an earlier transaction
+content gone              past the gate
+replaced                  its id or its encryption is another than before, whoever did it
 quota, disk               a step (80, 90, 100 or 80, 90, 95 %) is passed; it is over when the share
                           falls two points below the step
 stale lock                its holder is a dead process of this server, or it is older than set
@@ -39,6 +42,7 @@ class Usage:
     reclaimable_bytes: int | None = None
     transaction: int | None = None
     borg_id: str | None = None
+    encryption: str | None = None
     is_repository: bool = True
 
 
@@ -66,9 +70,9 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
     lost = had - has
     details = _numbers(before, after)
     found = []
-    can_tell = is_live or not after.is_repository  # a size alone falls by compaction as well
     percent = 100 * lost / had if had else 0.0
-    deletes = can_tell and cause.operation not in _NO_DELETION
+    # a size alone falls by compaction as well
+    deletes = is_live and after.is_repository and cause.operation not in _NO_DELETION
     if deletes and percent > mass_percent and lost >= _SMALLEST:
         found.append(
             Finding(
@@ -102,19 +106,37 @@ def of_change(before: Usage, after: Usage, shrink_percent: int) -> list[Finding]
         and after.transaction is not None
         and after.transaction < before.transaction
     )
+    kind = EventKind.SHRUNK
     if went_back:
+        kind = EventKind.WENT_BACK
         what = (
             f"The repository went back from transaction {before.transaction} to"
             f" {after.transaction}: an older copy is in its place"
         )
     elif before.is_repository and not after.is_repository:
-        what = "The repository is gone from the disk"
+        kind = EventKind.CONTENT_GONE
+        what = "The repository's content is gone from the disk"
     elif percent > shrink_percent and had - has >= _SMALLEST:
         what = f"The repository shrunk by {percent:.0f} %, and no session is known that did it"
     else:
         return []
     sizes = f"{format_size(had)} before, {format_size(has)} now"
-    return [Finding(EventKind.SHRUNK, f"{what}: {sizes}.", _numbers(before, after))]
+    return [Finding(kind, f"{what}: {sizes}.", _numbers(before, after))]
+
+
+def of_identity(before: Usage, after: Usage) -> list[Finding]:
+    """Whether another repository is in its place, or it is encrypted in another way."""
+    changes = []
+    if before.borg_id and after.borg_id and before.borg_id != after.borg_id:
+        changes.append(f"its id was {before.borg_id} and is {after.borg_id}")
+    known = {None, "", "unknown"}
+    encryptions = before.encryption, after.encryption
+    if encryptions[0] != encryptions[1] and not known & set(encryptions):
+        changes.append(f"its encryption was {encryptions[0]} and is {encryptions[1]}")
+    if not changes:
+        return []
+    message = f"The repository is another one than before: {', and '.join(changes)}."
+    return [Finding(EventKind.REPLACED, message, _numbers(before, after))]
 
 
 def _data(before: Usage, after: Usage) -> tuple[int, int, bool]:

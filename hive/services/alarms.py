@@ -1,10 +1,13 @@
-"""Alarms: told once as events with their numbers in `details`, until what they tell of is over.
+"""Alarms: told as events with their numbers in `details`, until what they tell of is over.
 
+A condition is over by itself (`begin`, `end`). What happened to the content of a repository is not
+(`happened`): it stays open until a person answers, who hive/services/alarm_answers.py listens to.
 What is alarming stands in hive/services/alarm_rules.py; here is what was told already.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,23 +16,144 @@ from hive import addresses, clock
 from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import Alarm, Event, Repository, Session
+from hive.phrases import phrase
 from hive.services import alarm_rules, events
 from hive.services.alarm_rules import QUOTA_STEPS, Finding
 from hive.units import format_size
 
+# What a person has to answer, the worst first: until then the repository is critical.
+UNTIL_ANSWERED = (
+    EventKind.CONTENT_GONE,
+    EventKind.CLIENT_DELETED,
+    EventKind.INTEGRITY_ERROR,
+    EventKind.MASS_DELETION,
+    EventKind.APPEND_ONLY_DELETION,
+    EventKind.WENT_BACK,
+    EventKind.REPLACED,
+    EventKind.SHRUNK,
+    EventKind.CONFIG_SUSPICIOUS,
+    EventKind.ROLLBACK_STOPPED,
+)
+
 
 @dataclass(frozen=True)
 class AlarmInfo:
+    """An alarm about a repository; `count` is how often it happened, `message` tells the newest."""
+
+    id: int
+    repository_id: int
     kind: EventKind
     level: int
     message: str
     since: datetime
+    count: int
+    session_id: int | None
+    in_short: str  # "91 % deleted"
+    answered_at: datetime | None
+    answered_by: str | None
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.answered_at is None and self.kind in UNTIL_ANSWERED
+
+
+def info_of(row: Alarm) -> AlarmInfo:
+    """What may be shown of the row, which is about a repository."""
+    return AlarmInfo(
+        id=row.id,
+        repository_id=row.repository_id or 0,
+        kind=row.kind,
+        level=row.level,
+        message=row.message,
+        since=row.since,
+        count=row.count,
+        session_id=row.session_id,
+        in_short=in_short(row.kind, row.details),
+        answered_at=row.answered_at,
+        answered_by=row.answered_by,
+    )
+
+
+def in_short(kind: EventKind, details: Mapping[str, Any]) -> str:
+    """What happened, as the state of a repository: in a word or two."""
+    lost = details.get("lost_percent")
+    if isinstance(lost, int | float) and lost >= 0.5:
+        percent = f"{lost:.0f}"
+        if kind in (EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION):
+            return phrase(f"{percent} % deleted")
+        if kind == EventKind.SHRUNK:
+            return phrase(f"Shrunk by {percent} %")
+    return _IN_SHORT.get(kind, str(kind))
+
+
+_IN_SHORT = {
+    EventKind.CONTENT_GONE: phrase("Content gone"),
+    EventKind.CLIENT_DELETED: phrase("Repository deleted"),
+    EventKind.INTEGRITY_ERROR: phrase("Damaged"),
+    EventKind.MASS_DELETION: phrase("Mass deletion"),
+    EventKind.APPEND_ONLY_DELETION: phrase("Deletion"),
+    EventKind.WENT_BACK: phrase("Went back"),
+    EventKind.REPLACED: phrase("Replaced"),
+    EventKind.SHRUNK: phrase("Shrunk"),
+    EventKind.CONFIG_SUSPICIOUS: phrase("Config changed"),
+    EventKind.ROLLBACK_STOPPED: phrase("Rollback stopped"),
+}
 
 
 async def lasting(repository_id: int) -> list[AlarmInfo]:
     """The alarms of a repository that are not over; for who may see it."""
-    rows = await Alarm.filter(repository_id=repository_id).order_by("id")
-    return [AlarmInfo(row.kind, row.level, row.message, row.since) for row in rows]
+    return (await lasting_of([repository_id])).get(repository_id, [])
+
+
+async def lasting_of(repository_ids: Collection[int] | None) -> dict[int, list[AlarmInfo]]:
+    """The same for many, None for all, by repository; those that wait for an answer first."""
+    query = Alarm.filter(repository_id__not_isnull=True, answered_at=None)
+    if repository_ids is not None:
+        query = query.filter(repository_id__in=list(repository_ids))
+    found: dict[int, list[AlarmInfo]] = {}
+    for row in sorted(await query, key=lambda one: (_weight(one.kind), one.id)):
+        found.setdefault(row.repository_id or 0, []).append(info_of(row))
+    return found
+
+
+def _weight(kind: EventKind) -> int:
+    return UNTIL_ANSWERED.index(kind) if kind in UNTIL_ANSWERED else len(UNTIL_ANSWERED)
+
+
+async def worst_of(repository_ids: Collection[int]) -> dict[int, str]:
+    """What happened to those that are critical, in short, by repository."""
+    rows = Alarm.filter(
+        repository_id__in=list(repository_ids), answered_at=None, kind__in=UNTIL_ANSWERED
+    )
+    worst: dict[int, str] = {}
+    for row in sorted(await rows, key=lambda one: (_weight(one.kind), one.id)):
+        worst.setdefault(row.repository_id or 0, in_short(row.kind, row.details))
+    return worst
+
+
+@transactional
+async def happened(
+    repository_id: int,
+    kind: EventKind,
+    message: str,
+    *,
+    session_id: int | None = None,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Tell of what happened to a repository, and keep it open until a person answers."""
+    row = await _open_row(repository_id, kind)
+    if row is None:
+        row = Alarm(repository_id=repository_id, kind=kind, since=clock.now(), count=0)
+    row.count += 1
+    row.level, row.message, row.details = 1, message[:1000], details
+    row.session_id = session_id
+    await row.save()
+    await events.record(repository_id, kind, message, session_id=session_id, **details)
+
+
+async def _open_row(repository_id: int, kind: EventKind) -> Alarm | None:
+    return await Alarm.filter(repository_id=repository_id, kind=kind, answered_at=None).first()
 
 
 @transactional
@@ -43,8 +167,10 @@ async def begin(
     **details: Any,  # noqa: ANN401 - JSON
 ) -> bool:
     """Tell of a condition unless it was told at this level already; whether it was told now."""
-    row = await Alarm.filter(repository_id=repository_id, kind=kind).first()
-    if not await _keep(row, kind, level, message, details, repository_id=repository_id):
+    row = await _open_row(repository_id, kind)
+    if not await _keep(
+        row, kind, level, message, details, repository_id=repository_id, session_id=session_id
+    ):
         return False
     await events.record(repository_id, kind, message, session_id=session_id, level=level, **details)
     return True
@@ -53,7 +179,7 @@ async def begin(
 @transactional
 async def end(repository_id: int, kind: EventKind, message: str) -> bool:
     """Tell that a condition is over, where it was told before."""
-    row = await Alarm.filter(repository_id=repository_id, kind=kind).first()
+    row = await _open_row(repository_id, kind)
     if row is None:
         return False
     await row.delete()
@@ -71,12 +197,16 @@ async def _keep(
     details: dict[str, Any],
     *,
     repository_id: int,
+    session_id: int | None,
 ) -> bool:
     """Keep the alarm's row current; True where it is new or worse than it was."""
     is_worse = row is None or level > row.level
     if row is None:
         row = Alarm(repository_id=repository_id, kind=kind, since=clock.now())
+    elif kind in UNTIL_ANSWERED:
+        row.count += 1
     row.level, row.message, row.details = level, message[:1000], details
+    row.session_id = session_id
     await row.save()
     return is_worse
 
@@ -84,15 +214,24 @@ async def _keep(
 async def tell(
     repository_id: int, findings: list[Finding], *, session_id: int | None = None
 ) -> None:
-    """Tell of what happened once and does not last."""
+    """Tell of what was found to have happened; that the content is gone, once."""
     for finding in findings:
-        await events.record(
+        if finding.kind == EventKind.CONTENT_GONE and await _is_known_to_be_gone(repository_id):
+            continue
+        await happened(
             repository_id,
             finding.kind,
             finding.message,
             session_id=session_id,
             **finding.details,
         )
+
+
+async def _is_known_to_be_gone(repository_id: int) -> bool:
+    kinds = (EventKind.CONTENT_GONE, EventKind.CLIENT_DELETED)
+    return await Alarm.filter(
+        repository_id=repository_id, kind__in=kinds, answered_at=None
+    ).exists()
 
 
 async def check_quota(
@@ -109,7 +248,7 @@ async def check_quota(
     own where nothing else is said; `whose` names the user or group that it belongs to.
     """
     quota = quota or repository.quota_bytes
-    row = await Alarm.filter(repository_id=repository.id, kind=EventKind.QUOTA_FILLING).first()
+    row = await _open_row(repository.id, EventKind.QUOTA_FILLING)
     if quota is None or used_bytes is None:
         percent = 0.0
     else:

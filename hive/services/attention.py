@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,15 +13,21 @@ from tortoise.expressions import Q
 from hive import clock
 from hive.kinds import EventKind
 from hive.models import Alarm, Grant, Inspection, Key, Repository
-from hive.services.outlines import Condition, Outline
+from hive.services import alarm_answers, alarms, server_alarms
+from hive.services.alarm_answers import AlarmOffer
+from hive.services.outlines import Outline
 from hive.services.permissions import Actor, visible_keys
+from hive.services.states import Condition
 
+_PERCENT = 50  # of a disk that fills up, the level is its share in per cent
 _UNUSED = timedelta(days=7)  # for which a key may wait for its first use
 
 
 class AttentionKind(StrEnum):
     """In the order of how much it matters."""
 
+    CRITICAL = "critical"  # it waits for an answer
+    UNKNOWN = "unknown"
     DOWN = "down"
     CHECK_ERROR = "check error"
     ALARM = "alarm"
@@ -32,7 +39,7 @@ class AttentionKind(StrEnum):
 
 @dataclass(frozen=True)
 class Attention:
-    """One thing to look at; about a repository, a key, or a storage root where both are None."""
+    """One thing to look at; about a repository, a key, or the server where both are None."""
 
     kind: AttentionKind
     since: datetime
@@ -43,17 +50,30 @@ class Attention:
     session_id: int | None = None
     alarm: EventKind | None = None
     message: str = ""
+    count: int = 1  # how often it happened; of UNKNOWN, how many repositories it is about
+    is_severe: bool = False
+    to_answer: AlarmOffer | None = None
 
 
 async def list_attention(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
     """What wants to be looked at, the worst first; of the repositories of these outlines."""
-    found = [*await _missing_backups(outlines), *_failed_sessions(outlines)]
+    found = [*await _missing_backups(outlines), *_failed_sessions(outlines), *_unknown(outlines)]
     found += await _alarms(actor, outlines)
-    broken = {one.repository_id for one in found if one.kind == AttentionKind.CHECK_ERROR}
+    broken = {one.repository_id for one in found if one.alarm == EventKind.INTEGRITY_ERROR}
     found += await _check_errors([one for one in outlines if one.id not in broken])
     found += await _unused_keys(actor, outlines)
     order = list(AttentionKind)
     return sorted(found, key=lambda one: (order.index(one.kind), one.since))
+
+
+def _unknown(outlines: Sequence[Outline]) -> list[Attention]:
+    """One line for each reason, however many repositories it is about."""
+    reasons = Counter(one.reason for one in outlines if one.condition == Condition.UNKNOWN)
+    now = clock.now()
+    return [
+        Attention(AttentionKind.UNKNOWN, now, message=reason, count=count, is_severe=True)
+        for reason, count in reasons.items()
+    ]
 
 
 async def _missing_backups(outlines: Sequence[Outline]) -> list[Attention]:
@@ -70,6 +90,7 @@ async def _missing_backups(outlines: Sequence[Outline]) -> list[Attention]:
             row["health_since"] or row["created_at"],
             row["id"],
             troubled[row["id"]].name,
+            is_severe=troubled[row["id"]].condition == Condition.DOWN,
         )
         for row in await unknown.values("id", "health_since", "created_at")
     ]
@@ -89,27 +110,46 @@ def _failed_sessions(outlines: Sequence[Outline]) -> list[Attention]:
     ]
 
 
-_KINDS = {
-    EventKind.STALE_LOCK: AttentionKind.STALE_LOCK,
-    EventKind.INTEGRITY_ERROR: AttentionKind.CHECK_ERROR,
-}
+_KINDS = {EventKind.STALE_LOCK: AttentionKind.STALE_LOCK}
 
 
 async def _alarms(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
     names = {one.id: one.name for one in outlines}
-    rows = await Alarm.filter(repository_id__in=list(names))
-    if actor.is_admin:
-        rows += await Alarm.filter(repository_id=None)
-    return [
+    lasting = await alarms.lasting_of(list(names))
+    rows = [one for of_one in lasting.values() for one in of_one]
+    offers = await alarm_answers.offers(actor, [one for one in rows if one.is_critical])
+    found = [
         Attention(
-            _KINDS.get(row.kind, AttentionKind.ALARM),
+            AttentionKind.CRITICAL
+            if row.is_critical
+            else _KINDS.get(row.kind, AttentionKind.ALARM),
             row.since,
             row.repository_id,
-            names.get(row.repository_id or 0, ""),
+            names[row.repository_id],
+            session_id=row.session_id,
             alarm=row.kind,
             message=row.message,
+            count=row.count,
+            is_severe=row.is_critical,
+            to_answer=offers.get(row.id),
         )
         for row in rows
+    ]
+    if actor.is_admin:
+        found += await _of_the_server()
+    return found
+
+
+async def _of_the_server() -> list[Attention]:
+    return [
+        Attention(
+            AttentionKind.ALARM,
+            row.since,
+            alarm=row.kind,
+            message=row.message,
+            is_severe=row.level >= server_alarms.CRITICAL_LEVEL and row.level < _PERCENT,
+        )
+        for row in await Alarm.filter(repository_id=None)
     ]
 
 
@@ -123,6 +163,7 @@ async def _check_errors(outlines: Sequence[Outline]) -> list[Attention]:
             row.repository_id,
             names[row.repository_id],
             message=row.check_error or "",
+            is_severe=True,
         )
         for row in rows
     ]

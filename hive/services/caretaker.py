@@ -320,7 +320,7 @@ async def _keep_snapshot(turn: _Turn) -> None:
 
     @transactional
     async def write() -> None:
-        await sessions.note_snapshot(turn.row.repository_id, after)
+        await sessions.note_snapshot(turn.row.repository_id, after, by_hive=True)
 
     await write()
 

@@ -201,7 +201,7 @@ async def _look_closely(row: Repository) -> _Found:
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
-        last_backup_at=last_backups.known(row),
+        last_backup_at=last_backups.there_still(row),
         former=row.health,
         since=row.health_since or row.created_at,
         was_due_at=row.due_at,
@@ -226,7 +226,9 @@ def schedule_of(row: Repository) -> Schedule:
 
 
 def record_of(row: Repository) -> Record:
-    return Record(row.created_at, last_backups.known(row), row.paused_until)
+    """What its schedule is held against: a backup that is gone is none."""
+    begun_at = max(filter(None, (row.created_at, row.emptied_at)))
+    return Record(begun_at, last_backups.there_still(row), row.paused_until)
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:
@@ -305,7 +307,7 @@ def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]
         said.append((EventKind.LATE, situation.late(), found.muted))
     elif health == Health.DOWN:
         said.append((EventKind.DOWN, situation.down(), found.muted))
-    elif health in (Health.UP, Health.NEW) and former in TROUBLES:
+    elif health in (Health.FINE, Health.NEW, Health.UNWATCHED) and former in TROUBLES:
         # who was told of the trouble is told of its end, muted or not
         said.append((EventKind.RECOVERED, situation.recovered(), found.muted and found.first))
     return said

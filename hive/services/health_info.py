@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock
+from hive import clock, schedule_words
 from hive.errors import InvalidInput, NotFound
-from hive.kinds import Health, ScheduleKind
+from hive.kinds import Health, ScheduleKind, State
 from hive.models import Repository, RepositoryTag
-from hive.schedule import outlook
-from hive.services import last_backups
+from hive.schedule import Schedule, outlook
+from hive.services import alarms, last_backups, server_alarms
+from hive.services.alarms import AlarmInfo
 from hive.services.health import record_of, running_until, schedule_of
 from hive.services.permissions import Actor, visible_repositories
+from hive.services.server_alarms import Unknowns
+from hive.services.states import state_of
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,20 @@ class ScheduleInfo:
     timezone: str | None
     grace: timedelta | None  # None: it cannot be told
     has_default_grace: bool  # the one of the settings
-    in_words: str  # "every day"; "none"
+    in_words: str  # "every day"; "not watched"
+    description: str  # "Every day at 03:00, Europe/Berlin, next tomorrow"
+    schedule: Schedule | None  # None: it cannot be followed
     problem: str | None  # why it cannot be followed
 
 
 @dataclass(frozen=True)
 class HealthInfo:
     repository_id: int
-    health: Health
-    since: datetime
+    state: State  # all things considered
+    health: Health  # by its schedule alone
+    since: datetime  # of the health
+    alarms: tuple[AlarmInfo, ...]  # those that are not over, what waits for an answer first
+    unknown: str  # why nothing can be said of it; empty where something can
     is_running: bool  # a session that may be a backup is open
     last_backup_at: datetime | None
     due_at: datetime | None
@@ -45,6 +53,11 @@ class HealthInfo:
     acknowledged_by: str | None
     acknowledged_at: datetime | None
     tags: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """What happened, or why nothing is known: in a word or two, where it is one of both."""
+        return next((one.in_short for one in self.alarms if one.is_critical), self.unknown)
 
 
 async def health_infos(
@@ -63,10 +76,25 @@ async def health_infos(
     tags: dict[int, list[str]] = {}
     for tag in await tagged.order_by("tag"):
         tags.setdefault(tag.repository_id, []).append(tag.tag)
-    return {
-        row.id: _info(row, row.id in running, tuple(tags.get(row.id, ())), now)
-        for row in rows.values()
-    }
+    known = _Known(
+        running=set(running),
+        tags=tags,
+        alarms=await alarms.lasting_of(None if repository_ids is None else list(rows)),
+        unknowns=await server_alarms.unknowns(),
+        now=now,
+    )
+    return {row.id: _info(row, known) for row in rows.values()}
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of all that are asked for."""
+
+    running: set[int]
+    tags: dict[int, list[str]]
+    alarms: dict[int, list[AlarmInfo]]
+    unknowns: Unknowns
+    now: datetime
 
 
 async def health_info(actor: Actor, repository_id: int) -> HealthInfo:
@@ -77,21 +105,31 @@ async def health_info(actor: Actor, repository_id: int) -> HealthInfo:
     return found
 
 
-def _info(row: Repository, is_running: bool, tags: tuple[str, ...], now: datetime) -> HealthInfo:
+def _info(row: Repository, known: _Known) -> HealthInfo:
+    now = known.now
+    lasting = tuple(known.alarms.get(row.id, ()))
+    unknown = known.unknowns.of(row.location_id)
     due_at = down_at = grace = problem = None
-    words = "none"
+    words, description, schedule = "", "", None
     try:
         schedule = schedule_of(row)
         words, grace = schedule.in_words, schedule.grace
         view = outlook(schedule, record_of(row), now)
         due_at, down_at = view.due_at, view.down_at
+        description = schedule_words.describe(schedule, due_at, now)
     except InvalidInput as error:
-        problem, words = error.message, "cannot be followed"
+        problem, words, schedule = error.message, "cannot be followed", None
+        description = words
     return HealthInfo(
         repository_id=row.id,
+        state=state_of(
+            row.health, is_critical=any(one.is_critical for one in lasting), unknown=unknown
+        ),
         health=row.health,
+        alarms=lasting,
+        unknown=unknown,
         since=row.health_since or row.created_at,
-        is_running=is_running,
+        is_running=row.id in known.running,
         last_backup_at=last_backups.known(row),
         due_at=due_at,
         down_at=down_at,
@@ -103,13 +141,15 @@ def _info(row: Repository, is_running: bool, tags: tuple[str, ...], now: datetim
             grace=grace,
             has_default_grace=row.grace_seconds is None,
             in_words=words,
+            description=description,
+            schedule=schedule,
             problem=problem,
         ),
         paused_until=_if_ahead(row.paused_until, now),
         muted_until=_if_ahead(row.muted_until, now),
         acknowledged_by=row.acknowledged_by,
         acknowledged_at=row.acknowledged_at,
-        tags=tags,
+        tags=tuple(known.tags.get(row.id, ())),
     )
 
 

@@ -229,7 +229,7 @@ async def _finish(
         # A name that is no text cannot be kept; then the next import sends all again.
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
-        await sessions.note_snapshot(repository_id, after)
+        await sessions.note_snapshot(repository_id, after, by_hive=True, is_brought=True)
         await sessions.estimate_backup(repository_id, written_at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 

@@ -21,6 +21,13 @@ def known(row: Repository) -> datetime | None:
     return now if at - now <= _SLIGHTLY else None
 
 
+def there_still(row: Repository) -> datetime | None:
+    """The same, unless the content was seen to be gone since."""
+    made_at, gone_at = known(row), row.emptied_at
+    is_gone = made_at is not None and gone_at is not None and made_at <= gone_at
+    return None if is_gone else made_at
+
+
 async def findings() -> list[Finding]:
     """What `hive doctor` says of backups that were made while the clock was ahead."""
     ahead = Repository.filter(last_backup_at__gt=clock.now() + _SLIGHTLY, deleted_at=None)

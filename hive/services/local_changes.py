@@ -30,6 +30,7 @@ from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
 from hive.services import (
+    alarms,
     events,
     places,
     presence,
@@ -355,10 +356,14 @@ async def _note_change(row: Repository, look: _Look) -> bool:
         await sessions.estimate_backup(row.id, look.written_at)
     if is_first_look:
         return False
-    message = (
-        "The repository was changed past the gate."
-        if after.is_created
-        else "The repository's content is gone from the disk."
-    )
-    await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
+    if after.is_created or row.initialized_at is None:
+        message = "The repository was changed past the gate."
+        await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
+    else:
+        await alarms.happened(
+            row.id,
+            EventKind.CONTENT_GONE,
+            "The repository's content is gone from the disk.",
+            origin="local",
+        )
     return True

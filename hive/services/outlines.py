@@ -14,23 +14,11 @@ from enum import StrEnum
 from hive import clock
 from hive.kinds import Health
 from hive.models import Repository, RepositoryTag, Session
-from hive.services import last_sessions, trends
+from hive.services import alarms, last_sessions, server_alarms, trends
 from hive.services.health import running_until
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.session_filters import SessionState, in_state
-
-
-class Condition(StrEnum):
-    """How a repository is, in the order of how much it wants to be looked at."""
-
-    DOWN = "down"
-    LATE = "late"
-    BUSY = "busy"  # sessions are refused for a while
-    RUNNING = "running"  # a session that may be a backup
-    NEW = "new"
-    PAUSED = "paused"
-    UP = "up"
-    DELETED = "deleted"
+from hive.services.states import Condition, condition_of, state_of
 
 
 class Order(StrEnum):
@@ -61,22 +49,7 @@ class Outline:
     size_bytes: int | None
     failure: Failure | None
     is_in_use: bool  # by any session
-
-
-def condition_of(
-    health: Health, maintenance: str | None, *, is_running: bool, is_deleted: bool = False
-) -> Condition:
-    """`is_running`: a session that may be a backup."""
-    if is_deleted:
-        return Condition.DELETED
-    # A backup that is missing is missing also while the next one runs.
-    if health in (Health.DOWN, Health.LATE):
-        return Condition(health)
-    if maintenance:
-        return Condition.BUSY
-    if is_running:
-        return Condition.RUNNING
-    return Condition(health)
+    reason: str  # what happened, or why nothing is known; empty for the other conditions
 
 
 _COLUMNS = ("id", "name", "login", "location_id", "health", "maintenance", "size_bytes")
@@ -91,12 +64,14 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
     tags = await _tags(ids)
     in_use = await last_sessions.in_use(ids)
     failures = await _failures(await last_sessions.newest(ids) | in_use)
+    happened = await alarms.worst_of(ids)
+    unknowns = await server_alarms.unknowns()
     found = []
     for row in rows:
         one = row["id"]
-        condition = condition_of(
-            Health(row.pop("health")), row.pop("maintenance"), is_running=one in running
-        )
+        unknown = unknowns.of(row["location_id"])
+        state = state_of(Health(row.pop("health")), is_critical=one in happened, unknown=unknown)
+        condition = condition_of(state, row.pop("maintenance"), is_running=one in running)
         found.append(
             Outline(
                 **row,
@@ -104,6 +79,7 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
                 tags=tuple(tags.get(one, ())),
                 failure=failures.get(one),
                 is_in_use=one in in_use,
+                reason=happened.get(one, unknown),
             )
         )
     return await _sorted(found, order)

@@ -27,10 +27,10 @@ from hive.services import (
     trends,
 )
 from hive.services.health_info import HealthInfo
-from hive.services.outlines import Condition, condition_of
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.repository_infos import RepositoryInfo, place_of
 from hive.services.sessions import SessionInfo
+from hive.services.states import Condition, condition_of
 from hive.services.trends import Trend
 
 logger = log.get(__name__)
@@ -139,7 +139,7 @@ async def glances(actor: Actor, repository_ids: Sequence[int]) -> list[Glance]:
 
 def _condition(row: Repository, health: HealthInfo) -> Condition:
     return condition_of(
-        health.health,
+        health.state,
         row.maintenance,
         is_running=health.is_running,
         is_deleted=row.deleted_at is not None,

@@ -14,7 +14,7 @@ from tortoise.expressions import Q
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Access, EventKind, Level, Mode, ShareLevel, TrashReason
+from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
 from hive.services import (
     audit,
@@ -73,6 +73,7 @@ async def add_repository(
         mode=mode,
         quota_bytes=quota_bytes,
         created_at=now,
+        health=Health.UNWATCHED,
         health_since=now,
     )
     await grants.grant(actor, repository.id, accesses or {})

@@ -136,7 +136,7 @@ async def put_back(
     async def write() -> None:
         await rollback_work.end(row, RollbackState.TAKEN_BACK)
         await TrashEntry.filter(repository_id=repository.id, path=row.path).delete()
-        await sessions.note_snapshot(repository.id, after)
+        await sessions.note_snapshot(repository.id, after, by_hive=True, is_brought=True)
         if undone_at is not None:
             await rollback_records.mark_back(repository.id, undone_at)
         await rollback_records.correct_last_backup(repository.id)

@@ -26,6 +26,7 @@ from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.services import (
+    alarms,
     audit,
     events,
     maintenance,
@@ -147,7 +148,7 @@ async def note_stopped(row: Rollback, reason: str | None) -> None:
     repository = await Repository.get(id=row.repository_id)
     if repository.maintenance == maintenance.UNFINISHED_ROLLBACK:
         return
-    await events.record(
+    await alarms.happened(
         row.repository_id,
         EventKind.ROLLBACK_STOPPED,
         f"A rollback by {row.actor} stopped half way: {reason}. Sessions are refused until it is"
@@ -265,7 +266,7 @@ async def finish(
     @transactional
     async def write() -> None:
         await end(row, RollbackState.DONE)
-        await sessions.note_snapshot(row.repository_id, after)
+        await sessions.note_snapshot(row.repository_id, after, by_hive=True, is_brought=True)
         assert row.ended_at is not None  # noqa: S101 - _end has set it
         await rollback_records.mark_undone(row.repository_id, row.target, row.ended_at)
         await rollback_records.correct_last_backup(row.repository_id, state_at)

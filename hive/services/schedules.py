@@ -6,13 +6,13 @@ All of it takes the right to manage the repository, and is audited.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
-from hive.kinds import EventKind, Level, ScheduleKind
+from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
 from hive.services import audit, events, health, tags
@@ -20,6 +20,7 @@ from hive.services.health_words import moment
 from hive.services.permissions import Actor, require
 
 MAX_SPAN = timedelta(days=366)
+DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,18 @@ class ScheduleChange:
     @property
     def is_nothing(self) -> bool:
         return self == ScheduleChange()
+
+    @property
+    def names_schedule(self) -> bool:
+        """Whether it says when backups are expected, or that none are."""
+        return self.every is not None or self.cron is not None or self.no_schedule
+
+
+def with_default(change: ScheduleChange, mode: Mode) -> ScheduleChange:
+    """What a new repository begins with: watched, unless it is there for rsync alone."""
+    if change.names_schedule or mode != Mode.BORG:
+        return change
+    return replace(change, every=DEFAULT)
 
 
 @transactional

@@ -45,6 +45,7 @@ class Trouble:
         return f"{self.message} {self.remedy}".strip()
 
 
+CRITICAL_LEVEL = 2  # of a row; lesser ones are 1
 _current: dict[str, Trouble] = {}
 
 
@@ -75,14 +76,37 @@ def outages() -> list[str]:
     return [trouble.message for trouble in _current.values() if trouble.is_outage]
 
 
+@dataclass(frozen=True)
+class Unknowns:
+    """Of which locations nothing can be said, and why; None stands for all."""
+
+    words: tuple[tuple[int | None, str], ...] = ()
+
+    def of(self, location_id: int) -> str:
+        """Why nothing can be said of the repositories of a location, in a word or two."""
+        return next((why for where, why in self.words if where in (None, location_id)), "")
+
+
 def unknown(location_id: int) -> str:
-    """Why nothing can be said of the repositories of a location, in a word or two; else empty."""
-    words = (
-        trouble.unknown
-        for trouble in _current.values()
-        if trouble.unknown and trouble.location_id in (None, location_id)
+    """What this process knows of that; others ask `unknowns`, as commands have to."""
+    return _known().of(location_id)
+
+
+def _known() -> Unknowns:
+    return Unknowns(
+        tuple((one.location_id, one.unknown) for one in _current.values() if one.unknown)
     )
-    return next(words, "")
+
+
+async def unknowns() -> Unknowns:
+    """Of which locations nothing can be said, as the server knows or has stored it."""
+    rows = await Alarm.filter(repository_id=None).values("details")
+    stored = tuple(
+        (row["details"].get("location_id"), str(row["details"]["unknown"]))
+        for row in rows
+        if row["details"].get("unknown")
+    )
+    return Unknowns(_known().words + stored)
 
 
 async def recall() -> None:
@@ -97,10 +121,10 @@ async def recall() -> None:
             str(details.get("title", row.kind)),
             row.message,
             str(details.get("remedy", "")),
-            Severity.CRITICAL if row.level >= _CRITICAL_LEVEL else Severity.WARNING,
+            Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
             bool(details.get("is_outage")),
             str(details.get("unknown", "")),
-            details.get("location"),
+            details.get("location_id"),
         )
 
 
@@ -114,16 +138,13 @@ async def findings() -> list[Finding]:
     rows = await Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
     return [
         Finding(
-            "error" if row.level >= _CRITICAL_LEVEL else "warning",
+            "error" if row.level >= CRITICAL_LEVEL else "warning",
             "Alarm",
             row.message,
             row.details.get("remedy") or None,
         )
         for row in rows
     ]
-
-
-_CRITICAL_LEVEL = 2
 
 
 @transactional
@@ -137,14 +158,14 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
         return
     is_new = row is None
     row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
-    row.level = _CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
+    row.level = CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
     row.message = trouble.message[:1000]
-    row.details = {
+    row.details = {  # for commands, which are other processes
         "title": trouble.title,
         "remedy": trouble.remedy,
         "is_outage": trouble.is_outage,
         "unknown": trouble.unknown,
-        "location": trouble.location_id,
+        "location_id": trouble.location_id,
     }
     await row.save()
     if is_new:

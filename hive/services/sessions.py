@@ -32,6 +32,7 @@ from hive.kinds import (
 from hive.models import ConfigVersion, Repository, Session
 from hive.services import (
     audit,
+    content_alarms,
     events,
     former_paths,
     health,
@@ -182,12 +183,7 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
             session_id=session.id,
         )
     elif before.is_created and not after.is_created:
-        await events.record(
-            session.repository_id,
-            EventKind.DELETED,
-            f"Repository content deleted by key {session.key_name} (borg delete).",
-            session_id=session.id,
-        )
+        await content_alarms.note_gone(session)
     elif before.state != after.state:
         await events.record(
             session.repository_id,
@@ -199,14 +195,28 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
 
 
 async def note_snapshot(
-    repository_id: int, after: Snapshot, *, session_id: int | None = None
+    repository_id: int,
+    after: Snapshot,
+    *,
+    session_id: int | None = None,
+    by_hive: bool = False,
+    is_brought: bool = False,
 ) -> None:
-    """Keep what the disk tells of the repository: whether it is there, size, its config."""
+    """Keep what the disk tells of the repository: whether it is there, size, its config.
+
+    `by_hive`: the hive itself changed it, so that a new config is not alarming. `is_brought`: it
+    has put content with its backups in place.
+    """
     repository = await Repository.get(id=repository_id)
-    if after.is_created != (repository.initialized_at is not None):
+    was_there = repository.initialized_at is not None
+    if after.is_created != was_there:
         repository.initialized_at = clock.now() if after.is_created else None
     if after.is_created:
         repository.vanished_at = None
+    if is_brought and after.is_created:
+        repository.emptied_at = None
+    elif was_there and not after.is_created:
+        repository.emptied_at = clock.now()
     if not after.is_created:
         repository.size_bytes = None
     elif repository.size_bytes is None:
@@ -215,11 +225,24 @@ async def note_snapshot(
     repository.known_state = after.state
     await repository.save()
     if after.config is not None:
-        await keep_config(repository, after.config, session_id)
+        await keep_config(
+            repository, after.config, session_id, by_hive=by_hive, is_back=not was_there
+        )
+    if after.is_created != was_there:
+        await health.review(repository.id)
 
 
-async def keep_config(repository: Repository, content: bytes, session_id: int | None) -> None:
+async def keep_config(
+    repository: Repository,
+    content: bytes,
+    session_id: int | None,
+    *,
+    by_hive: bool = True,
+    is_back: bool = False,
+) -> None:
     """Keep a copy of the config where it changed: it holds the key, and clients can change it.
+
+    `is_back`: there was no content before. The same config as ever means that it has come back.
 
     The first version is never dropped, nor the newest one that a session with full access or the
     server itself wrote: no number of other versions can push the true key out.
@@ -232,6 +255,8 @@ async def keep_config(repository: Repository, content: bytes, session_id: int | 
     access = None if session is None else session.access
     newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
     if newest is not None and newest.sha256 == digest:
+        if is_back:
+            await Repository.filter(id=repository.id).update(emptied_at=None)
         return
     await ConfigVersion.create(
         repository_id=repository.id,
@@ -242,13 +267,8 @@ async def keep_config(repository: Repository, content: bytes, session_id: int | 
         access=access,
     )
     if newest is not None:
-        await events.record(
-            repository.id,
-            EventKind.CONFIG_CHANGED,
-            "The repository's config (it holds the key of repokey encryption) changed; the former"
-            " one is kept.",
-            session_id=session_id,
-        )
+        is_suspicious = not by_hive and not is_back and access != Access.FULL
+        await content_alarms.note_config(repository.id, session, is_suspicious=is_suspicious)
     await _drop_old_configs(repository.id)
 
 

@@ -29,7 +29,6 @@ from hive.services import (
     thinning,
 )
 from hive.services.alarm_rules import Cause, Usage
-from hive.services.alarms import AlarmInfo
 from hive.services.forecast import Point
 from hive.services.quotas import QuotaUse
 from hive.services.repository_infos import RepositoryInfo, place_of
@@ -215,6 +214,7 @@ def _usage_before(inspection: Inspection) -> Usage | None:
         inspection.reclaimable_bytes,
         inspection.transaction,
         inspection.borg_id,
+        inspection.encryption,
     )
 
 
@@ -225,6 +225,7 @@ def _usage(found: RepositoryFacts) -> Usage:
         found.reclaimable_bytes,
         found.transaction,
         found.id,
+        found.encryption,
         found.kind != Kind.NONE,
     )
 
@@ -233,12 +234,14 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
     limits = runtime.settings().alarms
     if session is None:
         findings = alarm_rules.of_change(before, after, limits.shrink_percent)
+        findings += alarm_rules.of_identity(before, after)
     else:
         deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
         cause = Cause(
             session.access, session.operation, session.key_name, deleted, session.bytes_removed
         )
         findings = alarm_rules.of_session(before, after, cause, limits.mass_deletion_percent)
+        findings += alarm_rules.of_identity(before, after)
     session_id = None if session is None else session.id
     await alarms.tell(repository_id, findings, session_id=session_id)
 
@@ -344,7 +347,6 @@ class Insight:
     check_error: str | None  # what that found
     compacted_at: datetime | None
     locks: tuple[LockInfo, ...]
-    alarms: tuple[AlarmInfo, ...]
 
 
 async def insight(info: RepositoryInfo) -> Insight:
@@ -376,5 +378,4 @@ async def insight(info: RepositoryInfo) -> Insight:
         check_error=row.check_error,
         compacted_at=row.compacted_at,
         locks=tuple(locks),
-        alarms=tuple(await alarms.lasting(info.id)),
     )

@@ -31,8 +31,9 @@ def time() -> Time:
 def test_a_schedule_is_given_shown_and_taken(
     time: Time, documents: dict[str, Any], run: Run
 ) -> None:
-    assert (documents["health"], documents["due_at"], documents["tags"]) == ("new", None, [])
-    assert documents["schedule"]["kind"] == "none"
+    assert (documents["health"], documents["tags"]) == ("new", [])
+    assert documents["due_at"] == "2026-11-21T03:12:00Z"  # every day, where nothing is said
+    assert documents["schedule"]["words"] == "every day"
     added = run(
         *("repo", "add", "photos", "--owner", "alice", "--cron", "0 3 * * *"),
         *(
@@ -53,7 +54,8 @@ def test_a_schedule_is_given_shown_and_taken(
         "cron": "0 3 * * *",
         "timezone": "Europe/Berlin",
         "grace_seconds": 5400,
-        "words": "at 03:00 every day (Europe/Berlin)",
+        "words": "every day at 03:00, Europe/Berlin",
+        "description": "Every day at 03:00, Europe/Berlin, next tomorrow",
         "problem": None,
     }
     assert (added["state"], added["health"], added["tags"]) == ("new", "new", ["home", "nas"])
@@ -69,7 +71,7 @@ def test_a_schedule_is_given_shown_and_taken(
     shown = run("repo", "show", "photos").output
     for words in (
         "new since 2026-11-20 03:12 UTC",
-        "every day",
+        "Every day, next tomorrow at 03:12 (UTC)",
         "2026-11-21T03:12:00Z",
         "big, nas",
     ):
@@ -80,6 +82,29 @@ def test_a_schedule_is_given_shown_and_taken(
     assert run("repo", "set", "photos", "--no-schedule", "--json").json["due_at"] is None
     by_id = {one["name"]: one for one in run("repo", "list", "--json").json}
     assert by_id["photos"]["schedule"]["kind"] == "none"
+    assert by_id["photos"]["health"] == "unwatched"
+
+
+def test_what_is_added_is_watched_unless_its_mode_or_somebody_says_otherwise(
+    time: Time, documents: dict[str, Any], run: Run
+) -> None:
+    def add(name: str, *options: str) -> Any:
+        return run("repo", "add", name, "--owner", "alice", *options, "--json").json
+
+    assert add("free", "--no-schedule")["health"] == "unwatched"
+    assert add("sent", "--mode", "export")["health"] == "unwatched"
+    assert add("sent-daily", "--mode", "export", "--every", "1d")["health"] == "new"
+    assert add("brought", "--mode", "import")["schedule"]["words"] == "not watched"
+    hinted = run("repo", "set", "brought", "--mode", "borg")
+    assert "brought is not watched" in hinted.messages
+    assert "--every 1d" in hinted.messages
+    run("repo", "set", "brought", "--mode", "import")
+    asked = run("repo", "set", "brought", "--mode", "borg", "--every", "12h", "--json")
+    assert (asked.json["health"], "not watched" in asked.messages) == ("new", False)
+    told = run("repo", "add", "spoken", "--owner", "alice").output
+    assert "Backups expected: Every day, next tomorrow at 03:12 (UTC)." in told
+    silent = run("repo", "add", "silent", "--owner", "alice", "--no-schedule").output
+    assert "It is not watched" in silent
 
 
 def test_what_is_wrong_is_told_and_nothing_is_made(

@@ -15,11 +15,13 @@ from hive import clock
 from hive.borg.repository import snapshot
 from hive.database import spawn
 from hive.errors import Conflict, Forbidden
-from hive.kinds import Access, EventKind, Operation, UpkeepKind, UpkeepState
+from hive.kinds import Access, EventKind, Operation, State, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
 from hive.services import (
+    alarms,
     caretaker,
     events,
+    health_info,
     repositories,
     statistics,
     trash,
@@ -116,13 +118,16 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     done = await ended(await upkeeps.ask(OPERATOR, info.id, CHECK))
     assert "checksum mismatch" in " ".join(done.problems)
     insight = await statistics.insight(info)
-    assert [alarm.kind for alarm in insight.alarms] == [EventKind.INTEGRITY_ERROR]
+    lasting = await alarms.lasting(info.id)
+    assert [alarm.kind for alarm in lasting] == [EventKind.INTEGRITY_ERROR]
+    health = await health_info.health_info(OPERATOR, info.id)
+    assert (health.state, health.reason) == (State.CRITICAL, "Damaged")
     assert insight.check_error is not None
     segment.write_bytes(sound)
     (await client.borg("check", "--repository-only", info.url)).must()  # a client's proves it too
     await until(house.is_quiet)
     insight = await statistics.insight(info)
-    assert (insight.alarms, insight.check_error) == ((), None)
+    assert (await alarms.lasting(info.id), insight.check_error) == ([], None)
 
 
 async def test_a_check_in_parts_goes_on_where_it_stopped(

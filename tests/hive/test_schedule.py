@@ -139,7 +139,7 @@ def test_nothing_changes_before_it_is_looked_at_again(
 
 def test_up_late_and_down_follow_each_other() -> None:
     record = Record(NOW - 9 * DAY, NOW)
-    times = {0: Health.UP, 23: Health.UP, 24: Health.LATE, 29: Health.LATE, 30: Health.DOWN}
+    times = {0: Health.FINE, 23: Health.FINE, 24: Health.LATE, 29: Health.LATE, 30: Health.DOWN}
     for hours, health in times.items():
         assert outlook(every(DAY), record, NOW + hours * HOUR).health == health
 
@@ -154,8 +154,8 @@ def test_a_repository_that_was_never_written_is_late_from_its_creation() -> None
 def test_without_a_schedule_nothing_is_ever_late() -> None:
     schedule = Schedule(ScheduleKind.NONE, grace=HOUR)
     far = NOW + 10_000 * DAY
-    assert outlook(schedule, Record(NOW), far).health == Health.NEW
-    assert outlook(schedule, Record(NOW, NOW), far).health == Health.UP
+    assert outlook(schedule, Record(NOW), far).health == Health.UNWATCHED
+    assert outlook(schedule, Record(NOW, NOW), far).health == Health.UNWATCHED
     assert outlook(schedule, Record(NOW, NOW), far).look_at is None
 
 
@@ -244,9 +244,9 @@ def test_schedules_are_said_in_words() -> None:
     assert every(14 * DAY).in_words == "every 2 weeks"
     assert every(timedelta(seconds=90)).in_words == "every 90 seconds"
     assert by_cron("0 3 * * 1-5", "Europe/Berlin").in_words == (
-        "at 03:00 on Monday through Friday (Europe/Berlin)"
+        "every working day at 03:00, Europe/Berlin"
     )
-    assert Schedule(ScheduleKind.NONE).in_words == "none"
+    assert Schedule(ScheduleKind.NONE).in_words == "not watched"
 
 
 def test_reminders_keep_their_rhythm_and_end() -> None:

@@ -64,8 +64,21 @@ def test_any_deletion_of_an_append_only_key_is_told() -> None:
     ]
 
 
-def test_deleting_the_repository_is_a_mass_deletion() -> None:
-    assert kinds(session(GONE)) == [EventKind.MASS_DELETION]
+def test_deleting_the_repository_is_told_by_the_session_and_not_again_as_a_mass_deletion() -> None:
+    assert kinds(session(GONE)) == []
+
+
+def test_another_repository_in_its_place_is_told_whoever_put_it_there() -> None:
+    before = Usage(9, borg_id="aa", encryption="repokey")
+    for now, words in (
+        (Usage(9, borg_id="bb", encryption="repokey"), "its id was aa and is bb"),
+        (Usage(9, borg_id="aa", encryption="none"), "its encryption was repokey and is none"),
+    ):
+        (found,) = alarm_rules.of_identity(before, now)
+        assert found.kind == EventKind.REPLACED
+        assert words in found.message
+    for now in (before, Usage(9, borg_id="aa", encryption="unknown"), Usage(9), GONE):
+        assert alarm_rules.of_identity(before, now) == []
 
 
 def test_trying_things_out_is_no_alarm() -> None:
@@ -79,16 +92,16 @@ def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "words"),
+    ("now", "kind", "words"),
     [
-        (after(20 * MB, size=20 * MB), "shrunk by 78 %"),
-        (after(90 * MB, transaction=4), "from transaction 8 to 4"),
-        (GONE, "gone from the disk"),
+        (after(20 * MB, size=20 * MB), EventKind.SHRUNK, "shrunk by 78 %"),
+        (after(90 * MB, transaction=4), EventKind.WENT_BACK, "from transaction 8 to 4"),
+        (GONE, EventKind.CONTENT_GONE, "gone from the disk"),
     ],
 )
-def test_a_loss_that_no_session_explains_is_told(now: Usage, words: str) -> None:
+def test_a_loss_that_no_session_explains_is_told(now: Usage, kind: EventKind, words: str) -> None:
     (found,) = alarm_rules.of_change(BEFORE, now, 30)
-    assert found.kind == EventKind.SHRUNK
+    assert found.kind == kind
     assert words in found.message
 
 

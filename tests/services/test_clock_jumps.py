@@ -139,7 +139,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))
     assert await health.tick() == 0
-    assert (await Repository.get(id=repository_id)).health == Health.UP
+    assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == "Clock jumped"
     assert len(server_alarms.outages()) == 1
     assert await notified() == [Severity.CRITICAL]
@@ -148,7 +148,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     await run(clocks, timedelta(minutes=2))
     await health.tick()
     assert await notified() == [Severity.CRITICAL, Severity.RECOVERY]
-    assert (await Repository.get(id=repository_id)).health == Health.UP
+    assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == ""
     assert await downs() == 0
 

@@ -123,12 +123,13 @@ async def test_a_missing_backup_is_late_then_down_and_its_coming_is_told(
     assert recovered.details["lasted_seconds"] == 2 * 3600
     changes = await HealthChange.filter(repository_id=documents.id).order_by("id")
     assert [(row.former, row.health) for row in changes] == [
-        (Health.NEW, Health.UP),
-        (Health.UP, Health.LATE),
+        (Health.UNWATCHED, Health.NEW),
+        (Health.NEW, Health.FINE),
+        (Health.FINE, Health.LATE),
         (Health.LATE, Health.DOWN),
-        (Health.DOWN, Health.UP),
+        (Health.DOWN, Health.FINE),
     ]
-    assert [row.lasted_seconds for row in changes][1:] == [24 * 3600, 6 * 3600, 2 * 3600]
+    assert [row.lasted_seconds for row in changes][2:] == [24 * 3600, 6 * 3600, 2 * 3600]
 
 
 async def test_a_repository_that_was_never_written_goes_down(time: Time, people: People) -> None:
@@ -138,8 +139,8 @@ async def test_a_repository_that_was_never_written_goes_down(time: Time, people:
     await time.pass_by(31 * HOUR)
     assert await told(made) == [EventKind.LATE, EventKind.DOWN]
     assert (await last(made, EventKind.DOWN)).message == (
-        "No backup yet since the repository was added 1 day ago; one was due at 03:00 every day"
-        " (UTC)."
+        "No backup yet since the repository was added 1 day ago; one was due every day at"
+        " 03:00, UTC."
     )
 
 
@@ -149,7 +150,7 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
     key = await factories.make_key(people.alice)
     await grants.grant(OPERATOR, documents.id, {key.fingerprint: Access.FULL})
     await time.pass_by(31 * HOUR)
-    for archives, expected in ((0, Health.DOWN), (1, Health.UP)):
+    for archives, expected in ((0, Health.DOWN), (1, Health.FINE)):
         admission = await factories.open_session(documents, key)
         assert (await health_info.health_info(OPERATOR, documents.id)).is_running
         put = Transaction(puts=3, put_bytes=1000)
@@ -283,7 +284,7 @@ async def test_pausing_what_is_down_and_a_backup_meanwhile(
     await health.note_backup(documents.id, time.at)
     assert (await row_of(documents)).health == Health.PAUSED
     await schedules.resume(people.alice, documents.id)
-    assert (await row_of(documents)).health == Health.UP
+    assert (await row_of(documents)).health == Health.FINE
     assert (await told(documents))[2:] == [EventKind.PAUSED, EventKind.RESUMED]
     assert "ended by alice" in (await last(documents, EventKind.RESUMED)).message
     with pytest.raises(Conflict, match="not paused"):
@@ -335,7 +336,7 @@ async def test_a_changed_schedule_changes_the_health_at_once(
     await time.pass_by(31 * HOUR)
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(every=7 * DAY))
     row = await row_of(documents)
-    assert (row.health, row.look_at) == (Health.UP, START + 7 * DAY)
+    assert (row.health, row.look_at) == (Health.FINE, START + 7 * DAY)
     assert "by the schedule as it is now" in (await last(documents, EventKind.RECOVERED)).message
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(every=30 * HOUR))
     assert (await row_of(documents)).health == Health.LATE
@@ -343,7 +344,7 @@ async def test_a_changed_schedule_changes_the_health_at_once(
     assert (await row_of(documents)).health == Health.DOWN
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(no_schedule=True))
     row = await row_of(documents)
-    assert (row.health, row.look_at, row.schedule_seconds) == (Health.UP, None, None)
+    assert (row.health, row.look_at, row.schedule_seconds) == (Health.UNWATCHED, None, None)
 
 
 async def test_a_time_zone_is_the_owners_unless_said(
@@ -407,7 +408,7 @@ async def test_a_broken_row_is_told_once_and_stops_no_other(
     await health.note_backup(broken.id, time.at)  # a backup is kept all the same
     assert (await row_of(broken)).last_backup_at == time.at
     await schedules.set_schedule(people.alice, broken.id, ScheduleChange(every=DAY))
-    assert (await row_of(broken)).health == Health.UP
+    assert (await row_of(broken)).health == Health.FINE
     assert (await told(broken))[-1] == EventKind.ALARM_ENDED
 
 
@@ -430,7 +431,7 @@ async def test_who_read_a_row_that_changed_since_writes_nothing(
     found = await health._look_closely(row)
     await health.note_backup(documents.id, time.at)
     assert not await health._write(row, found)
-    assert (await row_of(documents)).health == Health.UP
+    assert (await row_of(documents)).health == Health.FINE
 
 
 async def test_nothing_is_torn_wherever_a_look_is_cancelled(
@@ -488,7 +489,7 @@ async def test_only_who_manages_a_repository_has_a_say(people: People, time: Tim
         for attempt in await attempts(actor):
             with pytest.raises(error):
                 await attempt()
-    assert (await health_info.health_info(people.bob, made.id)).health == Health.NEW
+    assert (await health_info.health_info(people.bob, made.id)).health == Health.UNWATCHED
     assert await health_info.health_infos(people.charlie) == {}
     with pytest.raises(NotFound):
         await health_info.health_info(people.charlie, made.id)
@@ -556,7 +557,7 @@ async def test_a_thousand_repositories_take_one_query_while_none_is_due(
     assert "look_at" in str(plan)
     counted.queries.clear()
     assert len(await health_info.health_infos(OPERATOR)) == 1001
-    assert len(counted.queries) == 3
+    assert len(counted.queries) == 5
 
 
 async def test_rows_from_before_there_were_schedules_are_looked_at_once(
@@ -568,6 +569,6 @@ async def test_rows_from_before_there_were_schedules_are_looked_at_once(
     await health.look_at_unseen()
     assert await health.tick() == 1
     row = await row_of(documents)
-    assert (row.health, row.health_since, row.look_at) == (Health.UP, time.at, None)
+    assert (row.health, row.health_since, row.look_at) == (Health.UNWATCHED, time.at, None)
     await health.look_at_unseen()
     assert await health.tick() == 0

@@ -111,7 +111,8 @@ async def test_a_broken_repository_is_told_once_and_stops_no_other(
     assert len(await told(EventKind.MEASURING_FAILED)) == 1
     insight = await statistics.insight(documents)
     assert "not borg's config" in (insight.problem or "")
-    assert [alarm.kind for alarm in insight.alarms] == [EventKind.MEASURING_FAILED]
+    lasting = await alarms.lasting(documents.id)
+    assert [alarm.kind for alarm in lasting] == [EventKind.MEASURING_FAILED]
     config.write_bytes(content)
     await statistics.measure_all()
     assert (await statistics.insight(documents)).problem is None
@@ -147,11 +148,13 @@ async def test_an_older_copy_in_its_place_is_told(
     shutil.rmtree(documents.path)
     shutil.copytree(tmp_path / "older", documents.path)
     await statistics.measure(documents.id)
-    (details,) = await told(EventKind.SHRUNK)
+    (details,) = await told(EventKind.WENT_BACK)
     assert details["transaction"] < details["transaction_before"]
     shutil.rmtree(documents.path)
     await statistics.measure(documents.id)
-    assert len(await told(EventKind.SHRUNK)) == 2
+    assert len(await told(EventKind.CONTENT_GONE)) == 1
+    lasting = await alarms.lasting(documents.id)
+    assert [one.in_short for one in lasting] == ["Content gone", "Went back"]
     assert (await Repository.get()).size_bytes is None
 
 

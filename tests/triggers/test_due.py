@@ -63,7 +63,7 @@ async def test_ticks_at_the_same_time_call_it_once(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
     trigger = await add(people, documents, cron="* * * * *", is_for_late=True)
-    await become(documents, Health.UP, Health.LATE)
+    await become(documents, Health.FINE, Health.LATE)
     time.pass_by(minutes=1)
     begun = await asyncio.gather(*(triggers.run_due() for _ in range(5)))
     await triggers.settled()
@@ -118,17 +118,17 @@ async def test_a_late_backup_is_asked_for_once_in_each_trouble(
 ) -> None:
     trigger = await add(people, documents, is_for_late=True)
     assert await tick() == 0
-    await become(documents, Health.UP, Health.LATE)
+    await become(documents, Health.FINE, Health.LATE)
     assert await tick() == 1
     time.pass_by(hours=1)
     assert await tick() == 0
     await become(documents, Health.LATE, Health.DOWN)
     time.pass_by(hours=1)
     assert await tick() == 0
-    await become(documents, Health.DOWN, Health.UP)
+    await become(documents, Health.DOWN, Health.FINE)
     assert await tick() == 0
     time.pass_by(days=1)
-    await become(documents, Health.UP, Health.LATE)
+    await become(documents, Health.FINE, Health.LATE)
     assert await tick() == 1
     reasons = [run.reason for run in await triggers.list_runs(people.alice, trigger.id)]
     assert reasons == [TriggerReason.LATE] * 2
@@ -138,7 +138,7 @@ async def test_the_event_of_a_late_backup_calls_at_once(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents, is_for_late=True)
-    await become(documents, Health.UP, Health.LATE)
+    await become(documents, Health.FINE, Health.LATE)
     end = triggers.listen()
     try:
         await rows.record(documents.id, EventKind.LATE, "Late.")

@@ -24,9 +24,10 @@ from hive.services import (
     tags,
 )
 from hive.services.attention import AttentionKind
-from hive.services.outlines import Condition, Order
+from hive.services.outlines import Order
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
+from hive.services.states import Condition
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 from web.pages import overview as page

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from hive import clock
 from hive.services import attention, disks, outlines, overview
-from hive.services.outlines import Condition, Order, Outline
+from hive.services.outlines import Order, Outline
+from hive.services.states import COUNTED
 from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query
@@ -94,7 +95,7 @@ async def show(request: web.Request) -> web.Response:
         fitting=len(fitting),
         first_page=wish.page_after(None) if after is not None else None,
         next_page=wish.page_after(following) if following is not None else None,
-        counts=[(condition, counts[condition]) for condition in Condition if counts[condition]],
+        counts=[(condition, counts[condition]) for condition in COUNTED if counts[condition]],
         attention=wanting[:_MAX_ATTENTION],
         attention_count=len(wanting),
         disks=await disks.disks({one.location_id for one in found}),

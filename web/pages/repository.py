@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from aiohttp import web
 
 from hive import clock
 from hive.kinds import ArchiveCreated, Level, Mode, RepositoryState
 from hive.services import (
+    alarm_answers,
     append_only,
     events,
     former_paths,
     live,
     occupancy,
     overview,
+    proposals,
     repositories,
     sessions,
     statistics,
@@ -25,20 +28,22 @@ from hive.services import (
     upkeeps,
 )
 from hive.services.former_paths import FormerPathInfo
-from hive.services.outlines import Condition
 from hive.services.overview import Details
 from hive.services.permissions import Actor
 from hive.services.sessions import SessionInfo
+from hive.services.states import BAD, Condition
 from web import charts, client_setup
 from web.access import actor_of
 from web.charts import Chart
 from web.forms import before, cut_page, one_of
 from web.i18n import N_
 from web.rendering import page, tab_icon
+from web.schedule_words import in_the_readers_words, upcoming
 
 _SESSIONS = 20
 _EVENTS = 20
 _UPKEEPS = 3
+_ANSWERED = 5
 _FRESH = timedelta(hours=6)  # for so long the first backup is news
 # For how long a pause or a mute may be asked for with one click.
 SPANS = {
@@ -90,7 +95,8 @@ async def show(request: web.Request) -> web.Response:
     )
     last = details.last_session
     has_failed = last is not None and last.ended_at is not None and not overview.ended_well(last)
-    is_bad = has_failed or details.condition in (Condition.DOWN, Condition.LATE)
+    is_bad = has_failed or details.health.state in BAD
+    may_manage = await repositories.level(actor, repository_id) >= Level.MANAGE
     return page(
         request,
         "repository.html",
@@ -103,7 +109,8 @@ async def show(request: web.Request) -> web.Response:
         repository=details.repository,
         health=details.health,
         last_failed=has_failed,
-        may_manage=await repositories.level(actor, repository_id) >= Level.MANAGE,
+        may_manage=may_manage,
+        **await _watched(actor, details, may_manage=may_manage),
         inside=await _inside(actor, details, chosen),
         range=chosen,
         ranges=RANGES,
@@ -115,6 +122,24 @@ async def show(request: web.Request) -> web.Response:
         events_before=events_before,
         older_events=older_events,
     )
+
+
+async def _watched(actor: Actor, details: Details, *, may_manage: bool) -> dict[str, Any]:
+    """What is alarming, and when backups are expected."""
+    health = details.health
+    waiting = [one for one in health.alarms if one.is_critical]
+    offers = await alarm_answers.offers(actor, waiting)
+    answered = await alarm_answers.list_alarms(
+        actor, repository_id=details.repository.id, answered=True
+    )
+    is_open = details.condition == Condition.UNWATCHED and may_manage
+    return {
+        "open_alarms": [(one, offers[one.id]) for one in waiting],
+        "answered_alarms": answered[:_ANSWERED],
+        "proposal": await proposals.observed(details.repository.id) if is_open else None,
+        "schedule_words": in_the_readers_words(health),
+        "upcoming": upcoming(health),
+    }
 
 
 class Arrival(StrEnum):

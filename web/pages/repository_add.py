@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from hive.database import transactional
 from hive.kinds import Access, Mode
-from hive.services import accounts, grants, groups, keys, locations, repositories
+from hive.services import accounts, grants, groups, keys, locations, new_repositories
 from hive.services.permissions import Actor
 from hive.services.repository_infos import RepositoryInfo
+from hive.services.schedules import ScheduleChange
+from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, sent, share_levels
 from web.i18n import gettext
@@ -16,7 +20,9 @@ from web.rendering import done, page
 
 
 async def show(request: web.Request) -> web.Response:
-    return await _page(request, Form({"owner": user_of(request).name, "mode": Mode.BORG}))
+    user = user_of(request)
+    begun = {"owner": user.name, "mode": str(Mode.BORG), **schedule_form.preselected(user)}
+    return await _page(request, Form(begun))
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -24,6 +30,8 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     quota = form.size("quota")
     mode = form.read("mode", Mode) or Mode.BORG
+    is_watched = mode == Mode.BORG and form.has("kind")
+    schedule = schedule_form.change_of(form) if is_watched else ScheduleChange()
     accesses = _accesses(form)
     levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
     if form.is_fine:
@@ -31,6 +39,7 @@ async def submit(request: web.Request) -> web.Response:
             info = await _add(
                 actor,
                 accesses,
+                schedule,
                 name=form.text("name"),
                 owner=form.text("owner") if actor.is_admin else actor.name,
                 location=form.text("location") or None,
@@ -56,9 +65,14 @@ def _accesses(form: Form) -> dict[int, Access]:
 
 
 @transactional
-async def _add(actor: Actor, accesses: dict[int, Access], **given: object) -> RepositoryInfo:
+async def _add(
+    actor: Actor,
+    accesses: dict[int, Access],
+    schedule: ScheduleChange,
+    **given: Any,  # noqa: ANN401 - as named there
+) -> RepositoryInfo:
     """All of it or nothing."""
-    info = await repositories.add_repository(actor, **given)  # type: ignore[arg-type]  # as named there
+    info = await new_repositories.add(actor, schedule, **given)
     for key_id, access in accesses.items():
         await grants.grant_key(actor, info.id, key_id, access)
     return info

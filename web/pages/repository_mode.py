@@ -7,9 +7,11 @@ import asyncio
 from aiohttp import web
 
 from hive.errors import InvalidInput
-from hive.kinds import Mode
-from hive.services import imports, repositories
-from web.access import actor_of
+from hive.kinds import Health, Mode
+from hive.services import health_info, imports, repositories, schedules
+from hive.services.schedules import ScheduleChange
+from web import schedule_form
+from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
@@ -31,7 +33,13 @@ async def submit(request: web.Request) -> web.Response:
     if mode is None:
         return await _page(request, form)
     here = f"/repositories/{info.id}"
+    asks = mode == Mode.BORG and form.has("kind")
+    schedule = schedule_form.change_of(form) if asks else ScheduleChange()
+    if not form.is_fine:
+        return await _page(request, form)
     with form.asking():
+        if not schedule.is_nothing:
+            await schedules.set_schedule(actor, info.id, schedule)
         try:
             async with asyncio.timeout(_PATIENCE):
                 settled = await imports.switch_mode(actor, info.id, mode)
@@ -46,12 +54,17 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
-    info = await repositories.find_changeable(actor_of(request), id_of(request))
-    shown = Form({"mode": info.mode, **form.values}, form.problems)
+    """Who makes it a repository for backups is asked when to expect them."""
+    actor = actor_of(request)
+    info = await repositories.find_changeable(actor, id_of(request))
+    health = await health_info.health_info(actor, info.id)
+    asks = info.mode != Mode.BORG and health.health == Health.UNWATCHED
+    begun = {"mode": str(info.mode), **schedule_form.preselected(user_of(request))}
     return page(
         request,
         "repository_mode.html",
         status=form.status,
         repository=info,
-        form=shown,
+        form=Form({**begun, **form.values}, form.problems),
+        asks_for_schedule=asks,
     )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import datetime
 
 from aiohttp import web
 
 from hive import units
 from hive.errors import Conflict, InvalidInput
-from hive.kinds import ScheduleKind
 from hive.services import health_info, repositories, schedules
+from hive.services.accounts import UserInfo
 from hive.services.health_info import HealthInfo
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
-from web.access import actor_of
+from web import schedule_form
+from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
@@ -23,22 +25,20 @@ from web.rendering import done, page
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await repositories.find_changeable(actor, id_of(request))
-    form = _as_it_is(await health_info.health_info(actor, info.id))
+    form = _as_it_is(await health_info.health_info(actor, info.id), user_of(request))
     return page(request, "repository_schedule.html", repository=info, form=form)
 
 
-def _as_it_is(info: HealthInfo) -> Form:
+def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
     schedule = info.schedule
     grace = None if schedule.has_default_grace else schedule.grace
-    values = {
-        "kind": str(schedule.kind),
-        "every": units.format_duration(schedule.every) if schedule.every else "",
-        "cron": schedule.cron or "",
-        "timezone": schedule.timezone or "",
-        "grace": units.format_duration(grace) if grace is not None else "",
-        "tag": " ".join(info.tags),
-    }
-    return Form(values)
+    return Form(
+        {
+            **schedule_form.as_it_is(schedule, user),
+            "grace": units.format_duration(grace) if grace is not None else "",
+            "tag": " ".join(info.tags),
+        }
+    )
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -55,23 +55,20 @@ async def submit(request: web.Request) -> web.Response:
 
 
 def _change(form: Form) -> ScheduleChange:
-    kind = form.read("kind", ScheduleKind)
-    if kind is None and form.is_fine:
-        form.complain(InvalidInput(N_("Choose when backups are expected."), field="kind"))
-    fields = {ScheduleKind.INTERVAL: "every", ScheduleKind.CRON: "cron"}
-    needed = fields.get(kind) if kind is not None else None
-    if needed is not None and not form.text(needed):
-        form.complain(InvalidInput(N_("Say how often."), field=needed))
+    change = schedule_form.change_of(form)
     grace = form.read("grace", units.parse_duration)
-    is_cron = kind == ScheduleKind.CRON
-    return ScheduleChange(
-        every=form.read("every", units.parse_duration) if needed == "every" else None,
-        cron=form.text("cron") if is_cron else None,
-        timezone=(form.text("timezone") or None) if is_cron else None,
-        no_schedule=kind == ScheduleKind.NONE,
-        grace=grace,
-        default_grace=grace is None,
-    )
+    return replace(change, grace=grace, default_grace=grace is None)
+
+
+async def watch(request: web.Request) -> web.Response:
+    """Expect backups from now on, as often as proposed, else every day."""
+    form = await sent(request)
+    every = form.read("every", units.parse_duration) or schedules.DEFAULT
+
+    async def begin(actor: Actor, repository_id: int) -> None:
+        await schedules.set_schedule(actor, repository_id, ScheduleChange(every=every))
+
+    return await _act(request, begin, N_("Backups are expected from now on."))
 
 
 async def pause(request: web.Request) -> web.Response:

@@ -23,6 +23,11 @@ function polish() {
   offerCopies();
 }
 
+// A time zone that nobody has chosen yet is the browser's.
+for (const field of document.querySelectorAll("input[data-browser-zone]")) {
+  field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;
+}
+
 polish();
 document.addEventListener("renewed", polish);
 

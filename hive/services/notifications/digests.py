@@ -15,7 +15,7 @@ from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
-from hive.kinds import Digest, Health, Severity, Source
+from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, Statistic, User
 from hive.services import health_info, last_backups, runtime
 from hive.services.health_info import HealthInfo
@@ -28,7 +28,11 @@ from hive.units import format_duration, format_size
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
-_ORDER = (Health.DOWN, Health.LATE, Health.NEW, Health.PAUSED, Health.UP)
+_ORDER = (
+    *(State.CRITICAL, State.UNKNOWN, State.DOWN, State.LATE, State.UNWATCHED),
+    *(State.NEW, State.PAUSED, State.FINE),
+)
+_NAMES = {State.UNWATCHED: "not watched"}
 _MOST = 200  # repositories that are named
 
 
@@ -117,7 +121,7 @@ async def _lines(person: Person, since: datetime) -> list[_Line]:
         )
         for row in rows.values()
     ]
-    return sorted(lines, key=lambda line: (_ORDER.index(line.health.health), line.repository.name))
+    return sorted(lines, key=lambda line: (_ORDER.index(line.health.state), line.repository.name))
 
 
 async def _sizes_at(ids: Sequence[int], since: datetime) -> dict[int, int]:
@@ -138,10 +142,9 @@ async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
 
 
 def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, str]:
-    counts = {health: sum(line.health.health == health for line in lines) for health in _ORDER}
-    named = {Health.UP: "fine", Health.NEW: "new"}
+    counts = {state: sum(line.health.state == state for line in lines) for state in _ORDER}
     counted = ", ".join(
-        f"{count} {named.get(health, health)}" for health, count in counts.items() if count
+        f"{count} {_NAMES.get(state, state)}" for state, count in counts.items() if count
     )
     span = "day" if digest == Digest.DAILY else "week"
     title = f"Borg Hive, the last {span}: {counted}"
@@ -159,7 +162,7 @@ def _in_words(line: _Line, now: datetime) -> str:
     if at is not None:
         ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
         last = f"last backup {format_duration(ago)} ago" if ago else "last backup just now"
-    parts = [last]
+    parts = [*filter(None, [line.health.reason]), last]
     if line.repository.size_bytes is not None:
         parts.append(format_size(line.repository.size_bytes))
     if line.change_bytes:
@@ -167,7 +170,8 @@ def _in_words(line: _Line, now: datetime) -> str:
         parts.append(f"{sign}{format_size(abs(line.change_bytes))}")
     if line.failures:
         parts.append(f"{line.failures} trouble{'' if line.failures == 1 else 's'}")
-    return f"{line.health.health.upper()}  {line.repository.name}: {', '.join(parts)}"
+    word = _NAMES.get(line.health.state, line.health.state)
+    return f"{word.upper()}  {line.repository.name}: {', '.join(parts)}"
 
 
 def _public_url() -> Any:  # noqa: ANN401 - JSON

@@ -29,6 +29,11 @@ _TITLES: Mapping[EventKind, str] = {
     EventKind.MASS_DELETION: "{}: a large part of the data was deleted",
     EventKind.APPEND_ONLY_DELETION: "{}: an append-only key deleted data",
     EventKind.SHRUNK: "{}: the repository shrunk",
+    EventKind.CLIENT_DELETED: "{}: a client deleted the repository",
+    EventKind.CONTENT_GONE: "{}: the content is gone from the disk",
+    EventKind.WENT_BACK: "{}: the repository went back to an earlier state",
+    EventKind.REPLACED: "{}: another repository is in its place",
+    EventKind.CONFIG_SUSPICIOUS: "{}: somebody changed the config who should not",
     EventKind.ROLLED_BACK: "{}: rolled back to an earlier state",
     EventKind.ROLLBACK_STOPPED: "{}: a rollback is not complete",
     EventKind.INTEGRITY_ERROR: "{}: the repository is damaged",
@@ -61,6 +66,9 @@ _WHO_WAS_IT = (
     "If nobody of you did this, disable the key at once (hive key set KEY --disable) and look at"
     " the sessions of the last days."
 )
+_LOOK_AT_DISK = (
+    "See who works on the server's disk, and whether a file system was rolled back or is missing."
+)
 _ADVICE: Mapping[EventKind, str] = {
     EventKind.LATE: "Nothing needs to be done yet if the client is only late.",
     EventKind.DOWN: "See whether the client is on, reaches this server and still runs its backup.",
@@ -85,8 +93,15 @@ _ADVICE: Mapping[EventKind, str] = {
         _WHO_WAS_IT
         + " Do not compact the repository: until then, hive repo rollback brings it back."
     ),
-    EventKind.SHRUNK: "See who works on the server's disk, and whether a file system was rolled"
-    " back or is missing.",
+    EventKind.SHRUNK: _LOOK_AT_DISK,
+    EventKind.WENT_BACK: _LOOK_AT_DISK,
+    EventKind.CONTENT_GONE: _LOOK_AT_DISK,
+    EventKind.CLIENT_DELETED: _WHO_WAS_IT,
+    EventKind.REPLACED: _WHO_WAS_IT,
+    EventKind.CONFIG_SUSPICIOUS: (
+        "With another config, archives may be unreadable: hive repo restore-config puts the former"
+        " one back. " + _WHO_WAS_IT
+    ),
     EventKind.ROLLED_BACK: (
         "Backups made after that state are undone. On each client that has seen the newer state,"
         " run the two commands on the repository's page (Rollback) before its next backup."

@@ -1,0 +1,81 @@
+"""The commands below hive alarm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from hive.cli import output, values
+from hive.cli.running import with_hive
+from hive.services import alarm_answers, repositories
+from hive.services.alarms import AlarmInfo
+from hive.services.permissions import Actor
+
+
+@click.group()
+def alarm() -> None:
+    """Alarms about repositories: what lasts, and what waits for an answer."""
+
+
+def document(info: AlarmInfo) -> dict[str, Any]:
+    """An alarm as it stands in a repository's document, too."""
+    return {
+        "kind": info.kind,
+        "since": output.time(info.since),
+        "message": info.message,
+        "id": info.id,
+        "level": info.level,
+        "count": info.count,
+        "critical": info.is_critical,
+        "session": info.session_id,
+    }
+
+
+def _with_answer(info: AlarmInfo) -> dict[str, Any]:
+    return {
+        **document(info),
+        "repository_id": info.repository_id,
+        "answered_at": output.time(info.answered_at),
+        "answered_by": info.answered_by,
+    }
+
+
+@alarm.command("list")
+@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--answered", is_flag=True, help="Those that somebody has answered instead.")
+@output.json_option
+@with_hive
+async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
+    """List alarms, the newest first."""
+    found = await repositories.find_repository(actor, repo) if repo else None
+    infos = await alarm_answers.list_alarms(
+        actor, repository_id=found.id if found else None, answered=answered
+    )
+    names = {one.id: f"{one.owner}/{one.name}" for one in await repositories.choices(actor)}
+    output.show_list(
+        [_with_answer(info) for info in infos],
+        {
+            "ID": lambda info: info.id,
+            "SINCE": lambda info: info.since,
+            "REPOSITORY": lambda info: names.get(info.repository_id),
+            "KIND": lambda info: info.kind,
+            "TIMES": lambda info: info.count,
+            "TO ANSWER": lambda info: info.is_critical,
+            **({"ANSWERED BY": lambda info: info.answered_by} if answered else {}),
+            "MESSAGE": lambda info: info.message,
+        },
+        infos,
+    )
+
+
+@alarm.command("answer")
+@click.argument("alarm_id", metavar="ID", type=values.ID)
+@click.option("--seen", type=click.IntRange(1), help="How often it had happened when you looked.")
+@output.json_option
+@with_hive
+async def answer(actor: Actor, alarm_id: int, seen: int | None) -> None:
+    """Say that it was you, or that you know of it: the repository is critical no longer."""
+    info = await alarm_answers.answer(actor, alarm_id, seen=seen)
+    still = " It has happened again since, and that stays open." if info.is_critical else ""
+    output.show_done(_with_answer(info), f"Alarm {alarm_id} is answered.{still}")

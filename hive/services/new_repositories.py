@@ -1,0 +1,31 @@
+"""Adding a repository as people do it: watched from the start, unless they say otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hive.database import transactional
+from hive.kinds import Mode
+from hive.services import repositories, schedules, tags
+from hive.services.permissions import Actor
+from hive.services.repository_infos import RepositoryInfo
+from hive.services.schedules import ScheduleChange
+
+
+@transactional
+async def add(
+    actor: Actor,
+    schedule: ScheduleChange,
+    *,
+    mode: Mode = Mode.BORG,
+    tags_to_add: tuple[str, ...] = (),
+    **given: Any,  # noqa: ANN401 - as add_repository has it
+) -> RepositoryInfo:
+    """All of it or nothing. Where nothing is said of a schedule, the mode decides."""
+    info = await repositories.add_repository(actor, mode=mode, **given)
+    wanted = schedules.with_default(schedule, mode)
+    if not wanted.is_nothing:
+        await schedules.set_schedule(actor, info.id, wanted)
+    if tags_to_add:
+        await tags.change_tags(actor, info.id, add=tags_to_add)
+    return info

@@ -1,0 +1,60 @@
+"""The schedule that a repository seems to keep, where nobody has given it one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+
+from hive.kinds import ArchiveCreated, ScheduleKind
+from hive.models import Repository, Session
+
+_ENOUGH = 3  # backups
+_LOOKED_AT = 12
+_ONE_RUN = timedelta(minutes=30)  # what follows within that belongs to the same backup
+_STEADY = 2.0  # the longest pause is at most so many times the usual one
+_USUAL = (
+    *(timedelta(hours=hours) for hours in (1, 2, 3, 4, 6, 8, 12)),
+    *(timedelta(days=days) for days in (1, 2, 3, 7, 14, 30)),
+)
+_NEAR = 0.25  # of the usual one
+
+
+async def observed(repository_id: int) -> timedelta | None:
+    """How often backups come through the gate; None where there is a schedule, or no habit."""
+    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if row is None or row.schedule_kind != ScheduleKind.NONE:
+        return None
+    made = Session.filter(
+        repository_id=repository_id, archive_created=ArchiveCreated.YES, undone_at=None
+    ).exclude(ended_at=None)
+    if row.emptied_at is not None:
+        made = made.filter(started_at__gt=row.emptied_at)
+    newest = await made.order_by("-started_at").limit(_LOOKED_AT).values("started_at")
+    return interval_of([one["started_at"] for one in newest])
+
+
+def interval_of(times: Sequence[datetime]) -> timedelta | None:
+    """The interval that backups at these times keep, as people would say it; None for none."""
+    begun: list[datetime] = []
+    for at in sorted(times):
+        if not begun or at - begun[-1] > _ONE_RUN:
+            begun.append(at)
+    if len(begun) < _ENOUGH:
+        return None
+    pauses = [(late - early).total_seconds() for early, late in pairwise(begun)]
+    usual = median(pauses)
+    if max(pauses) > _STEADY * usual:
+        return None
+    nearest = min(_USUAL, key=lambda one: abs(one.total_seconds() - usual))
+    is_near = abs(nearest.total_seconds() - usual) <= _NEAR * nearest.total_seconds()
+    return nearest if is_near else None
+
+
+def in_words(every: timedelta) -> str:
+    """'24 hours', '7 days': how one would say what was observed."""
+    hours = int(every.total_seconds()) // 3600
+    if hours <= 24:
+        return "hour" if hours == 1 else f"{hours} hours"
+    return f"{hours // 24} days"
