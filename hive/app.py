@@ -18,6 +18,7 @@ from hive.outgoing import Outgoing
 from hive.services import (
     confinement,
     disks,
+    downtimes,
     handover,
     heartbeat,
     host,
@@ -35,7 +36,7 @@ from hive.services import (
 )
 from hive.services.caretaker import Caretaker
 from hive.services.findings import Finding
-from hive.services.notifications import far_end
+from hive.services.notifications import downtime_notices, far_end
 from hive.services.notifications.courier import Courier
 from sshgate.gate import Gate
 from sshgate.server import Server
@@ -72,6 +73,8 @@ async def _serve(settings: Settings) -> int:
         stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
         await leftovers.clean_up()
+        if (was_off := await downtimes.note_start()) is not None:
+            await downtime_notices.tell(was_off)
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
         _tell_confinement(findings)

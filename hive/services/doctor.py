@@ -23,6 +23,7 @@ from hive.services import (
 )
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port
+from hive.services.notifications import reach
 from hive.services.permissions import Actor, require_admin
 
 
@@ -124,6 +125,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings += await _check_host_keys()
     findings += await secrets.findings()
     findings += await server_alarms.findings()
+    findings += await reach.findings(actor)
     findings += _check_ports(settings, runtime.read_listening())
     places = await locations.list_locations(actor)
     roots = sorted({info.root for info in places})

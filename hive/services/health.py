@@ -19,8 +19,8 @@ from hive.database import DriverError, transactional
 from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
 from hive.models import HealthChange, Preference, Repository, Session
-from hive.schedule import Outlook, Record, Schedule, next_reminder, outlook
-from hive.services import alarms, events, runtime
+from hive.schedule import Downtimes, Outlook, Record, Schedule, next_reminder, outlook
+from hive.services import alarms, causes, downtimes, events, runtime
 from hive.services.health_words import Situation
 
 logger = log.get(__name__)
@@ -195,12 +195,15 @@ def schedule_of(row: Repository) -> Schedule:
     )
 
 
-def record_of(row: Repository) -> Record:
-    return Record(row.created_at, row.last_backup_at, row.paused_until)
+def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
+    """What is known of a repository; of `downtimes.spans()` those that may matter."""
+    since = row.last_backup_at or row.created_at
+    later = tuple(one for one in downtimes if one[1] > since)
+    return Record(row.created_at, row.last_backup_at, row.paused_until, downtimes=later)
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:
-    record = record_of(row)
+    record = record_of(row, await downtimes.spans())
     view = outlook(schedule, record, now)
     if view.health != Health.DOWN or row.health == Health.DOWN:
         return view
@@ -248,8 +251,12 @@ async def _tell(row: Repository, found: _Found, session_id: int | None, by: str 
             lasted_seconds=int(now.lasted.total_seconds()),
         )
     for kind, message, muted in _sayings(found, by):
-        extra = {"muted": True} if muted else {}
-        await events.record(row.id, kind, message, session_id=session_id, **now.details(), **extra)
+        extra: dict[str, Any] = {"muted": True} if muted else {}
+        if kind in (EventKind.DOWN, EventKind.STILL_DOWN):
+            found_causes = await causes.of_missing(row, now.outlook.due_at, now.now)
+            extra |= {"causes": found_causes} if found_causes else {}
+        words = " ".join([message, *extra.get("causes", ())])
+        await events.record(row.id, kind, words, session_id=session_id, **now.details(), **extra)
 
 
 def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]:

@@ -10,7 +10,8 @@ from hive import clock
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import Health, ScheduleKind
 from hive.models import Repository, RepositoryTag
-from hive.schedule import outlook
+from hive.schedule import Downtimes, outlook
+from hive.services import downtimes
 from hive.services.health import record_of, running_until, schedule_of
 from hive.services.permissions import Actor, visible_repositories
 
@@ -56,6 +57,7 @@ async def health_infos(
     rows = {row.id: row for row in await query}
     now = clock.now()
     running = await running_until(None if repository_ids is None else list(rows), now)
+    off = await downtimes.spans()
     tagged = RepositoryTag.all()
     if repository_ids is not None:
         tagged = tagged.filter(repository_id__in=list(rows))
@@ -63,7 +65,7 @@ async def health_infos(
     for tag in await tagged.order_by("tag"):
         tags.setdefault(tag.repository_id, []).append(tag.tag)
     return {
-        row.id: _info(row, row.id in running, tuple(tags.get(row.id, ())), now)
+        row.id: _info(row, row.id in running, tuple(tags.get(row.id, ())), now, off)
         for row in rows.values()
     }
 
@@ -76,13 +78,15 @@ async def health_info(actor: Actor, repository_id: int) -> HealthInfo:
     return found
 
 
-def _info(row: Repository, is_running: bool, tags: tuple[str, ...], now: datetime) -> HealthInfo:
+def _info(
+    row: Repository, is_running: bool, tags: tuple[str, ...], now: datetime, off: Downtimes
+) -> HealthInfo:
     due_at = down_at = grace = problem = None
     words = "none"
     try:
         schedule = schedule_of(row)
         words, grace = schedule.in_words, schedule.grace
-        view = outlook(schedule, record_of(row), now)
+        view = outlook(schedule, record_of(row, off), now)
         due_at, down_at = view.due_at, view.down_at
     except InvalidInput as error:
         problem, words = error.message, "cannot be followed"

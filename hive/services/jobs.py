@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hive.services import (
+    downtimes,
     handover,
     health,
     making_room,
@@ -48,6 +49,7 @@ JOBS = (
         limit=timedelta(days=7),
         at_start=True,
     ),
+    Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
     Job("look at schedules", timedelta(seconds=30), health.tick, limit=timedelta(minutes=10)),
     Job("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
     Job("complete rollbacks", timedelta(hours=1), rollback_recovery.recover),
