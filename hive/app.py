@@ -21,6 +21,7 @@ from hive.services import (
     confinement,
     database_watch,
     disks,
+    downtimes,
     handover,
     heartbeat,
     host,
@@ -44,7 +45,7 @@ from hive.services import (
 )
 from hive.services.caretaker import Caretaker
 from hive.services.findings import Finding
-from hive.services.notifications import far_end
+from hive.services.notifications import downtime_notices, far_end
 from hive.services.notifications.courier import Courier
 from hive.services.programs import Programs
 from sshgate.gate import Gate
@@ -92,6 +93,8 @@ async def _serve(settings: Settings) -> int:
         stack.callback(places.clear)
         await storage.begin()
         await leftovers.clean_up()
+        if (was_off := await downtimes.note_start()) is not None:
+            await downtime_notices.tell(was_off)
         here, findings = await host.look(settings)
         _warn(_in_words(findings))
         _tell_confinement(findings)

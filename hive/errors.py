@@ -112,19 +112,34 @@ class Unavailable(HiveError):
 
 
 class OutgoingFailed(HiveError):
-    """`permanent` where asking again would end the same way."""
+    """`permanent` where asking again would end the same way.
 
-    def __init__(self, message: str, *, permanent: bool = False) -> None:
+    `address`: it is a private one, and nobody allowed it.
+    """
+
+    def __init__(
+        self, message: str, *, permanent: bool = False, address: str | None = None
+    ) -> None:
         super().__init__(message)
         self.permanent = permanent
+        self.address = address
 
 
 class DeliveryFailed(HiveError):
-    """`permanent` where trying again cannot help; `retry_after` is the far end's own wish."""
+    """`permanent` where trying again cannot help; `retry_after` is the far end's own wish.
+
+    `address`: it is a private one, and nobody allowed it.
+    """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        permanent: bool = False,
+        retry_after: float | None = None,
+        address: str | None = None,
     ) -> None:
         super().__init__(message)
         self.permanent = permanent
         self.retry_after = retry_after
+        self.address = address

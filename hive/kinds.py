@@ -358,6 +358,14 @@ class State(StrEnum):
     PAUSED = "paused"
 
 
+class Rest(StrEnum):
+    """What somebody who has rules hears of besides: what none of those rules matches."""
+
+    ALL = "all"  # as if there were no rules
+    CRITICAL = "critical"
+    NOTHING = "nothing"
+
+
 class Digest(StrEnum):
     """How often somebody wants to read how everything is."""
 

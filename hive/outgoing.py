@@ -147,6 +147,10 @@ class Outgoing:
             max_answer_bytes=settings.max_answer_bytes,
         )
 
+    def allow_also(self, networks: Iterable[str]) -> None:
+        """Reach these networks as well, from now on; those of the last call no longer."""
+        self._guard.allow_also(networks)
+
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -305,10 +309,12 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:
     elif isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error
     if isinstance(reason, ForbiddenAddress):
+        what = "is a" if url.host == reason.address else f"has the address {reason.address}, a"
         return OutgoingFailed(
-            f"{host} was not asked: its address is not a public one. An administrator can allow "
-            "its network in notifications.allowed_networks.",
+            f"{host} {what} private address, so nothing was sent. An administrator can allow it: "
+            f"hive channel allow {reason.address}",
             permanent=True,
+            address=reason.address,
         )
     if isinstance(reason, ssl.SSLCertVerificationError):
         words = f"has no certificate that is trusted: {reason.verify_message}"

@@ -54,12 +54,21 @@ _ALLOWED_IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 class ForbiddenAddress(OSError):
     """An address nobody allowed; an OSError, as what refuses to connect has to raise one."""
 
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address} is not a public address")
+        self.address = address
+
 
 class Guard:
     """Public addresses may be asked, and of the others those in `allowed_networks`."""
 
     def __init__(self, allowed_networks: Iterable[str] = ()) -> None:
-        self._allowed = [ip_network(network) for network in allowed_networks]
+        self._settings = [ip_network(network) for network in allowed_networks]
+        self._allowed = list(self._settings)
+
+    def allow_also(self, networks: Iterable[str]) -> None:
+        """These as well, from now on, in place of those of the last call."""
+        self._allowed = [*self._settings, *(ip_network(network) for network in networks)]
 
     def check(self, address: str) -> None:
         """ForbiddenAddress, unless `address` may be asked."""
@@ -68,7 +77,7 @@ class Guard:
         if any(each in network for network in self._allowed for each in (parsed, meant)):
             return
         if not _is_public(meant):
-            raise ForbiddenAddress(f"{address} is not a public address")
+            raise ForbiddenAddress(str(meant))
 
     def socket_for(self, address: AddrInfoType) -> socket.socket:
         """The socket of one connection, to an address that was checked at this very moment."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import zoneinfo
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=366)
 MAX_GRACE = timedelta(days=366)
 MAX_CRON = 100  # characters
+_EARLY = 4  # a backup counts for the coming tick in the last of so many parts of the time to it
 LOOK_AGAIN = timedelta(minutes=5)  # while a session that is running may be the backup
 
 _CRON_HELP = (
@@ -69,6 +70,23 @@ class Schedule:
             raise InvalidInput(f"{at:%Y-%m-%d} is no time to reckon from.") from error
         return None
 
+    def due_after_backup(self, at: datetime) -> datetime | None:
+        """When the next backup is due after one that was made at `at`; None: never.
+
+        One that came in the last quarter of the time between two ticks counts for the coming one:
+        a client that is a little early has not missed anything.
+        """
+        due_at = self.due_after(at)
+        if due_at is None or self.cron is None or self.kind != ScheduleKind.CRON:
+            return due_at
+        before = _tick_before(self.cron, self.timezone or "UTC", at)
+        if before is None or due_at - at > (due_at - before) / _EARLY:
+            return due_at
+        return self.due_after(due_at)
+
+
+Downtimes = tuple[tuple[datetime, datetime], ...]
+
 
 @dataclass(frozen=True)
 class Record:
@@ -82,6 +100,8 @@ class Record:
     running_until: datetime | None = None
     # No backup could reach the server before: DOWN waits for the grace after it.
     reachable_since: datetime | None = None
+    # When the server was off, or is going to be: nothing could be expected. The oldest first.
+    downtimes: Downtimes = ()
 
 
 @dataclass(frozen=True)
@@ -99,17 +119,18 @@ def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
 
     `due_at` and so LATE go by the last backup alone: a pause makes no backup. But DOWN waits
     until the first backup after the pause is missed as well, for none could be expected before.
+    The same goes for what was due while the server was off.
     """
     if record.paused_until is not None and now < record.paused_until:
         return Outlook(Health.PAUSED, None, None, record.paused_until)
     well = Health.NEW if record.last_backup_at is None else Health.FINE
-    due_at = schedule.due_after(record.last_backup_at or record.created_at)
+    due_at = _due_at(schedule, record)
     if due_at is None:
         return Outlook(Health.UNWATCHED, None, None, None)
-    down_at = due_at
+    expected_at = due_at
     if record.paused_until is not None:
-        down_at = max(due_at, schedule.due_after(record.paused_until) or due_at)
-    down_at += schedule.grace
+        expected_at = max(due_at, schedule.due_after(record.paused_until) or due_at)
+    down_at = _after_downtimes(schedule, record, expected_at)
     if record.reachable_since is not None:
         down_at = max(down_at, record.reachable_since + schedule.grace)
     if now < due_at:
@@ -120,6 +141,39 @@ def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
         look_at = min(now + LOOK_AGAIN, record.running_until)
         return Outlook(Health.LATE, due_at, down_at, look_at)
     return Outlook(Health.DOWN, due_at, down_at, None)
+
+
+def fell_into(schedule: Schedule, record: Record, begun_at: datetime, ended_at: datetime) -> bool:
+    """Whether a backup was due, or about to count as missing, while the server was off."""
+    if record.paused_until is not None and ended_at < record.paused_until:
+        return False
+    due_at = _due_at(schedule, record)
+    if due_at is None or due_at > ended_at:
+        return False
+    former = tuple(one for one in record.downtimes if one[1] < ended_at)
+    return _after_downtimes(schedule, replace(record, downtimes=former), due_at) >= begun_at
+
+
+def _due_at(schedule: Schedule, record: Record) -> datetime | None:
+    if record.last_backup_at is None:
+        return schedule.due_after(record.created_at)
+    return schedule.due_after_backup(record.last_backup_at)
+
+
+def _after_downtimes(schedule: Schedule, record: Record, expected_at: datetime) -> datetime:
+    """When a backup that is expected then counts as missing.
+
+    What was due while the server was off is expected again at the next time after it; what was
+    about to count as missing has its grace once more.
+    """
+    down_at = expected_at + schedule.grace
+    for begun_at, ended_at in record.downtimes:
+        if begun_at <= expected_at <= ended_at:
+            expected_at = schedule.due_after(ended_at) or expected_at
+            down_at = max(down_at, expected_at + schedule.grace)
+        elif begun_at <= down_at <= ended_at:
+            down_at = ended_at + schedule.grace
+    return down_at
 
 
 def next_reminder(
@@ -186,5 +240,15 @@ def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:
     for tick in CronSim(cron, at.astimezone(ZoneInfo(timezone))):
         found = tick.astimezone(UTC)
         if found > at:
+            return found
+    return None
+
+
+def _tick_before(cron: str, timezone: str, at: datetime) -> datetime | None:
+    """The last tick that is not after `at`."""
+    local = at.astimezone(ZoneInfo(timezone)) + timedelta(minutes=1)
+    for tick in CronSim(cron, local, reverse=True):
+        found = tick.astimezone(UTC)
+        if found <= at:
             return found
     return None

@@ -3,7 +3,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0015_states")]
+    dependencies = [("hive", "0016_notifying")]
 
     initial = False
 

@@ -9,14 +9,17 @@ from __future__ import annotations
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.addresses import AddressRecord, AddressRule
 from hive.models.audit import AuditEntry, ClockState, Installation
+from hive.models.downtimes import Downtime, Pulse
 from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
 from hive.models.notifications import (
+    AllowedNetwork,
     Channel,
     ChannelShare,
     Delivery,
     DeliveryAttempt,
+    MailPlace,
     Notification,
     Preference,
     Rule,
@@ -41,6 +44,7 @@ __all__ = [
     "AddressRecord",
     "AddressRule",
     "Alarm",
+    "AllowedNetwork",
     "AuditEntry",
     "Channel",
     "ChannelShare",
@@ -48,6 +52,7 @@ __all__ = [
     "ConfigVersion",
     "Delivery",
     "DeliveryAttempt",
+    "Downtime",
     "Event",
     "FormerPath",
     "Grant",
@@ -60,12 +65,14 @@ __all__ = [
     "KeyShare",
     "KnownBrowser",
     "Location",
+    "MailPlace",
     "Membership",
     "Notification",
     "Passkey",
     "PasswordReset",
     "PingToken",
     "Preference",
+    "Pulse",
     "RecoveryCode",
     "RefusedKey",
     "Repository",

@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from hive.kinds import AttemptOutcome, DeliveryState, Digest, Severity, ShareLevel
+from hive.kinds import AttemptOutcome, DeliveryState, Digest, Rest, Severity, ShareLevel
 from hive.models.accounts import Group, User
 from hive.models.repositories import Repository
 
@@ -26,6 +26,12 @@ class Preference(Model):
     )
     digest_hour = fields.IntField(default=7)  # in the user's time zone
     digest_weekday = fields.IntField(default=0)  # Monday
+    # For administrators: critical events of all repositories, also where no rule asks for them.
+    is_told_of_critical = fields.BooleanField(default=True, db_default=True)
+    # For who has rules: what happens to events that none of them matches.
+    rest = fields.CharEnumField(
+        Rest, description="Rest", max_length=10, default=Rest.ALL, db_default="all"
+    )
 
     class Meta:
         table = "preference"
@@ -46,12 +52,48 @@ class Channel(Model):
     )  # sealed: hive/services/secrets.py
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
+    # How it is: hive/services/notifications/condition.py
+    failing_since = fields.DatetimeField(null=True)
+    failures = fields.IntField(default=0, db_default=0)  # in a row
+    next_try = fields.DatetimeField(null=True)  # nothing is sent before
+    last_error = fields.CharField(max_length=500, default="", db_default="")
+    refused_address = fields.CharField(max_length=64, null=True)  # a private one
+    worked_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "channel"
         unique_together = (("owner", "name"),)
 
     owner_id: int
+
+
+# How mail to somebody's own address is: the same columns as of a channel.
+class MailPlace(Model):
+    id = fields.IntField(primary_key=True)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "hive.User", related_name="mail_place", on_delete=fields.CASCADE
+    )
+    failing_since = fields.DatetimeField(null=True)
+    failures = fields.IntField(default=0)
+    next_try = fields.DatetimeField(null=True)
+    last_error = fields.CharField(max_length=500, default="")
+    worked_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "mail_place"
+
+    user_id: int
+
+
+# A private network that an administrator allowed for notifications.
+class AllowedNetwork(Model):
+    id = fields.IntField(primary_key=True)
+    network = fields.CharField(max_length=64, unique=True)  # CIDR
+    created_by = fields.CharField(max_length=150)
+    created_at = fields.DatetimeField()
+
+    class Meta:
+        table = "allowed_network"
 
 
 class ChannelShare(Model):

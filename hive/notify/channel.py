@@ -136,6 +136,7 @@ class Channel(ABC, Generic[S]):
                 _presentable(error.message, settings),
                 permanent=error.permanent,
                 retry_after=error.retry_after,
+                address=error.address,
             ) from None
         return Sent(_presentable(answer, settings))
 

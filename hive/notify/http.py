@@ -48,7 +48,9 @@ async def ask(
             method, url, headers=headers, body=body, json=json, allow_redirects=allow_redirects
         )
     except OutgoingFailed as error:
-        raise DeliveryFailed(error.message, permanent=error.permanent) from None
+        raise DeliveryFailed(
+            error.message, permanent=error.permanent, address=error.address
+        ) from None
 
 
 def judge(

@@ -28,6 +28,7 @@ from hive.services import (
 )
 from hive.services.findings import Finding
 from hive.services.machine import check_clock, check_inotify, check_port
+from hive.services.notifications import reach
 from hive.services.permissions import Actor, require_admin
 
 _ASSESSED_SECONDS = 600.0
@@ -152,6 +153,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     findings += await server_alarms.findings()
     findings += await clock_watch.findings()
     findings += await last_backups.findings()
+    findings += await reach.findings(actor)
     findings += _check_ports(settings, runtime.read_listening())
     found = await locations.list_locations(actor)
     roots = sorted({info.root for info in found if info.problem is None})

@@ -19,8 +19,17 @@ from hive.database import DriverError, transactional
 from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
 from hive.models import HealthChange, Location, Preference, Repository, Session
-from hive.schedule import Outlook, Record, Schedule, next_reminder, outlook
-from hive.services import alarms, events, last_backups, presence, runtime, time_trust
+from hive.schedule import Downtimes, Outlook, Record, Schedule, next_reminder, outlook
+from hive.services import (
+    alarms,
+    causes,
+    downtimes,
+    events,
+    last_backups,
+    presence,
+    runtime,
+    time_trust,
+)
 from hive.services.health_words import Situation
 
 logger = log.get(__name__)
@@ -225,14 +234,19 @@ def schedule_of(row: Repository) -> Schedule:
     )
 
 
-def record_of(row: Repository) -> Record:
-    """What its schedule is held against: a backup that is gone is none."""
+def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
+    """What its schedule is held against; of `downtimes.spans()` those that may matter.
+
+    A backup that is gone is none.
+    """
     begun_at = max(filter(None, (row.created_at, row.emptied_at)))
-    return Record(begun_at, last_backups.there_still(row), row.paused_until)
+    last = last_backups.there_still(row)
+    later = tuple(one for one in downtimes if one[1] > (last or begun_at))
+    return Record(begun_at, last, row.paused_until, downtimes=later)
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:
-    record = record_of(row)
+    record = record_of(row, await downtimes.spans())
     view = outlook(schedule, record, now)
     if view.health != Health.DOWN or row.health == Health.DOWN:
         return view
@@ -286,8 +300,12 @@ async def _tell(row: Repository, found: _Found, session_id: int | None, by: str 
             lasted_seconds=int(now.lasted.total_seconds()),
         )
     for kind, message, muted in _sayings(found, by):
-        extra = {"muted": True} if muted else {}
-        await events.record(row.id, kind, message, session_id=session_id, **now.details(), **extra)
+        extra: dict[str, Any] = {"muted": True} if muted else {}
+        if kind in (EventKind.DOWN, EventKind.STILL_DOWN):
+            found_causes = await causes.of_missing(row, now.outlook.due_at, now.now)
+            extra |= {"causes": found_causes} if found_causes else {}
+        words = " ".join([message, *extra.get("causes", ())])
+        await events.record(row.id, kind, words, session_id=session_id, **now.details(), **extra)
 
 
 def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]:

@@ -10,8 +10,8 @@ from hive import clock, schedule_words
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import Health, ScheduleKind, State
 from hive.models import Repository, RepositoryTag
-from hive.schedule import Schedule, outlook
-from hive.services import alarms, last_backups, server_alarms
+from hive.schedule import Downtimes, Schedule, outlook
+from hive.services import alarms, downtimes, last_backups, server_alarms
 from hive.services.alarms import AlarmInfo
 from hive.services.health import record_of, running_until, schedule_of
 from hive.services.permissions import Actor, visible_repositories
@@ -70,6 +70,7 @@ async def health_infos(
     rows = {row.id: row for row in await query}
     now = clock.now()
     running = await running_until(None if repository_ids is None else list(rows), now)
+    off = await downtimes.spans()
     tagged = RepositoryTag.all()
     if repository_ids is not None:
         tagged = tagged.filter(repository_id__in=list(rows))
@@ -81,6 +82,7 @@ async def health_infos(
         tags=tags,
         alarms=await alarms.lasting_of(None if repository_ids is None else list(rows)),
         unknowns=await server_alarms.unknowns(),
+        off=off,
         now=now,
     )
     return {row.id: _info(row, known) for row in rows.values()}
@@ -94,6 +96,7 @@ class _Known:
     tags: dict[int, list[str]]
     alarms: dict[int, list[AlarmInfo]]
     unknowns: Unknowns
+    off: Downtimes
     now: datetime
 
 
@@ -114,7 +117,7 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
     try:
         schedule = schedule_of(row)
         words, grace = schedule.in_words, schedule.grace
-        view = outlook(schedule, record_of(row), now)
+        view = outlook(schedule, record_of(row, known.off), now)
         due_at, down_at = view.due_at, view.down_at
         description = schedule_words.describe(schedule, due_at, now)
     except InvalidInput as error:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hive.services import (
+    downtimes,
     handover,
     health,
     making_room,
@@ -49,6 +50,7 @@ JOBS = (
         limit=timedelta(days=7),
         at_start=True,
     ),
+    Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
     Job(
         "look at schedules",
         timedelta(seconds=30),

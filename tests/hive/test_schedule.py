@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 
 from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind
-from hive.schedule import LOOK_AGAIN, Record, Schedule, next_reminder, outlook
+from hive.schedule import (
+    LOOK_AGAIN,
+    Record,
+    Schedule,
+    fell_into,
+    next_reminder,
+    outlook,
+)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -75,7 +83,7 @@ def test_a_daily_backup_is_due_once_a_day_hour_by_hour_through_a_change(
         due = schedule.due_after(at)
         assert due == next(tick for tick in expected if tick > at), at
         for moment in (due - timedelta(seconds=1), due, due + 6 * HOUR, due + 6 * HOUR - DAY):
-            view = outlook(schedule, Record(change - 9 * DAY, at), moment)
+            view = outlook(schedule, Record(at), moment)
             assert view.down_at == due + 6 * HOUR  # of real time
         at += timedelta(minutes=30)
 
@@ -179,6 +187,62 @@ def test_a_pause_ends_by_itself_and_down_waits_for_the_next_backup_after_it() ->
     assert (after.health, after.due_at) == (Health.LATE, NOW + DAY)  # a pause makes no backup
     assert after.down_at == until + DAY + 6 * HOUR
     assert outlook(schedule, record, until + DAY + 6 * HOUR).health == Health.DOWN
+
+
+@pytest.mark.parametrize(
+    ("made", "due"),
+    [
+        ("2026-11-23T03:00", "2026-11-24T03:00"),
+        ("2026-11-23T20:00", "2026-11-24T03:00"),  # too early to be the one of 03:00
+        ("2026-11-23T20:59", "2026-11-24T03:00"),
+        ("2026-11-23T21:00", "2026-11-25T03:00"),  # the last quarter of the day
+        ("2026-11-24T02:59", "2026-11-25T03:00"),  # a clock that is a minute fast
+        ("2026-11-24T03:01", "2026-11-25T03:00"),
+    ],
+)
+def test_a_backup_shortly_before_its_time_counts_for_it(made: str, due: str) -> None:
+    at, expected = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (made, due))
+    schedule = by_cron("0 3 * * *")
+    assert outlook(schedule, Record(NOW - 9 * DAY, at), at).due_at == expected
+    # nothing was made yet: the first one is due at the next time
+    assert outlook(schedule, Record(at), at).due_at == schedule.due_after(at)
+    assert every(DAY).due_after_backup(at) == at + DAY
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("cron", ["0 3 * * *", "30 2 * * sun", "*/20 1 * * *", "0 0 L * *"])
+def test_whenever_a_backup_is_made_the_next_one_is_due_after_it(zone: str, cron: str) -> None:
+    schedule, at = by_cron(cron, zone), datetime(2026, 3, 20, tzinfo=UTC)
+    while at < datetime(2026, 4, 10, tzinfo=UTC):
+        first, due = schedule.due_after(at), schedule.due_after_backup(at)
+        assert first is not None
+        assert due in (first, schedule.due_after(first))
+        at += timedelta(minutes=47)
+
+
+def test_what_was_due_while_the_server_was_off_is_expected_at_the_next_time() -> None:
+    schedule = by_cron("0 3 * * *")
+    last = datetime(2026, 11, 23, 3, tzinfo=UTC)
+    off = (last + 2 * HOUR, last + 28 * HOUR)  # over the whole next time
+    record = Record(last - 9 * DAY, last, downtimes=(off,))
+    view = outlook(schedule, record, off[1])
+    assert (view.health, view.due_at) == (Health.LATE, last + DAY)
+    assert view.down_at == last + 2 * DAY + 6 * HOUR
+    # a second downtime, however short, does not take that back
+    again = (off[1] + HOUR, off[1] + HOUR + timedelta(minutes=3))
+    both = outlook(schedule, replace(record, downtimes=(off, again)), again[1])
+    assert both.down_at == view.down_at
+    # off when it was about to count as missing: its grace comes once more
+    short = (last + DAY + 5 * HOUR, last + DAY + 7 * HOUR)
+    late = outlook(schedule, replace(record, downtimes=(short,)), short[1])
+    assert (late.health, late.down_at) == (Health.LATE, short[1] + 6 * HOUR)
+    # long over, or before it was due: it changes nothing
+    for other in ((last + HOUR, last + 2 * HOUR), (last + 3 * DAY, last + 4 * DAY)):
+        assert outlook(schedule, replace(record, downtimes=(other,)), last).down_at == (
+            last + DAY + 6 * HOUR
+        )
+    assert fell_into(schedule, Record(last - 9 * DAY, last), *off)
+    assert not fell_into(schedule, Record(last - 9 * DAY, last), last + HOUR, last + 2 * HOUR)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from hive.errors import NotFound
 from hive.kinds import DeliveryState, EventKind
-from hive.services.notifications import history
+from hive.services.notifications import history, preferences
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import happen, webhook
@@ -27,6 +27,7 @@ async def test_a_notification_shows_its_ways_and_its_repository(people: People) 
 
 
 async def test_only_administrators_look_at_what_others_were_told(people: People) -> None:
+    await preferences.change(people.admin, "admin", is_told_of_critical=False)
     for person in (people.alice, people.charlie):
         await webhook(person, "https://example.org")
         made = await factories.make_repository(person, person.name)

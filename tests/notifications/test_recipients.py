@@ -25,7 +25,9 @@ async def test_owner_and_group_members_are_told_and_strangers_are_not(people: Pe
     await happen(shared.id, EventKind.DOWN)
     assert await told_to(people.alice) == ["down"]
     assert await told_to(people.bob) == ["down"]
-    assert await told_to(people.charlie) == await told_to(people.admin) == []
+    assert await told_to(people.charlie) == []
+    assert await told_to(people.admin) == ["down"]  # what is critical, of all repositories
+    await preferences.change(people.admin, "admin", is_told_of_critical=False)
     await preferences.change(people.bob, "bob", is_told_of_shared=False)
     await happen(shared.id, EventKind.MASS_DELETION)
     assert await told_to(people.bob) == ["down"]

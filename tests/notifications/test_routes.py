@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from hive.kinds import EventKind, Severity
+from hive.kinds import EventKind, Rest, Severity
 from hive.services.notifications.kinds import (
     DEAD_LETTER,
     DIGEST,
+    DOWNTIME,
     MANY_WRONG_LOGINS,
     NAMES,
     TABLE,
@@ -25,6 +26,7 @@ from hive.services.notifications.routes import (
     can_be_told,
     end_of_quiet,
     route,
+    route_of_administrator,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -32,7 +34,7 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 MAIL = Place(None, "own mail address", "own mail")
 PAGER, CHAT = Place(1, "pager", "webhook"), Place(2, "chat", "slack")
 OFF = Place(3, "off", "webhook", enabled=False)
-ALICE = Person(1, "alice", BERLIN, MAIL)
+ALICE = Person(1, "alice", BERLIN, MAIL, rest=Rest.NOTHING)  # her rules alone count
 
 DOWN = Matter("down", Severity.CRITICAL, repository_id=7, owner_id=1, tags=frozenset({"office"}))
 LOCK = replace(DOWN, kind="stale lock", severity=Severity.WARNING)
@@ -44,7 +46,7 @@ def night(end: int = 7 * 60, *, for_critical: bool = False) -> Quiet:
 
 
 def channels(person: Person, matter: Matter) -> list[str]:
-    return sorted(place.name for place in route(person, matter, NOW))
+    return sorted(place.name for place in route(person, matter, NOW) or ())
 
 
 def test_without_rules_every_channel_of_ones_own_is_used() -> None:
@@ -98,6 +100,34 @@ def test_rules_add_up_and_use_each_channel_once_at_its_earliest_time() -> None:
     assert found == {PAGER: NOW, CHAT: datetime(2026, 11, 20, 13, 0, tzinfo=UTC)}
 
 
+def test_what_no_rule_matches_goes_on_unless_its_person_wants_less() -> None:
+    typo = Rule(tag="sever", places=(PAGER,))
+    person = replace(ALICE, channels=(CHAT,), rules=(typo,), rest=Rest.ALL)
+    assert channels(person, DOWN) == channels(person, LOCK) == ["chat"]
+    assert channels(person, LATE) == []  # it is sent to who asks for it alone
+    critical = replace(person, rest=Rest.CRITICAL)
+    assert (channels(critical, DOWN), channels(critical, LOCK)) == (["chat"], [])
+    assert route(replace(person, rest=Rest.NOTHING), DOWN, NOW) is None
+
+
+def test_where_every_way_is_broken_mail_is_used_as_well() -> None:
+    broken = replace(PAGER, error="It fails.")
+    assert channels(replace(ALICE, channels=(broken,)), DOWN) == ["own mail address", "pager"]
+    assert channels(replace(ALICE, channels=(broken, CHAT)), DOWN) == ["chat", "pager"]
+    by_rule = replace(ALICE, rules=(Rule(places=(broken,)),))
+    assert channels(by_rule, DOWN) == ["own mail address", "pager"]
+
+
+def test_an_administrator_hears_of_others_what_is_critical_and_what_rules_name() -> None:
+    ada = replace(ALICE, channels=(CHAT,), rest=Rest.ALL)
+    assert route_of_administrator(ada, DOWN, NOW) == {CHAT: NOW}
+    assert route_of_administrator(ada, LOCK, NOW) is None
+    assert route_of_administrator(replace(ada, is_told_of_critical=False), DOWN, NOW) is None
+    asked = replace(ada, is_told_of_critical=False, rules=(Rule(owner_id=1, places=(PAGER,)),))
+    assert route_of_administrator(asked, LOCK, NOW) == {PAGER: NOW}
+    assert route_of_administrator(asked, replace(LOCK, owner_id=2), NOW) is None
+
+
 def test_a_rule_whose_channels_are_gone_does_not_fall_silent() -> None:
     assert channels(replace(ALICE, channels=(CHAT,), rules=(Rule(),)), DOWN) == ["chat"]
 
@@ -119,7 +149,7 @@ def test_whom_nothing_leads_to_cannot_be_told() -> None:
 def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
     grouped = [kind for _, kinds in by_group() for kind in kinds]
     assert sorted(grouped) == sorted(NAMES)
-    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, MANY_WRONG_LOGINS))
+    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, DOWNTIME, MANY_WRONG_LOGINS))
 
 
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:

@@ -150,7 +150,7 @@ async def test_what_is_shown_holds_no_secret_and_can_be_given_back(
 async def test_a_server_in_a_private_network_is_not_told(kind: str, server: FarEnd) -> None:
     async with Outgoing() as guarded:
         failed = await _failure(kind, server.url, guarded)
-    assert "not a public one" in failed.message
+    assert "private address" in failed.message
     assert failed.permanent
     assert server.received == []
 

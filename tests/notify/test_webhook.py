@@ -114,7 +114,7 @@ async def test_own_headers_go_with_it_but_not_to_where_it_is_redirected(
 
 async def test_a_url_for_this_machine_is_refused_as_it_is_sent(server: FarEnd) -> None:
     async with Outgoing() as guarded:
-        with pytest.raises(DeliveryFailed, match="not a public one") as failed:
+        with pytest.raises(DeliveryFailed, match="private address") as failed:
             await _sent(server, guarded)
     assert failed.value.permanent
     assert server.received == []

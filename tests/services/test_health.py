@@ -140,7 +140,7 @@ async def test_a_repository_that_was_never_written_goes_down(time: Time, people:
     assert await told(made) == [EventKind.LATE, EventKind.DOWN]
     assert (await last(made, EventKind.DOWN)).message == (
         "No backup yet since the repository was added 1 day ago; one was due every day at"
-        " 03:00, UTC."
+        " 03:00, UTC. No key opens this repository."
     )
 
 
@@ -557,7 +557,7 @@ async def test_a_thousand_repositories_take_one_query_while_none_is_due(
     assert "look_at" in str(plan)
     counted.queries.clear()
     assert len(await health_info.health_infos(OPERATOR)) == 1001
-    assert len(counted.queries) == 5
+    assert len(counted.queries) == 6
 
 
 async def test_rows_from_before_there_were_schedules_are_looked_at_once(

@@ -39,6 +39,16 @@ class Plan:
             day += timedelta(days=1)
         raise AssertionError("a day has a time like this")
 
+    def due_after_backup(self, at: datetime) -> datetime:
+        """One in the last quarter of the time between two ticks counts for the second."""
+        due = self.due_after(at)
+        if self.every is not None:
+            return due
+        before = at - timedelta(days=2)
+        while (following := self.due_after(before)) <= at:
+            before = following
+        return self.due_after(due) if (due - at) * 4 <= due - before else due
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -60,6 +70,23 @@ class Expected:
     _last: datetime | None = None
     _down_since: datetime | None = None
     _reminders: int = 0
+    _off: list[tuple[datetime, datetime]] = field(default_factory=list)
+
+    def was_off(self, begun: datetime, ended: datetime) -> None:
+        self._off.append((begun, ended))
+
+    def _down_at(self, due: datetime) -> datetime:
+        """What could not come while the server was off has its time once more."""
+        down = due + self.plan.grace
+        for begun, ended in self._off:
+            if ended <= (self._last or self.created_at):
+                continue
+            if begun <= due <= ended:
+                due = self.plan.due_after(ended)
+                down = due + self.plan.grace
+            elif begun <= down <= ended:
+                down = ended + self.plan.grace
+        return down
 
     def backup(self, now: datetime) -> None:
         if self._state in ("late", "down"):
@@ -67,10 +94,13 @@ class Expected:
         self._state, self._last, self._down_since = "up", now, None
 
     def look(self, now: datetime) -> None:
-        due = self.plan.due_after(self._last or self.created_at)
+        if self._last is None:
+            due = self.plan.due_after(self.created_at)
+        else:
+            due = self.plan.due_after_backup(self._last)
         if self._state == "down":
             self._remind(now)
-        elif now >= due + self.plan.grace:
+        elif now >= self._down_at(due):
             self.told.append((now, "down"))
             self._state, self._down_since, self._reminders = "down", now, 0
         elif now >= due and self._state != "late":

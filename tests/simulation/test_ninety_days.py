@@ -6,17 +6,27 @@ import asyncio
 import contextlib
 import os
 import random
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from hive import clock, database
 from hive.config import MailSettings, Settings
-from hive.kinds import AttemptOutcome, Digest, EventKind, Source
-from hive.models import DeliveryAttempt, Event, Preference, Repository, User
+from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Source
+from hive.models import (
+    Delivery,
+    DeliveryAttempt,
+    Event,
+    Notification,
+    Preference,
+    Pulse,
+    Repository,
+    User,
+)
 from hive.notify.channel import Means
 from hive.outgoing import Outgoing
-from hive.services import groups, health, repositories
+from hive.services import downtimes, groups, health, repositories
 from hive.services.notifications import channels, deliveries, preferences
 from hive.services.notifications.courier import Courier
 from hive.services.permissions import OPERATOR, Actor
@@ -65,6 +75,17 @@ async def add(number: int, plan: Plan, owner: str, created_at: datetime) -> int:
     return info.id
 
 
+async def begin(now: datetime, expected: Iterable[Expected]) -> None:
+    """Start the server where it was not running at the step before."""
+    last = await Pulse.first()
+    if last is None or now - last.at <= STEP:
+        await downtimes.pulse()
+        return
+    await downtimes.note_start()
+    for one in expected:
+        one.was_off(last.at, now)
+
+
 async def look(chance: random.Random, *, is_killed: bool) -> None:
     """A tick of the scheduler; one that is killed is followed by that of the next server."""
     if is_killed:
@@ -103,6 +124,7 @@ async def test_ninety_days_are_told_as_a_simple_model_says(hive: Settings, seed:
             continue
         now = BEGIN + step * STEP
         clock.use(lambda now=now: now)  # type: ignore[misc]  # a lambda with a default
+        await begin(now, expected.values())
         for made in coming.get(step, ()):
             expected[made].backup(now)
             await health.note_backup(made, now)
@@ -144,6 +166,23 @@ def wanted(one: Expected) -> list[str]:
             found.append(kind)
             is_down = False
     return found
+
+
+async def noted_of(user: str, repository_id: int) -> list[str]:
+    """What somebody is to hear of a repository, whether or not it was sent."""
+    rows = Notification.filter(user__name=user, repository_id=repository_id)
+    return [row.kind for row in await rows.order_by("id")]
+
+
+async def sent_of(user: str, repository_id: int) -> list[str]:
+    """The same, without what was over, or replaced, before it could be sent."""
+    rows = Delivery.filter(notification__user__name=user, notification__repository=repository_id)
+    found = await rows.order_by("id").select_related("notification")
+    for row, later in zip(found, [*found[1:], None], strict=True):
+        if row.state == DeliveryState.DROPPED:
+            assert later is not None
+            assert later.notification.kind in ("still down", "recovered")
+    return [row.notification.kind for row in found if row.state == DeliveryState.SENT]
 
 
 async def people_with_channels(hook: FarEnd, mail: Relay) -> Actor:
@@ -195,6 +234,7 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
             mail.data = "451 come back later" if step in mute else "250 queued"
             before = len(server.received)
             if step < steps:
+                await begin(now, expected.values())
                 for made in coming.get(step, ()):
                     expected[made].backup(now)
                     await health.note_backup(made, now)
@@ -210,7 +250,8 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
     for made, one in expected.items():
         # what comes twice is known by its name
         told = {note["id"]: note["kind"] for note in arrived if note["repository_id"] == made}
-        assert list(told.values()) == wanted(one), one.plan
+        assert list(told.values()) == await sent_of("owner0", made), one.plan
+        assert await noted_of("owner0", made) == wanted(one), one.plan
     assert len({note["event_id"] for note in arrived}) == len({note["id"] for note in arrived})
     mails = {one["Message-ID"]: str(one["Subject"]) for one in mail.mails}
     about = {name: made for made, name in shared.items()}
@@ -219,6 +260,7 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
         name, _, text = subject.partition(": ")
         got[about[name]].append(text)  # nobody is told of what is not theirs to see
     for made, texts in got.items():
-        kinds = [SUBJECTS[kind] for kind in wanted(expected[made])]
+        assert await noted_of("friend", made) == wanted(expected[made])
+        kinds = [SUBJECTS[kind] for kind in await sent_of("friend", made)]
         assert len(texts) == len(kinds)
         assert all(text.startswith(kind) for text, kind in zip(texts, kinds, strict=True))

@@ -15,8 +15,9 @@ from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
 from hive.notify.message import Message
-from hive.services.notifications import deliveries, far_end
-from hive.services.notifications.deliveries import Failure, Lane
+from hive.services.notifications import deliveries, failing, far_end
+from hive.services.notifications.condition import Lane
+from hive.services.notifications.deliveries import Failure
 from hive.services.notifications.routes import OWN_MAIL
 from hive.services.secrets import settings_of
 
@@ -88,7 +89,7 @@ class Courier:
         """Start to send what is due in lanes that are free; their tasks."""
         by_lane: dict[Lane, list[Delivery]] = {}
         for row in await deliveries.due(self._lanes, self._sending):
-            by_lane.setdefault(deliveries.lane_of(row), []).append(row)
+            by_lane.setdefault(deliveries.lane_of_row(row), []).append(row)
         begun = []
         for lane, rows in by_lane.items():
             if lane not in self._lanes:
@@ -97,19 +98,16 @@ class Courier:
         return begun
 
     async def _send_all(self, lane: Lane, rows: list[Delivery]) -> None:
-        """Send one after the other; of a repository that fails, the rest waits behind it."""
-        failed: set[int | None] = set()
+        """Send one after the other, until the channel fails."""
         try:
             for row in rows:
-                if row.notification.repository_id in failed:
-                    continue
                 async with self._room:
                     if self._is_ending:
                         return
                     self._sending.add(row.id)
                     try:
                         if not await self._send(row):
-                            failed.add(row.notification.repository_id)
+                            return
                     finally:
                         self._sending.discard(row.id)
         except (HiveError, DriverError) as error:
@@ -140,16 +138,20 @@ class Courier:
                 answer = await far_end.send(kind, settings, message_of(row), self._means)
         except far_end.CHANNEL_ERRORS as error:
             failure = _failure(error)
-            await deliveries.note_failed(row, failure, time.monotonic() - begun)
+            goes_on = await deliveries.note_failed(row, failure, time.monotonic() - begun)
             logger.warning("not delivered", channel=row.channel_name, reason=failure.answer)
-            return failure.is_permanent
-        await deliveries.note_sent(row, answer, time.monotonic() - begun)
+            await failing.after_failure(row, failure)
+            return goes_on
+        if await deliveries.note_sent(row, answer, time.monotonic() - begun):
+            await failing.report(deliveries.lane_of_row(row))
         return True
 
 
 def _failure(error: Exception) -> Failure:
     told = far_end.explained(error)
-    return Failure(told.message, told.permanent, told.retry_after)
+    # what only waits for an administrator to allow it is kept
+    is_permanent = told.permanent and told.address is None
+    return Failure(told.message, is_permanent, told.retry_after, told.address)
 
 
 def message_of(row: Delivery) -> Message:

@@ -3,12 +3,14 @@
 WAITING -> SENDING -> SENT, or back to WAITING for another try, or DEAD. Each step is a
 compare-and-set. What a server was sending when it was killed is sent again under the same token:
 nobody knows whether it arrived, and whoever gets it twice knows it by that token.
+
+When the next try comes is a matter of the channel (condition.py). A message that fails while its
+channel takes others waits on its own, so that it neither stops them nor is given up at once.
 """
 
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,24 +19,18 @@ from tortoise.expressions import Q, Subquery
 
 from hive import clock, log
 from hive.database import transactional
-from hive.kinds import AttemptOutcome, DeliveryState, Severity
+from hive.kinds import AttemptOutcome, DeliveryState
 from hive.models import Delivery, DeliveryAttempt, Notification, User
 from hive.services import time_trust
-from hive.services.notifications import outbox, recipients, texts
-from hive.services.notifications.kinds import DEAD_LETTER, Matter
-from hive.services.notifications.outbox import Notice
-from hive.services.notifications.routes import Place
+from hive.services.notifications import condition, queue
+from hive.services.notifications.condition import Condition, Lane, lane_of
 
 logger = log.get(__name__)
-
-Lane = tuple[int | None, int]
 
 _BACKOFF = (30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)  # seconds; then twice a day
 _SELDOM = 12 * 3600
 _EXPIRES = timedelta(days=3)  # what could not be sent by then is news to nobody
 _LONGEST_WAIT = timedelta(days=2)  # quiet hours, or the longest pause between two tries
-_LONGEST_WISH = 6 * 3600.0  # seconds by which a far end may put us off
-_AT_ONCE = 20  # of one lane, before it is looked at anew
 _BATCH = 500  # that are forgotten in one transaction
 _KEPT = timedelta(days=90)
 _MAX_ANSWER = 2_000
@@ -45,63 +41,68 @@ class Failure:
     answer: str
     is_permanent: bool
     retry_after: float | None = None
+    address: str | None = None  # a private one that nobody allowed
 
 
 async def due(busy: Collection[Lane] = (), sending: Collection[int] = ()) -> list[Delivery]:
-    """What can be sent now by lanes that are not `busy`, in its order.
+    """What can be sent now by channels that are not `busy`, in its order.
 
-    What one channel tells of one repository is told in order: while the first is tried again, the
-    later ones wait. What is only held by quiet hours holds nobody up. `sending` are those that
-    somebody sends just now.
+    `sending` are those that somebody sends just now.
     """
     await take_up_again(sending)
-    waiting = Delivery.filter(state=DeliveryState.WAITING)
     now = clock.now()
-    # all of them, but little of each: one lane with a backlog must not hide the others
     rows = (
-        await waiting.filter(Q(next_at__lte=now) | Q(attempts__gt=0))
+        await Delivery.filter(state=DeliveryState.WAITING)
+        .filter(Q(next_at__lte=now) | Q(attempts__gt=0))
         .order_by("id")
-        .values_list(
-            "id", "channel_id", "next_at", "notification__user_id", "notification__repository_id"
+        .values(
+            "id",
+            "channel_id",
+            "next_at",
+            "attempts",
+            user_id="notification__user_id",
+            repository_id="notification__repository_id",
+            severity="notification__severity",
         )
     )
+    lanes: dict[Lane, list[queue.Waiting]] = {}
+    for row in rows:
+        waiting = queue.Waiting(**row)
+        if waiting.lane not in busy:
+            lanes.setdefault(waiting.lane, []).append(waiting)
+    failing = await condition.failing()
     chosen: list[int] = []
-    count: Counter[Lane] = Counter()
-    held_up: set[tuple[Lane, int | None]] = set()
-    for row_id, channel_id, next_at, user_id, repository_id in rows:
-        lane = _lane(channel_id, user_id)
-        if lane in busy or count[lane] >= _AT_ONCE or (lane, repository_id) in held_up:
-            continue
-        if next_at > now:
-            held_up.add((lane, repository_id))
-        else:
-            count[lane] += 1
-            chosen.append(row_id)
-    return await waiting.filter(id__in=chosen).order_by("id").select_related("notification__user")
+    for lane, waiting_rows in lanes.items():
+        chosen += queue.choose(waiting_rows, failing.get(lane, Condition()), now)
+    found = await Delivery.filter(id__in=chosen, state=DeliveryState.WAITING).select_related(
+        "notification__user"
+    )
+    place = {row_id: number for number, row_id in enumerate(chosen)}
+    return sorted(found, key=lambda row: place[row.id])
 
 
-def lane_of(row: Delivery) -> Lane:
+def lane_of_row(row: Delivery) -> Lane:
     """What is sent one after the other: a channel, or somebody's own address."""
-    return _lane(row.channel_id, row.notification.user_id)
-
-
-def _lane(channel_id: int | None, user_id: int) -> Lane:
-    return channel_id, 0 if channel_id is not None else user_id
+    return lane_of(row.channel_id, row.notification.user_id)
 
 
 async def next_at() -> datetime | None:
     """When there is something to send that cannot be sent now, as far as is known."""
-    later = Delivery.filter(state=DeliveryState.WAITING, next_at__gt=clock.now())
+    now = clock.now()
+    later = Delivery.filter(state=DeliveryState.WAITING, next_at__gt=now)
     row = await later.order_by("next_at").first()
-    return None if row is None else row.next_at
+    tries = [one.next_try for one in (await condition.failing()).values() if one.next_try]
+    moments = [at for at in (row.next_at if row else None, *tries) if at is not None and at > now]
+    return min(moments, default=None)
 
 
 @transactional
 async def bring_back() -> int:
     """Send what waits for a time that a wrong clock has put far ahead."""
     now = clock.now()
-    waiting = Delivery.filter(state=DeliveryState.WAITING, next_at__gt=now + _LONGEST_WAIT)
-    return await waiting.update(next_at=now)
+    latest = now + _LONGEST_WAIT
+    waiting = Delivery.filter(state=DeliveryState.WAITING, next_at__gt=latest)
+    return await waiting.update(next_at=now) + await condition.bring_back(latest)
 
 
 @transactional
@@ -112,35 +113,77 @@ async def claim(row: Delivery) -> bool:
 
 
 @transactional
-async def note_sent(row: Delivery, answer: str, seconds: float) -> None:
+async def note_sent(row: Delivery, answer: str, seconds: float) -> bool:
+    """Whether its channel had failed before."""
     now = clock.now()
     await Delivery.filter(id=row.id).update(state=DeliveryState.SENT, sent_at=now, next_at=None)
     await _attempt(row.id, AttemptOutcome.SENT, answer, seconds)
+    return await condition.note_works(lane_of_row(row))
 
 
 @transactional
-async def note_failed(row: Delivery, failure: Failure, seconds: float) -> None:
-    """Plan the next try, or give up; then its person is told by other ways, once a day."""
-    now = clock.now()
+async def note_failed(row: Delivery, failure: Failure, seconds: float) -> bool:
+    """Keep it for another try, or give it up; whether its channel may go on with the next one."""
     outcome = AttemptOutcome.PERMANENT if failure.is_permanent else AttemptOutcome.PASSING
+    lane = lane_of_row(row)
+    is_alone = not failure.is_permanent and await _fails_alone(row, lane)
     await _attempt(row.id, outcome, failure.answer, seconds)
-    pause = backoff(row.attempts + 1, failure.retry_after)
-    # after a long downtime the first try comes late, and is not the only one for that
-    in_time = row.attempts == 0 or now + pause <= row.created_at + _EXPIRES
-    in_time = in_time or not await time_trust.is_trusted()
-    if not failure.is_permanent and in_time:
-        again = {"state": DeliveryState.WAITING, "next_at": now + pause}
-        await Delivery.filter(id=row.id).update(**again)
-        return
-    await Delivery.filter(id=row.id).update(state=DeliveryState.DEAD, next_at=None)
-    await _tell_dead(row, failure.answer, now)
+    now = clock.now()
+    is_old = now > row.created_at + _EXPIRES and await time_trust.is_trusted()
+    if failure.is_permanent:
+        state: DeliveryState | None = DeliveryState.DEAD
+    elif is_alone and is_old:
+        state = DeliveryState.DEAD
+    else:
+        state = DeliveryState.WAITING
+    values = {"state": state, "next_at": None if state == DeliveryState.DEAD else row.next_at}
+    if is_alone and state == DeliveryState.WAITING:
+        values["next_at"] = now + backoff(row.attempts + 1, failure.retry_after)
+    await Delivery.filter(id=row.id).update(**values)
+    if not is_alone:
+        await condition.note_fails(
+            lane,
+            failure.answer,
+            is_permanent=failure.is_permanent,
+            retry_after=failure.retry_after,
+            address=failure.address,
+        )
+    return failure.is_permanent or is_alone
+
+
+async def _fails_alone(row: Delivery, lane: Lane) -> bool:
+    """Whether the channel took another message since this one failed before."""
+    last = await DeliveryAttempt.filter(delivery_id=row.id).order_by("-id").first()
+    if row.attempts == 0 or last is None:
+        return False
+    worked_at = (await condition.get(lane)).worked_at
+    return worked_at is not None and worked_at > last.at
+
+
+@transactional
+async def give_up_old(lane: Lane) -> list[Delivery]:
+    """Give up what waits for a channel that has failed for longer than anything is news.
+
+    Nothing while the clock cannot be trusted.
+    """
+    known = await condition.get(lane)
+    before = clock.now() - _EXPIRES
+    is_young = known.failing_since is None or known.failing_since > before
+    if is_young or not await time_trust.is_trusted():
+        return []
+    old = condition.waiting(lane).filter(created_at__lt=before)
+    rows = await old.order_by("id").select_related("notification__user")
+    await Delivery.filter(id__in=[row.id for row in rows], state=DeliveryState.WAITING).update(
+        state=DeliveryState.DEAD, next_at=None
+    )
+    return rows
 
 
 def backoff(attempts: int, retry_after: float | None = None) -> timedelta:
-    """How long to wait after so many tries; longer where the far end wishes it, within bounds."""
+    """How long one message waits after so many tries of its own."""
     usual = _BACKOFF[attempts - 1] if attempts <= len(_BACKOFF) else _SELDOM
     jittered = usual * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
-    return timedelta(seconds=max(jittered, min(retry_after or 0.0, _LONGEST_WISH)))
+    return timedelta(seconds=max(jittered, min(retry_after or 0.0, 6 * 3600.0)))
 
 
 async def is_wanted(row: Delivery) -> bool:
@@ -166,30 +209,6 @@ async def _attempt(
         outcome=outcome,
         answer=answer[:_MAX_ANSWER],
     )
-
-
-async def _tell_dead(row: Delivery, answer: str, now: datetime) -> None:
-    if row.notification.kind == DEAD_LETTER:
-        return
-    place = Place(row.channel_id, row.channel_name, row.channel_kind)
-    title = f"Channel {row.channel_name}: a notification could not be delivered"
-    text = texts.whole_text(
-        [
-            f"Not delivered: {row.notification.title}",
-            f"To: {row.notification.user.name}",
-            "",
-            f"The far end said: {texts.one_line(answer, 500)}",
-            "",
-            "Correct the channel, then send it again: hive delivery list --dead shows it.",
-        ]
-    )
-    key = f"dead:{row.channel_kind}:{row.channel_id or 0}:{now:%Y-%m-%d}"
-    matter = Matter(DEAD_LETTER, Severity.WARNING)
-    notice = Notice(key, matter, texts.one_line(title), text)
-    user_id = row.notification.user_id
-    await outbox.tell_aside(await recipients.load([user_id]), notice, place)
-    others = await recipients.administrators() - {user_id}
-    await outbox.tell(await recipients.load(others), notice)
 
 
 async def take_up_again(sending: Collection[int] = ()) -> int:

@@ -17,7 +17,7 @@ from hive import clock
 from hive.database import transactional
 from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, Statistic, User
-from hive.services import health_info, last_backups, runtime
+from hive.services import health, health_info, last_backups, runtime
 from hive.services.health_info import HealthInfo
 from hive.services.notifications import outbox, recipients, texts
 from hive.services.notifications.kinds import DIGEST, FAILURES, Matter
@@ -46,6 +46,7 @@ class _Line:
 
 async def write_due() -> int:
     """Write the digests whose hour has come; how many there are."""
+    await health.tick()  # what a digest says of health is to be true
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
     users = {user.id: user for user in await User.filter(enabled=True)}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hive.errors import DeliveryFailed, HiveError, InvalidInput, Sealed
 from hive.services import runtime
+from hive.services.notifications import allowed
 from hive.services.notifications.routes import OWN_MAIL
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ async def opened_means() -> AsyncIterator[Means]:
 
 async def send(kind: str, settings: Mapping[str, Any], message: Message, means: Means) -> str:
     """Send once and return the answer; DeliveryFailed says whether to try again."""
+    means.outgoing.allow_also(await allowed.networks())
     used = channel("email" if kind == OWN_MAIL else kind)
     return (await used.send(used.read(settings), message, means)).answer
 

@@ -14,6 +14,7 @@ DIGEST = "digest"
 DEAD_LETTER = "dead letter"
 TEST = "test"
 MANY_WRONG_LOGINS = "many wrong logins"
+DOWNTIME = "downtime"
 
 ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
 
@@ -91,6 +92,7 @@ NAMES = (
     str(EventKind.CHANNEL_FAILING),
     DEAD_LETTER,
     DIGEST,
+    DOWNTIME,
     MANY_WRONG_LOGINS,
 )
 # What only rules that name it tell.

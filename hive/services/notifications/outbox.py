@@ -8,17 +8,17 @@ the quiet hours began is told the end of.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from hive import clock, events
 from hive.database import after_commit
-from hive.kinds import DeliveryState, Severity
+from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, Event, Notification, Repository, RepositoryTag
-from hive.services import runtime
-from hive.services.notifications import recipients, texts
+from hive.services import downtimes, runtime
+from hive.services.notifications import audiences, condition, recipients, texts
 from hive.services.notifications.kinds import Matter, matter_of
 from hive.services.notifications.routes import Person, Place, fallback, route
 
@@ -35,15 +35,15 @@ class Notice:
 
 
 async def note(event: Event) -> None:
-    """Tell those it concerns of an event; call in its transaction."""
+    """Tell those it concerns of an event; call in its transaction.
+
+    What is a warning or worse and reaches nobody goes to the administrators.
+    """
     matter = matter_of(event.kind, event.details)
     if matter is None:
         return
     subject = await _subject(event.repository_id)
-    ids = await recipients.of_repository(subject.id, subject.owner_id)
-    people = await recipients.load(ids)
-    if not people:
-        return
+    audience = await audiences.of_repository(subject.id, subject.owner_id)
     tags = await RepositoryTag.filter(repository_id=subject.id).values_list("tag", flat=True)
     matter = replace(
         matter,
@@ -62,7 +62,15 @@ async def note(event: Event) -> None:
     }
     title = texts.event_title(event.kind, subject.name, event.details)
     text = texts.event_text(event.kind, event.message, event.at, event.details, about)
-    await tell(people, Notice(f"event:{event.id}", matter, title, text, details))
+    notice = Notice(f"event:{event.id}", matter, title, text, details)
+    now = clock.now()
+    held = await downtimes.held_until(matter, now)
+    found = audience.ways(matter, now)
+    await _write(_held(found.ways, held), notice, now)
+    if found.stand_ins:
+        reasons = f"Nobody else could be notified: {texts.one_line(found.why, 500)}."
+        instead = replace(notice, text=texts.whole_text([reasons, "", *text.split("\n")]))
+        await _write(_held(found.stand_ins, held), instead, now)
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,22 @@ async def tell_administrators(
 async def tell(people: Collection[Person], notice: Notice) -> int:
     """Write what each of these people is told, and by what; how many are told."""
     now = clock.now()
+    held = await downtimes.held_until(notice.matter, now)
     found = [(person, route(person, notice.matter, now)) for person in people]
-    return await _write([(person, times) for person, times in found if times], notice, now)
+    ways = [(person, times) for person, times in found if times is not None]
+    return await _write(_held(ways, held), notice, now)
+
+
+Ways = list[tuple[Person, dict[Place, datetime]]]
+
+
+def _held(ways: Sequence[tuple[Person, dict[Place, datetime]]], until: datetime | None) -> Ways:
+    """Not before a maintenance is over that was announced."""
+    if until is None:
+        return list(ways)
+    return [
+        (person, {place: max(at, until) for place, at in times.items()}) for person, times in ways
+    ]
 
 
 async def tell_aside(people: Collection[Person], notice: Notice, avoid: Place) -> int:
@@ -111,9 +133,8 @@ async def tell_aside(people: Collection[Person], notice: Notice, avoid: Place) -
     return await _write(ways, notice, now)
 
 
-async def _write(
-    ways: list[tuple[Person, dict[Place, datetime]]], notice: Notice, now: datetime
-) -> int:
+async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
+    """Write a row for each person, also for one whom no way leads to."""
     if not ways:
         return 0
     ids = [person.id for person, _ in ways]
@@ -146,6 +167,7 @@ async def _write_one(
         at=now,
     )
     for place, at in times.items():
+        await _drop_older_reminders(user_id, place, matter)
         is_over = await _drop_what_is_over(user_id, place, matter, now)
         await Delivery.create(
             token=secrets.token_hex(16),
@@ -157,6 +179,24 @@ async def _write_one(
             next_at=None if is_over else at,
             created_at=now,
         )
+
+
+async def _drop_older_reminders(user_id: int, place: Place, matter: Matter) -> None:
+    """One reminder that waits is enough, and none where its trouble is over."""
+    reminder = str(EventKind.STILL_DOWN)
+    if matter.repository_id is None or reminder not in {matter.kind, *matter.ends}:
+        return
+    older = condition.waiting(condition.lane_of(place.channel_id, user_id)).filter(
+        notification__user_id=user_id,
+        notification__repository_id=matter.repository_id,
+        notification__kind=reminder,
+    )
+    ids = [row.id for row in await older]
+    # those that wait for the end of quiet hours are looked at below, with their trouble
+    waiting = Delivery.filter(id__in=ids, state=DeliveryState.WAITING)
+    if matter.ends:
+        waiting = waiting.filter(next_at__lte=clock.now())
+    await waiting.update(state=DeliveryState.DROPPED, next_at=None)
 
 
 async def _drop_what_is_over(user_id: int, place: Place, matter: Matter, now: datetime) -> bool:
@@ -181,7 +221,14 @@ async def _drop_what_is_over(user_id: int, place: Place, matter: Matter, now: da
             if ended & matter.ends:
                 break  # the end of the trouble before this one
             continue  # the end of another alarm
-        trouble.append(row)
+        if row.state != DeliveryState.DROPPED:
+            trouble.append(row)
+    if place.error:  # its end says it all, as soon as it can be said
+        waiting = [row.id for row in trouble if row.state == DeliveryState.WAITING]
+        await Delivery.filter(id__in=waiting, state=DeliveryState.WAITING).update(
+            state=DeliveryState.DROPPED, next_at=None
+        )
+        return False
     held = [row for row in trouble if is_held(row, now)]
     await Delivery.filter(id__in=[row.id for row in held], state=DeliveryState.WAITING).update(
         state=DeliveryState.DROPPED, next_at=None

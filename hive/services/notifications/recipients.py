@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from hive.models import (
@@ -16,7 +16,8 @@ from hive.models import (
     User,
 )
 from hive.models import Rule as RuleRow
-from hive.services.notifications import far_end
+from hive.services.notifications import condition, far_end
+from hive.services.notifications.condition import Condition
 from hive.services.notifications.routes import OWN_MAIL, Person, Place, Quiet, Rule
 
 
@@ -29,6 +30,19 @@ async def of_repository(repository_id: int, owner_id: int) -> set[int]:
         members = Membership.filter(group_id__in=list(group_ids))
         ids = {row.user_id for row in await members} - found
         found |= ids - await not_told_of_shared(ids)
+    return found
+
+
+async def members_of_shared(owners: Mapping[int, int]) -> dict[int, set[int]]:
+    """Whom `of_repository` finds besides the owner, of many repositories."""
+    members: dict[int, set[int]] = defaultdict(set)
+    for row in await Membership.all():
+        members[row.group_id].add(row.user_id)
+    unwilling = {row.user_id for row in await Preference.filter(is_told_of_shared=False)}
+    found: dict[int, set[int]] = defaultdict(set)
+    for share in await RepositoryShare.all():
+        if share.repository_id in owners:
+            found[share.repository_id] |= members[share.group_id] - unwilling
     return found
 
 
@@ -53,14 +67,20 @@ async def load(user_ids: Collection[int]) -> list[Person]:
         if _may_be_used(channel):
             own[channel.owner_id].append(place_of(channel))
     rules = await _rules(ids)
+    usual = Preference()
+    wishes = {row.user_id: row for row in await Preference.filter(user_id__in=ids)}
+    mail = await condition.of_mail(ids)
     return [
         Person(
             user.id,
             user.name,
             timezone_of(user),
-            own_mail_of(user),
+            own_mail_of(user, mail.get(user.id)),
             tuple(own[user.id]),
             tuple(rules[user.id]),
+            rest=wishes.get(user.id, usual).rest,
+            is_told_of_critical=wishes.get(user.id, usual).is_told_of_critical,
+            has_address=bool(user.email),
         )
         for user in users
     ]
@@ -105,13 +125,19 @@ def _may_be_used(channel: Channel) -> bool:
 
 
 def place_of(channel: Channel) -> Place:
-    return Place(channel.id, channel.name, channel.kind, channel.enabled)
+    error = _error_of(condition.of_row(channel))
+    return Place(channel.id, channel.name, channel.kind, channel.enabled, error)
 
 
-def own_mail_of(user: User) -> Place | None:
+def own_mail_of(user: User, known: Condition | None) -> Place | None:
     if not user.email or not far_end.sends_mail():
         return None
-    return Place(None, "own mail address", OWN_MAIL)
+    error = _error_of(known or Condition())
+    return Place(None, "own mail address", OWN_MAIL, error=error)
+
+
+def _error_of(found: Condition) -> str:
+    return (found.last_error or "It fails.") if found.is_broken else ""
 
 
 def timezone_of(user: User) -> ZoneInfo:

@@ -2,17 +2,19 @@
 
 No enabled rule: each of the person's own enabled channels, and without one their mail address.
 Else each rule that matches adds its channels; several rules add up, each channel is used once,
-at the earliest time that one of them allows.
+at the earliest time that one of them allows. What no rule matches goes where it would go without
+rules, unless its person wants less of it (`Rest`). Where all ways are broken, the own mail address
+is used as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hive.kinds import Severity
+from hive.kinds import Rest, Severity
 from hive.services.notifications.kinds import DIGEST, ORDER, Matter
 
 OWN_MAIL = "own mail"  # the kind of a delivery that goes to the person's own address
@@ -26,6 +28,7 @@ class Place:
     name: str
     kind: str
     enabled: bool = True
+    error: str = field(default="", compare=False)  # why it is broken; empty: it is not
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,74 @@ class Person:
     own_mail: Place | None  # None: no address, or this server sends no mail
     channels: tuple[Place, ...] = ()  # their own
     rules: tuple[Rule, ...] = ()  # the enabled ones
+    rest: Rest = Rest.ALL
+    is_told_of_critical: bool = True  # as an administrator, of all repositories
+    has_address: bool = False  # though perhaps nothing sends mail to it
 
 
-def route(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime]:
-    """Each place that the person is told at, and when."""
-    if not person.rules:
-        return dict.fromkeys(fallback(person), now) if matter.by_default else {}
-    found: dict[Place, datetime] = {}
+def route(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime] | None:
+    """Each place at which the person is told, and when; none where there is no way to.
+
+    None: it is not for them.
+    """
+    by_rules = route_by_rules(person, matter, now)
+    if by_rules is not None:
+        return by_rules
+    if matter.kind != DIGEST and not (matter.by_default and _is_among_the_rest(person, matter)):
+        return None
+    return _with_own_mail(person, dict.fromkeys(fallback(person), now))
+
+
+def route_of_administrator(
+    person: Person, matter: Matter, now: datetime
+) -> dict[Place, datetime] | None:
+    """The same of a repository of others, of which an administrator hears what they asked for.
+
+    Without asking they hear of what is critical, unless they do not want to.
+    """
+    by_rules = route_by_rules(person, matter, now)
+    if by_rules is not None:
+        return by_rules
+    if not (person.is_told_of_critical and matter.by_default and is_critical(matter)):
+        return None
+    return _with_own_mail(person, dict.fromkeys(fallback(person), now))
+
+
+def route_by_rules(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime] | None:
+    """Where the rules that match send it; None where none does."""
     matching = [rule for rule in person.rules if matches(rule, matter)]
-    if not matching and matter.kind == DIGEST:
-        return dict.fromkeys(fallback(person), now)  # no rule names it: it goes where it went
+    if not matching:
+        return None
+    found: dict[Place, datetime] = {}
     for rule in matching:
         at = _time_for(rule, matter, person.timezone, now)
         for place in _places(person, rule):
             found[place] = min(at, found.get(place, at))
-    return found
+    return _with_own_mail(person, found)
+
+
+def _is_among_the_rest(person: Person, matter: Matter) -> bool:
+    if not person.rules or person.rest == Rest.ALL:
+        return True
+    return person.rest == Rest.CRITICAL and is_critical(matter)
+
+
+def is_critical(matter: Matter) -> bool:
+    """Whether it is critical itself, or the end of what was."""
+    return weight_of(matter) == Severity.CRITICAL
+
+
+def weight_of(matter: Matter) -> Severity:
+    """How bad it is, or was what it ends."""
+    return max(matter.weight, matter.severity, key=ORDER.index)
+
+
+def _with_own_mail(person: Person, times: dict[Place, datetime]) -> dict[Place, datetime]:
+    """Also by mail where everything else is broken."""
+    mail = person.own_mail
+    if mail is None or mail.error or not times or not all(place.error for place in times):
+        return times
+    return {**times, mail: min(times.values())}
 
 
 def _places(person: Person, rule: Rule) -> tuple[Place, ...]:
@@ -82,8 +138,8 @@ def _places(person: Person, rule: Rule) -> tuple[Place, ...]:
 
 def can_be_told(person: Person) -> bool:
     """Whether there is any way at all."""
-    if not person.rules:
-        return bool(fallback(person))
+    if fallback(person) and (not person.rules or person.rest != Rest.NOTHING):
+        return True
     return any(_places(person, rule) for rule in person.rules)
 
 
@@ -109,8 +165,7 @@ def matches(rule: Rule, matter: Matter) -> bool:
         return False
     if matter.kind == DIGEST:
         return bool(rule.kinds)  # it has no severity: whoever wants it here names it
-    weight = max(matter.weight, matter.severity, key=ORDER.index)
-    return ORDER.index(weight) >= ORDER.index(rule.severity)
+    return ORDER.index(weight_of(matter)) >= ORDER.index(rule.severity)
 
 
 def _is_about(rule: Rule, matter: Matter) -> bool:

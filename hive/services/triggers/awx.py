@@ -11,6 +11,7 @@ from hive.errors import OutgoingFailed
 from hive.kinds import TriggerState
 from hive.outgoing import Answer, Outgoing
 from hive.services import runtime
+from hive.services.notifications import allowed
 from hive.services.triggers.runs import Outcome
 from hive.services.triggers.settings import Awx, Subject
 from hive.units import format_duration
@@ -149,6 +150,7 @@ def _why(answer: Answer) -> str:
 async def _ask(awx: Awx, method: str, path: str, sent: dict[str, Any] | None = None) -> Answer:
     headers = {"Authorization": f"Bearer {awx.token}", "Accept": "application/json"}
     async with Outgoing.of(runtime.settings().notifications) as outgoing:
+        outgoing.allow_also(await allowed.networks())
         return await outgoing.request(
             method, f"{awx.url}{awx.api}/{path}", headers=headers, json=sent
         )

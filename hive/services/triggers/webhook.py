@@ -5,6 +5,7 @@ from __future__ import annotations
 from hive.kinds import TriggerState
 from hive.outgoing import Answer, Outgoing
 from hive.services import runtime
+from hive.services.notifications import allowed
 from hive.services.triggers.runs import Outcome
 from hive.services.triggers.settings import Subject, Webhook
 
@@ -15,6 +16,7 @@ async def call(webhook: Webhook, subject: Subject) -> Outcome:
     """Send it once: whether one that failed arrived is not known, so it is not sent again."""
     body = subject.fill(webhook.body).encode() if webhook.body else None
     async with Outgoing.of(runtime.settings().notifications) as outgoing:
+        outgoing.allow_also(await allowed.networks())
         outgoing.timeout_seconds = webhook.seconds
         answer = await outgoing.request(
             webhook.method, webhook.url, headers=webhook.headers, body=body

@@ -1,0 +1,26 @@
+"""When the server was off, and when it is going to be."""
+
+from __future__ import annotations
+
+from tortoise import fields
+from tortoise.models import Model
+
+
+# The one row that says when the scheduler was last alive.
+class Pulse(Model):
+    id = fields.IntField(primary_key=True)
+    at = fields.DatetimeField()
+
+    class Meta:
+        table = "pulse"
+
+
+# A time in which no backup could be expected: the server was off, or maintenance was announced.
+class Downtime(Model):
+    id = fields.IntField(primary_key=True)
+    begun_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(db_index=True)  # of maintenance: when it is going to end
+    announced_by = fields.CharField(max_length=150, null=True)  # null: the server was off
+
+    class Meta:
+        table = "downtime"
