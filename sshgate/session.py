@@ -41,6 +41,7 @@ from sshgate.relay import Relay
 from sshgate.room import Room
 from sshgate.serving import (
     REJECTED_STATUS,
+    Purpose,
     end_child,
     filter_of,
     make_view,
@@ -48,10 +49,12 @@ from sshgate.serving import (
     measure_later,
     metered,
     observer_of,
+    reason_of,
     seen_of,
     settle,
     shell_status,
     with_less,
+    with_what_the_disk_says,
 )
 
 logger = log.get(__name__)
@@ -76,6 +79,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._requests: RequestFilter | None = None
         self._inbox = Inbox()
         self._room: Room | None = None
+        self._purpose: Purpose | None = None
         self._brake = Brake(self.end)
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
@@ -105,7 +109,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self._relay is not None:
             self._relay.feed(data)
-            self._look_at_room()
+            self._look_at_what_passed()
         elif self._channel is not None:
             self._inbox.put(data, self._channel)
 
@@ -150,6 +154,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self.admission is None or self.admission.need == Need.STATUS:
             return None
         return self.admission.repository_id
+
+    @property
+    def process_id(self) -> int | None:
+        return None if self._child is None else self._child.pid
 
     @property
     def is_breaking_locks(self) -> bool:
@@ -317,6 +325,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
+        self._purpose = Purpose(admission, observer)
         if self._room is not None:
             self._room.watch(requests, observer)
         child_status, relay = await self._relay_child(plan, requests, observer, meter)
@@ -326,16 +335,24 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             await meter.measure()  # a fast rsync ends between two looks at the disk
         if relay.protocol_error is not None:
             self._say(relay.protocol_error.message)
-        return Outcome(
+        outcome = Outcome(
             end_reason=self._reason(child_status, relay),
             exit_status=shell_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             before=before,
             after=await asyncio.to_thread(snapshot, place.repository),
-            said=self._brake.sentence if self._brake.was_used else None,
+            said=self._said(),
+            killed_by=-child_status if child_status < 0 and self._end is None else None,
             **seen_of(requests, observer),
         )
+        return await with_what_the_disk_says(admission, outcome, self._gate)
+
+    def _said(self) -> str | None:
+        """Why the server ended the session, where it did."""
+        if self._brake.was_used:
+            return self._brake.sentence
+        return self._end[1] or None if self._end is not None else None
 
     async def _relay_child(
         self,
@@ -364,7 +381,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         early = self._inbox.take()
         if early:
             relay.feed(early)
-            self._look_at_room()
+            self._look_at_what_passed()
         if self._inbox.eof:
             relay.feed_eof()
         if self._channel is None:
@@ -372,7 +389,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         elif early:
             self._channel.resume_reading()
 
-    def _look_at_room(self) -> None:
+    def _look_at_what_passed(self) -> None:
+        if self._purpose is not None:
+            self._purpose.passed()
         if self._room is not None:
             self._room.passed(self.end)
 
@@ -381,8 +400,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             return self._end[0]
         if self._brake.was_used:
             return EndReason.QUOTA
-        failed = child_status != 0 or relay.protocol_error is not None
-        return EndReason.FAILED if failed else EndReason.DONE
+        return reason_of(self.admission, child_status, relay)
 
     async def _status(self, admission: Admission, *, as_json: bool) -> Outcome:
         answer = await status.answer(admission, as_json=as_json)
