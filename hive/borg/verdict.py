@@ -207,8 +207,11 @@ def _archive_created(evidence: Evidence, operation: Operation) -> ArchiveCreated
         return ArchiveCreated.NO
     if evidence.listed is not None:
         return evidence.listed
-    if facts.checkpoint:
-        return ArchiveCreated.PARTIAL
+    return ArchiveCreated.PARTIAL if facts.checkpoint else _by_its_end(evidence, facts)
+
+
+def _by_its_end(evidence: Evidence, facts: Facts) -> ArchiveCreated:
+    """Whether the archive that was committed last is complete, by how the session ended."""
     if facts.timing is not None and may_be_checkpoint(facts.timing):
         return ArchiveCreated.UNKNOWN
     ended = evidence.end_reason in {EndReason.DONE, EndReason.FAILED} and facts.eof
@@ -222,11 +225,9 @@ def _end(evidence: Evidence) -> EndReason:
     facts, reason = evidence.facts, evidence.end_reason
     if reason not in {EndReason.DONE, EndReason.FAILED}:
         return reason
-    if evidence.killed_by is not None:
-        return EndReason.FAILED
-    if evidence.refused_methods:
+    if evidence.refused_methods and evidence.killed_by is None:
         return EndReason.REFUSED
-    if facts is None:
+    if facts is None or evidence.killed_by is not None:
         return reason
     if facts.error is not None and facts.error_was_last:
         return _end_by_error(facts.error)

@@ -10,7 +10,8 @@ from pathlib import Path
 import structlog
 
 from hive import clock
-from hive.borg.repository import last_written_at, snapshot
+from hive.borg import last_backup
+from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
@@ -218,7 +219,7 @@ async def _finish(
     repository_id: int, path: Path, message: str, *, folder: str | None = None
 ) -> None:
     after = await asyncio.to_thread(snapshot, path)
-    written_at = await asyncio.to_thread(last_written_at, path)
+    disk = await asyncio.to_thread(last_backup.read, path)
 
     @transactional
     async def write() -> None:
@@ -226,7 +227,7 @@ async def _finish(
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await sessions.note_snapshot(repository_id, after)
-        await sessions.estimate_backup(repository_id, written_at)
+        await sessions.estimate_backup(repository_id, disk.at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()

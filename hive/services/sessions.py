@@ -29,7 +29,16 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import audit, events, former_paths, health, integrity, runtime, session_filters
+from hive.services import (
+    audit,
+    events,
+    former_paths,
+    health,
+    integrity,
+    runtime,
+    session_filters,
+    small_backups,
+)
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.rollback_records import note as note_transactions
 from hive.services.session_filters import SessionState
@@ -111,6 +120,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
         await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
+        await small_backups.judge(session)
     if outcome.former_path is not None:
         await former_paths.note(session, outcome.former_path)
     await _record_end(session)
