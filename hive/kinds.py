@@ -124,6 +124,7 @@ class EventKind(StrEnum):
     OPENED_LOCALLY = "opened locally"  # not through the gate: somebody on the server itself
     UPDATED_LOCALLY = "updated locally"
     CLOSED_LOCALLY = "closed locally"
+    MAYBE_BACKUP = "maybe a backup"  # written on the server, and nothing proves it
     # alarms: each is told once, until what it tells of is over
     MEASURING_FAILED = "measuring failed"
     MASS_DELETION = "mass deletion"
@@ -163,6 +164,7 @@ class EventKind(StrEnum):
     SCHEDULE_BROKEN = "schedule broken"  # an alarm: it cannot be read, so nothing is ever late
     # what did not go well
     SESSION_FAILED = "session failed"
+    SMALL_BACKUP = "suspiciously small backup"  # an alarm, until a normal one or a person ends it
     CLIENT_FAILED = "client reported a failure"
     CLIENT_UNPROVEN = "client reported success, nothing written"
     CLIENT_CONTRADICTED = "client reported failure, archive written"
@@ -234,6 +236,7 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.CONFIG_CHANGED,
         EventKind.LOCK_REMOVED,
         EventKind.UPDATED_LOCALLY,
+        EventKind.MAYBE_BACKUP,
     ),
     EventGroup.RIGHTS: (EventKind.MODE_CHANGED, EventKind.KEY_CHANGED, EventKind.GRANT_CHANGED),
     EventGroup.TRANSFERS: (
@@ -269,6 +272,7 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
     ),
     EventGroup.ALARMS: (
         EventKind.SESSION_FAILED,
+        EventKind.SMALL_BACKUP,
         EventKind.CLIENT_FAILED,
         EventKind.CLIENT_UNPROVEN,
         EventKind.CLIENT_CONTRADICTED,

@@ -46,6 +46,11 @@ class RunningSession(Protocol):
         ...
 
     @property
+    def process_id(self) -> int | None:
+        """Of its program, once that was started."""
+        ...
+
+    @property
     def is_breaking_locks(self) -> bool:
         """Whether it opened the repository without borg's lock."""
         ...
@@ -186,6 +191,11 @@ class Gate:
             for number, session in self.sessions.items()
             if number != session_id and session.repository_id == repository_id
         ]
+
+    def processes(self) -> dict[int, int]:
+        """The running sessions by the ids of their programs."""
+        found = {session.process_id: number for number, session in self.sessions.items()}
+        return {pid: number for pid, number in found.items() if pid is not None}
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""

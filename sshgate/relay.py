@@ -116,6 +116,11 @@ class Relay:
         except ProtocolError as error:
             self._stop_for(error)
 
+    @property
+    def client_ended(self) -> bool:
+        """Whether the client has ended its side, or is gone."""
+        return self._eof or self._channel is None
+
     def feed_eof(self) -> None:
         """The client sends no more."""
         self._eof = True

@@ -10,16 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from hive import log
-from hive.borg import locks
+from hive.borg import locks, manifest
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
+from hive.borg.verdict import is_lock_timeout
 from hive.child import Child, RunAs
-from hive.database import spawn
+from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
-from hive.kinds import Access, EndReason, Need
-from hive.services import imports, programs, statistics, storage
+from hive.kinds import Access, ArchiveCreated, EndReason, Need
+from hive.services import imports, lock_holders, programs, sessions, statistics, storage
 from hive.services.access import Admission
 from hive.services.quota_watch import Meter, Watch
 from hive.services.sessions import Outcome
@@ -35,6 +36,8 @@ logger = log.get(__name__)
 
 REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
 NOT_BEGUN = "The server could not start its program for this session: its administrator can help."
+# of rsync for a connection that broke off: in its stream, and in reading or writing
+_RSYNC_CUT_OFF = (12, 10)
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
 
 
@@ -44,14 +47,6 @@ def refused_outcome(refused: AccessRefused, status: int) -> Outcome:
     if refused.cause != RefusalCause.PROGRAM:
         return outcome
     return replace(outcome, could_not_start=True, said=refused.message)
-
-
-def reason_of(child_status: int, relay: Relay, brake: Brake) -> EndReason:
-    """Why a session ended that nobody asked to end."""
-    if brake.was_used:
-        return EndReason.QUOTA
-    failed = child_status != 0 or relay.protocol_error is not None
-    return EndReason.FAILED if failed else EndReason.DONE
 
 
 def has_not_begun(plan: Plan, child_status: int, relay: Relay) -> bool:
@@ -113,11 +108,79 @@ def measure_later(admission: Admission, outcome: Outcome) -> None:
     """Look at what the session did; the client need not wait for it."""
     if admission.need == Need.STATUS or admission.session_id < 0:
         return
-    changed = outcome.before != outcome.after
+    # a session that failed can leave much on the disk without a commit
+    changed = outcome.before != outcome.after or has_brought(admission, outcome)
     measuring = statistics.after_session(
         admission.repository_id, admission.session_id, changed=changed
     )
     spawn(measuring, name="measure")
+
+
+def has_brought(admission: Admission, outcome: Outcome) -> bool:
+    """Whether the session wrote anything, committed or not."""
+    if admission.need != Need.BORG:
+        return admission.need == Need.IMPORT and outcome.bytes_in > 0
+    facts = outcome.facts
+    if facts is None:
+        return False
+    calls = facts.calls
+    return facts.note is not None or any(
+        calls.get(one) for one in ("put", "delete", "store packs", "store archives")
+    )
+
+
+class Purpose:
+    """Notes whether a running session only reads, or may be a backup."""
+
+    def __init__(self, admission: Admission, observer: Observer | None) -> None:
+        self._session_id = admission.session_id
+        self._observer = observer if admission.session_id > 0 else None
+        self._noted = False
+
+    def passed(self) -> None:
+        """Something came from the client."""
+        if self._observer is None or self._observer.only_reads == self._noted:
+            return
+        self._noted = not self._noted
+        spawn(self._note(), name="note reading")
+
+    async def _note(self) -> None:
+        try:
+            await sessions.note_reading(self._session_id, only_reads=self._noted)
+        except (HiveError, DriverError) as error:
+            logger.error("not noted", session=self._session_id, reason=str(error))
+
+
+def reason_of(admission: Admission, child_status: int, relay: Relay, brake: Brake) -> EndReason:
+    """Why a session ended that nobody asked to end."""
+    if brake.was_used:
+        return EndReason.QUOTA
+    failed = child_status != 0 or relay.protocol_error is not None
+    is_rsync = admission.need in (Need.IMPORT, Need.EXPORT)
+    if is_rsync and relay.client_ended and child_status in _RSYNC_CUT_OFF:
+        return EndReason.CLIENT_GONE
+    return EndReason.FAILED if failed else EndReason.DONE
+
+
+async def with_what_the_disk_says(admission: Admission, outcome: Outcome, gate: Gate) -> Outcome:
+    """Add how the manifest calls what the session made, and who had the lock it did not get."""
+    facts, path = outcome.facts, admission.place.repository
+    if facts is None or admission.need != Need.BORG:
+        return outcome
+    if is_lock_timeout(facts):
+        holder = await lock_holders.words(
+            path, admission.repository_id, admission.session_id, gate.processes()
+        )
+        return replace(outcome, holder=holder)
+    if facts.archive is None:
+        return outcome
+    found = await asyncio.to_thread(manifest.read, path)
+    made = None if found is None else found.named(bytes.fromhex(facts.archive))
+    if made is None:
+        return outcome
+    return replace(
+        outcome, listed=ArchiveCreated.PARTIAL if made.is_checkpoint else ArchiveCreated.YES
+    )
 
 
 def with_less(admission: Admission, request: command.Request, meter: Meter | None) -> Admission:

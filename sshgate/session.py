@@ -43,6 +43,7 @@ from sshgate.room import Room
 from sshgate.serving import (
     NOT_BEGUN,
     REJECTED_STATUS,
+    Purpose,
     end_child,
     filter_of,
     has_not_begun,
@@ -57,6 +58,7 @@ from sshgate.serving import (
     settle,
     shell_status,
     with_less,
+    with_what_the_disk_says,
 )
 
 logger = log.get(__name__)
@@ -81,6 +83,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         self._requests: RequestFilter | None = None
         self._inbox = Inbox()
         self._room: Room | None = None
+        self._purpose: Purpose | None = None
         self._brake = Brake(self.end)
         self._end: tuple[EndReason, str] | None = None
         self._is_ending = False
@@ -110,7 +113,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         if self._relay is not None:
             self._relay.feed(data)
-            self._look_at_room()
+            self._look_at_what_passed()
         elif self._channel is not None:
             self._inbox.put(data, self._channel)
 
@@ -155,6 +158,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self.admission is None or self.admission.need == Need.STATUS:
             return None
         return self.admission.repository_id
+
+    @property
+    def process_id(self) -> int | None:
+        return None if self._child is None else self._child.pid
 
     @property
     def is_breaking_locks(self) -> bool:
@@ -328,6 +335,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             return Outcome(self._end[0], None, 0, 0, before=before, after=before)
         requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
+        self._purpose = Purpose(admission, observer)
         if self._room is not None:
             self._room.watch(requests, observer)
         child_status, relay = await self._relay_child(plan, requests, observer, meter)
@@ -340,17 +348,26 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         never_began = self._end is None and has_not_begun(plan, child_status, relay)
         if never_began:
             self._say(NOT_BEGUN)
-        return Outcome(
-            end_reason=self._end[0] if self._end else reason_of(child_status, relay, self._brake),
+        unasked = reason_of(admission, child_status, relay, self._brake)
+        outcome = Outcome(
+            end_reason=self._end[0] if self._end else unasked,
             exit_status=shell_status(child_status),
             bytes_in=relay.bytes_in,
             bytes_out=relay.bytes_out,
             before=before,
             after=await self._seen_after(admission),
-            said=NOT_BEGUN if never_began else self._brake.said,
+            said=NOT_BEGUN if never_began else self._said(),
             could_not_start=never_began,
+            killed_by=-child_status if child_status < 0 and self._end is None else None,
             **seen_of(requests, observer),
         )
+        return await with_what_the_disk_says(admission, outcome, self._gate)
+
+    def _said(self) -> str | None:
+        """Why the server ended the session, where it did."""
+        if self._brake.was_used:
+            return self._brake.sentence
+        return self._end[1] or None if self._end is not None else None
 
     async def _seen_after(self, admission: Admission) -> Snapshot | None:
         """The repository as it is now; None where the whole storage went away meanwhile."""
@@ -387,7 +404,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         early = self._inbox.take()
         if early:
             relay.feed(early)
-            self._look_at_room()
+            self._look_at_what_passed()
         if self._inbox.eof:
             relay.feed_eof()
         if self._channel is None:
@@ -395,7 +412,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         elif early:
             self._channel.resume_reading()
 
-    def _look_at_room(self) -> None:
+    def _look_at_what_passed(self) -> None:
+        if self._purpose is not None:
+            self._purpose.passed()
         if self._room is not None:
             self._room.passed(self.end)
 

@@ -126,8 +126,10 @@ def quota_set(request: web.Request, path: str, message: str, use: QuotaUse | Non
     return response
 
 
-def cut(text: str, limit: int = 200) -> str:
+def cut(text: str | None, limit: int = 200) -> str:
     """What somebody sent, cut where it does not end; every page does the rest (`harmless`)."""
+    if text is None:
+        return ""
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 

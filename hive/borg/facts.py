@@ -24,9 +24,11 @@ from hive.borg.locks import Lock, read_locks
 from hive.borg.repository import (
     Config,
     borg2_state,
+    damage,
     entries,
     last_transaction,
     newest_hints,
+    objects_in_index,
     read_config,
 )
 
@@ -74,6 +76,7 @@ class RepositoryFacts:
     live_bytes: int | None = None
     reclaimable_bytes: int | None = None
     segments: int | None = None
+    objects: int | None = None  # of the last transaction, by borg's index of it
     is_walked: bool = False  # the size was summed up, file by file
     transactions: tuple[LoggedTransaction, ...] = ()
     locks: tuple[Lock, ...] = ()
@@ -126,6 +129,7 @@ def _borg1(path: Path) -> RepositoryFacts | None:
         transaction=before if before >= 0 else None,
         size_bytes=size,
         segments=hints.counted if hints is not None else None,
+        objects=objects_in_index(path, before),
         is_walked=is_walked,
         transactions=tuple(_log(path / "transactions")),
         locks=tuple(read_locks(path)),
@@ -156,14 +160,16 @@ def _usage(hints: Hints | None) -> dict[str, int | None]:
 
 def _size(path: Path, config: Config, hints: Hints | None, last: int) -> tuple[int, bool]:
     """Bytes of the whole repository, and whether it had to be walked for that."""
-    if hints is None or hints.quota_use is None or not _is_plausible(hints):
+    counts = hints is not None and hints.quota_use is not None and _is_plausible(hints)
+    if not counts or damage(path) is not None:
         return _walk(path)[0], True
     beside = 0
     for entry in entries(path):
         if entry.is_file(follow_symlinks=False):
             with suppress(FileNotFoundError):
                 beside += entry.stat(follow_symlinks=False).st_size
-    return hints.quota_use + beside + _uncommitted(path, config, last), False
+    counted = hints.quota_use or 0 if hints is not None else 0
+    return counted + beside + _uncommitted(path, config, last), False
 
 
 def _uncommitted(path: Path, config: Config, last: int) -> int:

@@ -9,9 +9,12 @@ deleted), archives that this session itself made (checkpoints, passing names), a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import Final
 
+from hive.borg.checkpoint import Timing
 from hive.borg.rpc import Call, Value, client_version
 
 MANIFEST: Final = bytes(32)
@@ -84,6 +87,9 @@ class Facts:
     rolled_back: bool = False  # the client gave it up itself, as it does after an error
     archives: int = 0  # made in committed transactions, and not removed in committed ones
     checkpoint: bool = False  # the newest of them was about to be removed again
+    archive: str | None = None  # the id of the newest of them
+    archive_bytes: int | None = None  # what its description takes
+    timing: Timing | None = None  # of its commit
     counted: bool = False  # the client asked for the number of objects before it wrote
     listed_first: bool = False  # ids were listed before the manifest was read
     check: bool = False
@@ -107,12 +113,32 @@ class _Pending:
     transaction: Transaction | None = None
     archive: bytes | None = None
     own: tuple[bytes, ...] = ()
+    made: _Made | None = None
+
+
+@dataclass
+class _Made:
+    """An archive, and when it was committed."""
+
+    size: int
+    since_former: float
+    since_put: float
+    answered_at: float = 0.0
 
 
 class Ledger:
-    """Takes the calls of a client in their order, and the answers by the number of their call."""
+    """Takes the calls of a client in their order, and the answers by the number of their call.
 
-    def __init__(self) -> None:
+    `read_clock` gives seconds on a clock that nobody sets.
+    """
+
+    def __init__(self, read_clock: Callable[[], float] = monotonic) -> None:
+        self._clock = read_clock
+        self._began_at = read_clock()  # or the last commit, or that of an archive's removal
+        self._put_at: float | None = None  # the first of the running transaction
+        self._ended_at: float | None = None
+        self._shown: float | None = None
+        self._last_size = self._archive_size = 0
         self.facts = Facts()
         self.puts = self.put_bytes = 0  # of the running transaction
         self.gets = self.gets_first = self.got_bytes = self.manifest_gets = 0
@@ -125,22 +151,30 @@ class Ledger:
         self._archive: bytes | None = None
         self._own: list[bytes] = []
         self._read: dict[bytes, None] = {}
-        self._archives: dict[bytes, None] = {}
+        self._archives: dict[bytes, _Made] = {}
         self._dropped = Transaction()  # by a rollback, or a commit that failed
         self._removing: set[bytes] = set()  # archives of this session, not yet committed
 
     # calls
 
+    @property
+    def was_opened(self) -> bool:
+        """Whether the client has asked to open the repository."""
+        return "open" in self._calls
+
     def put(self, identifier: bytes, size: int) -> None:
         self.put_calls += 1
         if identifier != MANIFEST:
+            if not self.puts:
+                self._put_at = self._clock()
             self.puts += 1
             self.new_objects += 1
             self.put_bytes += size
-            self._last_put = identifier
+            self._last_put, self._last_size = identifier, size
             return
         self._now = replace(self._now, manifests=self._now.manifests + 1)
         self._archive = self._last_put if self.puts else None
+        self._archive_size = self._last_size
 
     def get(self, identifier: bytes) -> None:
         if identifier == MANIFEST:
@@ -157,9 +191,11 @@ class Ledger:
     def delete(self, identifier: bytes) -> None:
         self.delete_calls += 1
         now = self._now
-        if identifier in self._archives or any(
-            identifier == pending.archive for pending in self.pending.values()
-        ):
+        made = self._archives.get(identifier) or next(
+            (one.made for one in self.pending.values() if one.archive == identifier), None
+        )
+        if made is not None:
+            self._shown = min(made.since_former, self._shown or made.since_former)
             self._now = replace(now, own_deletes=now.own_deletes + 1)
             self._own.append(identifier)
             self._removing.add(identifier)
@@ -209,6 +245,10 @@ class Ledger:
         pending.transaction = replace(self._running(), compacts=compacts)
         pending.archive = self._archive
         pending.own = tuple(self._own)
+        now = self._clock()
+        since_put = now - (now if self._put_at is None else self._put_at)
+        pending.made = _Made(self._archive_size, now - self._began_at, since_put)
+        self._began_at = now
         self._forget()
 
     def _running(self) -> Transaction:
@@ -229,6 +269,7 @@ class Ledger:
             return False
         method = pending.method
         if method == "open":
+            self._began_at = self._clock()
             self._note(is_open=True)
         elif method == "destroy":
             self._note(destroyed=True)
@@ -247,10 +288,11 @@ class Ledger:
         for identifier in pending.own:
             self._archives.pop(identifier, None)
             self._removing.discard(identifier)
-        if pending.archive is not None:
+        if pending.archive is not None and pending.made is not None:
             if len(self._archives) >= _MOST_ARCHIVES:
                 raise ValueError("too many archives in one session")
-            self._archives[pending.archive] = None
+            pending.made.answered_at = self._clock()
+            self._archives[pending.archive] = pending.made
         self._note(
             commits=facts.commits + 1,
             first=facts.first if facts.commits else transaction,
@@ -272,9 +314,18 @@ class Ledger:
 
     # the end
 
+    def client_ended(self) -> None:
+        """The client sends no more."""
+        self._ended_at = self._clock()
+
+    def _timing(self, made: _Made) -> Timing:
+        ended = None if self._ended_at is None else self._ended_at - made.answered_at
+        return Timing(made.since_former, made.since_put, self._shown, ended)
+
     def seen(self, **more: object) -> Facts:
         """Return what is known by now."""
         newest = next(reversed(self._archives), None)
+        made = None if newest is None else self._archives[newest]
         uncommitted = self._dropped.plus(self._running())
         for pending in self.pending.values():
             uncommitted = uncommitted.plus(pending.transaction or Transaction())
@@ -288,6 +339,9 @@ class Ledger:
             uncommitted=uncommitted,
             archives=len(self._archives),
             checkpoint=newest in self._removing,
+            archive=None if newest is None else newest.hex(),
+            archive_bytes=None if made is None else made.size,
+            timing=None if made is None else self._timing(made),
             **more,
         )
         return self.facts

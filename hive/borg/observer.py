@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from time import monotonic
 from typing import Final, Protocol
 
 import msgpack
@@ -45,7 +46,12 @@ class Watch(Protocol):
 
     def client(self, data: bytes) -> None: ...
     def server(self, data: bytes) -> None: ...
+    def client_eof(self) -> None: ...
     def facts(self, *, eof: bool) -> Facts: ...
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def only_reads(self) -> bool: ...
     @property
     def brings_new_data(self) -> bool: ...
     @property
@@ -66,12 +72,22 @@ class Observer:
             self._watch_one("client", self._watch.client, data)
 
     def client_eof(self) -> None:
+        """The client sends no more."""
         self._eof = True
+        self._watch.client_eof()
 
     def server(self, data: bytes) -> None:
         """Take what the server's borg answers."""
         if self._note is None:
             self._watch_one("server", self._watch.server, data)
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the session lists, mounts or checks, and has written nothing.
+
+        A backup wants the repository for itself. Where nothing can be read, it may be one.
+        """
+        return self._note is None and self._watch.only_reads
 
     @property
     def brings_new_data(self) -> bool:
@@ -87,9 +103,14 @@ class Observer:
         try:
             take(data)
         except ProtocolError as error:
-            self._note = f"{side}: {error.message}"
+            self._stop(f"{side}: {error.message}")
         except Exception as error:  # noqa: BLE001 - whatever comes, the session is not ours to end
-            self._note = f"{side}: {type(error).__name__}: {error}"[:200]
+            self._stop(f"{side}: {type(error).__name__}: {error}"[:200])
+
+    def _stop(self, note: str) -> None:
+        # To a client that left before it opened anything, borg says so in words, among its answers.
+        if not self._eof or self._watch.is_open:
+            self._note = note
 
     def facts(self) -> Facts:
         """Return what was seen until now."""
@@ -100,10 +121,15 @@ class Observer:
 
 
 class RpcWatch:
-    """Borg 1's protocol. `hidden` are paths that no message may show."""
+    """Borg 1's protocol. `hidden` are paths that no message may show.
 
-    def __init__(self, hidden: tuple[str, ...] = ()) -> None:
-        self._ledger = Ledger()
+    `read_clock` gives seconds on a clock that nobody sets.
+    """
+
+    def __init__(
+        self, hidden: tuple[str, ...] = (), read_clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._ledger = Ledger(read_clock)
         self._calls = _Calls(self._ledger)
         self._answers = _Answers(self._ledger, hidden)
 
@@ -113,8 +139,22 @@ class RpcWatch:
     def server(self, data: bytes) -> None:
         self._answers.feed(data)
 
+    def client_eof(self) -> None:
+        self._ledger.client_ended()
+
     def facts(self, *, eof: bool) -> Facts:
         return self._ledger.seen(eof=eof, cut=self._calls.is_cut)
+
+    @property
+    def is_open(self) -> bool:
+        return self._ledger.facts.is_open
+
+    @property
+    def only_reads(self) -> bool:
+        facts = self._ledger.facts
+        if not self._ledger.was_opened or self.changes:
+            return False
+        return not facts.exclusive or facts.check or facts.listed_first
 
     @property
     def brings_new_data(self) -> bool:

@@ -115,6 +115,17 @@ class RestWatch:
                 raise ProtocolError("An answer is not HTTP.")
             self._finish(int(found[1]), found[2].decode("ascii", "replace").strip(), head)
 
+    def client_eof(self) -> None:
+        """Nothing follows from when it was."""
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._done)
+
+    @property
+    def only_reads(self) -> bool:
+        return self.is_open and not self.changes
+
     def facts(self, *, eof: bool) -> Facts:
         calls = dict(self._done)
         committed = Transaction(

@@ -111,6 +111,47 @@ def newest_hints(path: Path) -> tuple[int, Hints | None]:
     return -1, None
 
 
+def damage(path: Path) -> str | None:
+    """What a look at a borg 1 repository at rest shows to be missing; None where nothing is.
+
+    Blocking. The index of transaction N belongs to segment N; while borg compacts, or after that
+    was cut off, a later one has taken its place.
+    """
+    if not (path / "config").is_file():
+        return None
+    if not (path / "data").is_dir():
+        return "its directory `data` is missing"
+    with suppress(OSError):
+        known = index_transaction(path)
+        config = read_config(path) if known >= 0 else None
+        if config is None or config.version != 1:
+            return None
+        segment = path / "data" / str(known // config.segments_per_dir) / str(known)
+        if not segment.exists() and last_commit(path)[0] < known:
+            return f"its newest segment ({known}) is missing"
+    return None
+
+
+def changed_at(path: Path) -> float:
+    """When something was last written in a repository, whatever times its files were given.
+
+    Seconds since 1970, 0 where nothing is there. Blocking; of `data` only the newest directory is
+    looked into.
+    """
+    directories = [path, path / "data"]
+    numbered = [entry for entry in entries(path / "data") if entry.name.isdigit()]
+    if numbered:
+        directories.append(Path(max(numbered, key=lambda entry: int(entry.name)).path))
+    found = [0.0]
+    for directory in directories:
+        with suppress(OSError):
+            found.append(directory.stat().st_ctime)
+        for entry in entries(directory):
+            with suppress(OSError):
+                found.append(entry.stat(follow_symlinks=False).st_ctime)
+    return max(found)
+
+
 def last_written_at(path: Path) -> datetime | None:
     """When the last backup may have been: the last commit of borg 1, the newest archive of borg 2.
 

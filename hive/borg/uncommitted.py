@@ -59,7 +59,8 @@ def remove_uncommitted(
     older, the disk is not to be trusted. `may_be_empty`: whether nothing at all may have been
     committed, because the repository was made by the session that left this.
     """
-    if not _newest_first(repository) or ending(_newest_first(repository)[0][1]) == Ending.COMMITTED:
+    newest = _of_newest_directory(repository)
+    if not newest or ending(newest[0][1]) == Ending.COMMITTED:
         return Removed()
     try:
         with locked():
@@ -71,7 +72,7 @@ def remove_uncommitted(
 def _remove(repository: Path, *, at_least: int, may_be_empty: bool) -> Removed:
     left: list[Path] = []
     committed = -1
-    for number, segment in _all_newest_first(repository):
+    for number, segment in newest_first(repository):
         how = ending(segment)
         if how == Ending.DOUBTFUL:
             return Removed(doubt=f"it cannot be told whether segment {number} was committed")
@@ -92,7 +93,7 @@ def _remove(repository: Path, *, at_least: int, may_be_empty: bool) -> Removed:
 
 def last_commit(repository: Path) -> tuple[int, Path | None]:
     """The last segment that ends with a commit and its number; -1 where there is none. Blocking."""
-    for number, segment in _all_newest_first(repository):
+    for number, segment in newest_first(repository):
         if ending(segment) == Ending.COMMITTED:
             return number, segment
     return -1, None
@@ -141,7 +142,7 @@ def _ending(descriptor: int, size: int) -> Ending:
     return Ending.DOUBTFUL if seems_committed and offset != size else Ending.UNCOMMITTED
 
 
-def _newest_first(repository: Path) -> list[tuple[int, Path]]:
+def _of_newest_directory(repository: Path) -> list[tuple[int, Path]]:
     """The segments of the newest directory that has some."""
     for _, directory in reversed(_numbered(repository / "data")):
         segments = _numbered(directory)
@@ -150,7 +151,8 @@ def _newest_first(repository: Path) -> list[tuple[int, Path]]:
     return []
 
 
-def _all_newest_first(repository: Path) -> Iterator[tuple[int, Path]]:
+def newest_first(repository: Path) -> Iterator[tuple[int, Path]]:
+    """All segments with their numbers, the newest first. Blocking."""
     for _, directory in reversed(_numbered(repository / "data")):
         yield from reversed(_numbered(directory))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 
+from hive.borg.checkpoint import may_be_checkpoint
 from hive.borg.ledger import BorgError, Facts, Transaction
 from hive.borg.repository import Snapshot
 from hive.kinds import ArchiveCreated, EndReason, Need, Operation
@@ -13,11 +15,16 @@ _MANIFEST_SLACK = 300  # bytes by which a manifest can become shorter, compresse
 # The same, in bytes, of one that is only written again, as compact and with-lock do: less than one
 # archive takes in it.
 _SAME_MANIFEST_SLACK = 64
+_LOCK_ERRORS = ("LockTimeout", "LockFailed", "LockError", "LockErrorT")  # as borg calls them
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that is known of a session that has ended; `end_reason` is what the gate saw of it."""
+    """All that is known of a session that has ended; `end_reason` is what the gate saw of it.
+
+    `listed` is how the manifest calls the newest archive, where it can be read. `killed_by` is the
+    signal that ended the program, unless the gate sent it. `holder` says who had the lock.
+    """
 
     need: Need
     end_reason: EndReason
@@ -27,6 +34,9 @@ class Evidence:
     is_dry_run: bool = False
     refused_methods: tuple[str, ...] = ()  # by the gate
     said: str | None = None  # why the gate ended it
+    listed: ArchiveCreated | None = None
+    killed_by: int | None = None
+    holder: str | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,11 @@ def judge(evidence: Evidence) -> Verdict:
       client then ended its side in order;
     - partial: the newest archive that was committed was about to be removed again: a checkpoint;
     - no: no archive was committed, or it is not a create;
-    - unknown: a create that was cut off after a commit and before the client ended it, a write with
-      puts, a change while the observer was off. Borg 2 has its own table, in `_of_borg2`.
+    - unknown: a create that was cut off after a commit and before the client ended it, or right
+      after what may be a checkpoint (hive/borg/checkpoint.py); a write with puts, a change while
+      the observer was off. Borg 2 has its own table, in `_of_borg2`.
+
+    Of a create in a repository that is not encrypted, the name in the manifest decides.
     """
     operation = _operation(evidence)
     return Verdict(
@@ -192,8 +205,15 @@ def _archive_created(evidence: Evidence, operation: Operation) -> ArchiveCreated
         return ArchiveCreated.NO if sure else ArchiveCreated.UNKNOWN
     if operation != Operation.CREATE or facts is None or not facts.archives:
         return ArchiveCreated.NO
-    if facts.checkpoint:
-        return ArchiveCreated.PARTIAL
+    if evidence.listed is not None:
+        return evidence.listed
+    return ArchiveCreated.PARTIAL if facts.checkpoint else _by_its_end(evidence, facts)
+
+
+def _by_its_end(evidence: Evidence, facts: Facts) -> ArchiveCreated:
+    """Whether the archive that was committed last is complete, by how the session ended."""
+    if facts.timing is not None and may_be_checkpoint(facts.timing):
+        return ArchiveCreated.UNKNOWN
     ended = evidence.end_reason in {EndReason.DONE, EndReason.FAILED} and facts.eof
     if ended and not facts.cut and facts.uncommitted.is_empty:
         return ArchiveCreated.YES
@@ -205,9 +225,9 @@ def _end(evidence: Evidence) -> EndReason:
     facts, reason = evidence.facts, evidence.end_reason
     if reason not in {EndReason.DONE, EndReason.FAILED}:
         return reason
-    if evidence.refused_methods:
+    if evidence.refused_methods and evidence.killed_by is None:
         return EndReason.REFUSED
-    if facts is None:
+    if facts is None or evidence.killed_by is not None:
         return reason
     if facts.error is not None and facts.error_was_last:
         return _end_by_error(facts.error)
@@ -227,12 +247,36 @@ def _end_by_error(error: BorgError) -> EndReason:
 def _error(evidence: Evidence) -> str | None:
     if evidence.said is not None:
         return evidence.said
+    if evidence.killed_by is not None:
+        return _killed(evidence.killed_by)
     if evidence.refused_methods:
         return f"refused: {', '.join(evidence.refused_methods)}"
     facts = evidence.facts
     if facts is None or facts.error is None or not facts.error_was_last:
         return None
-    return facts.error.message or facts.error.kind
+    error = facts.error.message or facts.error.kind
+    return f"{error} {evidence.holder}" if evidence.holder and is_lock_timeout(facts) else error
+
+
+def _killed(number: int) -> str:
+    """What is known of a program that a signal ended."""
+    cause = " (perhaps because memory ran out)" if number == signal.SIGKILL else ""
+    return f"The server's program was killed by signal {number}{cause}."
+
+
+def is_lock_timeout(facts: Facts | None) -> bool:
+    """Whether the session failed because somebody else had the repository's lock."""
+    return (
+        facts is not None
+        and facts.error is not None
+        and facts.error_was_last
+        and facts.error.kind in _LOCK_ERRORS
+    )
+
+
+def missed_the_lock(facts: Facts | None) -> bool:
+    """Whether it was one that wanted to write, and may have been a backup."""
+    return facts is not None and facts.exclusive and is_lock_timeout(facts)
 
 
 def _bytes(evidence: Evidence) -> dict[str, int | None]:

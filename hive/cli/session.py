@@ -39,12 +39,18 @@ def _document(info: SessionInfo) -> dict[str, Any]:
         "mode": info.mode,
         "access": info.access,
         "operation": info.operation,
+        "archive_created": info.archive_created,
         "started_at": output.time(info.started_at),
         "ended_at": output.time(info.ended_at),
         "bytes_in": info.bytes_in,
         "bytes_out": info.bytes_out,
+        "bytes_added": info.bytes_added,
+        "bytes_removed": info.bytes_removed,
+        "objects_added": info.objects_added,
+        "objects_removed": info.objects_removed,
         "exit_status": info.exit_status,
         "end_reason": info.end_reason,
+        "error": info.error,
     }
 
 
@@ -73,6 +79,7 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
             "KEY": lambda info: info.key,
             "PEER": lambda info: info.peer,
             "OPERATION": lambda info: info.operation,
+            "ARCHIVE": lambda info: info.archive_created,
             "STARTED": lambda info: info.started_at,
             "ENDED": lambda info: info.ended_at,
             "IN": lambda info: output.size(info.bytes_in),

@@ -46,6 +46,8 @@ class Repository(Model):
     last_backup_at = fields.DatetimeField(null=True)
     # The time was read off the disk: no session made that backup.
     last_backup_is_estimated = fields.BooleanField(default=False, db_default=False)
+    # When something was written past the gate that may have been a backup, and nothing proves it.
+    maybe_backup_at = fields.DatetimeField(null=True)
     last_access_at = fields.DatetimeField(null=True)
     # Why sessions are refused just now (an import is being verified, ...); None: they are not.
     maintenance = fields.CharField(max_length=200, null=True)

@@ -39,6 +39,8 @@ class Session(Model):
     exit_status = fields.IntField(null=True)
     end_reason = fields.CharEnumField(EndReason, description="EndReason", max_length=20, null=True)
     node = fields.CharField(max_length=255)
+    # It was seen to list, mount or check alone: no backup, unless it writes after all.
+    only_reads = fields.BooleanField(default=False, db_default=False)
     # The verdict, of borg's sessions only; null: not known.
     archive_created = fields.CharEnumField(
         ArchiveCreated, description="ArchiveCreated", max_length=10, null=True

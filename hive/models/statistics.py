@@ -49,6 +49,7 @@ class Inspection(Model):
     quota_use_bytes = fields.BigIntField(null=True)
     live_bytes = fields.BigIntField(null=True)
     reclaimable_bytes = fields.BigIntField(null=True)
+    objects = fields.BigIntField(null=True)  # of borg 1
     growth_bytes_per_week = fields.BigIntField(null=True)
     problem = fields.CharField(max_length=500, null=True)  # why looking at it fails
     problem_since = fields.DatetimeField(null=True)

@@ -261,9 +261,14 @@ async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outloo
 
 
 async def running_until(repository_ids: list[int] | None, now: datetime) -> dict[int, datetime]:
-    """Until when sessions that are open may be a backup, for each repository that has one."""
+    """Until when sessions that are open may be a backup, for each repository that has one.
+
+    One that only mounts, lists or checks is none: `sessions.note_reading` tells.
+    """
     limit = timedelta(hours=runtime.settings().schedules.running_hours)
-    query = Session.filter(ended_at=None, need=Need.BORG, started_at__gt=now - limit)
+    query = Session.filter(
+        ended_at=None, need=Need.BORG, only_reads=False, started_at__gt=now - limit
+    )
     if repository_ids is not None:
         query = query.filter(repository_id__in=repository_ids)
     rows = await query.exclude(access=Access.READ_ONLY).order_by("started_at")

@@ -11,7 +11,8 @@ import structlog
 from tortoise.queryset import QuerySet
 
 from hive import clock
-from hive.borg.repository import last_written_at, snapshot
+from hive.borg import last_backup
+from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
@@ -222,7 +223,7 @@ async def _finish(
     repository_id: int, path: Path, message: str, *, folder: str | None = None
 ) -> None:
     after = await asyncio.to_thread(snapshot, path)
-    written_at = await asyncio.to_thread(last_written_at, path)
+    disk = await asyncio.to_thread(last_backup.read, path)
 
     @transactional
     async def write() -> None:
@@ -230,7 +231,7 @@ async def _finish(
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await sessions.note_snapshot(repository_id, after, by_hive=True, is_brought=True)
-        await sessions.estimate_backup(repository_id, written_at)
+        await sessions.estimate_backup(repository_id, disk.at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from hive import clock
 from hive.borg.ledger import Facts
-from hive.kinds import Access, Operation
-from hive.models import Inspection, Session
+from hive.kinds import Access, EventKind, Operation
+from hive.models import Alarm, Inspection, Session
 from hive.services import alarms
 
+_LOOK = "a look at the disk"
 _ERRORS = {"IntegrityError", "CheckNeeded"}  # what borg calls them in its answers
 
 
@@ -21,6 +22,30 @@ async def note_session(session: Session, facts: Facts | None) -> None:
         message = f"Key {session.key_name} found the repository damaged: {found}"
         await alarms.integrity_error(session.repository_id, message, session_id=session.id)
     await _keep(session, facts)
+
+
+async def note_look(repository_id: int, missing: str | None) -> None:
+    """Keep what a look at the disk shows to be missing; None: everything is there again."""
+    row = await Alarm.filter(repository_id=repository_id, kind=EventKind.INTEGRITY_ERROR).first()
+    if row is not None and row.details.get("found_by") != _LOOK:
+        return  # a check has said more
+    if missing is not None:
+        message = f"The repository is damaged: {missing}."
+        await alarms.integrity_error(repository_id, message, found_by=_LOOK)
+    elif row is not None:
+        await alarms.end(
+            repository_id, EventKind.INTEGRITY_ERROR, "What was missing on the disk is back."
+        )
+
+
+async def found_by_looks() -> set[int]:
+    """The repositories in which a look at the disk found something missing."""
+    rows = await Alarm.filter(kind=EventKind.INTEGRITY_ERROR)
+    return {
+        row.repository_id
+        for row in rows
+        if row.repository_id is not None and row.details.get("found_by") == _LOOK
+    }
 
 
 async def _keep(session: Session, facts: Facts) -> None:

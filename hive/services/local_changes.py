@@ -11,27 +11,31 @@ is over.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from asyncinotify import Event as Notice
-from asyncinotify import Inotify, Mask, Watch
+from asyncinotify import Inotify, Mask
 from tortoise.functions import Max
 
 from hive import clock, log
 from hive import events as happenings
+from hive.borg import last_backup
+from hive.borg.last_backup import DiskBackup
 from hive.borg.locks import Holder, exclusive_holder
-from hive.borg.repository import Snapshot, last_written_at, snapshot, state_of
+from hive.borg.repository import Snapshot, changed_at, damage, snapshot, state_of
 from hive.database import DriverError, spawn, transactional
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
 from hive.services import (
     alarms,
+    disk_backups,
     events,
+    integrity,
     places,
     presence,
     repository_infos,
@@ -39,88 +43,12 @@ from hive.services import (
     sessions,
     statistics,
 )
+from hive.services.place_watches import Watches
 
 logger = log.get(__name__)
 
+_ARRIVAL_SECONDS = 10.0
 _ASK_AGAIN_SECONDS = 5.0  # whether a maintenance is over; whether the database answers again
-
-# The directory itself only: `data` changes all the time, and says less than `index.N`.
-_MASK = (
-    Mask.CREATE
-    | Mask.DELETE
-    | Mask.MOVED_TO
-    | Mask.MOVED_FROM
-    | Mask.DELETE_SELF
-    | Mask.MOVE_SELF
-    | Mask.ONLYDIR
-    | Mask.DONT_FOLLOW
-)
-
-
-class Watches:
-    """Which directory the kernel watches for which repository; without inotify, none."""
-
-    def __init__(self, inotify: Inotify | None = None) -> None:
-        self._inotify = inotify
-        self._watches: dict[int, Watch] = {}
-        self._whose: dict[int, int] = {}  # the kernel's number of a watch, and the repository
-        self._limit_was_told = False
-
-    @property
-    def repositories(self) -> frozenset[int]:
-        return frozenset(self._watches)
-
-    def put(self, repository_id: int, path: Path) -> None:
-        """Watch the directory that lies at `path` now.
-
-        The kernel is asked each time, which costs little: what was watched can have been moved or
-        replaced, and the notice of it lost.
-        """
-        if self._inotify is None:
-            return
-        try:
-            watch = self._inotify.add_watch(path, _MASK)
-        except OSError as error:
-            self.drop(repository_id)
-            if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                self._tell_limit(error)
-            return
-        former = self._watches.get(repository_id)
-        if former is not None and former.wd != watch.wd:
-            self.drop(repository_id)
-        self._watches[repository_id] = watch
-        self._whose[watch.wd] = repository_id
-
-    def drop(self, repository_id: int) -> None:
-        watch = self._watches.pop(repository_id, None)
-        # a directory can have been moved to another repository's place, and be watched for that
-        if watch is None or self._whose.get(watch.wd) != repository_id:
-            return
-        del self._whose[watch.wd]
-        if self._inotify is not None:
-            with suppress(OSError):  # it is gone with its directory
-                self._inotify.rm_watch(watch)
-
-    def hear(self, notice: Notice) -> int | None:
-        """Whose repository the notice is about; None where nobody asked for it any longer."""
-        watch = notice.watch
-        repository_id = None if watch is None else self._whose.get(watch.wd)
-        if watch is None or repository_id is None:
-            return None
-        if Mask.IGNORED in notice.mask:  # the kernel's last word on it
-            del self._whose[watch.wd]
-            if self._watches.get(repository_id) is watch:
-                del self._watches[repository_id]
-        return repository_id
-
-    def _tell_limit(self, error: OSError) -> None:
-        if not self._limit_was_told:
-            self._limit_was_told = True
-            logger.warning(
-                "not all repositories can be watched: they are looked at now and then;"
-                " `hive doctor` says more",
-                reason=str(error),
-            )
 
 
 @dataclass(frozen=True)
@@ -129,21 +57,31 @@ class _Look:
 
     local_holder: Holder | None
     after: Snapshot
-    written_at: datetime | None
+    disk: DiskBackup
+    missing: str | None
+    is_at_rest: bool  # nothing was copied there a moment ago
 
 
 class Watcher:
     """Looks at repositories when something moves in them, and at all of them now and then."""
 
-    def __init__(self, *, settle_seconds: float = 1.0, rescan_seconds: float = 600.0) -> None:
+    def __init__(
+        self,
+        *,
+        settle_seconds: float = 1.0,
+        rescan_seconds: float = 600.0,
+        arrival_seconds: float = _ARRIVAL_SECONDS,
+    ) -> None:
         self._settle_seconds = settle_seconds  # a commit makes and removes several files
         self._rescan_seconds = rescan_seconds
+        self._arrival_seconds = arrival_seconds  # without a change, after which a copy is complete
         self._watches = Watches()
         self._to_look_at: set[int] = set()
         self._stirred = asyncio.Event()
         self._rescan_is_due = True
         self._rescan_at = 0.0  # on the loop's clock
         self._held_locally: set[int] | None = None
+        self._damaged: set[int] = set()
 
     @property
     def watched(self) -> frozenset[int]:
@@ -205,6 +143,8 @@ class Watcher:
         repository_id = self._watches.hear(notice)
         if repository_id is not None:
             self.stir([repository_id])
+        if awaited := self._watches.awaited(notice):
+            self.stir(awaited)
 
     async def _look_around(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -217,6 +157,7 @@ class Watcher:
             query = query.filter(id__in=list(wanted))
         try:
             if self._held_locally is None:
+                self._damaged = await integrity.found_by_looks()
                 self._held_locally = await _left_open()
             rows = await query.select_related("location")
         except DriverError as error:
@@ -256,8 +197,12 @@ class Watcher:
 
     async def _is_new(self, row: Repository, path: Path) -> bool:
         """Whether the disk shows anything that was not told: at rest, this is all that is done."""
-        state, holder = await asyncio.to_thread(_glance, path)
-        return state != row.known_state or (holder is not None) != self._is_held(row.id)
+        state, holder, missing = await asyncio.to_thread(_glance, path)
+        return (
+            state != row.known_state
+            or (holder is not None) != self._is_held(row.id)
+            or (missing is not None) != (row.id in self._damaged)
+        )
 
     def _is_held(self, repository_id: int) -> bool:
         return self._held_locally is not None and repository_id in self._held_locally
@@ -266,7 +211,7 @@ class Watcher:
         row = await Repository.get_or_none(id=repository_id, deleted_at=None)
         if row is None or await _in_use(repository_id):
             return  # the gate sees for itself, and its word at the end stirs
-        look = await asyncio.to_thread(_look_closely, path)
+        look = await asyncio.to_thread(_look_closely, path, self._arrival_seconds)
         if not await places.is_there(repository_id, max_age=0):
             return  # not this repository has changed: its whole storage is away
         changed = await _note(row, look, was_held=self._is_held(repository_id))
@@ -277,6 +222,11 @@ class Watcher:
             self._held_locally.discard(repository_id)
             if look.local_holder is not None:
                 self._held_locally.add(repository_id)
+        is_damaged = look.missing is not None
+        if is_damaged != (repository_id in self._damaged):
+            await integrity.note_look(repository_id, look.missing)
+            self._damaged ^= {repository_id}
+            changed = True
         if changed:
             await statistics.measure(repository_id, is_local=True)
 
@@ -293,14 +243,21 @@ def _opened_inotify() -> AbstractContextManager[Inotify | None]:
         return nullcontext()
 
 
-def _glance(path: Path) -> tuple[str, Holder | None]:
-    return state_of(path), _local_holder(path)
+def _glance(path: Path) -> tuple[str, Holder | None, str | None]:
+    return state_of(path), _local_holder(path), damage(path)
 
 
-def _look_closely(path: Path) -> _Look:
+def _look_closely(path: Path, arrival_seconds: float = 0.0) -> _Look:
     # The lock first: what its holder did is on disk when the lock is gone.
     holder = _local_holder(path)
-    return _Look(holder, snapshot(path), last_written_at(path))
+    return _Look(
+        holder,
+        snapshot(path),
+        last_backup.read(path),
+        damage(path),
+        # of the system's clock, as the times of files are
+        is_at_rest=time.time() - changed_at(path) >= arrival_seconds,
+    )
 
 
 def _local_holder(path: Path) -> Holder | None:
@@ -336,6 +293,8 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
         message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
         await events.record(row.id, EventKind.OPENED_LOCALLY, message, origin="local")
     changed = row.known_state != look.after.state
+    if changed and _is_arriving(row, look) and not look.is_at_rest:
+        return None
     if changed:
         changed = await _note_change(row, look)
     if holder is None and was_held:
@@ -344,18 +303,23 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
     return changed
 
 
+def _is_arriving(row: Repository, look: _Look) -> bool:
+    """Whether a repository is found where none was: it may be on its way still."""
+    return look.after.is_created and not row.known_state
+
+
 async def _note_change(row: Repository, look: _Look) -> bool:
     """Keep the state that the disk shows, and tell of it unless it is the first that is seen."""
     after = look.after
     if not after.is_created and row.initialized_at is not None:
         await Repository.filter(id=row.id).update(vanished_at=clock.now())
     await sessions.note_snapshot(row.id, after)
-    is_first_look = row.known_state is None
-    is_borg2 = after.is_created and after.config is None
-    if is_first_look or is_borg2:
-        await sessions.estimate_backup(row.id, look.written_at)
-    if is_first_look:
-        return False
+    if after.is_created and not row.known_state:
+        await disk_backups.note_arrival(row.id, look.disk, after.transaction)
+    elif after.is_created and after.config is None:
+        await sessions.estimate_backup(row.id, look.disk.at)  # borg 2
+    if row.known_state is None:
+        return after.is_created
     if after.is_created or row.initialized_at is None:
         message = "The repository was changed past the gate."
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
@@ -363,7 +327,7 @@ async def _note_change(row: Repository, look: _Look) -> bool:
         await alarms.happened(
             row.id,
             EventKind.CONTENT_GONE,
-            "The repository's content is gone from the disk.",
+            "The content of the repository is gone from the disk.",
             origin="local",
         )
     return True

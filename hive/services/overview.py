@@ -21,7 +21,7 @@ from hive.services import (
     last_sessions,
     live,
     locations,
-    repositories,
+    repository_infos,
     sessions,
     stale_locks,
     trends,
@@ -238,7 +238,8 @@ async def details(actor: Actor, repository_id: int) -> Details:
     health = await health_info.health_info(actor, row.id)
     host, port = locations.host_of(row.location), locations.port_of(row.location)
     return Details(
-        repository=await repositories.find_repository_by_id(actor, row.id),
+        # of the same row: a second read could tell of another moment
+        repository=await repository_infos.info_of(row),
         host=host,
         port=port,
         condition=_condition(row, health),

@@ -16,7 +16,7 @@ from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
 from hive.borg.upkeep import without_note
-from hive.borg.verdict import Evidence, Verdict, judge
+from hive.borg.verdict import Evidence, Verdict, judge, missed_the_lock
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import (
@@ -40,6 +40,7 @@ from hive.services import (
     integrity,
     runtime,
     session_filters,
+    small_backups,
 )
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.rollback_records import note as note_transactions
@@ -78,6 +79,8 @@ class SessionInfo:
     bytes_freed: int | None = None
     reclaimable_bytes: int | None = None
     error: str | None = None
+    objects_added: int | None = None
+    objects_removed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ class Outcome:
     said: str | None = None  # what the client was told at the end
     could_not_start: bool = False  # its program did not begin to work: a fault of the server
     ended_at: datetime | None = None  # None: just now
+    listed: ArchiveCreated | None = None  # how the manifest calls the newest archive
+    killed_by: int | None = None  # the signal that ended the program, unless the gate sent it
+    holder: str | None = None  # who had the lock that it did not get
 
 
 @transactional
@@ -109,7 +115,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     session.ended_at = outcome.ended_at or clock.now()
     session.bytes_in = outcome.bytes_in
     session.bytes_out = outcome.bytes_out
-    session.exit_status = outcome.exit_status
+    session.exit_status = _status_of(outcome)
     verdict = judge(_evidence(session.need, outcome))
     _write(session, outcome, verdict)
     await session.save()
@@ -119,17 +125,43 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
         await health.note_backup(session.repository_id, session.ended_at, session_id=session.id)
+        await small_backups.judge(session)
     if outcome.former_path is not None:
         await former_paths.note(session, outcome.former_path)
     await _record_end(session)
-    if outcome.could_not_start or is_worth_telling(session.end_reason, session.operation):
-        await events.record(
-            session.repository_id,
-            EventKind.SESSION_FAILED,
-            f"Key {session.key_name}: {session.operation}, {session.end_reason}"
-            f"{f': {session.error}' if session.error else ''}.",
-            session_id=session.id,
-        )
+    await _tell_failure(session, outcome)
+
+
+def _status_of(outcome: Outcome) -> int | None:
+    """The exit status, unless the program ended well because the server ended the session."""
+    ended_by_us = outcome.end_reason in (EndReason.KILLED, EndReason.REVOKED, EndReason.DRAINED)
+    return None if ended_by_us and outcome.exit_status == 0 else outcome.exit_status
+
+
+async def _tell_failure(session: Session, outcome: Outcome) -> None:
+    no_lock = session.end_reason == EndReason.BORG_ERROR and missed_the_lock(outcome.facts)
+    if not outcome.could_not_start and not is_worth_telling(
+        session.end_reason,
+        session.operation,
+        was_killed=outcome.killed_by is not None and session.end_reason == EndReason.FAILED,
+        missed_the_lock=no_lock,
+    ):
+        return
+    what = "no backup or other change was possible" if no_lock else session.operation
+    error = f": {session.error.rstrip('.')}" if session.error else ""
+    await events.record(
+        session.repository_id,
+        EventKind.SESSION_FAILED,
+        f"Key {session.key_name}: {what}, {session.end_reason}{error}.",
+        session_id=session.id,
+        **({"cause": "lock"} if no_lock else {}),
+    )
+
+
+@transactional
+async def note_reading(session_id: int, *, only_reads: bool) -> None:
+    """Whether a running session lists, mounts or checks alone, or may be a backup after all."""
+    await Session.filter(id=session_id, ended_at=None).update(only_reads=only_reads)
 
 
 async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
@@ -149,6 +181,9 @@ def _evidence(need: Need, outcome: Outcome) -> Evidence:
         is_dry_run=outcome.is_dry_run,
         refused_methods=outcome.refused_methods,
         said=outcome.said,
+        listed=outcome.listed,
+        killed_by=outcome.killed_by,
+        holder=outcome.holder,
     )
 
 
@@ -464,6 +499,7 @@ async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersio
 
 def info_of(row: Session) -> SessionInfo:
     """What may be shown of the row; its repository must have been fetched."""
+    objects_added, objects_removed = _objects(row)
     return SessionInfo(
         id=row.id,
         repository_id=row.repository_id,
@@ -491,4 +527,15 @@ def info_of(row: Session) -> SessionInfo:
         bytes_freed=row.bytes_freed,
         reclaimable_bytes=row.reclaimable_bytes,
         error=row.error,
+        objects_added=objects_added,
+        objects_removed=objects_removed,
     )
+
+
+def _objects(row: Session) -> tuple[int | None, int | None]:
+    """How many objects were put and deleted in what was committed; the manifest does not count."""
+    committed = (row.observed or {}).get("committed")
+    if not isinstance(committed, dict) or (row.observed or {}).get("note") is not None:
+        return None, None
+    removed = ("read_deletes", "own_deletes", "other_deletes")
+    return committed.get("puts", 0), sum(committed.get(name, 0) for name in removed)

@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from weakref import WeakValueDictionary
 
 from hive import clock, log
-from hive.borg import facts
+from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
+from hive.borg.last_backup import DiskBackup
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
@@ -18,9 +19,9 @@ from hive.models import Inspection, Repository, Session, Statistic
 from hive.services import (
     alarm_rules,
     alarms,
+    disk_backups,
     disks,
     forecast,
-    health,
     maintenance,
     places,
     quotas,
@@ -62,7 +63,7 @@ async def measure(
 ) -> None:
     """Look at the repository and keep what it tells; with what a session that ended did to it.
 
-    `is_local`: it was changed past the gate, so that what became more may be a backup.
+    `is_local`: it was changed past the gate, so that what became more may have been a backup.
 
     A repository that cannot be measured says so in an event, once for each cause.
     """
@@ -95,7 +96,11 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
         ):
             return  # what is missing is the whole storage
         fullest = next(iter(await quotas.measure(repository_id)), None)
-        await _note_facts(repository_id, session_id, found, fullest, is_local=is_local)
+        path = place_of(row).repository
+        disk = DiskBackup()
+        if session_id is None:
+            disk = await asyncio.to_thread(last_backup.read, path)
+        await _note_facts(repository_id, session_id, found, fullest, disk, is_local=is_local)
         await stale_locks.clear_stale(repository_id)
         locks = await asyncio.to_thread(stale_locks.look, place_of(row).repository)
         await stale_locks.note(repository_id, locks)
@@ -153,6 +158,7 @@ async def _note_facts(
     session_id: int | None,
     found: RepositoryFacts,
     fullest: QuotaUse | None,
+    disk: DiskBackup,
     *,
     is_local: bool,
 ) -> None:
@@ -172,8 +178,8 @@ async def _note_facts(
             await _alarm(repository_id, session, before, after)
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
-    if is_local and _may_be_backup(inspection, found):
-        await health.note_backup(repository_id, clock.now(), is_estimated=True)
+    if before is not None and is_repository and session is None and inspection.state != found.state:
+        await disk_backups.note_change(repository_id, inspection, found, disk, is_local=is_local)
     await _check_quota(repository, session, fullest)
     await _keep_inspection(inspection, found)
 
@@ -191,17 +197,6 @@ async def _check_quota(
         quota=fullest.quota.limit_bytes,
         whose=fullest.quota.whose,
     )
-
-
-def _may_be_backup(before: Inspection, found: RepositoryFacts) -> bool:
-    """Whether there is more data than before, with and without the reclaimable part.
-
-    So it is after a backup and nothing else. Of borg 2 the archives themselves tell.
-    """
-    if before.quota_use_bytes is None or before.live_bytes is None:
-        return False
-    has, has_live = found.quota_use_bytes or 0, found.live_bytes or 0
-    return bool(has > before.quota_use_bytes and has_live > before.live_bytes)
 
 
 def _usage_before(inspection: Inspection) -> Usage | None:
@@ -283,6 +278,7 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
     inspection.quota_use_bytes = found.quota_use_bytes
     inspection.live_bytes = found.live_bytes
     inspection.reclaimable_bytes = found.reclaimable_bytes
+    inspection.objects = found.objects
     points = await history(inspection.repository_id, since=now - forecast.WINDOW)
     inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
     await inspection.save()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Callable
+from itertools import count, pairwise
 
 import msgpack
 import pytest
@@ -92,8 +93,14 @@ def cut(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[start:stop] for start, stop in pairwise(edges)]
 
 
+def slower_and_slower() -> Callable[[], float]:
+    """A clock by which each thing follows sooner on the one before: nothing looks like a habit."""
+    reads = count(1)
+    return lambda: -10_000 / next(reads)
+
+
 def observe(said: list[Said], cuts: tuple[list[int], list[int]] = ([], [])) -> Facts:
-    observer = Observer(RpcWatch(("/srv/hive/abc/laptop",)))
+    observer = Observer(RpcWatch(("/srv/hive/abc/laptop",), slower_and_slower()))
     calls, answers = streams(said)
     for part in cut(calls, cuts[0]):
         observer.client(part)

@@ -26,10 +26,15 @@ _PAUSE = 0.5  # seconds; what happens at once is told at once
 
 async def show(request: web.Request) -> web.StreamResponse:
     login = token_of(request) or ""
-    with request.app[FOLLOWERS].follow(user_of(request).id, login) as follower:
-        async with sse_response(request) as stream:
-            await _tell(request, follower, stream)
-            return stream
+    try:
+        with request.app[FOLLOWERS].follow(user_of(request).id, login) as follower:
+            if request.transport is None:  # the browser left while its login was looked up
+                return web.Response()
+            async with sse_response(request) as stream:
+                await _tell(request, follower, stream)
+                return stream
+    except ConnectionResetError:  # it left while the stream began or ended
+        return web.Response()
 
 
 async def _tell(request: web.Request, follower: Follower, stream: EventSourceResponse) -> None:
