@@ -243,7 +243,7 @@ def test_nothing_is_taken_before_borg_says_that_it_is_open(stage: Stage, access:
     assert stage.kept()
 
 
-STRANGE = [
+STRANGE: list[tuple[str, dict[str, object]]] = [
     ("check", {"repair": False, "max_duration": b"x"}),
     ("check", {"repair": False, "max_duration": 1.5}),
     ("check", {"repair": 0}),
