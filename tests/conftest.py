@@ -11,10 +11,11 @@ from typing import Any
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
 from hive import clock
 from hive.config import Settings
-from hive.services import runtime
+from hive.services import passwords, runtime
 from tests import factories, schema
 from tests.factories import People
 
@@ -59,6 +60,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
+
+
+@pytest.fixture(autouse=True)
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
+    passwords._nobodys_hash.cache_clear()
+    yield
+    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture(scope="session")

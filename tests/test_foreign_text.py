@@ -13,6 +13,8 @@ import pytest
 
 from tests.foreign_text import PACKAGES, ROOT
 
+pytestmark = pytest.mark.timeout(900)  # it bounds its own processor time
+
 SECONDS = 20  # of processor time for a megabyte: linear work takes a hundredth of it
 
 # Patterns of former versions that did not hold: what finds them finds their like.

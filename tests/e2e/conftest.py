@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,14 +26,17 @@ def backed_up(installation: Installation, tmp_path: Path) -> Installation:
     """A running server with alice, her key and her repository `laptop`, one archive in it."""
     installation.start(expect_setup=True)
     installation.client_environment()
-    installation.hive("location", "set", "default", "--host", "127.0.0.1")
-    installation.hive("user", "add", "alice")
-    installation.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
-    installation.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
+    *_, shown = installation.hive_all(
+        ["location", "set", "default", "--host", "127.0.0.1"],
+        ["user", "add", "alice"],
+        ["key", "add", "laptop", "--owner", "alice", tmp_path / "id.pub"],
+        ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop"],
+        ["repo", "show", "laptop", "--json"],
+    )
     source = tmp_path / "source"
     source.mkdir()
     (source / "file").write_text("content\n" * 1000)
-    url = installation.json("repo", "show", "laptop")["url"]
+    url = json.loads(shown)["url"]
     installation.borg("init", "-e", "repokey-blake2", url)
     installation.borg("create", f"{url}::one", ".", cwd=source)
     return installation

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,19 @@ from tests.programs import borg_command
 SECONDS = 40
 PASSPHRASE = "a passphrase for tests"
 _READY = re.compile(r"ready ssh=127\.0\.0\.1:(\d+) web=(http://127\.0\.0\.1:\d+)\n")
+
+_ALL = """
+import json, sys
+from click.testing import CliRunner
+from hive.cli.main import main
+said = []
+for words in json.load(sys.stdin):
+    done = CliRunner().invoke(main, [*sys.argv[1:], *words], prog_name="hive")
+    if done.exit_code:
+        sys.exit(f"{words} ended with {done.exit_code}: {done.output} {done.exception!r}")
+    said.append(done.stdout)
+print(json.dumps(said))
+"""
 
 
 @dataclass
@@ -100,6 +114,22 @@ class Installation:
             timeout=SECONDS,
             check=False,
         )
+
+    def hive_all(self, *commands: Sequence[str | Path]) -> list[str]:
+        """Run commands one after the other in one process, for what only prepares a test."""
+        given = json.dumps([[str(word) for word in words] for words in commands])
+        done = subprocess.run(
+            [sys.executable, "-c", _ALL, "--data-dir", str(self.data)],
+            input=given,
+            capture_output=True,
+            text=True,
+            env=self._environment(),
+            timeout=SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, (commands, done.stdout, done.stderr, self._log_tail())
+        said: list[str] = json.loads(done.stdout)
+        return said
 
     def start_hive(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and go on."""

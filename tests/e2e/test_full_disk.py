@@ -41,11 +41,13 @@ class Server:
         one = self.installation
         one.start(expect_setup=True)
         one.client_environment()
-        one.hive("location", "set", "default", "--host", "127.0.0.1")
-        one.hive("user", "add", "admin", "--admin")
-        one.hive("user", "add", "alice")
-        one.hive("key", "add", "laptop", "--owner", "alice", str(one.directory / "id.pub"))
-        one.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
+        one.hive_all(
+            ["location", "set", "default", "--host", "127.0.0.1"],
+            ["user", "add", "admin", "--admin"],
+            ["user", "add", "alice"],
+            ["key", "add", "laptop", "--owner", "alice", one.directory / "id.pub"],
+            ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop"],
+        )
         shown = one.json("repo", "show", "laptop")
         self.url, self.login = shown["url"], shown["login"]
         self.root = Path(one.json("location", "list")[0]["root"])

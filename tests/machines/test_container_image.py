@@ -15,7 +15,8 @@ from tests.machines.debian import skip_unless_possible
 from tests.machines.images import Buildah, built
 from tests.programs import CHECKOUT, borg_command
 
-pytestmark = pytest.mark.long
+# Building the image takes minutes: one worker does it, for all tests of this file.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400), pytest.mark.xdist_group("image")]
 
 HERE = Path(__file__).parent
 PROGRAMS = Path(sys.executable).parent

@@ -10,7 +10,7 @@ import pytest
 
 from tests.machines.debian import System
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 
 HERE = Path(__file__).parent
 WHAT_PYTHON_SAYS = re.compile(r"\w+Warning\b|Traceback")

@@ -36,6 +36,8 @@ from tests.notify.test_email import Relay, relay
 from tests.simulation import model
 from tests.simulation.model import STEP, Expected, Plan, Wish
 
+pytestmark = pytest.mark.timeout(1200)
+
 # 90 days hold the changes of the clocks in all three zones.
 BEGIN = datetime(2026, 2, 20, tzinfo=UTC)
 REPOSITORIES = int(os.environ.get("HIVE_SIMULATION_REPOSITORIES", "18"))

@@ -8,24 +8,15 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from argon2 import PasswordHasher
 from tortoise.connection import get_connection
 
 from hive import clock
 from hive.config import Settings
 from hive.kinds import Source
-from hive.services import accounts, mail, passwords, runtime, web_login, web_sessions
+from hive.services import accounts, mail, runtime, web_login, web_sessions
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from web.app import create_app
-
-
-@pytest.fixture(autouse=True)
-def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=64))
-    passwords._nobodys_hash.cache_clear()
-    yield
-    passwords._nobodys_hash.cache_clear()
 
 
 @pytest.fixture
