@@ -171,7 +171,7 @@ async def _look_closely(row: Repository) -> _Found:
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
-        last_backup_at=there_still(row),
+        last_backup_at=row.backed_up_at,
         former=row.health,
         since=row.health_since or row.created_at,
         was_due_at=row.due_at,
@@ -198,14 +198,7 @@ def schedule_of(row: Repository) -> Schedule:
 def record_of(row: Repository) -> Record:
     """What its schedule is held against: a backup that is gone is none."""
     begun_at = max(filter(None, (row.created_at, row.emptied_at)))
-    return Record(begun_at, there_still(row), row.paused_until)
-
-
-def there_still(row: Repository) -> datetime | None:
-    """The last backup, unless the content was seen to be gone since."""
-    made_at, gone_at = row.last_backup_at, row.emptied_at
-    is_gone = made_at is not None and gone_at is not None and made_at <= gone_at
-    return None if is_gone else made_at
+    return Record(begun_at, row.backed_up_at, row.paused_until)
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:

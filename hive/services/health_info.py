@@ -130,7 +130,7 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
         unknown=unknown,
         since=row.health_since or row.created_at,
         is_running=row.id in known.running,
-        last_backup_at=row.last_backup_at,
+        last_backup_at=row.backed_up_at,
         due_at=due_at,
         down_at=down_at,
         schedule=ScheduleInfo(

@@ -105,7 +105,7 @@ def _info(
         size_bytes=repository.size_bytes,
         state=state_of(repository),
         maintenance=repository.maintenance,
-        last_backup_at=repository.last_backup_at,
+        last_backup_at=repository.backed_up_at,
         last_backup_is_estimated=repository.last_backup_is_estimated,
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,

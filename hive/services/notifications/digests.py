@@ -157,7 +157,7 @@ def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str
 
 
 def _in_words(line: _Line, now: datetime) -> str:
-    at = line.repository.last_backup_at
+    at = line.repository.backed_up_at
     last = "never backed up"
     if at is not None:
         ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
