@@ -34,9 +34,17 @@ class AlarmOffer:
     may_answer: bool
     key_id: int | None  # that may be disabled
     can_roll_back: bool
+    is_deed: bool  # somebody did it, so that the answer is "it was me"; else "I know"
+    is_damage: bool
 
 
 _CAN_BE_ROLLED_BACK = (EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION)
+_DEEDS = (
+    *_CAN_BE_ROLLED_BACK,
+    EventKind.CLIENT_DELETED,
+    EventKind.REPLACED,
+    EventKind.CONFIG_SUSPICIOUS,
+)
 
 
 async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOffer]:
@@ -52,6 +60,8 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
             in_short=one.in_short,
             may_answer=one.repository_id in manageable,
             key_id=disableable.get(one.session_id or 0),
+            is_deed=one.kind in _DEEDS,
+            is_damage=one.kind == EventKind.INTEGRITY_ERROR,
             can_roll_back=one.kind in _CAN_BE_ROLLED_BACK and one.repository_id in manageable,
         )
         for one in alarms
@@ -93,7 +103,11 @@ async def list_alarms(
     actor: Actor, *, repository_id: int | None = None, answered: bool = False
 ) -> list[AlarmInfo]:
     """Those of the repositories that the actor may see, the newest first; `answered`: the past."""
-    rows = Alarm.filter(repository_id__not_isnull=True, answered_at__isnull=not answered)
+    rows = Alarm.filter(
+        repository_id__not_isnull=True,
+        repository__deleted_at=None,
+        answered_at__isnull=not answered,
+    )
     if not actor.is_admin:
         rows = rows.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
@@ -124,9 +138,9 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
         count=1,
     )
     others = [] if row.session_id is None else await same.exclude(id=row.id)
-    await _close(actor, row, covered)
+    await _close(actor.name, row, covered)
     for other in others:
-        await _close(actor, other, 1)
+        await _close(actor.name, other, 1)
     told = ", ".join(str(one.kind) for one in (row, *others))
     await events.record(
         repository.id,
@@ -148,6 +162,29 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     return info_of(still_open or row)
 
 
+@transactional
+async def undone(by: str, repository_id: int) -> None:
+    """A rollback has undone what sessions did: that answers the alarms about them.
+
+    What happened more than once stays open: the row knows the newest session alone.
+    """
+    rows = await Alarm.filter(
+        repository_id=repository_id, answered_at=None, kind__in=_CAN_BE_ROLLED_BACK
+    )
+    for row in rows:
+        did = Session.filter(id=row.session_id, undone_at__not_isnull=True)
+        if row.session_id is None or row.count > 1 or not await did.exists():
+            continue
+        await _close(by, row, row.count)
+        await events.record(
+            repository_id,
+            EventKind.ALARM_ANSWERED,
+            f"{by} has answered by a rollback: {row.kind}.",
+            session_id=row.session_id,
+            alarm=str(row.kind),
+        )
+
+
 async def _answerable(actor: Actor, alarm_id: int) -> tuple[Alarm, Repository]:
     row = await Alarm.filter(id=alarm_id, repository_id__not_isnull=True).first()
     repository = await Repository.get_or_none(id=row.repository_id) if row is not None else None
@@ -161,7 +198,7 @@ async def _answerable(actor: Actor, alarm_id: int) -> tuple[Alarm, Repository]:
     return row, repository
 
 
-async def _close(actor: Actor, row: Alarm, covered: int) -> None:
+async def _close(by: str, row: Alarm, covered: int) -> None:
     """Keep what is answered for the record; what came since goes on as another alarm."""
     rest = row.count - covered
     if rest > 0:
@@ -177,5 +214,5 @@ async def _close(actor: Actor, row: Alarm, covered: int) -> None:
         )
     row.count = covered
     row.answered_at = clock.now()
-    row.answered_by = actor.name[:150]
+    row.answered_by = by[:150]
     await row.save()

@@ -210,7 +210,7 @@ async def _look_closely(row: Repository) -> _Found:
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
-        last_backup_at=last_backups.there_still(row),
+        last_backup_at=last_backups.known(row),
         former=row.health,
         since=row.health_since or row.created_at,
         was_due_at=row.due_at,
@@ -240,7 +240,7 @@ def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
     A backup that is gone is none.
     """
     begun_at = max(filter(None, (row.created_at, row.emptied_at)))
-    last = last_backups.there_still(row)
+    last = last_backups.known(row)
     later = tuple(one for one in downtimes if one[1] > (last or begun_at))
     return Record(begun_at, last, row.paused_until, downtimes=later)
 

@@ -13,19 +13,12 @@ _MOST_NAMES = 5
 
 
 def known(row: Repository) -> datetime | None:
-    """When the last backup was made; None where there is none, or its time is yet to come."""
-    at: datetime | None = row.last_backup_at
+    """When the last backup that is still there was made; None where none was, or not yet."""
+    at = row.backed_up_at
     now = clock.now()
     if at is None or at <= now:
         return at
     return now if at - now <= _SLIGHTLY else None
-
-
-def there_still(row: Repository) -> datetime | None:
-    """The same, unless the content was seen to be gone since."""
-    made_at, gone_at = known(row), row.emptied_at
-    is_gone = made_at is not None and gone_at is not None and made_at <= gone_at
-    return None if is_gone else made_at
 
 
 async def findings() -> list[Finding]:

@@ -26,6 +26,7 @@ from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.services import (
+    alarm_answers,
     alarms,
     audit,
     events,
@@ -270,6 +271,8 @@ async def finish(
         assert row.ended_at is not None  # noqa: S101 - _end has set it
         await rollback_records.mark_undone(row.repository_id, row.target, row.ended_at)
         await rollback_records.correct_last_backup(row.repository_id, state_at)
+        await alarm_answers.undone(row.actor, row.repository_id)
+        await alarms.end(row.repository_id, EventKind.ROLLBACK_STOPPED, "The rollback is complete.")
         await events.record(
             row.repository_id,
             EventKind.ROLLED_BACK,

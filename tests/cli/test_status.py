@@ -13,7 +13,9 @@ from hive import clock
 from hive.config import Settings
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import alarms, health, runtime, server_alarms
+from hive.services import alarms, health, new_repositories, runtime, server_alarms
+from hive.services.permissions import OPERATOR
+from hive.services.schedules import ScheduleChange
 from hive.services.server_alarms import Trouble
 from tests.cli.conftest import Result, Run
 
@@ -167,8 +169,13 @@ def test_much_trouble_is_cut_and_long_words_are_broken(
     time: list[datetime], documents: dict[str, Any], run: Run, meanwhile: Any
 ) -> None:
     meanwhile(happen("documents", EventKind.SHRUNK, "x" * 300))
-    for number in range(32):
-        run("repo", "add", f"{'n' * 90}{number}", "--owner", "alice")
+
+    async def add_many() -> None:
+        for number in range(32):
+            name = f"{'n' * 90}{number}"
+            await new_repositories.add(OPERATOR, ScheduleChange(), name=name, owner="alice")
+
+    meanwhile(add_many())
     time[0] += timedelta(days=3)
     run("job", "run", "look at schedules")
     done = glance(run)

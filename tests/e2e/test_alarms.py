@@ -56,9 +56,10 @@ def _back_up(installation: Installation, tmp_path: Path) -> str:
     installation.hive("location", "set", "default", "--host", "127.0.0.1")
     installation.hive("user", "add", "root", "--admin", "--password-stdin", data=f"{PASSWORD}\n")
     installation.hive("key", "add", "laptop", "--owner", "root", str(tmp_path / "id.pub"))
-    installation.hive("repo", "add", "documents", "--owner", "root", "--append-only-key", "laptop")
+    installation.hive("repo", "add", "documents", "--owner", "root", "--key", "laptop")
     url: str = installation.json("repo", "show", "documents")["url"]
     installation.borg("init", "-e", "repokey-blake2", url)
+    installation.hive("repo", "set", "documents", "--append-only-key", "laptop")
     for name, size in (("large", 9_100_000), ("small", 900_000)):
         source = tmp_path / name
         source.mkdir()

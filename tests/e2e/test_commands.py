@@ -94,7 +94,7 @@ def test_a_backup_makes_a_repository_healthy_and_the_server_does_jobs(
     backed_up: Installation,
 ) -> None:
     shown = backed_up.json("repo", "show", "laptop")
-    assert (shown["health"], shown["due_at"]) == ("up", None)
+    assert (shown["health"], shown["schedule"]["words"]) == ("fine", "every day")
     backed_up.hive("repo", "set", "laptop", "--every", "1m", "--grace", "0m")
     asked = backed_up.json("job", "run", "watch the disks")
     assert (asked["running"], asked["error"]) == (False, None)

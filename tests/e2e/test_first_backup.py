@@ -68,7 +68,9 @@ def visitor(
 ) -> Iterator[Visitor]:
     installation.start(expect_setup=True)
     has_scripts = request.param == "with scripts"
-    context = chromium.new_context(java_script_enabled=has_scripts, locale="en-GB")
+    context = chromium.new_context(
+        java_script_enabled=has_scripts, locale="en-GB", timezone_id="Europe/Berlin"
+    )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context.new_page(), has_scripts, installation.web_url)
     yield visitor
@@ -121,6 +123,9 @@ def _add_repository(visitor: Visitor) -> None:
     visitor.follow("Add a repository")
     visitor.page.locator("#name").fill("documents")
     visitor.page.locator("select[name^=key-]").select_option("full")
+    expect(visitor.page.get_by_label("Every day")).to_be_checked()
+    zone = "Europe/Berlin" if visitor.has_scripts else "UTC"  # of the browser, where it can tell
+    expect(visitor.page.locator("#timezone")).to_have_value(zone)
     visitor.press("Add the repository")
     expect(visitor.page.get_by_role("heading", name="documents", level=1)).to_be_visible()
     expect(visitor.page.get_by_text("Waiting for the first session")).to_be_visible()

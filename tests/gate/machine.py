@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hive.kinds import Access, EventKind
 from hive.services import events, repositories, rollback, rollback_work, statistics
+from hive.services.alarms import UNTIL_ANSWERED
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.rollback import Outlook, Step
@@ -14,7 +15,7 @@ from tests.gate.files import noise, same_tree
 from tests.gate.harness import Client, House, until
 from tests.programs import borg_command
 
-ALARMS = {EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION, EventKind.SHRUNK}
+ALARMS = set(UNTIL_ANSWERED)
 
 
 async def make_machine(house: House, directory: Path, version: str) -> Machine:

@@ -24,6 +24,7 @@ from hive.services import (
     storage,
     trash,
 )
+from hive.services.alarms import UNTIL_ANSWERED
 from hive.services.permissions import OPERATOR
 from tests.gate.files import content, noise
 from tests.gate.harness import Done, House, open_house, until
@@ -116,7 +117,7 @@ async def test_what_borg_derives_is_dropped_and_made_again(
         (await client.borg("create", f"{url}::three", tmp_path / "new", version=version)).must()
         (await client.borg("check", url, version=version)).must()
         assert derived_bytes(transfer.info.path)
-        alarms = {EventKind.SHRUNK, EventKind.MASS_DELETION, EventKind.MEASURING_FAILED}
+        alarms = {*UNTIL_ANSWERED, EventKind.MEASURING_FAILED}
         assert not alarms & {event.kind for event in await events.recent(OPERATOR)}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from hive.kinds import Access, EventKind
 from hive.models import Event
-from hive.services import append_only, repositories, runtime, stale_locks, statistics
+from hive.services import alarms, append_only, repositories, runtime, stale_locks, statistics
 from hive.services.permissions import OPERATOR
 from tests.gate.harness import House, until
 from tests.gate.test_borg import change_access, with_repository
@@ -67,7 +67,7 @@ async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: P
     await change_access(Access.APPEND_ONLY)
     (await client.borg("create", f"{url}::three", ".", cwd=tmp_path / "source")).must()
     await measure_last(house)
-    alarming = [EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION, EventKind.SHRUNK]
+    alarming = alarms.UNTIL_ANSWERED
     assert await Event.filter(kind__in=alarming).count() == 0
     (await client.borg("delete", f"{url}::three")).must()
     await measure_last(house)

@@ -14,7 +14,15 @@ from hive.borg.replay import Amount
 from hive.errors import Conflict
 from hive.kinds import Access, EventKind, Operation
 from hive.models import Repository, Session, TrashEntry
-from hive.services import append_only, grants, rollback, rollback_return, rollback_work, trash
+from hive.services import (
+    alarms,
+    append_only,
+    grants,
+    rollback,
+    rollback_return,
+    rollback_work,
+    trash,
+)
 from hive.services.permissions import OPERATOR
 from tests.factories import tree
 from tests.gate.machine import Machine
@@ -40,7 +48,9 @@ async def test_what_an_append_only_key_deleted_comes_back_whole(machine: Machine
     assert step.back.size_bytes > 900_000
     assert step.dropped == Amount()
     alarms_before = await machine.alarms()
+    assert EventKind.MASS_DELETION in [one.kind for one in await alarms.lasting(info.id)]
     done = await machine.go_back(step)
+    assert await alarms.lasting(info.id) == []  # what is undone is answered
     assert (info.path / "nonce").read_bytes() == nonce
     # the client that has seen the newer state
     refused = await machine.client.borg("list", info.url, version=machine.version)

@@ -15,7 +15,7 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
-from hive.services import heartbeat, refusals, runtime
+from hive.services import alarms, heartbeat, refusals, runtime
 from hive.services.notifications import digests, preferences
 from hive.services.notifications.routes import Person
 from tests import factories
@@ -50,10 +50,29 @@ async def test_a_weekly_digest_comes_at_its_hour_in_its_zone_once(people: People
     at(NOON + timedelta(days=1))
     assert await digests.write_due() == 0
     (row,) = await Notification.all()
-    assert row.title == "Borg Hive, the last week: 1 down, 1 new"
+    assert row.title == "Borg Hive, the last week: 1 down, 1 not watched"
     assert "DOWN  documents: last backup 9d ago, 5.00 MB" in row.text
+    assert "NOT WATCHED  other: never backed up" in row.text
     at(NOON + timedelta(days=7))
     assert await digests.write_due() == 1
+
+
+async def test_a_digest_counts_each_repository_in_its_worst_state(people: People) -> None:
+    await webhook(people.alice, URL)
+    made = {}
+    for name in ("damaged", "good", "gone"):
+        made[name] = (await factories.make_repository(people.alice, name=name)).id
+    rows = Repository.filter(id__in=list(made.values()))
+    await rows.update(health=Health.FINE, last_backup_at=NOON - timedelta(hours=1))
+    await Repository.filter(id=made["gone"]).update(health=Health.DOWN)
+    await alarms.integrity_error(made["damaged"], "A check found the repository damaged.")
+    at(NOON)
+    assert await digests.write_due() == 1
+    row = await Notification.filter(kind="digest").get()
+    assert row.title == "Borg Hive, the last week: 1 critical, 1 down, 1 fine"
+    assert "CRITICAL  damaged: Damaged, last backup" in row.text
+    lines = [line.partition("  ")[0] for line in row.text.splitlines() if "  " in line]
+    assert lines == ["CRITICAL", "DOWN", "FINE"]
 
 
 async def test_a_daily_digest_comes_every_day_and_none_to_who_wants_none(people: People) -> None:

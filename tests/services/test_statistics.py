@@ -137,6 +137,19 @@ async def test_a_deletion_by_an_append_only_key_is_told_with_its_numbers(
     assert len(await told(EventKind.APPEND_ONLY_DELETION)) == 1
 
 
+async def test_another_repository_in_its_place_is_told(
+    documents: RepositoryInfo, base: Path
+) -> None:
+    await fill(documents, base)
+    await statistics.measure(documents.id)
+    shutil.rmtree(documents.path)
+    await fill(documents, base.with_name("other"))
+    await statistics.measure(documents.id)
+    (alarm,) = await alarms.lasting(documents.id)
+    assert (alarm.kind, alarm.in_short) == (EventKind.REPLACED, "Replaced")
+    assert "its id was" in alarm.message
+
+
 async def test_an_older_copy_in_its_place_is_told(
     documents: RepositoryInfo, base: Path, tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ from hive.models import (
 )
 from hive.services import (
     accounts,
+    alarms,
     grants,
     groups,
     host_keys,
@@ -83,6 +84,7 @@ class Scene:
     user: int
     owner: int  # alice
     group: int
+    alarm: int
     channel: int
     rule: int
     delivery: int
@@ -99,6 +101,7 @@ class Scene:
             "/reports/tokens/": self.ping_token,
             "/reports/": self.report,
             "/repositories/": self.repository,
+            "/alarms/": self.alarm,
             "/trash/": self.deleted,
             "/keys/refused/": self.refused,
             "/keys/": self.key,
@@ -144,6 +147,14 @@ async def make_scene() -> Scene:
         await put_on_disk(one)
     session, live = await _sessions(made[0], made[1], laptop.id)
     await _health(alice, made[0], made[1])
+    await alarms.happened(
+        made[0],
+        EventKind.MASS_DELETION,
+        "Key laptop deleted 91 % of the data: 9.10 GB of 10.00 GB.",
+        session_id=session,
+        lost_percent=91.0,
+    )
+    alarm = await Alarm.get(kind=EventKind.MASS_DELETION)
     await trash.delete_repository(alice, made[2])
     blob = base64.b64decode(public_key().split()[1])
     await refused_keys.note(made[0], blob, "192.0.2.44")
@@ -169,6 +180,7 @@ async def make_scene() -> Scene:
         user=unused.user_id,
         owner=alice.user_id,
         group=spare.id,
+        alarm=alarm.id,
         channel=channel,
         rule=rule,
         delivery=delivery,

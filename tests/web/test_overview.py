@@ -17,6 +17,7 @@ from hive.services import (
     disks,
     health,
     keys,
+    new_repositories,
     outlines,
     overview,
     repositories,
@@ -60,13 +61,17 @@ async def test_the_headline_and_the_order_say_what_is_wrong(browser: Browser, al
         made = await _backed_up(alice, name, days_ago=days)
         await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
     await schedules.pause(alice, made, clock.now() + timedelta(days=5))
+    await _backed_up(alice, "watched-by-nobody")
     running = await _backed_up(alice, "at-work")
     await add_session(running, minutes_ago=12, **RUNNING)
-    await repositories.add_repository(alice, "fresh", owner="alice")
+    await new_repositories.add(alice, ScheduleChange(), name="fresh", owner="alice")
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 down, 1 late, 1 backing up, 1 new, 1 paused, 1 fine." in " ".join(text.split())
-    assert _names(text) == ["is-down", "is-late", "at-work", "fresh", "on-holiday", "fine"]
+    counted = "1 down, 1 late, 1 backing up, 1 fine, 1 not watched, 1 new, 1 paused."
+    assert counted in " ".join(text.split())
+    assert _names(text) == [
+        *("is-down", "is-late", "at-work", "watched-by-nobody", "fresh", "on-holiday", "fine")
+    ]
     assert "<title>(2) Repositories" in text
     assert "a backup is missing" in text
 
@@ -207,7 +212,7 @@ async def test_a_long_list_is_shown_in_pages_and_counted_as_a_whole(
     names, path = [], "/?sort=name"
     for _ in range(3):
         text = (await browser.get(path)).text
-        assert "5 fine." in text
+        assert "5 not watched." in text
         names += _names(text)
         assert ("From the beginning" in text) == (len(names) > 2)
         following = re.search(r'href="([^"]+)" rel="next"', text)

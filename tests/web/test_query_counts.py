@@ -80,7 +80,18 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
         await put_on_disk(repository)
         await tags.change_tags(alice, repository, add=[name])
         await add_session(repository, minutes_ago=9, key_id=key.id, operation="create")
-        await add_session(repository, minutes_ago=3, key_id=key.id, **RUNNING)
+        running = await add_session(repository, minutes_ago=3, key_id=key.id, **RUNNING)
+        for answered_by in (None, "alice"):
+            await Alarm.create(
+                repository_id=repository,
+                kind=EventKind.MASS_DELETION,
+                level=1,
+                message="Much is gone.",
+                since=clock.now(),
+                session_id=running.id,
+                answered_by=answered_by,
+                answered_at=clock.now() if answered_by else None,
+            )
         await Event.create(
             repository_id=repository, kind=EventKind.OPENED, message="Opened.", at=clock.now()
         )

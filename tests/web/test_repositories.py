@@ -48,7 +48,7 @@ async def test_the_list_says_how_each_repository_is(
 ) -> None:
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 new." in text
+    assert "1 not watched." in text
     assert "never" in text
     assert "not measured" in text
     assert "mode " not in text
@@ -57,7 +57,7 @@ async def test_the_list_says_how_each_repository_is(
     await add_session(documents)
     await health.note_backup(documents, clock.now() - timedelta(days=3))
     text = (await browser.get("/")).text
-    assert "1 fine." in text
+    assert "1 not watched." in text
     assert "3 days ago" in text
     assert "5 minutes ago" in text
     assert "write, done" in text

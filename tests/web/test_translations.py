@@ -156,13 +156,13 @@ def test_one_environment_speaks_to_each_reader_in_turn() -> None:
     """Macros of an imported template and filters of constants were made once, for the first."""
     made = set_up_templates(Application(), Assets())
     template = made.from_string(
-        '{% import "parts.html" as parts %}{{ parts.state("up") }} {{ "done"|word }}'
+        '{% import "parts.html" as parts %}{{ parts.state("fine") }} {{ "done"|word }}'
         ' {{ "Choose a key."|said }} {{ _("Save") }}'
     )
     for language, said in (
-        ("en", ("Up", "done", "Choose a key.", "Save")),
+        ("en", ("Fine", "done", "Choose a key.", "Save")),
         ("de", ("In Ordnung", "fertig", "Einen Schlüssel wählen.", "Speichern")),
-        ("en", ("Up", "done", "Choose a key.", "Save")),
+        ("en", ("Fine", "done", "Choose a key.", "Save")),
     ):
         with reading(Reader(language)):
             text = template.render()

@@ -28,7 +28,7 @@ from hive.units import format_duration, format_size
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
-_ORDER = (
+_ORDER = (  # of the lines; counts come in the order of the states
     *(State.CRITICAL, State.UNKNOWN, State.DOWN, State.LATE, State.UNWATCHED),
     *(State.NEW, State.PAUSED, State.FINE),
 )
@@ -143,7 +143,7 @@ async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
 
 
 def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, str]:
-    counts = {state: sum(line.health.state == state for line in lines) for state in _ORDER}
+    counts = {state: sum(line.health.state == state for line in lines) for state in State}
     counted = ", ".join(
         f"{count} {_NAMES.get(state, state)}" for state, count in counts.items() if count
     )

@@ -1,0 +1,85 @@
+"""What is alarming about what real clients do to a repository, and what is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hive.kinds import Access, EventKind, State
+from hive.services import alarm_answers, alarms, configs, health_info, repositories, sessions
+from hive.services.permissions import OPERATOR
+from hive.services.repository_infos import RepositoryInfo
+from tests.gate.harness import Client, House
+from tests.gate.test_borg import change_access, with_backup
+from tests.gate.test_measured import measure_last
+
+NEW = "another passphrase"
+
+
+async def laptop() -> RepositoryInfo:
+    return await repositories.find_repository(OPERATOR, "laptop")
+
+
+async def open_kinds() -> list[EventKind]:
+    return [one.kind for one in await alarms.lasting((await laptop()).id) if one.is_critical]
+
+
+async def state() -> State:
+    return (await health_info.health_info(OPERATOR, (await laptop()).id)).state
+
+
+async def change_passphrase(house: House, client: Client, url: str) -> None:
+    (await client.borg("key", "change-passphrase", url, BORG_NEW_PASSPHRASE=NEW)).must()
+    await measure_last(house)
+
+
+@pytest.mark.parametrize(
+    ("access", "expected"),
+    [(Access.FULL, []), (Access.APPEND_ONLY, [EventKind.CONFIG_SUSPICIOUS])],
+)
+async def test_a_passphrase_is_changed_by_whoever_may(
+    house: House, tmp_path: Path, access: Access, expected: list[EventKind]
+) -> None:
+    client, url = await with_backup(house, tmp_path)
+    await measure_last(house)
+    await change_access(access)
+    await change_passphrase(house, client, url)
+    assert await open_kinds() == expected
+
+
+async def test_putting_a_config_back_raises_nothing(house: House, tmp_path: Path) -> None:
+    client, url = await with_backup(house, tmp_path)
+    await measure_last(house)
+    await change_passphrase(house, client, url)
+    info = await laptop()
+    first = (await sessions.config_versions(OPERATOR, info.id))[-1]
+    await configs.restore_config(OPERATOR, info.id, first.id)
+    (await client.borg("list", url)).must()
+    await measure_last(house)
+    assert await open_kinds() == []
+
+
+async def test_a_client_that_deletes_the_repository_is_told_once_and_it_is_never_fine(
+    house: House, tmp_path: Path
+) -> None:
+    client, url = await with_backup(house, tmp_path)
+    await measure_last(house)
+    (await client.borg("delete", url, BORG_DELETE_I_KNOW_WHAT_I_AM_DOING="YES")).must()
+    await measure_last(house)
+    assert await open_kinds() == [EventKind.CLIENT_DELETED]
+    assert await state() == State.CRITICAL
+    info = await laptop()
+    assert info.last_backup_at is None
+    (alarm,) = await alarms.lasting(info.id)
+    await alarm_answers.answer(OPERATOR, alarm.id)
+    assert await state() == State.UNWATCHED
+    # Made anew: another id, by whoever was asked, and no backup of before counts.
+    (await client.borg("init", "-e", "none", url)).must()
+    await measure_last(house)
+    assert await open_kinds() == []
+    assert (await laptop()).last_backup_at is None
+    source = tmp_path / "source"
+    (await client.borg("create", f"{url}::new", ".", cwd=source)).must()
+    await measure_last(house)
+    assert (await laptop()).last_backup_at is not None
