@@ -78,7 +78,7 @@ class Watcher:
         self._rescan_is_due = True
         self._rescan_at = 0.0  # on the loop's clock
         self._held_locally: set[int] | None = None
-        self._damaged: set[int] = set()
+        self._damaged: dict[int, str | None] = {}  # what was missing at the last look
 
     @property
     def watched(self) -> frozenset[int]:
@@ -193,7 +193,7 @@ class Watcher:
         return (
             state != row.known_state
             or (holder is not None) != self._is_held(row.id)
-            or (missing is not None) != (row.id in self._damaged)
+            or missing != self._damaged.get(row.id)
         )
 
     def _is_held(self, repository_id: int) -> bool:
@@ -212,10 +212,9 @@ class Watcher:
             self._held_locally.discard(repository_id)
             if look.local_holder is not None:
                 self._held_locally.add(repository_id)
-        is_damaged = look.missing is not None
-        if is_damaged != (repository_id in self._damaged):
+        if look.missing != self._damaged.get(repository_id):
             await integrity.note_look(repository_id, look.missing)
-            self._damaged ^= {repository_id}
+            self._damaged[repository_id] = look.missing
             changed = True
         if changed:
             await statistics.measure(repository_id, is_local=True)
