@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPConnection
@@ -30,14 +30,15 @@ SHORT, LONG = 40, 600  # seconds
 SSH = shutil.which("ssh") or "/usr/bin/ssh"
 HELLO: bytes = msgpack.packb((1, 1, b"negotiate", ({b"client_version": (1, 4, 5)},)))
 
+Act = Callable[[random.Random], None]
+
 
 class Scene:
     """A server, and the clients that use it until the time is up."""
 
-    def __init__(self, installation: Installation, directory: Path, seconds: float) -> None:
+    def __init__(self, installation: Installation, directory: Path) -> None:
         self.installation = installation
         self.directory = directory
-        self.until = time.monotonic() + seconds
         self.cookie = _log_in(installation, "alice")
         self.urls = {name: self._show(name)["url"] for name in ("one", "two", "arrival")}
         self.ids = {name: self._show(name)["id"] for name in ("one", "two", "arrival")}
@@ -49,13 +50,22 @@ class Scene:
         shown: dict[str, Any] = self.installation.json("repo", "show", name)
         return shown
 
-    def repeat(self, act: Callable[[random.Random], None]) -> None:
-        """Do the same again and again; whatever fails here is the client's matter."""
+    def run(self, acts: Sequence[Act], seconds: float) -> None:
+        """Do all of these again and again, each on its own, until the time is up."""
+        until = time.monotonic() + seconds
+        with ThreadPoolExecutor(len(acts)) as pool:
+            for running in [pool.submit(self._repeat, act, until) for act in acts]:
+                running.result()
+
+    def _repeat(self, act: Act, until: float) -> None:
+        """At least once; whatever fails here is the client's matter."""
         chance = random.Random(act.__name__)  # noqa: S311 - any dice will do
-        while time.monotonic() < self.until:
+        while True:
             with suppress(OSError, subprocess.TimeoutExpired):
                 act(chance)
                 self.done[act.__name__] = self.done.get(act.__name__, 0) + 1
+            if time.monotonic() > until:
+                return
 
     def _ssh(self, login: str, *words: str, data: bytes = b"") -> None:
         options = self.installation.client_environment()["BORG_RSH"].split()[1:]
@@ -188,14 +198,12 @@ def busy(installation: Installation, tmp_path: Path) -> Installation:
 def test_what_clients_and_browsers_do_is_no_error_of_the_server(
     busy: Installation, tmp_path: Path, seconds: int
 ) -> None:
-    scene = Scene(busy, tmp_path, seconds)
+    scene = Scene(busy, tmp_path)
     acts = [
         *(scene.backups, scene.killed_backups, scene.shells, scene.transfers),
         *(scene.pages, scene.left_streams, scene.left_streams, scene.pings, scene.upkeep),
     ]
-    with ThreadPoolExecutor(len(acts)) as pool:
-        for running in [pool.submit(scene.repeat, act) for act in acts]:
-            running.result()
+    scene.run(acts, seconds)
     assert set(scene.done) == {act.__name__ for act in acts}, scene.done
     assert busy.stop() == 0
     lines = [json.loads(line) for line in busy.log.splitlines() if line.startswith("{")]
