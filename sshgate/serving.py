@@ -15,7 +15,7 @@ from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
-from hive.borg.verdict import is_lock_timeout
+from hive.borg.verdict import is_lock_timeout, was_not_opened
 from hive.child import Child, RunAs
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
@@ -167,10 +167,13 @@ async def with_what_the_disk_says(admission: Admission, outcome: Outcome, gate: 
     facts, path = outcome.facts, admission.place.repository
     if facts is None or admission.need != Need.BORG:
         return outcome
-    if is_lock_timeout(facts):
+    if is_lock_timeout(facts) or was_not_opened(facts):
+        # A lock that another user of the server holds can be in the way by its permissions alone.
         holder = await lock_holders.words(
             path, admission.repository_id, admission.session_id, gate.processes()
         )
+        if holder is None and is_lock_timeout(facts):
+            holder = await lock_holders.former(admission.repository_id, admission.session_id)
         return replace(outcome, holder=holder)
     if facts.archive is None:
         return outcome

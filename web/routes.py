@@ -83,6 +83,7 @@ ROUTES = [
     web.post(f"/repositories/{_ID}/mute", repository_schedule.mute),
     web.post(f"/repositories/{_ID}/unmute", repository_schedule.unmute),
     web.post(f"/repositories/{_ID}/acknowledge", repository_schedule.acknowledge),
+    web.post(f"/repositories/{_ID}/dismiss-small-backup", repository_schedule.dismiss_small_backup),
     web.post(f"/repositories/{_ID}/check", repository_upkeep.check),
     web.post(f"/repositories/{_ID}/compact", repository_upkeep.compact),
     web.post(f"/repositories/{_ID}/measure", repository_upkeep.measure),

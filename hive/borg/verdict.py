@@ -255,7 +255,7 @@ def _error(evidence: Evidence) -> str | None:
     if facts is None or facts.error is None or not facts.error_was_last:
         return None
     error = facts.error.message or facts.error.kind
-    return f"{error} {evidence.holder}" if evidence.holder and is_lock_timeout(facts) else error
+    return f"{error} {evidence.holder}" if evidence.holder else error
 
 
 def _killed(number: int) -> str:
@@ -274,9 +274,14 @@ def is_lock_timeout(facts: Facts | None) -> bool:
     )
 
 
-def missed_the_lock(facts: Facts | None) -> bool:
-    """Whether it was one that wanted to write, and may have been a backup."""
-    return facts is not None and facts.exclusive and is_lock_timeout(facts)
+def was_not_opened(facts: Facts | None) -> bool:
+    """Whether the server's borg answered an error to the request to open the repository."""
+    return (
+        facts is not None
+        and not facts.is_open
+        and facts.error is not None
+        and facts.error.method == "open"
+    )
 
 
 def _bytes(evidence: Evidence) -> dict[str, int | None]:

@@ -28,6 +28,7 @@ from hive.cli.repo_rollback import roll_back
 from hive.cli.repo_schedule import (
     acknowledge,
     change_of,
+    dismiss,
     health_document,
     health_fields,
     mute,
@@ -65,7 +66,7 @@ def repo() -> None:
 
 for _command in (
     *(set_, configs, restore_config, break_lock, check, compact, roll_back, ping_token),
-    *(pause, resume, mute, unmute, acknowledge),
+    *(pause, resume, mute, unmute, acknowledge, dismiss),
     *(discard_import, clear_config_limits),
 ):
     repo.add_command(_command)

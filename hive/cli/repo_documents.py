@@ -41,6 +41,7 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
         "last_access_at": output.time(info.last_access_at),
         "created_at": output.time(info.created_at),
         "last_backup_is_estimated": info.last_backup_is_estimated,
+        "maybe_backup_at": output.time(info.maybe_backup_at),
         "strict_paths": info.strict_paths,
         **deleted,
     }

@@ -13,7 +13,14 @@ from hive.cli import alarm, output, values
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.kinds import State
-from hive.services import health_info, proposals, repositories, schedules, tags
+from hive.services import (
+    health_info,
+    proposals,
+    repositories,
+    schedules,
+    small_backups,
+    tags,
+)
 from hive.services.alarms import AlarmInfo
 from hive.services.health_info import HealthInfo
 from hive.services.health_words import moment
@@ -238,6 +245,17 @@ async def acknowledge(actor: Actor, reference: str) -> None:
     found = await repositories.find_repository(actor, reference)
     await schedules.acknowledge(actor, found.id)
     await _done(actor, found.id, f"The missing backup of {found.name} is acknowledged.")
+
+
+@click.command("dismiss")
+@click.argument("reference", metavar="R")
+@output.json_option
+@with_hive
+async def dismiss(actor: Actor, reference: str) -> None:
+    """Say that a suspiciously small backup is as it should be."""
+    found = await repositories.find_repository(actor, reference)
+    await small_backups.dismiss(actor, found.id)
+    await _done(actor, found.id, f"The small backup of {found.name} is dismissed.")
 
 
 async def _done(actor: Actor, repository_id: int, message: str) -> None:

@@ -46,8 +46,6 @@ def _document(info: SessionInfo) -> dict[str, Any]:
         "bytes_out": info.bytes_out,
         "bytes_added": info.bytes_added,
         "bytes_removed": info.bytes_removed,
-        "objects_added": info.objects_added,
-        "objects_removed": info.objects_removed,
         "exit_status": info.exit_status,
         "end_reason": info.end_reason,
         "error": info.error,
@@ -103,7 +101,9 @@ async def _with_progress(infos: list[SessionInfo]) -> list[SessionInfo]:
 @with_hive
 async def show(actor: Actor, session_id: int) -> None:
     """Show one session."""
-    document = _document(await sessions.get_session(actor, session_id))
+    info = await sessions.get_session(actor, session_id)
+    objects = {"objects_added": info.objects_added, "objects_removed": info.objects_removed}
+    document = _document(info) | objects
     output.show_one(document, document)
 
 

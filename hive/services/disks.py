@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -241,48 +242,63 @@ class DiskInfo:
     locations: tuple[str, ...]
     used_bytes: int
     total_bytes: int
-    full_on: date | None  # at the rate of all repositories there together
-
-    @property
-    def percent(self) -> int:
-        return round(100 * self.used_bytes / self.total_bytes) if self.total_bytes else 0
+    percent: int  # as Space.percent has it, by bytes or by inodes
+    full_on: date | None  # when no new data is taken any more
 
 
 async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
     """The disks of these locations, the fullest first; one that cannot be reached is left out."""
-    growth = await _growth()
-    places: dict[Path, list[Location]] = {}
-    for row in await Location.all().order_by("name"):
-        places.setdefault(storage.root_of(row), []).append(row)
     found = []
-    for root, rows in places.items():
-        if not any(row.id in location_ids for row in rows):
-            continue
-        if presence.words_of_root(root) is not None:
-            continue
-        try:
-            space = await asyncio.to_thread(measure, root)
-        except OSError:
-            continue
-        grows = sum(growth.get(row.id, 0) for row in rows)
-        full_on = forecast.full_on(0, space.free_bytes, grows, clock.now())
+    for rows, space, full in await _forecasts():
         names = tuple(row.name for row in rows if row.id in location_ids)
-        found.append(DiskInfo(names, space.used_bytes, space.total_bytes, full_on))
+        if names:
+            percent = round(space.percent)
+            found.append(DiskInfo(names, space.used_bytes, space.total_bytes, percent, full))
     return sorted(found, key=lambda one: -one.percent)
 
 
 async def full_on(location: str) -> date | None:
-    """When all repositories on the storage root of this location will have filled its disk."""
-    rows = await Location.all()
-    roots = {row.name: storage.root_of(row) for row in rows}
-    if presence.words_of_root(roots[location]) is not None:
-        return None
-    free = await asyncio.to_thread(free_bytes, roots[location])
-    if free is None:
-        return None
+    """When the disk of this location will take no new data any more."""
+    for rows, _, full in await _forecasts():
+        if any(row.name == location for row in rows):
+            return full
+    return None
+
+
+async def _forecasts() -> list[tuple[list[Location], Space, date | None]]:
+    """The one forecast: by storage root, at the rate of all repositories on its disk together.
+
+    What the disk keeps in reserve is not used up by backups: it is full when they are refused.
+    """
     growth = await _growth()
-    grows = sum(growth.get(row.id, 0) for row in rows if roots[row.name] == roots[location])
-    return forecast.full_on(0, free, grows, clock.now()) if grows else None
+    places: dict[Path, list[Location]] = {}
+    for row in await Location.all().order_by("name"):
+        places.setdefault(storage.root_of(row), []).append(row)
+    there = [root for root in places if presence.words_of_root(root) is None]
+    spaces = await asyncio.to_thread(_spaces, there)
+    by_device: dict[int, int] = {}
+    for root, (device, _) in spaces.items():
+        grows = sum(growth.get(row.id, 0) for row in places[root])
+        by_device[device] = by_device.get(device, 0) + grows
+    return [
+        (places[root], space, _full_on(space, by_device[device]))
+        for root, (device, space) in spaces.items()
+    ]
+
+
+def _spaces(roots: Collection[Path]) -> dict[Path, tuple[int, Space]]:
+    found = {}
+    for root in roots:
+        with suppress(OSError):
+            found[root] = (root.stat().st_dev, measure(root))
+    return found
+
+
+def _full_on(space: Space, grows: int) -> date | None:
+    now = clock.now()
+    if space.is_full:
+        return now.date()
+    return forecast.full_on(0, space.free_bytes - space.reserve_bytes, grows, now)
 
 
 async def _growth() -> dict[int, int]:

@@ -31,18 +31,18 @@ async def note_look(repository_id: int, missing: str | None) -> None:
         return  # a check has said more
     if missing is not None:
         message = f"The repository is damaged: {missing}."
-        await alarms.integrity_error(repository_id, message, found_by=_LOOK)
+        await alarms.integrity_error(repository_id, message, found_by=_LOOK, missing=missing)
     elif row is not None:
         await alarms.end(
             repository_id, EventKind.INTEGRITY_ERROR, "What was missing on the disk is back."
         )
 
 
-async def found_by_looks() -> set[int]:
-    """The repositories in which a look at the disk found something missing."""
+async def found_by_looks() -> dict[int, str | None]:
+    """What the last looks at the disk found to be missing, by repository."""
     rows = await Alarm.filter(kind=EventKind.INTEGRITY_ERROR)
     return {
-        row.repository_id
+        row.repository_id: row.details.get("missing")
         for row in rows
         if row.repository_id is not None and row.details.get("found_by") == _LOOK
     }

@@ -48,6 +48,7 @@ from hive.services.place_watches import Watches
 logger = log.get(__name__)
 
 _ARRIVAL_SECONDS = 10.0
+_FIRST_COMMIT_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 5.0  # whether a maintenance is over; whether the database answers again
 
 
@@ -81,7 +82,7 @@ class Watcher:
         self._rescan_is_due = True
         self._rescan_at = 0.0  # on the loop's clock
         self._held_locally: set[int] | None = None
-        self._damaged: set[int] = set()
+        self._damaged: dict[int, str | None] = {}  # what was missing at the last look
 
     @property
     def watched(self) -> frozenset[int]:
@@ -201,7 +202,7 @@ class Watcher:
         return (
             state != row.known_state
             or (holder is not None) != self._is_held(row.id)
-            or (missing is not None) != (row.id in self._damaged)
+            or missing != self._damaged.get(row.id)
         )
 
     def _is_held(self, repository_id: int) -> bool:
@@ -215,17 +216,17 @@ class Watcher:
         if not await places.is_there(repository_id, max_age=0):
             return  # not this repository has changed: its whole storage is away
         changed = await _note(row, look, was_held=self._is_held(repository_id))
-        if changed is None:
+        if changed is None or _is_arriving(row, look):
             self._to_look_at.add(repository_id)
+        if changed is None:
             return
         if self._held_locally is not None:
             self._held_locally.discard(repository_id)
             if look.local_holder is not None:
                 self._held_locally.add(repository_id)
-        is_damaged = look.missing is not None
-        if is_damaged != (repository_id in self._damaged):
+        if look.missing != self._damaged.get(repository_id):
             await integrity.note_look(repository_id, look.missing)
-            self._damaged ^= {repository_id}
+            self._damaged[repository_id] = look.missing
             changed = True
         if changed:
             await statistics.measure(repository_id, is_local=True)
@@ -250,13 +251,16 @@ def _glance(path: Path) -> tuple[str, Holder | None, str | None]:
 def _look_closely(path: Path, arrival_seconds: float = 0.0) -> _Look:
     # The lock first: what its holder did is on disk when the lock is gone.
     holder = _local_holder(path)
+    after = snapshot(path)
+    is_begun = after.config is not None and after.transaction is None  # before the first commit
+    needed = max(arrival_seconds, _FIRST_COMMIT_SECONDS) if is_begun else arrival_seconds
     return _Look(
         holder,
-        snapshot(path),
+        after,
         last_backup.read(path),
         damage(path),
         # of the system's clock, as the times of files are
-        is_at_rest=time.time() - changed_at(path) >= arrival_seconds,
+        is_at_rest=time.time() - changed_at(path) >= needed,
     )
 
 
@@ -293,8 +297,8 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
         message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
         await events.record(row.id, EventKind.OPENED_LOCALLY, message, origin="local")
     changed = row.known_state != look.after.state
-    if changed and _is_arriving(row, look) and not look.is_at_rest:
-        return None
+    if changed and _is_arriving(row, look):
+        changed = False  # it is looked at again
     if changed:
         changed = await _note_change(row, look)
     if holder is None and was_held:
@@ -304,8 +308,9 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
 
 
 def _is_arriving(row: Repository, look: _Look) -> bool:
-    """Whether a repository is found where none was: it may be on its way still."""
-    return look.after.is_created and not row.known_state
+    """Whether a repository is found where none was, and something is at it still."""
+    is_new = look.after.is_created and not row.known_state
+    return is_new and (look.local_holder is not None or not look.is_at_rest)
 
 
 async def _note_change(row: Repository, look: _Look) -> bool:
@@ -319,7 +324,7 @@ async def _note_change(row: Repository, look: _Look) -> bool:
     elif after.is_created and after.config is None:
         await sessions.estimate_backup(row.id, look.disk.at)  # borg 2
     if row.known_state is None:
-        return after.is_created
+        return False
     if after.is_created or row.initialized_at is None:
         message = "The repository was changed past the gate."
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")

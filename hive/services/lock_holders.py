@@ -21,8 +21,7 @@ async def words(
 ) -> str | None:
     """Who kept this session from the lock of the repository at `path`.
 
-    `processes` are the sessions by the ids of their programs. Whoever has let go of the lock since
-    is found among the sessions that ran meanwhile; None where nobody is.
+    `processes` are the sessions by the ids of their programs. None where nobody holds it now.
     """
     locks = await asyncio.to_thread(read_locks, path)
     locks.sort(key=lambda lock: not lock.is_exclusive)
@@ -34,6 +33,11 @@ async def words(
         if row is not None:
             return _of_session(row, lock.since, is_exclusive=lock.is_exclusive)
         return _of_process(lock)
+    return None
+
+
+async def former(repository_id: int, session_id: int) -> str | None:
+    """Who may have held it, of the sessions that ran meanwhile, and has let go of it since."""
     mine = await Session.get_or_none(id=session_id)
     if mine is None:
         return None

@@ -40,6 +40,7 @@ class RepositoryInfo:
     maintenance: str | None
     last_backup_at: datetime | None
     last_backup_is_estimated: bool
+    maybe_backup_at: datetime | None  # written on the server since then, and not proven
     last_access_at: datetime | None
     created_at: datetime
     deleted_at: datetime | None
@@ -107,6 +108,7 @@ def _info(
         maintenance=repository.maintenance,
         last_backup_at=last_backups.known(repository),
         last_backup_is_estimated=repository.last_backup_is_estimated,
+        maybe_backup_at=maybe_backup_at(repository),
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,
         deleted_at=repository.deleted_at,
@@ -116,6 +118,12 @@ def _info(
 
 def _is_borg2(place: storage.Place) -> bool:
     return not presence.is_away(place.root) and place.is_borg2
+
+
+def maybe_backup_at(repository: Repository) -> datetime | None:
+    """When something was written on the server that may have been a later backup than the last."""
+    maybe, last = repository.maybe_backup_at, repository.last_backup_at
+    return None if maybe is None or (last is not None and last >= maybe) else maybe
 
 
 def state_of(repository: Repository) -> RepositoryState:

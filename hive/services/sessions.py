@@ -16,7 +16,7 @@ from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
 from hive.borg.upkeep import without_note
-from hive.borg.verdict import Evidence, Verdict, judge, missed_the_lock
+from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import (
@@ -139,7 +139,10 @@ def _status_of(outcome: Outcome) -> int | None:
 
 
 async def _tell_failure(session: Session, outcome: Outcome) -> None:
-    no_lock = session.end_reason == EndReason.BORG_ERROR and missed_the_lock(outcome.facts)
+    facts = outcome.facts
+    locked = is_lock_timeout(facts) or outcome.holder is not None
+    # what does not want the repository for itself is no backup
+    no_lock = locked and facts is not None and facts.exclusive
     if not outcome.could_not_start and not is_worth_telling(
         session.end_reason,
         session.operation,

@@ -36,7 +36,7 @@ _ENOUGH = 3  # to say what is usual
 
 @dataclass(frozen=True)
 class Size:
-    """What a backup put: objects, their bytes, and the length of its archive's description."""
+    """What a backup put: objects and their bytes; how long the description of its archive is."""
 
     puts: int
     put_bytes: int

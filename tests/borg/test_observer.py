@@ -328,3 +328,75 @@ def test_borg_2_is_told_by_its_paths(
     assert facts.note is None
     verdict = judge(Evidence(Need.BORG, EndReason.DONE, facts))
     assert (verdict.operation, verdict.archive_created) == (operation, created)
+
+
+class Clock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def created(*, after: float, took: float, answer: float = 1.0, checkpoints: int = 0) -> str:
+    """Whether an archive came of a session that ended `answer` seconds after its last commit.
+
+    Each transaction begins `after` seconds after the one before, and takes `took` seconds.
+    """
+    clock = Clock()
+    observer = Observer(RpcWatch((), clock))
+    number = 1
+
+    def say(*said: Said) -> None:
+        nonlocal number
+        for method, arguments, answered in said:
+            number += 1
+            observer.client(pack({"i": number, "m": method, "a": arguments}))
+            observer.server(pack({"i": number, "r": answered}))
+
+    observer.client(pack(HELLO))
+    observer.server(pack((1, 1, None, {"server_version": (1, 4, 5)})))
+    say(opened(), get(MANIFEST), ("load_key", {}, b"k" * 700))
+    for checkpoint in range(checkpoints + 1):
+        clock.now += after
+        say(put(ONE, 5000))
+        clock.now += took
+        archive = bytes([100 + checkpoint]) * 32
+        say(put(archive, 500), put(MANIFEST), commit())
+        if checkpoint < checkpoints:
+            say(delete(archive))
+    clock.now += answer
+    observer.client_eof()
+    return judge(Evidence(Need.BORG, EndReason.DONE, observer.facts())).archive_created
+
+
+@pytest.mark.parametrize(
+    ("timing", "expected"),
+    [
+        ({"after": 1, "took": 600}, ArchiveCreated.YES),
+        ({"after": 1, "took": 1790}, ArchiveCreated.YES),
+        ({"after": 1, "took": 1800}, ArchiveCreated.UNKNOWN),
+        ({"after": 600, "took": 1810}, ArchiveCreated.UNKNOWN),  # its cache was synchronised first
+        ({"after": 1, "took": 7000}, ArchiveCreated.YES),  # nothing changed behind the first part
+        ({"after": 1, "took": 300, "checkpoints": 2}, ArchiveCreated.UNKNOWN),
+        ({"after": 1, "took": 600, "answer": 0.0}, ArchiveCreated.UNKNOWN),
+    ],
+)
+def test_an_end_right_after_what_may_be_a_checkpoint_is_unknown(
+    timing: dict[str, float], expected: ArchiveCreated
+) -> None:
+    assert created(**timing) == expected  # type: ignore[arg-type]  # names and numbers
+
+
+def test_a_client_that_leaves_before_it_opens_anything_did_nothing() -> None:
+    observer = Observer(RpcWatch())
+    observer.client(pack(HELLO))
+    observer.server(pack((1, 1, None, {"server_version": (1, 4, 5)})))
+    observer.client_eof()
+    observer.server(b"Borg 1.2.4: Got connection close before repository was opened.\n")
+    facts = observer.facts()
+    assert facts.note is None
+    verdict = judge(Evidence(Need.BORG, EndReason.DONE, facts))
+    assert (verdict.operation, verdict.archive_created) == (Operation.NOTHING, ArchiveCreated.NO)

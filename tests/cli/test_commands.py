@@ -47,12 +47,16 @@ SESSION_FIELDS = [
     "mode",
     "access",
     "operation",
+    "archive_created",
     "started_at",
     "ended_at",
     "bytes_in",
     "bytes_out",
+    "bytes_added",
+    "bytes_removed",
     "exit_status",
     "end_reason",
+    "error",
 ]
 
 
@@ -237,6 +241,8 @@ def test_sessions_are_listed_and_shown(session: int, run: Run) -> None:
     assert (live[0]["key"], live[0]["repository"]) == ("laptop", "documents")
     assert live[0]["ended_at"] is None
     assert live[0]["command"] == "borg serve \x1b[2J\nID  forged"
+    one = run("session", "show", session, "--json").json
+    assert [*SESSION_FIELDS, "objects_added", "objects_removed"] == list(one)
     shown = run("session", "show", session).output
     assert "\x1b" not in shown
     assert "\\x1b[2J\\nID" in shown

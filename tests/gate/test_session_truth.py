@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 from pathlib import Path
 
 import msgpack
 import pytest
 
 from hive import clock
+from hive.borg.locks import exclusive_holder
 from hive.borg.repository import last_transaction
 from hive.kinds import ArchiveCreated, EndReason, EventKind, Operation
 from hive.models import Session
@@ -20,6 +20,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.sessions import SessionInfo
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, until
+from tests.gate.rpc import rpc
 from tests.gate.test_borg import with_repository
 from tests.gate.test_endings import hold_lock, leave
 from tests.gate.test_import_interrupted import begin
@@ -142,6 +143,12 @@ async def test_a_lock_of_another_session_is_named(house: House, tmp_path: Path) 
     await leave(holder)
 
 
+def _holder(path: Path) -> int:
+    holder = exclusive_holder(path)
+    assert holder is not None
+    return holder.pid
+
+
 async def test_a_lock_of_a_borg_past_the_gate_is_named(house: House, tmp_path: Path) -> None:
     client, url = await initialised(house, "none")
     info = await repositories.find_repository(OPERATOR, "laptop")
@@ -154,8 +161,10 @@ async def test_a_lock_of_a_borg_past_the_gate_is_named(house: House, tmp_path: P
     await client.borg("create", "--lock-wait", "0", f"{url}::one", ".", cwd=tmp_path)
     session = await ended(house)
     assert session.error is not None
-    assert f"a borg on {socket.getfqdn().split('.')[0]}" in session.error
-    assert "process" in session.error
+    assert "It was held by a borg on " in session.error
+    assert f"(process {_holder(info.path)}) since 20" in session.error
+    (told,) = await messages(EventKind.SESSION_FAILED)
+    assert "no backup or other change was possible" in told
     os.killpg(local.pid, signal.SIGKILL)
     await local.communicate()
 
@@ -164,34 +173,32 @@ async def is_running(repository_id: int) -> bool:
     return repository_id in await health.running_until([repository_id], clock.now())
 
 
-async def test_what_only_reads_is_no_running_backup(house: House) -> None:
+async def _only_reads() -> bool:
+    return await Session.filter(ended_at=None, only_reads=True).exists()
+
+
+@pytest.mark.parametrize("is_check", [False, True], ids=["list or mount", "check"])
+async def test_what_only_reads_is_no_running_backup(house: House, is_check: bool) -> None:
+    client, _ = await initialised(house, "none")
+    info = await repositories.find_repository(OPERATOR, "laptop")
+    async with rpc(client, info.login) as session:
+        assert await is_running(info.id)  # it may still become one
+        await session.open(exclusive=is_check)
+        if is_check:
+            assert await is_running(info.id)
+            assert await session.call("check", repair=False) is True
+        await until(_only_reads)
+        assert not await is_running(info.id)
+
+
+async def test_what_waits_to_write_may_be_a_running_backup(house: House) -> None:
     client, _ = await initialised(house, "none")
     info = await repositories.find_repository(OPERATOR, "laptop")
     writer = await hold_lock(client)
     assert await is_running(info.id)
     await leave(writer)
     await until(house.is_quiet)
-    for method in (None, b"check"):
-        reader = await client.start(
-            "ssh", *client.ssh_options(), f"{info.login}@127.0.0.1", "borg", "serve"
-        )
-        assert reader.stdin is not None
-        opening = {b"path": b"/./laptop", b"exclusive": method is not None}
-        hello = (1, 1, b"negotiate", ({b"client_version": (1, 4, 5)},))
-        said = [hello, {b"i": 2, b"m": b"open", b"a": opening}]
-        if method is not None:
-            said.append({b"i": 3, b"m": method, b"a": {b"repair": False, b"save_space": False}})
-        for message in said:
-            reader.stdin.write(msgpack.packb(message, use_bin_type=False))
-        await reader.stdin.drain()
-
-        async def only_reads() -> bool:
-            return await Session.filter(ended_at=None, only_reads=True).exists()
-
-        await until(only_reads)
-        assert not await is_running(info.id)
-        await leave(reader)
-        await until(house.is_quiet)
+    assert not await is_running(info.id)
 
 
 async def test_a_client_that_leaves_before_it_opens_did_nothing(house: House) -> None:

@@ -23,7 +23,7 @@ from tests.programs import borg_command
 @asynccontextmanager
 async def watching(*watched: RepositoryInfo, **options: Any) -> AsyncIterator[Watcher]:
     """A watcher that runs and watches these directories already."""
-    made = Watcher(**{"settle_seconds": 0.05, **options})
+    made = Watcher(**{"settle_seconds": 0.05, "arrival_seconds": 0.0, **options})
     task = spawn(made.run(), name="watcher")
 
     async def watches() -> bool:

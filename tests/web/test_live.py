@@ -161,3 +161,31 @@ async def test_a_page_that_reads_itself_anew_takes_no_message_from_another(
     await browser.post("/repositories/add", {"name": "photos", "owner": "alice"})
     assert "was added" not in (await browser.get("/", headers={"X-Renew": "yes"})).text
     assert "was added" in (await browser.get("/")).text
+
+
+async def test_a_browser_that_leaves_at_once_is_no_error(
+    browser: Browser, alice: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    await browser.log_in("alice")
+    request = f"GET /live HTTP/1.1\r\nHost: x\r\nCookie: hive={browser.token}\r\n\r\n".encode()
+    for number in range(40):
+        _, writer = await asyncio.open_connection(browser.client.host, browser.client.port)
+        writer.write(request)
+        await writer.drain()
+        for _ in range(number):  # it leaves at another step of the answer each time
+            await asyncio.sleep(0)
+        writer.transport.abort()
+    await asyncio.sleep(0.3)
+    assert (await browser.get("/")).status == 200
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
+async def test_a_stream_whose_connection_is_gone_does_not_begin(
+    browser: Browser, alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The browser left while the server looked up who it is."""
+    await browser.log_in("alice")
+    with monkeypatch.context() as gone:
+        gone.setattr(web.BaseRequest, "transport", None)
+        answer = await browser.get("/live")
+    assert (answer.status, answer.headers["Content-Length"]) == (200, "0")

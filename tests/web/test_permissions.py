@@ -150,6 +150,7 @@ POST = {
     "/repositories/{id}/mute": change(span="+1d"),
     "/repositories/{id}/unmute": change(),
     "/repositories/{id}/acknowledge": change(),
+    "/repositories/{id}/dismiss-small-backup": change(),
     "/repositories/{id}/check": change(),
     "/repositories/{id}/compact": change(),
     "/repositories/{id}/discard-import": change(),

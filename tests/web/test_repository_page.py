@@ -14,6 +14,7 @@ from hive import clock
 from hive.kinds import Access, ArchiveCreated, Health, ScheduleKind, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Statistic, Upkeep
 from hive.services import health, health_info, host_keys, keys, overview, repositories, schedules
+from hive.services.health_info import HealthInfo
 from hive.services.permissions import Actor
 from hive.services.schedules import ScheduleChange
 from tests.programs import tool_command
@@ -277,3 +278,23 @@ async def test_setting_a_machine_up_stays_first_until_the_first_backup(
     later = await add_session(made.id, minutes_ago=3, archive_created=ArchiveCreated.YES)
     assert later.ended_at is not None
     assert await shown() == (False, False, "")
+
+
+async def test_a_maintenance_that_ends_while_the_page_is_read_is_no_error(
+    browser: Browser, alice: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that the page says of the repository is of one moment."""
+    made = (await repositories.add_repository(alice, "busy", owner="alice")).id
+    await Repository.filter(id=made).update(maintenance="it is being checked")
+    await browser.log_in("alice")
+    look = health_info.health_info
+
+    async def then_it_ends(actor: Actor, repository_id: int) -> HealthInfo:
+        found = await look(actor, repository_id)
+        await Repository.filter(id=repository_id).update(maintenance=None)
+        return found
+
+    monkeypatch.setattr(health_info, "health_info", then_it_ends)
+    answer = await browser.get(f"/repositories/{made}")
+    assert answer.status == 200
+    assert "it is being checked" in answer.text

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hive import units
 from hive.errors import Conflict, InvalidInput
-from hive.services import health_info, repositories, schedules
+from hive.services import health_info, repositories, schedules, small_backups
 from hive.services.accounts import UserInfo
 from hive.services.health_info import HealthInfo
 from hive.services.permissions import Actor
@@ -89,6 +89,10 @@ async def unmute(request: web.Request) -> web.Response:
 
 async def acknowledge(request: web.Request) -> web.Response:
     return await _act(request, schedules.acknowledge, N_("There will be no more reminders."))
+
+
+async def dismiss_small_backup(request: web.Request) -> web.Response:
+    return await _act(request, small_backups.dismiss, N_("The small backup is dismissed."))
 
 
 async def _until(
