@@ -41,6 +41,8 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
         "created_at": output.time(info.created_at),
         "last_backup_is_estimated": info.last_backup_is_estimated,
         "strict_paths": info.strict_paths,
+        "storage": "unavailable" if info.is_away else "ok",
+        "vanished_at": output.time(info.vanished_at),
         **deleted,
     }
 

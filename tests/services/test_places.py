@@ -18,7 +18,7 @@ import pytest
 from hive import clock
 from hive.config import Settings
 from hive.errors import AccessRefused, Conflict, StorageError
-from hive.kinds import EventKind, Health, Need
+from hive.kinds import EndReason, EventKind, Health, Need
 from hive.models import Event, Location, Notification, Repository, Session
 from hive.services import (
     access,
@@ -178,9 +178,14 @@ async def test_a_root_that_does_not_answer_holds_up_nobody(
 async def test_sessions_that_come_at_once_share_one_look(
     hive: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looks = []
+    looks: list[Path] = []
     real = marker.read
-    monkeypatch.setattr(marker, "read", lambda path: (looks.append(path), real(path))[1])
+
+    def counted(path: Path) -> marker.Marker | None:
+        looks.append(path)
+        return real(path)
+
+    monkeypatch.setattr(marker, "read", counted)
     location = await default()
     await asyncio.gather(*(places.look(location) for _ in range(50)))
     assert len(looks) == 1
@@ -418,5 +423,5 @@ async def test_a_start_closes_all_open_sessions_whatever_the_host_was_called(
         await ask_for(documents)
     await leftovers.clean_up()
     assert not await Session.filter(ended_at=None).exists()
-    assert set(await Session.all().values_list("end_reason", flat=True)) == {"interrupted"}
+    assert {row.end_reason for row in await Session.all()} == {EndReason.INTERRUPTED}
     await ask_for(documents)
