@@ -69,6 +69,7 @@ ROUTES = [
     web.get(f"/repositories/{_ID}/keys", repository_keys.show),
     web.post(f"/repositories/{_ID}/keys", repository_keys.submit),
     web.post(f"/repositories/{_ID}/strict-paths", repository_edit.set_strict_paths),
+    web.post(f"/repositories/{_ID}/confirm-empty", repository_edit.confirm_empty),
     web.get(f"/repositories/{_ID}/mode", repository_mode.show),
     web.post(f"/repositories/{_ID}/mode", repository_mode.submit),
     web.get(f"/repositories/{_ID}/locks", repository_locks.show),

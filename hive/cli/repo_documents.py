@@ -43,6 +43,8 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
         "last_backup_is_estimated": info.last_backup_is_estimated,
         "maybe_backup_at": output.time(info.maybe_backup_at),
         "strict_paths": info.strict_paths,
+        "storage": "unavailable" if info.is_away else "ok",
+        "vanished_at": output.time(info.vanished_at),
         **deleted,
     }
 

@@ -9,15 +9,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hive import clock
+from hive import clock, log
 from hive.borg.repository_path import PathRule
-from hive.database import transactional
-from hive.errors import AccessRefused, RefusalCause
+from hive.database import DriverError, transactional
+from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
 from hive.models import Grant, Key, Repository, Session
 from hive.services import events, logins, places, presence, repository_infos, runtime, storage
 from hive.services.logins import Identity
 from hive.services.places import Absence
+
+logger = log.get(__name__)
 
 _MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
@@ -200,9 +202,12 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
 
 async def look_at_storage(identity: Identity) -> None:
     """See whether the storage is there; `decided` goes by it. Call outside of transactions."""
-    row = await Repository.get_or_none(id=identity.repository_id).select_related("location")
-    if row is not None:
-        await places.look(row.location)
+    try:
+        row = await Repository.get_or_none(id=identity.repository_id).select_related("location")
+        if row is not None:
+            await places.look(row.location)
+    except (DatabaseError, DriverError) as error:
+        logger.error("the storage could not be looked at", reason=str(error))
 
 
 async def current_grant(identity: Identity, address: str, *, is_running: bool = False) -> Grant:

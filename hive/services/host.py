@@ -34,6 +34,7 @@ class Host:
     host_id: str
     confinement: Confinement
     shortcomings: tuple[str, ...] = ()
+    run_token: str = ""  # by which a later server knows what this one started
 
     @property
     def may_run(self) -> bool:
@@ -65,7 +66,7 @@ async def look(settings: Settings) -> tuple[Host, list[Finding]]:
         if finding.level != "ok"
     )
     confined = assessment.confinement
-    host = Host(settings, found, runtime.host_id(), confined, shortcomings)
+    host = Host(settings, found, runtime.host_id(), confined, shortcomings, runtime.run_token())
     about_programs = programs.findings(found, settings, is_held=confined.holds_files)
     return host, [*about_programs, *assessment.findings]
 
@@ -108,7 +109,7 @@ def environment(place: Place, host: Host) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "BORG_BASE_DIR": home,
         "BORG_HOST_ID": host.host_id,
-        processes.RUN: runtime.run_token(),
+        processes.RUN: host.run_token,
     }
 
 

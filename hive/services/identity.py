@@ -34,8 +34,13 @@ class Identity:
     run: str
     device: int
     inode: int
-    file: int
+    file: int  # 0: of none
     boot: str
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether it will be the same at the next start."""
+        return self.file != 0
 
 
 def ensure(paths: Paths, *, is_server: bool) -> Identity:

@@ -69,6 +69,10 @@ class Away:
         return f"The storage of location {self.name} is not available: {self.reason}."
 
     @property
+    def words(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+    @property
     def remedy(self) -> str:
         if self.kind == Absence.FOREIGN:
             return (
@@ -165,7 +169,7 @@ async def require(location: Location, *, max_age: float = FRESH) -> None:
     """Raise StorageError where the location is not available."""
     away = await look(location, max_age=max_age)
     if away is not None:
-        raise StorageError(f"{away.message} {away.remedy}")
+        raise StorageError(away.words)
 
 
 async def require_for(repository_id: int) -> None:

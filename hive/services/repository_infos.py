@@ -45,6 +45,8 @@ class RepositoryInfo:
     created_at: datetime
     deleted_at: datetime | None
     strict_paths: bool
+    is_away: bool  # its whole storage is not available
+    vanished_at: datetime | None  # when its content was found gone, until somebody confirms it
 
 
 def url(location: Location, login: str, directory: str) -> str:
@@ -113,6 +115,8 @@ def _info(
         created_at=repository.created_at,
         deleted_at=repository.deleted_at,
         strict_paths=repository.strict_paths,
+        is_away=presence.is_away(place.root),
+        vanished_at=repository.vanished_at,
     )
 
 

@@ -230,10 +230,11 @@ async def _ensure_installation() -> Installation:
         row = await Installation.create(
             host_id=f"borg-hive-{uuid.uuid4().hex}@{secrets.randbits(48)}", created_at=clock.now()
         )
-    is_copy = owns_database() and row.node not in (None, node())
+    is_known = owns_database() and _known_identity().is_stored
+    is_copy = is_known and row.node not in (None, node())
     if row.uid is None or is_copy:
         row.former_uid, row.uid = row.uid, str(uuid.uuid4())
-    if owns_database():
+    if is_known:
         row.node = node()
     await row.save()
     if not await Location.filter(is_default=True).exists():

@@ -283,20 +283,27 @@ def server(settings: Settings) -> Iterator[list[events.Happening]]:
 
 
 def test_a_running_server_hears_of_changes_at_once(
-    documents: dict[str, Any], session: int, run: Run, server: list[events.Happening]
+    documents: dict[str, Any],
+    session: int,
+    run: Run,
+    server: list[events.Happening],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("hive.cli.session._KILL_SECONDS", -60.0)  # this server ends nothing
     run("repo", "list")
     assert server == []
     assert run("key", "set", "laptop", "--disable").messages == ""
     assert server == [RightsChanged("key laptop was changed")]
-    assert run("session", "kill", session).status == 0
+    asked = run("session", "kill", session)
+    assert (asked.status, "has not closed it within" in asked.messages) == (1, True)
     assert server[-1] == EndSession(session, "ended by operator")
 
 
-def test_ending_a_session_without_a_server_is_refused(session: int, run: Run) -> None:
-    refused = run("session", "kill", session)
-    assert refused.status == 1
-    assert "No server is running" in refused.messages
+def test_ending_a_session_without_a_server_closes_it(session: int, run: Run) -> None:
+    closed = run("session", "kill", session)
+    assert closed.status == 0
+    assert "was not running any more: it is closed now" in closed.output
+    assert run("session", "kill", session).status == 1
 
 
 def test_host_keys_are_shown_for_every_location(run: Run, settings: Settings) -> None:

@@ -26,7 +26,13 @@ BORG = Program("/usr/bin/borg", (1, 4, 5))
 BORG2 = Program("/usr/bin/borg", (2, 0, 0))
 RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
 SETTINGS = Settings()
-HOST = Host(SETTINGS, Programs(BORG, BORG2, RSYNC), "the-host-id", Confinement(True, None))
+HOST = Host(
+    SETTINGS,
+    Programs(BORG, BORG2, RSYNC),
+    "the-host-id",
+    Confinement(True, None),
+    run_token="the-run",
+)
 PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
 PULL = "rsync --server --sender -logDtpre.iLsfxCIvu . ."
 
@@ -97,6 +103,7 @@ def test_the_environment_is_ours_and_the_home_lies_outside_the_repository(
         "LANG": "C.UTF-8",
         "BORG_BASE_DIR": state,
         "BORG_HOST_ID": "the-host-id",
+        "BORG_HIVE_RUN": "the-run",
     }
     assert admission.place.root not in scratch(admission.place, HOST).parents
 

@@ -140,6 +140,7 @@ POST = {
     "/repositories/{id}/keys": Rule("303 303 303 403 404", {"access": "read-only"}, needs="key"),
     "/repositories/{id}/mode": change(mode="EXPORT"),
     "/repositories/{id}/strict-paths": change(),
+    "/repositories/{id}/confirm-empty": change(),
     "/repositories/{id}/locks": change(),
     "/repositories/{id}/schedule": change(kind="interval", every="1d", tag="home"),
     "/repositories/{id}/watch": change(),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from hive.errors import Conflict
 from hive.services import accounts, former_paths, groups, quotas, repositories
 from hive.services.repository_infos import RepositoryInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels, size_field
-from web.i18n import gettext
+from web.i18n import gettext, sentence
 from web.rendering import done, page, quota_set
 
 
@@ -64,6 +65,17 @@ async def set_strict_paths(request: web.Request) -> web.Response:
     repository_id = id_of(request)
     await former_paths.set_strict(actor_of(request), repository_id)
     message = gettext("From now on only the path in its URL opens the repository.")
+    return done(request, f"/repositories/{repository_id}", message)
+
+
+async def confirm_empty(request: web.Request) -> web.Response:
+    repository_id = id_of(request)
+    try:
+        await repositories.confirm_empty(actor_of(request), repository_id)
+    except Conflict as error:
+        where = f"/repositories/{repository_id}"
+        return done(request, where, sentence(error.message), problem=True)
+    message = gettext("Clients may create the repository again.")
     return done(request, f"/repositories/{repository_id}", message)
 
 
