@@ -80,7 +80,7 @@ def _open_and_deleted(*paths: str) -> bool:
     with suppress(OSError), os.scandir("/proc/self/fd") as entries:
         for entry in entries:
             with suppress(OSError):
-                if os.readlink(entry.path) in gone:
+                if str(Path(entry.path).readlink()) in gone:
                     return True
     return False
 
