@@ -112,11 +112,11 @@ async def finish(session_id: int, outcome: Outcome) -> None:
         await former_paths.note(session, outcome.former_path)
     await _record_end(session)
     if outcome.could_not_start or is_worth_telling(session.end_reason, session.operation):
+        why = f": {session.error.rstrip('.')}" if session.error else ""
         await events.record(
             session.repository_id,
             EventKind.SESSION_FAILED,
-            f"Key {session.key_name}: {session.operation}, {session.end_reason}"
-            f"{f': {session.error}' if session.error else ''}.",
+            f"Key {session.key_name}: {session.operation}, {session.end_reason}{why}.",
             session_id=session.id,
         )
 

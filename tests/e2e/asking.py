@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.e2e.installation import Installation
+from tests.programs import borg_command
 
 SECONDS = 60.0  # within which a fault is noticed
 
@@ -63,7 +64,7 @@ def create(installation: Installation, name: str) -> subprocess.CompletedProcess
     source.mkdir(exist_ok=True)
     (source / name).write_text(f"{name}\n" * 100)
     return subprocess.run(
-        ["borg", "create", url, "."],
+        [borg_command("1.4"), "create", url, "."],
         capture_output=True,
         text=True,
         cwd=source,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,7 +95,10 @@ def lose_its_interpreter(path: Path) -> None:
     ],
 )
 def test_a_borg_that_does_not_work_is_an_alarm_until_it_does(
-    served: Installation, program: Path, harm, words: str  # type: ignore[no-untyped-def]  # noqa: ANN001
+    served: Installation,
+    program: Path,
+    harm: Callable[[Path], None],
+    words: str,
 ) -> None:
     until(is_well(served))
     assert create(served, "one").returncode == 0
