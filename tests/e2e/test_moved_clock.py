@@ -34,7 +34,7 @@ class Moved(Installation):
     def prepare(self) -> None:
         source = Path(__file__).with_name("moved_clock.c")
         library = self.directory / "moved_clock.so"
-        words = [COMPILER or "", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"]
+        words = [COMPILER or "", "-shared", "-fPIC", "-O1", "-o", str(library), str(source), "-ldl"]
         subprocess.run(words, check=True)
         self.set()
         self.environment["LD_PRELOAD"] = str(library)
