@@ -27,6 +27,7 @@ from sshgate.transport import GateTransport
 
 logger = log.get(__name__)
 
+_LAST_WORDS_SECONDS = 1.0
 _MAX_REMEMBERED = 20  # refused keys of one connection
 _QUESTIONS_PER_TRY = 4  # how often asyncssh asks for the methods at one try: twice, as a rule
 
@@ -151,8 +152,7 @@ class GateConnection(asyncssh.SSHServer):
             found = await logins.authenticate(username, fingerprint, self.peer)
         except (HiveError, DriverError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
-            if self._connection is not None:
-                self._connection.turn_away(words.NO_DATABASE)
+            await self._say_no_database()
             return False
         # asyncssh takes signatures with SHA-1 as well, though they are not on offer.
         key.all_sig_algorithms = key.all_sig_algorithms & algorithms.TAKEN
@@ -160,6 +160,17 @@ class GateConnection(asyncssh.SSHServer):
         if found is None and len(self._refused) < _MAX_REMEMBERED:
             self._refused.append((username, key.public_data))
         return found is not None
+
+    async def _say_no_database(self) -> None:
+        """Turn a client away whose key cannot be looked up, with words that reach its user.
+
+        borg does not show what comes together with the end of the connection.
+        """
+        if self._connection is not None:
+            self._connection.send_auth_banner(f"{words.NO_DATABASE}\r\n")
+            await asyncio.sleep(_LAST_WORDS_SECONDS)
+        if self._connection is not None:
+            self._connection.turn_away(words.NO_DATABASE)
 
     def auth_completed(self) -> None:
         # First of all, and once: whatever the client asks about later changes nothing.

@@ -189,6 +189,7 @@ ROUTES = [
     web.get("/notifications/preferences", notices.preferences.show),
     web.post("/notifications/preferences", notices.preferences.change),
     web.get("/admin", admin_health.show),
+    web.post("/admin/clock", admin_health.confirm_clock),
     web.get("/admin/users", admin_users.show_all),
     web.get("/admin/users/add", admin_users.show_add),
     web.post("/admin/users/add", admin_users.add),

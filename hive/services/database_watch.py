@@ -24,6 +24,7 @@ logger = log.get(__name__)
 
 LOOK_EVERY = 10.0  # seconds
 SUBJECT = "database"
+_NONE = (0, 0)  # no file: commands must not open the one that lies there
 _COPY_EVERY = 60.0  # of a file that is lost, as long as sessions end in it
 _CHECK_EVERY = 60.0
 _CHECK_SHARE = 100  # a check may take one part in so many of the time
@@ -89,8 +90,11 @@ class Watch:
         former, _lost = _lost, await asyncio.to_thread(file.lost)
         if _lost is None:
             self._copy, self._copied = None, -inf
+            if former is not None:
+                await asyncio.to_thread(runtime.note_database, (file.device, file.inode))
             return
         if former is None:
+            await asyncio.to_thread(runtime.note_database, _NONE)
             logger.error("the database file is lost", path=str(file.path), how=_lost)
         if time.monotonic() - self._copied >= _COPY_EVERY:
             await self._keep_copy(file)

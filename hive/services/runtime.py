@@ -12,7 +12,7 @@ import secrets
 import socket
 import stat
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hive import clock, migrate
@@ -157,10 +157,9 @@ def _require_same_file(path: Path) -> None:
     else:
         found = (status.st_dev, status.st_ino)
     if found != listening.database:
-        how = "is gone" if found is None else "is another one"
         raise DatabaseError(
-            f"The database {path} {how} than the running server has open: what it held is still"
-            f" there in the server, which keeps a copy in {path}.rescued-*. Stop the server, put"
+            f"The database {path} is not the one that the running server has open: that was deleted"
+            f" or replaced. The server keeps a copy of it in {path}.rescued-*. Stop the server, put"
             " that copy in its place, and start it again."
         )
 
@@ -286,6 +285,13 @@ def write_listening(listening: Listening) -> None:
     temporary.write_text(json.dumps(listening.__dict__))
     temporary.replace(target)
     paths().process_id.write_text(f"{listening.pid}\n")
+
+
+def note_database(opened: tuple[int, int] | None) -> None:
+    """Tell commands which database file they may open beside the server."""
+    listening = read_listening()
+    if listening is not None and listening.pid == os.getpid():
+        write_listening(replace(listening, database=opened))
 
 
 def remove_listening() -> None:

@@ -92,17 +92,18 @@ class Scheduler:
     async def tick(self) -> list[asyncio.Task[None]]:
         """Start the jobs that are due, and return their tasks."""
         now = clock.now()
-        self._bring_back(now)
+        await self._bring_back(now)
         due = [name for name, at in self._next.items() if at <= now and name not in self._running]
         begun = [self.start(self._jobs[name]) for name in due]
         self._looked = time.monotonic()
         return begun
 
-    def _bring_back(self, now: datetime) -> None:
+    async def _bring_back(self, now: datetime) -> None:
         """Count from the clock after it went back, so that no job stops for years."""
         for name, at in self._next.items():
             if at - now > self._jobs[name].interval + _CORRECTED_BY:
                 self._next[name] = next_time(self._jobs[name], now)
+                await _note_next(name, self._next[name])
 
     def start(self, job: Job) -> asyncio.Task[None]:
         """Begin the job now; Conflict where it runs."""
@@ -208,9 +209,17 @@ async def _planned(job: Job) -> datetime:
     now = clock.now()
     row, _ = await Row.get_or_create(name=job.name, defaults={"next_at": now})
     if job.at_start:
+        await _note_next(job.name, now)
         return now
     # Never later than now reckoned: the interval may have changed, or the clock was wrong.
-    return min(row.next_at, next_time(job, now))
+    next_at = min(row.next_at, next_time(job, now))
+    await _note_next(job.name, next_at)
+    return next_at
+
+
+@transactional
+async def _note_next(name: str, next_at: datetime) -> None:
+    await Row.filter(name=name).exclude(next_at=next_at).update(next_at=next_at)
 
 
 @transactional

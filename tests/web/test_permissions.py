@@ -230,6 +230,8 @@ POST = {
     "/admin/locations/add": admin_change(name="new", host="new.example.org"),
     "/admin/locations/{id}": admin_change(host="other.example.org", port="22"),
     "/admin/locations/{id}/delete": admin_change(),
+    # no clock is watched in this test: an administrator learns that it is trusted
+    "/admin/clock": Rule("409 403 403 403 403"),
     # no scheduler runs in this test: an administrator is told so
     "/admin/jobs": Rule("503 403 403 403 403", {"name": "empty the trash"}),
     "/logout": Rule("303 303 303 303 303"),

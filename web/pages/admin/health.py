@@ -1,12 +1,13 @@
-"""What this server is and how it is."""
+"""What this server is and how it is, and the button that trusts its clock again."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import doctor, installation
+from hive.services import doctor, installation, time_trust
 from web.access import actor_of
-from web.rendering import page
+from web.i18n import gettext
+from web.rendering import done, page
 
 
 async def show(request: web.Request) -> web.Response:
@@ -18,6 +19,12 @@ async def show(request: web.Request) -> web.Response:
         request,
         "admin_health.html",
         about=about,
+        is_clock_doubted=not await time_trust.is_trusted(),
         findings=sorted(findings, key=lambda one: order.index(one.level)),
         troubles=sum(one.level != "ok" for one in findings),
     )
+
+
+async def confirm_clock(request: web.Request) -> web.Response:
+    await time_trust.confirm(actor_of(request))
+    return done(request, "/admin", gettext("The clock is trusted as it is now."))
