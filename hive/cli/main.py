@@ -19,6 +19,7 @@ from hive.cli.host_keys import host_keys
 from hive.cli.job import job
 from hive.cli.key import key
 from hive.cli.location import location
+from hive.cli.maintenance import maintenance
 from hive.cli.notification import delivery, notification
 from hive.cli.options import Options
 from hive.cli.repo import repo
@@ -86,6 +87,7 @@ for _noun in (
     delivery,
     host_keys,
     address,
+    maintenance,
     secrets,
     doctor,
     config,

@@ -53,6 +53,7 @@ from hive.services import (
     statistics,
     trash,
 )
+from hive.services.notifications import reach
 from hive.services.permissions import Actor
 from hive.services.repository_infos import RepositoryInfo
 from hive.services.schedules import ScheduleChange
@@ -175,18 +176,30 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     health = await health_info.health_info(actor, info.id)
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
     room = await occupancy.look(actor, info)
+    found = await reach.reach(actor, info.id)
     output.show_one(
         document(info)
         | health_document(health)
+        | {"would_notify": None if found is None else reach_document(found)}
         | insight_document(insight)
         | former_paths_document(paths)
         | occupancy_document(room),
         fields(info)
         | health_fields(health)
+        | ({} if found is None else {"would notify": found.words})
         | insight_fields(insight)
         | former_paths_fields(paths)
         | occupancy_fields(room),
     )
+
+
+def reach_document(found: reach.Reach) -> dict[str, Any]:
+    """Who would be notified if the repository went down."""
+    return {
+        "people": [{"name": one.name, "ways": list(one.ways)} for one in found.people],
+        "others": found.others,
+        "words": found.words,
+    }
 
 
 @repo.command("delete")

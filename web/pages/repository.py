@@ -25,6 +25,7 @@ from hive.services import (
     upkeeps,
 )
 from hive.services.former_paths import FormerPathInfo
+from hive.services.notifications import reach
 from hive.services.outlines import Condition
 from hive.services.overview import Details
 from hive.services.permissions import Actor
@@ -102,6 +103,7 @@ async def show(request: web.Request) -> web.Response:
         details=details,
         repository=details.repository,
         health=details.health,
+        reach=await reach.reach(actor, repository_id),
         last_failed=has_failed,
         may_manage=await repositories.level(actor, repository_id) >= Level.MANAGE,
         inside=await _inside(actor, details, chosen),

@@ -27,6 +27,7 @@ _LONGEST_WISH = 3600.0  # seconds by which the other side may put us off
 _HICCUP = timedelta(minutes=10)  # for which a way may fail before it counts as broken
 _HICCUPS = 3
 _MAX_ERROR = 500
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -181,3 +182,22 @@ async def try_at_once(lane: Lane) -> None:
     else:
         await MailPlace.filter(user_id=user_id).exclude(next_try=None).update(next_try=now)
     after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+
+
+async def counts(channel_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
+    """Of each channel, how many messages wait, and how many were given up since it fails."""
+    since = {
+        row.id: row.failing_since
+        for row in await Channel.filter(id__in=list(channel_ids)).only("id", "failing_since")
+    }
+    found: dict[int, tuple[int, int]] = dict.fromkeys(channel_ids, (0, 0))
+    states = (DeliveryState.WAITING, DeliveryState.DEAD)
+    rows = Delivery.filter(channel_id__in=list(channel_ids), state__in=states)
+    for row in await rows.values("channel_id", "state", "created_at"):
+        number, dead = found[row["channel_id"]]
+        begun = since.get(row["channel_id"])
+        if row["state"] == DeliveryState.WAITING:
+            found[row["channel_id"]] = number + 1, dead
+        elif begun is not None and row["created_at"] >= begun - _DAY:
+            found[row["channel_id"]] = number, dead + 1
+    return found
