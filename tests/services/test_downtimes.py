@@ -21,6 +21,7 @@ from hive.services import (
     refusals,
     schedules,
 )
+from hive.services.alarm_rules import Finding
 from hive.services.notifications import digests, downtime_notices
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
@@ -122,7 +123,7 @@ async def test_maintenance_holds_alarms_back_until_it_is_over(
 
 
 async def _happen(repository_id: int, kind: EventKind) -> None:
-    await alarms.tell(repository_id, [alarms.Finding(kind, "It.")])
+    await alarms.tell(repository_id, [Finding(kind, "It.")])
 
 
 async def test_a_digest_looks_at_the_schedules_first(
