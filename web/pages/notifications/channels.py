@@ -175,6 +175,7 @@ async def _edit_page(request: web.Request, info: ChannelInfo, form: Form) -> web
         "channel.html",
         status=form.status,
         channel=info,
+        allow_command=f"hive channel allow {info.condition.refused_address}",
         form=form,
         settings=settings,
         labels={one.name: sentence(one.title) for one in settings},
