@@ -102,8 +102,14 @@ async def _beat(now: datetime) -> None:
 
 async def spans() -> tuple[tuple[datetime, datetime], ...]:
     """The newest downtimes, oldest first, as schedules take them; one query."""
+    now = clock.now()
     rows = await Downtime.all().order_by("-ended_at").limit(_MOST)
-    return tuple((row.begun_at, row.ended_at) for row in reversed(rows))
+    return tuple(
+        (row.begun_at, row.ended_at)
+        for row in reversed(rows)
+        # one that was noted while the clock was ahead excuses nothing
+        if row.ended_at <= now or row.announced_by is not None
+    )
 
 
 def shown() -> MaintenanceInfo | None:

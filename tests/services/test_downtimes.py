@@ -96,6 +96,17 @@ async def test_a_restart_is_no_downtime(documents: RepositoryInfo) -> None:
     assert await downtimes.spans() == ()
 
 
+async def test_a_downtime_that_was_noted_while_the_clock_was_ahead_excuses_nothing(
+    documents: RepositoryInfo,
+) -> None:
+    at(START + 400 * DAY)
+    assert await downtimes.note_start() is not None
+    at(START + 31 * HOUR)
+    assert await downtimes.spans() == ()
+    await health.tick()
+    assert (await Repository.get(id=documents.id)).health == Health.DOWN
+
+
 async def test_maintenance_holds_alarms_back_until_it_is_over(
     people: People, documents: RepositoryInfo
 ) -> None:
