@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from hive import clock, events
@@ -186,18 +187,22 @@ async def try_at_once(lane: Lane) -> None:
 
 async def counts(channel_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
     """Of each channel, how many messages wait, and how many were given up since it fails."""
-    since = {
-        row.id: row.failing_since
-        for row in await Channel.filter(id__in=list(channel_ids)).only("id", "failing_since")
+    waiting_rows = Delivery.filter(channel_id__in=list(channel_ids), state=DeliveryState.WAITING)
+    waits = {
+        row["channel_id"]: row["count"]
+        for row in await waiting_rows.annotate(count=Count("id"))
+        .group_by("channel_id")
+        .values("channel_id", "count")
     }
-    found: dict[int, tuple[int, int]] = dict.fromkeys(channel_ids, (0, 0))
-    states = (DeliveryState.WAITING, DeliveryState.DEAD)
-    rows = Delivery.filter(channel_id__in=list(channel_ids), state__in=states)
-    for row in await rows.values("channel_id", "state", "created_at"):
-        number, dead = found[row["channel_id"]]
-        begun = since.get(row["channel_id"])
-        if row["state"] == DeliveryState.WAITING:
-            found[row["channel_id"]] = number + 1, dead
-        elif begun is not None and row["created_at"] >= begun - _DAY:
-            found[row["channel_id"]] = number, dead + 1
-    return found
+    begun = {
+        row.id: row.failing_since
+        for row in await Channel.filter(id__in=list(channel_ids)).exclude(failing_since=None)
+        if row.failing_since is not None
+    }
+    given_up: dict[int, int] = dict.fromkeys(channel_ids, 0)
+    if begun:
+        dead = Delivery.filter(channel_id__in=list(begun), state=DeliveryState.DEAD)
+        since = min(begun.values()) - _DAY
+        for row in await dead.filter(created_at__gte=since).values("channel_id", "created_at"):
+            given_up[row["channel_id"]] += row["created_at"] >= begun[row["channel_id"]] - _DAY
+    return {one: (waits.get(one, 0), given_up[one]) for one in channel_ids}
