@@ -471,6 +471,12 @@ class MailSettings(Section):
         "starttls",
         description="Encryption: starttls (usually port 587), tls (465), or none (25).",
     )
+    ca_file: PathSetting | None = Field(
+        None,
+        description="File with the certificates (PEM) that the mail server's own certificate may"
+        " be signed by, besides those of the system.",
+        examples=["/etc/borg-hive/mail-ca.pem"],
+    )
     username: Name | None = Field(
         None,
         description="Name to log in with; without one, no login.",

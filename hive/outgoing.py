@@ -312,7 +312,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:
         what = "is a" if url.host == reason.address else f"has the address {reason.address}, a"
         return OutgoingFailed(
             f"{host} {what} private address, so nothing was sent. An administrator can allow it: "
-            f"hive channel allow {reason.address}",
+            f"hive channel allow {reason.address} (or notifications.allowed_networks).",
             permanent=True,
             address=reason.address,
         )

@@ -10,6 +10,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from hive.services import downtimes
 from hive.services.quotas import QuotaUse
 from web import format as formats
 from web import i18n, navigation
@@ -83,6 +84,7 @@ def page(
         "address": request.path_qs if request.method == "GET" else request.path,
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
+        "maintenance": downtimes.shown(),
         "flashes": _flashes(request) if viewer and status < 400 else [],
         **context,
     }

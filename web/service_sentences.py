@@ -22,6 +22,7 @@ _ERRORS = {
     "TooMany",
     "InvalidInput",
     "NotFound",
+    "Reason",
     "StorageError",
     "Unavailable",
 }

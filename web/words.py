@@ -186,6 +186,7 @@ TRANSLATED = (
     N_("digest"),
     N_("dead letter"),
     N_("many wrong logins"),
+    N_("downtime"),
     N_("being sent"),
     N_("sent"),
     N_("given up"),

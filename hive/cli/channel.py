@@ -13,8 +13,9 @@ from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import ShareLevel
-from hive.services.notifications import channels, far_end
+from hive.services.notifications import allowed, channels, far_end, trials
 from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.trials import Trial
 from hive.services.permissions import Actor
 
 
@@ -35,6 +36,11 @@ def document(info: ChannelInfo) -> dict[str, Any]:
         "groups": list(info.groups),
         "rules": list(info.rules),
         "created_at": output.time(info.created_at),
+        "state": info.state,
+        "failing_since": output.time(info.condition.failing_since),
+        "last_error": info.condition.last_error or None,
+        "waiting": info.waiting,
+        "given_up": info.given_up,
     }
 
 
@@ -106,7 +112,24 @@ async def add(
     """Add a channel."""
     settings = settings_of(pairs, secret)
     info = await channels.add(actor, name, owner=owner, kind=kind, settings=settings, groups=groups)
-    output.show_done(document(info), f"Channel {info.name} was added: {info.description}")
+    trial = await trials.after_saving(actor, info.id)
+    info = await channels.find_by_id(actor, info.id)
+    output.show_done(
+        document(info) | tested(trial), f"Channel {info.name} was added: {info.description}"
+    )
+    say_tested(trial)
+
+
+def tested(trial: Trial | None) -> dict[str, Any]:
+    """What came of the test message, for programs."""
+    if trial is None:
+        return {"test": None}
+    return {"test": {"arrived": trial.arrived, "answer": trial.answer, "address": trial.address}}
+
+
+def say_tested(trial: Trial | None) -> None:
+    if trial is not None:
+        output.say(("" if trial.arrived else "Warning: ") + trial.words)
 
 
 @channel.command("list")
@@ -122,12 +145,16 @@ async def list_(actor: Actor) -> None:
             "OWNER": lambda info: info.owner,
             "NAME": lambda info: info.name,
             "KIND": lambda info: info.kind,
-            "ENABLED": lambda info: info.enabled,
+            "STATE": lambda info: info.state,
+            "WAITING": lambda info: info.backlog or info.waiting or None,
             "WHERE": lambda info: info.description,
             "RULES": lambda info: list(info.rules),
         },
         infos,
     )
+    for info in infos:
+        if info.enabled and info.condition.fails:
+            output.say(f"{info.owner}/{info.name} is {info.state}: {info.condition.last_error}")
 
 
 @channel.command("show")
@@ -162,7 +189,12 @@ async def set_(
     found = await channels.find(actor, reference)
     settings = settings_of(pairs, secret) or None
     info = await channels.change(actor, found.id, name=name, enabled=enabled, settings=settings)
-    output.show_done(document(info), f"Channel {info.name} was changed: {info.description}")
+    trial = await trials.after_saving(actor, info.id) if settings or enabled else None
+    info = await channels.find_by_id(actor, info.id)
+    output.show_done(
+        document(info) | tested(trial), f"Channel {info.name} was changed: {info.description}"
+    )
+    say_tested(trial)
 
 
 @channel.command("share")
@@ -201,5 +233,41 @@ async def test(actor: Actor, reference: str) -> None:
     """Send a test message, and show what the far end answers."""
     found = await channels.find(actor, reference)
     async with far_end.opened_means() as means:
-        answer = await channels.test(actor, found.id, means)
+        answer = await trials.test(actor, found.id, means)
     output.show_done({"id": found.id, "answer": answer}, f"Sent. The far end answered: {answer}")
+
+
+@channel.command("allow")
+@click.argument("network", metavar="ADDRESS")
+@click.option("--end", is_flag=True, help="Allow it no longer.")
+@output.json_option
+@with_hive
+async def allow(actor: Actor, network: str, end: bool) -> None:
+    """Let notifications reach a private address or network."""
+    stored = await (allowed.revoke if end else allowed.allow)(actor, network)
+    verb = "no longer reach" if end else "reach"
+    output.show_done({"network": stored}, f"Notifications can {verb} {stored} from now on.")
+
+
+@channel.command("allowed")
+@output.json_option
+@with_hive
+async def allowed_(actor: Actor) -> None:
+    """List the private networks that were allowed here, besides those of the configuration."""
+    infos = await allowed.list_allowed(actor)
+    output.show_list(
+        [
+            {
+                "network": info.network,
+                "allowed_by": info.created_by,
+                "allowed_at": output.time(info.created_at),
+            }
+            for info in infos
+        ],
+        {
+            "NETWORK": lambda info: info.network,
+            "ALLOWED BY": lambda info: info.created_by,
+            "SINCE": lambda info: info.created_at,
+        },
+        infos,
+    )

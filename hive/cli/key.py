@@ -31,6 +31,7 @@ def _document(info: KeyInfo) -> dict[str, Any]:
         "comment": info.comment,
         "public_key": info.line,
         "enabled": info.enabled,
+        "owner_enabled": info.owner_enabled,
         "same_key": [
             {"id": t.key_id, "name": t.name, "owner": t.owner, "enabled": t.enabled}
             for t in info.twins
@@ -103,7 +104,7 @@ async def list_(actor: Actor) -> None:
             "NAME": lambda info: info.name,
             "TYPE": lambda info: info.type,
             "FINGERPRINT": lambda info: info.fingerprint,
-            "ENABLED": lambda info: info.enabled,
+            "ENABLED": lambda info: info.enabled if info.owner_enabled else "owner disabled",
             "SAME KEY": lambda info: ", ".join(_twins(info)),
             "EXPIRES": lambda info: info.expires_at,
             "LAST USED": lambda info: info.last_used_at,

@@ -21,6 +21,7 @@ from hive.cli.host_keys import host_keys
 from hive.cli.job import job
 from hive.cli.key import key
 from hive.cli.location import location
+from hive.cli.maintenance import maintenance
 from hive.cli.notification import delivery, notification
 from hive.cli.options import Options
 from hive.cli.repo import repo
@@ -91,6 +92,7 @@ for _noun in (
     delivery,
     host_keys,
     address,
+    maintenance,
     secrets,
     clock,
     doctor,

@@ -56,6 +56,7 @@ from hive.services import (
     statistics,
     trash,
 )
+from hive.services.notifications import reach
 from hive.services.permissions import Actor
 
 
@@ -167,20 +168,32 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
     room = await occupancy.look(actor, info)
     proposal = await proposals.observed(info.id)
+    found = await reach.reach(actor, info.id)
     output.show_one(
         document(info)
         | health_document(health)
         | proposal_document(proposal)
+        | {"would_notify": None if found is None else reach_document(found)}
         | insight_document(insight)
         | former_paths_document(paths)
         | occupancy_document(room),
         fields(info)
         | health_fields(health)
         | proposal_fields(info.login, proposal)
+        | ({} if found is None else {"would notify": found.words})
         | insight_fields(insight)
         | former_paths_fields(paths)
         | occupancy_fields(room),
     )
+
+
+def reach_document(found: reach.Reach) -> dict[str, Any]:
+    """Who would be notified if the repository went down."""
+    return {
+        "people": [{"name": one.name, "ways": list(one.ways)} for one in found.people],
+        "others": found.others,
+        "words": found.words,
+    }
 
 
 @repo.command("delete")

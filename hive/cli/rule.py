@@ -10,14 +10,14 @@ import click
 from hive.cli import output
 from hive.cli.running import with_hive
 from hive.kinds import Severity
-from hive.services.notifications import rules
+from hive.services.notifications import rule_preview, rules
 from hive.services.notifications.rules import Changes, RuleInfo, Wanted
 from hive.services.permissions import Actor
 
 
 @click.group()
 def rule() -> None:
-    """Rules: what is told by which channel. Who has none is told by all their channels."""
+    """Rules: what is sent by which channel. What no rule matches is sent as without rules."""
 
 
 def _document(info: RuleInfo) -> dict[str, Any]:
@@ -63,7 +63,22 @@ async def add(
         **given,
     )
     info = await rules.add(actor, user, wanted)
-    output.show_done(_document(info), f"Rule {info.name} of {info.user} was added.")
+    await _show_saved(actor, info, f"Rule {info.name} of {info.user} was added.")
+
+
+async def _show_saved(actor: Actor, info: RuleInfo, message: str) -> None:
+    """What was saved, and what it would have sent lately."""
+    found = await rule_preview.preview(actor, info.id)
+    preview = {
+        "days": 30,
+        "events": found.events,
+        "sent": found.sent,
+        "no_longer_sent": dict(found.lost),
+        "tag_without_repository": found.tag_without_repository,
+    }
+    output.show_done(_document(info) | {"preview": preview}, message)
+    for line in found.sentences:
+        output.say(line)
 
 
 @rule.command("list")
@@ -124,7 +139,7 @@ async def set_(
     )
     found = await rules.find_rule(actor, reference)
     info = await rules.change(actor, found.id, changes, add_channels=more, remove_channels=fewer)
-    output.show_done(_document(info), f"Rule {info.name} was changed.")
+    await _show_saved(actor, info, f"Rule {info.name} was changed.")
 
 
 @rule.command("delete")

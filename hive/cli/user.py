@@ -9,7 +9,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.cli.user_preferences import preferences
-from hive.services import accounts, quotas, second_factor
+from hive.services import accounts, dependents, quotas, second_factor
 from hive.services.accounts import UserInfo
 from hive.services.permissions import Actor
 
@@ -122,6 +122,9 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await accounts.find_user(actor, reference)
+    if enabled is False and found.enabled:
+        for line in (await dependents.of_user(actor, found.id)).sentences:
+            output.say(f"Warning: {line}")
     info = await accounts.set_user(
         actor,
         found.id,

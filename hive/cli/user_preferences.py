@@ -8,7 +8,7 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.kinds import Digest
+from hive.kinds import Digest, Rest
 from hive.services.notifications import preferences as service
 from hive.services.permissions import Actor
 
@@ -20,6 +20,17 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 @click.option("--reminder-hours", type=int, metavar="1-48", help="Remind again after so long.")
 @click.option("--expiration-days", type=int, metavar="1-30", help="Stop to remind after so long.")
 @click.option("--told-of-shared/--not-told-of-shared", "is_told_of_shared", default=None)
+@click.option(
+    "--told-of-critical/--not-told-of-critical",
+    "is_told_of_critical",
+    default=None,
+    help="For administrators: critical events of all repositories.",
+)
+@click.option(
+    "--rest",
+    type=click.Choice([one.value for one in Rest]),
+    help="What to send that no rule matches, for users with rules.",
+)
 @click.option("--digest", type=click.Choice([one.value for one in Digest]))
 @click.option("--digest-hour", type=int, metavar="0-23", help="In the user's time zone.")
 @click.option("--digest-weekday", type=click.Choice(_DAYS))
@@ -31,6 +42,7 @@ async def preferences(
     *,
     name: str,
     digest: str | None,
+    rest: str | None,
     digest_weekday: str | None,
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
@@ -38,6 +50,8 @@ async def preferences(
     values = {key: value for key, value in given.items() if value is not None}
     if digest is not None:
         values["digest"] = Digest(digest)
+    if rest is not None:
+        values["rest"] = Rest(rest)
     if digest_weekday is not None:
         values["digest_weekday"] = _DAYS.index(digest_weekday)
     found = (

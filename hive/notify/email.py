@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import socket
@@ -86,6 +87,12 @@ async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
         )
     password = settings.password.get_secret_value() if settings.password is not None else None
     try:
+        tls = relay.tls or await asyncio.to_thread(_trusted, settings)
+    except OSError as error:
+        raise DeliveryFailed(
+            f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}."
+        ) from None
+    try:
         _, answer = await aiosmtplib.send(
             mail,
             hostname=settings.host,
@@ -94,12 +101,12 @@ async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
             password=password if settings.username is not None else None,
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
-            tls_context=relay.tls,
+            tls_context=tls,
             local_hostname=_own_host(relay),
             timeout=settings.timeout_seconds,
         )
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        raise _explain(error, settings.host, password) from None
+        raise _explain(error, settings, password) from None
     return answer
 
 
@@ -108,12 +115,16 @@ async def certificate_problem(relay: Relay) -> str | None:
     settings = relay.settings
     if settings.host is None or settings.security == "none":
         return None
+    try:
+        tls = relay.tls or await asyncio.to_thread(_trusted, settings)
+    except OSError as error:
+        return f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}"
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
         use_tls=settings.security == "tls",
         start_tls=settings.security == "starttls",
-        tls_context=relay.tls,
+        tls_context=tls,
         local_hostname=_own_host(relay),
         timeout=min(settings.timeout_seconds, _EXAMINED_SECONDS),
     )
@@ -134,6 +145,15 @@ def _refused_certificate(error: BaseException | None) -> str | None:
             return cut(one_line(str(error)), 200)
         error = error.__cause__ or error.__context__
     return None
+
+
+def _trusted(settings: MailSettings) -> ssl.SSLContext | None:
+    """Whom to believe, where the system alone does not say it. Blocking."""
+    if settings.ca_file is None:
+        return None
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=settings.ca_file)
+    return context
 
 
 def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
@@ -183,8 +203,9 @@ def _own_host(relay: Relay) -> str:
     return named if named.strip("0123456789.") and ":" not in named else "localhost"
 
 
-def _explain(error: Exception, host: str, password: str | None) -> DeliveryFailed:
+def _explain(error: Exception, settings: MailSettings, password: str | None) -> DeliveryFailed:
     """The reply of the mail server and what it means; 4xx may pass, 5xx does not."""
+    host = str(settings.host)
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         error = error.recipients[0]
     if isinstance(error, aiosmtplib.SMTPResponseException):
@@ -195,6 +216,49 @@ def _explain(error: Exception, host: str, password: str | None) -> DeliveryFaile
             f"{host} answered {error.code} {cut(one_line(said), 300)}",
             permanent=500 <= error.code < 600,
         )
+    hint = _hint(error, settings)
     if isinstance(error, aiosmtplib.SMTPTimeoutError | TimeoutError):
-        return DeliveryFailed(f"The mail server {host} did not answer in time.")
-    return DeliveryFailed(f"{host}: {cut(one_line(str(error)), 300)}")
+        return DeliveryFailed(f"The mail server {host} did not answer in time.{hint}")
+    return DeliveryFailed(f"{host}: {cut(one_line(str(error)), 300).rstrip('.')}.{hint}")
+
+
+def _hint(error: Exception, settings: MailSettings) -> str:
+    """What to change, where the error shows it."""
+    cause = _tls_error(error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return (
+            " Its certificate is not trusted: name the certificate that signed it in"
+            " mail.ca_file, and in mail.host the name that it is for."
+        )
+    if settings.security == "tls" and (cause is not None or _is_silent(error)):
+        return (
+            f" Port {settings.port} does not seem to speak TLS from the start: set mail.security"
+            ' to "starttls" (usually port 587), or mail.port to 465.'
+        )
+    if settings.security != "tls" and _is_silent(error):
+        is_known = " as port 465 always does" if settings.port == 465 else ""
+        return (
+            f' It may expect TLS from the start{is_known}: set mail.security to "tls", or'
+            " mail.port to 587."
+        )
+    if settings.security == "starttls" and "starttls" in str(error).lower():
+        return (
+            ' It offers no STARTTLS: set mail.security to "tls" (usually port 465), or to "none"'
+            " where the way to it is safe."
+        )
+    return ""
+
+
+def _is_silent(error: Exception) -> bool:
+    """Whether it accepted a connection, and then said nothing that is SMTP."""
+    return isinstance(
+        error, aiosmtplib.SMTPTimeoutError | TimeoutError | aiosmtplib.SMTPServerDisconnected
+    )
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None

@@ -24,6 +24,7 @@ SHORTEST = timedelta(minutes=2)  # what is shorter is a restart
 _LONGEST = timedelta(days=14)
 _KEPT = timedelta(days=400)
 _MOST = 200
+_announced: MaintenanceInfo | None = None
 
 # What is no news while the server is being worked on; deletions and damage are.
 _HELD = frozenset(
@@ -87,10 +88,11 @@ async def _store(found: Span | None, now: datetime) -> None:
     await _beat(now)
 
 
-@transactional
 async def pulse() -> None:
     """Note that the server lives; the scheduler calls it."""
-    await _beat(clock.now())
+    global _announced  # noqa: PLW0603 - what this process knows
+    await _store(None, clock.now())
+    _announced = await announced()
 
 
 async def _beat(now: datetime) -> None:
@@ -100,8 +102,20 @@ async def _beat(now: datetime) -> None:
 
 async def spans() -> tuple[tuple[datetime, datetime], ...]:
     """The newest downtimes, oldest first, as schedules take them; one query."""
+    now = clock.now()
     rows = await Downtime.all().order_by("-ended_at").limit(_MOST)
-    return tuple((row.begun_at, row.ended_at) for row in reversed(rows))
+    return tuple(
+        (row.begun_at, row.ended_at)
+        for row in reversed(rows)
+        # one that was noted while the clock was ahead excuses nothing
+        if row.ended_at <= now or row.announced_by is not None
+    )
+
+
+def shown() -> MaintenanceInfo | None:
+    """The same as this process last knew it, at most half a minute ago; for every page."""
+    found = _announced
+    return found if found is not None and found.until > clock.now() else None
 
 
 async def announced() -> MaintenanceInfo | None:
@@ -134,7 +148,9 @@ async def announce(actor: Actor, length: timedelta) -> MaintenanceInfo:
     until = now + length
     await Downtime.create(begun_at=now, ended_at=until, announced_by=actor.name)
     await audit.record(actor, "maintenance.begin", "the server", until=clock.rfc3339(until))
-    return MaintenanceInfo(now, until, actor.name)
+    info = MaintenanceInfo(now, until, actor.name)
+    after_commit(lambda: _show(info))
+    return info
 
 
 @transactional
@@ -150,6 +166,12 @@ async def end(actor: Actor) -> None:
     await held.update(next_at=now)
     await audit.record(actor, "maintenance.end", "the server")
     after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+    after_commit(lambda: _show(None))
+
+
+def _show(info: MaintenanceInfo | None) -> None:
+    global _announced  # noqa: PLW0603 - what this process knows
+    _announced = info
 
 
 async def _end_announced(now: datetime) -> None:

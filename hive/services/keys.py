@@ -63,6 +63,7 @@ class KeyInfo:
     uses: tuple[KeyUse, ...]
     shares: tuple[GroupShare, ...] = ()
     twins: tuple[Twin, ...] = ()  # as far as the actor may see them
+    owner_enabled: bool = True  # where not, the key is refused
 
     @property
     def is_expired(self) -> bool:
@@ -348,4 +349,5 @@ def _told(
         uses,
         shared,
         twins,
+        key.owner.enabled,
     )

@@ -57,7 +57,9 @@ async def report(subject: str, trouble: Trouble | None) -> None:
     else:
         _current[subject] = trouble
     if trouble != former:
-        (logger.error if trouble else logger.info)(
+        # that a message was not delivered is logged by the courier, or shown to who sent it
+        is_logged = trouble is not None and trouble.kind != EventKind.CHANNEL_FAILING
+        (logger.error if is_logged else logger.info)(
             trouble.message if trouble else "over", subject=subject
         )
     try:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ class Receiver:
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
         self.beats = 0
+        self.tests = 0
         self.answers = threading.Event()
         self.answers.set()
         receiver = self
@@ -29,8 +32,12 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                receiver.messages.append(json.loads(self.rfile.read(length)))
-                receiver.answers.wait(20)
+                message = json.loads(self.rfile.read(length))
+                if message["kind"] == "test":  # a channel was added
+                    receiver.tests += 1
+                else:
+                    receiver.messages.append(message)
+                    receiver.answers.wait(20)
                 self._answer()
 
             def do_GET(self) -> None:
@@ -81,6 +88,7 @@ def test_a_key_used_for_the_first_time_is_told_and_told_again_by_the_same_name_a
     url = installation.json("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")["url"]
     hook = ("channel", "add", "hook", "--owner", "alice", "--kind", "webhook")
     installation.hive(*hook, "--set", f"url={receiver.url}/hook")
+    assert receiver.tests == 1
     installation.borg("init", "-e", "repokey-blake2", url)
 
     wait_for(lambda: len(receiver.messages) == 1)
@@ -101,3 +109,46 @@ def test_a_key_used_for_the_first_time_is_told_and_told_again_by_the_same_name_a
     assert receiver.beats >= 1
     findings = json.loads(installation.hive("--json", "doctor", status=0))
     assert ("Heartbeat", "ok") in {(one["subject"], one["level"]) for one in findings}
+
+
+def query(installation: Installation, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(installation.data / "hive.sqlite3")) as database, database:
+        return list(database.execute(sql))
+
+
+def test_a_downtime_of_the_server_is_one_message_and_no_alarm_for_each_repository(
+    installation: Installation, receiver: Receiver
+) -> None:
+    installation.environment = {
+        **installation.environment,
+        "HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
+    installation.start(expect_setup=True)
+    installation.hive("user", "add", "alice")
+    for name in ("laptop", "desktop"):
+        installation.hive("repo", "add", name, "--owner", "alice")
+        installation.hive("repo", "set", name, "--every", "1h", "--grace", "1h")
+    hook = ("channel", "add", "hook", "--owner", "alice", "--kind", "webhook")
+    installation.hive(*hook, "--set", f"url={receiver.url}/hook")
+
+    def has_pulse() -> bool:
+        return query(installation, "SELECT count(*) FROM pulse") == [(1,)]
+
+    wait_for(has_pulse)
+    assert installation.stop() == 0
+    # as if all of it had been four hours earlier, and the server off ever since
+    earlier = "strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-4 hours')"
+    query(installation, f"UPDATE pulse SET at = {earlier}")  # noqa: S608 - a constant
+    columns = f"created_at = {earlier}, look_at = {earlier}"
+    query(installation, f"UPDATE repository SET {columns}")  # noqa: S608
+    installation.start(expect_setup=True)
+    wait_for(lambda: len(receiver.messages) >= 1)
+
+    def is_late() -> bool:
+        return {one["health"] for one in installation.json("repo", "list")} == {"late"}
+
+    wait_for(is_late)
+    assert [message["kind"] for message in receiver.messages] == ["downtime"]
+    assert "desktop, laptop" in receiver.messages[0]["text"]
+    begun = installation.json("maintenance", "--for", "2h")
+    assert begun["by"] == "operator"

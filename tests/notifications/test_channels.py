@@ -9,7 +9,7 @@ from hive.kinds import ShareLevel
 from hive.models import AuditEntry, Channel
 from hive.notify.channel import Means
 from hive.services import groups
-from hive.services.notifications import channels, rules
+from hive.services.notifications import channels, rules, trials
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.secrets import settings_of
@@ -77,13 +77,13 @@ async def test_a_test_tells_what_the_far_end_really_answers(
 ) -> None:
     made = await webhook(people.alice, server.url)
     server.answers(202, "queued as 17")
-    assert "202" in await channels.test(people.alice, made.id, means)
+    assert "202" in await trials.test(people.alice, made.id, means)
     assert server.only.json()["kind"] == "test"
     server.answers(403, "go away")
     with pytest.raises(DeliveryFailed, match="403"):
-        await channels.test(people.alice, made.id, means)
+        await trials.test(people.alice, made.id, means)
     with pytest.raises(NotFound):
-        await channels.test(people.charlie, made.id, means)
+        await trials.test(people.charlie, made.id, means)
 
 
 async def test_who_manages_a_shared_channel_cannot_have_its_secrets_sent_elsewhere(
@@ -161,11 +161,11 @@ async def test_a_test_with_settings_that_nobody_can_read_says_so(
     made = await webhook(people.alice, "https://example.org")
     await Channel.filter(id=made.id).update(settings={"address": "x"})
     with pytest.raises(DeliveryFailed, match="URL is missing") as failed:
-        await channels.test(people.alice, made.id, means)
+        await trials.test(people.alice, made.id, means)
     assert failed.value.permanent
     await Channel.filter(id=made.id).update(kind="pigeon")
     with pytest.raises(DeliveryFailed, match="no kind of channel"):
-        await channels.test(people.alice, made.id, means)
+        await trials.test(people.alice, made.id, means)
 
 
 async def test_kinds_for_administrators_are_offered_to_them_alone(people: People) -> None:

@@ -105,7 +105,8 @@ def means(outgoing: Outgoing, certificate: Certificate) -> Means:
 
 
 def _through(means: Means, port: int, security: str, **more: object) -> Means:
-    values = {"host": "127.0.0.1", "port": port, "security": security, "timeout_seconds": 5}
+    values: dict[str, object] = {"host": "127.0.0.1", "port": port, "security": security}
+    values |= {"timeout_seconds": 5}
     return replace(means, mail=MailSettings.model_validate(values | more))
 
 
@@ -146,6 +147,60 @@ async def test_a_certificate_that_nobody_trusts_is_refused(
                 await Email.send(ALICE, MESSAGE, _through(untrusting, server.port, security))
         assert server.mails == []
         assert not failed.value.permanent
+
+
+async def test_a_certificate_of_ones_own_authority_is_trusted_where_it_is_named(
+    means: Means, certificate: Certificate
+) -> None:
+    """The system does not know it; the settings name the file that it is in."""
+    for security in ("starttls", "tls"):
+        given: dict[str, Any] = {security: certificate.server_side()}
+        async with relay(**given) as server:
+            named = _through(
+                replace(means, mail_tls=None),
+                server.port,
+                security,
+                ca_file=str(certificate.certificate),
+            )
+            await Email.send(ALICE, MESSAGE, named)
+        assert server.encrypted == [True]
+    for wrong in (certificate.key, certificate.key.with_name("missing")):
+        named = _through(replace(means, mail_tls=None), 9, "tls", ca_file=str(wrong))
+        with pytest.raises(DeliveryFailed, match=r"^mail\.ca_file cannot be used: "):
+            await Email.send(ALICE, MESSAGE, named)
+
+
+@pytest.mark.parametrize(
+    ("security", "offered", "hint"),
+    [
+        ("tls", "none", 'set mail.security to "starttls"'),
+        ("starttls", "tls", 'set mail.security to "tls"'),
+        ("none", "tls", 'set mail.security to "tls"'),
+        ("starttls", "none", "It offers no STARTTLS"),
+    ],
+)
+async def test_security_and_port_that_were_mixed_up_are_told_with_what_is_right(
+    security: str, offered: str, hint: str, means: Means, certificate: Certificate
+) -> None:
+    given: dict[str, Any] = {} if offered == "none" else {offered: certificate.server_side()}
+    async with relay(**given) as server:
+        with pytest.raises(DeliveryFailed) as failed:
+            await Email.send(
+                ALICE, MESSAGE, _through(means, server.port, security, timeout_seconds=1)
+            )
+    assert hint in failed.value.message
+    assert not failed.value.permanent
+
+
+async def test_a_certificate_that_is_refused_is_told_with_what_to_set(
+    means: Means, certificate: Certificate
+) -> None:
+    async with relay(tls=certificate.server_side()) as server:
+        with pytest.raises(DeliveryFailed, match=r"mail\.ca_file") as failed:
+            await Email.send(
+                ALICE, MESSAGE, _through(replace(means, mail_tls=None), server.port, "tls")
+            )
+    assert "certificate" in failed.value.message
 
 
 async def test_a_relay_without_starttls_is_sent_nothing_in_clear(means: Means) -> None:

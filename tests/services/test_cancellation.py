@@ -301,7 +301,7 @@ async def assert_nothing_is_torn() -> None:
         assert told == audited.get(f"repository.{action}", 0)
     assert await Repository.filter(health="paused").count() == audited.get("repository.pause", 0)
     backed_up = await Repository.filter(last_backup_at__not_isnull=True).count()
-    assert backed_up == await HealthChange.filter(health="up").count()
+    assert backed_up == await HealthChange.filter(health="fine").count()
     assert await RepositoryTag.all().count() == 2 * audited.get("repository.tag", 0)
     assert await PasswordReset.all().count() == audited.get("user.reset.link", 0)
     put_back = audited.get("repository.restore-config", 0)

@@ -101,8 +101,10 @@ async def test_a_missing_backup_is_late_then_down_and_its_coming_is_told(
     down = await last(documents, EventKind.DOWN)
     assert down.message == (
         "No backup since 2026-11-20 03:12 UTC, 1 day ago; one was due every day."
+        " No key opens this repository."
     )
     assert down.details == {
+        "causes": ["No key opens this repository."],
         "health": "down",
         "former": "late",
         "since": "2026-11-21T03:12:00Z",

@@ -272,7 +272,7 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         hours = 72
         assert await health.tick() == 0
         assert not await health.review(documents.id)
-        assert (await Repository.get(id=documents.id)).health == Health.UP
+        assert (await Repository.get(id=documents.id)).health == Health.FINE
     places.clear()
     await watcher.begin()
     await health.tick()

@@ -52,11 +52,14 @@ async def test_a_webhook_is_added_and_tried_and_what_the_far_end_answers_is_show
     typed |= {"headers": "X-One: 1\r\nX-Two: 2\r\n", "secret": "s" * 20}
     added = await browser.post(f"{HERE}/channels/add", typed)
     assert added.status == 303
+    first = server.received.pop()  # sent when it was added
+    assert first.json()["kind"] == "test"
+    assert "Sent. The answer was: " in (await browser.get(added.location)).text
     server.answers(202, "queued as <b>17</b>")
     tried = await browser.post(f"{added.location}/test")
     assert (tried.status, tried.location) == (303, added.location)
     page = (await browser.get(added.location)).text
-    assert "Sent. The far end answered: " in page
+    assert "Sent. The answer was: " in page
     assert "queued as &lt;b&gt;17&lt;/b&gt;" in page
     assert server.only.method == "PUT"
     assert server.only.json()["kind"] == "test"
@@ -234,7 +237,7 @@ class Flag(Kind[FlagSettings]):
 
     @classmethod
     async def deliver(cls, settings: FlagSettings, message: Message, means: Means) -> str:
-        raise AssertionError
+        return "heard"
 
 
 async def test_a_setting_that_is_yes_or_no_is_a_box(

@@ -32,7 +32,9 @@ async def test_a_rule_goes_through_the_form_and_back(browser: Browser, alice: Ac
     assert (info.quiet, info.is_quiet_for_critical) == ("22:00-07:00", True)
     assert info.channel_ids == (other.id,)
     listed = (await browser.get(f"{HERE}/rules")).text
-    assert "Rules alone count" in listed
+    assert "What no rule matches is sent as" in listed
+    assert "In the last 30 days it would have sent 0 of 0 notifications." in listed
+    assert "No repository has the tag office" in listed
     assert "mass deletion" in listed
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
     assert f'<option value="{made.id}" selected>' in form

@@ -196,6 +196,10 @@ POST = {
         name="phone", server="https://127.0.0.1:1", topic="backups"
     ),
     "/notifications/channels/{id}/test": change(),
+    "/notifications/channels/{id}/allow": Rule("303 403 403 403 404"),
+    "/notifications/allowed/revoke": admin_change(network="192.168.1.5"),
+    "/admin/maintenance": admin_change(**{"for": "4h"}),
+    "/admin/maintenance/end": admin_change(),
     "/notifications/rules/add": Rule(
         "422 303 303 303 422",  # root and charlie may not use alice's channel
         {"name": "new", "severity": "info"},

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hive import clock
 from hive.services import attention, disks, outlines, overview
+from hive.services.notifications import reach
 from hive.services.outlines import Order, Outline
 from hive.services.states import COUNTED
 from web import charts
@@ -83,10 +84,14 @@ async def show(request: web.Request) -> web.Response:
     shown, following = _cut(fitting, after)
     counts = Counter(one.condition for one in found)
     now, wanting = clock.now(), await attention.list_attention(actor, found)
+    worries = await reach.worries(actor)
     return page(
         request,
         "overview.html",
-        icon=tab_icon(is_bad=bool(wanting), is_live=any(one.is_in_use for one in found)),
+        icon=tab_icon(
+            is_bad=bool(wanting) or bool(worries.failing),
+            is_live=any(one.is_in_use for one in found),
+        ),
         any_repository=bool(found),
         repositories=[
             (one, charts.sparkline(one.trend, now))
@@ -96,6 +101,7 @@ async def show(request: web.Request) -> web.Response:
         first_page=wish.page_after(None) if after is not None else None,
         next_page=wish.page_after(following) if following is not None else None,
         counts=[(condition, counts[condition]) for condition in COUNTED if counts[condition]],
+        worries=worries,
         attention=wanting[:_MAX_ATTENTION],
         attention_count=len(wanting),
         disks=await disks.disks({one.location_id for one in found}),

@@ -28,6 +28,7 @@ from hive.services import (
     upkeeps,
 )
 from hive.services.former_paths import FormerPathInfo
+from hive.services.notifications import reach
 from hive.services.overview import Details
 from hive.services.permissions import Actor
 from hive.services.sessions import SessionInfo
@@ -108,6 +109,7 @@ async def show(request: web.Request) -> web.Response:
         details=details,
         repository=details.repository,
         health=details.health,
+        reach=await reach.reach(actor, repository_id),
         last_failed=has_failed,
         may_manage=may_manage,
         **await _watched(actor, details, may_manage=may_manage),

@@ -26,13 +26,23 @@ from hive.services.notifications.routes import (
 Way = tuple[Person, dict[Place, datetime]]
 
 
+class Reason(str):
+    """Why somebody is not notified: a part of a sentence, which pages translate."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Found:
     """Who is notified by what; `stand_ins` are those that would not be if others were."""
 
     ways: Sequence[Way]
     stand_ins: Sequence[Way] = ()
-    why: str = ""  # nobody else is
+    reasons: tuple[Reason, ...] = ()  # why nobody else is
+
+    @property
+    def why(self) -> str:
+        return ", ".join(self.reasons)
 
 
 @dataclass(frozen=True)
@@ -59,12 +69,13 @@ class Audience:
             elif is_serious and (is_orphan or not is_reached):
                 stand_ins.append((person, dict.fromkeys(fallback(person), now)))
         if is_orphan:
-            without.insert(0, f"its owner {self.disabled_owner} is disabled")
-        return Found(found, stand_ins, ", ".join(without))
+            without.insert(0, Reason(f"its owner {self.disabled_owner} is disabled"))
+        return Found(found, stand_ins, tuple(without))
 
-    def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[str]]:
+    def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[Reason]]:
         """Their ways, and why others of them have none."""
-        found, without = [], []
+        found: list[Way] = []
+        without: list[Reason] = []
         for person in self.people:
             times = route(person, matter, now)
             if times is not None:
@@ -79,17 +90,19 @@ def works(times: dict[Place, datetime] | None) -> bool:
     return any(not place.error for place in times or ())
 
 
-def why_not(person: Person, times: dict[Place, datetime] | None) -> str:
+def why_not(person: Person, times: dict[Place, datetime] | None) -> Reason:
     """Why somebody is not notified."""
+    if times and len(times) == 1:
+        return Reason(f"{_names(times)} of {person.name} fails")
     if times:
-        return f"{_names(times)} of {person.name} {'fails' if len(times) == 1 else 'fail'}"
+        return Reason(f"{_names(times)} of {person.name} fail")
     if times is None and fallback(person):
-        return f"no rule of {person.name} matches"
+        return Reason(f"no rule of {person.name} matches")
     if person.channels:
-        return f"all channels of {person.name} are disabled"
+        return Reason(f"all channels of {person.name} are disabled")
     if person.has_address:
-        return f"{person.name} has a mail address, but this server has no mail relay"
-    return f"{person.name} has no mail address and no channel"
+        return Reason(f"{person.name} has a mail address, but this server has no mail relay")
+    return Reason(f"{person.name} has no mail address and no channel")
 
 
 def _names(times: dict[Place, datetime]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,19 +12,19 @@ from tortoise.expressions import Q, Subquery
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
-from hive.kinds import Level, Severity, ShareLevel
+from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
-from hive.services import audit, names, references, runtime
-from hive.services.notifications import far_end
-from hive.services.notifications.kinds import TEST
+from hive.services import audit, names, references
+from hive.services.health_words import moment
+from hive.services.notifications import condition, failing, far_end
+from hive.services.notifications.condition import Condition
 from hive.services.permissions import Actor, group_ids
 from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
 
 if TYPE_CHECKING:
-    from hive.notify.channel import ChannelSettings, Means, SettingField
+    from hive.notify.channel import ChannelSettings, SettingField
 
-_TEST_SECONDS = 60.0  # somebody waits for the answer
 CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
 UNREADABLE = "Its settings are none that this version knows: give them anew."
 
@@ -47,6 +45,28 @@ class ChannelInfo:
     rules: tuple[str, ...]
     created_at: datetime
     shares: tuple[GroupShare, ...]
+    condition: Condition
+    waiting: int  # messages
+    given_up: int  # since it fails
+
+    @property
+    def state(self) -> str:
+        """In a few words: "works", "failing since 05:29", "disabled", "not tried yet"."""
+        known = self.condition
+        if not self.enabled:
+            return "disabled"
+        if known.failing_since is not None:
+            return f"failing since {moment(known.failing_since)}"
+        return "works" if known.worked_at is not None else "not tried yet"
+
+    @property
+    def backlog(self) -> str:
+        """What waits because it fails; empty where nothing does."""
+        if not self.condition.fails or not self.waiting:
+            return ""
+        if self.waiting == 1:
+            return "1 message waits"
+        return f"{self.waiting - 1} waiting behind one that failed"
 
 
 @dataclass(frozen=True)
@@ -129,10 +149,11 @@ async def level(actor: Actor, channel_id: int) -> Level:
 
 async def require_manage(actor: Actor, channel_id: int) -> None:
     """Raise as a change of the channel would."""
-    await _changeable(actor, channel_id)
+    await changeable(actor, channel_id)
 
 
-async def _changeable(actor: Actor, channel_id: int) -> Channel:
+async def changeable(actor: Actor, channel_id: int) -> Channel:
+    """The row itself, for one who may change it."""
     channel = await get_by_id(actor, channel_id)
     if await level_on(actor, channel) < Level.MANAGE:
         raise Forbidden(f"You may use the channel {channel.name}, but not change it.")
@@ -188,7 +209,7 @@ async def change(
 
     `share_levels`: groups with their new level, None for no longer; others keep what they have.
     """
-    row = await _changeable(actor, channel_id)
+    row = await changeable(actor, channel_id)
     if name is not None and name != row.name:
         row.name = await _free_name(name, row.owner_id, row.id)
     if settings is not None:
@@ -196,6 +217,8 @@ async def change(
     if enabled is not None:
         row.enabled = enabled
     await row.save()
+    if enabled is False:
+        await failing.end(row.id)
     await _set_levels(actor, row, share_levels or {})
     await audit.record(
         actor,
@@ -274,11 +297,12 @@ def _read(row: Channel) -> ChannelSettings | None:
 @transactional
 async def delete(actor: Actor, channel_id: int, *, with_rules: bool = False) -> None:
     """Delete a channel; Conflict names the rules that use it, unless they may lose it."""
-    row = await _changeable(actor, channel_id)
+    row = await changeable(actor, channel_id)
     links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
     if links and not with_rules:
         used = ", ".join(sorted(link.rule.name for link in links))
         raise Conflict(f"The channel {row.name} is used by rules: {used}.")
+    await failing.end(row.id)
     await row.delete()
     await audit.record(actor, "channel.delete", f"channel {row.name} ({row.kind})")
 
@@ -288,7 +312,7 @@ async def share(
     actor: Actor, channel_id: int, group: str, level: ShareLevel = ShareLevel.VIEW
 ) -> None:
     """Let a group's members use the channel in their rules, or manage it."""
-    row = await _changeable(actor, channel_id)
+    row = await changeable(actor, channel_id)
     found = await references.group(group)
     if found is None or not (actor.is_admin or found.id in await group_ids(actor)):
         raise NotFound(f"There is no group {group!r}.")
@@ -298,32 +322,9 @@ async def share(
 
 @transactional
 async def unshare(actor: Actor, channel_id: int, group: str) -> None:
-    row = await _changeable(actor, channel_id)
+    row = await changeable(actor, channel_id)
     await ChannelShare.filter(channel_id=row.id, group__name=group).delete()
     await audit.record(actor, "channel.unshare", f"channel {row.name}", group=group)
-
-
-async def test(actor: Actor, channel_id: int, means: Means) -> str:
-    """Send a message of no weight now, and return what the far end answered; DeliveryFailed."""
-    row = await _changeable(actor, channel_id)
-    message = far_end.message(
-        id=f"test-{secrets.token_hex(8)}",
-        event_id=None,
-        kind=TEST,
-        severity=Severity.INFO,
-        title="Borg Hive: this is a test",
-        text=f"The channel {row.name} works. {actor.name} asked for this message.",
-        url=runtime.settings().web.public_url,
-        repository=None,
-        repository_id=None,
-        owner=None,
-        at=clock.now(),
-    )
-    try:
-        async with asyncio.timeout(_TEST_SECONDS):
-            return await far_end.send(row.kind, settings_of(row), message, means)
-    except far_end.CHANNEL_ERRORS as error:
-        raise far_end.explained(error) from None
 
 
 async def list_channels(actor: Actor) -> list[ChannelInfo]:
@@ -344,10 +345,13 @@ async def _infos(rows: Sequence[Channel]) -> list[ChannelInfo]:
     rules: dict[int, list[str]] = {one: [] for one in ids}
     for link in await RuleChannel.filter(channel_id__in=ids).select_related("rule"):
         rules[link.channel_id].append(link.rule.name)
-    return [_info(row, shares[row.id], sorted(rules[row.id])) for row in rows]
+    counts = await condition.counts(ids)
+    return [_info(row, shares[row.id], sorted(rules[row.id]), counts[row.id]) for row in rows]
 
 
-def _info(row: Channel, shares: Sequence[GroupShare], rules: Sequence[str]) -> ChannelInfo:
+def _info(
+    row: Channel, shares: Sequence[GroupShare], rules: Sequence[str], counts: tuple[int, int]
+) -> ChannelInfo:
     title, description, shown = row.kind, UNREADABLE, {}
     if not opens(row):
         description = CLOSED
@@ -369,4 +373,7 @@ def _info(row: Channel, shares: Sequence[GroupShare], rules: Sequence[str]) -> C
         rules=tuple(rules),
         created_at=row.created_at,
         shares=tuple(shares),
+        condition=condition.of_row(row),
+        waiting=counts[0],
+        given_up=counts[1],
     )

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
 from hive import clock, events
@@ -27,6 +28,7 @@ _LONGEST_WISH = 3600.0  # seconds by which the other side may put us off
 _HICCUP = timedelta(minutes=10)  # for which a way may fail before it counts as broken
 _HICCUPS = 3
 _MAX_ERROR = 500
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -189,3 +191,26 @@ async def try_at_once(lane: Lane) -> None:
     else:
         await MailPlace.filter(user_id=user_id).exclude(next_try=None).update(next_try=now)
     after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+
+
+async def counts(channel_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:
+    """Of each channel, how many messages wait, and how many were given up since it fails."""
+    waiting_rows = Delivery.filter(channel_id__in=list(channel_ids), state=DeliveryState.WAITING)
+    waits = {
+        row["channel_id"]: row["count"]
+        for row in await waiting_rows.annotate(count=Count("id"))
+        .group_by("channel_id")
+        .values("channel_id", "count")
+    }
+    begun = {
+        row.id: row.failing_since
+        for row in await Channel.filter(id__in=list(channel_ids)).exclude(failing_since=None)
+        if row.failing_since is not None
+    }
+    given_up: dict[int, int] = dict.fromkeys(channel_ids, 0)
+    if begun:
+        dead = Delivery.filter(channel_id__in=list(begun), state=DeliveryState.DEAD)
+        since = min(begun.values()) - _DAY
+        for row in await dead.filter(created_at__gte=since).values("channel_id", "created_at"):
+            given_up[row["channel_id"]] += row["created_at"] >= begun[row["channel_id"]] - _DAY
+    return {one: (waits.get(one, 0), given_up[one]) for one in channel_ids}

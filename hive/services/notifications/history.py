@@ -12,6 +12,8 @@ from hive.errors import Conflict, NotFound
 from hive.kinds import AttemptOutcome, DeliveryState, Severity
 from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.services import audit, references
+from hive.services.notifications import condition
+from hive.services.notifications.condition import Condition
 from hive.services.permissions import Actor
 
 # What nobody sends any more.
@@ -123,7 +125,15 @@ async def deliveries(
     tries: dict[int, list[AttemptInfo]] = {row.id: [] for row in rows}
     for one in await DeliveryAttempt.filter(delivery_id__in=list(tries)).order_by("id"):
         tries[one.delivery_id].append(AttemptInfo(one.at, one.seconds, one.outcome, one.answer))
-    return [_info(row, tuple(tries[row.id])) for row in rows]
+    failing = await condition.failing()
+    return [
+        _info(
+            row,
+            tuple(tries[row.id]),
+            failing.get(condition.lane_of(row.channel_id, row.notification.user_id)),
+        )
+        for row in rows
+    ]
 
 
 @transactional
@@ -139,11 +149,16 @@ async def repeat(actor: Actor, delivery_id: int) -> None:
     )
     if not changed:
         raise Conflict(f"Delivery {delivery_id} is {row.state}: there is nothing to repeat.")
+    await condition.try_at_once(condition.lane_of(row.channel_id, row.notification.user_id))
     await audit.record(actor, "delivery.repeat", f"delivery {delivery_id} by {row.channel_name}")
     after_commit(lambda: happenings.tell(happenings.DeliveriesWaiting()))
 
 
-def _info(row: Delivery, tries: tuple[AttemptInfo, ...]) -> DeliveryInfo:
+def _info(row: Delivery, tries: tuple[AttemptInfo, ...], known: Condition | None) -> DeliveryInfo:
+    """`known` where its channel fails: it is sent no sooner than that is tried again."""
+    next_at = row.next_at
+    if next_at is not None and known is not None and known.next_try is not None:
+        next_at = max(next_at, known.next_try)
     return DeliveryInfo(
         id=row.id,
         notification_id=row.notification_id,
@@ -153,7 +168,7 @@ def _info(row: Delivery, tries: tuple[AttemptInfo, ...]) -> DeliveryInfo:
         channel_kind=row.channel_kind,
         state=row.state,
         attempts=row.attempts,
-        next_at=row.next_at,
+        next_at=next_at,
         created_at=row.created_at,
         sent_at=row.sent_at,
         tries=tries,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hive.database import transactional
 from hive.errors import InvalidInput
-from hive.kinds import Digest
+from hive.kinds import Digest, Rest
 from hive.models import Preference
 from hive.services import audit, health, references
 from hive.services.permissions import Actor
@@ -28,6 +28,8 @@ class Preferences:
     digest: Digest
     digest_hour: int
     digest_weekday: int
+    is_told_of_critical: bool
+    rest: Rest
 
 
 async def get(actor: Actor, user: str | int) -> Preferences:
@@ -61,6 +63,8 @@ def _info(row: Preference) -> Preferences:
         row.digest,
         row.digest_hour,
         row.digest_weekday,
+        row.is_told_of_critical,
+        row.rest,
     )
 
 

@@ -39,7 +39,11 @@ class Reach:
     repository: str
     people: tuple[Reached, ...]
     others: int
-    why_not: str  # who else is not, and why
+    reasons: tuple[str, ...]  # who else is not, and why
+
+    @property
+    def why_not(self) -> str:
+        return ", ".join(self.reasons)
 
     @property
     def is_nobody(self) -> bool:
@@ -118,10 +122,10 @@ def _reach(
             people.append(Reached(person.name, tuple(ways)))
         else:
             others += 1
-    why_not = found.why
+    reasons: tuple[str, ...] = found.reasons
     if known is not None and audience.people and (people or others):
-        why_not = ""  # what keeps others from it is for their administrators
-    return Reach(repository_id, str(row["name"]), tuple(people), others, why_not)
+        reasons = ()  # what keeps others from it is for their administrators
+    return Reach(repository_id, str(row["name"]), tuple(people), others, reasons)
 
 
 def _way(place: Place) -> str:

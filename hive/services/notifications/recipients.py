@@ -107,6 +107,15 @@ async def _rules(user_ids: list[int]) -> dict[int, list[Rule]]:
     return found
 
 
+async def rule_of(row: RuleRow) -> Rule:
+    """One rule as it is looked at, whether or not it is enabled."""
+    if row.enabled:
+        names = (await _rules([row.user_id]))[row.user_id]
+        ids = await RuleRow.filter(user_id=row.user_id, enabled=True).order_by("id")
+        return names[[one.id for one in ids].index(row.id)]
+    return _rule(row, ())
+
+
 async def _readers(channels: list[Channel]) -> dict[int, set[int]]:
     """Who may use each of the channels because of a share."""
     found: dict[int, set[int]] = defaultdict(set)

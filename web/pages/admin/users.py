@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services import accounts, passwords, quotas, second_factor
+from hive.services import accounts, dependents, passwords, quotas, second_factor
 from hive.services.accounts import UserInfo
+from hive.services.dependents import Dependents
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
@@ -74,6 +75,10 @@ async def change(request: web.Request) -> web.Response:
     quota = form.size("quota")
     if not form.is_fine:
         return await _page(request, user, form)
+    if user.enabled and not form.has("enabled") and not form.has("confirmed"):
+        found = await dependents.of_user(actor_of(request), user.id)
+        if not found.is_empty:
+            return await _page(request, user, form, found)
     with form.asking():
         await accounts.set_user(
             actor_of(request),
@@ -128,10 +133,14 @@ async def unlock(request: web.Request) -> web.Response:
     return done(request, f"/admin/users/{user.id}", message)
 
 
-async def _page(request: web.Request, user: UserInfo, form: Form) -> web.Response:
+async def _page(
+    request: web.Request, user: UserInfo, form: Form, found: Dependents | None = None
+) -> web.Response:
+    """`found` depends on the user, who is to be disabled: that is asked for once more."""
     return page(
         request,
         "admin_user.html",
+        dependents=found,
         status=form.status,
         user=user,
         form=form,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.errors import Conflict, DeliveryFailed, NotFound
+from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
 from hive.kinds import Level
 from hive.services import accounts, groups
-from hive.services.notifications import channels, far_end
+from hive.services.notifications import allowed, channels, far_end, trials
 from hive.services.notifications.channels import ChannelInfo, KindInfo
+from hive.services.notifications.trials import Trial
+from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.i18n import N_, gettext, sentence
@@ -24,7 +26,13 @@ _HERE = "/notifications/channels"
 
 
 async def show_all(request: web.Request) -> web.Response:
-    return page(request, "channels.html", channels=await channels.list_channels(actor_of(request)))
+    actor = actor_of(request)
+    return page(
+        request,
+        "channels.html",
+        channels=await channels.list_channels(actor),
+        allowed=await allowed.list_allowed(actor) if actor.is_admin else [],
+    )
 
 
 async def show_add(request: web.Request) -> web.Response:
@@ -54,9 +62,54 @@ async def add(request: web.Request) -> web.Response:
             kind=kind.kind,
             settings=typed_settings(form, settings_on_form(kind, {})),
         )
-        message = gettext("The channel %(name)s was added. Try it now.", name=info.name)
-        return done(request, f"{_HERE}/{info.id}", message)
+        message = gettext("The channel %(name)s was added.", name=info.name)
+        return await _saved(request, info, message)
     return await _add_page(request, kind, form)
+
+
+async def _saved(request: web.Request, info: ChannelInfo, message: str) -> web.Response:
+    """Say that it was saved, and what came of the test message."""
+    response = done(request, f"{_HERE}/{info.id}", message)
+    trial = await trials.after_saving(actor_of(request), info.id)
+    if trial is not None:
+        _say(request, info.id, trial)
+    return response
+
+
+def _say(request: web.Request, channel_id: int, trial: Trial) -> web.Response:
+    here = f"{_HERE}/{channel_id}"
+    if trial.arrived:
+        return done(request, here, gettext("Sent. The answer was: %(answer)s", answer=trial.answer))
+    message = gettext("Not delivered: %(answer)s", answer=sentence(trial.answer))
+    return done(request, here, message, problem=True)
+
+
+async def allow(request: web.Request) -> web.Response:
+    """Allow the private address of a channel, and try the channel again."""
+    actor, info = actor_of(request), await _channel(request)
+    require_admin(actor)
+    address = info.condition.refused_address
+    if address is None:
+        message = gettext("No address of this channel waits to be allowed.")
+        return done(request, f"{_HERE}/{info.id}", message, problem=True)
+    try:
+        network = await allowed.allow(actor, address)
+    except InvalidInput as error:
+        return done(request, f"{_HERE}/{info.id}", sentence(error.message), problem=True)
+    message = gettext("Notifications can reach %(network)s from now on.", network=network)
+    return await _saved(request, info, message)
+
+
+async def revoke(request: web.Request) -> web.Response:
+    """Allow a network no longer."""
+    actor, form = actor_of(request), await sent(request)
+    require_admin(actor)
+    try:
+        network = await allowed.revoke(actor, form.text("network"))
+    except (InvalidInput, NotFound) as error:
+        return done(request, _HERE, sentence(error.message), problem=True)
+    message = gettext("Notifications no longer reach %(network)s.", network=network)
+    return done(request, _HERE, message)
 
 
 async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Response:
@@ -108,7 +161,7 @@ async def change(request: web.Request) -> web.Response:
                 share_levels=levels,
             )
             message = gettext("The channel %(name)s was changed.", name=changed.name)
-            return done(request, f"{_HERE}/{info.id}", message)
+            return await _saved(request, changed, message)
     return await _edit_page(request, info, form)
 
 
@@ -122,6 +175,7 @@ async def _edit_page(request: web.Request, info: ChannelInfo, form: Form) -> web
         "channel.html",
         status=form.status,
         channel=info,
+        allow_command=f"hive channel allow {info.condition.refused_address}",
         form=form,
         settings=settings,
         labels={one.name: sentence(one.title) for one in settings},
@@ -134,14 +188,12 @@ async def _edit_page(request: web.Request, info: ChannelInfo, form: Form) -> web
 async def test(request: web.Request) -> web.Response:
     """Send a test message, and show what the far end really answers."""
     actor, info = actor_of(request), await _channel(request)
-    here = f"{_HERE}/{info.id}"
     try:
         async with far_end.opened_means() as means:
-            answer = await channels.test(actor, info.id, means)
+            answer = await trials.test(actor, info.id, means)
     except DeliveryFailed as error:
-        message = gettext("Not delivered: %(answer)s", answer=sentence(error.message))
-        return done(request, here, message, problem=True)
-    return done(request, here, gettext("Sent. The far end answered: %(answer)s", answer=answer))
+        return _say(request, info.id, Trial(arrived=False, answer=error.message))
+    return _say(request, info.id, Trial(arrived=True, answer=answer))
 
 
 async def show_delete(request: web.Request) -> web.Response:

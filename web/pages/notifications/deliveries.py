@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services.notifications import history
+from hive.services.notifications import channels, history
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, internal_path, query, read_form
 from web.i18n import gettext, sentence
@@ -34,6 +34,11 @@ async def show(request: web.Request) -> web.Response:
         request,
         "deliveries.html",
         deliveries=shown,
+        failing=[
+            one
+            for one in await channels.list_channels(actor)
+            if one.enabled and one.condition.fails
+        ],
         names=await names_for(request),
         filters=filters,
         is_filtered=any(filters.values()),

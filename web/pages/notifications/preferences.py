@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import InvalidInput
-from hive.kinds import Digest
+from hive.kinds import Digest, Rest
 from hive.services.notifications import preferences
 from hive.services.notifications.preferences import Preferences
 from web.access import actor_of
@@ -36,7 +36,13 @@ async def show(request: web.Request) -> web.Response:
 def _as_it_is(found: Preferences) -> Form:
     numbers = {name: str(getattr(found, name)) for name in _NUMBERS}
     shared = "yes" if found.is_told_of_shared else ""
-    return Form({**numbers, "digest": str(found.digest), "is_told_of_shared": shared})
+    values = {
+        "digest": str(found.digest),
+        "is_told_of_shared": shared,
+        "is_told_of_critical": "yes" if found.is_told_of_critical else "",
+        "rest": str(found.rest),
+    }
+    return Form({**numbers, **values})
 
 
 async def change(request: web.Request) -> web.Response:
@@ -45,6 +51,11 @@ async def change(request: web.Request) -> web.Response:
     digest = form.read("digest", Digest)
     if digest is None and form.is_fine:
         form.complain(InvalidInput(N_("This is none of the choices."), field="digest"))
+    # a form without it, of a script for example, changes nothing about it
+    rest = form.read("rest", Rest) if form.text("rest") else None
+    wishes: dict[str, object] = {} if rest is None else {"rest": rest}
+    if person.user.is_admin:
+        wishes["is_told_of_critical"] = form.has("is_told_of_critical")
     if form.is_fine:
         with form.asking():
             await preferences.change(
@@ -53,6 +64,7 @@ async def change(request: web.Request) -> web.Response:
                 **numbers,
                 digest=digest,
                 is_told_of_shared=form.has("is_told_of_shared"),
+                **wishes,
             )
             return done(request, person.path(_HERE), gettext("The preferences were changed."))
     return await _page(request, person, form)

@@ -10,18 +10,20 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Severity
-from hive.services.notifications import kinds, rules
+from hive.services.notifications import kinds, rule_preview, rules
 from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.i18n import N_, gettext
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
+from web.words import word
 
 T = TypeVar("T", str, str | int)
 
 _HERE = "/notifications/rules"
 _NOT_IN_IDS = re.compile(r"[^a-z]+")
+_MOST_LOST = 5
 _LEAST = (Severity.INFO, Severity.WARNING, Severity.CRITICAL)
 
 
@@ -60,8 +62,34 @@ async def add(request: web.Request) -> web.Response:
             )
             info = await rules.add(actor, person.user.id, wanted)
             message = gettext("The rule %(name)s was added.", name=info.name)
-            return done(request, person.path(_HERE), message)
+            return await _saved(request, info, person.path(_HERE), message)
     return await _add_page(request, person, form)
+
+
+async def _saved(request: web.Request, info: RuleInfo, path: str, message: str) -> web.Response:
+    """Say that it was saved, and what it would have sent lately."""
+    found = await rule_preview.preview(actor_of(request), info.id)
+    response = done(request, path, message)
+    done(
+        request,
+        path,
+        gettext(
+            "In the last 30 days it would have sent %(sent)s of %(all)s notifications.",
+            sent=found.sent,
+            all=found.events,
+        ),
+    )
+    if found.lost:
+        lost = ", ".join(f"{count} {word(kind)}" for kind, count in found.lost[:_MOST_LOST])
+        warning = gettext("No longer sent by anything: %(lost)s.", lost=lost)
+        done(request, path, warning, problem=True)
+    if found.tag_without_repository is not None:
+        warning = gettext(
+            "No repository has the tag %(tag)s, so this rule matches nothing.",
+            tag=found.tag_without_repository,
+        )
+        done(request, path, warning, problem=True)
+    return response
 
 
 def channel_boxes(ids: Iterable[int]) -> dict[str, int]:
@@ -135,7 +163,7 @@ async def change(request: web.Request) -> web.Response:
                 remove_channels=sorted(before - wanted),
             )
             message = gettext("The rule %(name)s was changed.", name=changed.name)
-            return done(request, _list_of(request, info), message)
+            return await _saved(request, changed, _list_of(request, info), message)
     return await _edit_page(request, info, form)
 
 

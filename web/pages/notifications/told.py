@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.services import repositories
-from hive.services.notifications import history, rules
+from hive.services.notifications import channels, condition, history, rules
 from web.access import actor_of
 from web.forms import before, cut_page
 from web.pages.notifications.person import names_for, person_of
@@ -26,6 +26,12 @@ async def show(request: web.Request) -> web.Response:
         "notifications.html",
         notifications=shown,
         person=person,
+        failing=[
+            one
+            for one in await channels.list_channels(actor)
+            if one.owner == person.user.name and one.enabled and one.condition.fails
+        ],
+        mail=await condition.get((None, person.user.id)),
         can_be_told=await rules.can_be_told(actor, person.user.id),
         names=await names_for(request),
         visible={one.id: one.name for one in await repositories.choices(actor)},

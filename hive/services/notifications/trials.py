@@ -1,0 +1,87 @@
+"""Test messages: on demand, and by themselves when a channel was added or changed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hive import clock
+from hive.errors import DeliveryFailed
+from hive.kinds import Severity
+from hive.services import runtime
+from hive.services.notifications import channels, condition, failing, far_end
+from hive.services.notifications.kinds import TEST
+from hive.services.permissions import Actor
+from hive.services.secrets import settings_of
+
+if TYPE_CHECKING:
+    from hive.notify.channel import Means
+
+_SECONDS = 60.0  # somebody waits for the answer
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a test message; `address` is a private one that nobody allowed."""
+
+    arrived: bool
+    answer: str
+    address: str | None = None
+
+    @property
+    def words(self) -> str:
+        if self.arrived:
+            return f"A test message was sent; the answer: {self.answer}"
+        return f"Nothing can be sent by this channel: {self.answer}"
+
+
+async def after_saving(actor: Actor, channel_id: int) -> Trial | None:
+    """Try a channel that was just added or changed; None where it is disabled."""
+    if not (await channels.find_by_id(actor, channel_id)).enabled:
+        return None
+    try:
+        async with far_end.opened_means() as means:
+            return Trial(True, await test(actor, channel_id, means))
+    except DeliveryFailed as error:
+        return Trial(False, error.message, error.address)
+
+
+async def test(actor: Actor, channel_id: int, means: Means) -> str:
+    """Send a message of no weight now, and return what the other side answered; DeliveryFailed.
+
+    Where it arrives, all that waits for the channel is sent at once.
+    """
+    row = await channels.changeable(actor, channel_id)
+    message = far_end.message(
+        id=f"test-{secrets.token_hex(8)}",
+        event_id=None,
+        kind=TEST,
+        severity=Severity.INFO,
+        title="Borg Hive: this is a test",
+        text=f"The channel {row.name} works. {actor.name} asked for this message.",
+        url=runtime.settings().web.public_url,
+        repository=None,
+        repository_id=None,
+        owner=None,
+        at=clock.now(),
+    )
+    lane = row.id, 0
+    try:
+        async with asyncio.timeout(_SECONDS):
+            answer = await far_end.send(row.kind, settings_of(row), message, means)
+    except far_end.CHANNEL_ERRORS as error:
+        failure = far_end.explained(error)
+        await condition.note_fails(
+            lane,
+            failure.message,
+            is_permanent=failure.permanent and failure.address is None,
+            retry_after=failure.retry_after,
+            address=failure.address,
+        )
+        await failing.report(lane)
+        raise failure from None
+    await condition.note_works(lane)
+    await failing.report(lane)
+    return answer
