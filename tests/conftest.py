@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
-from hive import clock
+from hive import clock, migrate
 from hive.config import Settings
 from hive.services import passwords, runtime
 from tests import factories, schema
@@ -60,6 +60,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
+
+
+@pytest.fixture(autouse=True)
+def _quick_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services that start on a new directory; tests of the migrations import what they test."""
+    monkeypatch.setattr(migrate, "migrate_sqlite", schema.migrate_from_copy)
 
 
 @pytest.fixture(autouse=True)

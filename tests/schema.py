@@ -24,6 +24,13 @@ def put_database(target: Path) -> None:
     shutil.copy(migrated_database(), target)
 
 
+async def migrate_from_copy(path: Path, *, upto: str = "__latest__") -> list[str]:
+    """Do what migrate_sqlite does, but for a new database, which is a copy."""
+    if upto == "__latest__" and not path.exists():
+        shutil.copy(migrated_database(), path)
+    return await migrate_sqlite(path, upto=upto)
+
+
 @functools.cache
 def migrated_database() -> Path:
     """One that nobody may change; made when the migrations changed, for all runs and workers."""

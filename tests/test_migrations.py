@@ -235,7 +235,7 @@ def _forget_package() -> Iterator[None]:
 
 async def test_a_new_database_needs_no_copy(tmp_path: Path) -> None:
     path = tmp_path / "hive.sqlite3"
-    await migrate.migrate_sqlite(path)
+    await migrate_sqlite(path)
     assert list(tmp_path.glob("*.before-*")) == []
 
 

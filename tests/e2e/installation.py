@@ -50,6 +50,10 @@ class Installation:
     def data(self) -> Path:
         return self.directory / "hive"
 
+    @property
+    def _database(self) -> Path:
+        return self.data / "hive.sqlite3"
+
     def start(self, *, expect_setup: bool = False) -> None:
         """Start the server; returns when it has said that it is ready."""
         log = (self.directory / "server.log").open("a")
@@ -191,8 +195,8 @@ class Installation:
         }
 
     def _hive(self) -> list[str]:
-        if not self.starts_empty and not self.data.exists():
-            schema.put_database(self.data / "hive.sqlite3")
+        if not (self.starts_empty or self._database.exists()):
+            schema.put_database(self._database)
         return [sys.executable, "-m", "hive", "--data-dir", str(self.data)]
 
     def _environment(self) -> dict[str, str]:
