@@ -135,7 +135,7 @@ def test_each_installation_has_its_own_time_of_the_day(monkeypatch: pytest.Monke
     job = Job("work", timedelta(days=1), Work(), jitter=6 * HOUR)
     seen = set()
     for number in range(50):
-        monkeypatch.setattr(runtime, "_host_id", f"host-{number}")
+        monkeypatch.setattr(runtime, "host_id", lambda number=number: f"host-{number}")
         at = next_time(job, START)
         assert START < at <= START + timedelta(days=1)
         assert 0 <= at.hour < 6
