@@ -29,12 +29,16 @@ class _Held:
 
 
 async def doubt(location: Location, root: Path, *, seconds: float) -> str | None:
-    """Why the root may be the wrong one; None where it is proven right. TimeoutError, OSError."""
+    """Why the root may be the wrong one; None where it is proven right. TimeoutError, OSError.
+
+    The default one may be missing where it never contained anything: it is made then.
+    """
     held = await _held(location)
-    if not await patience.within(seconds, root.is_dir):
-        return "its directory is missing"
-    if not held:
+    is_there = await patience.within(seconds, root.is_dir)
+    if not held and (is_there or location.root is None):
         return None
+    if not is_there:
+        return "its directory is missing"
     found = await patience.within(seconds, _created, held)
     missing = [one for one in held if one.is_expected and one.row.id not in found]
     if found and not missing:

@@ -223,7 +223,7 @@ async def _find(row: Location) -> Away | None:
     except TimeoutError:
         return _away(row, Absence.SILENT)
     except _Wrong as wrong:
-        if row.marked_at is None and wrong.kind == Absence.MISPLACED:
+        if row.marked_at is None and wrong.kind in (Absence.MISPLACED, Absence.MISSING):
             return await _adopt_if_proven(row)
         return _away(row, wrong.kind, wrong.reason)
     return None if seen is not None else _away(row, Absence.UNMARKED)
@@ -240,6 +240,8 @@ async def _adopt_if_proven(row: Location) -> Away | None:
         doubt = await adoption.doubt(row, root, seconds=PATIENCE)
         if doubt is not None:
             return _away(row, Absence.NOT_ADOPTED, doubt)
+        if row.root is None:
+            await patience.within(PATIENCE, runtime.prepare_root, root)
         await patience.within(PATIENCE, put_marker, root, str(row.uid))
     except TimeoutError:
         return _away(row, Absence.SILENT)

@@ -62,11 +62,6 @@ class Vault:
         found = self.installation.json("location", "list")
         return next(one for one in found if one["name"] == "vault")
 
-    def alarms(self) -> list[tuple[str, str]]:
-        """What administrators were notified of, by the log of the server."""
-        lines = self.installation.log.splitlines()
-        return [("error", line) for line in lines if "subject=location" in line]
-
     def kinds(self) -> list[str]:
         return [one["kind"] for one in self.installation.json("event", "list")]
 

@@ -18,8 +18,8 @@ import pytest
 from hive import clock
 from hive.config import Settings
 from hive.errors import AccessRefused, Conflict, StorageError
-from hive.kinds import EndReason, EventKind, Health, Need
-from hive.models import Event, Location, Notification, Repository, Session
+from hive.kinds import EndReason, EventKind, Health, Need, Severity
+from hive.models import Alarm, Event, Location, Notification, Repository, Session
 from hive.services import (
     access,
     health,
@@ -37,6 +37,8 @@ from hive.services import (
     trash,
 )
 from hive.services.access import Request
+from hive.services.notifications import channels, rules
+from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.places import Absence
 from hive.services.repository_infos import RepositoryInfo
@@ -231,7 +233,13 @@ async def test_only_the_status_is_told_while_the_storage_is_away(
     assert not await Event.filter(kind__in=[EventKind.SHRUNK, EventKind.UPDATED_LOCALLY]).exists()
 
 
-async def test_one_alarm_tells_of_a_location_and_its_end(documents: RepositoryInfo) -> None:
+async def test_one_alarm_tells_of_a_location_and_its_end(
+    documents: RepositoryInfo, people: People
+) -> None:
+    await factories.make_repository(people.bob)
+    settings = {"url": "http://192.0.2.1/", "method": "POST"}
+    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
+    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
     watcher = Watcher()
     await watcher.begin()
     with moved_away(root()):
@@ -244,12 +252,18 @@ async def test_one_alarm_tells_of_a_location_and_its_end(documents: RepositoryIn
         assert "marker file is missing" in words
         assert str(root()) not in words
         assert location.away_since is not None
+        assert await Alarm.filter(subject=f"location:{location.id}").count() == 1
     places.clear()
     await watcher.begin()
     assert server_alarms.outages() == []
     location = await default()
     assert (location.away_since, location.returned_at is None) == (None, False)
-    assert not await Notification.filter(repository_id__isnull=False).exists()
+    assert not await Alarm.exists()
+    said = [(row.severity, row.title) for row in await Notification.all().order_by("id")]
+    assert said == [
+        (Severity.CRITICAL, "Storage of default unavailable"),
+        (Severity.RECOVERY, "Over: Storage of default unavailable"),
+    ]
 
 
 async def test_down_waits_for_the_storage_and_then_for_the_grace(
@@ -317,11 +331,14 @@ async def test_an_upgrade_adopts_a_root_where_the_content_is(
     assert (await default()).marked_at is not None
 
 
+@pytest.mark.parametrize("is_missing", [False, True])
 async def test_an_upgrade_adopts_a_root_where_nothing_ever_was(
-    hive: Settings, people: People
+    hive: Settings, people: People, is_missing: bool
 ) -> None:
     await factories.make_repository(people.alice)
     await become_former(hive)
+    if is_missing:
+        hive.paths.repositories.rmdir()
     await runtime.start(hive)
     assert await kind() is None
     assert (root() / marker.NAME).exists()

@@ -78,7 +78,7 @@ async def test_a_location_follows_the_server_unless_it_is_told_otherwise(
 ) -> None:
     """Saving the form as it is must not write down the host name of today."""
     await browser.log_in("root")
-    typed = {"host": runtime.node(), "port": str(runtime.ssh_port()), "default": "yes"}
+    typed = {"host": runtime.host_name(), "port": str(runtime.ssh_port()), "default": "yes"}
     assert (await browser.post("/admin/locations/1", typed)).status == 303
     row = await locations.get_location("default")
     assert (row.host, row.port) == (None, None)

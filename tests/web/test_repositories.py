@@ -142,7 +142,7 @@ async def test_the_page_tells_how_to_reach_the_repository(
     assert info.url in text
     assert f"borg init --encryption=repokey-blake2 {info.url}" in text
     assert identity.fingerprint in text.replace("&#43;", "+")
-    assert f"[{runtime.node()}]:2222 ssh-ed25519 AAAA" in text
+    assert f"[{runtime.host_name()}]:2222 ssh-ed25519 AAAA" in text
     assert str(info.path) not in text
 
 
