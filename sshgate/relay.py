@@ -268,7 +268,13 @@ class Relay:
     def client_gone(self) -> None:
         """The channel is closed: drop what was meant for it, let the child's output run dry."""
         self._channel = None
+        self.note_end()
         self.resume_writing()
+
+    def note_end(self) -> None:
+        """The session ends before its client ended it."""
+        if self._observer is not None:
+            self._observer.end()
 
     def _stop_for(self, error: ProtocolError) -> None:
         self.protocol_error = self.protocol_error or error

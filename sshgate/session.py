@@ -176,6 +176,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True
+            self._relay.note_end()
             ending = end_child(self._child, self._relay, self._channel, self._gate.end_grace)
             spawn(ending, name="end child")
 

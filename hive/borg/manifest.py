@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import lzma
 import os
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -40,7 +39,6 @@ _MOST_SEGMENTS = 20
 _MOST_STORED = 16 * 1024 * 1024
 _MOST_PLAIN = 32 * 1024 * 1024
 _MOST_ARCHIVES = 100_000
-_CHECKPOINT = re.compile(r".*\.checkpoint(?:\.\d{1,6})?", re.ASCII | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,8 @@ class Archive:
     @property
     def is_checkpoint(self) -> bool:
         """Whether borg named it as what is left of an interrupted backup."""
-        return _CHECKPOINT.fullmatch(self.name[-30:]) is not None
+        name, found, number = self.name.rpartition(".checkpoint")
+        return bool(name and found) and (not number or number.lstrip(".").isdigit())
 
 
 @dataclass(frozen=True)

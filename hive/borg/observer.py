@@ -65,6 +65,7 @@ class Observer:
         self._watch = watch
         self._note: str | None = None
         self._eof = False
+        self._is_over = False
 
     def client(self, data: bytes) -> None:
         """Take what goes to the server's borg."""
@@ -73,8 +74,12 @@ class Observer:
 
     def client_eof(self) -> None:
         """The client sends no more."""
-        self._eof = True
+        self._eof = self._is_over = True
         self._watch.client_eof()
+
+    def end(self) -> None:
+        """The client is gone, or its session is ended: what the server's borg says is no answer."""
+        self._is_over = True
 
     def server(self, data: bytes) -> None:
         """Take what the server's borg answers."""
@@ -109,7 +114,7 @@ class Observer:
 
     def _stop(self, note: str) -> None:
         # To a client that left before it opened anything, borg says so in words, among its answers.
-        if not self._eof or self._watch.is_open:
+        if not self._is_over or self._watch.is_open:
             self._note = note
 
     def facts(self) -> Facts:

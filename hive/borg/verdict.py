@@ -70,6 +70,7 @@ def judge(evidence: Evidence) -> Verdict:
                                 it is gone                                     delete repository
                                 its state changed                              write
                                 else                                           unknown
+          the program was not started                                          nothing
      3    `destroy`                                                            delete repository
      4    opened to be created                                                 init
      5    `break_lock`                                                         break-lock
@@ -131,7 +132,10 @@ def _by_disk(evidence: Evidence) -> Operation:
         return Operation.UNKNOWN
     if before.is_created != after.is_created:
         return Operation.INIT if after.is_created else Operation.DELETE_REPOSITORY
-    return Operation.WRITE if before.state != after.state else Operation.UNKNOWN
+    if before.state != after.state:
+        return Operation.WRITE
+    # Without an observer, the program was never started: the client had left by then.
+    return Operation.UNKNOWN if evidence.facts is not None else Operation.NOTHING
 
 
 def _special(facts: Facts, written: Transaction) -> Operation | None:

@@ -179,9 +179,17 @@ async def _note_facts(
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
     if before is not None and is_repository and session is None and inspection.state != found.state:
+        is_local = is_local or await _is_unnoticed(repository, found)
         await disk_backups.note_change(repository_id, inspection, found, disk, is_local=is_local)
     await _check_quota(repository, session, fullest)
     await _keep_inspection(inspection, found)
+
+
+async def _is_unnoticed(repository: Repository, found: RepositoryFacts) -> bool:
+    """Whether it changed past the gate, and nobody has noted that yet: at start, both look."""
+    if repository.known_state in (None, "", found.state):
+        return False
+    return not await Session.filter(repository_id=repository.id, ended_at=None).exists()
 
 
 async def _check_quota(

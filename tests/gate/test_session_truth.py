@@ -201,12 +201,26 @@ async def test_what_waits_to_write_may_be_a_running_backup(house: House) -> None
     assert not await is_running(info.id)
 
 
+async def _begin_and_die(house: House, client: Client, login: str, hello: bytes) -> None:
+    process = await client.start("ssh", *client.ssh_options(), f"{login}@127.0.0.1", "borg serve")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(hello)
+    await process.stdin.drain()
+    await process.stdout.read(1)
+    process.kill()
+    await process.communicate()
+
+
 async def test_a_client_that_leaves_before_it_opens_did_nothing(house: House) -> None:
     client, _ = await initialised(house, "none")
     info = await repositories.find_repository(OPERATOR, "laptop")
     hello = msgpack.packb((1, 1, b"negotiate", ({b"client_version": (1, 4, 5)},)))
-    for words in (hello, hello[:3], b""):
-        await client.ssh(info.login, "borg", "serve", data=words)
+    for words in (hello, hello[:3], b"", None):
+        if words is not None:
+            await client.ssh(info.login, "borg", "serve", data=words)
+        else:
+            await _begin_and_die(house, client, info.login, hello)
         session = await ended(house)
         assert (session.operation, session.archive_created) == (
             Operation.NOTHING,

@@ -230,6 +230,21 @@ async def test_what_is_written_to_an_encrypted_repository_may_have_been_a_backup
     assert kinds.count(EventKind.MAYBE_BACKUP) == 3
 
 
+async def test_what_was_written_while_the_server_was_stopped_is_seen_whoever_looks_first(
+    people: People, tmp_path: Path
+) -> None:
+    made = await factories.make_repository(people.alice)
+    age(make(made.path, tmp_path / "base", "repokey"))
+    await notice(made)
+    await statistics.measure(made.id)
+    factories.borg("create", f"{made.path}::two", tmp_path / "base", base=tmp_path, **KEY)
+    await statistics.measure(made.id)
+    first = await maybe_backup(made)
+    assert first is not None
+    await notice(made)
+    assert await maybe_backup(made) == first
+
+
 async def test_an_older_state_takes_the_last_backup_back_with_it(
     people: People, tmp_path: Path
 ) -> None:
