@@ -4,13 +4,17 @@ from tortoise.migrations import operations as ops
 # What is called fine now was called up; and without a schedule nobody can say so.
 FORWARD = [
     "UPDATE repository SET health = 'fine' WHERE health = 'up'",
-    "UPDATE repository SET health = 'unwatched'"
-    " WHERE schedule_kind = 'none' AND health IN ('fine', 'new')",
+    (
+        "UPDATE repository SET health = 'unwatched'"
+        " WHERE schedule_kind = 'none' AND health IN ('fine', 'new')"
+    ),
     "UPDATE health_change SET health = 'fine' WHERE health = 'up'",
     "UPDATE health_change SET former = 'fine' WHERE former = 'up'",
     # whoever asked for "shrunk" asked for what has names of its own now
-    "UPDATE rule SET kinds = replace(kinds, '\"repository shrunk\"',"
-    ' \'"repository shrunk", "repository went back", "content gone"\')',
+    (
+        "UPDATE rule SET kinds = replace(kinds, '\"repository shrunk\"',"
+        ' \'"repository shrunk", "repository went back", "content gone"\')'
+    ),
 ]
 BACKWARD = [
     "UPDATE repository SET health = 'new' WHERE health = 'unwatched' AND last_backup_at IS NULL",
