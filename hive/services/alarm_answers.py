@@ -49,6 +49,8 @@ _DEEDS = (
 
 async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOffer]:
     """What the actor may do about each of these alarms, by alarm; in few queries."""
+    if not alarms:
+        return {}
     manageable = await _manageable(actor, {one.repository_id for one in alarms})
     disableable = await _keys_to_disable(
         actor, {one.session_id for one in alarms if one.session_id}
