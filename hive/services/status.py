@@ -15,6 +15,7 @@ from hive.models import Alarm
 from hive.services import health_info, outlines
 from hive.services.health_info import HealthInfo
 from hive.services.health_words import moment
+from hive.services.notifications import reach
 from hive.services.outlines import Outline
 from hive.services.permissions import Actor
 from hive.services.states import COUNTED, Condition
@@ -126,4 +127,12 @@ async def _server(seen: Seen) -> list[Concern]:
     ]
 
 
-SOURCES: tuple[Source, ...] = (_alarms, _server, _repositories)
+async def _notifying(seen: Seen) -> list[Concern]:
+    """Whether nobody would hear of something; one channel that fails beside others is an alarm."""
+    found = await reach.worries(seen.actor)
+    is_nobody = bool(found.unreachable) or found.failing == found.channels
+    sentences = found.sentences if is_nobody else []
+    return [Concern(ConcernKind.NOBODY_NOTIFIED, sentence) for sentence in sentences]
+
+
+SOURCES: tuple[Source, ...] = (_alarms, _server, _notifying, _repositories)

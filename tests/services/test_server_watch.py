@@ -17,7 +17,7 @@ from hive.config import Settings
 from hive.config import load as load_settings
 from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError
-from hive.kinds import EndReason, EventKind
+from hive.kinds import Access, EndReason, EventKind
 from hive.models import Event, Session
 from hive.notify import email
 from hive.notify.email import Relay
@@ -82,7 +82,7 @@ async def test_the_page_on_the_servers_health_starts_no_process_twice(
 
 async def test_a_session_has_ended_when_it_did_however_late_it_is_closed(people: People) -> None:
     key = await factories.make_key(people.alice)
-    made = await factories.make_repository(people.alice, accesses={"laptop": "full"})
+    made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
     ended = clock.now()
     outcome = Outcome(EndReason.DONE, 0, 1, 1, ended_at=ended)
@@ -95,7 +95,7 @@ async def test_a_session_whose_program_did_not_start_is_a_failure_that_is_notifi
     people: People,
 ) -> None:
     key = await factories.make_key(people.alice)
-    made = await factories.make_repository(people.alice, accesses={"laptop": "full"})
+    made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
     outcome = Outcome(EndReason.FAILED, 3, 0, 0, could_not_start=True, said="It did not start.")
     await sessions.finish(admission.session_id, outcome)
