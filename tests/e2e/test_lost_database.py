@@ -55,7 +55,7 @@ def delete_the_log(data: Path) -> None:
 
 def replace_it(data: Path) -> None:
     with closing(sqlite3.connect(data / "other")) as other:
-        other.execute("CREATE TABLE nothing (id INTEGER)")
+        other.execute("CREATE TABLE another (id INTEGER)")
     (data / "other").replace(data / NAME)
 
 
