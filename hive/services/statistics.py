@@ -174,7 +174,8 @@ async def _note_facts(
     if before is not None or is_repository:
         await _keep_statistic(repository_id, inspection, found)
         after = _usage(found)
-        if before is not None and inspection.state != found.state:
+        is_replaced = before is not None and bool(alarm_rules.of_identity(before, after))
+        if before is not None and (inspection.state != found.state or is_replaced):
             await _alarm(repository_id, session, before, after)
         repository.size_bytes = found.size_bytes if is_repository else None
         await Repository.filter(id=repository_id).update(size_bytes=repository.size_bytes)
