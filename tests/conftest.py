@@ -15,7 +15,7 @@ from argon2 import PasswordHasher
 
 from hive import clock, migrate
 from hive.config import Settings
-from hive.services import passwords, runtime
+from hive.services import passwords, presence, runtime, server_alarms, time_trust
 from tests import factories, schema
 from tests.factories import People
 
@@ -60,6 +60,9 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
+    server_alarms.clear()
+    presence.clear()
+    time_trust.stop()
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from hive.config import Settings
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import alarms, health, new_repositories, runtime, server_alarms
+from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
 from hive.services.schedules import ScheduleChange
 from hive.services.server_alarms import Trouble
@@ -46,6 +47,18 @@ def meanwhile(settings: Settings) -> Any:
         return asyncio.run(body())
 
     return do
+
+
+async def give_a_channel(owner: str) -> None:
+    settings = {"url": "http://192.0.2.1/", "method": "POST"}
+    await channels.add(OPERATOR, "hook", owner=owner, kind="webhook", settings=settings)
+
+
+@pytest.fixture
+def documents(documents: dict[str, Any], meanwhile: Any) -> dict[str, Any]:
+    """The same, and somebody who is notified of it."""
+    meanwhile(give_a_channel("alice"))
+    return documents
 
 
 async def back_up(name: str) -> None:
@@ -100,6 +113,19 @@ def test_a_missing_backup_is_trouble(
     )
     (concern,) = run("status", "--json").json["attention"]
     assert (concern["kind"], concern["repository"]) == (word, "alice/documents")
+
+
+def test_that_nobody_would_be_notified_is_trouble(
+    time: list[datetime], documents: dict[str, Any], run: Run, meanwhile: Any
+) -> None:
+    run("repo", "add", "lonely", "--owner", "bob")
+    done = glance(run)
+    assert done.status == 1
+    assert "1 repository would notify nobody: lonely." in done.output
+    (concern,) = run("status", "--json").json["attention"]
+    assert concern["kind"] == "nobody to notify"
+    meanwhile(give_a_channel("bob"))
+    assert glance(run).status == 0
 
 
 def test_an_alarm_is_trouble_until_it_is_answered(

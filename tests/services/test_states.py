@@ -38,6 +38,7 @@ from hive.services import (
     sessions,
     status,
 )
+from hive.services.notifications import channels
 from hive.services.notifications.kinds import TABLE
 from hive.services.permissions import OPERATOR
 from hive.services.repository_infos import RepositoryInfo
@@ -340,6 +341,8 @@ async def test_without_a_schedule_nothing_is_fine(
 ) -> None:
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
+    settings = {"url": "http://192.0.2.1/", "method": "POST"}
+    await channels.add(OPERATOR, "hook", owner="alice", kind="webhook", settings=settings)
     time[0] += timedelta(days=400)
     await health.tick()
     assert await state(documents) == (State.UNWATCHED, "")
