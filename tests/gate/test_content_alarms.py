@@ -39,8 +39,8 @@ async def test_a_full_key_changes_its_passphrase_and_another_is_refused(
     await measure_last(house)
     await change_passphrase(house, client, url)
     await change_access(Access.APPEND_ONLY)
-    new = {"BORG_PASSPHRASE": NEW, "BORG_NEW_PASSPHRASE": "a third"}
-    refused = await client.borg("key", "change-passphrase", url, **new)
+    change = ["key", "change-passphrase", url]
+    refused = await client.borg(*change, BORG_PASSPHRASE=NEW, BORG_NEW_PASSPHRASE="a third")
     assert "changing its key is refused" in refused.must(2).error
     await measure_last(house)
     assert await open_kinds() == []
