@@ -324,7 +324,7 @@ async def _note_change(row: Repository, look: _Look) -> bool:
     elif after.is_created and after.config is None:
         await sessions.estimate_backup(row.id, look.disk.at)  # borg 2
     if row.known_state is None:
-        return False
+        return after.is_created  # nothing to tell, but to measure
     if after.is_created or row.initialized_at is None:
         message = "The repository was changed past the gate."
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")

@@ -244,7 +244,10 @@ def test_a_commit_under_way_shows_the_old_or_the_new_state(filled: Borg, tmp_pat
 def test_torn_hints_fall_back_to_the_former_ones(filled: Borg) -> None:
     before = filled.read()
     newest = next(filled.repository.glob("hints.*"))
-    torn = filled.repository / f"hints.{int(newest.suffix[1:]) + 4}"
+    number = int(newest.suffix[1:])
+    segments = filled.repository / "data/0"
+    shutil.copy(segments / f"{number}", segments / f"{number + 4}")  # it holds a COMMIT alone
+    torn = filled.repository / f"hints.{number + 4}"
     for length in range(0, newest.stat().st_size, 7):
         torn.write_bytes(newest.read_bytes()[:length])
         seen = filled.read()

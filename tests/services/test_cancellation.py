@@ -80,6 +80,8 @@ class World:
         made = await factories.make_repository(
             self.people.alice, self.name(), accesses={self.key.fingerprint: Access.FULL}
         )
+        daily = ScheduleChange(every=timedelta(days=1))
+        await schedules.set_schedule(OPERATOR, made.id, daily)
         made.path.mkdir(parents=True)
         return made
 

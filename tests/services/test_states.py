@@ -69,6 +69,8 @@ async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
         people.alice, ScheduleChange(), name="documents", owner="alice"
     )
     await health.note_backup(info.id, time[0])
+    settings = {"url": "http://192.0.2.1/", "method": "POST"}
+    await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=settings)
     return info
 
 
@@ -341,8 +343,6 @@ async def test_without_a_schedule_nothing_is_fine(
 ) -> None:
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
-    settings = {"url": "http://192.0.2.1/", "method": "POST"}
-    await channels.add(OPERATOR, "hook", owner="alice", kind="webhook", settings=settings)
     time[0] += timedelta(days=400)
     await health.tick()
     assert await state(documents) == (State.UNWATCHED, "")
