@@ -184,7 +184,9 @@ def test_deleting_asks_for_the_name_or_yes(documents: dict[str, Any], run: Run) 
     assert run("repo", "list", "--json").json == []
     trashed = run("repo", "list", "--trash", "--json").json
     assert (trashed[0]["state"], trashed[0]["deleted_at"] is None) == ("deleted", False)
-    assert run("repo", "restore", documents["login"], "--json").json == documents
+    restored = run("repo", "restore", documents["login"], "--json").json
+    assert restored["down_at"] >= documents["down_at"]  # the next backup has its time from now on
+    assert restored == {**documents, "down_at": restored["down_at"]}
 
 
 def test_a_settled_import_is_told(documents: dict[str, Any], run: Run, tmp_path: Path) -> None:

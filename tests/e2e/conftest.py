@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.chromium import ARGUMENTS, PATH
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 
 
 @pytest.fixture
@@ -48,3 +49,10 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=PATH, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.close()

@@ -45,6 +45,7 @@ class Installation:
     web_url: str = ""
     setup_url: str | None = None
     starts_empty: bool = False  # the first program that runs makes the database
+    _was_prepared: bool = False
 
     @property
     def data(self) -> Path:
@@ -195,8 +196,9 @@ class Installation:
         }
 
     def _hive(self) -> list[str]:
-        if not (self.starts_empty or self._database.exists()):
+        if not (self.starts_empty or self._was_prepared or self._database.exists()):
             schema.put_database(self._database)
+        self._was_prepared = True  # a database that is lost later stays lost
         return [sys.executable, "-m", "hive", "--data-dir", str(self.data)]
 
     def _environment(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 from tests.factories import PASSWORD
 
 SECONDS = 20.0
@@ -22,9 +23,15 @@ LINE = "Key laptop deleted 9"
 
 
 def test_a_deletion_is_critical_everywhere_until_somebody_answers(
-    installation: Installation, chromium: Browser, tmp_path: Path
+    installation: Installation, chromium: Browser, receiver: Receiver, tmp_path: Path
 ) -> None:
+    installation.environment = {
+        **installation.environment,
+        "HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8",
+    }
     url = _back_up(installation, tmp_path)
+    where = ("--set", f"url={receiver.url}/", "--set", "method=POST")
+    installation.hive("channel", "add", "hook", "--owner", "root", "--kind", "webhook", *where)
     page = _log_in(installation, chromium)
     expect(page.locator(".headline").first).to_contain_text("1 fine")
     assert installation.json("status")["fine"] is True

@@ -5,70 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
-import threading
-from collections.abc import Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.e2e.big_backups import wait_for
 from tests.e2e.installation import Installation
-
-
-class Receiver:
-    """A web server of its own that keeps what it got, and may hold an answer back."""
-
-    def __init__(self) -> None:
-        self.messages: list[dict[str, Any]] = []
-        self.beats = 0
-        self.tests = 0
-        self.answers = threading.Event()
-        self.answers.set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = int(self.headers["Content-Length"])
-                message = json.loads(self.rfile.read(length))
-                if message["kind"] == "test":  # a channel was added
-                    receiver.tests += 1
-                else:
-                    receiver.messages.append(message)
-                    receiver.answers.wait(20)
-                self._answer()
-
-            def do_GET(self) -> None:
-                receiver.beats += 1
-                self._answer()
-
-            def _answer(self) -> None:
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self.answers.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.close()
+from tests.e2e.receiver import Receiver
 
 
 def test_a_key_used_for_the_first_time_is_told_and_told_again_by_the_same_name_after_a_kill(

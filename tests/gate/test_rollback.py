@@ -48,7 +48,8 @@ async def test_what_an_append_only_key_deleted_comes_back_whole(machine: Machine
     assert step.back.size_bytes > 900_000
     assert step.dropped == Amount()
     alarms_before = await machine.alarms()
-    assert EventKind.MASS_DELETION in [one.kind for one in await alarms.lasting(info.id)]
+    waiting = [one.kind for one in await alarms.lasting(info.id)]
+    assert EventKind.APPEND_ONLY_DELETION in waiting
     done = await machine.go_back(step)
     assert await alarms.lasting(info.id) == []  # what is undone is answered
     assert (info.path / "nonce").read_bytes() == nonce
