@@ -15,7 +15,7 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level, ShareLevel
-from hive.models import Alarm, Key, Repository, RepositoryShare, Session
+from hive.models import Alarm, Event, Key, Repository, RepositoryShare, Session
 from hive.services import audit, events, keys
 from hive.services.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import KeyInfo
@@ -166,16 +166,12 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
 
 @transactional
 async def undone(by: str, repository_id: int) -> None:
-    """A rollback has undone what sessions did: that answers the alarms about them.
-
-    What happened more than once stays open: the row knows the newest session alone.
-    """
+    """A rollback has undone what sessions did: that answers the alarms about them alone."""
     rows = await Alarm.filter(
         repository_id=repository_id, answered_at=None, kind__in=_CAN_BE_ROLLED_BACK
     )
     for row in rows:
-        did = Session.filter(id=row.session_id, undone_at__not_isnull=True)
-        if row.session_id is None or row.count > 1 or not await did.exists():
+        if not await _is_undone(row):
             continue
         await _close(by, row, row.count)
         await events.record(
@@ -185,6 +181,15 @@ async def undone(by: str, repository_id: int) -> None:
             session_id=row.session_id,
             alarm=str(row.kind),
         )
+
+
+async def _is_undone(row: Alarm) -> bool:
+    """Whether all that the alarm is about was done by sessions that are undone."""
+    told = Event.filter(repository_id=row.repository_id, kind=row.kind, at__gte=row.since)
+    by = {one["session_id"] for one in await told.values("session_id")}
+    if not by or None in by:
+        return False
+    return await Session.filter(id__in=by, undone_at__not_isnull=True).count() == len(by)
 
 
 async def _answerable(actor: Actor, alarm_id: int) -> tuple[Alarm, Repository]:
