@@ -71,6 +71,16 @@ class Expected:
     _down_since: datetime | None = None
     _reminders: int = 0
     _off: list[tuple[datetime, datetime]] = field(default_factory=list)
+    _returned: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        """What its schedule makes of it."""
+        return self._state
+
+    def storage_returned(self, now: datetime) -> None:
+        """No backup could come before: what is missing has its grace from now on."""
+        self._returned = now
 
     def was_off(self, begun: datetime, ended: datetime) -> None:
         self._off.append((begun, ended))
@@ -86,7 +96,7 @@ class Expected:
                 down = due + self.plan.grace
             elif begun <= down <= ended:
                 down = ended + self.plan.grace
-        return down
+        return down if self._returned is None else max(down, self._returned + self.plan.grace)
 
     def backup(self, now: datetime) -> None:
         if self._state in ("late", "down"):
