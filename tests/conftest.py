@@ -13,7 +13,7 @@ import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
-from hive import clock, migrate
+from hive import clock, database, migrate
 from hive.config import Settings
 from hive.services import passwords, presence, runtime, server_alarms, time_trust
 from tests import factories, schema
@@ -99,7 +99,16 @@ async def hive(settings: Settings) -> AsyncIterator[Settings]:
     """The services, started."""
     await runtime.start(settings)
     yield settings
+    await _end_what_a_failed_test_left()
     await runtime.stop()
+
+
+async def _end_what_a_failed_test_left() -> None:
+    """Tasks that go on for ever would keep the services, and every test after this one."""
+    if database._tasks:
+        _, left = await asyncio.wait(set(database._tasks), timeout=60)
+        for task in left:
+            task.cancel()
 
 
 @pytest.fixture

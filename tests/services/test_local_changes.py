@@ -121,17 +121,17 @@ async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
     first = Watcher(settle_seconds=0.05)
     task = spawn(first.run(), name="watcher")
 
-    async def watched() -> bool:
-        return laptop.id in first.watched
+    async def looked_at() -> bool:
+        row = await Repository.get(id=laptop.id)
+        return laptop.id in first.watched and row.known_state == ""
 
-    await until(watched)
+    await until(looked_at)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
     await borg(laptop, "init", "-e", "none")
-    second = spawn(Watcher(settle_seconds=0.05).run(), name="watcher")
-    await happened(laptop, EventKind.UPDATED_LOCALLY)
-    second.cancel()
+    async with watching(laptop):
+        await happened(laptop, EventKind.UPDATED_LOCALLY)
 
 
 async def test_a_directory_that_cannot_be_watched_is_looked_at_all_the_same(

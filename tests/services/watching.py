@@ -12,6 +12,7 @@ from typing import Any
 
 from hive.database import spawn
 from hive.kinds import EventKind
+from hive.models import Repository
 from hive.services import events
 from hive.services.local_changes import Watcher
 from hive.services.permissions import OPERATOR
@@ -37,6 +38,16 @@ async def watching(*watched: RepositoryInfo, **options: Any) -> AsyncIterator[Wa
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def known(*infos: RepositoryInfo) -> None:
+    """Wait until the watcher has seen what is there: what changes from then on is told."""
+
+    async def are_known() -> bool:
+        ids = [info.id for info in infos]
+        return not await Repository.filter(id__in=ids, known_state=None).exists()
+
+    await until(are_known)
 
 
 async def kinds(info: RepositoryInfo) -> list[EventKind]:
