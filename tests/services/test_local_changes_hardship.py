@@ -114,7 +114,7 @@ async def test_after_an_overflow_of_the_kernels_queue_changes_are_told_as_before
         await borg(laptop, "create", "::one", str(Path(__file__)))
         await told(replaced, UPDATED, 1)
         await told(laptop, UPDATED, 1)
-    assert (await kinds(deleted)).count(UPDATED) == 1
+    assert (await kinds(deleted)).count(EventKind.CONTENT_GONE) == 1
 
 
 async def test_a_directory_that_took_the_place_of_another_is_watched(
