@@ -22,13 +22,14 @@ from tests.e2e.asking import (
     until,
 )
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 
 NAME = "hive.sqlite3"
 
 
 @pytest.fixture
-def served(backed_up: Installation) -> Installation:
-    notify_administrator(backed_up)
+def served(backed_up: Installation, receiver: Receiver) -> Installation:
+    notify_administrator(backed_up, receiver.url)
     login(backed_up)
     until(is_well(backed_up))
     return backed_up

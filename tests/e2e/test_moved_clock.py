@@ -22,6 +22,7 @@ from tests.e2e.asking import (
     until,
 )
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
@@ -57,20 +58,21 @@ class Moved(Installation):
 
 
 @pytest.fixture
-def moved(tmp_path: Path) -> Iterator[Moved]:
+def moved(tmp_path: Path, receiver: Receiver) -> Iterator[Moved]:
     """A server with alice's `laptop`, which is expected daily, and `photos` in the trash."""
     made = Moved(tmp_path)
     made.prepare()
     try:
         made.start(expect_setup=True)
         made.client_environment()
-        made.hive("location", "set", "default", "--host", "127.0.0.1")
-        made.hive("user", "add", "alice")
-        notify_administrator(made)
-        made.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
-        made.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
-        made.hive("repo", "set", "laptop", "--every", "1d")
-        made.hive("repo", "add", "photos", "--owner", "alice", "--key", "laptop")
+        notify_administrator(made, receiver.url)
+        made.hive_all(
+            ["location", "set", "default", "--host", "127.0.0.1"],
+            ["user", "add", "alice"],
+            ["key", "add", "laptop", "--owner", "alice", tmp_path / "id.pub"],
+            ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop", "--every", "1d"],
+            ["repo", "add", "photos", "--owner", "alice", "--key", "laptop"],
+        )
         for name in ("laptop", "photos"):
             made.borg("init", "-e", "none", made.repository(name)["url"] or "")
         made.hive("repo", "delete", "photos", "--yes")
