@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.e2e.installation import Installation
-from tests.e2e.receiver import Receiver
 from tests.programs import borg_command
 
 SECONDS = 60.0  # within which a fault is noticed

@@ -61,6 +61,12 @@ def begin(made: Installation, receiver: Receiver) -> None:
     login(made)
 
 
+def failures(made: Installation) -> list[str]:
+    """What is said of sessions that failed."""
+    events = made.json("event", "list", "--repo", "laptop")
+    return [one["message"] for one in events if one["kind"] == "session failed"]
+
+
 def remove(path: Path) -> None:
     path.unlink()
 
@@ -113,10 +119,7 @@ def test_a_borg_that_does_not_work_is_an_alarm_until_it_does(
     assert refused.returncode != 0
     assert "no working borg on this server" in refused.stderr
     until(lambda: served.json("session", "list", "--limit", "1")[0]["ended_at"] is not None)
-    events = served.json("event", "list", "--repo", "laptop")
-    assert any(
-        one["kind"] == "session failed" and "no working borg" in one["message"] for one in events
-    )
+    until(lambda: any("no working borg" in message for message in failures(served)))
     program.unlink(missing_ok=True)
     program.symlink_to(borg_command("1.4"))
     until(is_well(served))
@@ -131,8 +134,7 @@ def test_a_borg_that_crashes_only_when_it_serves_is_a_failed_session(
     failed = create(served, "one")
     assert failed.returncode != 0
     assert "could not start its program for this session" in failed.stderr
-    events = served.json("event", "list", "--repo", "laptop")
-    assert any(one["kind"] == "session failed" for one in events)
+    until(lambda: bool(failures(served)))
 
 
 def test_an_rsync_that_was_there_and_is_gone_is_an_alarm(
@@ -189,7 +191,6 @@ def test_a_launcher_that_does_not_start_is_an_alarm_until_it_does(
             until(is_well(made))
             assert create(made, f"after-{harm.__name__}").returncode == 0
         assert "No program can be started on the server" in notifications(made)
-        events = made.json("event", "list", "--repo", "laptop")
-        assert sum(one["kind"] == "session failed" for one in events) >= 2
+        assert len(failures(made)) >= 2
     finally:
         made.close()

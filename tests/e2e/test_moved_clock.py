@@ -32,6 +32,8 @@ DAY = timedelta(days=1)
 class Moved(Installation):
     """An installation whose server and commands see clocks that a test sets."""
 
+    is_synchronised = False  # as the kernel says
+
     def prepare(self) -> None:
         source = Path(__file__).with_name("moved_clock.c")
         library = self.directory / "moved_clock.so"
@@ -43,8 +45,8 @@ class Moved(Installation):
 
     def set(self, ahead: timedelta = timedelta(0), passed: timedelta = timedelta(0)) -> None:
         """Set the clock ahead or back, and let so much time pass on both clocks."""
-        wall = int((ahead + passed).total_seconds())
-        offsets = struct.pack("qq", wall, int(passed.total_seconds()))
+        wall, elapsed = (int(one.total_seconds()) for one in (ahead + passed, passed))
+        offsets = struct.pack("qqq", wall, elapsed, self.is_synchronised)
         path = self.directory / "offsets"
         with path.open("r+b" if path.exists() else "wb") as file:
             file.write(offsets)
@@ -103,18 +105,22 @@ def test_a_clock_that_jumps_ahead_and_comes_back(moved: Moved, jump: timedelta) 
     until(is_well(moved))
     assert last_backup(moved) <= datetime.now(UTC)
     moved.hive("job", "run", "look-at-schedules")
-    assert moved.repository("laptop")["health"] == "up"
+    assert moved.repository("laptop")["health"] == "fine"
     moved.hive("repo", "restore", "photos")
     assert notifications(moved) == ["Over: The server's clock jumped", "The server's clock jumped"]
 
 
-def test_after_the_new_time_is_confirmed_all_goes_on(moved: Moved) -> None:
+@pytest.mark.parametrize(("is_synchronised", "early", "enough"), [(False, 30, 62), (True, 5, 12)])
+def test_after_the_new_time_is_confirmed_all_goes_on(
+    moved: Moved, is_synchronised: bool, early: int, enough: int
+) -> None:
+    moved.is_synchronised = is_synchronised
     moved.set(40 * DAY)
     until(is_told(moved, "The clock jumped ahead by 40d"))
     moved.run_job("empty-the-trash")
-    moved.set(40 * DAY, passed=timedelta(minutes=30))
+    moved.set(40 * DAY, passed=timedelta(minutes=early))
     assert moved.run_job("empty-the-trash").returncode == 1
-    moved.set(40 * DAY, passed=timedelta(minutes=62))
+    moved.set(40 * DAY, passed=timedelta(minutes=enough))
     until(is_well(moved))
     moved.hive("job", "run", "look-at-schedules")
     assert moved.repository("laptop")["health"] == "down"
