@@ -67,7 +67,7 @@ def replace_it(data: Path) -> None:
         (delete_alone, "was deleted"),
         (move_away, "was deleted"),
         (replace_it, "was replaced"),
-        (delete_the_log, "lost the files beside it"),
+        (delete_the_log, "lost the files beside it (-wal and -shm)"),
     ],
 )
 def test_a_database_file_that_is_lost_is_kept_and_can_be_put_back(
