@@ -100,6 +100,8 @@ def test_a_clock_that_jumps_ahead_and_comes_back(moved: Moved, jump: timedelta) 
     moved.run_job("look-at-schedules")
     assert create(moved, "two").returncode == 0
     assert "hive clock confirm" in doctor(moved)
+    shown = moved.repository("laptop")
+    assert (shown["health"], shown["health_reason"]) == ("unknown", "Clock jumped")
     assert notifications(moved) == ["The server's clock jumped"]
     moved.set()
     until(is_well(moved))
