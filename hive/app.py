@@ -60,6 +60,7 @@ _FILES_PER_SESSION = 6  # the connection, and pipes of a child
 _FILES_OF_THE_SERVER = 128
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 _LOST_SECONDS = 15.0
+_ANSWER_SECONDS = 2.0  # what is known without the database and the disks is said in any case
 
 
 def run(settings: Settings) -> int:
@@ -234,16 +235,30 @@ async def _problems(ssh: Server) -> list[str]:
     found = []
     if not ssh.is_listening:
         found.append("gate")
-    if not await database.answers():
-        found.append("database")
     age = scheduler.tick_age()
     if age is not None and age > scheduler.MAX_TICK_AGE:
         found.append("scheduler")
+    found += await _problems_of_disks() if await _database_answers() else ["database"]
+    return [*found, *server_alarms.outages()]
+
+
+async def _database_answers() -> bool:
     try:
-        found += await disks.problems()
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await database.answers()
+    except TimeoutError:
+        return False
+
+
+async def _problems_of_disks() -> list[str]:
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await disks.problems()
+    except TimeoutError:
+        return ["a disk of the server does not answer"]
     except (HiveError, database.DriverError) as error:
         logger.error("the disks cannot be looked at", reason=str(error))
-    return [*found, *server_alarms.outages()]
+        return []
 
 
 async def _send_heartbeats(

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 _DELETED = " (deleted)"
 _BUSY_SECONDS = 5.0
+_DAMAGED = ("malformed", "file is not a database")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,11 @@ class DatabaseFile:
         except sqlite3.Error as error:
             found = str(error)
         return found, time.monotonic() - begun
+
+
+def says_damaged(error: Exception) -> bool:
+    """Whether SQLite means a damaged file with what it raised, not one that is busy or full."""
+    return any(words in str(error) for words in _DAMAGED)
 
 
 def _is_passing(error: sqlite3.OperationalError) -> bool:

@@ -28,6 +28,7 @@ from sshgate.transport import GateTransport
 logger = log.get(__name__)
 
 _LAST_WORDS_SECONDS = 1.0
+_DATABASE_SECONDS = 20.0  # in which it must answer who this is
 _MAX_REMEMBERED = 20  # refused keys of one connection
 _QUESTIONS_PER_TRY = 4  # how often asyncssh asks for the methods at one try: twice, as a rule
 
@@ -149,8 +150,9 @@ class GateConnection(asyncssh.SSHServer):
             return False
         fingerprint = publickey.fingerprint(key.public_data)
         try:
-            found = await logins.authenticate(username, fingerprint, self.peer)
-        except (HiveError, DriverError) as error:
+            async with asyncio.timeout(_DATABASE_SECONDS):
+                found = await logins.authenticate(username, fingerprint, self.peer)
+        except (HiveError, DriverError, TimeoutError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
             await self._say_no_database()
             return False

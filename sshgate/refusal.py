@@ -12,8 +12,8 @@ from contextlib import suppress
 from hive import log
 from hive.borg import rest
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
-from hive.borg.request_filter import MOST_BEFORE_OPEN
-from hive.borg.rpc import Refusal, decode_call, refuse
+from hive.borg.request_filter import MOST_BEFORE_OPEN, RequestFilter
+from hive.borg.rpc import Refusal, decode_call, refuse, refuse_number
 from hive.database import DriverError
 from hive.errors import AccessRefused, HiveError
 from hive.services import refusals
@@ -21,6 +21,7 @@ from hive.services.logins import Identity
 from sshgate.channel import GateChannel
 from sshgate.command import Borg2Serve, BorgServe, Request
 from sshgate.inbox import Inbox
+from sshgate.relay import Relay
 
 logger = log.get(__name__)
 
@@ -70,6 +71,21 @@ async def tell(channel: GateChannel, inbox: Inbox, request: Request | None, mess
         channel.write(reply)
         inbox.take()
         await inbox.wait(channel, _SECONDS)  # the client leaves when it has read that
+
+
+async def tell_in_place(
+    channel: GateChannel, relay: Relay, requests: RequestFilter | None, request: Request, why: str
+) -> None:
+    """Tell the client of a program that ended before it said anything; answer for that program."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_SECONDS):
+            await relay.stirred.wait()
+    if requests is not None and requests.first_number is not None:
+        channel.write(refuse_number(requests.first_number, Refusal.ERROR, why))
+        return
+    say(channel, why)
+    if isinstance(request, Borg2Serve):
+        channel.write(rest.refusal(why))
 
 
 async def _reply_to_first_call(channel: GateChannel, inbox: Inbox, message: str) -> bytes | None:

@@ -67,6 +67,7 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._to_child: deque[memoryview] = deque()
         self._eof = False
+        self.stirred = asyncio.Event()  # something came from the client, be it its end
         # The child's outputs that have not ended -> what reads them.
         self._outputs = {child.stdout_fd: self._read_stdout, child.stderr_fd: self._read_stderr}
         self._outputs_ended = asyncio.Event()
@@ -97,6 +98,7 @@ class Relay:
     def feed(self, data: bytes) -> None:
         """Take what the client sent."""
         self.bytes_in += len(data)
+        self.stirred.set()
         if self.bytes_in > self.mark:
             self.on_mark()
         if self.protocol_error is not None:
@@ -124,6 +126,7 @@ class Relay:
     def feed_eof(self) -> None:
         """The client sends no more."""
         self._eof = True
+        self.stirred.set()
         if self._observer is not None:
             self._observer.client_eof()
         if not self._to_child:
@@ -268,6 +271,7 @@ class Relay:
     def client_gone(self) -> None:
         """The channel is closed: drop what was meant for it, let the child's output run dry."""
         self._channel = None
+        self.stirred.set()
         self.note_end()
         self.resume_writing()
 

@@ -347,8 +347,8 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if relay.protocol_error is not None:
             self._say(relay.protocol_error.message)
         never_began = self._end is None and has_not_begun(plan, child_status, relay)
-        if never_began:
-            self._say(NOT_BEGUN)
+        if never_began and self._channel is not None:
+            await refusal.tell_in_place(self._channel, relay, requests, request, NOT_BEGUN)
         unasked = reason_of(admission, child_status, relay, self._brake)
         outcome = Outcome(
             end_reason=self._end[0] if self._end else unasked,

@@ -40,6 +40,7 @@ class RequestFilter:
         self._next_phase = Phase.CLOSED  # once borg serve has answered `open`
         self._open_number: int | None = None
         self._before_open = 0
+        self.first_number: int | None = None  # of the first call
         self.client_version: str | None = None
         self.requested_path: str | None = None
         self.former_path: str | None = None  # a path that will be refused some day
@@ -105,6 +106,8 @@ class RequestFilter:
 
     def judge(self, call: Call, result: Filtered) -> None:
         """Add to `result` what becomes of any other call."""
+        if self.first_number is None:
+            self.first_number = call.number
         known = ARGUMENTS.get(call.method, {})
         call = replace(call, arguments={k: v for k, v in call.arguments.items() if k in known})
         why = self._rules.objection(call)

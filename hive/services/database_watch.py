@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hive import clock, database, log
 from hive.database import DriverError
-from hive.database_file import DatabaseFile
+from hive.database_file import DatabaseFile, says_damaged
 from hive.errors import DatabaseFull, HiveError, Unavailable
 from hive.kinds import EventKind
 from hive.services import runtime, server_alarms, time_trust
@@ -76,7 +76,9 @@ class Watch:
         await server_alarms.report(SUBJECT, trouble)
 
     async def hangs(self) -> None:
-        """Report that a look takes too long."""
+        """Report that a look takes too long, unless it is known already what is wrong."""
+        if server_alarms.is_on(SUBJECT):
+            return
         words = "The server's database does not answer, so no session can begin."
         await server_alarms.report(SUBJECT, _trouble("The database does not answer", words, ""))
 
@@ -137,6 +139,8 @@ class Watch:
             words = "The disk of the server's database is full, so nothing can be recorded."
             return _trouble("The database's disk is full", words, f"Make room. {error.message}")
         except (HiveError, DriverError) as error:
+            if says_damaged(error):
+                return _damaged(str(error))
             words = "The server's database cannot be read or written, so no session can begin."
             return _trouble("The database fails", words, f"{error} `hive doctor` says more.")
         if not is_the_same:
@@ -150,12 +154,12 @@ class Watch:
             self._damage, seconds = await asyncio.to_thread(self._file.damage)
             pause = max(_CHECK_EVERY / 2, seconds * _CHECK_SHARE)
             self._next_check = time.monotonic() + pause
-        if self._damage is None:
-            return None
-        remedy = (
-            f"Stop the server and restore a backup of the database. SQLite says: {self._damage}"
-        )
-        return _trouble("The database is damaged", "The server's database is damaged.", remedy)
+        return None if self._damage is None else _damaged(self._damage)
+
+
+def _damaged(found: str) -> Trouble:
+    remedy = f"Stop the server and restore a backup of the database. SQLite says: {found}"
+    return _trouble("The database is damaged", "The server's database is damaged.", remedy)
 
 
 def _trouble(title: str, words: str, remedy: str) -> Trouble:

@@ -47,6 +47,7 @@ class Trouble:
 
 CRITICAL_LEVEL = 2  # of a row; lesser ones are 1
 _current: dict[str, Trouble] = {}
+_unstored: dict[str, Trouble] = {}  # what could not be stored yet, be it over or not
 
 
 async def report(subject: str, trouble: Trouble | None) -> None:
@@ -62,10 +63,27 @@ async def report(subject: str, trouble: Trouble | None) -> None:
         (logger.error if is_logged else logger.info)(
             trouble.message if trouble else "over", subject=subject
         )
+    await _keep(subject, trouble)
+
+
+async def _keep(subject: str, trouble: Trouble | None) -> None:
+    """Store it; administrators learn later of what began and ended while nothing was stored."""
+    missed = _unstored.get(subject)
+    if trouble is not None:
+        _unstored[subject] = trouble
     try:
+        if trouble is None and missed is not None:
+            await _store(subject, missed)
         await _store(subject, trouble)
     except (HiveError, DriverError) as error:
         logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
+    else:
+        _unstored.pop(subject, None)
+
+
+def is_on(subject: str) -> bool:
+    """Whether something is known to be wrong with a subject."""
+    return subject in _current
 
 
 def current() -> Sequence[Trouble]:
@@ -133,6 +151,7 @@ async def recall() -> None:
 def clear() -> None:
     """Forget what is in memory; call when the server stops."""
     _current.clear()
+    _unstored.clear()
 
 
 async def findings() -> list[Finding]:

@@ -88,12 +88,15 @@ def notifications(installation: Installation) -> list[str]:
     return [str(row["title"]) for row in rows]
 
 
-def notify_administrator(installation: Installation) -> None:
-    """An administrator with a channel, so that alarms have somebody to go to."""
-    installation.hive("user", "add", "admin", "--admin")
-    words = ("--kind", "webhook", "--set", "url=http://192.0.2.1/", "--set", "method=POST")
-    installation.hive("channel", "add", "hook", "--owner", "admin", *words)
-    installation.hive("rule", "add", "all", "--user", "admin", "--channel", "hook")
+def notify_administrator(installation: Installation, url: str) -> None:
+    """An administrator with a channel that works, so that alarms have somebody to go to."""
+    words = ("--kind", "webhook", "--set", f"url={url}", "--set", "method=POST")
+    installation.hive_all(
+        ["user", "add", "admin", "--admin"],
+        ["channel", "allow", "127.0.0.1"],
+        ["channel", "add", "hook", "--owner", "admin", *words],
+        ["rule", "add", "all", "--user", "admin", "--channel", "hook"],
+    )
 
 
 def script(path: Path, body: str) -> None:

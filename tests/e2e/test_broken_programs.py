@@ -21,6 +21,7 @@ from tests.e2e.asking import (
     until,
 )
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 from tests.programs import borg_command, rsync_command
 
 NO_BORG = "borg does not work on the server, so no backup can be made"
@@ -36,26 +37,34 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def served(tmp_path: Path, program: Path) -> Iterator[Installation]:
+def served(tmp_path: Path, program: Path, receiver: Receiver) -> Iterator[Installation]:
     """A running server with alice's repository `laptop`, and an administrator to notify."""
     made = Installation(tmp_path, {"HIVE_BORG__COMMAND": str(program)})
     try:
-        begin(made)
+        begin(made, receiver)
         yield made
     finally:
         made.close()
 
 
-def begin(made: Installation) -> None:
+def begin(made: Installation, receiver: Receiver) -> None:
     made.start(expect_setup=True)
     made.client_environment()
-    made.hive("location", "set", "default", "--host", "127.0.0.1")
-    made.hive("user", "add", "alice")
-    notify_administrator(made)
-    made.hive("key", "add", "laptop", "--owner", "alice", str(made.directory / "id.pub"))
-    made.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
+    notify_administrator(made, receiver.url)
+    made.hive_all(
+        ["location", "set", "default", "--host", "127.0.0.1"],
+        ["user", "add", "alice"],
+        ["key", "add", "laptop", "--owner", "alice", made.directory / "id.pub"],
+        ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop"],
+    )
     made.borg("init", "-e", "none", made.json("repo", "show", "laptop")["url"])
     login(made)
+
+
+def failures(made: Installation) -> list[str]:
+    """What is said of sessions that failed."""
+    events = made.json("event", "list", "--repo", "laptop")
+    return [one["message"] for one in events if one["kind"] == "session failed"]
 
 
 def remove(path: Path) -> None:
@@ -110,10 +119,7 @@ def test_a_borg_that_does_not_work_is_an_alarm_until_it_does(
     assert refused.returncode != 0
     assert "no working borg on this server" in refused.stderr
     until(lambda: served.json("session", "list", "--limit", "1")[0]["ended_at"] is not None)
-    events = served.json("event", "list", "--repo", "laptop")
-    assert any(
-        one["kind"] == "session failed" and "no working borg" in one["message"] for one in events
-    )
+    until(lambda: any("no working borg" in message for message in failures(served)))
     program.unlink(missing_ok=True)
     program.symlink_to(borg_command("1.4"))
     until(is_well(served))
@@ -128,17 +134,18 @@ def test_a_borg_that_crashes_only_when_it_serves_is_a_failed_session(
     failed = create(served, "one")
     assert failed.returncode != 0
     assert "could not start its program for this session" in failed.stderr
-    events = served.json("event", "list", "--repo", "laptop")
-    assert any(one["kind"] == "session failed" for one in events)
+    until(lambda: bool(failures(served)))
 
 
-def test_an_rsync_that_was_there_and_is_gone_is_an_alarm(tmp_path: Path) -> None:
+def test_an_rsync_that_was_there_and_is_gone_is_an_alarm(
+    tmp_path: Path, receiver: Receiver
+) -> None:
     program = tmp_path / "bin" / "rsync"
     program.parent.mkdir()
     shutil.copy(rsync_command(), program)
     made = Installation(tmp_path, {"HIVE_RSYNC__COMMAND": str(program)})
     try:
-        begin(made)
+        begin(made, receiver)
         until(is_well(made))
         program.unlink()
         until(is_told(made, "nothing can be imported or exported: it is not installed"))
@@ -162,7 +169,7 @@ class OwnPython(Installation):
 
 
 def test_a_launcher_that_does_not_start_is_an_alarm_until_it_does(
-    tmp_path: Path, program: Path
+    tmp_path: Path, program: Path, receiver: Receiver
 ) -> None:
     made = OwnPython(tmp_path, {"HIVE_BORG__COMMAND": str(program)})
     real = Path(sys.executable).parent.parent
@@ -171,7 +178,7 @@ def test_a_launcher_that_does_not_start_is_an_alarm_until_it_does(
     shutil.copy(real / "pyvenv.cfg", tmp_path / "venv" / "pyvenv.cfg")
     (tmp_path / "venv" / "lib").symlink_to(real / "lib")
     try:
-        begin(made)
+        begin(made, receiver)
         until(is_well(made))
         for harm in (remove, exit_with_three):
             harm(made.python)
@@ -184,7 +191,6 @@ def test_a_launcher_that_does_not_start_is_an_alarm_until_it_does(
             until(is_well(made))
             assert create(made, f"after-{harm.__name__}").returncode == 0
         assert "No program can be started on the server" in notifications(made)
-        events = made.json("event", "list", "--repo", "laptop")
-        assert sum(one["kind"] == "session failed" for one in events) >= 2
+        assert len(failures(made)) >= 2
     finally:
         made.close()

@@ -17,7 +17,7 @@ from tests.e2e.installation import Installation
 from tests.full_disks import MIB, fill, free_bytes, large_disk, may_mount, small_disk
 
 pytestmark = pytest.mark.skipif(not may_mount(), reason="a tmpfs cannot be mounted here")
-SECONDS = 30.0
+SECONDS = 60.0
 
 
 def until(condition: Callable[[], bool]) -> None:

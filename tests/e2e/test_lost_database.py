@@ -22,13 +22,14 @@ from tests.e2e.asking import (
     until,
 )
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 
 NAME = "hive.sqlite3"
 
 
 @pytest.fixture
-def served(backed_up: Installation) -> Installation:
-    notify_administrator(backed_up)
+def served(backed_up: Installation, receiver: Receiver) -> Installation:
+    notify_administrator(backed_up, receiver.url)
     login(backed_up)
     until(is_well(backed_up))
     return backed_up
@@ -66,7 +67,7 @@ def replace_it(data: Path) -> None:
         (delete_alone, "was deleted"),
         (move_away, "was deleted"),
         (replace_it, "was replaced"),
-        (delete_the_log, "lost the files beside it"),
+        (delete_the_log, "lost the files beside it (-wal and -shm)"),
     ],
 )
 def test_a_database_file_that_is_lost_is_kept_and_can_be_put_back(

@@ -22,6 +22,7 @@ from tests.e2e.asking import (
     until,
 )
 from tests.e2e.installation import Installation
+from tests.e2e.receiver import Receiver
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler")
@@ -30,6 +31,8 @@ DAY = timedelta(days=1)
 
 class Moved(Installation):
     """An installation whose server and commands see clocks that a test sets."""
+
+    is_synchronised = False  # as the kernel says
 
     def prepare(self) -> None:
         source = Path(__file__).with_name("moved_clock.c")
@@ -42,8 +45,8 @@ class Moved(Installation):
 
     def set(self, ahead: timedelta = timedelta(0), passed: timedelta = timedelta(0)) -> None:
         """Set the clock ahead or back, and let so much time pass on both clocks."""
-        wall = int((ahead + passed).total_seconds())
-        offsets = struct.pack("qq", wall, int(passed.total_seconds()))
+        wall, elapsed = (int(one.total_seconds()) for one in (ahead + passed, passed))
+        offsets = struct.pack("qqq", wall, elapsed, self.is_synchronised)
         path = self.directory / "offsets"
         with path.open("r+b" if path.exists() else "wb") as file:
             file.write(offsets)
@@ -57,20 +60,21 @@ class Moved(Installation):
 
 
 @pytest.fixture
-def moved(tmp_path: Path) -> Iterator[Moved]:
+def moved(tmp_path: Path, receiver: Receiver) -> Iterator[Moved]:
     """A server with alice's `laptop`, which is expected daily, and `photos` in the trash."""
     made = Moved(tmp_path)
     made.prepare()
     try:
         made.start(expect_setup=True)
         made.client_environment()
-        made.hive("location", "set", "default", "--host", "127.0.0.1")
-        made.hive("user", "add", "alice")
-        notify_administrator(made)
-        made.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
-        made.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
-        made.hive("repo", "set", "laptop", "--every", "1d")
-        made.hive("repo", "add", "photos", "--owner", "alice", "--key", "laptop")
+        notify_administrator(made, receiver.url)
+        made.hive_all(
+            ["location", "set", "default", "--host", "127.0.0.1"],
+            ["user", "add", "alice"],
+            ["key", "add", "laptop", "--owner", "alice", tmp_path / "id.pub"],
+            ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop", "--every", "1d"],
+            ["repo", "add", "photos", "--owner", "alice", "--key", "laptop"],
+        )
         for name in ("laptop", "photos"):
             made.borg("init", "-e", "none", made.repository(name)["url"] or "")
         made.hive("repo", "delete", "photos", "--yes")
@@ -96,23 +100,29 @@ def test_a_clock_that_jumps_ahead_and_comes_back(moved: Moved, jump: timedelta) 
     moved.run_job("look-at-schedules")
     assert create(moved, "two").returncode == 0
     assert "hive clock confirm" in doctor(moved)
+    shown = moved.repository("laptop")
+    assert (shown["health"], shown["health_reason"]) == ("unknown", "Clock jumped")
     assert notifications(moved) == ["The server's clock jumped"]
     moved.set()
     until(is_well(moved))
     assert last_backup(moved) <= datetime.now(UTC)
     moved.hive("job", "run", "look-at-schedules")
-    assert moved.repository("laptop")["health"] == "up"
+    assert moved.repository("laptop")["health"] == "fine"
     moved.hive("repo", "restore", "photos")
     assert notifications(moved) == ["Over: The server's clock jumped", "The server's clock jumped"]
 
 
-def test_after_the_new_time_is_confirmed_all_goes_on(moved: Moved) -> None:
+@pytest.mark.parametrize(("is_synchronised", "early", "enough"), [(False, 30, 62), (True, 5, 12)])
+def test_after_the_new_time_is_confirmed_all_goes_on(
+    moved: Moved, is_synchronised: bool, early: int, enough: int
+) -> None:
+    moved.is_synchronised = is_synchronised
     moved.set(40 * DAY)
     until(is_told(moved, "The clock jumped ahead by 40d"))
     moved.run_job("empty-the-trash")
-    moved.set(40 * DAY, passed=timedelta(minutes=30))
+    moved.set(40 * DAY, passed=timedelta(minutes=early))
     assert moved.run_job("empty-the-trash").returncode == 1
-    moved.set(40 * DAY, passed=timedelta(minutes=62))
+    moved.set(40 * DAY, passed=timedelta(minutes=enough))
     until(is_well(moved))
     moved.hive("job", "run", "look-at-schedules")
     assert moved.repository("laptop")["health"] == "down"

@@ -29,19 +29,25 @@ class Vault:
         self.installation = Installation(directory)
         self.root = root
         self.server = Server(self.installation)
+        self.urls: dict[str, str] = {}
 
     def begin(self) -> None:
         one = self.installation
         one.start(expect_setup=True)
         one.client_environment()
-        one.hive("user", "add", "admin", "--admin")
-        one.hive("user", "add", "alice")
-        one.hive("key", "add", "laptop", "--owner", "alice", str(one.directory / "id.pub"))
-        one.hive("location", "add", "vault", "--host", "127.0.0.1", "--root", str(self.root))
-        for name in ("laptop", "phone"):
-            words = ("--owner", "alice", "--key", "laptop", "--location", "vault")
-            one.hive("repo", "add", name, *words, "--every", "1d")
-            one.borg("init", "-e", "none", self.shown(name)["url"])
+        names = ("laptop", "phone")
+        words = ("--owner", "alice", "--key", "laptop", "--location", "vault", "--every", "1d")
+        *_, laptop, phone = one.hive_all(
+            ["user", "add", "admin", "--admin"],
+            ["user", "add", "alice"],
+            ["key", "add", "laptop", "--owner", "alice", one.directory / "id.pub"],
+            ["location", "add", "vault", "--host", "127.0.0.1", "--root", self.root],
+            *(["repo", "add", name, *words] for name in names),
+            *(["repo", "show", name, "--json"] for name in names),
+        )
+        for name, shown in zip(names, (laptop, phone), strict=True):
+            self.urls[name] = json.loads(shown)["url"]
+            one.borg("init", "-e", "none", self.urls[name])
             self.create(name, "zero")
 
     def shown(self, name: str) -> dict[str, Any]:
@@ -52,11 +58,11 @@ class Vault:
         source = self.installation.directory / "source"
         source.mkdir(exist_ok=True)
         (source / "file").write_bytes(archive.encode() * 1000)
-        url = f"{self.shown(name)['url']}::{archive}"
+        url = f"{self.urls[name]}::{archive}"
         return self.installation.borg("create", url, ".", cwd=source, status=status)
 
     def archives(self, name: str) -> set[str]:
-        return set(self.installation.borg("list", "--short", self.shown(name)["url"]).split())
+        return set(self.installation.borg("list", "--short", self.urls[name]).split())
 
     def location(self) -> dict[str, Any]:
         found = self.installation.json("location", "list")
@@ -127,8 +133,10 @@ def test_storage_that_is_unmounted_under_the_server_costs_sessions_and_nothing_e
     assert "hive location adopt vault" in doctor.stdout
     assert "probably not mounted" in vault.location()["problem"]
     shown = vault.shown("laptop")
-    for name in ("state", "health", "last_backup_at", "size_bytes"):
+    for name in ("state", "last_backup_at", "size_bytes"):
         assert shown[name] == before[name]
+    assert (before["health"], shown["health"]) == ("fine", "unknown")
+    assert shown["health_reason"] == "Storage unavailable"
     # the server's own work leaves it alone
     for job in ("empty-the-trash", "measure-the-repositories", "watch-the-disks"):
         vault.installation.hive("job", "run", job)
@@ -145,6 +153,7 @@ def test_storage_that_is_unmounted_under_the_server_costs_sessions_and_nothing_e
     assert vault.archives("laptop") == {"zero", "one"}
     assert vault.archives("phone") == {"zero"}
     assert vault.location()["problem"] is None
+    assert vault.shown("laptop")["health"] == "fine"
     assert set(vault.kinds()) - set(kinds) <= {"refused"}
     assert REFUSED not in vault.installation.try_hive("doctor").stdout
 
@@ -195,7 +204,7 @@ def test_storage_of_another_installation_is_left_alone_until_it_is_taken_over(
 
 
 def test_content_that_vanished_is_not_created_again_until_somebody_confirms(vault: Vault) -> None:
-    url = vault.shown("laptop")["url"]
+    url = vault.urls["laptop"]
     shutil.rmtree(vault.shown("laptop")["path"])
     until(lambda: "updated locally" in vault.kinds())
     output = vault.installation.borg("init", "-e", "none", url, status=2)
@@ -217,5 +226,5 @@ def test_a_new_disk_is_used_once_it_is_adopted(vault: Vault) -> None:
     vault.installation.hive("location", "adopt", "vault")
     until(vault.is_back)
     until(lambda: vault.kinds().count("updated locally") == 2)
-    output = vault.installation.borg("init", "-e", "none", vault.shown("phone")["url"], status=2)
+    output = vault.installation.borg("init", "-e", "none", vault.urls["phone"], status=2)
     assert "is gone from the server's disk" in output

@@ -31,6 +31,10 @@ async def a_channel(people: People) -> None:
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
 
 
+async def fail(*_: object) -> None:
+    raise DriverError("disk I/O error")
+
+
 async def said() -> list[tuple[str, str]]:
     rows = await Notification.all().order_by("id")
     return [(row.severity, row.title) for row in rows]
@@ -64,9 +68,6 @@ async def test_a_trouble_that_a_former_server_reported_is_ended_by_the_next() ->
 async def test_a_trouble_is_shown_though_it_cannot_be_stored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail(*_: object) -> None:
-        raise DriverError("disk I/O error")
-
     with monkeypatch.context() as patch:
         patch.setattr(server_alarms, "_store", fail)
         await server_alarms.report("program:borg", BORG)
@@ -74,6 +75,24 @@ async def test_a_trouble_is_shown_though_it_cannot_be_stored(
     assert not await Alarm.exists()
     await server_alarms.report("program:borg", BORG)
     assert await Alarm.filter(subject="program:borg").count() == 1
+
+
+async def test_a_trouble_that_is_over_before_it_could_be_stored_is_notified_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(server_alarms, "_store", fail)
+        await server_alarms.report("program:borg", BORG)
+        await server_alarms.report("program:borg", None)
+        assert server_alarms.outages() == []
+    assert await said() == []
+    for _ in range(2):
+        await server_alarms.report("program:borg", None)
+    assert await said() == [
+        (Severity.CRITICAL, "borg does not start"),
+        (Severity.RECOVERY, "Over: borg does not start"),
+    ]
+    assert await server_alarms.findings() == []
 
 
 async def test_nothing_is_known_of_the_repositories_that_a_trouble_concerns() -> None:
