@@ -164,7 +164,8 @@ class Scene:
         time.sleep(1)
 
     def upkeep(self, chance: random.Random) -> None:
-        self.installation.try_hive("repo", chance.choice(("check", "compact")), "one")
+        with suppress(subprocess.TimeoutExpired):  # it waits for sessions, of which there are many
+            self.installation.try_hive("repo", chance.choice(("check", "compact")), "one")
         self.installation.try_hive("session", "list", "--json")
 
 

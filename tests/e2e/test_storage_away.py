@@ -71,6 +71,10 @@ class Vault:
     def kinds(self) -> list[str]:
         return [one["kind"] for one in self.installation.json("event", "list")]
 
+    def repositories_of(self, kind: str) -> set[str]:
+        events = self.installation.json("event", "list")
+        return {one["repository"] for one in events if one["kind"] == kind}
+
     def is_away(self) -> bool:
         return self.server.health()[0] == 503
 
@@ -206,7 +210,7 @@ def test_storage_of_another_installation_is_left_alone_until_it_is_taken_over(
 def test_content_that_vanished_is_not_created_again_until_somebody_confirms(vault: Vault) -> None:
     url = vault.urls["laptop"]
     shutil.rmtree(vault.shown("laptop")["path"])
-    until(lambda: "updated locally" in vault.kinds())
+    until(lambda: "content gone" in vault.kinds())
     output = vault.installation.borg("init", "-e", "none", url, status=2)
     assert "is gone from the server's disk" in output
     assert "hive repo set --confirm-empty" in output
@@ -225,6 +229,6 @@ def test_a_new_disk_is_used_once_it_is_adopted(vault: Vault) -> None:
     until(vault.is_away)
     vault.installation.hive("location", "adopt", "vault")
     until(vault.is_back)
-    until(lambda: vault.kinds().count("updated locally") == 2)
+    until(lambda: vault.repositories_of("content gone") == {"laptop", "phone"})
     output = vault.installation.borg("init", "-e", "none", vault.urls["phone"], status=2)
     assert "is gone from the server's disk" in output
