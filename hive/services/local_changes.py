@@ -43,6 +43,7 @@ from hive.services import (
     sessions,
     statistics,
 )
+from hive.services.alarm_rules import Finding
 from hive.services.place_watches import Watches
 
 logger = log.get(__name__)
@@ -329,10 +330,7 @@ async def _note_change(row: Repository, look: _Look) -> bool:
         message = "The repository was changed past the gate."
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
     else:
-        await alarms.happened(
-            row.id,
-            EventKind.CONTENT_GONE,
-            "The content of the repository is gone from the disk.",
-            origin="local",
-        )
+        message = "The content of the repository is gone from the disk."
+        gone = Finding(EventKind.CONTENT_GONE, message, {"origin": "local"})
+        await alarms.tell(row.id, [gone])  # measuring may have found it first
     return True
