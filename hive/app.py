@@ -60,7 +60,7 @@ _FILES_PER_SESSION = 6  # the connection, and pipes of a child
 _FILES_OF_THE_SERVER = 128
 _RECHECK_SECONDS = 60.0  # keys expire while sessions run
 _LOST_SECONDS = 15.0
-_ANSWER_SECONDS = 2.0  # what is known without the database and the disks is said in any case
+_ANSWER_SECONDS = 4.0  # what is known without the database and the disks is said in any case
 
 
 def run(settings: Settings) -> int:

@@ -74,7 +74,7 @@ class Scene:
             [SSH, *options, *target, *words],
             input=data,
             capture_output=True,
-            timeout=40,
+            timeout=120,
             check=False,
         )
 

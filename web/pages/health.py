@@ -9,7 +9,7 @@ from aiohttp import web
 from web.access import public
 from web.keys import HEALTH
 
-_PATIENCE = 5  # seconds; a check that hangs is an answer too
+_PATIENCE = 9  # seconds; a check that hangs is an answer too
 
 
 @public
