@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from tortoise import fields
 from tortoise.models import Model
 
@@ -87,13 +85,6 @@ class Repository(Model):
 
     owner_id: int
     location_id: int
-
-    @property
-    def backed_up_at(self) -> datetime | None:
-        """When the last backup was made that is still there: none from before it was emptied."""
-        made_at, gone_at = self.last_backup_at, self.emptied_at
-        is_gone = made_at is not None and gone_at is not None and made_at <= gone_at
-        return None if is_gone else made_at
 
 
 class RepositoryShare(Model):

@@ -14,9 +14,11 @@ _MOST_NAMES = 5
 
 def known(row: Repository) -> datetime | None:
     """When the last backup that is still there was made; None where none was, or not yet."""
-    at = row.backed_up_at
+    at: datetime | None = row.last_backup_at
     now = clock.now()
-    if at is None or at <= now:
+    if at is None or (row.emptied_at is not None and at <= row.emptied_at):
+        return None
+    if at <= now:
         return at
     return now if at - now <= _SLIGHTLY else None
 

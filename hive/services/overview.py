@@ -163,6 +163,7 @@ def _glance(row: Repository, known: _Known) -> Glance:
     last, trend = known.sessions.get(row.id), known.trends[row.id]
     is_running = last is not None and last.ended_at is None
     health = known.health[row.id]
+    last_backup_at = last_backups.known(row)
     return Glance(
         id=row.id,
         name=row.name,
@@ -176,9 +177,9 @@ def _glance(row: Repository, known: _Known) -> Glance:
         size_bytes=row.size_bytes,
         quota_bytes=row.quota_bytes,
         last_session=last,
-        last_backup_at=last_backups.known(row),
+        last_backup_at=last_backup_at,
         last_backup_is_estimated=row.last_backup_is_estimated,
-        last_backup_took=trend.took(last_backups.known(row)),
+        last_backup_took=trend.took(last_backup_at),
         bytes_in=known.progress.get(last.id) if last is not None else None,
         week_change=trend.week_change,
         trend=trend,

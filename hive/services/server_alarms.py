@@ -7,7 +7,6 @@ so that it is shown while the database cannot be written; it is stored with the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hive import clock, log
@@ -84,11 +83,6 @@ async def _keep(subject: str, trouble: Trouble | None) -> None:
 def is_on(subject: str) -> bool:
     """Whether something is known to be wrong with a subject."""
     return subject in _current
-
-
-def current() -> Sequence[Trouble]:
-    """What is wrong now, as this process knows it."""
-    return tuple(_current.values())
 
 
 def outages() -> list[str]:
