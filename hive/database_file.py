@@ -1,7 +1,8 @@
 """SQLite's file on the disk, as the server holds it open: is it still the one at its path.
 
-What was deleted or replaced goes on in the open file, unseen by everybody else, and is gone when
-the server ends. SQLite alone may read the file meanwhile: whoever closes it takes SQLite's locks.
+After the file is deleted or replaced, the server goes on writing to the open one, which nobody else
+can see and which is lost when the server ends. Only SQLite may read the file meanwhile: closing it
+in any other way releases the locks that SQLite holds.
 """
 
 from __future__ import annotations

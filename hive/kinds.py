@@ -343,7 +343,7 @@ class Health(StrEnum):
 
     NEW = "new"  # no backup yet, and none is due yet
     FINE = "fine"
-    UNWATCHED = "unwatched"  # there is no schedule, so nothing can be said
+    UNWATCHED = "unwatched"  # there is no schedule to compare with
     LATE = "late"  # due, and the grace is not over
     DOWN = "down"
     PAUSED = "paused"

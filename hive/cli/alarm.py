@@ -19,7 +19,7 @@ def alarm() -> None:
 
 
 def document(info: AlarmInfo) -> dict[str, Any]:
-    """An alarm as it stands in a repository's document, too."""
+    """One alarm in JSON; `hive repo show` contains the same."""
     return {
         "kind": info.kind,
         "since": output.time(info.since),
