@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shutil
+import tempfile
+import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,33 @@ hypothesis.settings.register_profile("hive", deadline=None)
 hypothesis.settings.load_profile("hive")
 
 _TIME_LIMIT = pytest.StashKey[object]()
+_RUN_PREFIX = "hive-tests-"
+
+
+_A_DAY = 24 * 3600
+
+
+@pytest.hookimpl(tryfirst=True)  # before the directory is asked for
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a directory of its own, which no later run stumbles over.
+
+    pytest itself tidies up after former runs, and fails where one of them was killed with
+    something mounted.
+    """
+    if config.option.basetemp is not None:
+        return
+    former = Path(tempfile.gettempdir()).glob(f"{_RUN_PREFIX}*")
+    for directory in [path for path in former if path.stat().st_mtime < time.time() - _A_DAY]:
+        shutil.rmtree(directory, ignore_errors=True)
+    config.option.basetemp = tempfile.mkdtemp(prefix=_RUN_PREFIX)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep the directory of a run that failed."""
+    basetemp = Path(session.config.option.basetemp)
+    if exitstatus == 0 and basetemp.name.startswith(_RUN_PREFIX):
+        shutil.rmtree(basetemp, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # within what keeps the output of the test
