@@ -462,3 +462,6 @@ class Theme(StrEnum):
     LIGHT = "light"
     DARK = "dark"
     SYSTEM = "system"  # as the browser's system has it
+
+
+QUOTA_STEPS = (80, 90, 100)  # percent; an event is recorded when usage reaches one

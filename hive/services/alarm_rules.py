@@ -26,7 +26,6 @@ from typing import Any
 from hive.kinds import Access, EventKind, Operation
 from hive.units import format_size
 
-QUOTA_STEPS = (80, 90, 100)
 DISK_STEPS = (80, 90, 95)
 _SLACK = 2.0  # percent points below a step before it is over
 _SMALLEST = 1_000_000  # bytes; whoever tries things out is no alarm

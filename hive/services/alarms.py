@@ -14,11 +14,11 @@ from typing import Any
 
 from hive import addresses, clock
 from hive.database import transactional
-from hive.kinds import EventKind
+from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Event, Repository, Session
 from hive.phrases import phrase
 from hive.services import alarm_rules, events
-from hive.services.alarm_rules import QUOTA_STEPS, Finding
+from hive.services.alarm_rules import Finding
 from hive.units import format_size
 
 # What a person has to answer, the worst first: until then the repository is critical.

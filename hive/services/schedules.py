@@ -5,7 +5,6 @@ All of it takes the right to manage the repository, and is audited.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +14,7 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
-from hive.services import audit, events, health, tags
+from hive.services import audit, events, health
 from hive.services.health_words import moment
 from hive.services.permissions import Actor, require
 
@@ -82,15 +81,6 @@ async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange)
         grace_seconds=int(shown.grace.total_seconds()),
     )
     await health.review(row.id, by=actor.name)
-
-
-@transactional
-async def set_schedule_and_tags(
-    actor: Actor, repository_id: int, change: ScheduleChange, wanted: Sequence[str]
-) -> None:
-    """Both or nothing, as a form wants it; the tags are just these then."""
-    await set_schedule(actor, repository_id, change)
-    await tags.replace_tags(actor, repository_id, wanted)
 
 
 _FIELDS = (

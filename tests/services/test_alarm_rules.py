@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive.kinds import Access, EventKind
+from hive.kinds import QUOTA_STEPS, Access, EventKind
 from hive.services import alarm_rules
-from hive.services.alarm_rules import DISK_STEPS, QUOTA_STEPS, Cause, Usage
+from hive.services.alarm_rules import DISK_STEPS, Cause, Usage
 
 MB = 10**6
 BEFORE = Usage(100 * MB, 90 * MB, 10 * MB, transaction=8, borg_id="a")

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from hive import units
 from hive.errors import Conflict, InvalidInput
-from hive.services import health_info, repositories, schedules, small_backups
+from hive.services import health_info, repositories, schedules, small_backups, tags
 from hive.services.accounts import UserInfo
 from hive.services.health_info import HealthInfo
 from hive.services.permissions import Actor
@@ -49,7 +49,7 @@ async def submit(request: web.Request) -> web.Response:
     if form.is_fine:
         with form.asking():
             wanted = form.text("tag").replace(",", " ").split()
-            await schedules.set_schedule_and_tags(actor, info.id, change, wanted)
+            await tags.set_schedule_and_tags(actor, info.id, change, wanted)
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
     return page(request, "repository_schedule.html", status=form.status, repository=info, form=form)
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hive.kinds import GROUPS, EventGroup, EventKind, Health, Severity
-from hive.services.alarm_rules import QUOTA_STEPS
+from hive.kinds import GROUPS, QUOTA_STEPS, EventGroup, EventKind, Health, Severity
 
 # What is told and is no event of a repository.
 DIGEST = "digest"
