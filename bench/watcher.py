@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tortoise.connection import get_connection
 
-from hive import config, log
+from hive import log
+from hive.config import settings as config
 from hive.database import spawn
 from hive.services import repositories, runtime
 from hive.services.local_changes import Watcher

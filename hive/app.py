@@ -10,12 +10,14 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from hive import config, config_dangers, control, database, descriptors, events, log, loop_watchdog
-from hive.config import HeartbeatSettings, Settings
+from hive import control, database, descriptors, log, loop_watchdog, signals
+from hive.config import dangers
+from hive.config import settings as config
+from hive.config.settings import HeartbeatSettings, Settings
 from hive.errors import HiveError
 from hive.notify import email
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from hive.services import (
     clock_watch,
     confinement,
@@ -89,7 +91,7 @@ async def _serve(settings: Settings) -> int:
         await secrets.prepare()
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
-        _warn([*config.unknown_variables(), *config_dangers.dangerous(settings)])
+        _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
         storage = storage_watch.Watcher()
         stack.callback(places.clear)
         await storage.begin()
@@ -104,7 +106,7 @@ async def _serve(settings: Settings) -> int:
         gate = Gate(here)
         stack.push_async_callback(triggers.stop)
         stack.callback(triggers.listen())
-        stack.callback(events.subscribe(limits.on_happening))
+        stack.callback(signals.subscribe(limits.on_happening))
         ssh = Server(gate)
         means = await stack.enter_async_context(far_end.opened_means())
         problems = functools.partial(_problems, ssh)

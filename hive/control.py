@@ -22,9 +22,11 @@ from typing import Any
 
 import structlog
 
-from hive.confine import was_started_here
 from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
-from hive.events import (
+from hive.process.confine import was_started_here
+from hive.services import live, scheduler
+from hive.services.permissions import OPERATOR
+from hive.signals import (
     AddressesChanged,
     DeliveriesWaiting,
     EndSession,
@@ -38,8 +40,6 @@ from hive.events import (
     UpkeepWanted,
     tell,
 )
-from hive.services import live, scheduler
-from hive.services.permissions import OPERATOR
 
 logger = structlog.get_logger(__name__)
 

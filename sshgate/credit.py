@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
-from hive.config import SshSettings
+from hive.config.settings import SshSettings
 
 _MAX_TRACKED = 10_000  # addresses
 _EARNED = 2.0  # by a login: what it cost, and one more

@@ -24,7 +24,7 @@ from typing import Protocol
 
 from hive import addresses, log
 from hive.addresses import Table
-from hive.config import SshSettings
+from hive.config.settings import SshSettings
 from hive.kinds import AddressRuling, AddressTrouble
 from hive.services.client_addresses import Observation, Ruling
 from sshgate import words

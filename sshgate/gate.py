@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
-from hive import clock, events, log
-from hive.config import SshSettings
+from hive import clock, log, signals
+from hive.config.settings import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
@@ -89,7 +89,7 @@ class Gate:
         self._lost: set[int] = set()  # open in the database, and not running here
         self._at_rest = asyncio.Event()
         self._at_rest.set()
-        self._unsubscribe = events.subscribe(self._on_happening)
+        self._unsubscribe = signals.subscribe(self._on_happening)
 
     @property
     def end_grace(self) -> float:
@@ -251,15 +251,15 @@ class Gate:
 
     # endings
 
-    def _on_happening(self, happening: events.Happening) -> None:
-        if isinstance(happening, events.RightsChanged):
+    def _on_happening(self, happening: signals.Happening) -> None:
+        if isinstance(happening, signals.RightsChanged):
             self.rights_version += 1
             spawn(self.end_disallowed(), name="end disallowed sessions")
-        elif isinstance(happening, events.AddressesChanged):
+        elif isinstance(happening, signals.AddressesChanged):
             spawn(self._follow_address_rules(happening.released), name="follow address rules")
-        elif isinstance(happening, events.QuotasChanged):
+        elif isinstance(happening, signals.QuotasChanged):
             spawn(self.quotas.quotas_changed(), name="hold sessions to new quotas")
-        elif isinstance(happening, events.EndSession):
+        elif isinstance(happening, signals.EndSession):
             session = self.sessions.get(happening.session_id)
             if session is not None:
                 session.end(EndReason.KILLED, happening.reason)

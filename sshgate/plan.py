@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from hive.borg.repository_path import Meaning, meaning_of, refusal
 from hive.borg.rpc_policy import Policy
-from hive.child import ChildSpec
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
+from hive.process.child import ChildSpec
 from hive.services.access import Admission
 from hive.services.host import Host, borg_child, environment, limits, scratch
 from hive.services.programs import SAFE_RSYNC, Program, program_roots

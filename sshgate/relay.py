@@ -17,7 +17,7 @@ from hive.borg.framing import ProtocolError
 from hive.borg.observer import Observer
 from hive.borg.request_filter import RequestFilter
 from hive.borg.response_framer import ResponseFramer
-from hive.child import Child
+from hive.process.child import Child
 
 READ_BYTES = 256 * 1024
 _WRITE_PARTS = 64  # what one writev takes; the kernel's limit is 1024

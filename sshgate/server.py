@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import asyncssh
 from asyncssh.version import __version__ as asyncssh_version
 
-from hive.config import SshSettings
+from hive.config.settings import SshSettings
 from hive.errors import HiveError, Unavailable
 from hive.services.host_keys import HostKey
 from sshgate import algorithms

@@ -16,10 +16,10 @@ from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
 from hive.borg.verdict import is_lock_timeout, was_not_opened
-from hive.child import Child, RunAs
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
+from hive.process.child import Child, RunAs
 from hive.services import imports, lock_holders, programs, sessions, statistics, storage
 from hive.services.access import Admission
 from hive.services.quota_watch import Meter, Watch

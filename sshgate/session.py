@@ -13,10 +13,10 @@ from hive.borg.observer import Observer
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase
-from hive.child import Child
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
+from hive.process.child import Child
 from hive.services import (
     access,
     handover,

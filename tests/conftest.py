@@ -16,7 +16,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from hive import clock, database, migrate
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services import passwords, presence, runtime, server_alarms, time_trust
 from tests import factories, schema
 from tests.factories import People

@@ -12,8 +12,8 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from hive import config
-from hive.config import Settings
+from hive.config import settings
+from hive.config.settings import Settings
 from hive.kinds import Access, Mode, Need, Source
 from hive.services import access, accounts, groups, keys, logins, repositories
 from hive.services.access import Admission, Request
@@ -37,7 +37,7 @@ class People:
 def make_settings(data_dir: Path, **overrides: Any) -> Settings:
     """Settings for a server on free ports."""
     ports = {"ssh.listen": "127.0.0.1:0", "web.listen": "127.0.0.1:0"}
-    return config.load(None, data_dir=data_dir, overrides={**ports, **overrides}, environment={})
+    return settings.load(None, data_dir=data_dir, overrides={**ports, **overrides}, environment={})
 
 
 async def make_people() -> People:

@@ -9,18 +9,11 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 
-from hive import (
-    config_sources,
-    config_values,
-    log,
-    outgoing,
-    outgoing_guard,
-    publickey,
-    schedule,
-    units,
-)
+from hive import log, publickey, schedule, units
 from hive.borg import locks, observer, observer_rest, repository
+from hive.config import sources, values
 from hive.notify import channel, email, http, markdown, message, webhook
+from hive.outgoing import client, guard
 from hive.services import (
     accounts,
     log_files,
@@ -80,17 +73,15 @@ def functions() -> dict[str, Callable[[str], object]]:
         "hive.borg.repository raw": lambda text: repository.parse_config(
             f"[repository]\na{text[:65_000]}"
         ),
-        "hive.config_sources": lambda text: config_sources.find_line(text, ("a", "b")),
-        "hive.config_sources syntax": lambda text: config_sources._explain_syntax(
-            Path("x"), "", text
-        ),
-        "hive.config_values address": config_values.parse_address,
-        "hive.config_values mail": config_values.mail_address,
-        "hive.config_values url": config_values.public_url,
+        "hive.config.sources": lambda text: sources.find_line(text, ("a", "b")),
+        "hive.config.sources syntax": lambda text: sources._explain_syntax(Path("x"), "", text),
+        "hive.config.values address": values.parse_address,
+        "hive.config.values mail": values.mail_address,
+        "hive.config.values url": values.public_url,
         "hive.log escape": log.escape,
         "hive.log show": log.show,
-        "hive.outgoing": lambda text: outgoing.check_headers({text: text}),
-        "hive.outgoing_guard": lambda text: outgoing_guard.parse_url(f"http://{text}"),
+        "hive.outgoing.client": lambda text: client.check_headers({text: text}),
+        "hive.outgoing.guard": lambda text: guard.parse_url(f"http://{text}"),
         "hive.publickey": publickey.parse,
         "hive.publickey blob": lambda text: publickey.parse(f"ssh-ed25519 {text}"),
         "hive.schedule": schedule._check_cron,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from hive import control, events
-from hive.child import Child, ChildSpec, Confinement
+from hive import control, signals
 from hive.errors import Unavailable
-from hive.events import EndSession, Happening, RightsChanged, TriggerAsked
+from hive.process.child import Child, ChildSpec, Confinement
+from hive.signals import EndSession, Happening, RightsChanged, TriggerAsked
 from tests.sshgate import support
 
 
@@ -38,7 +38,7 @@ async def server(path: Path) -> AsyncIterator[control.ControlServer]:
 @pytest.fixture
 def told() -> Iterator[list[Happening]]:
     happenings: list[Happening] = []
-    unsubscribe = events.subscribe(happenings.append)
+    unsubscribe = signals.subscribe(happenings.append)
     yield happenings
     unsubscribe()
 

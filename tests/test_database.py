@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from hive import clock, database
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.database import after_commit, spawn, transactional, unbroken
 from hive.errors import Conflict, DatabaseError
 from hive.models import Group

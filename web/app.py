@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services.following import Followers
 from web.assets import Assets
 from web.connection import keep_deadlines

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from hive import log
 from hive.addresses import limit_group
-from hive.config import WebSettings
+from hive.config.settings import WebSettings
 from hive.descriptors import Reserve
 from web.middleware.address import parse_address
 

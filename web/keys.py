@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from aiohttp import web
 
-from hive.config import WebSettings
+from hive.config.settings import WebSettings
 from hive.services.accounts import UserInfo
 from hive.services.following import Followers
 from web.assets import Assets

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from hive.config import WebSettings
+from hive.config.settings import WebSettings
 from hive.errors import HiveError, Unavailable
 from web.connection import Connection
 from web.door import Door

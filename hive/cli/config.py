@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from hive import config_docs
 from hive.cli import output
 from hive.cli.options import Options
-from hive.config import unknown_variables
-from hive.config_dangers import dangerous
+from hive.config import docs
+from hive.config.dangers import dangerous
+from hive.config.settings import unknown_variables
 
 
 @click.group()
@@ -35,7 +35,7 @@ def check(options: Options) -> None:
 @output.json_option
 def example() -> None:
     """Print a configuration file with every setting and its default."""
-    text = config_docs.example_toml()
+    text = docs.example_toml()
     if output.wants_json():
         output.show_json({"example": text})
     else:

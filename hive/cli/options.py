@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive import config
-from hive.config import Settings
+from hive.config import settings as config
+from hive.config.settings import Settings
 
 
 @dataclass

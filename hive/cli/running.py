@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from hive import control, events, log
+from hive import control, log, signals
 from hive.cli import output
 from hive.cli.options import Options
 from hive.database import spawn
@@ -27,7 +27,7 @@ class Forwarder:
     def __init__(self) -> None:
         self._tasks: dict[control.Forwarded, asyncio.Task[bool]] = {}
 
-    def tell(self, happening: events.Happening) -> None:
+    def tell(self, happening: signals.Happening) -> None:
         if isinstance(happening, control.Forwarded) and happening not in self._tasks:
             path = runtime.paths().control_socket
             self._tasks[happening] = spawn(control.forward(path, happening), name="forward")
@@ -66,7 +66,7 @@ async def opened(options: Options) -> AsyncIterator[Actor]:
         _forwarder = Forwarder()
         await places.recall()
         await server_alarms.recall()
-        unsubscribe = events.subscribe(_forwarder.tell)
+        unsubscribe = signals.subscribe(_forwarder.tell)
         try:
             yield OPERATOR
         finally:

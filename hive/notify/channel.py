@@ -17,10 +17,10 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from hive.config import MailSettings
+from hive.config.settings import MailSettings
 from hive.errors import DeliveryFailed, InvalidInput
 from hive.notify.message import Message, cut, one_line
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 
 MASK = "••••"
 MAX_ANSWER = 500

@@ -11,7 +11,7 @@ from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import SecretAddress, bounded_wait, entry, host_of, judge, post_json, words
 from hive.notify.markdown import escape
 from hive.notify.message import COLORS, Message, cut, one_line
-from hive.outgoing import parse_url
+from hive.outgoing.client import parse_url
 
 
 class DiscordSettings(ChannelSettings):

@@ -21,8 +21,8 @@ import aiosmtplib
 from pydantic import AfterValidator, Field
 
 from hive import clock
-from hive.config import MailSettings
-from hive.config_values import mail_address
+from hive.config.settings import MailSettings
+from hive.config.values import mail_address
 from hive.errors import DeliveryFailed
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message, as_html, cut, one_line, plain

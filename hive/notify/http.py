@@ -14,7 +14,7 @@ from hive import clock
 from hive.errors import DeliveryFailed, InvalidInput, OutgoingFailed
 from hive.notify.channel import Means
 from hive.notify.message import cut, one_line
-from hive.outgoing import Answer, check_headers, parse_url
+from hive.outgoing.client import Answer, check_headers, parse_url
 
 LONGEST_WAIT = 24 * 3600.0
 # of 400 to 499, what may be different when tried again

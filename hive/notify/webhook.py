@@ -17,7 +17,7 @@ from hive.errors import InvalidInput
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import ask, host_of, judge
 from hive.notify.message import Message
-from hive.outgoing import check_headers, parse_url
+from hive.outgoing.client import check_headers, parse_url
 
 PLACEHOLDERS = (
     "id",

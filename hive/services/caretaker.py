@@ -1,6 +1,6 @@
 """The caretaker: checks and compacts repositories with the server's own borg, one at a time.
 
-A session that arrives has precedence: it asks for the repository by hive.events.GiveWay (see
+A session that arrives has precedence: it asks for the repository by hive.signals.GiveWay (see
 maintenance.outrank), borg is ended, and the upkeep goes on where it stopped.
 """
 
@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 
 from hive import clock, log
-from hive import events as happenings
+from hive import signals as happenings
 from hive.borg import upkeep as borg
 from hive.borg.repository import snapshot
 from hive.database import DriverError, transactional, unbroken

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Unavailable
 
 _SECONDS = 30

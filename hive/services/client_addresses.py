@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hive import addresses, clock, events
+from hive import addresses, clock, signals
 from hive.addresses import Network, Table
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound
@@ -241,7 +241,7 @@ async def release(actor: Actor, text: str) -> str:
         raise NotFound(f"There is nothing to release at {written}.")
     await audit.record(actor, "address.release", written)
     released = group if network.num_addresses == 1 else written
-    after_commit(lambda: events.tell(events.AddressesChanged(released)))
+    after_commit(lambda: signals.tell(signals.AddressesChanged(released)))
     return written
 
 
@@ -276,7 +276,7 @@ async def _rule(
         expires_at=clock.rfc3339(expires_at) if expires_at else None,
         reason=reason or None,
     )
-    after_commit(lambda: events.tell(events.AddressesChanged()))
+    after_commit(lambda: signals.tell(signals.AddressesChanged()))
     return _info(row)
 
 

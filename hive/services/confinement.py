@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from hive import confine
-from hive.child import ChildSpec, Confinement, RunAs, run_blocking
-from hive.config import Settings
-from hive.confine_privileges import open_seccomp
+from hive.config.settings import Settings
 from hive.errors import Unavailable
+from hive.process import confine
+from hive.process.child import ChildSpec, Confinement, RunAs, run_blocking
+from hive.process.confine_privileges import open_seccomp
 from hive.services import child_account
 from hive.services.findings import Finding
 from hive.services.programs import program_roots

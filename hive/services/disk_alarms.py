@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hive import clock, log
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import after_commit, transactional
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm

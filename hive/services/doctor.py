@@ -7,8 +7,10 @@ import os
 import time
 from pathlib import Path
 
-from hive import config, config_dangers, database
-from hive.config import Settings
+from hive import database
+from hive.config import dangers
+from hive.config import settings as config
+from hive.config.settings import Settings
 from hive.database_file import missing
 from hive.errors import HiveError
 from hive.services import (
@@ -72,7 +74,7 @@ async def examine_running(actor: Actor) -> list[Finding]:
 
 def _check_settings(settings: Settings) -> list[Finding]:
     remedy = "See docs/configuration.md."
-    sentences = [*config.unknown_variables(), *config_dangers.dangerous(settings)]
+    sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
     return [Finding("warning", "Settings", sentence, remedy) for sentence in sentences]
 
 

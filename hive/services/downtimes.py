@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock, events, log
+from hive import clock, log, signals
 from hive.database import after_commit, transactional
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind, Severity
@@ -165,7 +165,7 @@ async def end(actor: Actor) -> None:
     held = Delivery.filter(state=DeliveryState.WAITING, attempts=0, next_at=found.until)
     await held.update(next_at=now)
     await audit.record(actor, "maintenance.end", "the server")
-    after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+    after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
     after_commit(lambda: _show(None))
 
 

@@ -7,8 +7,8 @@ import os
 import time
 from dataclasses import dataclass
 
-from hive.child import Child, ChildSpec, Confinement
 from hive.database import spawn
+from hive.process.child import Child, ChildSpec, Confinement
 
 _HEAD = 8 * 1024  # bytes of the output that are kept, from its start and from its end
 _TAIL = 24 * 1024

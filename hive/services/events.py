@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hive import clock, events
+from hive import clock, signals
 from hive.database import after_commit
 from hive.kinds import EventKind
 from hive.models import Event
@@ -47,18 +47,20 @@ async def record(
         details=details,
     )
     await outbox.note(row)
-    happening = events.RepositoryEvent(row.id, row.at, repository_id, kind, row.message, session_id)
-    after_commit(lambda: events.tell(happening))
+    happening = signals.RepositoryEvent(
+        row.id, row.at, repository_id, kind, row.message, session_id
+    )
+    after_commit(lambda: signals.tell(happening))
 
 
 def rights_changed(reason: str) -> None:
     """Have running sessions checked against the new rules, once this is committed."""
-    after_commit(lambda: events.tell(events.RightsChanged(reason)))
+    after_commit(lambda: signals.tell(signals.RightsChanged(reason)))
 
 
 def quotas_changed() -> None:
     """Have running sessions held against the new quotas, once this is committed."""
-    after_commit(lambda: events.tell(events.QuotasChanged()))
+    after_commit(lambda: signals.tell(signals.QuotasChanged()))
 
 
 async def recent(

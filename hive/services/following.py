@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 
-from hive import events
+from hive import signals
 from hive.errors import TooMany
-from hive.events import Happening, RepositoryEvent, RightsChanged, SessionProgress
 from hive.models import Repository, Session
 from hive.services.permissions import Actor, visible_repositories
+from hive.signals import Happening, RepositoryEvent, RightsChanged, SessionProgress
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Follower:
         self.has_ended = False
 
     def __enter__(self) -> Follower:
-        self._unsubscribe = events.subscribe(self._note)
+        self._unsubscribe = signals.subscribe(self._note)
         return self
 
     def __exit__(

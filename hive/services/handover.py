@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from hive import log
-from hive.child import RunAs
 from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
-from hive.services import ownership, places, repository_infos, runtime, storage
+from hive.process import ownership
+from hive.process.child import RunAs
+from hive.services import places, repository_infos, runtime, storage
 from hive.services.findings import Finding
 from hive.services.storage import Place, is_handed_over
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hive import clock, log
-from hive.config import HeartbeatSettings
+from hive.config.settings import HeartbeatSettings
 from hive.errors import OutgoingFailed
 from hive.services import runtime
 from hive.services.findings import Finding
 
 if TYPE_CHECKING:
-    from hive.outgoing import Outgoing
+    from hive.outgoing.client import Outgoing
 
 logger = log.get(__name__)
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive.child import ChildSpec, Confinement, Limits
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Unavailable
-from hive.services import child_account, confinement, locations, processes, programs, runtime
+from hive.process import found as processes
+from hive.process.child import ChildSpec, Confinement, Limits
+from hive.services import child_account, confinement, locations, programs, runtime
 from hive.services.findings import Finding
 from hive.services.permissions import SYSTEM
 from hive.services.programs import Program, Programs, program_roots

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hive.config import Paths
+from hive.config.settings import Paths
 from hive.errors import StorageError
 
 PREFIX = "node-"  # of all ids: former versions named nodes by their hosts

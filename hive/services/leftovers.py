@@ -15,12 +15,12 @@ from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
+from hive.process import found
 from hive.services import (
     events,
     health,
     imports,
     presence,
-    processes,
     repository_infos,
     rollback_recovery,
     runtime,
@@ -71,7 +71,7 @@ async def clean_up_at(location_id: int) -> None:
 async def _end_processes() -> None:
     """End the children of this data directory's former server: they carry its token."""
     begun = asyncio.get_running_loop().time()
-    while children := await asyncio.to_thread(processes.of_run, runtime.run_token()):
+    while children := await asyncio.to_thread(found.of_run, runtime.run_token()):
         waited = asyncio.get_running_loop().time() - begun
         if waited > _GIVE_UP_AFTER:
             raise Unavailable(
@@ -107,7 +107,7 @@ async def _remove_locks(rows: QuerySet[Repository]) -> None:
 
 
 def _is_gone(holder: Holder) -> bool:
-    return holder.host_id == runtime.host_id() and processes.is_dead(holder.pid, holder.host_id)
+    return holder.host_id == runtime.host_id() and found.is_dead(holder.pid, holder.host_id)
 
 
 @transactional

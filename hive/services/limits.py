@@ -14,12 +14,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive import clock, events
+from hive import clock, signals
 from hive.addresses import limit_group
 from hive.errors import Forbidden
-from hive.events import Happening, TriesForgiven
 from hive.services import runtime
 from hive.services.tries import Tries
+from hive.signals import Happening, TriesForgiven
 
 _DAY, _HOUR = timedelta(days=1), timedelta(hours=1)
 _STEP_SECONDS, _MOST_SECONDS = 0.1, 3.0
@@ -178,7 +178,7 @@ def forgive(user_id: int, name: str) -> None:
 def announce(user_id: int, name: str) -> None:
     """Forget the wrong tries of a user, here and in the running server. Call after commit."""
     forgive(user_id, name)
-    events.tell(TriesForgiven(user_id, name))
+    signals.tell(TriesForgiven(user_id, name))
 
 
 def on_happening(happening: Happening) -> None:

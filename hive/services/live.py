@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from hive import events
-from hive.events import SessionProgress
+from hive import signals
 from hive.services.sessions import SessionInfo
+from hive.signals import SessionProgress
 
 
 class LiveView:
@@ -31,7 +31,7 @@ class LiveView:
         changed = [one for key, one in current.items() if one != self._progress.get(key)]
         self._progress = current
         for progress in changed:
-            events.tell(progress)
+            signals.tell(progress)
 
     def _next(
         self, session_id: int, bytes_in: int, bytes_out: int, seconds: float

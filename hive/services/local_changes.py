@@ -22,7 +22,7 @@ from asyncinotify import Inotify, Mask
 from tortoise.functions import Max
 
 from hive import clock, log
-from hive import events as happenings
+from hive import signals as happenings
 from hive.borg import last_backup
 from hive.borg.last_backup import DiskBackup
 from hive.borg.locks import Holder, exclusive_holder

@@ -12,7 +12,7 @@ from pathlib import Path
 from tortoise.functions import Count
 
 from hive import clock, patience
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository

@@ -7,7 +7,7 @@ import socket
 from pathlib import Path
 
 from hive import clock
-from hive.config import Address
+from hive.config.settings import Address
 from hive.services.findings import Finding
 from hive.services.time_trust import is_synchronised
 from hive.timekeeping import EARLIEST_YEAR

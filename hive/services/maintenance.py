@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import Need

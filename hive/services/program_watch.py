@@ -13,12 +13,12 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 
-from hive import config
-from hive.child import ChildSpec, Confinement, run_blocking
-from hive.config import Settings
+from hive.config import settings as config
+from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.kinds import EventKind, Mode
 from hive.models import Repository
+from hive.process.child import ChildSpec, Confinement, run_blocking
 from hive.services import programs, server_alarms
 from hive.services.programs import Examined, Programs
 from hive.services.server_alarms import Trouble

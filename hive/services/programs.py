@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.services.findings import Finding
 

@@ -11,10 +11,10 @@ from hive.database import unbroken
 from hive.errors import HiveError
 from hive.kinds import RollbackState
 from hive.models import Rollback
+from hive.process import found
 from hive.services import (
     maintenance,
     places,
-    processes,
     repository_infos,
     rollback_return,
     rollback_work,
@@ -32,7 +32,7 @@ async def recover() -> None:
         if await places.look(row.repository.location) is not None:
             continue
         where = repository_infos.place_of(row.repository)
-        if await asyncio.to_thread(processes.is_marked_alive, row.worker):
+        if await asyncio.to_thread(found.is_marked_alive, row.worker):
             # a command at work while the server starts again
             if row.repository.maintenance is None:
                 await maintenance.go_on(row.repository_id, maintenance.ROLLING_BACK)
@@ -49,7 +49,7 @@ async def _complete(row: Rollback, where: storage.Place) -> None:
     try:
         await asyncio.to_thread(locks.release, where.repository, rollback_work.me())
         await rollback_work.lock(row.repository_id, where)
-        row.worker = processes.mark(os.getpid())
+        row.worker = found.mark(os.getpid())
         if state == RollbackState.MOVING:
             target = (where.repository, row.target)
             await rollback_work.move(row, where, rollback_files.move_out, *target)

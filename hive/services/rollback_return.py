@@ -14,11 +14,11 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
+from hive.process import found as processes
 from hive.services import (
     audit,
     events,
     maintenance,
-    processes,
     repository_infos,
     rollback,
     rollback_records,

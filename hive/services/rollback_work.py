@@ -25,13 +25,13 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
+from hive.process import found as processes
 from hive.services import (
     alarm_answers,
     alarms,
     audit,
     events,
     maintenance,
-    processes,
     repository_infos,
     rollback,
     rollback_records,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hive import clock, migrate
 from hive.ballast import Ballast
-from hive.config import Paths, Settings
+from hive.config.settings import Paths, Settings
 from hive.database import (
     close_database,
     make_room_by,

@@ -17,8 +17,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from hive.child import RunAs
 from hive.errors import StorageError
+from hive.process.child import RunAs
 from hive.services import names, runtime
 
 if TYPE_CHECKING:

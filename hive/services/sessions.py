@@ -11,7 +11,7 @@ from datetime import datetime
 from tortoise.expressions import Q
 
 from hive import clock
-from hive import events as happenings
+from hive import signals as happenings
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot

@@ -19,6 +19,7 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
+from hive.process import found as processes
 from hive.services import (
     alarm_rules,
     alarms,
@@ -27,7 +28,6 @@ from hive.services import (
     maintenance,
     places,
     presence,
-    processes,
     runtime,
 )
 from hive.services.permissions import Actor, require

@@ -19,10 +19,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hive.ballast import Ballast
-from hive.child import RunAs
 from hive.errors import StorageError
 from hive.models import Location
-from hive.services import names, ownership, presence, runtime, scratch
+from hive.process import ownership
+from hive.process.child import RunAs
+from hive.services import names, presence, runtime, scratch
 
 IMPORT_DIRECTORY = ".import"
 _FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that

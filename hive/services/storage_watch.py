@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from hive import clock, log
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind

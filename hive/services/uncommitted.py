@@ -10,7 +10,8 @@ from hive.borg.exclusive_lock import exclusive_lock
 from hive.borg.locks import Holder
 from hive.borg.repository import Snapshot
 from hive.borg.uncommitted import Removed, remove_uncommitted
-from hive.services import processes, runtime, storage
+from hive.process import found
+from hive.services import runtime, storage
 from hive.units import format_size
 
 logger = log.get(__name__)
@@ -37,7 +38,7 @@ def _clear(place: storage.Place, before: Snapshot) -> Removed:
     def is_gone(holder: Holder) -> bool:
         if holder.host_id != ours or holder.pid == os.getpid():
             return False
-        return processes.is_dead(holder.pid, ours)
+        return found.is_dead(holder.pid, ours)
 
     try:
         return remove_uncommitted(

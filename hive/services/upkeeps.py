@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hive import clock
-from hive import events as happenings
+from hive import signals as happenings
 from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from hive.cli.main import main as cli
-from hive.config import Settings
+from hive.config.settings import Settings
 from tests import factories
 
 Run = Callable[..., "Result"]

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.kinds import AddressTrouble
 from hive.services import client_addresses, runtime
 from hive.services.client_addresses import Observation

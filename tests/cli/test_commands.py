@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from hive import control, events
-from hive.config import Settings
-from hive.events import EndSession, RightsChanged
+from hive import control, signals
+from hive.config.settings import Settings
 from hive.kinds import Need
 from hive.services import logins, runtime
+from hive.signals import EndSession, RightsChanged
 from tests import factories
 from tests.cli.conftest import Run
 
@@ -257,9 +257,9 @@ def test_sessions_are_listed_and_shown(session: int, run: Run) -> None:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[list[events.Happening]]:
+def server(settings: Settings) -> Iterator[list[signals.Happening]]:
     """The control socket of a running server, in a thread; what it is told."""
-    told: list[events.Happening] = []
+    told: list[signals.Happening] = []
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -274,7 +274,7 @@ def server(settings: Settings) -> Iterator[list[events.Happening]]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     ready.wait(10)
-    unsubscribe = events.subscribe(
+    unsubscribe = signals.subscribe(
         lambda happening: told.append(happening) if threading.current_thread() is thread else None
     )
     yield told
@@ -288,7 +288,7 @@ def test_a_running_server_hears_of_changes_at_once(
     documents: dict[str, Any],
     session: int,
     run: Run,
-    server: list[events.Happening],
+    server: list[signals.Happening],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("hive.cli.session._KILL_SECONDS", -60.0)  # this server ends nothing

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services import runtime, statistics
 from tests import factories
 from tests.cli.conftest import Run

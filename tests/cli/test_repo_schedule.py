@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services import jobs
 from tests.cli.conftest import Run
 

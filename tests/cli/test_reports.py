@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services import ping_tokens, runs, runtime
 from hive.services.runs import Report, ReportKind
 from tests.cli.conftest import Run

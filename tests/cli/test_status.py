@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import alarms, health, new_repositories, runtime, server_alarms

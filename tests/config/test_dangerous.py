@@ -2,18 +2,18 @@ from __future__ import annotations
 
 import pytest
 
-from hive import config, config_dangers
-from hive.config import Settings
+from hive.config import dangers, settings
+from hive.config.settings import Settings
 from hive.errors import ConfigError
 
 
 def sentences(**environment: str) -> list[str]:
     variables = {f"HIVE_{name}": value for name, value in environment.items()}
-    return config_dangers.dangerous(config.load(None, environment=variables))
+    return dangers.dangerous(settings.load(None, environment=variables))
 
 
 def test_nothing_is_dangerous_by_default() -> None:
-    assert config_dangers.dangerous(Settings()) == []
+    assert dangers.dangerous(Settings()) == []
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_allowed_networks_and_unencrypted_mail_are_named() -> None:
 def test_a_sender_is_one_plain_address() -> None:
     for wrong in ("alice", "Alice <alice@example.org>", "a@b\nBcc: c@d", "älice@example.org"):
         with pytest.raises(ConfigError, match=r"mail\.sender must be one e-mail address"):
-            config.load(None, environment={"HIVE_MAIL__SENDER": wrong})
+            settings.load(None, environment={"HIVE_MAIL__SENDER": wrong})

@@ -3,30 +3,31 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hive import config, config_docs
-from hive.config import Settings
-from hive.config_sources import setting_names
+from hive.config import docs
+from hive.config import settings as config
+from hive.config.settings import Settings
+from hive.config.sources import setting_names
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_example_is_current() -> None:
-    assert (ROOT / "config.example.toml").read_text() == config_docs.example_toml()
+    assert (ROOT / "config.example.toml").read_text() == docs.example_toml()
 
 
 def test_the_reference_is_current() -> None:
-    assert (ROOT / "docs" / "configuration.md").read_text() == config_docs.markdown()
+    assert (ROOT / "docs" / "configuration.md").read_text() == docs.markdown()
 
 
 def test_the_example_changes_nothing_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "hive.toml"
-    file.write_text(config_docs.example_toml())
+    file.write_text(docs.example_toml())
     assert config.load(file, environment={}) == Settings()
 
 
 def test_the_example_uncommented_gives_every_setting_and_loads(tmp_path: Path) -> None:
     file = tmp_path / "hive.toml"
-    file.write_text(re.sub(r"^#(?! )", "", config_docs.example_toml(), flags=re.MULTILINE))
+    file.write_text(re.sub(r"^#(?! )", "", docs.example_toml(), flags=re.MULTILINE))
     settings = config.load(file, environment={})
     given = {
         (section, key)
@@ -37,7 +38,7 @@ def test_the_example_uncommented_gives_every_setting_and_loads(tmp_path: Path) -
 
 
 def test_the_defaults_in_the_example_are_the_defaults(tmp_path: Path) -> None:
-    blocks = config_docs.example_toml().split("\n\n")
+    blocks = docs.example_toml().split("\n\n")
     kept = [block for block in blocks if "Not set by default" not in block.replace("\n# ", " ")]
     file = tmp_path / "hive.toml"
     file.write_text(re.sub(r"^#(?! )", "", "\n\n".join(kept), flags=re.MULTILINE))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from hive import config
-from hive.config import Settings
+from hive.config import settings as config
+from hive.config.settings import Settings
 from hive.errors import ConfigError
 
 Environment = dict[str, str]

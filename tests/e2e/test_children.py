@@ -41,7 +41,10 @@ def status_of_session(installation: Installation) -> dict[str, str]:
                     arguments = (entry / "cmdline").read_bytes()
                     if b"--restrict-to-repository" not in arguments:
                         continue
-                    if bytes(installation.data) not in arguments or b"hive.confine" in arguments:
+                    if (
+                        bytes(installation.data) not in arguments
+                        or b"hive.process.confine" in arguments
+                    ):
                         continue
                     lines = (entry / "status").read_text().splitlines()
                 except OSError:

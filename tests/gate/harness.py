@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hive import config
+from hive.config import settings as config
 from hive.kinds import Access, Mode
 from hive.services import (
     accounts,

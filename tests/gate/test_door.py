@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import SshSettings
+from hive.config.settings import SshSettings
 from hive.errors import Conflict
 from hive.kinds import Access, AddressTrouble
 from hive.services import client_addresses

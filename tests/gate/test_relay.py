@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hive.child import ChildSpec
 from hive.kinds import Access
+from hive.process.child import ChildSpec
 from hive.services.access import Admission
 from hive.services.host import Host
 from hive.services.programs import program_roots

@@ -10,10 +10,10 @@ from time import monotonic
 
 import pytest
 
-from hive import child_places
-from hive.child import Child, ChildSpec, Confinement, Limits, process_start_time
-from hive.confine import FAILED, PREFIX
 from hive.errors import Unavailable
+from hive.process import places
+from hive.process.child import Child, ChildSpec, Confinement, Limits, process_start_time
+from hive.process.confine import FAILED, PREFIX
 from tests.sshgate.support import (
     CONFINED,
     ENVIRONMENT,
@@ -285,7 +285,7 @@ async def test_the_program_gets_sigterm_when_the_server_is_killed(tmp_path: Path
     )
     server = (
         f"import sys, time; sys.path.insert(0, {str(checkout)!r})\n"
-        "from pathlib import Path; from hive.child import *\n"
+        "from pathlib import Path; from hive.process.child import *\n"
         "from tests.sshgate.support import *\n"
         f"place = Path({str(tmp_path)!r})\n"
         f"child = Child.start(python({program!r}, place, writable=(place,)), CONFINED)\n"
@@ -311,8 +311,8 @@ def test_what_one_program_may_write_is_nothing_to_the_next(tmp_path: Path, symli
         spec = ChildSpec(
             ("/bin/true",), {}, tmp_path, writable=(Path(f"/x{number}"),), symlinks=symlinks
         )
-        rules = child_places.rules(spec)
+        rules = places.rules(spec)
         assert [path for path in rules["write"] + rules["write_and_link"] if "/x" in path] == [
             f"/x{number}"
         ]
-        assert child_places.mounts(rules, spec)["writable"] == ["/dev/null", f"/x{number}"]
+        assert places.mounts(rules, spec)["writable"] == ["/dev/null", f"/x{number}"]

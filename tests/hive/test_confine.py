@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from hive import confine, confine_privileges
-from hive.confine import FAILED, PREFIX, landlock_abi
-from hive.confine_privileges import open_seccomp
+from hive.process import confine, confine_privileges
+from hive.process.confine import FAILED, PREFIX, landlock_abi
+from hive.process.confine_privileges import open_seccomp
 from tests import ordinary
 
 needs_landlock = pytest.mark.skipif(landlock_abi() == 0, reason="the kernel has no Landlock")
@@ -113,8 +113,9 @@ NOISE = {
 def noisy_launcher(directory: Path, code: str) -> list[str]:
     """The launcher from a copy of its modules that runs `code` once its imports are done."""
     original = Path(confine.__file__).parent
-    copy = directory / "hive"
-    copy.mkdir()
+    copy = directory / "hive" / "process"
+    copy.mkdir(parents=True)
+    (copy.parent / "__init__.py").touch()
     for path in [original / "__init__.py", *original.glob("confine*.py")]:
         text = path.read_text()
         if path.name == "confine.py":
@@ -122,7 +123,7 @@ def noisy_launcher(directory: Path, code: str) -> list[str]:
             text = f"{before}{import_}\n{code}\n{after}"
         (copy / path.name).write_text(text)
     *options, program = confine.LAUNCHER
-    return [*options, program.replace(repr(str(original.parent)), repr(str(directory)))]
+    return [*options, program.replace(repr(str(original.parent.parent)), repr(str(directory)))]
 
 
 @pytest.mark.parametrize("code", NOISE.values(), ids=NOISE.keys())
@@ -133,7 +134,7 @@ def test_nothing_that_python_says_reaches_the_client(code: str, tmp_path: Path) 
 
 def test_the_noise_would_be_heard_without_the_options_of_the_launcher(tmp_path: Path) -> None:
     noisy_launcher(tmp_path, NOISE["a warning about the syntax"])
-    command = [sys.executable, "-I", "-S", str(tmp_path / "hive" / "confine.py")]
+    command = [sys.executable, "-I", "-S", str(tmp_path / "hive" / "process" / "confine.py")]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert "SyntaxWarning" in done.stderr
 

@@ -73,7 +73,7 @@ def test_the_image_holds_neither_the_data_nor_the_tests_of_this_checkout(
     found = buildah(
         *("run", "--isolation", "chroot", container, "--", "find", "/opt/borg-hive", "/data"),
     ).splitlines()
-    assert any(path.endswith("/site-packages/hive/confine.py") for path in found)
+    assert any(path.endswith("/site-packages/hive/process/confine.py") for path in found)
     assert any(path.endswith("/site-packages/web/static/app.css") for path in found)
     assert not [path for path in found if path.startswith("/data/")]
     assert not [path for path in found if "/site-packages/tests/" in path]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from hive.services.notifications.courier import Courier
 from tests.notify.far_end import FarEnd, far_end
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from hive import clock
-from hive.config import MailSettings
+from hive.config.settings import MailSettings
 from hive.kinds import AttemptOutcome, DeliveryState, EventKind
 from hive.models import Channel, DeliveryAttempt, User
 from hive.notify.channel import Means

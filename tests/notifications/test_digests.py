@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from hive import clock
 from hive.borg.failure import is_worth_telling
-from hive.config import HeartbeatSettings, Settings
+from hive.config.settings import HeartbeatSettings, Settings
 from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User

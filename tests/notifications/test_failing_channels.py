@@ -9,7 +9,7 @@ from hive.errors import DeliveryFailed, Forbidden, InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind
 from hive.models import Alarm, AuditEntry, Channel, Delivery, MailPlace, User
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from hive.services import events
 from hive.services.notifications import allowed, channels, reach, trials
 from hive.services.notifications.courier import Courier

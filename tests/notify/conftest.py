@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import Certificate, FarEnd, far_end, make_certificate
 
 

@@ -10,7 +10,7 @@ from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message
 from hive.notify.registry import CHANNELS
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 
 MESSAGE = Message(
     id="delivery-17",

@@ -10,7 +10,7 @@ from hive.errors import DeliveryFailed, InvalidInput
 from hive.notify import apprise as channel_file
 from hive.notify.apprise import Apprise, AppriseSettings
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import FarEnd
 from tests.notify.samples import MESSAGE, SECRET
 

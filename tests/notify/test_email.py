@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from hive.config import MailSettings
+from hive.config.settings import MailSettings
 from hive.errors import DeliveryFailed, InvalidInput
 from hive.kinds import Severity
 from hive.notify.channel import Means
 from hive.notify.email import Email, EmailSettings, compose
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import Certificate
 from tests.notify.samples import HOSTILE, MESSAGE
 

@@ -18,7 +18,7 @@ from hive.notify import documentation
 from hive.notify.channel import MASK
 from hive.notify.message import Message
 from hive.notify.registry import CHANNELS
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import FarEnd
 from tests.notify.samples import HOSTILE, KINDS, MESSAGE, SECRET, prepared, settings_of
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from yarl import URL
 
 from hive.errors import OutgoingFailed
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import Certificate, FarEnd, Names, far_end
 
 

@@ -10,8 +10,8 @@ import pytest
 from yarl import URL
 
 from hive.errors import InvalidInput, OutgoingFailed
-from hive.outgoing import Outgoing, parse_url
-from hive.outgoing_guard import ForbiddenAddress, Guard
+from hive.outgoing.client import Outgoing, parse_url
+from hive.outgoing.guard import ForbiddenAddress, Guard
 from tests.notify.far_end import FarEnd, Names, far_end
 
 FORBIDDEN = [

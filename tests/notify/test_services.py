@@ -10,7 +10,7 @@ import pytest
 from hive.errors import DeliveryFailed
 from hive.kinds import Severity
 from hive.notify.message import Message
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import FarEnd, Received
 from tests.notify.samples import HOSTILE, MESSAGE, SECRET, prepared
 

@@ -13,7 +13,7 @@ from hive import clock
 from hive.errors import DeliveryFailed, InvalidInput
 from hive.notify.message import Message
 from hive.notify.webhook import FORM, TEXT, Webhook
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from tests.notify.far_end import FarEnd, Received, far_end
 from tests.notify.samples import HOSTILE, MESSAGE, SECRET, prepared
 

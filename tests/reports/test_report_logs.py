@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.kinds import EventKind, RunState, RunVerdict
 from hive.models import PingToken, Run
 from hive.services import (

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from hive import clock, database, events
+from hive import clock, database, signals
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import (
@@ -325,8 +325,8 @@ async def world(people: People) -> World:
 
 
 async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
-    heard: list[events.Happening] = []
-    unsubscribe = events.subscribe(heard.append)
+    heard: list[signals.Happening] = []
+    unsubscribe = signals.subscribe(heard.append)
     chance = random.Random(4711)  # noqa: S311 - no secret
     started = time.monotonic()
     names = list(TRIES)
@@ -341,7 +341,7 @@ async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
     unsubscribe()
     await assert_nothing_is_torn()
     assert done >= 2 * len(names), f"too slow: {done} tries"
-    told = [happening for happening in heard if isinstance(happening, events.RepositoryEvent)]
+    told = [happening for happening in heard if isinstance(happening, signals.RepositoryEvent)]
     assert len({happening.id for happening in told}) == len(told) == await Event.all().count()
 
 

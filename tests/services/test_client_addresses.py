@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from hive import clock, events
+from hive import clock, signals
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.events import AddressesChanged
 from hive.kinds import Access, AddressRuling, AddressTrouble
 from hive.models import AddressRecord, AuditEntry, Notification
 from hive.services import client_addresses
 from hive.services.client_addresses import Observation
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
+from hive.signals import AddressesChanged
 from tests import factories
 from tests.factories import People
 
@@ -38,8 +38,8 @@ async def test_only_administrators_see_and_decide(people: People) -> None:
 
 
 async def test_a_ban_holds_for_the_gate_until_it_is_released(people: People) -> None:
-    told: list[events.Happening] = []
-    unsubscribe = events.subscribe(told.append)
+    told: list[signals.Happening] = []
+    unsubscribe = signals.subscribe(told.append)
     await client_addresses.ban(people.admin, "198.51.100.0/24", reason="scans us")
     await client_addresses.allow(people.admin, "198.51.100.7")
     rules = await client_addresses.rules()

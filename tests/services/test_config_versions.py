@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.database import transactional
 from hive.kinds import Access, Mode, Need
 from hive.models import ConfigVersion, Repository, Session

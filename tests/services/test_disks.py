@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hive.ballast import Ballast
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.database import transactional
 from hive.errors import DatabaseFull
 from hive.models import Alarm, Location, Notification

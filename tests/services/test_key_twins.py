@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from hive import events
+from hive import signals
 from hive.errors import InvalidInput, NotFound
-from hive.events import RightsChanged
 from hive.kinds import Access, EventKind
 from hive.models import AuditEntry
 from hive.services import events as recorded
 from hive.services import key_revocation, keys, logins
 from hive.services.keys import KeyInfo
 from hive.services.permissions import OPERATOR
+from hive.signals import RightsChanged
 from tests import factories
 from tests.factories import People
 
@@ -58,8 +58,8 @@ async def test_an_administrator_disables_a_key_under_every_owner(people: People)
     opened = {}
     for owner, name in ((people.alice, "laptop"), (people.bob, "copy")):
         opened[name] = await factories.make_repository(owner, accesses={name: Access.FULL})
-    told: list[events.Happening] = []
-    unsubscribe = events.subscribe(told.append)
+    told: list[signals.Happening] = []
+    unsubscribe = signals.subscribe(told.append)
     disabled = await key_revocation.disable_everywhere(people.admin, f" {first.fingerprint}\n")
     unsubscribe()
     assert [(one.owner, one.enabled) for one in disabled] == [

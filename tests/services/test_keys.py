@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from hive import clock, events
+from hive import clock, signals
 from hive.errors import Conflict, InvalidInput, NotFound
-from hive.events import RightsChanged
 from hive.kinds import Access, EventKind
 from hive.models import Grant
 from hive.services import events as recorded
 from hive.services import grants, keys, logins, repositories
 from hive.services.permissions import OPERATOR
+from hive.signals import RightsChanged
 from tests import factories
 from tests.factories import People
 
@@ -107,8 +107,8 @@ async def test_a_deleted_key_opens_nothing_and_running_sessions_are_told(people:
     repository = await factories.make_repository(
         people.alice, accesses={key.fingerprint: Access.FULL}
     )
-    heard: list[events.Happening] = []
-    unsubscribe = events.subscribe(heard.append)
+    heard: list[signals.Happening] = []
+    unsubscribe = signals.subscribe(heard.append)
     await keys.delete_key(people.alice, key.id)
     unsubscribe()
     assert any(isinstance(happening, RightsChanged) for happening in heard)

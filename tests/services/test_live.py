@@ -4,15 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from hive import events
-from hive.events import Happening, SessionProgress
+from hive import signals
 from hive.services.live import LiveView
+from hive.signals import Happening, SessionProgress
 
 
 @pytest.fixture
 def told() -> Iterator[list[Happening]]:
     happenings: list[Happening] = []
-    unsubscribe = events.subscribe(happenings.append)
+    unsubscribe = signals.subscribe(happenings.append)
     yield happenings
     unsubscribe()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import AccessRefused, Conflict, StorageError
 from hive.kinds import EndReason, EventKind, Health, Need, Severity
 from hive.models import Alarm, Event, Location, Notification, Repository, Session

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Access, Mode, RepositoryState
 from hive.services import host_keys, locations, names, repositories, storage, trash

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hive import clock, database
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound, StorageError, Unavailable
 from hive.models import AuditEntry
 from hive.models import Job as Row

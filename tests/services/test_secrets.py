@@ -14,7 +14,7 @@ import pytest
 from tortoise.connection import get_connection
 
 from hive import sealing
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, Sealed, StorageError, Unavailable
 from hive.kinds import TriggerKind
 from hive.models import Channel, Installation, Totp, Trigger

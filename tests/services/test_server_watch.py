@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import Settings
-from hive.config import load as load_settings
+from hive.config.settings import Settings
+from hive.config.settings import load as load_settings
 from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError
 from hive.kinds import Access, EndReason, EventKind

@@ -16,7 +16,7 @@ import pytest
 
 from hive import clock
 from hive.borg import locks
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, ShareLevel
 from hive.models import Event, Repository

@@ -9,7 +9,7 @@ import pytest
 
 from hive import clock
 from hive.borg.repository import Snapshot
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import (
     Access,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from hive import clock, events
-from hive.config import Settings
+from hive import clock, signals
+from hive.config.settings import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
 from hive.services import (
@@ -199,8 +199,8 @@ async def test_each_step_of_a_disk_is_told_once(
     hive: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[int] = []
-    unsubscribe = events.subscribe(
-        lambda one: heard.append(one.level) if isinstance(one, events.DiskAlarm) else None
+    unsubscribe = signals.subscribe(
+        lambda one: heard.append(one.level) if isinstance(one, signals.DiskAlarm) else None
     )
     for now in (10, 81, 82, 96, 94, 94, 10):
         gib = 1024**3

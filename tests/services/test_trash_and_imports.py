@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import Access, EndReason, EventKind, Mode, RepositoryState, TrashReason
 from hive.models import Repository, TrashEntry

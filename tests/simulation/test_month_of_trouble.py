@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import MailSettings
+from hive.config.settings import MailSettings
 from hive.kinds import Digest, EventKind
 from hive.models import Alarm, Event, Location, Repository
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from hive.services import (
     alarm_answers,
     alarms,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hive import clock, database
-from hive.config import MailSettings, Settings
+from hive.config.settings import MailSettings, Settings
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Source
 from hive.models import (
     Delivery,
@@ -25,7 +25,7 @@ from hive.models import (
     User,
 )
 from hive.notify.channel import Means
-from hive.outgoing import Outgoing
+from hive.outgoing.client import Outgoing
 from hive.services import downtimes, groups, health, repositories
 from hive.services.notifications import channels, deliveries, preferences
 from hive.services.notifications.courier import Courier

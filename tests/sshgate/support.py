@@ -12,8 +12,8 @@ from typing import Any
 
 import msgpack
 
-from hive.child import Child, ChildSpec, Confinement, Limits, RunAs
-from hive.confine import landlock_abi
+from hive.process.child import Child, ChildSpec, Confinement, Limits, RunAs
+from hive.process.confine import landlock_abi
 from hive.services.programs import program_roots
 
 LANDLOCK = landlock_abi() > 0

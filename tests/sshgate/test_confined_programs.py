@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from hive.child import Child, ChildSpec, Confinement
-from hive.services.ownership import chown_tree
+from hive.process.child import Child, ChildSpec, Confinement
+from hive.process.ownership import chown_tree
 from hive.services.programs import program_roots
 from tests.programs import borg_commands
 from tests.sshgate.hostile_acts import HOSTILE_ACTS, HOSTILE_READS, HOSTILE_WRITES

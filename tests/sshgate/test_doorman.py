@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from hive import addresses, clock
 from hive.addresses import Table
-from hive.config import SshSettings
+from hive.config.settings import SshSettings
 from hive.kinds import AddressRuling, AddressTrouble
 from hive.services.client_addresses import Ruling
 from sshgate.doorman import Doorman

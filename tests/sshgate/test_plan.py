@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hive.borg.repository_path import PathRule
-from hive.child import Confinement
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import AccessRefused
 from hive.kinds import Access, Mode, Need
+from hive.process.child import Confinement
 from hive.services.access import Admission
 from hive.services.host import Host, scratch
 from hive.services.programs import Program, Programs

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.kinds import EventKind
 from hive.services import events, triggers
 from hive.services.permissions import OPERATOR

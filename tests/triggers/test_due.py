@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hive import clock, events
+from hive import clock, signals
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import EventKind, Health, ShareLevel, TriggerKind, TriggerReason, TriggerState
 from hive.models import AuditEntry, HealthChange, Repository, Trigger, TriggerRun
@@ -153,11 +153,11 @@ async def test_a_button_reaches_whoever_listens_after_commit(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents)
-    heard: list[events.Happening] = []
-    end = events.subscribe(heard.append)
+    heard: list[signals.Happening] = []
+    end = signals.subscribe(heard.append)
     run = await triggers.press(people.alice, trigger.id)
     end()
-    assert events.TriggerAsked(run.id) in heard
+    assert signals.TriggerAsked(run.id) in heard
     await triggers.carry_out(run.id)
     await triggers.carry_out(run.id)  # the second finds nothing to do
     assert await states(trigger, people) == [TriggerState.SUCCEEDED]

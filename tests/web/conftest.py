@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from tortoise.connection import get_connection
 
 from hive import clock
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.kinds import Source
 from hive.services import accounts, mail, runtime, web_login, web_sessions
 from hive.services.permissions import SYSTEM, Actor

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.services import accounts, groups, host_keys, installation, locations, runtime
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser

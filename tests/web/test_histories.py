@@ -6,11 +6,11 @@ import re
 
 import pytest
 
-from hive import events as happenings
-from hive.events import EndSession
+from hive import signals as happenings
 from hive.kinds import GROUPS, EndReason, EventKind
 from hive.services import accounts, events, keys, live, repositories
 from hive.services.permissions import Actor
+from hive.signals import EndSession
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key
 from tests.web.scene import make_scene

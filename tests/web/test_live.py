@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 
-from hive import clock, events
-from hive.events import RightsChanged, SessionProgress
+from hive import clock, signals
 from hive.kinds import EventKind
 from hive.services import accounts, repositories, runtime
 from hive.services import events as noted
 from hive.services.permissions import OPERATOR, Actor
+from hive.signals import RightsChanged, SessionProgress
 from tests.web.browser import Browser, NewBrowser
 from tests.web.rows import RUNNING, add_session
 from web.pages import live
@@ -94,8 +94,8 @@ async def test_nobody_is_told_of_what_they_may_not_see(
     await browser.log_in("bob")
     async with following(browser) as stream:
         await noted.record(secret, EventKind.OPENED, "Opened.")
-        events.tell(SessionProgress(hidden.id, 1_000, 0, 0))
-        events.tell(SessionProgress(shown.id, 2_000_000, 3_000, 0))
+        signals.tell(SessionProgress(hidden.id, 1_000, 0, 0))
+        signals.tell(SessionProgress(shown.id, 2_000_000, 3_000, 0))
         name, told = await stream.next()
         assert name == "progress"
         assert [(one["session"], one["in"], one["out"]) for one in told] == [
@@ -111,7 +111,7 @@ async def test_however_much_happens_only_the_newest_progress_is_kept(
     await browser.log_in("alice")
     async with following(browser) as stream:
         for count in range(1000):
-            events.tell(SessionProgress(session.id, count * 1_000_000, 0, 0))
+            signals.tell(SessionProgress(session.id, count * 1_000_000, 0, 0))
         _, told = await stream.next()
         assert [one["in"] for one in told] == ["999.00 MB"]
 
@@ -137,7 +137,7 @@ async def test_an_open_page_alone_does_not_keep_a_login_alive(
     too_long = clock.now() + timedelta(hours=runtime.settings().web.session_idle_hours)
     async with following(browser) as stream:
         clock.use(_standing_at(too_long - timedelta(hours=1)))
-        events.tell(RightsChanged("a test"))
+        signals.tell(RightsChanged("a test"))
         assert await stream.next() == ("changed", None)
         clock.use(_standing_at(too_long + timedelta(hours=1)))
         assert await stream.has_ended()

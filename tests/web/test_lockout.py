@@ -11,8 +11,8 @@ import pytest
 from aiohttp import TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
-from hive import control, database, events
-from hive.config import Settings
+from hive import control, database, signals
+from hive.config.settings import Settings
 from hive.models import AuditEntry, Delivery, KnownBrowser, Notification
 from hive.services import accounts, limits, own_account, resets
 from hive.services.notifications import channels
@@ -243,7 +243,7 @@ async def test_a_password_from_the_server_itself_clears_the_count(
 
 async def test_commands_tell_the_running_server(settings: Settings, alice: Actor) -> None:
     assert alice.user_id is not None
-    told = events.TriesForgiven(alice.user_id, "alice")
+    told = signals.TriesForgiven(alice.user_id, "alice")
     assert control._decode(control._encode(told)) == told
     for _ in range(LIMIT):
         limits.passwords.attempt("alice", STRANGER)

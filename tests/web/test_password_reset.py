@@ -14,7 +14,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from hive import clock, database
 from hive.app import mail_sender
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import Conflict, DeliveryFailed, Forbidden, Unavailable
 from hive.models import AuditEntry, PasswordReset, User
 from hive.services import accounts, mail, second_factor

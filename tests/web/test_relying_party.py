@@ -6,7 +6,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Application
 
-from hive.config import WebSettings
+from hive.config.settings import WebSettings
 from hive.services.passkeys import RelyingParty
 from hive.services.permissions import Actor
 from tests.web.browser import NewBrowser

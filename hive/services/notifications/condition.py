@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from tortoise.functions import Count
 from tortoise.queryset import QuerySet
 
-from hive import clock, events
+from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.kinds import DeliveryState
 from hive.models import Channel, Delivery, MailPlace
@@ -111,7 +111,7 @@ async def note_works(lane: Lane) -> bool:
     row.worked_at = clock.now()
     await _save(row)
     if had_failed:
-        after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+        after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
     return had_failed
 
 
@@ -190,7 +190,7 @@ async def try_at_once(lane: Lane) -> None:
         await Channel.filter(id=channel_id).exclude(next_try=None).update(next_try=now)
     else:
         await MailPlace.filter(user_id=user_id).exclude(next_try=None).update(next_try=now)
-    after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+    after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
 
 
 async def counts(channel_ids: Collection[int]) -> Mapping[int, tuple[int, int]]:

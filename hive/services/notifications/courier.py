@@ -9,7 +9,7 @@ import asyncio
 import time
 
 from hive import clock, log
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import DriverError, spawn
 from hive.errors import HiveError
 from hive.models import Channel, Delivery

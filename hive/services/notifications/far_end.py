@@ -74,7 +74,7 @@ def is_for_administrators(kind: str) -> bool:
 async def opened_means() -> AsyncIterator[Means]:
     """What channels send with, by the settings in effect."""
     from hive.notify.channel import Means  # noqa: PLC0415 - see above
-    from hive.outgoing import Outgoing  # noqa: PLC0415
+    from hive.outgoing.client import Outgoing  # noqa: PLC0415
 
     settings = runtime.settings()
     async with Outgoing.of(settings.notifications) as outgoing:

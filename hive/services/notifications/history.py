@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hive import clock
-from hive import events as happenings
+from hive import signals as happenings
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import AttemptOutcome, DeliveryState, Severity

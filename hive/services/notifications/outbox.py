@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from hive import clock, events
+from hive import clock, signals
 from hive.database import after_commit
 from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, Event, Notification, Repository, RepositoryTag
@@ -147,7 +147,7 @@ async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
         await _write_one(person.id, times, notice, now)
         written += 1
     if any(at <= now for _, times in ways for at in times.values()):
-        after_commit(lambda: events.tell(events.DeliveriesWaiting()))
+        after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
     return written
 
 

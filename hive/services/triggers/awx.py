@@ -9,7 +9,7 @@ from typing import Any
 from hive import clock
 from hive.errors import OutgoingFailed
 from hive.kinds import TriggerState
-from hive.outgoing import Answer, Outgoing
+from hive.outgoing.client import Answer, Outgoing
 from hive.services import runtime
 from hive.services.notifications import allowed
 from hive.services.triggers.runs import Outcome

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from hive import clock, events, log
+from hive import clock, log, signals
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
@@ -36,16 +36,16 @@ _working: dict[int, asyncio.Task[None]] = {}
 def listen() -> Callable[[], None]:
     """Call at once what somebody asked for, or what is late; returns what ends that."""
 
-    def hear(happening: events.Happening) -> None:
-        if isinstance(happening, events.TriggerAsked):
+    def hear(happening: signals.Happening) -> None:
+        if isinstance(happening, signals.TriggerAsked):
             _start(happening.run_id)
-        elif isinstance(happening, events.RepositoryEvent) and happening.kind in (
+        elif isinstance(happening, signals.RepositoryEvent) and happening.kind in (
             EventKind.LATE,
             EventKind.DOWN,
         ):
             spawn(_look(), name="call triggers for a late backup")
 
-    return events.subscribe(hear)
+    return signals.subscribe(hear)
 
 
 async def _look() -> None:

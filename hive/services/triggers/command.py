@@ -1,6 +1,6 @@
 """Running a command that the administrator named: its own group, no shell, nothing of clients.
 
-It is started by the launcher in hive.confine, which lets it end with the server and gain no
+It is started by the launcher in hive.process.confine, which lets it end with the server and gain no
 rights (setuid programs such as sudo stay ordinary), but is otherwise free: it must reach others.
 """
 
@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hive import confine
 from hive.errors import Unavailable
 from hive.kinds import TriggerState
+from hive.process import confine
 from hive.services import runtime
 from hive.services.triggers.runs import Outcome
 from hive.services.triggers.settings import Command, Subject

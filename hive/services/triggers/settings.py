@@ -167,17 +167,17 @@ def _webhook(values: Mapping[str, str]) -> Webhook:
 
 
 def _url(values: Mapping[str, str], kind: TriggerKind) -> str:
-    from hive import outgoing  # noqa: PLC0415 - it loads aiohttp, which most commands can do without
+    from hive.outgoing import client  # noqa: PLC0415 - it loads aiohttp, which most commands can do without
 
     text = _needed(values, "url", kind)
-    outgoing.parse_url(text, field="url")
+    client.parse_url(text, field="url")
     return text
 
 
 def _check_headers(headers: Mapping[str, str], field: str) -> None:
-    from hive import outgoing  # noqa: PLC0415 - see _url
+    from hive.outgoing import client  # noqa: PLC0415 - see _url
 
-    outgoing.check_headers(headers, field=field)
+    client.check_headers(headers, field=field)
 
 
 def _number(text: str, name: str, most: int) -> int:

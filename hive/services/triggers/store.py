@@ -13,7 +13,7 @@ from datetime import datetime
 from tortoise.expressions import Q
 from tortoise.functions import Max
 
-from hive import clock, events
+from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
@@ -276,8 +276,8 @@ async def press(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     if run is None:
         raise Conflict(f"{row.name} is still running: wait for its end.")
     await audit.record(actor, "trigger.run", _subject(row))
-    asked = events.TriggerAsked(run.id)
-    after_commit(lambda: events.tell(asked))
+    asked = signals.TriggerAsked(run.id)
+    after_commit(lambda: signals.tell(asked))
     return run_info(run, row.name)
 
 

@@ -12,8 +12,8 @@ import msgpack
 import pytest
 from asyncssh.packet import SSHPacket, String
 
-from hive.child import ChildSpec
 from hive.kinds import Access
+from hive.process.child import ChildSpec
 from hive.services import grants, sessions
 from hive.services.access import Admission
 from hive.services.host import Host

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from hive import confine
-from hive.child import RunAs
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import StorageError
+from hive.process import confine
+from hive.process.child import RunAs
+from hive.process.ownership import chown_tree
 from hive.services import confinement, programs
 from hive.services.confinement import Wishes, assess
 from hive.services.findings import Finding
-from hive.services.ownership import chown_tree
 from hive.services.programs import Program, Programs
 from tests import ordinary
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from hive.child import RunAs
-from hive.config import Settings
+from hive.config.settings import Settings
 from hive.errors import AccessRefused, StorageError
 from hive.models import Repository
-from hive.services import handover, ownership, repository_infos, runtime, scratch, storage
+from hive.process import ownership
+from hive.process.child import RunAs
+from hive.services import handover, repository_infos, runtime, scratch, storage
 from tests import factories
 from tests.factories import People
 

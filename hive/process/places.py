@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hive.child import ChildSpec
-    from hive.confine_mounts import Mounts
+    from hive.process.child import ChildSpec
+    from hive.process.confine_mounts import Mounts
 
 # What a program may use of the system it runs on: found by trial with borg 1.2 and 1.4 and
 # rsync, which run without any of SYSTEM_READABLE, but then know neither names nor time zone.

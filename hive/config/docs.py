@@ -10,8 +10,8 @@ from typing import Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from hive.config import Settings
-from hive.config_sources import environment_name
+from hive.config.settings import Settings
+from hive.config.sources import environment_name
 
 _TOML_BEGINNING = """\
 Settings of Borg Hive, all with their defaults. Remove the # before a setting to change it.
@@ -21,7 +21,7 @@ Sizes are numbers of bytes or text: 10GB is a power of 1000, 10GiB a power of 10
 _MARKDOWN_BEGINNING = """\
 # Configuration
 
-<!-- Made by script/generate from hive/config.py; changes belong there. -->
+<!-- Made by script/generate from hive/config/settings.py; changes belong there. -->
 
 Borg Hive runs without any configuration. To change a setting, use one of these; the first that
 gives it wins:

@@ -14,9 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from hive import config_sources
-from hive import config_values as values
-from hive.config_values import Address, parse_address
+from hive.config import sources, values
+from hive.config.values import Address, parse_address
 
 __all__ = ["Address", "Paths", "Settings", "load"]
 
@@ -625,7 +624,7 @@ def load(
     given = {**(overrides or {})}
     if data_dir is not None:
         given["server.data_dir"] = data_dir
-    return config_sources.read(
+    return sources.read(
         Settings,
         config_file=config_file,
         environment=os.environ if environment is None else environment,
@@ -636,4 +635,4 @@ def load(
 def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
     """A warning on each variable that begins with HIVE_ and is not a setting."""
     found = os.environ if environment is None else environment
-    return config_sources.unknown_variables(found, Settings)
+    return sources.unknown_variables(found, Settings)

@@ -1,8 +1,8 @@
 """Give this process a file system of its own, in which only named places exist.
 
-Part of the launcher (hive/confine.py). A place keeps its path, so that nothing needs translating,
-and it is there whoever may pass its real parent directories. Processes stay visible to each
-other's numbers: borg's locks name a process by its number, so there is no PID namespace.
+Part of the launcher (hive/process/confine.py). A place keeps its path, so that nothing needs
+translating, and it is there whoever may pass its real parent directories. Processes stay visible
+to each other's numbers: borg's locks name a process by its number, so there is no PID namespace.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from hive.confine_kernel import checked, libc
+from hive.process.confine_kernel import checked, libc
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Give up what a program of a session never needs: the user, capabilities, system calls.
 
-Part of the launcher (hive/confine.py): it imports nothing that is slow to load.
+Part of the launcher (hive/process/confine.py): it imports nothing that is slow to load.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import ctypes
 import errno
 import os
 
-from hive.confine_kernel import checked, libc, process_control
+from hive.process.confine_kernel import checked, libc, process_control
 
 DROP_BOUNDING, SET_SECURE_BITS, AMBIENT, AMBIENT_CLEAR_ALL = 24, 28, 47, 4
 # Root is nobody special, capabilities are neither kept nor raised, and all that for good.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hive import config_values as values
+from hive.config import values
 
-if TYPE_CHECKING:  # the tree offers `dangerous` itself, as hive.config.dangerous
-    from hive.config import Settings
+if TYPE_CHECKING:  # the tree offers `dangerous` itself, as hive.config.settings.dangerous
+    from hive.config.settings import Settings
 
 # Above these, a limit no longer protects anything. In the order of the sections.
 _HUGE = {

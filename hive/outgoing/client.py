@@ -35,9 +35,9 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from hive import __version__
-from hive.config import NotificationSettings
+from hive.config.settings import NotificationSettings
 from hive.errors import InvalidInput, OutgoingFailed
-from hive.outgoing_guard import ForbiddenAddress, Guard, GuardedResolver, parse_url
+from hive.outgoing.guard import ForbiddenAddress, Guard, GuardedResolver, parse_url
 
 __all__ = ["Answer", "Outgoing", "check_headers", "parse_url"]
 

@@ -23,11 +23,11 @@ import stat
 import sys
 
 if not __package__:  # started as a file
-    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - loads less
+    sys.path.append(os.path.abspath(f"{__file__}/../../.."))  # noqa: PTH100 - loads less
 
-from hive.confine_kernel import process_control, system_call
-from hive.confine_mounts import enter
-from hive.confine_privileges import (
+from hive.process.confine_kernel import process_control, system_call
+from hive.process.confine_mounts import enter
+from hive.process.confine_privileges import (
     bound_capabilities,
     drop_capabilities,
     drop_user,
@@ -39,7 +39,7 @@ TYPE_CHECKING = False  # the real one would load `typing`, which costs as much a
 if TYPE_CHECKING:
     from typing import NoReturn, NotRequired, TypedDict
 
-    from hive.confine_mounts import Mounts
+    from hive.process.confine_mounts import Mounts
 
     class Specification(TypedDict):
         """What to apply; `rules` maps a key of KINDS to paths, None leaves a thing as it is."""
@@ -57,7 +57,8 @@ if TYPE_CHECKING:
         system_calls: NotRequired[bool]  # refuse those that neither borg nor rsync needs
 
 
-_ABOVE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - loads less
+# where the package `hive` lies; pathlib would take longer to load
+_ABOVE = os.path.abspath(f"{__file__}/../../..")  # noqa: PTH100
 FAILED = 125
 PREFIX = "borg-hive-confine:"
 # What Python starts with. The module need not be compiled each time. Standard error is the
@@ -70,7 +71,7 @@ def fail(kind, error, _):
     os._exit({FAILED})
 sys.stderr, sys.excepthook = None, fail
 sys.path.append({_ABOVE!r})
-from hive.confine import main
+from hive.process.confine import main
 main(sys.argv[1:])
 """
 LAUNCHER = ("-I", "-S", "-W", "ignore", "-c", _PROGRAM)

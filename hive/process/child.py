@@ -1,6 +1,6 @@
 """Start a confined program, tell when it ends, and end it: EOF first, SIGKILL last.
 
-What is started is always the launcher in hive.confine, which becomes the program. The relay
+What is started is always the launcher in hive.process.confine, which becomes the program. The relay
 reads and writes the pipes itself; whoever starts a child calls `end` or `wait`, then `close`.
 """
 
@@ -20,8 +20,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal, Self
 
-from hive import child_places, confine
 from hive.errors import Unavailable
+from hive.process import confine, places
 
 PIPE_BYTES = (1 << 20, 256 << 10)
 PATIENCE_AFTER_EOF = 2.0  # seconds; borg needs 0.2 to put its locks away
@@ -141,7 +141,7 @@ class Child:
         """Start the program; call it on the loop's own thread, for it ends with its thread.
 
         Raises Unavailable if it cannot be started; what the launcher cannot do shows later, as
-        status 125 and a line on stderr that starts with hive.confine.PREFIX.
+        status 125 and a line on stderr that starts with hive.process.confine.PREFIX.
         """
         _check_program(spec.argv)
         _check_user(confinement)
@@ -322,7 +322,7 @@ def _command(spec: ChildSpec, confinement: Confinement) -> list[str]:
 
 def _specification(spec: ChildSpec, confinement: Confinement) -> str:
     limits = spec.limits
-    rules = child_places.rules(spec)
+    rules = places.rules(spec)
     specification: confine.Specification = {
         "parent": os.getpid(),
         "environment": dict(spec.environment),
@@ -339,7 +339,7 @@ def _specification(spec: ChildSpec, confinement: Confinement) -> str:
         "user": (confinement.user.uid, confinement.user.gid) if confinement.user else None,
         "landlock": confinement.landlock,
         "rules": rules,
-        "mounts": child_places.mounts(rules, spec) if confinement.mounts else None,
+        "mounts": places.mounts(rules, spec) if confinement.mounts else None,
         "system_calls": confinement.system_calls,
     }
     return json.dumps(specification)

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from hive.child import RunAs
 from hive.errors import StorageError
+from hive.process.child import RunAs
 
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
 DEEPEST = 64
