@@ -10,8 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
-from hive import clock, log
-from hive import signals as happenings
+from hive import clock, log, signals
 from hive.borg import upkeep as borg
 from hive.borg.repository import snapshot
 from hive.database import DriverError, transactional, unbroken
@@ -79,7 +78,7 @@ class Caretaker:
 
     async def run(self) -> None:
         """Do what is wanted until cancelled."""
-        unsubscribe = happenings.subscribe(self._on_happening)
+        unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
                 self._stirred.clear()
@@ -106,10 +105,10 @@ class Caretaker:
             logger.error("upkeep failed", reason=str(error))
         return False
 
-    def _on_happening(self, happening: happenings.Happening) -> None:
-        if isinstance(happening, happenings.UpkeepWanted):
+    def _on_happening(self, happening: signals.Happening) -> None:
+        if isinstance(happening, signals.UpkeepWanted):
             self._stirred.set()
-        elif isinstance(happening, happenings.GiveWay):
+        elif isinstance(happening, signals.GiveWay):
             turn = self._turn
             if turn is not None and turn.row.repository_id == happening.repository_id:
                 turn.stop.set()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hive import clock, log
-from hive import signals as happenings
+from hive import clock, log, signals
 from hive.database import after_commit, transactional
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
@@ -57,8 +56,8 @@ async def _note(root: str, name: str, space: Space) -> None:
     if level == former or not (level > former or level == 0 or is_open_again):
         return
     await _notify_administrators(root, name, level, message, is_over=level < former)
-    happening = happenings.DiskAlarm(clock.now(), root, level, message, details)
-    after_commit(lambda: happenings.tell(happening))
+    happening = signals.DiskAlarm(clock.now(), root, level, message, details)
+    after_commit(lambda: signals.tell(happening))
     log_it = logger.warning if level else logger.info
     after_commit(lambda: log_it(message))
 

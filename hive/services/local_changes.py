@@ -21,8 +21,7 @@ from asyncinotify import Event as Notice
 from asyncinotify import Inotify, Mask
 from tortoise.functions import Max
 
-from hive import clock, log
-from hive import signals as happenings
+from hive import clock, log, signals
 from hive.borg import last_backup
 from hive.borg.last_backup import DiskBackup
 from hive.borg.locks import Holder, exclusive_holder
@@ -94,7 +93,7 @@ class Watcher:
         """Watch until cancelled."""
         with _opened_inotify() as inotify:
             self._watches = Watches(inotify)
-            unsubscribe = happenings.subscribe(self._on_happening)
+            unsubscribe = signals.subscribe(self._on_happening)
             reader = spawn(self._read(inotify), name="read inotify")
             try:
                 while True:
@@ -124,11 +123,11 @@ class Watcher:
             self._to_look_at.update(repository_ids)
         self._stirred.set()
 
-    def _on_happening(self, happening: happenings.Happening) -> None:
+    def _on_happening(self, happening: signals.Happening) -> None:
         # The gate may have made or replaced the directory: see to it that it is watched.
-        if isinstance(happening, happenings.RepositoryEvent):
+        if isinstance(happening, signals.RepositoryEvent):
             self.stir([happening.repository_id])
-        elif isinstance(happening, happenings.StorageChanged):
+        elif isinstance(happening, signals.StorageChanged):
             self.stir()
 
     async def _read(self, inotify: Inotify | None) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from tortoise.functions import Count
 
-from hive import clock, patience
-from hive import signals as happenings
+from hive import clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
@@ -145,7 +144,7 @@ async def _create(
 
 
 def _tell(location_id: int) -> None:
-    after_commit(lambda: happenings.tell(happenings.StorageChanged(location_id)))
+    after_commit(lambda: signals.tell(signals.StorageChanged(location_id)))
 
 
 async def adopt(actor: Actor, location_id: int) -> LocationInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from hive import signals as happenings
+from hive import signals
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import Need
@@ -56,7 +56,7 @@ async def outrank(repository_id: int) -> bool:
     running = Repository.filter(id=repository_id, maintenance__in=_UPKEEPS)
     if not await running.exists():
         return False
-    happenings.tell(happenings.GiveWay(repository_id))
+    signals.tell(signals.GiveWay(repository_id))
     deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
     while await running.exists():
         if asyncio.get_running_loop().time() > deadline:

@@ -10,8 +10,7 @@ from datetime import datetime
 
 from tortoise.expressions import Q
 
-from hive import clock
-from hive import signals as happenings
+from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
@@ -451,8 +450,8 @@ async def kill(actor: Actor, session_id: int) -> None:
         "session.kill",
         f"session {session_id} on {session.repository.name} ({session.login})",
     )
-    asked = happenings.EndSession(session_id, f"ended by {actor.name}")
-    after_commit(lambda: happenings.tell(asked))
+    asked = signals.EndSession(session_id, f"ended by {actor.name}")
+    after_commit(lambda: signals.tell(asked))
 
 
 async def wait_until_closed(repository_id: int, *, seconds: float) -> None:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from hive import clock, log
-from hive import signals as happenings
+from hive import clock, log, signals
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind
@@ -42,7 +41,7 @@ class Watcher:
     async def run(self) -> None:
         """Look until cancelled."""
         unlisten = places.listen(self._stirred.set)
-        unsubscribe = happenings.subscribe(self._on_happening)
+        unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
                 with suppress(TimeoutError):
@@ -55,8 +54,8 @@ class Watcher:
             unsubscribe()
             unlisten()
 
-    def _on_happening(self, happening: happenings.Happening) -> None:
-        if isinstance(happening, happenings.StorageChanged):
+    def _on_happening(self, happening: signals.Happening) -> None:
+        if isinstance(happening, signals.StorageChanged):
             self._stirred.set()
 
     async def _look_around(self, *, is_start: bool = False) -> None:
@@ -75,13 +74,13 @@ class Watcher:
             await _note_away(row.id)
             if away.kind == Absence.FOREIGN:
                 reason = "the storage is used by another installation"
-                happenings.tell(happenings.RightsChanged(reason))
+                signals.tell(signals.RightsChanged(reason))
         elif away is None and row.away_since is not None:
             await _note_back(row.id)
             if not is_start:  # then all this is done anyway
                 await leftovers.clean_up_at(row.id)
                 spawn(_measure(row.id), name="measure what is back")
-            happenings.tell(happenings.StorageChanged(row.id))
+            signals.tell(signals.StorageChanged(row.id))
 
     async def _forget(self, location_ids: set[int]) -> None:
         for location_id in location_ids:

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive import clock
-from hive import signals as happenings
+from hive import clock, signals
 from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional
@@ -95,7 +94,7 @@ async def _ask(
         f"repository {repository.name} ({repository.login})",
         confirmed=is_confirmed or None,
     )
-    after_commit(lambda: happenings.tell(happenings.UpkeepWanted(repository_id)))
+    after_commit(lambda: signals.tell(signals.UpkeepWanted(repository_id)))
     return info_of(row)
 
 
@@ -178,7 +177,7 @@ async def want_due() -> int:
             await _new(repository_id, kind).save()
             wanted += 1
     if wanted:
-        after_commit(lambda: happenings.tell(happenings.UpkeepWanted(0)))
+        after_commit(lambda: signals.tell(signals.UpkeepWanted(0)))
     return wanted
 
 

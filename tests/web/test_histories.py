@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from hive import signals as happenings
+from hive import signals
 from hive.kinds import GROUPS, EndReason, EventKind
 from hive.services import accounts, events, keys, live, repositories
 from hive.services.permissions import Actor
@@ -75,7 +75,7 @@ async def test_a_filter_that_is_none_is_refused(browser: Browser, alice: Actor, 
 async def test_ending_a_session_asks_the_gate_and_leads_back(browser: Browser) -> None:
     scene = await make_scene()
     told: list[object] = []
-    unsubscribe = happenings.subscribe(told.append)
+    unsubscribe = signals.subscribe(told.append)
     await browser.log_in("dora")
     fields = {"next": "/sessions?state=live"}
     answer = await browser.post(f"/sessions/{scene.live}/end", fields)

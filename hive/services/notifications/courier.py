@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from hive import clock, log
-from hive import signals as happenings
+from hive import clock, log, signals
 from hive.database import DriverError, spawn
 from hive.errors import HiveError
 from hive.models import Channel, Delivery
@@ -44,7 +43,7 @@ class Courier:
 
     async def run(self) -> None:
         """Send until cancelled; what is cut off then is sent again by the next server."""
-        unsubscribe = happenings.subscribe(self._on_happening)
+        unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
                 self._stirred.clear()
@@ -68,8 +67,8 @@ class Courier:
         for task in tasks:
             task.cancel()
 
-    def _on_happening(self, happening: happenings.Happening) -> None:
-        if isinstance(happening, happenings.DeliveriesWaiting):
+    def _on_happening(self, happening: signals.Happening) -> None:
+        if isinstance(happening, signals.DeliveriesWaiting):
             self._stirred.set()
 
     async def _sleep(self, seconds: float) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hive import clock
-from hive import signals as happenings
+from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import AttemptOutcome, DeliveryState, Severity
@@ -151,7 +150,7 @@ async def repeat(actor: Actor, delivery_id: int) -> None:
         raise Conflict(f"Delivery {delivery_id} is {row.state}: there is nothing to repeat.")
     await condition.try_at_once(condition.lane_of(row.channel_id, row.notification.user_id))
     await audit.record(actor, "delivery.repeat", f"delivery {delivery_id} by {row.channel_name}")
-    after_commit(lambda: happenings.tell(happenings.DeliveriesWaiting()))
+    after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
 
 
 def _info(row: Delivery, tries: tuple[AttemptInfo, ...], known: Condition | None) -> DeliveryInfo:
