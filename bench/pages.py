@@ -23,9 +23,12 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from hive.kinds import Access, EventKind
-from hive.services import accounts, repositories, runtime, schedules, tags
+from hive.services import runtime
+from hive.services.accounts import users
+from hive.services.health import schedules
+from hive.services.health.schedules import ScheduleChange
 from hive.services.permissions import OPERATOR
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, tags
 from tests import factories
 from tests.factories import PASSWORD
 
@@ -40,7 +43,7 @@ _READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
 async def _prepare(directory: Path) -> list[int]:
     """People, keys and repositories as people add them; the ids of the repositories."""
     await runtime.start(factories.make_settings(directory))
-    await accounts.add_user(OPERATOR, "root", password=PASSWORD, is_admin=True)
+    await users.add_user(OPERATOR, "root", password=PASSWORD, is_admin=True)
     template = directory / "template"
     factories.make_borg_repository(template, directory / "client")
     ids = []
@@ -51,7 +54,7 @@ async def _prepare(directory: Path) -> list[int]:
         made = await factories.make_repository(
             owner, f"repository{number}", accesses={key.name: Access.FULL}
         )
-        info = await repositories.find_repository(OPERATOR, made.login)
+        info = await catalogue.find_repository(OPERATOR, made.login)
         info.path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(template, info.path)
         await schedules.set_schedule(OPERATOR, made.id, ScheduleChange(every=timedelta(days=1)))

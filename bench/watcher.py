@@ -24,9 +24,10 @@ from tortoise.connection import get_connection
 from hive import log
 from hive.config import settings as config
 from hive.database import spawn
-from hive.services import repositories, runtime
-from hive.services.local_changes import Watcher
+from hive.services import runtime
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
 from tests import factories
 
 REPOSITORIES = int(os.environ.get("HIVE_BENCH_REPOSITORIES", "1000"))
@@ -100,7 +101,7 @@ async def _prepare(directory: Path) -> None:
     factories.make_borg_repository(template, directory / "client")
     for number in range(REPOSITORIES):
         made = await factories.make_repository(owner, f"repository{number}")
-        info = await repositories.find_repository(OPERATOR, made.login)
+        info = await catalogue.find_repository(OPERATOR, made.login)
         info.path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(template, info.path)
     await runtime.stop()

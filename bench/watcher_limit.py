@@ -16,10 +16,11 @@ from hive import log
 from hive.database import spawn
 from hive.kinds import EventKind
 from hive.models import Event
-from hive.services import repositories, runtime
-from hive.services.local_changes import Watcher
+from hive.services import runtime
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.gate.harness import until
 from tests.services.watching import borg
@@ -47,7 +48,7 @@ async def _make() -> list[RepositoryInfo]:
     made = []
     for number in range(REPOSITORIES):
         row = await factories.make_repository(owner, f"repository{number}")
-        info = await repositories.find_repository(OPERATOR, row.login)
+        info = await catalogue.find_repository(OPERATOR, row.login)
         info.path.mkdir(parents=True)
         await borg(info, "init", "-e", "none")
         made.append(info)

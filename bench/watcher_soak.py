@@ -34,10 +34,11 @@ from hive import log
 from hive.database import spawn
 from hive.kinds import Access, EventKind
 from hive.models import Event
-from hive.services import sessions, trash
-from hive.services.local_changes import Watcher
+from hive.services.lifecycle import trash
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests.gate.files import make_files
 from tests.gate.harness import Client, House, open_house, until
 from tests.programs import borg_command
@@ -153,7 +154,7 @@ async def both_in_turn(soak: Soak, info: RepositoryInfo) -> None:
 
 
 async def _is_quiet(info: RepositoryInfo) -> bool:
-    return not await sessions.list_sessions(OPERATOR, repository_id=info.id, live=True)
+    return not await record.list_sessions(OPERATOR, repository_id=info.id, live=True)
 
 
 def overflow(directory: Path) -> None:

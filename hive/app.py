@@ -18,38 +18,32 @@ from hive.errors import HiveError
 from hive.notify import email
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
-from hive.services import (
+from hive.services import runtime, secrets, triggers
+from hive.services.accounts import attempt_limits, browser_sessions, mail
+from hive.services.alarms import server_alarms
+from hive.services.checks import Finding
+from hive.services.clock import trust
+from hive.services.delivery.courier import Courier
+from hive.services.gate import host_keys
+from hive.services.measurements import local_changes
+from hive.services.notifications import downtime_notices
+from hive.services.outbox import downtimes, sending
+from hive.services.programs import confinement, host
+from hive.services.programs.discovery import Programs
+from hive.services.server import (
     clock_watch,
-    confinement,
     database_watch,
-    disks,
-    downtimes,
     handover,
     heartbeat,
-    host,
-    host_keys,
-    leftovers,
-    limits,
-    local_changes,
-    mail,
     mail_watch,
-    places,
     program_watch,
-    runtime,
+    recovery,
     scheduler,
-    secrets,
-    server_alarms,
     server_watch,
     storage_watch,
-    time_trust,
-    triggers,
-    web_sessions,
 )
-from hive.services.caretaker import Caretaker
-from hive.services.findings import Finding
-from hive.services.notifications import downtime_notices, far_end
-from hive.services.notifications.courier import Courier
-from hive.services.programs import Programs
+from hive.services.storage import disks, places
+from hive.services.upkeep.worker import Caretaker
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
@@ -82,8 +76,8 @@ async def _serve(settings: Settings) -> int:
         await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
         stack.callback(server_alarms.clear)
-        await time_trust.start()
-        stack.callback(time_trust.stop)
+        await trust.start()
+        stack.callback(trust.stop)
         await clock_watch.put_right_at_start()
         base = database_watch.watch()
         stack.callback(database_watch.forget)
@@ -95,7 +89,7 @@ async def _serve(settings: Settings) -> int:
         storage = storage_watch.Watcher()
         stack.callback(places.clear)
         await storage.begin()
-        await leftovers.clean_up()
+        await recovery.clean_up()
         if (was_off := await downtimes.note_start()) is not None:
             await downtime_notices.tell(was_off)
         here, findings = await host.look(settings)
@@ -106,9 +100,9 @@ async def _serve(settings: Settings) -> int:
         gate = Gate(here)
         stack.push_async_callback(triggers.stop)
         stack.callback(triggers.listen())
-        stack.callback(signals.subscribe(limits.on_happening))
+        stack.callback(signals.subscribe(attempt_limits.on_happening))
         ssh = Server(gate)
-        means = await stack.enter_async_context(far_end.opened_means())
+        means = await stack.enter_async_context(sending.opened_means())
         problems = functools.partial(_problems, ssh)
         web = WebServer(create_app(settings, health=problems), settings.web)
         await web.listen()
@@ -279,7 +273,7 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     opened = None if file is None else (file.device, file.inode)
     runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url, opened))
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
-    token = await web_sessions.new_setup_token()
+    token = await browser_sessions.new_setup_token()
     if token is not None:
         base = settings.web.public_url or web_url
         _print(f"set-up {base.rstrip('/')}/setup/{token}")

@@ -24,8 +24,9 @@ import structlog
 
 from hive.errors import Conflict, HiveError, InvalidInput, StorageError, Unavailable
 from hive.process.confine import was_started_here
-from hive.services import live, scheduler
 from hive.services.permissions import OPERATOR
+from hive.services.server import scheduler
+from hive.services.sessions import progress as live
 from hive.signals import (
     AddressesChanged,
     DeliveriesWaiting,

@@ -133,7 +133,7 @@ class EventKind(StrEnum):
     KEY_FIRST_USED = "key used for the first time"
     NEW_NETWORK = "key from a new network"
     INTEGRITY_ERROR = "integrity error"
-    # what happened to the content, until a person answers: hive/services/alarms.py
+    # what happened to the content, until a person answers: hive/services/alarms/alarms.py
     CLIENT_DELETED = "repository deleted by a client"
     CONTENT_GONE = "content gone"
     WENT_BACK = "repository went back"
@@ -146,7 +146,7 @@ class EventKind(StrEnum):
     ALARM_ENDED = "alarm ended"
     REFUSED_OFTEN = "many refusals"
     TURNED_AWAY = "connections turned away"  # before a login, so that no repository is known
-    # alarms about the server itself: hive/services/server_alarms.py
+    # alarms about the server itself: hive/services/alarms/server_alarms.py
     STORAGE_UNAVAILABLE = "storage unavailable"
     PROGRAM_UNUSABLE = "program unusable"
     DATABASE_IN_TROUBLE = "database in trouble"

@@ -14,7 +14,7 @@ _PATIENCE = 32 * 1024 * 1024
 
 
 class Brake:
-    """The side of a session that hive.services.quota_watch sees."""
+    """The side of a session that hive.services.repositories.quota_watch sees."""
 
     def __init__(self, end: Callable[[EndReason, str], None]) -> None:
         self.sentence: str | None = None  # why no new data is taken

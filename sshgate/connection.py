@@ -16,9 +16,10 @@ from hive import addresses, log, publickey
 from hive.database import DriverError, spawn
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import AddressTrouble
-from hive.services import logins, refusals, refused_keys
-from hive.services.client_addresses import Observation
-from hive.services.logins import Identity
+from hive.services.gate import authentication, refusals
+from hive.services.gate.authentication import Identity
+from hive.services.gate.client_addresses import Observation
+from hive.services.keys import refused_keys
 from sshgate import algorithms, words
 from sshgate.channel import PACKET, WINDOW, GateChannel
 from sshgate.gate import Gate
@@ -151,7 +152,7 @@ class GateConnection(asyncssh.SSHServer):
         fingerprint = publickey.fingerprint(key.public_data)
         try:
             async with asyncio.timeout(_DATABASE_SECONDS):
-                found = await logins.authenticate(username, fingerprint, self.peer)
+                found = await authentication.authenticate(username, fingerprint, self.peer)
         except (HiveError, DriverError, TimeoutError) as error:
             logger.error("login refused: no answer from the database", reason=str(error))
             await self._say_no_database()

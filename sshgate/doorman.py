@@ -26,7 +26,7 @@ from hive import addresses, log
 from hive.addresses import Table
 from hive.config.settings import SshSettings
 from hive.kinds import AddressRuling, AddressTrouble
-from hive.services.client_addresses import Observation, Ruling
+from hive.services.gate.client_addresses import Observation, Ruling
 from sshgate import words
 from sshgate.credit import Credit
 

@@ -12,18 +12,13 @@ from hive.config.settings import SshSettings
 from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
-from hive.services import (
-    access,
-    client_addresses,
-    database_watch,
-    live,
-    sessions,
-    unrecorded,
-)
-from hive.services.host import Host
-from hive.services.programs import Programs
-from hive.services.quota_watch import Watch
-from hive.services.sessions import Outcome
+from hive.services.gate import admission, client_addresses, unrecorded
+from hive.services.programs.discovery import Programs
+from hive.services.programs.host import Host
+from hive.services.repositories.quota_watch import Watch
+from hive.services.server import database_watch
+from hive.services.sessions import progress, record
+from hive.services.sessions.record import Outcome
 from sshgate import words
 from sshgate.doorman import Doorman
 from sshgate.farewell import Farewells
@@ -199,7 +194,7 @@ class Gate:
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""
-        live.view.update((number, *one.counters) for number, one in self.sessions.items())
+        progress.view.update((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later.
@@ -214,7 +209,7 @@ class Gate:
                 if recorded is None:
                     return
                 session_id = recorded
-            await sessions.finish(session_id, outcome)
+            await record.finish(session_id, outcome)
         except (HiveError, DriverError) as error:
             logger.error("a session could not be closed", session=session_id, reason=str(error))
             self._unfinished[session_id] = outcome
@@ -227,8 +222,8 @@ class Gate:
     async def close_lost(self) -> None:
         """Close rows of sessions that do not run; of two looks, both must find them so."""
         try:
-            lost = await sessions.open_here() - self.sessions.keys()
-            closed = await sessions.close_lost(lost & self._lost - self._unfinished.keys())
+            lost = await record.open_here() - self.sessions.keys()
+            closed = await record.close_lost(lost & self._lost - self._unfinished.keys())
             self._lost = lost - set(closed)
         except (HiveError, DriverError) as error:
             logger.error("lost sessions could not be closed", reason=str(error))
@@ -244,8 +239,8 @@ class Gate:
             session.end(EndReason.KILLED, "ended before it began")
             return
         try:
-            if session_id in await sessions.open_here() and session_id not in self._unfinished:
-                await sessions.close_lost([session_id])
+            if session_id in await record.open_here() and session_id not in self._unfinished:
+                await record.close_lost([session_id])
         except (HiveError, DriverError) as error:
             logger.error("a session could not be closed", session=session_id, reason=str(error))
 
@@ -269,7 +264,7 @@ class Gate:
     async def end_disallowed(self) -> None:
         """End the sessions that the rules of now would not let begin."""
         try:
-            disallowed = await access.no_longer_allowed(tuple(self.sessions))
+            disallowed = await admission.no_longer_allowed(tuple(self.sessions))
             for number in [one for one in self.sessions if one < 0]:
                 if (reason := await unrecorded.objection(number)) is not None:
                     disallowed[number] = reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from hive.services.logins import Identity
+from hive.services.gate.authentication import Identity
 from sshgate.gate import Gate
 
 if TYPE_CHECKING:

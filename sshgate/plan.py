@@ -13,10 +13,10 @@ from hive.config.settings import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
 from hive.process.child import ChildSpec
-from hive.services.access import Admission
-from hive.services.host import Host, borg_child, environment, limits, scratch
-from hive.services.programs import SAFE_RSYNC, Program, program_roots
-from hive.services.repository_infos import borg2_url
+from hive.services.gate.admission import Admission
+from hive.services.programs.discovery import SAFE_RSYNC, Program, program_roots
+from hive.services.programs.host import Host, borg_child, environment, limits, scratch
+from hive.services.repositories.infos import borg2_url
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 

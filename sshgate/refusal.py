@@ -16,8 +16,8 @@ from hive.borg.request_filter import MOST_BEFORE_OPEN, RequestFilter
 from hive.borg.rpc import Refusal, decode_call, refuse, refuse_number
 from hive.database import DriverError
 from hive.errors import AccessRefused, HiveError
-from hive.services import refusals
-from hive.services.logins import Identity
+from hive.services.gate import refusals
+from hive.services.gate.authentication import Identity
 from sshgate.channel import GateChannel
 from sshgate.command import Borg2Serve, BorgServe, Request
 from sshgate.inbox import Inbox

@@ -19,8 +19,9 @@ from hive.borg.request_filter import RequestFilter
 from hive.database import spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Need
-from hive.services import disks, making_room
-from hive.services.access import Admission
+from hive.services.gate.admission import Admission
+from hive.services.storage import disks
+from hive.services.upkeep import making_room
 
 logger = log.get(__name__)
 

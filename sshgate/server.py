@@ -10,7 +10,7 @@ from asyncssh.version import __version__ as asyncssh_version
 
 from hive.config.settings import SshSettings
 from hive.errors import HiveError, Unavailable
-from hive.services.host_keys import HostKey
+from hive.services.gate.host_keys import HostKey
 from sshgate import algorithms
 from sshgate.arrival import Arrival
 from sshgate.connection import GateConnection

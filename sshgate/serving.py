@@ -20,10 +20,14 @@ from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
 from hive.process.child import Child, RunAs
-from hive.services import imports, lock_holders, programs, sessions, statistics, storage
-from hive.services.access import Admission
-from hive.services.quota_watch import Meter, Watch
-from hive.services.sessions import Outcome
+from hive.services.gate.admission import Admission
+from hive.services.lifecycle import imports
+from hive.services.measurements import statistics
+from hive.services.programs import discovery
+from hive.services.repositories.quota_watch import Meter, Watch
+from hive.services.sessions import lock_holders, record
+from hive.services.sessions.record import Outcome
+from hive.services.storage import paths
 from sshgate import command
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
@@ -53,18 +57,18 @@ def has_not_begun(plan: Plan, child_status: int, relay: Relay) -> bool:
     """Whether the program ended before it said anything, so that it is asked for its version."""
     if child_status == 0 or relay.bytes_out or relay.protocol_error is not None:
         return False
-    programs.suspect(plan.spec.argv[0])
+    discovery.suspect(plan.spec.argv[0])
     logger.error("a program ended at once", program=plan.spec.argv[0], status=child_status)
     return True
 
 
 def make_view(admission: Admission, run_as: RunAs | None) -> None:
     """Show an import what is there already, under the folder of the last import. Blocking."""
-    storage.drop_view(admission.place)  # of a server that was killed
+    paths.drop_view(admission.place)  # of a server that was killed
     if admission.is_created and admission.import_folder is not None:
         # Where it cannot be made (no hard links there), more is sent than need be.
         with suppress(OSError):
-            storage.make_view(admission.place, admission.import_folder, run_as)
+            paths.make_view(admission.place, admission.import_folder, run_as)
 
 
 def may_write(admission: Admission, request: command.Request) -> bool:
@@ -146,7 +150,7 @@ class Purpose:
 
     async def _note(self) -> None:
         try:
-            await sessions.note_reading(self._session_id, only_reads=self._noted)
+            await record.note_reading(self._session_id, only_reads=self._noted)
         except (HiveError, DriverError) as error:
             logger.error("not noted", session=self._session_id, reason=str(error))
 

@@ -17,20 +17,15 @@ from hive.database import DriverError, spawn
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.process.child import Child
-from hive.services import (
-    access,
-    handover,
-    maintenance,
-    places,
-    scratch,
-    stale_locks,
-    storage,
-    uncommitted,
-    unrecorded,
-)
-from hive.services.access import Admission
-from hive.services.quota_watch import Meter
-from hive.services.sessions import Outcome
+from hive.services.gate import admission as access
+from hive.services.gate import unrecorded
+from hive.services.gate.admission import Admission
+from hive.services.measurements import uncommitted
+from hive.services.repositories import locks, maintenance
+from hive.services.repositories.quota_watch import Meter
+from hive.services.server import handover
+from hive.services.sessions.record import Outcome
+from hive.services.storage import paths, places, scratch
 from sshgate import command, refusal, status, words
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
@@ -295,7 +290,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if admission.need == Need.IMPORT:
             await asyncio.to_thread(make_view, admission, owner)
         if admission.need == Need.BORG:
-            await stale_locks.clear_stale(admission.repository_id, session_id=admission.session_id)
+            await locks.clear_stale(admission.repository_id, session_id=admission.session_id)
 
     async def _hold_to_limits(
         self,
@@ -319,7 +314,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
             if meter is not None:
                 await meter.end()
             if admission.need == Need.IMPORT:
-                await asyncio.to_thread(storage.drop_view, place)
+                await asyncio.to_thread(paths.drop_view, place)
 
     async def _run_child(
         self,

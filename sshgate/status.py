@@ -7,15 +7,15 @@ from datetime import datetime
 
 from hive import clock
 from hive.kinds import Access
-from hive.services import repositories
-from hive.services.access import Admission, state_in_words
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.gate.admission import Admission, state_in_words
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from hive.units import format_size
 
 
 async def answer(admission: Admission, *, as_json: bool) -> bytes:
     """What a client reads that asked for the status of its repository."""
-    info = await repositories.info_by_id(admission.repository_id)
+    info = await catalogue.info_by_id(admission.repository_id)
     text = _as_json(info, admission.access) if as_json else _as_text(info, admission.access)
     return text.encode()
 

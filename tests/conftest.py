@@ -17,7 +17,11 @@ from argon2 import PasswordHasher
 
 from hive import clock, database, migrate
 from hive.config.settings import Settings
-from hive.services import passwords, presence, runtime, server_alarms, time_trust
+from hive.services import runtime
+from hive.services.accounts import passwords
+from hive.services.alarms import server_alarms
+from hive.services.clock import trust
+from hive.services.installation import presence
 from tests import factories, schema
 from tests.factories import People
 
@@ -91,7 +95,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     clock.use(None)
     server_alarms.clear()
     presence.clear()
-    time_trust.stop()
+    trust.stop()
 
 
 @pytest.fixture(autouse=True)

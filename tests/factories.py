@@ -15,11 +15,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hive.config import settings
 from hive.config.settings import Settings
 from hive.kinds import Access, Mode, Need, Source
-from hive.services import access, accounts, groups, keys, logins, repositories
-from hive.services.access import Admission, Request
-from hive.services.keys import KeyInfo
+from hive.services.accounts import groups, users
+from hive.services.gate import admission, authentication
+from hive.services.gate.admission import Admission, Request
+from hive.services.keys import keys
+from hive.services.keys.keys import KeyInfo
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 
 PASSWORD = "a long enough password"
 BORG = "/usr/bin/borg"
@@ -52,7 +55,7 @@ async def make_people() -> People:
 
 
 async def make_user(name: str, *, is_admin: bool = False) -> Actor:
-    info = await accounts.add_user(OPERATOR, name, is_admin=is_admin)
+    info = await users.add_user(OPERATOR, name, is_admin=is_admin)
     return info.actor(Source.WEB, "192.0.2.1")
 
 
@@ -90,7 +93,7 @@ async def make_repository(
     mode: Mode = Mode.BORG,
     share_with: str | None = None,
 ) -> RepositoryInfo:
-    return await repositories.add_repository(
+    return await catalogue.add_repository(
         owner,
         name,
         owner=owner.name,
@@ -104,9 +107,9 @@ async def open_session(
     repository: RepositoryInfo, key: KeyInfo, need: Need = Need.BORG
 ) -> Admission:
     """A session as the gate begins one."""
-    identity = await logins.authenticate(repository.login, key.fingerprint, "192.0.2.7")
+    identity = await authentication.authenticate(repository.login, key.fingerprint, "192.0.2.7")
     assert identity is not None
-    return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", "OpenSSH_9.2"))
+    return await admission.admit(identity, Request(need, "borg serve", "192.0.2.7", "OpenSSH_9.2"))
 
 
 def borg(*arguments: str | Path, base: Path, **environment: str) -> str:

@@ -14,16 +14,10 @@ from hive.borg import locks, observer, observer_rest, repository
 from hive.config import sources, values
 from hive.notify import channel, email, http, markdown, message, webhook
 from hive.outgoing import client, guard
-from hive.services import (
-    accounts,
-    log_files,
-    names,
-    redaction,
-    report_logs,
-    run_rules,
-    second_factor,
-    tags,
-)
+from hive.services import names
+from hive.services.accounts import second_factor, users
+from hive.services.reports import log_files, logs, redaction, verdicts
+from hive.services.repositories import tags
 from sshgate import command
 from web import format as formats
 from web import forms, i18n, rendering
@@ -52,17 +46,21 @@ def functions() -> dict[str, Callable[[str], object]]:
         webhook._substitute(text, dict.fromkeys(webhook.PLACEHOLDERS, ""), str)
 
     return {
-        "hive.services.redaction": lambda text: redaction.redact(text, "x" * 43),
-        "hive.services.run_rules": lambda text: run_rules.claim(text, login="a", directory="b"),
-        "hive.services.report_logs": report_logs.last_lines,
-        "hive.services.log_files": lambda text: log_files.end_of(text, 8000),
-        "hive.services.accounts": accounts._check_email,
+        "hive.services.reports.redaction": lambda text: redaction.redact(text, "x" * 43),
+        "hive.services.reports.verdicts": lambda text: verdicts.claim(
+            text, login="a", directory="b"
+        ),
+        "hive.services.reports.logs": logs.last_lines,
+        "hive.services.reports.log_files": lambda text: log_files.end_of(text, 8000),
+        "hive.services.accounts.users": users._check_email,
         "hive.services.names account": lambda text: names.check_account(text, "user"),
         "hive.services.names repository": names.check_repository,
         "hive.services.names title": lambda text: names.check_title(text, "key"),
-        "hive.services.second_factor code": lambda text: second_factor._step_of("A" * 32, text),
-        "hive.services.second_factor recovery": second_factor._digest,
-        "hive.services.tags": tags.check_tag,
+        "hive.services.accounts.second_factor code": lambda text: second_factor._step_of(
+            "A" * 32, text
+        ),
+        "hive.services.accounts.second_factor recovery": second_factor._digest,
+        "hive.services.repositories.tags": tags.check_tag,
         "hive.borg.heads": rpc,
         "hive.borg.locks": locks._holder_named,
         "hive.borg.observer": lambda text: observer._plain(text.encode(), ("/srv/x",)),
@@ -123,14 +121,14 @@ PATTERN_ALONE = {
     "hive.notify.pagerduty",
     "hive.notify.pushover",
     "hive.notify.telegram",
-    "hive.services.config_limits",
-    "hive.services.known_browsers",
-    "hive.services.locations",
+    "hive.services.lifecycle.config_limits",
+    "hive.services.accounts.known_browsers",
+    "hive.services.storage.locations",
     "hive.services.notifications.rules",
-    "hive.services.ping_tokens",
-    "hive.services.programs",
-    "hive.services.rollback",
-    "hive.services.runs",
+    "hive.services.reports.tokens",
+    "hive.services.programs.discovery",
+    "hive.services.rollback.preview",
+    "hive.services.reports.reports",
     "web.pages.notifications.rules",
 }
 

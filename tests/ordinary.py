@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 
-from hive.services import confinement
+from hive.services.programs import confinement
 
 USER = "nobody"
 

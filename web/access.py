@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from hive.kinds import Source
-from hive.services.accounts import UserInfo
+from hive.services.accounts.login import Visitor
+from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor
-from hive.services.web_login import Visitor
 from web.cookies import browser_of
 from web.keys import ADDRESS, USER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.config.settings import Settings
-from hive.services.following import Followers
+from hive.services.sessions.live_feed import Followers
 from web.assets import Assets
 from web.connection import keep_deadlines
 from web.flashes import Flashes

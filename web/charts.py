@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from hive.services.trends import WINDOW, Backup, History, Measurement, Trend
+from hive.services.measurements.trends import WINDOW, Backup, History, Measurement, Trend
 
 SPARK_WIDTH, SPARK_HEIGHT = 160, 36
 _SPARK_EDGE = 4  # room for dots

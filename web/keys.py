@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from hive.config.settings import WebSettings
-from hive.services.accounts import UserInfo
-from hive.services.following import Followers
+from hive.services.accounts.users import UserInfo
+from hive.services.sessions.live_feed import Followers
 from web.assets import Assets
 from web.flashes import Flashes
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hive.services.accounts import UserInfo
+from hive.services.accounts.users import UserInfo
 from web.i18n import N_
 
 _MAIN = (

@@ -10,8 +10,8 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
-from hive.services import downtimes
-from hive.services.quotas import QuotaUse
+from hive.services.outbox import downtimes
+from hive.services.repositories.quotas import QuotaUse
 from web import format as formats
 from web import i18n, navigation
 from web.assets import Assets

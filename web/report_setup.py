@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 
-from hive.services.ping_tokens import NewPingToken
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.reports.tokens import NewPingToken
+from hive.services.repositories.infos import RepositoryInfo
 from web.client_setup import Snippet, Way
 from web.i18n import N_
 

@@ -10,9 +10,9 @@ from hive import units
 from hive.errors import InvalidInput
 from hive.kinds import ScheduleKind
 from hive.schedule_words import daily_of
-from hive.services.accounts import UserInfo
-from hive.services.health_info import ScheduleInfo
-from hive.services.schedules import ScheduleChange
+from hive.services.accounts.users import UserInfo
+from hive.services.health.infos import ScheduleInfo
+from hive.services.health.schedules import ScheduleChange
 from web.forms import Form
 from web.i18n import N_
 

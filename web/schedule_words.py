@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hive import clock, schedule_words
-from hive.services.health_info import HealthInfo
+from hive.services.health.infos import HealthInfo
 from web.i18n import gettext, reader, sentence
 
 _FOLLOWING = 2  # dates that are shown behind the next one

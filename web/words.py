@@ -26,7 +26,7 @@ from hive.kinds import (
     TriggerState,
     UpkeepState,
 )
-from hive.services.session_filters import SessionState
+from hive.services.sessions.filters import SessionState
 from web.i18n import N_, catalogue, reader
 
 TRANSLATED = (

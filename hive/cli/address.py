@@ -10,8 +10,8 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import Conflict
-from hive.services import client_addresses
-from hive.services.client_addresses import AddressInfo
+from hive.services.gate import client_addresses
+from hive.services.gate.client_addresses import AddressInfo
 from hive.services.permissions import Actor
 
 

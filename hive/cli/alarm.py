@@ -8,9 +8,10 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services import alarm_answers, repositories
-from hive.services.alarms import AlarmInfo
+from hive.services.alarms import answers
+from hive.services.alarms.alarms import AlarmInfo
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 
 
 @click.group()
@@ -48,11 +49,11 @@ def _with_answer(info: AlarmInfo) -> dict[str, Any]:
 @with_hive
 async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
     """List alarms, the newest first."""
-    found = await repositories.find_repository(actor, repo) if repo else None
-    infos = await alarm_answers.list_alarms(
+    found = await catalogue.find_repository(actor, repo) if repo else None
+    infos = await answers.list_alarms(
         actor, repository_id=found.id if found else None, answered=answered
     )
-    names = {one.id: f"{one.owner}/{one.name}" for one in await repositories.choices(actor)}
+    names = {one.id: f"{one.owner}/{one.name}" for one in await catalogue.choices(actor)}
     output.show_list(
         [_with_answer(info) for info in infos],
         {
@@ -76,6 +77,6 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
 @with_hive
 async def answer(actor: Actor, alarm_id: int, seen: int | None) -> None:
     """Say that it was you, or that you know of it: the repository is critical no longer."""
-    info = await alarm_answers.answer(actor, alarm_id, seen=seen)
+    info = await answers.answer(actor, alarm_id, seen=seen)
     still = " It has happened again since, and that stays open." if info.is_critical else ""
     output.show_done(_with_answer(info), f"Alarm {alarm_id} is answered.{still}")

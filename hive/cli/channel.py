@@ -13,9 +13,10 @@ from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import ShareLevel
-from hive.services.notifications import allowed, channels, far_end, trials
+from hive.services.notifications import channels, trials
 from hive.services.notifications.channels import ChannelInfo
 from hive.services.notifications.trials import Trial
+from hive.services.outbox import allowed, sending
 from hive.services.permissions import Actor
 
 
@@ -232,7 +233,7 @@ async def delete(actor: Actor, reference: str, with_rules: bool) -> None:
 async def test(actor: Actor, reference: str) -> None:
     """Send a test message, and show what the far end answers."""
     found = await channels.find(actor, reference)
-    async with far_end.opened_means() as means:
+    async with sending.opened_means() as means:
         answer = await trials.test(actor, found.id, means)
     output.show_done({"id": found.id, "answer": answer}, f"Sent. The far end answered: {answer}")
 

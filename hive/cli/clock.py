@@ -7,8 +7,9 @@ import click
 from hive.cli import output
 from hive.cli.running import with_hive
 from hive.clock import rfc3339
-from hive.services import clock_watch, time_trust
+from hive.services.clock import trust
 from hive.services.permissions import Actor
+from hive.services.server import clock_watch
 
 
 @click.group()
@@ -21,13 +22,13 @@ def clock() -> None:
 @with_hive
 async def show(_actor: Actor) -> None:
     """Show the time, and whether it can be trusted."""
-    doubt = await time_trust.doubt()
-    now = rfc3339(time_trust.reading().wall)
+    doubt = await trust.doubt()
+    now = rfc3339(trust.reading().wall)
     why = None if doubt is None else clock_watch.trouble(doubt).words
     document = {
         "now": now,
         "trusted": doubt is None,
-        "synchronised": time_trust.is_synchronised(),
+        "synchronised": trust.is_synchronised(),
         "problem": why,
     }
     output.show_done(document, f"{now}: {why or 'the clock is trusted.'}")
@@ -38,6 +39,6 @@ async def show(_actor: Actor) -> None:
 @with_hive
 async def confirm(actor: Actor) -> None:
     """Trust the clock as it is now, after a jump."""
-    now = rfc3339(await time_trust.confirm(actor))
+    now = rfc3339(await trust.confirm(actor))
     words = f"{now} is trusted as the time. A running server takes a few seconds to follow."
     output.show_done({"now": now, "trusted": True}, words)

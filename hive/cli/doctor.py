@@ -9,8 +9,8 @@ import click
 
 from hive.cli import output
 from hive.cli.options import Options
-from hive.services import doctor as service
 from hive.services.permissions import OPERATOR
+from hive.services.server import doctor as service
 
 
 @click.command()

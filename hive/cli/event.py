@@ -6,8 +6,9 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.services import events, repositories
+from hive.services import events
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 
 
 @click.group()
@@ -22,7 +23,7 @@ def event() -> None:
 @with_hive
 async def list_(actor: Actor, repo: str | None, limit: int) -> None:
     """List events, the newest first."""
-    found = await repositories.find_repository(actor, repo) if repo else None
+    found = await catalogue.find_repository(actor, repo) if repo else None
     infos = await events.recent(actor, repository_id=found.id if found else None, limit=limit)
     output.show_list(
         [

@@ -8,9 +8,10 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services import groups, quotas
-from hive.services.groups import GroupInfo
+from hive.services.accounts import groups
+from hive.services.accounts.groups import GroupInfo
 from hive.services.permissions import Actor
+from hive.services.repositories import quotas
 
 
 @click.group()

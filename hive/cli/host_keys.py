@@ -6,9 +6,9 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.services import host_keys as service
-from hive.services import locations
+from hive.services.gate import host_keys as service
 from hive.services.permissions import Actor
+from hive.services.storage import locations
 
 
 @click.command("host-keys")

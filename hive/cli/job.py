@@ -11,9 +11,10 @@ from hive import control
 from hive.cli import output
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
-from hive.services import runtime, scheduler
+from hive.services import runtime
 from hive.services.permissions import Actor
-from hive.services.scheduler import JobInfo
+from hive.services.server import scheduler
+from hive.services.server.scheduler import JobInfo
 from hive.units import format_duration
 
 _POLL_SECONDS = 0.2

@@ -10,8 +10,8 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.kinds import ShareLevel
-from hive.services import key_revocation, keys
-from hive.services.keys import KeyInfo
+from hive.services.keys import keys, revocation
+from hive.services.keys.keys import KeyInfo
 from hive.services.permissions import Actor
 
 
@@ -196,7 +196,7 @@ async def _change(
 async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
     """Disable a key; sessions that run with it end."""
     if everywhere:
-        infos = await key_revocation.disable_everywhere(actor, reference)
+        infos = await revocation.disable_everywhere(actor, reference)
         names = ", ".join(f"{info.owner}/{info.name}" for info in infos)
         message = f"Disabled: {names}." if infos else "It was disabled everywhere already."
         output.show_done({"keys": [_document(info) for info in infos]}, message)

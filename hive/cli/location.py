@@ -11,9 +11,9 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
-from hive.services import locations, places
-from hive.services.locations import LocationInfo
 from hive.services.permissions import Actor
+from hive.services.storage import locations, places
+from hive.services.storage.locations import LocationInfo
 
 _WARNING = (
     "Two installations that write to the same repositories destroy them. Take the storage over only"

@@ -9,7 +9,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
-from hive.services import downtimes
+from hive.services.outbox import downtimes
 from hive.services.permissions import Actor
 
 

@@ -12,7 +12,7 @@ import click
 from hive.cli.options import Options
 from hive.clock import rfc3339
 from hive.log import escape
-from hive.services.quotas import QuotaUse
+from hive.services.repositories.quotas import QuotaUse
 from hive.units import format_size
 
 Document = Mapping[str, Any]

@@ -44,20 +44,15 @@ from hive.cli.repo_upkeep import check, compact
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import Mode
-from hive.services import (
-    former_paths,
-    grants,
-    health_info,
-    new_repositories,
-    occupancy,
-    proposals,
-    repositories,
-    stale_locks,
-    statistics,
-    trash,
-)
+from hive.services.health import infos as health_info
+from hive.services.health import proposals
+from hive.services.keys import grants
+from hive.services.lifecycle import trash
+from hive.services.measurements import statistics
 from hive.services.notifications import reach
+from hive.services.overview import occupancy
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue, creation, former_paths, locks
 
 
 @click.group()
@@ -106,7 +101,7 @@ async def add(
 
     A backup is expected every day unless something else is said; of IMPORT and EXPORT, none.
     """
-    added = await new_repositories.add(
+    added = await creation.add(
         actor,
         change_of(given),
         tags_to_add=tags,
@@ -128,10 +123,8 @@ async def add(
 @with_hive
 async def list_(actor: Actor, deleted: bool) -> None:
     """List all repositories."""
-    infos = await repositories.list_repositories(actor, deleted=deleted)
-    marks = {
-        info.id: lock_mark(await asyncio.to_thread(stale_locks.look, info.path)) for info in infos
-    }
+    infos = await catalogue.list_repositories(actor, deleted=deleted)
+    marks = {info.id: lock_mark(await asyncio.to_thread(locks.look, info.path)) for info in infos}
     healths = await health_info.health_infos(actor, [info.id for info in infos])
     output.show_list(
         [document(info) | health_document(healths[info.id]) for info in infos],
@@ -162,7 +155,7 @@ async def list_(actor: Actor, deleted: bool) -> None:
 @with_hive
 async def show(actor: Actor, reference: str, deleted: bool) -> None:
     """Show one repository."""
-    info = await repositories.find_repository(actor, reference, deleted=deleted)
+    info = await catalogue.find_repository(actor, reference, deleted=deleted)
     insight = await statistics.insight(info)
     health = await health_info.health_info(actor, info.id)
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
@@ -203,7 +196,7 @@ def reach_document(found: reach.Reach) -> dict[str, Any]:
 @with_hive
 async def delete(actor: Actor, reference: str, yes: bool) -> None:
     """Move a repository to the trash; running sessions end."""
-    info = await repositories.find_repository(actor, reference)
+    info = await catalogue.find_repository(actor, reference)
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError("Without a terminal, deleting needs --yes.")
@@ -231,8 +224,8 @@ async def delete(actor: Actor, reference: str, yes: bool) -> None:
 @with_hive
 async def restore(actor: Actor, reference: str) -> None:
     """Bring a repository back from the trash, with its login and keys."""
-    found = await repositories.find_repository(actor, reference, deleted=True)
+    found = await catalogue.find_repository(actor, reference, deleted=True)
     await trash.restore_repository(actor, found.id)
-    info = await repositories.find_repository(actor, found.login)
+    info = await catalogue.find_repository(actor, found.login)
     health = health_document(await health_info.health_info(actor, info.id))
     output.show_done(document(info) | health, f"Repository {info.name} is back: {info.url}")

@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 from hive import clock
 from hive.cli import output
 from hive.kinds import Health, Mode
-from hive.services.former_paths import FormerPathInfo
-from hive.services.health_info import HealthInfo
-from hive.services.occupancy import Occupancy
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.stale_locks import LockInfo
-from hive.services.statistics import Insight
+from hive.services.health.infos import HealthInfo
+from hive.services.measurements.statistics import Insight
+from hive.services.overview.occupancy import Occupancy
+from hive.services.repositories.former_paths import FormerPathInfo
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.repositories.locks import LockInfo
 
 
 def document(info: RepositoryInfo) -> dict[str, Any]:

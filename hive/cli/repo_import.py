@@ -6,8 +6,9 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.services import config_limits, repositories, staged_imports
+from hive.services.lifecycle import config_limits, staged_imports
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from hive.units import format_size
 
 
@@ -17,7 +18,7 @@ from hive.units import format_size
 @with_hive
 async def discard_import(actor: Actor, reference: str) -> None:
     """Delete an import that is staged and not in place; the repository stays as it is."""
-    info = await repositories.find_repository(actor, reference)
+    info = await catalogue.find_repository(actor, reference)
     size = await staged_imports.discard(actor, info.id)
     output.show_done(
         {"repository": info.name, "login": info.login, "discarded_bytes": size},
@@ -31,7 +32,7 @@ async def discard_import(actor: Actor, reference: str) -> None:
 @with_hive
 async def clear_config_limits(actor: Actor, reference: str) -> None:
     """Clear append_only, storage_quota and additional_free_space in a repository's config."""
-    info = await repositories.find_repository(actor, reference)
+    info = await catalogue.find_repository(actor, reference)
     former = (await config_limits.clear(actor, info.id)).in_words
     said = f"Cleared in the config of {info.name}: {', '.join(former)}. The former one is kept."
     output.show_done(

@@ -12,10 +12,11 @@ from hive.cli import output
 from hive.cli.repo_documents import lock_document
 from hive.cli.running import with_hive
 from hive.errors import Conflict
-from hive.services import repositories, stale_locks
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.stale_locks import LockInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories import locks as stale_locks
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.repositories.locks import LockInfo
 
 
 @click.command("break-lock")
@@ -26,7 +27,7 @@ from hive.services.stale_locks import LockInfo
 @with_hive
 async def break_lock(actor: Actor, reference: str, force: bool, yes: bool) -> None:
     """Remove the locks that dead processes of this server left; not while a session runs."""
-    info = await repositories.find_repository(actor, reference)
+    info = await catalogue.find_repository(actor, reference)
     if force and not yes:
         _confirm(info, await asyncio.to_thread(stale_locks.look, info.path))
     broken = await stale_locks.break_lock(actor, info.id, force=force)

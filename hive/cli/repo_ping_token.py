@@ -8,9 +8,10 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.services import ping_tokens, repositories
 from hive.services.permissions import Actor
-from hive.services.ping_tokens import PingTokenInfo
+from hive.services.reports import tokens
+from hive.services.reports.tokens import PingTokenInfo
+from hive.services.repositories import catalogue
 
 
 @click.group("ping-token")
@@ -34,8 +35,8 @@ def _document(info: PingTokenInfo) -> dict[str, Any]:
 @with_hive
 async def add(actor: Actor, reference: str, name: str) -> None:
     """Make a token and print its URL, once."""
-    found = await repositories.find_repository(actor, reference)
-    new = await ping_tokens.add_token(actor, found.id, name)
+    found = await catalogue.find_repository(actor, reference)
+    new = await tokens.add_token(actor, found.id, name)
     output.show_done(
         {**_document(new.info), "token": new.token, "url": new.url},
         f"Ping token {new.info.name} was added. Its URL is not shown again:\n\n  {new.url}\n",
@@ -48,8 +49,8 @@ async def add(actor: Actor, reference: str, name: str) -> None:
 @with_hive
 async def list_(actor: Actor, reference: str) -> None:
     """List the tokens of a repository; the tokens themselves are not known any more."""
-    found = await repositories.find_repository(actor, reference)
-    infos = await ping_tokens.list_tokens(actor, found.id)
+    found = await catalogue.find_repository(actor, reference)
+    infos = await tokens.list_tokens(actor, found.id)
     output.show_list(
         [_document(info) for info in infos],
         {
@@ -69,6 +70,6 @@ async def list_(actor: Actor, reference: str) -> None:
 @with_hive
 async def delete(actor: Actor, reference: str, name: str) -> None:
     """Revoke a token, by its name or id."""
-    found = await repositories.find_repository(actor, reference)
-    info = await ping_tokens.delete_token(actor, found.id, name)
+    found = await catalogue.find_repository(actor, reference)
+    info = await tokens.delete_token(actor, found.id, name)
     output.show_done(_document(info), f"Ping token {info.name} was deleted: it reports no more.")

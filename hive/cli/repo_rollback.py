@@ -15,10 +15,13 @@ from hive.cli import output
 from hive.cli.running import with_hive
 from hive.database import spawn
 from hive.errors import InvalidInput
-from hive.services import repositories, rollback, rollback_return, rollback_work
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.rollback import Outlook, Step
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.rollback import preview
+from hive.services.rollback import undo as rollback_return
+from hive.services.rollback import work as rollback_work
+from hive.services.rollback.preview import Outlook, Step
 
 T = TypeVar("T")
 
@@ -44,7 +47,7 @@ async def roll_back(
 
     Without --to: list the sessions since then, what each deleted, and what a rollback restores.
     """
-    info = await repositories.find_repository(actor, reference)
+    info = await catalogue.find_repository(actor, reference)
     if undo:
         _confirm(info, "take the last rollback back", yes)
         newest = await rollback_return.last_rollback(actor, info.id)
@@ -52,12 +55,12 @@ async def roll_back(
         output.show_done({"id": info.id, "name": name}, f"The rollback of {name} is taken back.")
         return
     reading = Reading()
-    found = await _shown(rollback.look(actor, info.id, reading), reading)
+    found = await _shown(preview.look(actor, info.id, reading), reading)
     if to is None:
         _list(found)
         return
-    step = rollback.find(found, to)
-    rollback.require_possible(step, info.name)
+    step = preview.find(found, to)
+    preview.require_possible(step, info.name)
     if dry_run:
         reading = Reading()
         checked = rollback_work.check(actor, info.id, step.transaction, reading)

@@ -13,19 +13,15 @@ from hive.cli import alarm, output, values
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.kinds import State
-from hive.services import (
-    health_info,
-    proposals,
-    repositories,
-    schedules,
-    small_backups,
-    tags,
-)
-from hive.services.alarms import AlarmInfo
-from hive.services.health_info import HealthInfo
-from hive.services.health_words import moment
+from hive.services.alarms.alarms import AlarmInfo
+from hive.services.health import infos as health_info
+from hive.services.health import proposals, schedules
+from hive.services.health.infos import HealthInfo
+from hive.services.health.schedules import ScheduleChange
+from hive.services.health.wording import moment
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, tags
+from hive.services.sessions import small_backups
 from hive.units import format_duration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -194,7 +190,7 @@ async def pause(
 ) -> None:
     """Expect no backup for a while; it resumes by itself."""
     end = _end(until, span)
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await schedules.pause(actor, found.id, end)
     await _done(actor, found.id, f"{found.name} is paused until {moment(end)}.")
 
@@ -205,7 +201,7 @@ async def pause(
 @with_hive
 async def resume(actor: Actor, reference: str) -> None:
     """End a pause."""
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await schedules.resume(actor, found.id)
     await _done(actor, found.id, f"{found.name} is paused no longer.")
 
@@ -220,7 +216,7 @@ async def mute(
 ) -> None:
     """Tell nobody of missing backups for a while; what is still missing is told then."""
     end = _end(until, span)
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await schedules.mute(actor, found.id, end)
     await _done(actor, found.id, f"{found.name} is muted until {moment(end)}.")
 
@@ -231,7 +227,7 @@ async def mute(
 @with_hive
 async def unmute(actor: Actor, reference: str) -> None:
     """End a mute."""
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await schedules.unmute(actor, found.id)
     await _done(actor, found.id, f"{found.name} is muted no longer.")
 
@@ -242,7 +238,7 @@ async def unmute(actor: Actor, reference: str) -> None:
 @with_hive
 async def acknowledge(actor: Actor, reference: str) -> None:
     """Say that you know of a missing backup: no more reminders."""
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await schedules.acknowledge(actor, found.id)
     await _done(actor, found.id, f"The missing backup of {found.name} is acknowledged.")
 
@@ -253,13 +249,13 @@ async def acknowledge(actor: Actor, reference: str) -> None:
 @with_hive
 async def dismiss(actor: Actor, reference: str) -> None:
     """Say that a suspiciously small backup is as it should be."""
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     await small_backups.dismiss(actor, found.id)
     await _done(actor, found.id, f"The small backup of {found.name} is dismissed.")
 
 
 async def _done(actor: Actor, repository_id: int, message: str) -> None:
     info = await health_info.health_info(actor, repository_id)
-    found = await repositories.find_repository_by_id(actor, repository_id)
+    found = await catalogue.find_repository_by_id(actor, repository_id)
     head = {"id": found.id, "name": found.name, "login": found.login}
     output.show_done(head | health_document(info), message)

@@ -14,18 +14,14 @@ from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import Access, Health, Mode, ShareLevel
-from hive.services import configs as service
-from hive.services import (
-    former_paths,
-    grants,
-    health_info,
-    imports,
-    quotas,
-    repositories,
-    sessions,
-)
+from hive.services.health import infos as health_info
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants
+from hive.services.lifecycle import config_restore as service
+from hive.services.lifecycle import imports
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, former_paths, quotas
+from hive.services.sessions import record
 
 
 @dataclass(frozen=True)
@@ -90,12 +86,12 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
 
 @with_hive
 async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None) -> None:
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     if wanted.confirm_empty:
-        await repositories.confirm_empty(actor, found.id)
+        await catalogue.confirm_empty(actor, found.id)
     await _change(actor, found.id, wanted)
     settled = await imports.switch_mode(actor, found.id, mode) if mode else None
-    info = await repositories.find_repository(actor, found.login)
+    info = await catalogue.find_repository(actor, found.login)
     health = await health_info.health_info(actor, found.id)
     shown = document(info) | health_document(health)
     output.show_done(shown, f"Repository {info.name} was changed.")
@@ -115,7 +111,7 @@ async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None)
 @transactional
 async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
     """All of it or nothing."""
-    await repositories.set_repository(
+    await catalogue.set_repository(
         actor,
         repository_id,
         name=wanted.name,
@@ -145,8 +141,8 @@ async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
 @with_hive
 async def configs(actor: Actor, reference: str) -> None:
     """List the kept versions of a repository's config; it holds the key of repokey encryption."""
-    found = await repositories.find_repository(actor, reference)
-    infos = await sessions.config_versions(actor, found.id)
+    found = await catalogue.find_repository(actor, reference)
+    infos = await record.config_versions(actor, found.id)
     output.show_list(
         [
             {
@@ -175,7 +171,7 @@ async def configs(actor: Actor, reference: str) -> None:
 @with_hive
 async def restore_config(actor: Actor, reference: str, version: int) -> None:
     """Put a kept version of a repository's config back in place."""
-    found = await repositories.find_repository(actor, reference)
+    found = await catalogue.find_repository(actor, reference)
     info = await service.restore_config(actor, found.id, version)
     output.show_done(
         {"repository": found.name, "login": found.login, "version": info.id, "sha256": info.sha256},

@@ -11,11 +11,14 @@ from hive.cli import output
 from hive.cli.running import server_was_told, with_hive
 from hive.errors import Conflict, Unavailable
 from hive.kinds import UpkeepKind, UpkeepState
-from hive.services import host, repositories, runtime, upkeeps
-from hive.services.caretaker import Caretaker
+from hive.services import runtime
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.upkeeps import UpkeepInfo
+from hive.services.programs import host
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.upkeep import queue
+from hive.services.upkeep.queue import UpkeepInfo
+from hive.services.upkeep.worker import Caretaker
 
 _ASK_AGAIN = 0.3  # seconds
 _TO_BEGIN = 90.0
@@ -31,8 +34,8 @@ no_wait = click.option("--no-wait", is_flag=True, help="Leave it to the server; 
 @with_hive
 async def check(actor: Actor, reference: str, no_wait: bool) -> None:
     """Check a repository's segments and index, without its passphrase; sessions go first."""
-    info = await repositories.find_repository(actor, reference)
-    await _do(info, await upkeeps.ask(actor, info.id, UpkeepKind.CHECK), no_wait)
+    info = await catalogue.find_repository(actor, reference)
+    await _do(info, await queue.ask(actor, info.id, UpkeepKind.CHECK), no_wait)
 
 
 @click.command("compact")
@@ -47,8 +50,8 @@ async def check(actor: Actor, reference: str, no_wait: bool) -> None:
 @with_hive
 async def compact(actor: Actor, reference: str, confirm: bool, no_wait: bool) -> None:
     """Free what no archive needs any more; sessions go first."""
-    info = await repositories.find_repository(actor, reference)
-    asked = await upkeeps.ask(actor, info.id, UpkeepKind.COMPACT, is_confirmed=confirm)
+    info = await catalogue.find_repository(actor, reference)
+    asked = await queue.ask(actor, info.id, UpkeepKind.COMPACT, is_confirmed=confirm)
     await _do(info, asked, no_wait)
 
 
@@ -68,8 +71,8 @@ async def _wait(asked: UpkeepInfo) -> UpkeepInfo:
     """Wait for its end: it has so long to begin, and so long to go on once it has."""
     clock, said = asyncio.get_running_loop().time, ""
     begin_until, end_until = clock() + _TO_BEGIN, clock() + _TO_END
-    while (current := await upkeeps.get(asked.id)).is_open:
-        reason = await upkeeps.waits_for(current)
+    while (current := await queue.get(asked.id)).is_open:
+        reason = await queue.waits_for(current)
         if reason != said:
             output.say(reason)
             said = reason
@@ -88,7 +91,7 @@ async def _do_here(asked: UpkeepInfo) -> UpkeepInfo:
     """No server runs, so no session can be in the way."""
     here, _ = await host.look(runtime.settings())
     caretaker = Caretaker(here)
-    while (current := await upkeeps.get(asked.id)).is_open:
+    while (current := await queue.get(asked.id)).is_open:
         if not await caretaker.work():
             raise Conflict("The repository is busy, and no server runs that would do it later.")
     return current

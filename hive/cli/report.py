@@ -8,9 +8,10 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services import repositories, runs
 from hive.services.permissions import Actor
-from hive.services.runs import RunInfo
+from hive.services.reports import reports
+from hive.services.reports.reports import RunInfo
+from hive.services.repositories import catalogue
 
 
 @click.group()
@@ -42,8 +43,8 @@ def _document(info: RunInfo) -> dict[str, Any]:
 @with_hive
 async def list_(actor: Actor, repo: str | None, limit: int) -> None:
     """List runs as clients reported them, the newest first."""
-    found = await repositories.find_repository(actor, repo) if repo else None
-    infos = await runs.list_runs(actor, repository_id=found.id if found else None, limit=limit)
+    found = await catalogue.find_repository(actor, repo) if repo else None
+    infos = await reports.list_runs(actor, repository_id=found.id if found else None, limit=limit)
     output.show_list(
         [_document(info) for info in infos],
         {
@@ -66,6 +67,6 @@ async def list_(actor: Actor, repo: str | None, limit: int) -> None:
 @with_hive
 async def show(actor: Actor, number: int) -> None:
     """Show one run with its log."""
-    info = await runs.get_run(actor, number)
+    info = await reports.get_run(actor, number)
     document = {**_document(info), "log": info.log}
     output.show_one(document, {**document, "log": info.log.splitlines()})

@@ -15,8 +15,10 @@ from hive.cli import output
 from hive.cli.options import Options
 from hive.database import spawn
 from hive.errors import Unavailable
-from hive.services import places, runtime, server_alarms
+from hive.services import runtime
+from hive.services.alarms import server_alarms
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.storage import places
 
 P = ParamSpec("P")
 

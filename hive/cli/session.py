@@ -12,11 +12,13 @@ from hive.cli import output, running, values
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.kinds import EndReason
-from hive.services import repositories, runtime, sessions
-from hive.services.live import with_progress
+from hive.services import runtime
 from hive.services.permissions import Actor
-from hive.services.session_filters import SessionState
-from hive.services.sessions import SessionInfo
+from hive.services.repositories import catalogue
+from hive.services.sessions import record
+from hive.services.sessions.filters import SessionState
+from hive.services.sessions.progress import with_progress
+from hive.services.sessions.record import SessionInfo
 
 _KILL_SECONDS = 15.0  # beyond the grace of a program that is ended
 _ASK_AGAIN = 0.2
@@ -60,8 +62,8 @@ def _document(info: SessionInfo) -> dict[str, Any]:
 @with_hive
 async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
     """List sessions, the newest first."""
-    found = await repositories.find_repository(actor, repo) if repo else None
-    infos = await sessions.list_sessions(
+    found = await catalogue.find_repository(actor, repo) if repo else None
+    infos = await record.list_sessions(
         actor,
         repository_id=found.id if found else None,
         state=SessionState.LIVE if live else None,
@@ -101,7 +103,7 @@ async def _with_progress(infos: list[SessionInfo]) -> list[SessionInfo]:
 @with_hive
 async def show(actor: Actor, session_id: int) -> None:
     """Show one session."""
-    info = await sessions.get_session(actor, session_id)
+    info = await record.get_session(actor, session_id)
     objects = {"objects_added": info.objects_added, "objects_removed": info.objects_removed}
     document = _document(info) | objects
     output.show_one(document, document)
@@ -113,13 +115,13 @@ async def show(actor: Actor, session_id: int) -> None:
 @with_hive
 async def kill(actor: Actor, session_id: int) -> None:
     """End a running session; one that does not run is closed."""
-    await sessions.kill(actor, session_id)
+    await record.kill(actor, session_id)
     if await running.server_was_told():
         info = await _wait_for_end(actor, session_id)
     else:
         with control.no_server(runtime.paths().control_socket):
-            await sessions.close_lost([session_id])
-        info = await sessions.get_session(actor, session_id)
+            await record.close_lost([session_id])
+        info = await record.get_session(actor, session_id)
     output.show_done(_document(info), _end_in_words(info))
 
 
@@ -128,7 +130,7 @@ async def _wait_for_end(actor: Actor, session_id: int) -> SessionInfo:
     grace = runtime.settings().ssh.end_grace_seconds
     seconds = grace + _KILL_SECONDS
     deadline = asyncio.get_running_loop().time() + seconds
-    while (info := await sessions.get_session(actor, session_id)).ended_at is None:
+    while (info := await record.get_session(actor, session_id)).ended_at is None:
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable(
                 f"The server was asked to end session {session_id}, and has not closed it within"

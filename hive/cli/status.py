@@ -9,10 +9,10 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.services import status as service
+from hive.services.health.states import Condition
+from hive.services.overview import status as service
+from hive.services.overview.status import Concern, ConcernKind, Status
 from hive.services.permissions import Actor
-from hive.services.states import Condition
-from hive.services.status import Concern, ConcernKind, Status
 
 _WIDTH = 80
 _INDENT = 10

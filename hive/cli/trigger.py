@@ -10,8 +10,9 @@ from hive.cli import output, running, values
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.kinds import TriggerKind, TriggerState
-from hive.services import repositories, triggers
+from hive.services import triggers
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from hive.services.triggers import TriggerInfo, TriggerRunInfo, Wanted
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
@@ -113,7 +114,7 @@ async def add(
     """Add a trigger to a repository. docs/triggers.md has the settings of each kind."""
     if timezone and not cron:
         raise click.UsageError("--timezone belongs to --cron.")
-    found = await repositories.find_repository(actor, repo)
+    found = await catalogue.find_repository(actor, repo)
     info = await triggers.add_trigger(
         actor,
         found.id,
@@ -134,7 +135,7 @@ async def add(
 @with_hive
 async def list_(actor: Actor, repo: str | None) -> None:
     """List triggers."""
-    found = await repositories.find_repository(actor, repo) if repo else None
+    found = await catalogue.find_repository(actor, repo) if repo else None
     infos = await triggers.list_triggers(actor, repository_id=found.id if found else None)
     output.show_list(
         [_document(info) for info in infos],
@@ -167,7 +168,7 @@ async def show(actor: Actor, reference: str, repo: str | None, limit: int) -> No
 
 
 async def _find(actor: Actor, reference: str, repo: str | None) -> TriggerInfo:
-    found = await repositories.find_repository(actor, repo) if repo else None
+    found = await catalogue.find_repository(actor, repo) if repo else None
     return await triggers.find_trigger(actor, reference, repository_id=found.id if found else None)
 
 

@@ -9,9 +9,10 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.cli.user_preferences import preferences
-from hive.services import accounts, dependents, quotas, second_factor
-from hive.services.accounts import UserInfo
+from hive.services.accounts import dependents, second_factor, users
+from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor
+from hive.services.repositories import quotas
 
 
 @click.group()
@@ -49,7 +50,7 @@ async def add(
 ) -> None:
     """Add a user. Without a password, they cannot log in to the pages."""
     password = values.read_password(from_standard_input=True) if password_stdin else None
-    info = await accounts.add_user(actor, name, email=email, password=password, is_admin=admin)
+    info = await users.add_user(actor, name, email=email, password=password, is_admin=admin)
     output.show_done(_document(info), f"User {info.name} was added.")
 
 
@@ -58,7 +59,7 @@ async def add(
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all users."""
-    infos = await accounts.list_users(actor)
+    infos = await users.list_users(actor)
     output.show_list(
         [_document(info) for info in infos],
         {
@@ -80,7 +81,7 @@ async def list_(actor: Actor) -> None:
 @with_hive
 async def show(actor: Actor, reference: str) -> None:
     """Show one user."""
-    info = await accounts.find_user(actor, reference)
+    info = await users.find_user(actor, reference)
     use = await quotas.use_of_user(info.id)
     document = _document(info) | {"used_bytes": None if use is None else use.used_bytes}
     shown = {
@@ -121,11 +122,11 @@ async def _set(
     quota: int | None,
     no_quota: bool,
 ) -> None:
-    found = await accounts.find_user(actor, reference)
+    found = await users.find_user(actor, reference)
     if enabled is False and found.enabled:
         for line in (await dependents.of_user(actor, found.id)).sentences:
             output.say(f"Warning: {line}")
-    info = await accounts.set_user(
+    info = await users.set_user(
         actor,
         found.id,
         email=email,
@@ -146,10 +147,10 @@ async def _set(
 @with_hive
 async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
     """Set a user's password; their browser sessions end."""
-    found = await accounts.find_user(actor, reference)
+    found = await users.find_user(actor, reference)
     text = values.read_password(from_standard_input=password_stdin)
-    await accounts.set_password(actor, found.id, text)
-    info = await accounts.find_user(actor, str(found.name))
+    await users.set_password(actor, found.id, text)
+    info = await users.find_user(actor, str(found.name))
     output.show_done(_document(info), f"The password of {info.name} was changed.")
 
 
@@ -159,8 +160,8 @@ async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
 @with_hive
 async def unlock(actor: Actor, reference: str) -> None:
     """Clear the count of a user's wrong passwords and codes."""
-    found = await accounts.find_user(actor, reference)
-    await accounts.unlock(actor, found.id)
+    found = await users.find_user(actor, reference)
+    await users.unlock(actor, found.id)
     output.show_done(_document(found), f"The wrong passwords for {found.name} no longer count.")
 
 
@@ -170,8 +171,8 @@ async def unlock(actor: Actor, reference: str) -> None:
 @with_hive
 async def reset_link(actor: Actor, reference: str) -> None:
     """Print a link by which a user chooses a new password, once, within an hour."""
-    found = await accounts.find_user(actor, reference)
-    link = await accounts.reset_link(actor, found.id)
+    found = await users.find_user(actor, reference)
+    link = await users.reset_link(actor, found.id)
     document = {"user": found.name, "url": link.url, "expires_at": output.time(link.expires_at)}
     output.show_done(document, link.url)
 
@@ -183,7 +184,7 @@ async def reset_link(actor: Actor, reference: str) -> None:
 @with_hive
 async def second_factor_(actor: Actor, reference: str, off: bool) -> None:
     """Show a user's second factor, or switch it off for one who lost it."""
-    found = await accounts.find_user(actor, reference)
+    found = await users.find_user(actor, reference)
     if off:
         await second_factor.switch_off(actor, found.id)
     factors = await second_factor.factors_of(found.id)
@@ -206,6 +207,6 @@ async def second_factor_(actor: Actor, reference: str, off: bool) -> None:
 @with_hive
 async def delete(actor: Actor, reference: str) -> None:
     """Delete a user who owns nothing."""
-    found = await accounts.find_user(actor, reference)
-    await accounts.delete_user(actor, found.id)
+    found = await users.find_user(actor, reference)
+    await users.delete_user(actor, found.id)
     output.show_done(_document(found), f"User {found.name} was deleted.")

@@ -52,7 +52,7 @@ class Channel(Model):
     )  # sealed: hive/services/secrets.py
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
-    # How it is: hive/services/notifications/condition.py
+    # How it is: hive/services/outbox/condition.py
     failing_since = fields.DatetimeField(null=True)
     failures = fields.IntField(default=0, db_default=0)  # in a row
     next_try = fields.DatetimeField(null=True)  # nothing is sent before

@@ -1,7 +1,8 @@
 """The processes of this installation, by what they carry in their environment.
 
 Every one that may hold a lock carries the host id, which a copy of the data directory shares; and
-the token of the server that started it (hive/services/identity.py), which no copy does.
+the token of the server that started it (hive/services/installation/identity.py), which no copy
+does.
 """
 
 from __future__ import annotations

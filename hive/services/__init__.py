@@ -1,1 +1,5 @@
-"""Every rule, one file a concern; nobody else touches the models."""
+"""Every rule, one package for each concern; nothing else touches the models.
+
+The packages are layered; pyproject.toml names the order, and each says in its docstring what it
+holds. Modules in this directory itself are used by all of them.
+"""

@@ -11,7 +11,7 @@ from hive import clock, signals
 from hive.database import after_commit
 from hive.kinds import EventKind
 from hive.models import Event
-from hive.services.notifications import outbox
+from hive.services.outbox import outbox
 from hive.services.permissions import Actor, visible_repository_ids
 
 

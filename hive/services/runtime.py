@@ -28,8 +28,8 @@ from hive.database import (
 from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError, StorageError
 from hive.models import Installation, Location, Repository
-from hive.services import identity, marker, presence
-from hive.services.identity import Identity
+from hive.services.installation import identity, marker, presence
+from hive.services.installation.identity import Identity
 
 _settings: Settings | None = None
 _installation: Installation | None = None
@@ -264,7 +264,7 @@ async def _prepare_first_root() -> None:
             return
         marker.write(root, marker.with_location(found, mine, str(location.uid)))
     except (OSError, marker.Damaged):
-        return  # hive.services.places says what is wrong
+        return  # hive.services.storage.places says what is wrong
     await note_marked(location.id)
 
 

@@ -21,7 +21,7 @@ from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
 from hive.services import audit, runtime
-from hive.services.findings import Finding
+from hive.services.checks import Finding
 from hive.services.permissions import Actor, require_admin
 
 logger = log.get(__name__)

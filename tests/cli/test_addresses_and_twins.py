@@ -8,8 +8,9 @@ from typing import Any
 
 from hive.config.settings import Settings
 from hive.kinds import AddressTrouble
-from hive.services import client_addresses, runtime
-from hive.services.client_addresses import Observation
+from hive.services import runtime
+from hive.services.gate import client_addresses
+from hive.services.gate.client_addresses import Observation
 from tests.cli.conftest import Run
 
 

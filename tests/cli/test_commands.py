@@ -13,7 +13,8 @@ import pytest
 from hive import control, signals
 from hive.config.settings import Settings
 from hive.kinds import Need
-from hive.services import logins, runtime
+from hive.services import runtime
+from hive.services.gate import authentication
 from hive.signals import EndSession, RightsChanged
 from tests import factories
 from tests.cli.conftest import Run
@@ -221,11 +222,13 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
     async def open_() -> int:
         await runtime.start(settings)
         try:
-            from hive.services import access, keys, permissions  # noqa: PLC0415
+            from hive.services import permissions  # noqa: PLC0415
+            from hive.services.gate import admission as access  # noqa: PLC0415
+            from hive.services.keys import keys  # noqa: PLC0415
 
             key = await keys.find_key(permissions.OPERATOR, "laptop")
             login = documents["login"]
-            identity = await logins.authenticate(login, key.fingerprint, "192.0.2.7")
+            identity = await authentication.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
             request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
@@ -310,7 +313,7 @@ def test_ending_a_session_without_a_server_closes_it(session: int, run: Run) -> 
 
 def test_host_keys_are_shown_for_every_location(run: Run, settings: Settings) -> None:
     assert "no host keys yet" in run("host-keys").messages
-    from hive.services import host_keys  # noqa: PLC0415 - one test needs it
+    from hive.services.gate import host_keys  # noqa: PLC0415 - one test needs it
 
     host_keys._make(settings.paths.host_key("ed25519"))
     run("location", "add", "two", "--host", "h.example", "--port", 22)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from hive.config.settings import Settings
-from hive.services import runtime, statistics
+from hive.services import runtime
+from hive.services.measurements import statistics
 from tests import factories
 from tests.cli.conftest import Run
 

@@ -11,7 +11,7 @@ import pytest
 
 from hive import clock
 from hive.config.settings import Settings
-from hive.services import jobs
+from hive.services.server import jobs
 from tests.cli.conftest import Run
 
 START = datetime(2026, 11, 20, 3, 12, tzinfo=UTC)

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 from hive.config.settings import Settings
-from hive.services import ping_tokens, runs, runtime
-from hive.services.runs import Report, ReportKind
+from hive.services import runtime
+from hive.services.reports import reports, tokens
+from hive.services.reports.reports import Report, ReportKind
 from tests.cli.conftest import Run
 
 
@@ -17,9 +18,9 @@ def test_ping_tokens_are_made_listed_and_revoked(
 
     async def report() -> None:
         await runtime.start(settings)
-        admitted = await ping_tokens.admit(added["token"], "192.0.2.7")
+        admitted = await tokens.admit(added["token"], "192.0.2.7")
         assert admitted is not None
-        await runs.receive(admitted, Report(ReportKind.FAIL, "192.0.2.7", "no\nway\n", 2))
+        await reports.receive(admitted, Report(ReportKind.FAIL, "192.0.2.7", "no\nway\n", 2))
         await runtime.stop()
 
     asyncio.run(report())

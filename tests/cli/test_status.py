@@ -13,11 +13,14 @@ from hive import clock
 from hive.config.settings import Settings
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import alarms, health, new_repositories, runtime, server_alarms
+from hive.services import runtime
+from hive.services.alarms import alarms, server_alarms
+from hive.services.alarms.server_alarms import Trouble
+from hive.services.health import review
+from hive.services.health.schedules import ScheduleChange
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
-from hive.services.schedules import ScheduleChange
-from hive.services.server_alarms import Trouble
+from hive.services.repositories import creation
 from tests.cli.conftest import Result, Run
 
 START = datetime(2026, 11, 20, 3, 12, tzinfo=UTC)
@@ -62,7 +65,7 @@ def documents(documents: dict[str, Any], meanwhile: Any) -> dict[str, Any]:
 
 
 async def back_up(name: str) -> None:
-    await health.note_backup((await Repository.get(name=name)).id, clock.now())
+    await review.note_backup((await Repository.get(name=name)).id, clock.now())
 
 
 async def happen(name: str, kind: EventKind, message: str, **details: Any) -> None:
@@ -199,7 +202,7 @@ def test_much_trouble_is_cut_and_long_words_are_broken(
     async def add_many() -> None:
         for number in range(32):
             name = f"{'n' * 90}{number}"
-            await new_repositories.add(OPERATOR, ScheduleChange(), name=name, owner="alice")
+            await creation.add(OPERATOR, ScheduleChange(), name=name, owner="alice")
 
     meanwhile(add_many())
     time[0] += timedelta(days=3)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hive.services import marker
+from hive.services.installation import marker
 from tests.e2e.installation import Installation
 from tests.e2e.test_full_disk import Server, until
 from tests.full_disks import may_mount, small_disk

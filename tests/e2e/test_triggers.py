@@ -10,8 +10,11 @@ import pytest
 from aiohttp import ClientSession
 
 from hive.kinds import TriggerKind, TriggerState
-from hive.services import accounts, ping_tokens, repositories, runtime, triggers
+from hive.services import runtime, triggers
+from hive.services.accounts import users
 from hive.services.permissions import OPERATOR
+from hive.services.reports import tokens
+from hive.services.repositories import catalogue
 from tests.e2e.installation import Installation
 from tests.factories import make_settings
 from tests.gate.harness import until
@@ -36,11 +39,11 @@ async def test_a_job_is_followed_over_the_servers_violent_end(
     installation: Installation, awx: FakeAwx, beside: None
 ) -> None:
     installation.environment = {"HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8"}
-    await accounts.add_user(OPERATOR, "alice")
-    repository = await repositories.add_repository(OPERATOR, "documents", owner="alice")
+    await users.add_user(OPERATOR, "alice")
+    repository = await catalogue.add_repository(OPERATOR, "documents", owner="alice")
     settings = {"url": awx.url, "template": "8", "token": TOKEN}
     await triggers.add_trigger(OPERATOR, repository.id, "nightly", TriggerKind.AWX, settings)
-    ping = await ping_tokens.add_token(OPERATOR, repository.id, "laptop")
+    ping = await tokens.add_token(OPERATOR, repository.id, "laptop")
 
     async def state() -> tuple[TriggerState | None, str | None]:
         last = (await triggers.find_trigger(OPERATOR, "nightly")).last_run

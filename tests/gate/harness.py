@@ -15,21 +15,18 @@ from typing import Any
 
 from hive.config import settings as config
 from hive.kinds import Access, Mode
-from hive.services import (
-    accounts,
-    confinement,
-    host_keys,
-    keys,
-    locations,
-    programs,
-    repositories,
-    runtime,
-    sessions,
-)
-from hive.services.host import Host
+from hive.services import runtime
+from hive.services.accounts import users
+from hive.services.gate import host_keys
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.session_filters import SessionState
+from hive.services.programs import confinement, discovery
+from hive.services.programs.host import Host
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
+from hive.services.sessions.filters import SessionState
+from hive.services.storage import locations
 from sshgate.gate import Gate
 from sshgate.server import Server
 from tests import ordinary, schema
@@ -200,7 +197,7 @@ class House:
         return Client(self.directory / f"client{self._clients}", self.port, self._host_keys)
 
     async def user(self, name: str = "alice") -> None:
-        await accounts.add_user(OPERATOR, name)
+        await users.add_user(OPERATOR, name)
 
     async def key(self, client: Client, name: str, owner: str = "alice") -> None:
         await keys.add_key(OPERATOR, name, owner=owner, text=client.public_key)
@@ -214,12 +211,12 @@ class House:
         mode: Mode = Mode.BORG,
         **more: Any,
     ) -> RepositoryInfo:
-        return await repositories.add_repository(
+        return await catalogue.add_repository(
             OPERATOR, name, owner=owner, accesses=accesses, mode=mode, **more
         )
 
-    async def running(self) -> list[sessions.SessionInfo]:
-        return await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
+    async def running(self) -> list[record.SessionInfo]:
+        return await record.list_sessions(OPERATOR, state=SessionState.LIVE)
 
     async def has_running(self) -> bool:
         return bool(await self.running())
@@ -227,17 +224,17 @@ class House:
     async def is_quiet(self) -> bool:
         return not await self.running()
 
-    async def last_session(self) -> sessions.SessionInfo:
-        return (await sessions.list_sessions(OPERATOR, limit=1))[0]
+    async def last_session(self) -> record.SessionInfo:
+        return (await record.list_sessions(OPERATOR, limit=1))[0]
 
 
 @functools.cache
-def _programs(borg: str, borg2: str | None, rsync: str) -> programs.Programs:
+def _programs(borg: str, borg2: str | None, rsync: str) -> discovery.Programs:
     """What was found once is there for all tests; asking for versions takes its time."""
-    return programs.Programs(
-        borg=programs.find_program(borg, "--version"),
-        borg2=programs.find_program(borg2, "--version"),
-        rsync=programs.find_program(rsync, "--version"),
+    return discovery.Programs(
+        borg=discovery.find_program(borg, "--version"),
+        borg2=discovery.find_program(borg2, "--version"),
+        rsync=discovery.find_program(rsync, "--version"),
     )
 
 

@@ -6,11 +6,14 @@ import os
 from pathlib import Path
 
 from hive.kinds import Access, EventKind
-from hive.services import events, repositories, rollback, rollback_work, statistics
-from hive.services.alarms import UNTIL_ANSWERED
+from hive.services import events
+from hive.services.alarms.alarms import UNTIL_ANSWERED
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.rollback import Outlook, Step
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.rollback import preview, work
+from hive.services.rollback.preview import Outlook, Step
 from tests.gate.files import noise, same_tree
 from tests.gate.harness import Client, House, until
 from tests.programs import borg_command
@@ -42,7 +45,7 @@ class Machine:
         return client
 
     async def info(self) -> RepositoryInfo:
-        return await repositories.find_repository(OPERATOR, "laptop")
+        return await catalogue.find_repository(OPERATOR, "laptop")
 
     async def url(self) -> str:
         return (await self.info()).url
@@ -94,15 +97,15 @@ class Machine:
 
     async def look(self) -> Outlook:
         await self.at_rest()
-        return await rollback.look(OPERATOR, (await self.info()).id)
+        return await preview.look(OPERATOR, (await self.info()).id)
 
     async def step(self, session: int) -> Step:
-        return rollback.find(await self.look(), f"session:{session}")
+        return preview.find(await self.look(), f"session:{session}")
 
-    async def go_back(self, step: Step) -> rollback_work.RolledBack:
+    async def go_back(self, step: Step) -> work.RolledBack:
         found = await self.look()
         assert found.current is not None
-        return await rollback_work.roll_back(
+        return await work.roll_back(
             OPERATOR, found.repository_id, step.transaction, expected=found.current.transaction
         )
 

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access, EndReason
-from hive.services import events, former_paths, grants, repositories, sessions
+from hive.services import events
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue, former_paths
+from hive.services.sessions import record
 from tests.gate.files import fingerprint, make_files, noise, same_tree
 from tests.gate.harness import Client, House
 from tests.programs import borg_version
@@ -33,7 +36,7 @@ async def with_backup(house: House, tmp_path: Path, version: str = "1.4") -> tup
 
 
 async def change_access(access: Access) -> None:
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     await grants.grant(OPERATOR, info.id, {"laptop": access})
 
 
@@ -55,7 +58,7 @@ async def test_a_directory_is_backed_up_and_restored_byte_for_byte(
     assert session.borg_version == borg_version(version)
     kinds = [event.kind for event in await events.recent(OPERATOR)]
     assert {"created", "updated", "opened", "closed"} <= set(kinds)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     assert info.state == "ready"
     assert info.size_bytes is not None
     assert info.size_bytes > 1_000_000
@@ -80,11 +83,11 @@ async def test_a_whole_repository_is_deleted_and_made_again_with_full_access(
 ) -> None:
     client, url = await with_backup(house, tmp_path)
     (await client.borg("delete", url)).must()
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     assert info.state == "new"
     assert (await house.last_session()).operation == "delete repository"
     (await client.borg("init", "-e", "none", url)).must()
-    assert (await repositories.find_repository(OPERATOR, "laptop")).state == "ready"
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).state == "ready"
 
 
 @pytest.mark.parametrize("form", ["ssh-dot", "ssh-home", "ssh-absolute", "scp"])
@@ -92,7 +95,7 @@ async def test_every_form_of_path_leads_to_the_repository(
     house: House, tmp_path: Path, form: str
 ) -> None:
     client, url = await with_repository(house)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     port = house.port
     config = client.directory / "ssh_config"
     config.write_text(f"Host 127.0.0.1\n  Port {port}\n")
@@ -121,15 +124,15 @@ async def test_the_name_of_another_repository_is_refused_with_the_url_of_this_on
 async def test_the_name_that_people_see_opens_the_repository_too(house: House) -> None:
     client, url = await with_repository(house)
     (await client.borg("init", "-e", "none", url)).must()
-    info = await repositories.find_repository(OPERATOR, "laptop")
-    await repositories.set_repository(OPERATOR, info.id, name="old-laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    await catalogue.set_repository(OPERATOR, info.id, name="old-laptop")
     (await client.borg("list", url)).must()
     (await client.borg("list", url.replace("/./laptop", "/./old-laptop"))).must()
 
 
 async def test_a_path_below_the_repository_never_deletes_it(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     await former_paths.set_strict(OPERATOR, info.id, strict=False)
     for path in (f"{url}/sub/test", url.replace("/./laptop", "/./sub/test")):
         refused = await client.borg("delete", path)
@@ -142,7 +145,7 @@ async def test_a_former_path_opens_an_old_repository_and_is_recorded(
     house: House, tmp_path: Path
 ) -> None:
     client, url = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     former = url.replace("/./laptop", "/./docs")
     await former_paths.set_strict(OPERATOR, info.id, strict=False)
     for name in ("two", "three"):
@@ -160,7 +163,7 @@ async def test_a_former_path_opens_an_old_repository_and_is_recorded(
 async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     await change_access(Access.APPEND_ONLY)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     segments = {path for path in (info.path / "data").rglob("*") if path.is_file()}
     source = tmp_path / "source"
     (await client.borg("create", f"{url}::two", ".", cwd=source)).must()
@@ -176,11 +179,11 @@ async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_pat
 
 async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     before = (info.path / "config").read_bytes()
     change = ["key", "change-passphrase", url]
     (await client.borg(*change, BORG_NEW_PASSPHRASE="another passphrase")).must()
-    versions = await sessions.config_versions(OPERATOR, info.id)
+    versions = await record.config_versions(OPERATOR, info.id)
     assert [version.content for version in versions] == [
         (info.path / "config").read_bytes(),
         before,
@@ -195,7 +198,7 @@ async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Pa
 async def test_read_only_reads_everything(house: House, tmp_path: Path, version: str) -> None:
     client, url = await with_backup(house, tmp_path, version)
     await change_access(Access.READ_ONLY)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     before = fingerprint(info.path)
     target = tmp_path / "target"
     target.mkdir()
@@ -230,7 +233,7 @@ async def test_read_only_changes_not_one_byte(
     client, url = await with_backup(house, tmp_path)
     (await client.borg("create", f"{url}::again", tmp_path / "source")).must()
     await change_access(Access.READ_ONLY)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     before = fingerprint(info.path)
     done = await client.borg(
         *[argument.replace("URL", url) for argument in arguments],
@@ -254,8 +257,8 @@ async def test_only_full_access_creates_the_repository(house: House, access: Acc
 
 async def test_a_backup_over_the_quota_is_refused_in_words(house: House, tmp_path: Path) -> None:
     client, url = await with_repository(house)
-    info = await repositories.find_repository(OPERATOR, "laptop")
-    await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    await catalogue.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
     (await client.borg("init", "-e", "none", url)).must()
     source = tmp_path / "source"
     source.mkdir()
@@ -267,7 +270,7 @@ async def test_a_backup_over_the_quota_is_refused_in_words(house: House, tmp_pat
 
 async def test_status_tells_people_and_programs(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     for command in ([], ["status"]):
         told = (await client.ssh(info.login, *command)).must()
         assert "Repository laptop: ready." in told.text

@@ -10,20 +10,16 @@ import pytest_asyncio
 
 from hive.errors import Conflict
 from hive.kinds import Access, EndReason, EventKind, UpkeepKind
-from hive.services import (
-    caretaker,
-    events,
-    grants,
-    quotas,
-    repositories,
-    sessions,
-    statistics,
-    storage,
-    upkeeps,
-)
-from hive.services.caretaker import Caretaker
+from hive.services import events
+from hive.services.keys import grants
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue, quotas
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
+from hive.services.storage import paths
+from hive.services.upkeep import queue, worker
+from hive.services.upkeep.worker import Caretaker
 from tests.gate.files import fingerprint, make_files, noise, same_tree
 from tests.gate.harness import Client, Done, House, open_house, until
 from tests.programs import borg_command
@@ -75,7 +71,7 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     assert len(archives(info)) == 1
     created = await house2.last_session()
     assert (created.operation, created.archive_created) == ("create", "yes")
-    found = await repositories.find_repository(OPERATOR, "laptop")
+    found = await catalogue.find_repository(OPERATOR, "laptop")
     assert found.last_backup_at == created.ended_at
     assert found.url == url  # borg 1 has another for it
     assert [event.kind for event in await events.recent(OPERATOR)].count(EventKind.CREATED) == 1
@@ -95,7 +91,7 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
         assert session.operation == operation, arguments
         assert session.archive_created == "no"
     assert same_tree(tmp_path / "source", target)
-    assert (await repositories.find_repository(OPERATOR, "laptop")).state == "new"
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).state == "new"
 
 
 async def test_append_only_adds_archives_and_deletes_none(house2: House, tmp_path: Path) -> None:
@@ -161,7 +157,7 @@ async def test_neither_borg_opens_what_the_other_made(house2: House) -> None:
     assert refused.status == 2
     assert f"laptop was made by borg 1: use borg 1 with {info.url}" in refused.error
     # an answer in HTTP: without one the client tries four times, with pauses
-    assert [session.end_reason for session in await sessions.list_sessions(OPERATOR)][:2] == [
+    assert [session.end_reason for session in await record.list_sessions(OPERATOR)][:2] == [
         EndReason.REFUSED,
         EndReason.DONE,
     ]
@@ -183,39 +179,39 @@ async def test_a_server_without_borg_2_says_so(house: House) -> None:
 async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
     house2: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
 ) -> None:
-    monkeypatch.setattr(caretaker, "_WHOLE_BYTES", whole_bytes)
+    monkeypatch.setattr(worker, "_WHOLE_BYTES", whole_bytes)
     _, info, _ = await with_backup(house2, tmp_path)
     await until(house2.is_quiet)
     await statistics.measure(info.id)
-    asked = await upkeeps.ask(OPERATOR, info.id, UpkeepKind.CHECK)
+    asked = await queue.ask(OPERATOR, info.id, UpkeepKind.CHECK)
     assert await Caretaker(house2.gate.host).work()
-    assert (await upkeeps.get(asked.id)).message.startswith("A check of the whole repository")
+    assert (await queue.get(asked.id)).message.startswith("A check of the whole repository")
     pack = max((info.path / "packs").rglob("*"), key=lambda path: path.stat().st_size)
     broken = bytearray(pack.read_bytes())
     broken[len(broken) // 2] ^= 0xFF
     pack.write_bytes(broken)
-    asked = await upkeeps.ask(OPERATOR, info.id, UpkeepKind.CHECK)
+    asked = await queue.ask(OPERATOR, info.id, UpkeepKind.CHECK)
     assert await Caretaker(house2.gate.host).work()
-    assert pack.name in " ".join((await upkeeps.get(asked.id)).problems)
+    assert pack.name in " ".join((await queue.get(asked.id)).problems)
     with pytest.raises(Conflict, match="passphrase"):
-        await upkeeps.ask(OPERATOR, info.id, UpkeepKind.COMPACT)
+        await queue.ask(OPERATOR, info.id, UpkeepKind.COMPACT)
 
 
 async def test_a_session_over_its_quota_ends_and_far_over_it_only_reads(
     house2: House, tmp_path: Path
 ) -> None:
     client, info, url = await with_backup(house2, tmp_path)
-    await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
+    await catalogue.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
     (tmp_path / "big").mkdir()
     (tmp_path / "big" / "file").write_bytes(noise(60_000_000))
     done = await borg2(client, url, "create", "two", str(tmp_path / "big"))
     assert done.status != 0
     await until(house2.is_quiet)
-    found = await sessions.list_sessions(OPERATOR, limit=6)  # it tries again and again
+    found = await record.list_sessions(OPERATOR, limit=6)  # it tries again and again
     ended = [one for one in found if one.end_reason == EndReason.QUOTA]
     assert ended
     assert "the quota of repository laptop, 10.00 MB, is used up" in (ended[0].error or "")
-    assert storage.tree_bytes(info.path) < 40_000_000
+    assert paths.tree_bytes(info.path) < 40_000_000
     assert "one" in (await borg2(client, url, "repo-list")).must().text
 
     (tmp_path / "stuff").write_bytes(noise(90_000_000))

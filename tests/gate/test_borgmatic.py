@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from hive.kinds import Access
-from hive.services import grants, repositories
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
 from tests.gate.files import make_files, same_tree
 from tests.gate.harness import PASSPHRASE, Client, Done, House
 from tests.programs import borg_command, tool_command
@@ -56,7 +57,7 @@ async def with_repository(house: House, tmp_path: Path) -> tuple[Client, str, Pa
 
 
 async def change_access(access: Access) -> None:
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     await grants.grant(OPERATOR, info.id, {"laptop": access})
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from hive.kinds import Access, EventKind, State
-from hive.services import alarm_answers, alarms, configs, health_info, repositories, sessions
+from hive.services.alarms import alarms, answers
+from hive.services.health import infos as health_info
+from hive.services.lifecycle import config_restore
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests.gate.harness import Client, House
 from tests.gate.test_borg import change_access, with_backup
 from tests.gate.test_measured import measure_last
@@ -16,7 +20,7 @@ NEW = "another passphrase"
 
 
 async def laptop() -> RepositoryInfo:
-    return await repositories.find_repository(OPERATOR, "laptop")
+    return await catalogue.find_repository(OPERATOR, "laptop")
 
 
 async def open_kinds() -> list[EventKind]:
@@ -51,8 +55,8 @@ async def test_putting_a_config_back_raises_nothing(house: House, tmp_path: Path
     await measure_last(house)
     await change_passphrase(house, client, url)
     info = await laptop()
-    first = (await sessions.config_versions(OPERATOR, info.id))[-1]
-    await configs.restore_config(OPERATOR, info.id, first.id)
+    first = (await record.config_versions(OPERATOR, info.id))[-1]
+    await config_restore.restore_config(OPERATOR, info.id, first.id)
     (await client.borg("list", url)).must()
     await measure_last(house)
     assert await open_kinds() == []
@@ -70,7 +74,7 @@ async def test_a_client_that_deletes_the_repository_is_told_once_and_it_is_never
     info = await laptop()
     assert info.last_backup_at is None
     (alarm,) = await alarms.lasting(info.id)
-    await alarm_answers.answer(OPERATOR, alarm.id)
+    await answers.answer(OPERATOR, alarm.id)
     assert await state() == State.UNWATCHED
     # Made anew: another id, by whoever was asked, and no backup of before counts.
     (await client.borg("init", "-e", "none", url)).must()

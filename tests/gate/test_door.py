@@ -11,7 +11,7 @@ from hive import clock
 from hive.config.settings import SshSettings
 from hive.errors import Conflict
 from hive.kinds import Access, AddressTrouble
-from hive.services import client_addresses
+from hive.services.gate import client_addresses
 from hive.services.permissions import OPERATOR
 from tests.gate.harness import Client, Done, House, open_house, until
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access, AddressTrouble
-from hive.services import client_addresses, keys
+from hive.services.gate import client_addresses
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
 from tests.gate.harness import Client, House, open_house, until
 

@@ -14,18 +14,13 @@ import pytest
 
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import Access, EndReason, Mode
-from hive.services import (
-    accounts,
-    grants,
-    imports,
-    key_revocation,
-    keys,
-    repositories,
-    sessions,
-    trash,
-)
+from hive.services.accounts import users
+from hive.services.keys import grants, keys, revocation
+from hive.services.lifecycle import imports, trash
 from hive.services.permissions import OPERATOR
-from hive.services.session_filters import SessionState
+from hive.services.repositories import catalogue
+from hive.services.sessions import record
+from hive.services.sessions.filters import SessionState
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, open_house, until
 from tests.gate.test_borg import with_backup
@@ -36,7 +31,7 @@ Change = Callable[[int], Awaitable[object]]
 
 async def hold_lock(client: Client) -> asyncio.subprocess.Process:
     """An ssh that speaks borg's protocol and holds the repository's exclusive lock."""
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await client.start(
         "ssh", *client.ssh_options(), f"{info.login}@127.0.0.1", "borg", "serve"
     )
@@ -80,7 +75,7 @@ async def test_after_a_client_was_killed_the_next_backup_works_without_help(
     for number in range(10):
         (source / str(number)).write_bytes(noise(20_000_000, seed=number))
     process = await client.start(borg_command("1.4"), "create", f"{url}::big", ".", cwd=source)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     size = sum(p.stat().st_size for p in (info.path / "data").rglob("*") if p.is_file())
 
     async def under_way() -> bool:
@@ -129,7 +124,7 @@ async def disable_key(_repository_id: int) -> None:
 
 async def disable_key_everywhere(_repository_id: int) -> None:
     key = await keys.find_key(OPERATOR, "laptop")
-    await key_revocation.disable_everywhere(OPERATOR, key.fingerprint)
+    await revocation.disable_everywhere(OPERATOR, key.fingerprint)
 
 
 async def delete_key(_repository_id: int) -> None:
@@ -143,9 +138,9 @@ async def restrict_network(_repository_id: int) -> None:
 
 
 async def disable_owner(_repository_id: int) -> None:
-    user = await accounts.find_user(OPERATOR, "alice")
-    await accounts.add_user(OPERATOR, "root", is_admin=True)
-    await accounts.set_user(OPERATOR, user.id, enabled=False)
+    user = await users.find_user(OPERATOR, "alice")
+    await users.add_user(OPERATOR, "root", is_admin=True)
+    await users.set_user(OPERATOR, user.id, enabled=False)
 
 
 async def switch_mode(repository_id: int) -> None:
@@ -157,10 +152,10 @@ async def delete_repository(repository_id: int) -> None:
 
 
 async def kill_session(repository_id: int) -> None:
-    running = await sessions.list_sessions(
+    running = await record.list_sessions(
         OPERATOR, repository_id=repository_id, state=SessionState.LIVE
     )
-    await sessions.kill(OPERATOR, running[0].id)
+    await record.kill(OPERATOR, running[0].id)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +177,7 @@ async def test_a_session_that_is_no_longer_allowed_ends_at_once(
     house: House, tmp_path: Path, change: Change, reason: EndReason
 ) -> None:
     client, _ = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await hold_lock(client)
     await change(info.id)
     await until(house.is_quiet, seconds=10)
@@ -214,7 +209,7 @@ async def test_a_server_that_stops_lets_running_sessions_end(house: House, tmp_p
 
 async def test_a_server_that_stops_ends_what_takes_too_long(house: House, tmp_path: Path) -> None:
     client, _ = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await hold_lock(client)
     async with asyncio.timeout(15):
         await house.server.stop(0.2)
@@ -239,7 +234,7 @@ async def test_a_backup_made_while_another_key_is_revoked_goes_on(
     house: House, tmp_path: Path
 ) -> None:
     client, _ = await with_backup(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     other = house.client()
     await house.key(other, "desktop")
     await grants.grant(OPERATOR, info.id, {"desktop": Access.FULL})
@@ -269,14 +264,14 @@ async def test_a_session_whose_row_could_not_be_closed_is_closed_later(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client, url = await with_backup(house, tmp_path)
-    finish = sessions.finish
+    finish = record.finish
 
-    async def fail(session_id: int, outcome: sessions.Outcome) -> None:
+    async def fail(session_id: int, outcome: record.Outcome) -> None:
         raise DatabaseError("the disk is full")
 
-    monkeypatch.setattr(sessions, "finish", fail)
+    monkeypatch.setattr(record, "finish", fail)
     (await client.borg("list", url)).must()
     assert await house.has_running()
-    monkeypatch.setattr(sessions, "finish", finish)
+    monkeypatch.setattr(record, "finish", finish)
     await house.gate.finish_pending()
     assert (await house.last_session()).end_reason == EndReason.DONE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access, EndReason, Mode
-from hive.services import grants
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
 from tests.gate.files import content, fingerprint
 from tests.gate.harness import House, until

@@ -11,7 +11,8 @@ import pytest
 import pytest_asyncio
 
 from hive.kinds import Access, Mode
-from hive.services import making_room, scratch, storage
+from hive.services.storage import paths, scratch
+from hive.services.upkeep import making_room
 from tests.full_disks import MIB, fill, free_bytes, may_mount, small_disk
 from tests.gate.harness import Client, House, open_house, until
 from tests.gate.transfers import prepare
@@ -52,7 +53,7 @@ async def test_one_session_at_a_time_makes_room(small_house: House, tmp_path: Pa
         assert "one" in (await client.borg("list", "--short", url)).must().text
     (await client.borg("delete", f"{url}::one")).must()
     await until(small_house.is_quiet)
-    assert storage.ballast(root).size > 0
+    assert paths.ballast(root).size > 0
 
 
 async def test_an_import_is_refused_in_words(

@@ -14,18 +14,12 @@ from hive.borg.verify import NotARepository, verify
 from hive.errors import Conflict
 from hive.kinds import EndReason, EventKind, Mode
 from hive.models import Session
-from hive.services import (
-    config_limits,
-    events,
-    quota_watch,
-    quotas,
-    repositories,
-    staged_imports,
-    storage,
-    trash,
-)
-from hive.services.alarms import UNTIL_ANSWERED
+from hive.services import events
+from hive.services.alarms.alarms import UNTIL_ANSWERED
+from hive.services.lifecycle import config_limits, staged_imports, trash
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue, quota_watch, quotas
+from hive.services.storage import paths
 from tests.gate.files import content, noise
 from tests.gate.harness import Done, House, open_house, until
 from tests.gate.transfers import Transfer, prepare, statistics
@@ -125,20 +119,20 @@ async def test_an_import_ends_when_it_is_over_the_quota(house: House, source: Pa
     for number in range(20):
         (source / "data" / "0" / f"{1000 + number}").write_bytes(noise(5 * MB, number))
     transfer = await prepare(house, source)
-    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
+    await catalogue.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
     done = await transfer.push("-a", "--bwlimit=20000")
     assert done.status != 0
     assert "the quota of repository laptop, 20.00 MB, is used up" in done.error
     await until(house.is_quiet)
     assert (await house.last_session()).end_reason == EndReason.QUOTA
-    staged = storage.tree_bytes(transfer.staging)
+    staged = paths.tree_bytes(transfer.staging)
     assert staged < 20 * MB + 40 * MB  # what two seconds bring
     assert not (transfer.info.path / "config").exists()
 
     again = await transfer.push("-a")
     assert again.status != 0
     assert "is used up" in again.error
-    assert storage.tree_bytes(transfer.staging) == staged
+    assert paths.tree_bytes(transfer.staging) == staged
     await staged_imports.discard(OPERATOR, transfer.info.id)
     assert (await quotas.uses(transfer.info.id))[0].used_bytes < MB
 
@@ -147,7 +141,7 @@ async def test_an_import_that_unpacks_much_from_little_is_measured_on_disk(
     house: House, source: Path
 ) -> None:
     transfer = await prepare(house, source)
-    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
+    await catalogue.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
     for number in range(40):
         (source / "data" / "0" / f"{1000 + number}").write_bytes(bytes(20 * MB))
     done = await transfer.push("-az")
@@ -164,7 +158,7 @@ async def test_an_import_that_ends_between_two_looks_at_the_disk_is_held_to_the_
 ) -> None:
     monkeypatch.setattr(quota_watch, "_LOOK_EVERY", 3600.0)
     transfer = await prepare(house, source)
-    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
+    await catalogue.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
     for number in range(3):
         (source / "data" / "0" / f"{1000 + number}").write_bytes(bytes(20 * MB))
     done = await transfer.push("-az")
@@ -178,7 +172,7 @@ async def test_an_import_that_ends_between_two_looks_at_the_disk_is_held_to_the_
 async def test_what_an_import_replaced_counts_until_it_is_gone(house: House, source: Path) -> None:
     """Else a key could fill the trash, import by import."""
     transfer = await prepare(house, source)
-    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=12 * MB)
+    await catalogue.set_repository(OPERATOR, transfer.info.id, quota_bytes=12 * MB)
     refused = None
     for number in range(8):
         (source / "data" / "0" / "0").touch()
@@ -189,7 +183,7 @@ async def test_what_an_import_replaced_counts_until_it_is_gone(house: House, sou
             break
     assert refused is not None
     assert "is used up" in refused.error
-    assert storage.tree_bytes(house.gate.host.settings.paths.repositories) < 20 * MB
+    assert paths.tree_bytes(house.gate.host.settings.paths.repositories) < 20 * MB
 
 
 async def test_a_staged_import_is_discarded_when_asked_to_and_when_it_is_old(
@@ -259,7 +253,7 @@ async def test_limits_that_an_import_brings_are_told_and_cleared(
         assert not list(transfer.info.path.glob("lock*"))
         (await client.borg("delete", f"{url}::big", version=version)).must()
         (await client.borg("compact", url, version=version)).must()
-        assert storage.tree_bytes(transfer.info.path) < 10 * MB  # append_only = 1 kept all
+        assert paths.tree_bytes(transfer.info.path) < 10 * MB  # append_only = 1 kept all
         (await client.borg("check", url, version=version)).must()
 
 
@@ -290,7 +284,7 @@ async def test_a_crash_while_a_folder_is_taken_away_is_made_good(
 
 async def test_a_deleted_repository_counts_no_more(house: House, source: Path) -> None:
     transfer = await prepare(house, source)
-    await repositories.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
+    await catalogue.set_repository(OPERATOR, transfer.info.id, quota_bytes=20 * MB)
     (await transfer.push("-a")).must()
     quota = (await quotas.uses(transfer.info.id))[0].quota
     assert await quotas.used(quota) > 2 * MB

@@ -12,8 +12,12 @@ import pytest
 from hive.errors import Conflict
 from hive.kinds import EndReason, Mode
 from hive.models import Repository, TrashEntry
-from hive.services import events, imports, maintenance, repository_infos, storage
+from hive.services import events
+from hive.services.lifecycle import imports
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import infos as repository_infos
+from hive.services.repositories import maintenance
+from hive.services.storage import paths
 from tests.gate.files import content, fingerprint, noise
 from tests.gate.harness import House, until
 from tests.gate.transfers import Transfer, largest_segment, prepare, statistics
@@ -23,7 +27,7 @@ SLOW = "--bwlimit=600"  # KiB/s: the source takes some seconds
 
 
 def staged_bytes(transfer: Transfer) -> int:
-    return storage.tree_bytes(transfer.staging)
+    return paths.tree_bytes(transfer.staging)
 
 
 async def begin(
@@ -147,11 +151,11 @@ async def test_an_import_over_a_repository_keeps_the_former_in_the_trash(
     assert content(transfer.info.path) == content(made_repository)
 
 
-async def stage(transfer: Transfer) -> storage.Place:
+async def stage(transfer: Transfer) -> paths.Place:
     """An import that waits to be put in place, without a session."""
     row = await Repository.get(id=transfer.info.id).select_related("location")
     where = repository_infos.place_of(row)
-    await asyncio.to_thread(storage.prepare, where, None, staging=True)
+    await asyncio.to_thread(paths.prepare, where, None, staging=True)
     transfer.source.rename(where.staging / "all")
     for path in (where.staging / "all").iterdir():
         path.rename(where.staging / path.name)
@@ -169,7 +173,7 @@ async def test_a_crash_between_the_renames_is_made_good(
     await maintenance.begin(transfer.info.id, maintenance.PUTTING_IN_PLACE)
     target = await imports._note_trashed(transfer.info.id, where)
     if moment != "noted":
-        storage.move_to_trash(where, where.repository, target)
+        paths.move_to_trash(where, where.repository, target)
     if moment == "replaced":
         where.staging.rename(where.repository)
     await imports.recover()

@@ -12,7 +12,8 @@ import pytest
 
 from hive.borg.verify import NotARepository, verify
 from hive.kinds import Access, Mode
-from hive.services import events, grants
+from hive.services import events
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
 from tests.gate.files import content, fingerprint
 from tests.gate.harness import House, until

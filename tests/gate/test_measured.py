@@ -10,8 +10,12 @@ import pytest
 
 from hive.kinds import Access, EventKind
 from hive.models import Event
-from hive.services import alarms, append_only, repositories, runtime, stale_locks, statistics
+from hive.services import runtime
+from hive.services.alarms import alarms
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue, locks
+from hive.services.upkeep import append_only
 from tests.gate.harness import House, until
 from tests.gate.test_borg import change_access, with_repository
 
@@ -44,7 +48,7 @@ async def test_an_append_only_key_that_compacts_or_locks_deletes_nothing(
         (source / "file").write_bytes(os.urandom(100_000))
         (await client.borg(*words, cwd=source, version=version)).must()
         await measure_last(house)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     assert not await Event.filter(kind=EventKind.APPEND_ONLY_DELETION).exists()
     assert await append_only.deletions(info.id) == []
     (await client.borg("delete", f"{url}::one", version=version)).must()
@@ -76,7 +80,7 @@ async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: P
     told = [row.kind for row in await Event.filter(kind__in=alarming).order_by("id")]
     assert told.count(EventKind.APPEND_ONLY_DELETION) == 2
     assert told.count(EventKind.MASS_DELETION) == 1
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     insight = await statistics.insight(info)
     assert (insight.encryption, insight.append_only) == ("repokey", False)
     assert insight.reclaimable_bytes is not None
@@ -86,18 +90,18 @@ async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: P
 async def test_the_lock_of_a_killed_session_is_cleared(house: House) -> None:
     client, url = await with_repository(house)
     (await client.borg("init", "-e", "repokey-blake2", url)).must()
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await client.start("/usr/bin/borg", "with-lock", url, "sleep", "60")
 
     async def is_locked() -> bool:
-        return bool(stale_locks.look(info.path))
+        return bool(locks.look(info.path))
 
     await until(is_locked)
-    (lock,) = stale_locks.look(info.path)
+    (lock,) = locks.look(info.path)
     assert (lock.host_id, lock.is_ours, lock.is_dead) == (runtime.host_id(), True, False)
     os.kill(lock.pid, signal.SIGKILL)
     await until(house.is_quiet)
-    assert stale_locks.look(info.path) == []  # the end of the session has looked after it
+    assert locks.look(info.path) == []  # the end of the session has looked after it
     process.kill()
     await process.communicate()
     (await client.borg("list", url)).must()

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access, EndReason, Need
-from hive.services import accounts, groups, quotas, repositories, sessions, storage
+from hive.services.accounts import groups, users
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue, quotas
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
+from hive.services.storage import paths
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, open_house, until
 from tests.gate.rpc_client import RpcClient, RpcError, calling
@@ -37,7 +40,7 @@ class Room:
 
     @property
     def on_disk(self) -> int:
-        return storage.tree_bytes(self.info.path)
+        return paths.tree_bytes(self.info.path)
 
     async def borg(self, *words: str | Path, version: str = "1.4", cwd: Path | None = None) -> str:
         done = await self.client.borg(*words, version=version, cwd=cwd)
@@ -45,7 +48,7 @@ class Room:
         return done.text
 
     async def set_quota(self, quota: int | None) -> None:
-        await repositories.set_repository(
+        await catalogue.set_repository(
             OPERATOR, self.info.id, quota_bytes=quota, no_quota=quota is None
         )
 
@@ -102,7 +105,7 @@ async def test_a_client_that_ignores_every_error_cannot_go_beyond_the_quota(
         await until(house.is_quiet)
         assert largest < QUOTA + SLACK
         assert room.on_disk < before + 100_000
-        found = await sessions.list_sessions(OPERATOR)
+        found = await record.list_sessions(OPERATOR)
         session = next(one for one in found if one.need == Need.BORG)
         assert session.end_reason == EndReason.QUOTA
         assert session.error is not None
@@ -131,8 +134,8 @@ async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_pat
     """The quota of the owner: two repositories are written to at once."""
     first = await make_room(house)
     second = await make_room(house, name="desktop", is_first=False)
-    alice = await accounts.find_user(OPERATOR, "alice")
-    await accounts.set_user(OPERATOR, alice.id, quota_bytes=20 * MB)
+    alice = await users.find_user(OPERATOR, "alice")
+    await users.set_user(OPERATOR, alice.id, quota_bytes=20 * MB)
     async with (
         calling(first.client, first.info.login) as one,
         calling(second.client, second.info.login, "/./desktop") as other,
@@ -143,7 +146,7 @@ async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_pat
         await asyncio.gather(one.leave(), other.leave())
     await until(house.is_quiet)
     assert first.on_disk + second.on_disk < MB
-    found = await sessions.list_sessions(OPERATOR, limit=2)
+    found = await record.list_sessions(OPERATOR, limit=2)
     assert {one.end_reason for one in found} == {EndReason.QUOTA}
     assert all("the quota of user alice" in (one.error or "") for one in found)
     await first.check()
@@ -212,7 +215,7 @@ async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str)
         await room.set_quota(None)
         source = source_of(tmp_path / "files", 25 * MB)
         await room.borg("create", f"{room.url}::one", source, version=version)
-        assert (await repositories.find_repository(OPERATOR, "laptop")).quota_bytes is None
+        assert (await catalogue.find_repository(OPERATOR, "laptop")).quota_bytes is None
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])

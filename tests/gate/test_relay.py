@@ -11,9 +11,9 @@ import pytest
 
 from hive.kinds import Access
 from hive.process.child import ChildSpec
-from hive.services.access import Admission
-from hive.services.host import Host
-from hive.services.programs import program_roots
+from hive.services.gate.admission import Admission
+from hive.services.programs.discovery import program_roots
+from hive.services.programs.host import Host
 from sshgate import session
 from sshgate.command import Borg2Serve, BorgServe, Rsync
 from sshgate.plan import Plan

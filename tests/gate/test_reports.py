@@ -12,9 +12,11 @@ from aiohttp import web
 
 from hive import clock
 from hive.kinds import EventKind, RunState, RunVerdict
-from hive.services import events, ping_tokens, repositories, runs, runtime
+from hive.services import events, runtime
 from hive.services.permissions import OPERATOR
-from hive.services.runs import RunInfo
+from hive.services.reports import reports, tokens
+from hive.services.reports.reports import RunInfo
+from hive.services.repositories import catalogue
 from tests.gate.harness import Client, House, until
 from tests.gate.test_borgmatic import borgmatic, with_repository
 from web.app import create_app
@@ -47,10 +49,10 @@ async def judged(house: House) -> RunInfo:
     await until(house.is_quiet)
     later = clock.now() + timedelta(minutes=3)
     clock.use(lambda: later)
-    await runs.judge_due()
+    await reports.judge_due()
     clock.use(None)
-    (newest, *_) = await runs.list_runs(OPERATOR)
-    return await runs.get_run(OPERATOR, newest.id)
+    (newest, *_) = await reports.list_runs(OPERATOR)
+    return await reports.get_run(OPERATOR, newest.id)
 
 
 async def told() -> list[EventKind]:
@@ -60,8 +62,8 @@ async def told() -> list[EventKind]:
 
 async def with_token(house: House, tmp_path: Path) -> tuple[Client, Path, str]:
     client, _, config = await with_repository(house, tmp_path)
-    info = await repositories.find_repository(OPERATOR, "laptop")
-    new = await ping_tokens.add_token(OPERATOR, info.id, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    new = await tokens.add_token(OPERATOR, info.id, "laptop")
     (await borgmatic(client, config, "repo-create", "--encryption", "repokey-blake2")).must()
     return client, config, new.token
 
@@ -100,5 +102,5 @@ async def test_borgmatic_reports_good_and_bad_runs_and_each_is_held_against_the_
         (await borgmatic(client, config, "create")).must()
         other = await judged(house)
         assert (other.state, other.verdict) == (RunState.SUCCEEDED, RunVerdict.UNKNOWN)
-        assert len(await runs.list_runs(OPERATOR)) == 4
+        assert len(await reports.list_runs(OPERATOR)) == 4
         assert await told() == [EventKind.CLIENT_FAILED]

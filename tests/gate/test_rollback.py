@@ -14,16 +14,12 @@ from hive.borg.replay import Amount
 from hive.errors import Conflict
 from hive.kinds import Access, EventKind, Operation
 from hive.models import Repository, Session, TrashEntry
-from hive.services import (
-    alarms,
-    append_only,
-    grants,
-    rollback,
-    rollback_return,
-    rollback_work,
-    trash,
-)
+from hive.services.alarms import alarms
+from hive.services.keys import grants
+from hive.services.lifecycle import trash
 from hive.services.permissions import OPERATOR
+from hive.services.rollback import preview, undo, work
+from hive.services.upkeep import append_only
 from tests.factories import tree
 from tests.gate.machine import Machine
 from tests.gate.rpc import rpc
@@ -43,7 +39,7 @@ async def test_what_an_append_only_key_deleted_comes_back_whole(machine: Machine
     found = await machine.look()
     deleted = [step.deleted.objects for step in found.steps if step.session is not None]
     assert sum(deleted) > 3
-    step = rollback.find(found, f"session:{good.id}")
+    step = preview.find(found, f"session:{good.id}")
     assert step.can_be_restored
     assert step.back.size_bytes > 900_000
     assert step.dropped == Amount()
@@ -104,7 +100,7 @@ async def test_objects_that_a_raw_client_overwrote_come_back(machine: Machine) -
     found = await machine.look()
     attack = next(step for step in found.steps if step.overwritten.objects)
     assert attack.overwritten.objects == len(ids) - 1  # the manifest does not count
-    await machine.go_back(rollback.find(found, f"session:{good.id}"))
+    await machine.go_back(preview.find(found, f"session:{good.id}"))
     # nobody has seen a newer state that could be read: no client refuses
     assert await machine.archives() == ["one", "two", "three"]
     await machine.extracts("one", "two", "three")
@@ -121,11 +117,11 @@ async def test_what_a_full_key_pruned_comes_back_until_it_is_compacted(machine: 
     assert step.can_be_restored
     await machine.borg("compact", info.url)
     found = await machine.look()
-    step = rollback.find(found, f"session:{good.id}")
+    step = preview.find(found, f"session:{good.id}")
     before = tree(info.path)
     assert not step.can_be_restored
     with pytest.raises(Conflict, match="compacted away"):
-        rollback.require_possible(step, "laptop")
+        preview.require_possible(step, "laptop")
     with pytest.raises(Conflict, match="compacted away"):
         await machine.go_back(step)
     assert tree(info.path) == before
@@ -183,7 +179,7 @@ async def test_a_running_session_is_not_disturbed(machine: Machine) -> None:
         await session.open()
         before = tree(info.path)
         with pytest.raises(Conflict, match="session is still running"):
-            await rollback_work.roll_back(
+            await work.roll_back(
                 OPERATOR, info.id, step.transaction, expected=found.current.transaction
             )
         assert tree(info.path) == before
@@ -238,9 +234,9 @@ async def test_what_came_since_somebody_looked_is_not_undone_unseen(machine: Mac
     await machine.backup("four", seed=4)
     await machine.at_rest()
     before = tree(info.path)
-    step = rollback.find(found, f"session:{good.id}")
+    step = preview.find(found, f"session:{good.id}")
     with pytest.raises(Conflict, match="has changed since"):
-        await rollback_work.roll_back(
+        await work.roll_back(
             OPERATOR, info.id, step.transaction, expected=found.current.transaction
         )
     assert tree(info.path) == before
@@ -252,19 +248,19 @@ async def test_a_rollback_can_be_taken_back_until_something_is_written(machine: 
     await machine.delete("one", "two")
     before = {name: content for name, content in tree(info.path).items() if "lock" not in name}
     await machine.go_back(await machine.step(good.id))
-    newest = await rollback_return.last_rollback(OPERATOR, info.id)
-    assert await rollback_return.take_back(OPERATOR, newest) == "laptop"
+    newest = await undo.last_rollback(OPERATOR, info.id)
+    assert await undo.take_back(OPERATOR, newest) == "laptop"
     assert tree(info.path) == before
     assert await machine.archives() == ["three"]
     assert not await TrashEntry.exists()
     assert await machine.alarms() == [EventKind.MASS_DELETION] * len(await machine.alarms())
     await machine.go_back(await machine.step(good.id))
-    await machine.follow(rollback.client_commands(await machine.look()))
+    await machine.follow(preview.client_commands(await machine.look()))
     await machine.backup("four", seed=4)
     await machine.at_rest()
-    newest = await rollback_return.last_rollback(OPERATOR, info.id)
+    newest = await undo.last_rollback(OPERATOR, info.id)
     with pytest.raises(Conflict, match="written to since"):
-        await rollback_return.take_back(OPERATOR, newest)
+        await undo.take_back(OPERATOR, newest)
     await machine.borg("check", "--verify-data", info.url)
 
 

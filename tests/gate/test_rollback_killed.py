@@ -12,7 +12,8 @@ import pytest
 from hive.errors import StorageError
 from hive.kinds import EventKind, RollbackState
 from hive.models import Repository, Rollback
-from hive.services import leftovers, rollback, rollback_recovery
+from hive.services.rollback import completion, preview
+from hive.services.server import recovery
 from tests.factories import tree
 from tests.gate.machine import Machine
 
@@ -70,14 +71,14 @@ async def test_a_killed_rollback_is_completed_or_never_was(machine: Machine, mov
     await machine.delete("one", "two")
     found = await machine.look()
     assert found.current is not None
-    step = rollback.find(found, f"session:{good.id}")
+    step = preview.find(found, f"session:{good.id}")
     before = tree(info.path)
     data = machine.house.directory / "hive"
     run_killed(data, info.id, step.transaction, found.current.transaction, moves, 0)
     # nobody gets in between
     refused = await machine.client.borg("list", info.url, version=machine.version)
     assert "rolled back" in refused.error
-    await (leftovers.clean_up() if moves == 4 else rollback_recovery.recover())
+    await (recovery.clean_up() if moves == 4 else completion.recover())
     assert (await Repository.get(id=info.id)).maintenance is None
     row = await Rollback.get()
     fresh = await machine.archives_of_fresh()
@@ -100,7 +101,7 @@ async def test_a_killed_way_back_is_completed(machine: Machine, moves: int) -> N
     before = {name: content for name, content in tree(info.path).items() if "lock" not in name}
     await machine.go_back(await machine.step(good.id))
     run_killed(machine.house.directory / "hive", info.id, 0, 0, moves, 1)
-    await rollback_recovery.recover()
+    await completion.recover()
     assert (await Rollback.get()).state == RollbackState.TAKEN_BACK
     assert tree(info.path) == before
     assert await machine.archives() == ["three"]
@@ -130,5 +131,5 @@ async def test_what_cannot_be_completed_keeps_sessions_out_and_is_tried_again(
     refused = await machine.client.borg("list", info.url, version=machine.version)
     assert "not complete" in refused.error
     assert EventKind.ROLLBACK_STOPPED in await machine.kinds()
-    await rollback_recovery.recover()
+    await completion.recover()
     assert await machine.archives_of_fresh() == ["one", "two", "three"]

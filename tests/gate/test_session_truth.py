@@ -15,9 +15,12 @@ from hive.borg.locks import exclusive_holder
 from hive.borg.repository import last_transaction
 from hive.kinds import ArchiveCreated, EndReason, EventKind, Operation
 from hive.models import Session
-from hive.services import events, health, repositories, sessions
+from hive.services import events
+from hive.services.health import review
 from hive.services.permissions import OPERATOR
-from hive.services.sessions import SessionInfo
+from hive.services.repositories import catalogue
+from hive.services.sessions import record
+from hive.services.sessions.record import SessionInfo
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, until
 from tests.gate.rpc import rpc
@@ -72,7 +75,7 @@ async def test_a_checkpoint_is_told_by_its_name_where_that_can_be_read(
     house: House, tmp_path: Path, encryption: str
 ) -> None:
     client, url = await initialised(house, encryption)
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await backing_up(client, url, make_big(tmp_path / "big"))
     await kill_client_at_commit(process, info.path, 1)
     session = await ended(house)
@@ -80,7 +83,7 @@ async def test_a_checkpoint_is_told_by_its_name_where_that_can_be_read(
         Operation.CREATE,
         ArchiveCreated.PARTIAL,
     )
-    assert (await repositories.find_repository(OPERATOR, "laptop")).last_backup_at is None
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).last_backup_at is None
     (await client.borg("create", f"{url}::whole", ".", cwd=tmp_path / "big")).must()
     assert (await ended(house)).archive_created == ArchiveCreated.YES
 
@@ -90,13 +93,13 @@ async def test_a_client_that_dies_at_a_checkpoint_has_made_no_backup(
 ) -> None:
     """Encrypted: the checkpoints before tell how long one takes."""
     client, url = await initialised(house, "repokey-blake2")
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     process = await backing_up(client, url, make_big(tmp_path / "big"))
     await kill_client_at_commit(process, info.path, 3)
     session = await ended(house)
     assert session.operation == Operation.CREATE
     assert session.archive_created in (ArchiveCreated.UNKNOWN, ArchiveCreated.PARTIAL)
-    assert (await repositories.find_repository(OPERATOR, "laptop")).last_backup_at is None
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).last_backup_at is None
 
 
 async def test_a_program_that_the_system_kills_is_told_as_that(
@@ -104,7 +107,7 @@ async def test_a_program_that_the_system_kills_is_told_as_that(
 ) -> None:
     client, url = await initialised(house, "none")
     process = await backing_up(client, url, make_big(tmp_path / "big", files=4))
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
 
     async def under_way() -> bool:
         return sum(p.stat().st_size for p in (info.path / "data").rglob("*")) > 8_000_000
@@ -151,7 +154,7 @@ def _holder(path: Path) -> int:
 
 async def test_a_lock_of_a_borg_past_the_gate_is_named(house: House, tmp_path: Path) -> None:
     client, url = await initialised(house, "none")
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     local = await client.start(borg_command("1.4"), "with-lock", info.path, "sleep", "60")
 
     async def is_locked() -> bool:
@@ -170,7 +173,7 @@ async def test_a_lock_of_a_borg_past_the_gate_is_named(house: House, tmp_path: P
 
 
 async def is_running(repository_id: int) -> bool:
-    return repository_id in await health.running_until([repository_id], clock.now())
+    return repository_id in await review.running_until([repository_id], clock.now())
 
 
 async def _only_reads() -> bool:
@@ -180,7 +183,7 @@ async def _only_reads() -> bool:
 @pytest.mark.parametrize("is_check", [False, True], ids=["list or mount", "check"])
 async def test_what_only_reads_is_no_running_backup(house: House, is_check: bool) -> None:
     client, _ = await initialised(house, "none")
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     async with rpc(client, info.login) as session:
         assert await is_running(info.id)  # it may still become one
         await session.open(exclusive=is_check)
@@ -193,7 +196,7 @@ async def test_what_only_reads_is_no_running_backup(house: House, is_check: bool
 
 async def test_what_waits_to_write_may_be_a_running_backup(house: House) -> None:
     client, _ = await initialised(house, "none")
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     writer = await hold_lock(client)
     assert await is_running(info.id)
     await leave(writer)
@@ -214,7 +217,7 @@ async def _begin_and_die(house: House, client: Client, login: str, hello: bytes)
 
 async def test_a_client_that_leaves_before_it_opens_did_nothing(house: House) -> None:
     client, _ = await initialised(house, "none")
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     hello = msgpack.packb((1, 1, b"negotiate", ({b"client_version": (1, 4, 5)},)))
     for words in (hello, hello[:3], b"", None):
         if words is not None:
@@ -245,7 +248,7 @@ async def test_a_session_that_somebody_ends_was_killed_and_did_not_succeed(house
     client, _ = await initialised(house, "none")
     holder = await hold_lock(client)
     (running,) = await house.running()
-    await sessions.kill(OPERATOR, running.id)
+    await record.kill(OPERATOR, running.id)
     await leave(holder)
     session = await ended(house)
     assert (session.end_reason, session.exit_status) == (EndReason.KILLED, None)
@@ -254,14 +257,14 @@ async def test_a_session_that_somebody_ends_was_killed_and_did_not_succeed(house
 
 async def test_what_a_failed_backup_leaves_is_measured(house: House, tmp_path: Path) -> None:
     client, url = await initialised(house, "none")
-    info = await repositories.find_repository(OPERATOR, "laptop")
-    await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    await catalogue.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
     source = make_big(tmp_path / "big", files=2)
     await client.borg("create", f"{url}::one", ".", cwd=source)
     await until(house.is_quiet)
 
     async def is_true() -> bool:
-        size = (await repositories.find_repository(OPERATOR, "laptop")).size_bytes or 0
+        size = (await catalogue.find_repository(OPERATOR, "laptop")).size_bytes or 0
         on_disk = sum(p.stat().st_size for p in info.path.rglob("*") if p.is_file())
         return abs(size - on_disk) < 20_000
 

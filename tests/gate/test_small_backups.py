@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import EventKind
-from hive.services import alarms, events, repositories, small_backups
+from hive.services import events
+from hive.services.alarms import alarms
 from hive.services.permissions import OPERATOR
-from hive.services.small_backups import Size, suspicion
+from hive.services.repositories import catalogue
+from hive.services.sessions import small_backups
+from hive.services.sessions.small_backups import Size, suspicion
 from tests.gate.harness import Client, House, until
 from tests.gate.test_borg import with_repository
 
@@ -20,7 +23,7 @@ KIB, MIB = 1024, 1024**2
 
 
 async def kinds() -> list[EventKind]:
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     return [one.kind for one in await events.recent(OPERATOR, repository_id=info.id, limit=500)]
 
 
@@ -58,7 +61,7 @@ async def test_an_empty_source_is_told_once_and_ends_with_the_next_backup(
     for number in range(2):
         await backed_up(house, client, f"{url}::empty-{number}", source)
     assert (await kinds()).count(SMALL) == 1
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     (alarm,) = [one for one in await alarms.lasting(info.id) if one.kind == SMALL]
     assert "source seems to be empty" in alarm.message
     await backed_up(house, client, f"{url}::back", fill(source))
@@ -94,7 +97,7 @@ async def test_a_source_that_grew_each_day_and_then_adds_nothing_is_told_and_dis
         await backed_up(house, client, f"{url}::day-{number}", source)
     await backed_up(house, client, f"{url}::day-3", source)
     assert (await kinds()).count(SMALL) == 1
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     await small_backups.dismiss(OPERATOR, info.id)
     await backed_up(house, client, f"{url}::day-4", source)
     assert (await kinds()).count(SMALL) == 1

@@ -17,20 +17,17 @@ from hive.database import spawn
 from hive.errors import Conflict, Forbidden
 from hive.kinds import Access, EventKind, Operation, State, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
-from hive.services import (
-    alarms,
-    caretaker,
-    events,
-    health_info,
-    repositories,
-    statistics,
-    trash,
-    upkeeps,
-)
-from hive.services.caretaker import Caretaker
+from hive.services import events
+from hive.services.alarms import alarms
+from hive.services.health import infos as health_info
+from hive.services.lifecycle import trash
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.upkeeps import UpkeepInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.upkeep import queue, worker
+from hive.services.upkeep.queue import UpkeepInfo
+from hive.services.upkeep.worker import Caretaker
 from tests import factories
 from tests.gate.files import noise
 from tests.gate.harness import Client, House, until
@@ -65,7 +62,7 @@ async def with_archives(house: House, tmp_path: Path, *, size: int = 3_000_000) 
 
 
 async def laptop() -> RepositoryInfo:
-    return await repositories.find_repository(OPERATOR, "laptop")
+    return await catalogue.find_repository(OPERATOR, "laptop")
 
 
 async def measured(house: House) -> None:
@@ -77,10 +74,10 @@ async def measured(house: House) -> None:
 async def ended(asked: UpkeepInfo, *, seconds: float = 30) -> UpkeepInfo:
     async def is_over() -> bool:
         row = await Upkeep.get(id=asked.id).select_related("repository")
-        return not upkeeps.info_of(row).is_open and row.repository.maintenance is None
+        return not queue.info_of(row).is_open and row.repository.maintenance is None
 
     await until(is_over, seconds=seconds)
-    return await upkeeps.get(asked.id)
+    return await queue.get(asked.id)
 
 
 async def kinds() -> list[EventKind]:
@@ -94,7 +91,7 @@ async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
     await with_archives(house, tmp_path)
     info = await laptop()
     before = factories.tree(info.path)
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, CHECK))
+    done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
     insight = await statistics.insight(info)
     assert insight.checked_at is not None
@@ -115,7 +112,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     broken = bytearray(sound)
     broken[len(broken) // 2] ^= 0xFF
     segment.write_bytes(broken)
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, CHECK))
+    done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert "checksum mismatch" in " ".join(done.problems)
     insight = await statistics.insight(info)
     lasting = await alarms.lasting(info.id)
@@ -133,7 +130,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
 async def test_a_check_in_parts_goes_on_where_it_stopped(
     house: House, carer: Caretaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caretaker, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(worker, "_WHOLE_BYTES", 0)
     await with_archives(house, tmp_path)
     info = await laptop()
     stopped_at = "last_segment_checked = 3\n"
@@ -141,7 +138,7 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
     config.write_text(
         config.read_text().replace("[repository]\n", f"[repository]\n{stopped_at}"), newline=""
     )
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, CHECK))
+    done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     # the rest of somebody else's check came first, then all of it
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
     assert "last_segment_checked" not in config.read_text()
@@ -162,17 +159,17 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     assert program is not None
     programs = replace(house.gate.host.programs, borg=replace(program, path=str(slow)))
     carer._host = replace(house.gate.host, programs=programs)
-    asked = await upkeeps.ask(OPERATOR, info.id, CHECK)
+    asked = await queue.ask(OPERATOR, info.id, CHECK)
 
     async def is_running() -> bool:
-        return (await upkeeps.get(asked.id)).state == UpkeepState.RUNNING
+        return (await queue.get(asked.id)).state == UpkeepState.RUNNING
 
     await until(is_running)
     (await client.borg("list", info.url)).must()  # it was not told to try again
     await until(house.is_quiet)
     session = await house.last_session()
     assert session.operation == Operation.READ
-    current = await upkeeps.get(asked.id)
+    current = await queue.get(asked.id)
     assert (current.state, current.interruptions) == (UpkeepState.WAITING, 1)
     carer._host = house.gate.host
     monkeypatch.setattr(carer, "_rested_at", {})
@@ -186,7 +183,7 @@ async def test_a_repository_that_is_checked_can_be_deleted(
 ) -> None:
     await with_archives(house, tmp_path)
     info = await laptop()
-    await upkeeps.ask(OPERATOR, info.id, CHECK)
+    await queue.ask(OPERATOR, info.id, CHECK)
     await trash.delete_repository(OPERATOR, info.id)
     assert not info.path.exists()
 
@@ -200,7 +197,7 @@ async def test_compacting_frees_what_was_deleted(
     await measured(house)
     insight = await statistics.insight(info)
     assert (insight.reclaimable_bytes or 0) > 2_900_000
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, COMPACT))
+    done = await ended(await queue.ask(OPERATOR, info.id, COMPACT))
     assert done.state == UpkeepState.DONE
     assert "3.00 MB" in done.message or "3.0 MB" in done.message or "MB were freed" in done.message
     await measured(house)
@@ -222,14 +219,14 @@ async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_adminis
     await until(house.is_quiet)
     deleting = await house.last_session()
     with pytest.raises(Conflict, match=f"session {deleting.id} "):
-        await upkeeps.ask(OPERATOR, info.id, COMPACT)
+        await queue.ask(OPERATOR, info.id, COMPACT)
     owner = replace(OPERATOR, is_admin=False, user_id=1, name="alice")
     with pytest.raises(Forbidden):
-        await upkeeps.ask(owner, info.id, COMPACT, is_confirmed=True)
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, COMPACT, is_confirmed=True))
+        await queue.ask(owner, info.id, COMPACT, is_confirmed=True)
+    done = await ended(await queue.ask(OPERATOR, info.id, COMPACT, is_confirmed=True))
     assert done.state == UpkeepState.DONE
     assert snapshot(info.path).size_bytes == pytest.approx(3_000_000, rel=0.02)
-    again = await ended(await upkeeps.ask(OPERATOR, info.id, COMPACT))  # that one is settled
+    again = await ended(await queue.ask(OPERATOR, info.id, COMPACT))  # that one is settled
     assert again.state == UpkeepState.DONE
 
 
@@ -245,7 +242,7 @@ async def test_backups_of_an_append_only_key_with_checkpoints_do_not_stand_in_th
     words = ("--checkpoint-interval", "1", "--upload-ratelimit", "15000")
     (await client.borg("create", *words, f"{info.url}::third", ".", cwd=source)).must()
     await until(house.is_quiet)
-    done = await ended(await upkeeps.ask(OPERATOR, info.id, COMPACT))
+    done = await ended(await queue.ask(OPERATOR, info.id, COMPACT))
     assert done.state == UpkeepState.DONE
 
 
@@ -254,12 +251,12 @@ async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
 ) -> None:
     client = await with_archives(house, tmp_path, size=200_000)
     info = await laptop()
-    asked = await upkeeps.ask(OPERATOR, info.id, COMPACT)
+    asked = await queue.ask(OPERATOR, info.id, COMPACT)
     await change_access(Access.APPEND_ONLY)
     (await client.borg("delete", f"{info.url}::first")).must()
     await until(house.is_quiet)
     assert await Caretaker(house.gate.host).work()
-    refused = await upkeeps.get(asked.id)
+    refused = await queue.get(asked.id)
     assert refused.state == UpkeepState.REFUSED
     assert "administrator confirms" in refused.message
     assert EventKind.UPKEEP_REFUSED in await kinds()
@@ -271,42 +268,42 @@ async def test_the_schedule_wants_what_is_due_and_only_on_idle_repositories(
 ) -> None:
     await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
-    assert await upkeeps.want_due() == 0  # it was made just now
+    assert await queue.want_due() == 0  # it was made just now
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    assert await upkeeps.want_due() == 1
-    assert await upkeeps.want_due() == 0  # it is wanted already
+    assert await queue.want_due() == 1
+    assert await queue.want_due() == 0  # it is wanted already
     await Repository.filter(id=info.id).update(last_access_at=clock.now())
     assert not await Caretaker(house.gate.host).work()
     clock.use(lambda: now + timedelta(days=31, minutes=11))
     assert await Caretaker(house.gate.host).work()
-    (row,) = await upkeeps.list_upkeeps(OPERATOR, info.id)
+    (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.asked_by, row.problems) == (UpkeepState.DONE, None, ())
-    assert await upkeeps.want_due() == 0
+    assert await queue.want_due() == 0
     clock.use(lambda: now + timedelta(days=62, minutes=12))
-    assert await upkeeps.want_due() == 1
+    assert await queue.want_due() == 1
 
 
 async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the_next_day(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(caretaker, "_WHOLE_BYTES", 0)
-    monkeypatch.setattr(caretaker, "_PART_SECONDS", 0)
+    monkeypatch.setattr(worker, "_WHOLE_BYTES", 0)
+    monkeypatch.setattr(worker, "_PART_SECONDS", 0)
     await with_archives(house, tmp_path, size=100_000)
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    await upkeeps.want_due()
+    await queue.want_due()
     host = house.gate.host
     short = host.settings.upkeep.model_copy(update={"minutes_a_day": 0})
     settings = host.settings.model_copy(update={"upkeep": short})
     assert await Caretaker(replace(host, settings=settings)).work()
     info = await laptop()
-    (row,) = await upkeeps.list_upkeeps(OPERATOR, info.id)
+    (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert row.state in (UpkeepState.PAUSED, UpkeepState.DONE)
     while row.state == UpkeepState.PAUSED:
-        assert await upkeeps.want_due() == 1
+        assert await queue.want_due() == 1
         assert await Caretaker(replace(host, settings=settings)).work()
-        (row,) = await upkeeps.list_upkeeps(OPERATOR, info.id)
+        (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.problems) == (UpkeepState.DONE, ())
 
 
@@ -315,19 +312,19 @@ async def test_what_a_killed_server_was_at_is_done_by_the_next(
 ) -> None:
     await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
-    asked = await upkeeps.ask(OPERATOR, info.id, CHECK)
+    asked = await queue.ask(OPERATOR, info.id, CHECK)
     await Upkeep.filter(id=asked.id).update(state=UpkeepState.RUNNING)
-    assert await upkeeps.resume_all() == 1
+    assert await queue.resume_all() == 1
     assert await Caretaker(house.gate.host).work()
-    assert (await upkeeps.get(asked.id)).state == UpkeepState.DONE
+    assert (await queue.get(asked.id)).state == UpkeepState.DONE
 
 
 async def test_what_cannot_be_done_says_why(house: House) -> None:
     _, _ = await with_repository(house)
     info = await laptop()
     with pytest.raises(Conflict, match="not created yet"):
-        await upkeeps.ask(OPERATOR, info.id, CHECK)
+        await queue.ask(OPERATOR, info.id, CHECK)
     await Repository.filter(id=info.id).update(initialized_at=clock.now())
     await Inspection.update_or_create({"kind": "borg2"}, repository_id=info.id)
     with pytest.raises(Conflict, match="takes its passphrase"):
-        await upkeeps.ask(OPERATOR, info.id, COMPACT)
+        await queue.ask(OPERATOR, info.id, COMPACT)

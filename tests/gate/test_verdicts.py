@@ -15,8 +15,9 @@ import pytest
 
 from hive.borg.repository import last_transaction
 from hive.kinds import Access, ArchiveCreated, EndReason, Operation
-from hive.services import repositories, sessions
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
+from hive.services.sessions import record
 from tests.gate.files import make_files, noise
 from tests.gate.harness import Client, House, until
 from tests.gate.test_borg import change_access, with_repository
@@ -42,7 +43,7 @@ class Sequel:
     wrong: list[str] = field(default_factory=list)
 
     async def last_backup_at(self) -> datetime | None:
-        return (await repositories.find_repository(OPERATOR, "laptop")).last_backup_at
+        return (await catalogue.find_repository(OPERATOR, "laptop")).last_backup_at
 
     async def borg(self, *words: str, status: int = 0, **environment: str) -> None:
         arguments = [word.replace("URL", self.url) for word in words]
@@ -57,7 +58,7 @@ class Sequel:
         operation: Operation,
         created: ArchiveCreated = NO,
         end: EndReason = EndReason.DONE,
-    ) -> sessions.SessionInfo:
+    ) -> record.SessionInfo:
         """Print the verdict over the one session that there was, and note it where it is wrong."""
         await until(self.house.is_quiet)
         session = await self.house.last_session()
@@ -88,7 +89,7 @@ class Sequel:
         *,
         status: int = 0,
         **environment: str,
-    ) -> sessions.SessionInfo:
+    ) -> record.SessionInfo:
         """Run borg, and compare the verdict; only a backup may move the time of the last one."""
         before = await self.last_backup_at()
         await self.borg(*words, status=status, **environment)
@@ -130,7 +131,7 @@ async def creates(sequel: Sequel) -> None:
 
 async def interrupted(sequel: Sequel, name: str, interval: str, size: int) -> None:
     """A create that is killed with all it started when some data has arrived."""
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     big = sequel.source.parent / name
     big.mkdir()
     for number in range(12):
@@ -215,7 +216,7 @@ async def reads(sequel: Sequel) -> None:
     await sequel.did(words, Operation.NOTHING, NO, end, status=2, BORG_PASSPHRASE=wrong)
 
 
-async def deleted(sequel: Sequel) -> sessions.SessionInfo:
+async def deleted(sequel: Sequel) -> record.SessionInfo:
     """A new archive that is deleted again, and what its deletion was taken for."""
     sequel.add("passing", 2_000_000)
     made = await sequel.did(["create", "URL::passing", "."], Operation.CREATE, YES)
@@ -283,8 +284,8 @@ async def test_an_append_only_key_is_told_as_well(
 
 async def test_a_full_quota_is_why_a_backup_ended(house: House, tmp_path: Path) -> None:
     sequel = await begin(house, tmp_path, "1.4")
-    info = await repositories.find_repository(OPERATOR, "laptop")
-    await repositories.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    await catalogue.set_repository(OPERATOR, info.id, quota_bytes=10_000_000)
     await sequel.did(["init", "-e", "none", "URL"], Operation.INIT)
     sequel.add("big", 15_000_000)
     words = ["create", "URL::one", "."]
@@ -353,7 +354,7 @@ async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: 
     for words, operations in wanted.items():
         (await borgmatic(client, config, *words)).must()
         await until(house.is_quiet)
-        rows = [row for row in await sessions.list_sessions(OPERATOR) if row.id > seen][::-1]
+        rows = [row for row in await record.list_sessions(OPERATOR) if row.id > seen][::-1]
         seen = rows[-1].id
         told = [row.operation for row in rows if row.operation not in LOOKED_UP]
         print(f"borgmatic {' '.join(words):40} {[row.operation for row in rows]}")  # noqa: T201
@@ -364,7 +365,7 @@ async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: 
             assert row.end_reason == EndReason.DONE or row.operation in LOOKED_UP
     newest = max(
         row.ended_at
-        for row in await sessions.list_sessions(OPERATOR)
+        for row in await record.list_sessions(OPERATOR)
         if row.archive_created == YES and row.ended_at is not None
     )
-    assert (await repositories.find_repository(OPERATOR, "laptop")).last_backup_at == newest
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).last_backup_at == newest

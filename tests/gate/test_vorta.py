@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hive.kinds import Access
-from hive.services import repositories
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
 from tests.gate.files import make_files, same_tree
 from tests.gate.harness import PASSPHRASE, Client, House, until
 from tests.programs import borg_command, tool_command
@@ -119,4 +119,4 @@ async def test_vorta_backs_up_a_profile(house: House, tmp_path: Path) -> None:
     target.mkdir()
     (await client.borg("extract", f"{info.url}::from-vorta", cwd=target)).must()
     assert same_tree(source, target / str(source)[1:])
-    assert (await repositories.find_repository(OPERATOR, "laptop")).size_bytes
+    assert (await catalogue.find_repository(OPERATOR, "laptop")).size_bytes

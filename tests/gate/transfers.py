@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.kinds import Access, Mode
-from hive.services import imports, repositories
+from hive.services.lifecycle import imports
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from tests.gate.files import make_files
 from tests.gate.harness import PASSPHRASE, Client, Done, House
 from tests.programs import borg_command
@@ -90,7 +91,7 @@ class Transfer:
         return await imports.switch_mode(OPERATOR, self.info.id, mode)
 
     async def now(self) -> RepositoryInfo:
-        return await repositories.find_repository(OPERATOR, self.info.login)
+        return await catalogue.find_repository(OPERATOR, self.info.login)
 
     async def borg(self, *arguments: str | Path, cwd: Path | None = None) -> Done:
         return await self.client.borg(*arguments, cwd=cwd)

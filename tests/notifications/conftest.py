@@ -6,7 +6,7 @@ import pytest
 
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
-from hive.services.notifications.courier import Courier
+from hive.services.delivery.courier import Courier
 from tests.notify.far_end import FarEnd, far_end
 
 

@@ -11,9 +11,9 @@ from hive.database import transactional
 from hive.kinds import DeliveryState, EventKind
 from hive.models import Delivery
 from hive.services import events
+from hive.services.delivery.courier import Courier
 from hive.services.notifications import channels
 from hive.services.notifications.channels import ChannelInfo
-from hive.services.notifications.courier import Courier
 from hive.services.permissions import Actor
 
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")  # a Monday

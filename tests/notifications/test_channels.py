@@ -8,7 +8,7 @@ from hive.errors import Conflict, DeliveryFailed, Forbidden, InvalidInput, NotFo
 from hive.kinds import ShareLevel
 from hive.models import AuditEntry, Channel
 from hive.notify.channel import Means
-from hive.services import groups
+from hive.services.accounts import groups
 from hive.services.notifications import channels, rules, trials
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR

@@ -16,8 +16,9 @@ from hive.config.settings import MailSettings
 from hive.kinds import AttemptOutcome, DeliveryState, EventKind
 from hive.models import Channel, DeliveryAttempt, User
 from hive.notify.channel import Means
-from hive.services.notifications import channels, deliveries, history
-from hive.services.notifications.courier import Courier
+from hive.services.delivery import deliveries
+from hive.services.delivery.courier import Courier
+from hive.services.notifications import channels, history
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import NOON, at, deliver, happen, later, states, told_to, webhook
@@ -221,7 +222,7 @@ async def test_two_couriers_send_a_thing_once(people: People, server: FarEnd, me
 async def test_own_mail_goes_to_the_address_that_holds_now(
     people: People, means: Means, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hive.services.notifications.far_end.sends_mail", lambda: True)
+    monkeypatch.setattr("hive.services.outbox.sending.sends_mail", lambda: True)
     await User.filter(id=people.alice.user_id).update(email="old@example.org")
     made = await factories.make_repository(people.alice)
     await happen(made.id, EventKind.DOWN)

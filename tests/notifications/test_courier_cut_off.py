@@ -16,9 +16,11 @@ from hive.database import transactional
 from hive.kinds import AttemptOutcome, DeliveryState, EventKind
 from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.notify.channel import Means
-from hive.services import accounts, events
-from hive.services.notifications import deliveries, preferences
-from hive.services.notifications.courier import Courier
+from hive.services import events
+from hive.services.accounts import users
+from hive.services.delivery import deliveries
+from hive.services.delivery.courier import Courier
+from hive.services.notifications import preferences
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import People
@@ -129,7 +131,7 @@ async def test_who_was_disabled_meanwhile_is_told_nothing_more(
     await webhook(people.alice, server.url)
     made = await factories.make_repository(people.alice)
     await happen(made.id, EventKind.DOWN)
-    await accounts.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
     await deliver(courier)
     assert server.received == []
     assert await states() == [DROPPED]

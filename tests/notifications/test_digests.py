@@ -15,9 +15,12 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
-from hive.services import alarms, heartbeat, refusals, runtime
+from hive.services import runtime
+from hive.services.alarms import alarms
+from hive.services.gate import refusals
 from hive.services.notifications import digests, preferences
-from hive.services.notifications.routes import Person
+from hive.services.outbox.routing import Person
+from hive.services.server import heartbeat
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import NOON, at, told_to, webhook

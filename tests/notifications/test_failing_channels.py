@@ -11,8 +11,9 @@ from hive.models import Alarm, AuditEntry, Channel, Delivery, MailPlace, User
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
 from hive.services import events
-from hive.services.notifications import allowed, channels, reach, trials
-from hive.services.notifications.courier import Courier
+from hive.services.delivery.courier import Courier
+from hive.services.notifications import channels, reach, trials
+from hive.services.outbox import allowed
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import People
@@ -116,7 +117,7 @@ async def test_reminders_replace_one_another_and_end_with_their_trouble(
 async def test_a_failing_channel_is_an_alarm_for_its_owner_and_the_administrators(
     people: People, server: FarEnd, courier: Courier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hive.services.notifications.far_end.sends_mail", lambda: True)
+    monkeypatch.setattr("hive.services.outbox.sending.sends_mail", lambda: True)
     await User.filter(id=people.alice.user_id).update(email="alice@example.org")
     at(NOON)
     hook = await webhook(people.alice, f"{server.url}/phone", "phone")
@@ -218,7 +219,7 @@ async def test_mail_that_fails_is_one_alarm_for_all(
     people: People, means: Means, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`means` has no relay, as a server whose relay was taken from its configuration."""
-    monkeypatch.setattr("hive.services.notifications.far_end.sends_mail", lambda: True)
+    monkeypatch.setattr("hive.services.outbox.sending.sends_mail", lambda: True)
     for name in ("alice", "bob"):
         await User.filter(name=name).update(email=f"{name}@example.org")
     made = await factories.make_repository(people.alice, share_with="team")

@@ -6,10 +6,11 @@ import pytest
 
 from hive.kinds import EventKind, Rest, Severity
 from hive.models import Notification, User
-from hive.services import accounts, dependents
-from hive.services.notifications import channels, condition, preferences, reach, rule_preview, rules
-from hive.services.notifications.courier import Courier
+from hive.services.accounts import dependents, users
+from hive.services.delivery.courier import Courier
+from hive.services.notifications import channels, preferences, reach, rule_preview, rules
 from hive.services.notifications.rules import Wanted
+from hive.services.outbox import condition
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import People
@@ -83,7 +84,7 @@ async def test_the_repositories_of_a_disabled_owner_are_watched_by_administrator
     found = await dependents.of_user(people.admin, people.alice.user_id or 0)
     assert (found.repositories, found.is_empty) == (["documents"], False)
     assert "Their alarms go to the administrators." in " ".join(found.sentences)
-    await accounts.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
     await happen(made.id, EventKind.DOWN)
     await happen(made.id, EventKind.STALE_LOCK)
     assert await told_to(people.admin) == ["down", "stale lock"]

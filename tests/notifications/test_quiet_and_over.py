@@ -7,10 +7,11 @@ import pytest
 from hive.database import transactional
 from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery
-from hive.services.notifications import outbox, rules
-from hive.services.notifications.courier import Courier
+from hive.services.delivery.courier import Courier
+from hive.services.notifications import rules
 from hive.services.notifications.rules import Wanted
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.outbox import outbox
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import NOON, at, deliver, happen, later, states, webhook

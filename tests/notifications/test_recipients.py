@@ -7,9 +7,10 @@ import pytest
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, User
-from hive.services import accounts
-from hive.services.notifications import channels, outbox, preferences, rules
+from hive.services.accounts import users
+from hive.services.notifications import channels, preferences, rules
 from hive.services.notifications.rules import Wanted
+from hive.services.outbox import outbox
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import People
@@ -31,7 +32,7 @@ async def test_owner_and_group_members_are_told_and_strangers_are_not(people: Pe
     await preferences.change(people.bob, "bob", is_told_of_shared=False)
     await happen(shared.id, EventKind.MASS_DELETION)
     assert await told_to(people.bob) == ["down"]
-    await accounts.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
     await happen(shared.id, EventKind.SHRUNK)
     assert await told_to(people.alice) == ["down", "mass deletion"]
 
@@ -55,7 +56,7 @@ async def test_who_has_no_channel_is_told_at_their_own_address_if_there_is_mail(
     await User.filter(id=people.alice.user_id).update(email="alice@example.org")
     await happen(made.id, EventKind.DOWN)
     assert await told_to(people.alice) == []  # this server sends no mail
-    monkeypatch.setattr("hive.services.notifications.far_end.sends_mail", lambda: True)
+    monkeypatch.setattr("hive.services.outbox.sending.sends_mail", lambda: True)
     await happen(made.id, EventKind.DOWN)
     (row,) = await Delivery.all()
     assert (row.channel_id, row.channel_kind) == (None, "own mail")

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hive.kinds import EventKind, Rest, Severity
-from hive.services.notifications.kinds import (
+from hive.services.outbox.kinds import (
     DEAD_LETTER,
     DIGEST,
     DOWNTIME,
@@ -18,7 +18,7 @@ from hive.services.notifications.kinds import (
     by_group,
     matter_of,
 )
-from hive.services.notifications.routes import (
+from hive.services.outbox.routing import (
     Person,
     Place,
     Quiet,

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hive.services.redaction import redact
+from hive.services.reports.redaction import redact
 
 TOKEN = "xq7_Zt-0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 

@@ -17,22 +17,14 @@ from hive import clock
 from hive.config.settings import Settings
 from hive.kinds import EventKind, RunState, RunVerdict
 from hive.models import PingToken, Run
-from hive.services import (
-    events,
-    log_files,
-    ping_tokens,
-    report_logs,
-    report_space,
-    report_upgrade,
-    repositories,
-    runs,
-    runtime,
-    trash,
-)
+from hive.services import events, runtime
+from hive.services.lifecycle import trash
 from hive.services.permissions import OPERATOR
-from hive.services.ping_tokens import Admitted
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.runs import Report, ReportKind
+from hive.services.reports import log_files, logs, reports, space, tokens, upgrade
+from hive.services.reports.reports import Report, ReportKind
+from hive.services.reports.tokens import Admitted
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.triggers.conftest import Time
@@ -56,7 +48,7 @@ async def small(settings: Settings, time: Time) -> AsyncIterator[Settings]:
     }
     made = factories.make_settings(settings.server.data_dir, **bounds)
     await runtime.start(made)
-    ping_tokens.forget_tries()
+    tokens.forget_tries()
     yield made
     await runtime.stop()
 
@@ -73,19 +65,19 @@ async def documents(cast: People) -> RepositoryInfo:
 
 @pytest.fixture
 async def token(cast: People, documents: RepositoryInfo) -> Admitted:
-    made = await ping_tokens.add_token(cast.alice, documents.id, "laptop")
-    admitted = await ping_tokens.admit(made.token, "192.0.2.7")
+    made = await tokens.add_token(cast.alice, documents.id, "laptop")
+    admitted = await tokens.admit(made.token, "192.0.2.7")
     assert admitted is not None
     return admitted
 
 
 async def send(token: Admitted, text: str, kind: ReportKind = ReportKind.FAIL) -> int:
     size = len(text.encode())
-    return await runs.receive(token, Report(kind, "192.0.2.7", text, None, None, "curl", size))
+    return await reports.receive(token, Report(kind, "192.0.2.7", text, None, None, "curl", size))
 
 
 async def log_of(run_id: int) -> str:
-    return (await runs.get_run(OPERATOR, run_id)).log
+    return (await reports.get_run(OPERATOR, run_id)).log
 
 
 def noise(size: int) -> str:
@@ -138,10 +130,10 @@ async def test_beyond_the_day_a_report_still_counts_and_keeps_the_end_of_its_log
     assert log.startswith("... only the end is kept: this token has sent more than 6.29 MB of logs")
     assert log.endswith("\nwhy it failed\n")
     assert len(log) < 20 * KIB
-    info = await runs.get_run(OPERATOR, run)
+    info = await reports.get_run(OPERATOR, run)
     assert (info.state, info.details["claim"]) == (RunState.FAILED, "other")
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     told = [e.message for e in await events.recent(OPERATOR) if e.kind == EventKind.CLIENT_FAILED]
     assert len(told) == 7
     assert "why it failed" in told[0]
@@ -182,10 +174,10 @@ async def test_the_oldest_logs_are_shortened_first_then_dropped_and_the_newest_i
     assert first.endswith("\nlog 0 ends\n")
     await Run.exclude(id=made[-1][0]).update(log_bytes=log_files.SHORT_FILE)
     await Run.filter(id=made[-1][0]).update(log_bytes=2 * MIB - 2 * log_files.SHORT_FILE)
-    await report_space.keep_within_bounds(token.repository_id, made[-1][0])
+    await space.keep_within_bounds(token.repository_id, made[-1][0])
     assert [bool(await log_of(run)) for run, _ in made] == [False] * 7 + [True] * 2
     assert len(files(small)) == 2
-    states = {(await runs.get_run(OPERATOR, run)).state for run, _ in made}
+    states = {(await reports.get_run(OPERATOR, run)).state for run, _ in made}
     assert states == {RunState.FAILED}
 
 
@@ -197,7 +189,7 @@ async def test_runs_are_bounded_too_and_none_is_forgotten_before_it_was_told(
         time.pass_by(minutes=5)
     assert await Run.all().count() == 30
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     await send(token, "the last\n")
     assert await Run.all().count() == 10
     assert len(files(small)) == 10
@@ -210,34 +202,34 @@ async def test_runs_are_bounded_too_and_none_is_forgotten_before_it_was_told(
 async def test_the_same_failure_again_and_again_is_listed_each_time_and_told_some_times(
     cast: People, documents: RepositoryInfo, token: Admitted, time: Time
 ) -> None:
-    small = 2 * runs.MOST_EVENTS
-    made = await ping_tokens.add_token(cast.alice, documents.id, "nas")
-    other = await ping_tokens.admit(made.token, "192.0.2.8")
+    small = 2 * reports.MOST_EVENTS
+    made = await tokens.add_token(cast.alice, documents.id, "nas")
+    other = await tokens.admit(made.token, "192.0.2.8")
     assert other is not None
     for _ in range(small):
         await send(token, "failed\n")
     await send(other, "another machine failed\n")
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     told = [
         e for e in await events.recent(OPERATOR, limit=100) if e.kind == EventKind.CLIENT_FAILED
     ]
-    assert len(told) == runs.MOST_EVENTS + 1
+    assert len(told) == reports.MOST_EVENTS + 1
     assert "another machine failed" in told[0].message
-    assert f"the same {runs.MOST_EVENTS} times within an hour" in told[1].message
-    assert len(await runs.list_runs(OPERATOR, limit=100)) == small + 1
+    assert f"the same {reports.MOST_EVENTS} times within an hour" in told[1].message
+    assert len(await reports.list_runs(OPERATOR, limit=100)) == small + 1
     time.pass_by(hours=2)
     await send(token, "failed again\n")
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     assert "failed again" in (await events.recent(OPERATOR))[0].message
 
 
 async def test_a_machine_that_sends_too_much_pushes_out_its_own_history_only(
     cast: People, documents: RepositoryInfo, token: Admitted, time: Time
 ) -> None:
-    made = await ping_tokens.add_token(cast.alice, documents.id, "nas")
-    quiet = await ping_tokens.admit(made.token, "192.0.2.8")
+    made = await tokens.add_token(cast.alice, documents.id, "nas")
+    quiet = await tokens.admit(made.token, "192.0.2.8")
     assert quiet is not None
     texts = [noise(150 * KIB) for _ in range(3)]
     kept = [await send(quiet, text) for text in texts]
@@ -245,7 +237,7 @@ async def test_a_machine_that_sends_too_much_pushes_out_its_own_history_only(
         last = noise(300 * KIB)
         await send(token, last)
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     await send(token, "one more\n")
     assert [await log_of(run) for run in kept] == texts
     assert await Run.filter(token_id=token.token_id).count() == 7
@@ -258,7 +250,7 @@ async def test_a_damaged_or_missing_log_costs_only_itself(small: Settings, token
     assert await log_of(run) == ""
     file.unlink()
     assert await log_of(run) == ""
-    assert (await runs.get_run(OPERATOR, run)).state == RunState.FAILED
+    assert (await reports.get_run(OPERATOR, run)).state == RunState.FAILED
 
 
 async def test_where_no_log_can_be_written_the_report_counts_and_tells_the_last_lines(
@@ -268,7 +260,7 @@ async def test_where_no_log_can_be_written_the_report_counts_and_tells_the_last_
     run = await send(token, "why it failed\n")
     assert await log_of(run) == ""
     time.pass_by(minutes=3)
-    await runs.judge_due()
+    await reports.judge_due()
     (told,) = [e for e in await events.recent(OPERATOR) if e.kind == EventKind.CLIENT_FAILED]
     assert "why it failed" in told.message
 
@@ -287,7 +279,7 @@ async def test_what_a_killed_server_left_is_swept_up_and_nothing_else(
     old = times.time() - 7200
     for path in (file, orphan, foreign, gone):
         os.utime(path, (old, old))
-    assert await report_logs.sweep() == 2
+    assert await logs.sweep() == 2
     assert [path.exists() for path in (orphan, gone.parent, young, foreign, file)] == [
         False,
         False,
@@ -304,7 +296,7 @@ async def test_logs_go_with_their_time_and_with_their_repository(
     await send(token, "words\n")
     time.pass_by(days=91)
     await send(token, "newer words\n")
-    assert await report_logs.forget_old() == 1
+    assert await logs.forget_old() == 1
     assert len(files(small)) == 1
     await trash.delete_repository(cast.alice, documents.id)
     time.pass_by(days=31)
@@ -343,14 +335,14 @@ async def test_logs_of_former_versions_are_moved_into_files_and_read_all_the_whi
 
     monkeypatch.setattr(log_files, "write", break_off)
     with pytest.raises(OSError, match="full"):
-        await report_upgrade.move_all_into_files()
+        await upgrade.move_all_into_files()
     assert len(files(small)) == 3
     assert [await log_of(run) for run in made] == texts
-    assert await report_upgrade.move_all_into_files() == 5
+    assert await upgrade.move_all_into_files() == 5
     assert [await log_of(run) for run in made] == texts
     assert await Run.exclude(log="").count() == 0
     assert len(files(small)) == 8
-    assert await report_upgrade.move_all_into_files() == 0
+    assert await upgrade.move_all_into_files() == 0
 
 
 async def test_a_run_that_a_former_version_received_is_judged_by_its_log(
@@ -361,9 +353,9 @@ async def test_a_run_that_a_former_version_received_is_judged_by_its_log(
     await Run.filter(id=run).update(state=RunState.SUCCEEDED)
     failed = await old_run(documents, "the reason\n", is_judged=False)
     time.pass_by(minutes=3)
-    await runs.judge_due()
-    assert (await runs.get_run(OPERATOR, run)).verdict == RunVerdict.NOTHING_WRITTEN
-    assert (await runs.get_run(OPERATOR, failed)).log == "the reason\n"
+    await reports.judge_due()
+    assert (await reports.get_run(OPERATOR, run)).verdict == RunVerdict.NOTHING_WRITTEN
+    assert (await reports.get_run(OPERATOR, failed)).log == "the reason\n"
     messages = [event.message for event in await events.recent(OPERATOR)]
     assert any(message.endswith("the reason") for message in messages)
 
@@ -374,7 +366,7 @@ async def test_a_log_is_found_by_its_own_repository_alone(
     run = await send(token, "words\n")
     await Run.filter(id=run).update(log_file="../../hive.sqlite3")
     assert await log_of(run) == ""
-    assert (await repositories.find_repository(cast.alice, "documents")).id == documents.id
+    assert (await catalogue.find_repository(cast.alice, "documents")).id == documents.id
 
 
 def test_the_end_of_a_text_is_whole_lines() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from hive.kinds import ArchiveCreated, Operation, RunState, RunVerdict
-from hive.services.run_rules import Claim, Seen, claim, verdict
+from hive.services.reports.verdicts import Claim, Seen, claim, verdict
 
 HERE = {"login": "k3v9x2ab", "directory": "documents"}
 CREATE = Seen(True, Operation.CREATE, ArchiveCreated.YES)

@@ -12,11 +12,15 @@ from hive import clock
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Operation, RunState, RunVerdict
 from hive.models import PingToken, Run, Session
-from hive.services import events, grants, ping_tokens, report_logs, repositories, run_rules, runs
+from hive.services import events
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
-from hive.services.ping_tokens import Admitted
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.runs import Report, ReportKind, RunInfo
+from hive.services.reports import logs, reports, tokens
+from hive.services.reports import verdicts as run_rules
+from hive.services.reports.reports import Report, ReportKind, RunInfo
+from hive.services.reports.tokens import Admitted
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.triggers.conftest import Time
@@ -33,7 +37,7 @@ def time() -> Iterator[Time]:
 
 @pytest.fixture(autouse=True)
 def _counting_afresh() -> None:
-    ping_tokens.forget_tries()
+    tokens.forget_tries()
 
 
 @pytest.fixture
@@ -43,8 +47,8 @@ async def documents(people: People, time: Time) -> RepositoryInfo:
 
 @pytest.fixture
 async def token(people: People, documents: RepositoryInfo) -> Admitted:
-    made = await ping_tokens.add_token(people.alice, documents.id, "laptop")
-    admitted = await ping_tokens.admit(made.token, "192.0.2.7")
+    made = await tokens.add_token(people.alice, documents.id, "laptop")
+    admitted = await tokens.admit(made.token, "192.0.2.7")
     assert admitted is not None
     return admitted
 
@@ -59,7 +63,7 @@ async def report(
 ) -> int:
     size = len(text.encode())
     given = Report(kind, "192.0.2.7", text, status, rid, "borgmatic", size)
-    return await runs.receive(token, given)
+    return await reports.receive(token, given)
 
 
 async def session(
@@ -84,8 +88,8 @@ async def session(
 
 async def judged(time: Time, **span: float) -> list[RunInfo]:
     time.pass_by(**(span or {"minutes": 3}))
-    await runs.judge_due()
-    return (await runs.list_runs(OPERATOR))[::-1]
+    await reports.judge_due()
+    return (await reports.list_runs(OPERATOR))[::-1]
 
 
 async def told() -> list[tuple[EventKind, str]]:
@@ -105,7 +109,7 @@ async def test_start_log_and_finish_are_one_run_and_the_longer_text_is_kept(
     assert (run.state, run.verdict) == (RunState.SUCCEEDED, RunVerdict.AGREES)
     assert run.details["sessions"] == [made]
     assert (run.ended_at or time.now) - (run.started_at or time.now) == timedelta(minutes=10)
-    assert (await runs.get_run(people.bob, first)).log == CLAIM + "Pinging log"
+    assert (await reports.get_run(people.bob, first)).log == CLAIM + "Pinging log"
     assert await told() == []
 
 
@@ -233,65 +237,65 @@ async def test_a_report_alone_makes_no_backup(
 ) -> None:
     await report(token, FINISH, CLAIM)
     await judged(time)
-    found = await repositories.find_repository(people.alice, "documents")
+    found = await catalogue.find_repository(people.alice, "documents")
     assert found.last_backup_at is None
 
 
 async def test_logs_go_after_their_time_and_runs_stay(token: Admitted, time: Time) -> None:
     run = await report(token, FINISH, CLAIM)
     time.pass_by(days=89)
-    assert await report_logs.forget_old() == 0
+    assert await logs.forget_old() == 0
     time.pass_by(days=2)
-    assert await report_logs.forget_old() == 1
-    assert (await runs.get_run(OPERATOR, run)).log == ""
+    assert await logs.forget_old() == 1
+    assert (await reports.get_run(OPERATOR, run)).log == ""
 
 
 async def test_tokens_are_kept_as_hashes_and_seen_once(
     people: People, documents: RepositoryInfo
 ) -> None:
-    new = await ping_tokens.add_token(people.bob, documents.id, "nas")
+    new = await tokens.add_token(people.bob, documents.id, "nas")
     assert new.url.endswith(f"/ping/{new.token}")
     assert len(new.token) >= 32
     row = await PingToken.get(id=new.info.id)
     assert new.token not in str(vars(row))
-    (info,) = await ping_tokens.list_tokens(people.alice, documents.id)
+    (info,) = await tokens.list_tokens(people.alice, documents.id)
     assert new.token not in str(info)
     with pytest.raises(Conflict):
-        await ping_tokens.add_token(people.bob, documents.id, "nas")
+        await tokens.add_token(people.bob, documents.id, "nas")
 
 
 async def test_a_revoked_token_reports_no_more_and_what_it_said_stays(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
-    new = await ping_tokens.add_token(people.alice, documents.id, "nas")
-    admitted = await ping_tokens.admit(new.token, "192.0.2.7")
+    new = await tokens.add_token(people.alice, documents.id, "nas")
+    admitted = await tokens.admit(new.token, "192.0.2.7")
     assert admitted is not None
     await report(admitted, FINISH)
-    assert (await ping_tokens.list_tokens(people.alice, documents.id))[0].last_used_at == time.now
-    await ping_tokens.delete_token(people.alice, documents.id, "nas")
-    assert await ping_tokens.admit(new.token, "192.0.2.7") is None
-    (run,) = await runs.list_runs(people.alice)
+    assert (await tokens.list_tokens(people.alice, documents.id))[0].last_used_at == time.now
+    await tokens.delete_token(people.alice, documents.id, "nas")
+    assert await tokens.admit(new.token, "192.0.2.7") is None
+    (run,) = await reports.list_runs(people.alice)
     assert run.token is None
 
 
 async def test_tokens_of_a_deleted_repository_report_nothing(
     people: People, documents: RepositoryInfo
 ) -> None:
-    new = await ping_tokens.add_token(people.alice, documents.id, "nas")
-    await repositories.mark_deleted(people.alice, documents.id)
-    assert await ping_tokens.admit(new.token, "192.0.2.7") is None
+    new = await tokens.add_token(people.alice, documents.id, "nas")
+    await catalogue.mark_deleted(people.alice, documents.id)
+    assert await tokens.admit(new.token, "192.0.2.7") is None
 
 
 async def test_others_see_neither_tokens_nor_runs(
     people: People, documents: RepositoryInfo, token: Admitted
 ) -> None:
     run = await report(token, FINISH, CLAIM)
-    assert await runs.list_runs(people.charlie) == []
+    assert await reports.list_runs(people.charlie) == []
     for ask in (
-        runs.get_run(people.charlie, run),
-        ping_tokens.add_token(people.charlie, documents.id, "x"),
-        ping_tokens.list_tokens(people.charlie, documents.id),
-        ping_tokens.delete_token(people.charlie, documents.id, "laptop"),
+        reports.get_run(people.charlie, run),
+        tokens.add_token(people.charlie, documents.id, "x"),
+        tokens.list_tokens(people.charlie, documents.id),
+        tokens.delete_token(people.charlie, documents.id, "laptop"),
     ):
         with pytest.raises(NotFound):
             await ask
@@ -300,18 +304,18 @@ async def test_others_see_neither_tokens_nor_runs(
 async def test_too_many_reports_and_guesses_are_refused(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
-    new = await ping_tokens.add_token(people.alice, documents.id, "nas")
-    for _ in range(ping_tokens.GUESSES_PER_MINUTE):
-        assert await ping_tokens.admit("x" * 43, "198.51.100.1") is None
+    new = await tokens.add_token(people.alice, documents.id, "nas")
+    for _ in range(tokens.GUESSES_PER_MINUTE):
+        assert await tokens.admit("x" * 43, "198.51.100.1") is None
     with pytest.raises(Forbidden):
-        await ping_tokens.admit("x" * 43, "198.51.100.1")
+        await tokens.admit("x" * 43, "198.51.100.1")
     # guesses from an address do not keep from reporting who is there with a token
-    for _ in range(ping_tokens.REPORTS_PER_MINUTE):
-        assert await ping_tokens.admit(new.token, "198.51.100.1") is not None
+    for _ in range(tokens.REPORTS_PER_MINUTE):
+        assert await tokens.admit(new.token, "198.51.100.1") is not None
     with pytest.raises(Forbidden):
-        await ping_tokens.admit(new.token, "198.51.100.1")
+        await tokens.admit(new.token, "198.51.100.1")
     time.pass_by(minutes=2)
-    assert await ping_tokens.admit(new.token, "198.51.100.1") is not None
+    assert await tokens.admit(new.token, "198.51.100.1") is not None
 
 
 async def test_one_run_that_cannot_be_judged_does_not_stop_the_others(
@@ -335,13 +339,13 @@ async def test_one_run_that_cannot_be_judged_does_not_stop_the_others(
 async def test_a_token_is_found_and_revoked_by_its_id_whatever_others_are_called(
     people: People, documents: RepositoryInfo
 ) -> None:
-    first = (await ping_tokens.add_token(people.alice, documents.id, "nas")).info
-    await ping_tokens.add_token(people.alice, documents.id, str(first.id))
-    assert (await ping_tokens.get_token(people.bob, first.id)).name == "nas"
-    for ask in (ping_tokens.get_token, ping_tokens.delete_token_by_id):
+    first = (await tokens.add_token(people.alice, documents.id, "nas")).info
+    await tokens.add_token(people.alice, documents.id, str(first.id))
+    assert (await tokens.get_token(people.bob, first.id)).name == "nas"
+    for ask in (tokens.get_token, tokens.delete_token_by_id):
         for actor, number in ((people.charlie, first.id), (people.alice, 9999)):
             with pytest.raises(NotFound, match="no such ping token"):
                 await ask(actor, number)
-    await ping_tokens.delete_token_by_id(people.alice, first.id)
-    (left,) = await ping_tokens.list_tokens(people.alice, documents.id)
+    await tokens.delete_token_by_id(people.alice, first.id)
+    (left,) = await tokens.list_tokens(people.alice, documents.id)
     assert left.name == str(first.id)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hive.kinds import QUOTA_STEPS, Access, EventKind
-from hive.services import alarm_rules
-from hive.services.alarm_rules import DISK_STEPS, Cause, Usage
+from hive.services.alarms import rules
+from hive.services.alarms.rules import DISK_STEPS, Cause, Usage
 
 MB = 10**6
 BEFORE = Usage(100 * MB, 90 * MB, 10 * MB, transaction=8, borg_id="a")
@@ -19,7 +19,7 @@ def after(live: int, *, size: int = 100 * MB, transaction: int = 12) -> Usage:
     return Usage(size, live, size - live, transaction, "a")
 
 
-def kinds(found: list[alarm_rules.Finding]) -> list[EventKind]:
+def kinds(found: list[rules.Finding]) -> list[EventKind]:
     return [finding.kind for finding in found]
 
 
@@ -29,9 +29,9 @@ def session(
     operation: str | None = "write",
     *,
     may_have_deleted: bool = False,
-) -> list[alarm_rules.Finding]:
+) -> list[rules.Finding]:
     cause = Cause(access, operation, "laptop", may_have_deleted)
-    return alarm_rules.of_session(BEFORE, now, cause, 50)
+    return rules.of_session(BEFORE, now, cause, 50)
 
 
 def test_deleting_more_than_half_is_a_mass_deletion_with_its_numbers() -> None:
@@ -74,21 +74,21 @@ def test_another_repository_in_its_place_is_told_whoever_put_it_there() -> None:
         (Usage(9, borg_id="bb", encryption="repokey"), "its id was aa and is bb"),
         (Usage(9, borg_id="aa", encryption="none"), "its encryption was repokey and is none"),
     ):
-        (found,) = alarm_rules.of_identity(before, now)
+        (found,) = rules.of_identity(before, now)
         assert found.kind == EventKind.REPLACED
         assert words in found.message
     for now in (before, Usage(9, borg_id="aa", encryption="unknown"), Usage(9), GONE):
-        assert alarm_rules.of_identity(before, now) == []
+        assert rules.of_identity(before, now) == []
 
 
 def test_trying_things_out_is_no_alarm() -> None:
     cause = Cause(Access.FULL, None, "laptop")
-    assert alarm_rules.of_session(Usage(9_000, 900), Usage(9_000, 0), cause, 50) == []
+    assert rules.of_session(Usage(9_000, 900), Usage(9_000, 0), cause, 50) == []
 
 
 def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
     cause = Cause(Access.FULL, None, "laptop")
-    assert alarm_rules.of_session(Usage(90 * MB), Usage(10 * MB), cause, 50) == []
+    assert rules.of_session(Usage(90 * MB), Usage(10 * MB), cause, 50) == []
 
 
 @pytest.mark.parametrize(
@@ -100,28 +100,28 @@ def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
     ],
 )
 def test_a_loss_that_no_session_explains_is_told(now: Usage, kind: EventKind, words: str) -> None:
-    (found,) = alarm_rules.of_change(BEFORE, now, 30)
+    (found,) = rules.of_change(BEFORE, now, 30)
     assert found.kind == kind
     assert words in found.message
 
 
 def test_what_stays_or_grows_is_no_loss() -> None:
     for now in (BEFORE, after(80 * MB), after(90 * MB, size=91 * MB), after(200 * MB)):
-        assert alarm_rules.of_change(BEFORE, now, 30) == []
+        assert rules.of_change(BEFORE, now, 30) == []
 
 
 def test_a_step_holds_until_it_is_well_below() -> None:
     level = 0
     told = []
     for percent in (79, 80, 79, 78.1, 78, 81, 91, 89, 87, 100, 99, 97, 50):
-        level = alarm_rules.level(percent, QUOTA_STEPS, level)
+        level = rules.level(percent, QUOTA_STEPS, level)
         told.append(level)
     assert told == [0, 80, 80, 80, 0, 80, 90, 90, 80, 100, 100, 90, 0]
 
 
 @given(st.floats(0, 120), st.sampled_from((0, *DISK_STEPS)))
 def test_a_level_is_a_step_that_the_share_is_near(percent: float, current: int) -> None:
-    level = alarm_rules.level(percent, DISK_STEPS, current)
+    level = rules.level(percent, DISK_STEPS, current)
     assert level in (0, *DISK_STEPS)
     assert level == 0 or percent > level - 2
     assert all(percent < step for step in DISK_STEPS if step > level)
@@ -129,6 +129,6 @@ def test_a_level_is_a_step_that_the_share_is_near(percent: float, current: int) 
 
 def test_a_lock_is_overdue_after_its_hours() -> None:
     now = datetime(2026, 11, 23, tzinfo=UTC)
-    assert not alarm_rules.is_overdue(now - timedelta(hours=24), now, 24)
-    assert alarm_rules.is_overdue(now - timedelta(hours=24, seconds=1), now, 24)
-    assert not alarm_rules.is_overdue(None, now, 24)
+    assert not rules.is_overdue(now - timedelta(hours=24), now, 24)
+    assert rules.is_overdue(now - timedelta(hours=24, seconds=1), now, 24)
+    assert not rules.is_overdue(None, now, 24)

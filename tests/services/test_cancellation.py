@@ -30,32 +30,18 @@ from hive.models import (
     TrashEntry,
     User,
 )
-from hive.services import (
-    access,
-    accounts,
-    configs,
-    grants,
-    groups,
-    health,
-    host_keys,
-    imports,
-    keys,
-    locations,
-    logins,
-    maintenance,
-    refusals,
-    repositories,
-    repository_infos,
-    schedules,
-    second_factor,
-    sessions,
-    tags,
-    trash,
-    web_sessions,
-)
-from hive.services.access import Request
+from hive.services.accounts import browser_sessions, groups, second_factor, users
+from hive.services.gate import admission, authentication, host_keys, refusals
+from hive.services.gate.admission import Request
+from hive.services.health import review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants, keys
+from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, maintenance, tags
+from hive.services.repositories import infos as repository_infos
+from hive.services.sessions import record
+from hive.services.storage import locations
 from tests import factories
 from tests.factories import People
 
@@ -90,7 +76,7 @@ class World:
         return (await factories.open_session(made, self.key)).session_id
 
 
-OUTCOME = sessions.Outcome(EndReason.DONE, 0, bytes_in=1, bytes_out=2)
+OUTCOME = record.Outcome(EndReason.DONE, 0, bytes_in=1, bytes_out=2)
 Try = Callable[[World], Awaitable[Callable[[], Awaitable[object]]]]
 
 
@@ -119,30 +105,30 @@ async def _restorable(world: World) -> Callable[[], Awaitable[object]]:
 
 async def _finishable(world: World) -> Callable[[], Awaitable[object]]:
     session = await world.session()
-    return lambda: sessions.finish(session, OUTCOME)
+    return lambda: record.finish(session, OUTCOME)
 
 
 async def _killable(world: World) -> Callable[[], Awaitable[object]]:
     session = await world.session()
-    return lambda: sessions.kill(OPERATOR, session)
+    return lambda: record.kill(OPERATOR, session)
 
 
 async def _admit(world: World, made: repository_infos.RepositoryInfo) -> None:
-    identity = await logins.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
+    identity = await authentication.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
     assert identity is not None
-    await access.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
+    await admission.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
 
 
 async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
     made = await world.repository()
-    await sessions.keep_config(await Repository.get(id=made.id), b"content", None)
-    version = (await sessions.config_versions(OPERATOR, made.id))[0].id
-    return lambda: configs.restore_config(OPERATOR, made.id, version)
+    await record.keep_config(await Repository.get(id=made.id), b"content", None)
+    version = (await record.config_versions(OPERATOR, made.id))[0].id
+    return lambda: config_restore.restore_config(OPERATOR, made.id, version)
 
 
 async def _user_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    user = await accounts.add_user(OPERATOR, world.name())
-    return lambda: accounts.delete_user(OPERATOR, user.id)
+    user = await users.add_user(OPERATOR, world.name())
+    return lambda: users.delete_user(OPERATOR, user.id)
 
 
 async def _group_to_delete(world: World) -> Callable[[], Awaitable[object]]:
@@ -164,25 +150,25 @@ async def _key_to_delete(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _logged_in(world: World) -> Callable[[], Awaitable[object]]:
-    user = await accounts.find_user(OPERATOR, "alice")
-    token = await web_sessions.open_session(user, address="192.0.2.1", user_agent="x")
-    return lambda: web_sessions.end(token)
+    user = await users.find_user(OPERATOR, "alice")
+    token = await browser_sessions.open_session(user, address="192.0.2.1", user_agent="x")
+    return lambda: browser_sessions.end(token)
 
 
 async def _open_session(_: World) -> object:
-    user = await accounts.find_user(OPERATOR, "bob")
-    return await web_sessions.open_session(user, address="192.0.2.1", user_agent="x")
+    user = await users.find_user(OPERATOR, "bob")
+    return await browser_sessions.open_session(user, address="192.0.2.1", user_agent="x")
 
 
 TRIES: dict[str, Try] = {
-    "add user": plain(lambda w: accounts.add_user(OPERATOR, w.name(), email="a@example.org")),
+    "add user": plain(lambda w: users.add_user(OPERATOR, w.name(), email="a@example.org")),
     "set user": plain(
-        lambda w: accounts.set_user(OPERATOR, w.people.charlie.user_id or 0, enabled=True)
+        lambda w: users.set_user(OPERATOR, w.people.charlie.user_id or 0, enabled=True)
     ),
     "set password": plain(
-        lambda w: accounts.set_password(OPERATOR, w.people.charlie.user_id or 0, "0123456789")
+        lambda w: users.set_password(OPERATOR, w.people.charlie.user_id or 0, "0123456789")
     ),
-    "make reset link": plain(lambda w: accounts.reset_link(OPERATOR, w.people.bob.user_id or 0)),
+    "make reset link": plain(lambda w: users.reset_link(OPERATOR, w.people.bob.user_id or 0)),
     "begin app": plain(lambda w: second_factor.begin_totp(w.people.bob)),
     "switch off second factor": plain(
         lambda w: second_factor.switch_off(OPERATOR, w.people.bob.user_id or 0)
@@ -206,7 +192,7 @@ TRIES: dict[str, Try] = {
     ),
     "delete key": _key_to_delete,
     "add repository": plain(
-        lambda w: repositories.add_repository(
+        lambda w: catalogue.add_repository(
             OPERATOR,
             w.name(),
             owner="alice",
@@ -215,7 +201,7 @@ TRIES: dict[str, Try] = {
         )
     ),
     "set repository": on_repository(
-        lambda w, r: repositories.set_repository(
+        lambda w, r: catalogue.set_repository(
             OPERATOR, r.id, name=w.name(), quota_bytes=10**9, share_with=["1"]
         )
     ),
@@ -239,7 +225,7 @@ TRIES: dict[str, Try] = {
         lambda _, r: schedules.mute(OPERATOR, r.id, clock.now() + timedelta(days=1))
     ),
     "change tags": on_repository(lambda _, r: tags.change_tags(OPERATOR, r.id, add=["a", "b"])),
-    "note a backup": on_repository(lambda _, r: health.note_backup(r.id, clock.now())),
+    "note a backup": on_repository(lambda _, r: review.note_backup(r.id, clock.now())),
     "begin maintenance": on_repository(lambda _, r: maintenance.begin(r.id, "being tested")),
     "admit": on_repository(_admit),
     "finish": _finishable,
@@ -247,7 +233,7 @@ TRIES: dict[str, Try] = {
     "refuse": on_repository(
         lambda _, r: refusals.record(r.id, RefusalCause.BUSY, "refused", peer="192.0.2.7")
     ),
-    "interrupt": plain(lambda _: sessions.interrupt_left_open()),
+    "interrupt": plain(lambda _: record.interrupt_left_open()),
     "log in": plain(_open_session),
     "log out": _logged_in,
     "accept host keys": plain(lambda _: host_keys.accept_current(OPERATOR)),
@@ -347,13 +333,13 @@ async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
 
 async def test_many_callers_who_leave_at_once_do_not_freeze_the_database(world: World) -> None:
     chance = random.Random(7)  # noqa: S311 - no secret
-    calls = [asyncio.ensure_future(accounts.add_user(OPERATOR, world.name())) for _ in range(60)]
+    calls = [asyncio.ensure_future(users.add_user(OPERATOR, world.name())) for _ in range(60)]
     for call in calls:
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await asyncio.wait_for(accounts.add_user(OPERATOR, "after"), 10)
+    await asyncio.wait_for(users.add_user(OPERATOR, "after"), 10)
     while database._tasks:
         await asyncio.wait(set(database._tasks))
     await assert_nothing_is_torn()

@@ -10,8 +10,8 @@ from hive import clock, signals
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Access, AddressRuling, AddressTrouble
 from hive.models import AddressRecord, AuditEntry, Notification
-from hive.services import client_addresses
-from hive.services.client_addresses import Observation
+from hive.services.gate import client_addresses
+from hive.services.gate.client_addresses import Observation
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
 from hive.signals import AddressesChanged

@@ -11,26 +11,20 @@ from hive import clock
 from hive.errors import Conflict, Forbidden, RefusalCause
 from hive.kinds import Health, Severity
 from hive.models import ClockState, Event, Grant, Job, Key, Notification, Repository, WebSession
-from hive.services import (
-    accounts,
-    clock_watch,
-    doctor,
-    health,
-    jobs,
-    logins,
-    repositories,
-    schedules,
-    server_alarms,
-    time_trust,
-    trash,
-    web_sessions,
-)
-from hive.services.clock_watch import Watch
+from hive.services.accounts import browser_sessions, users
+from hive.services.alarms import server_alarms
+from hive.services.clock import trust
+from hive.services.gate import authentication
+from hive.services.health import review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
-from hive.services.scheduler import Scheduler
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue
+from hive.services.server import clock_watch, doctor, jobs
+from hive.services.server.clock_watch import Watch
+from hive.services.server.scheduler import Scheduler
 from tests import factories
 from tests.factories import People
 
@@ -58,13 +52,13 @@ class Clocks:
 @pytest.fixture
 async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clocks]:
     """A server that has watched the clock for a while, on a machine without NTP."""
-    monkeypatch.setattr(time_trust, "is_synchronised", lambda: False)
+    monkeypatch.setattr(trust, "is_synchronised", lambda: False)
     server_alarms.clear()
     made = Clocks()
-    await time_trust.start()
+    await trust.start()
     await run(made, timedelta(minutes=2))
     yield made
-    time_trust.stop()
+    trust.stop()
     server_alarms.clear()
     clock.use_elapsed(None)
 
@@ -101,7 +95,7 @@ async def watched_repository(people: People) -> int:
     """A repository that expects a backup each day and has just had one."""
     made = await factories.make_repository(people.alice, "laptop")
     await schedules.set_schedule(people.alice, made.id, ScheduleChange(every=DAY))
-    await health.note_backup(made.id, clock.now())
+    await review.note_backup(made.id, clock.now())
     return made.id
 
 
@@ -138,7 +132,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     repository_id = await watched_repository(people)
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))
-    assert await health.tick() == 0
+    assert await review.tick() == 0
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == "Clock jumped"
     assert len(server_alarms.outages()) == 1
@@ -146,7 +140,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     assert await downs() == 0
     clocks.jump(-jump)
     await run(clocks, timedelta(minutes=2))
-    await health.tick()
+    await review.tick()
     assert await notified() == [Severity.CRITICAL, Severity.RECOVERY]
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == ""
@@ -159,9 +153,9 @@ async def test_what_is_late_by_the_new_time_is_reported_once_it_is_confirmed(
     repository_id = await watched_repository(people)
     clocks.jump(40 * DAY)
     await run(clocks, timedelta(minutes=5))
-    await time_trust.confirm(people.admin)
+    await trust.confirm(people.admin)
     await run(clocks, timedelta(minutes=1))
-    await health.tick()
+    await review.tick()
     assert (await Repository.get(id=repository_id)).health == Health.DOWN
     assert await downs() == 1
 
@@ -170,11 +164,11 @@ async def test_only_administrators_confirm_and_only_a_doubted_clock(
     clocks: Clocks, people: People
 ) -> None:
     with pytest.raises(Conflict, match="trusted already"):
-        await time_trust.confirm(people.admin)
+        await trust.confirm(people.admin)
     clocks.jump(DAY)
     with pytest.raises(Forbidden):
-        await time_trust.confirm(people.alice)
-    assert not await time_trust.is_trusted()
+        await trust.confirm(people.alice)
+    assert not await trust.is_trusted()
 
 
 async def test_a_command_that_confirms_is_heard_by_the_running_server(
@@ -182,15 +176,15 @@ async def test_a_command_that_confirms_is_heard_by_the_running_server(
 ) -> None:
     clocks.jump(DAY)
     await run(clocks, timedelta(minutes=1))
-    as_a_command = time_trust._server
-    time_trust._server = None
-    assert not await time_trust.is_trusted()
-    await time_trust.confirm(OPERATOR)
-    assert await time_trust.is_trusted()
-    time_trust._server = as_a_command
-    assert not await time_trust.is_trusted()
+    as_a_command = trust._server
+    trust._server = None
+    assert not await trust.is_trusted()
+    await trust.confirm(OPERATOR)
+    assert await trust.is_trusted()
+    trust._server = as_a_command
+    assert not await trust.is_trusted()
     await Watch().look()
-    assert await time_trust.is_trusted()
+    assert await trust.is_trusted()
 
 
 @pytest.mark.parametrize("jump", [40 * DAY, -40 * DAY])
@@ -198,9 +192,9 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
     clocks: Clocks, people: People, jump: timedelta
 ) -> None:
     repository_id = await deleted_repository(people)
-    time_trust.stop()
+    trust.stop()
     clocks.jump(jump)
-    assert not await time_trust.is_trusted()
+    assert not await trust.is_trusted()
     await trash.empty_expired()
     assert await Repository.filter(id=repository_id).exists()
     (finding,) = await clock_watch.findings()
@@ -211,19 +205,19 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
 async def test_a_doubt_outlives_a_restart(clocks: Clocks) -> None:
     clocks.jump(40 * DAY)
     await Watch().look()
-    time_trust.stop()
+    trust.stop()
     clocks.run(timedelta(minutes=1))
-    await time_trust.start()
-    assert not await time_trust.is_trusted()
-    assert time_trust.estimated() < START + DAY
+    await trust.start()
+    assert not await trust.is_trusted()
+    assert trust.estimated() < START + DAY
 
 
 async def test_the_last_backup_is_never_in_the_future(clocks: Clocks, people: People) -> None:
     repository_id = await watched_repository(people)
     clocks.jump(40 * DAY)
-    await health.note_backup(repository_id, clock.now())
+    await review.note_backup(repository_id, clock.now())
     clocks.jump(-40 * DAY)
-    shown = await repositories.find_repository_by_id(people.alice, repository_id)
+    shown = await catalogue.find_repository_by_id(people.alice, repository_id)
     assert shown.last_backup_at is not None
     assert START < shown.last_backup_at <= clock.now()
 
@@ -234,10 +228,10 @@ async def test_a_backup_made_in_doubt_moves_with_a_time_that_is_confirmed(
     repository_id = await watched_repository(people)
     clocks.jump(40 * DAY)
     made_at = clock.now()
-    await health.note_backup(repository_id, made_at)
-    await time_trust.confirm(people.admin)
+    await review.note_backup(repository_id, made_at)
+    await trust.confirm(people.admin)
     await run(clocks, timedelta(minutes=1))
-    shown = await repositories.find_repository_by_id(people.alice, repository_id)
+    shown = await catalogue.find_repository_by_id(people.alice, repository_id)
     assert shown.last_backup_at == made_at
 
 
@@ -247,14 +241,14 @@ async def test_a_last_backup_from_a_clock_that_was_ahead_is_not_known_until_the_
     repository_id = await watched_repository(people)
     ahead = Repository.filter(id=repository_id)
     await ahead.update(last_backup_at=clock.now() + 400 * DAY)
-    shown = await repositories.find_repository_by_id(people.alice, repository_id)
+    shown = await catalogue.find_repository_by_id(people.alice, repository_id)
     assert shown.last_backup_at is None
     said = [one.message for one in await doctor.examine_running(people.admin)]
     assert any("lies in the future for 1 repositories (laptop)" in one for one in said)
-    await health.note_backup(repository_id, clock.now())
+    await review.note_backup(repository_id, clock.now())
     assert (await ahead.get()).last_backup_at == clock.now()
     clocks.run(30 * DAY)
-    await health.tick()
+    await review.tick()
     assert (await ahead.get()).health == Health.DOWN
 
 
@@ -266,30 +260,32 @@ async def test_a_key_has_expired_by_either_time(clocks: Clocks, people: People) 
     row = await Key.get(id=key.id).select_related("owner")
 
     async def may_log_in() -> bool:
-        return await logins.authenticate(made.login, key.fingerprint, "192.0.2.1") is not None
+        return (
+            await authentication.authenticate(made.login, key.fingerprint, "192.0.2.1") is not None
+        )
 
     assert await may_log_in()
     clocks.jump(20 * DAY)
     assert not await may_log_in()
-    assert logins.problem_of(row, "192.0.2.1") == RefusalCause.KEY_EXPIRED
-    assert logins.problem_of(row, "192.0.2.1", is_running=True) is None
-    await time_trust.confirm(people.admin)
-    assert logins.problem_of(row, "192.0.2.1", is_running=True) == RefusalCause.KEY_EXPIRED
+    assert authentication.problem_of(row, "192.0.2.1") == RefusalCause.KEY_EXPIRED
+    assert authentication.problem_of(row, "192.0.2.1", is_running=True) is None
+    await trust.confirm(people.admin)
+    assert authentication.problem_of(row, "192.0.2.1", is_running=True) == RefusalCause.KEY_EXPIRED
     clocks.jump(-40 * DAY)
     assert not await may_log_in()
-    await time_trust.confirm(people.admin)
+    await trust.confirm(people.admin)
     assert await may_log_in()
 
 
 @pytest.mark.parametrize("jump", [400 * DAY, -400 * DAY])
 async def test_a_jump_logs_nobody_out(clocks: Clocks, people: People, jump: timedelta) -> None:
-    user = await accounts.get_user(people.alice, people.alice.user_id or 0)
-    token = await web_sessions.open_session(user, address="192.0.2.1", user_agent="")
+    user = await users.get_user(people.alice, people.alice.user_id or 0)
+    token = await browser_sessions.open_session(user, address="192.0.2.1", user_agent="")
     clocks.jump(jump)
-    assert await web_sessions.user_of(token) is not None
+    assert await browser_sessions.user_of(token) is not None
     clocks.jump(-jump)
     clocks.run(60 * DAY)
-    assert await web_sessions.user_of(token) is None
+    assert await browser_sessions.user_of(token) is None
     assert not await WebSession.exists()
 
 

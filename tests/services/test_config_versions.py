@@ -9,15 +9,16 @@ from hive.config.settings import Settings
 from hive.database import transactional
 from hive.kinds import Access, Mode, Need
 from hive.models import ConfigVersion, Repository, Session
-from hive.services import repositories, sessions
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
+from hive.services.sessions import record
 from tests import factories
 
 
 @pytest.fixture
 async def repository(hive: Settings) -> Repository:
     await factories.make_people()
-    made = await repositories.add_repository(OPERATOR, "laptop", owner="alice")
+    made = await catalogue.add_repository(OPERATOR, "laptop", owner="alice")
     return await Repository.get(id=made.id)
 
 
@@ -38,7 +39,7 @@ async def keep(repository: Repository, content: bytes, access: Access | None) ->
             node="here",
         )
         session_id = session.id
-    await transactional(sessions.keep_config)(repository, content, session_id)
+    await transactional(record.keep_config)(repository, content, session_id)
 
 
 async def kept(repository: Repository) -> list[bytes]:

@@ -13,11 +13,13 @@ from hive.config.settings import Settings
 from hive.database import transactional
 from hive.errors import DatabaseFull
 from hive.models import Alarm, Location, Notification
-from hive.services import disk_alarms, disks, making_room, runtime, storage
-from hive.services.alarm_rules import DISK_STEPS
-from hive.services.disks import FULL, Space
+from hive.services import runtime
+from hive.services.alarms.rules import DISK_STEPS
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
+from hive.services.storage import disk_alarms, disks, paths
+from hive.services.storage.disks import FULL, Space
+from hive.services.upkeep import making_room
 from tests import factories
 from tests.factories import People
 from tests.full_disks import MIB, fill, free_bytes, may_mount, small_disk
@@ -107,10 +109,10 @@ async def test_a_ballast_is_no_reason_for_a_full_disk(disk: Path) -> None:
     try:
         fill(disk / "foreign", leave=4 * MIB)
         await making_room.look_after()
-        assert storage.ballast(disk / "root").size == 0
+        assert paths.ballast(disk / "root").size == 0
         (disk / "foreign").unlink()
         await making_room.look_after()
-        assert storage.ballast(disk / "root").size == 3 * MIB  # a tenth
+        assert paths.ballast(disk / "root").size == 3 * MIB  # a tenth
         assert Ballast(settings.paths.ballast).size == 30 * MIB // 20
     finally:
         await runtime.stop()
@@ -167,18 +169,18 @@ async def test_one_at_a_time_makes_room_on_a_full_disk(disk: Path) -> None:
         root = settings.paths.repositories
         await making_room.look_after()
         async with making_room.borrowed(root), making_room.borrowed(root):
-            assert storage.ballast(root).size > 0  # there is room: nothing is given up
+            assert paths.ballast(root).size > 0  # there is room: nothing is given up
         fill(disk / "foreign")
-        lent = storage.ballast(root).size
+        lent = paths.ballast(root).size
         async with making_room.borrowed(root):
-            assert storage.ballast(root).size == 0
+            assert paths.ballast(root).size == 0
             assert free_bytes(root) == lent
             with pytest.raises(making_room.BallastInUse, match="only one can at a time"):
                 async with making_room.borrowed(root):
                     pass
-        assert storage.ballast(root).size == lent - MIB
+        assert paths.ballast(root).size == lent - MIB
         async with making_room.borrowed(root):
-            assert storage.ballast(root).size == 0
+            assert paths.ballast(root).size == 0
     finally:
         await runtime.stop()
 

@@ -11,21 +11,17 @@ from hive import clock
 from hive.errors import Forbidden, InvalidInput, NotFound, RefusalCause
 from hive.kinds import Access, EventKind, Health
 from hive.models import Alarm, Delivery, Event, Key, Notification, Repository, User
-from hive.services import (
-    alarms,
-    causes,
-    downtimes,
-    grants,
-    health,
-    health_info,
-    refusals,
-    schedules,
-)
-from hive.services.alarm_rules import Finding
+from hive.services.alarms import alarms
+from hive.services.alarms.rules import Finding
+from hive.services.gate import refusals
+from hive.services.health import causes, review, schedules
+from hive.services.health import infos as health_info
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants
 from hive.services.notifications import digests, downtime_notices
+from hive.services.outbox import downtimes
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.notifications.support import webhook
@@ -46,7 +42,7 @@ async def documents(people: People) -> AsyncIterator[RepositoryInfo]:
     await webhook(people.alice, URL)
     made = await factories.make_repository(people.alice)
     await schedules.set_schedule(people.alice, made.id, ScheduleChange(cron="0 3 * * *"))
-    await health.note_backup(made.id, START)
+    await review.note_backup(made.id, START)
     await downtimes.note_start()
     yield made
     downtimes._show(None)
@@ -61,7 +57,7 @@ async def test_what_fell_into_a_downtime_is_one_message_and_has_its_time_again(
 ) -> None:
     other = await factories.make_repository(people.alice, "other")
     await schedules.set_schedule(people.alice, other.id, ScheduleChange(every=12 * HOUR))
-    await health.note_backup(other.id, START)
+    await review.note_backup(other.id, START)
     at(START + 2 * HOUR)
     await downtimes.pulse()
     at(START + 28 * HOUR)  # after everything would have been down
@@ -69,7 +65,7 @@ async def test_what_fell_into_a_downtime_is_one_message_and_has_its_time_again(
     assert span is not None
     assert (span.begun_at, span.ended_at) == (START + 2 * HOUR, START + 28 * HOUR)
     await downtime_notices.tell(span)
-    await health.tick()
+    await review.tick()
     assert await said("down") == []
     (title,) = await said("downtime")
     assert title == "Borg Hive was off for 1 day: 2 backups were due"
@@ -81,7 +77,7 @@ async def test_what_fell_into_a_downtime_is_one_message_and_has_its_time_again(
     info = await health_info.health_info(people.alice, documents.id)
     assert info.down_at == datetime(2026, 11, 22, 9, tzinfo=UTC)
     at(START + 3 * DAY)
-    await health.tick()
+    await review.tick()
     assert len(await said("down")) == 2  # the next one did not come either
     down = await Event.filter(kind=EventKind.DOWN, repository_id=documents.id).first()
     assert down is not None
@@ -103,7 +99,7 @@ async def test_a_downtime_that_was_noted_while_the_clock_was_ahead_excuses_nothi
     assert await downtimes.note_start() is not None
     at(START + 31 * HOUR)
     assert await downtimes.spans() == ()
-    await health.tick()
+    await review.tick()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -118,7 +114,7 @@ async def test_maintenance_holds_alarms_back_until_it_is_over(
     announced = await downtimes.announce(people.admin, 12 * HOUR)
     assert downtimes.shown() == announced
     at(START + 34 * HOUR)
-    await health.tick()
+    await review.tick()
     assert await said("down") == []
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     await _happen(documents.id, EventKind.SESSION_FAILED)
@@ -174,7 +170,7 @@ async def test_the_alarm_says_why_as_far_as_the_server_knows(
     )
     assert (await why())[1:] == ["The quota is used to 100 %."]
     at(START + 31 * HOUR)
-    await health.tick()
+    await review.tick()
     down = await Event.get(kind=EventKind.DOWN, repository_id=documents.id)
     assert "its owner alice is disabled." in down.message
     assert "The quota is used to 100 %." in down.message

@@ -14,9 +14,12 @@ from hive import clock
 from hive.borg import manifest
 from hive.kinds import EventKind, Mode
 from hive.models import Repository
-from hive.services import events, imports, local_changes, repositories, statistics
+from hive.services import events
+from hive.services.lifecycle import imports
+from hive.services.measurements import local_changes, statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.gate.harness import until
@@ -28,7 +31,7 @@ KEY = {"BORG_PASSPHRASE": "a passphrase for tests"}
 
 
 async def backup_of(login: str) -> tuple[datetime | None, bool]:
-    info = await repositories.find_repository(OPERATOR, login)
+    info = await catalogue.find_repository(OPERATOR, login)
     return info.last_backup_at, info.last_backup_is_estimated
 
 
@@ -118,7 +121,7 @@ async def test_what_is_copied_into_place_while_running_is_estimated(
     assert at is not None
     if encryption != "none":
         assert abs(at.timestamp() - then) < 2
-    assert (await repositories.find_repository(OPERATOR, made.login)).size_bytes is not None
+    assert (await catalogue.find_repository(OPERATOR, made.login)).size_bytes is not None
 
 
 async def _is_looked_at(info: RepositoryInfo) -> bool:
@@ -273,9 +276,9 @@ async def test_an_older_state_takes_the_last_backup_back_with_it(
 
 async def repositories_note(info: RepositoryInfo) -> None:
     """As if the newest backup had been proven."""
-    from hive.services import health  # noqa: PLC0415
+    from hive.services.health import review  # noqa: PLC0415
 
-    await health.note_backup(info.id, clock.now(), is_estimated=True)
+    await review.note_backup(info.id, clock.now(), is_estimated=True)
 
 
 async def test_a_size_is_what_lies_there_after_data_is_lost(people: People, tmp_path: Path) -> None:
@@ -298,7 +301,7 @@ async def test_a_size_is_what_lies_there_after_data_is_lost(people: People, tmp_
     assert "newest segment" in told
     shutil.move(made.path / "data", tmp_path / "away")
     await watcher._tell(made.id, made.path)
-    size = (await repositories.find_repository(OPERATOR, made.login)).size_bytes
+    size = (await catalogue.find_repository(OPERATOR, made.login)).size_bytes
     on_disk = sum(one.stat().st_size for one in made.path.rglob("*") if one.is_file())
     assert size is not None
     assert abs(size - on_disk) < 1000

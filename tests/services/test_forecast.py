@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from hive.services.forecast import Point, full_on, growth_per_week
+from hive.services.storage.forecast import Point, full_on, growth_per_week
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 GB = 10**9

@@ -18,19 +18,15 @@ from hive.borg.ledger import Facts, Transaction
 from hive.errors import Conflict, Forbidden, HiveError, InvalidInput, NotFound
 from hive.kinds import Access, EndReason, EventKind, Health, Need, ShareLevel
 from hive.models import AuditEntry, Event, HealthChange, Preference, Repository, Session, User
-from hive.services import (
-    grants,
-    health,
-    health_info,
-    repositories,
-    schedules,
-    sessions,
-    tags,
-    trash,
-)
+from hive.services.health import infos as health_info
+from hive.services.health import review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants
+from hive.services.lifecycle import trash
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, tags
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests import factories
 from tests.factories import People
 
@@ -56,7 +52,7 @@ class Time:
         end = self.at + span
         while self.at < end:
             self.at = min(self.at + step, end)
-            await health.tick()
+            await review.tick()
 
 
 @pytest.fixture
@@ -70,7 +66,7 @@ async def documents(time: Time, people: People) -> RepositoryInfo:
     made = await factories.make_repository(people.alice)
     change = ScheduleChange(every=DAY, grace=6 * HOUR)
     await schedules.set_schedule(people.alice, made.id, change)
-    await health.note_backup(made.id, time.at)
+    await review.note_backup(made.id, time.at)
     return made
 
 
@@ -115,7 +111,7 @@ async def test_a_missing_backup_is_late_then_down_and_its_coming_is_told(
         "grace_seconds": 6 * 3600,
     }
     await time.pass_by(2 * HOUR)
-    await health.note_backup(documents.id, time.at)
+    await review.note_backup(documents.id, time.at)
     recovered = await last(documents, EventKind.RECOVERED)
     assert recovered.message == (
         "A backup was made, 8 hours after it was due; the repository was down for 2 hours."
@@ -158,8 +154,8 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
         put = Transaction(puts=3, put_bytes=1000)
         facts = Facts(is_open=True, exclusive=True, commits=1, eof=True)
         facts = replace(facts, archives=archives, committed=put, first=put)
-        outcome = sessions.Outcome(EndReason.DONE, 0, 1, 1, facts=facts)
-        await sessions.finish(admission.session_id, outcome)
+        outcome = record.Outcome(EndReason.DONE, 0, 1, 1, facts=facts)
+        await record.finish(admission.session_id, outcome)
         assert (await row_of(documents)).health == expected
     recovered = await last(documents, EventKind.RECOVERED)
     assert recovered.session_id == admission.session_id
@@ -184,15 +180,15 @@ async def test_another_interval_holds_at_once_and_has_a_limit(
     wish = await Preference.create(
         user_id=people.alice.user_id, reminder_hours=5, expiration_days=1
     )
-    await health.preference_changed(people.alice.user_id or 0)
+    await review.preference_changed(people.alice.user_id or 0)
     assert (await row_of(documents)).remind_at == START + 35 * HOUR
     wish.reminder_hours = 1000
     await wish.save()
-    await health.preference_changed(people.alice.user_id or 0)
+    await review.preference_changed(people.alice.user_id or 0)
     assert (await row_of(documents)).remind_at is None  # 48 hours, and that is after the end
     wish.reminder_hours, wish.expiration_days = 5, 1000
     await wish.save()
-    await health.preference_changed(people.alice.user_id or 0)
+    await review.preference_changed(people.alice.user_id or 0)
     await time.pass_by(60 * DAY, step=5 * HOUR)
     assert (await told(documents)).count(EventKind.STILL_DOWN) == 30 * 24 // 5
 
@@ -210,7 +206,7 @@ async def test_who_acknowledges_is_not_reminded(
     assert EventKind.STILL_DOWN not in await told(documents)
     info = await health_info.health_info(people.alice, documents.id)
     assert (info.acknowledged_by, info.acknowledged_at) == ("alice", START + 31 * HOUR)
-    await health.note_backup(documents.id, time.at)
+    await review.note_backup(documents.id, time.at)
     await time.pass_by(2 * DAY)  # the next trouble is told anew
     assert (await told(documents))[-2:] == [EventKind.DOWN, EventKind.STILL_DOWN]
     assert (await row_of(documents)).acknowledged_by is None
@@ -237,10 +233,10 @@ async def test_a_recovery_is_told_to_who_knew_of_the_trouble(
     await schedules.mute(people.alice, documents.id, time.at + 3 * DAY)
     await time.pass_by(DAY)
     assert EventKind.STILL_DOWN not in await told(documents)
-    await health.note_backup(documents.id, time.at)
+    await review.note_backup(documents.id, time.at)
     assert (await told(documents))[-1] == EventKind.RECOVERED
     await time.pass_by(31 * HOUR)
-    await health.note_backup(documents.id, time.at)  # of this one nobody knew
+    await review.note_backup(documents.id, time.at)  # of this one nobody knew
     assert (await told(documents))[-1] == EventKind.RECOVERED
     assert (await told(documents, muted=True))[-3:] == [
         EventKind.LATE,
@@ -283,7 +279,7 @@ async def test_pausing_what_is_down_and_a_backup_meanwhile(
     row = await row_of(documents)
     assert (row.health, row.alerted_at, row.remind_at) == (Health.PAUSED, None, None)
     await time.pass_by(DAY)
-    await health.note_backup(documents.id, time.at)
+    await review.note_backup(documents.id, time.at)
     assert (await row_of(documents)).health == Health.PAUSED
     await schedules.resume(people.alice, documents.id)
     assert (await row_of(documents)).health == Health.FINE
@@ -322,7 +318,7 @@ async def test_a_running_session_keeps_it_from_going_down_for_a_while(
     )
     await time.pass_by(HOUR)
     assert (await row_of(documents)).health == Health.DOWN  # who only reads makes no backup
-    await health.note_backup(documents.id, START + DAY)
+    await review.note_backup(documents.id, START + DAY)
     session.access = Access.APPEND_ONLY
     await session.save()
     await time.pass_by(46 * HOUR)
@@ -407,7 +403,7 @@ async def test_a_broken_row_is_told_once_and_stops_no_other(
     assert time.at < look_at <= time.at + HOUR
     info = await health_info.health_info(people.alice, broken.id)
     assert (info.schedule.in_words, info.due_at) == ("cannot be followed", None)
-    await health.note_backup(broken.id, time.at)  # a backup is kept all the same
+    await review.note_backup(broken.id, time.at)  # a backup is kept all the same
     assert (await row_of(broken)).last_backup_at == time.at
     await schedules.set_schedule(people.alice, broken.id, ScheduleChange(every=DAY))
     assert (await row_of(broken)).health == Health.FINE
@@ -416,12 +412,12 @@ async def test_a_broken_row_is_told_once_and_stops_no_other(
 
 async def test_two_looks_at_once_tell_once(documents: RepositoryInfo, time: Time) -> None:
     time.at += 24 * HOUR
-    await asyncio.gather(*(health.tick() for _ in range(8)))
+    await asyncio.gather(*(review.tick() for _ in range(8)))
     time.at += 6 * HOUR
-    await asyncio.gather(*(health.tick() for _ in range(8)))
+    await asyncio.gather(*(review.tick() for _ in range(8)))
     assert await told(documents) == [EventKind.LATE, EventKind.DOWN]
     time.at += 12 * HOUR
-    await asyncio.gather(*(health.tick() for _ in range(8)))
+    await asyncio.gather(*(review.tick() for _ in range(8)))
     assert (await told(documents)).count(EventKind.STILL_DOWN) == 1
 
 
@@ -430,9 +426,9 @@ async def test_who_read_a_row_that_changed_since_writes_nothing(
 ) -> None:
     row = await row_of(documents)
     time.at += 24 * HOUR
-    found = await health._look_closely(row)
-    await health.note_backup(documents.id, time.at)
-    assert not await health._write(row, found)
+    found = await review._look_closely(row)
+    await review.note_backup(documents.id, time.at)
+    assert not await review._write(row, found)
     assert (await row_of(documents)).health == Health.FINE
 
 
@@ -445,7 +441,7 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
         if count >= 60 and await HealthChange.filter(repository_id=documents.id).count() > 20:
             break
         time.at += 25 * HOUR if count % 2 else 6 * HOUR
-        calls = [health.tick(), health.note_backup(documents.id, time.at)]
+        calls = [review.tick(), review.note_backup(documents.id, time.at)]
         task = asyncio.ensure_future(calls.pop(0) if count % 4 else calls.pop(1))
         calls[0].close()
         for _ in range(chance.randrange(60)):
@@ -455,7 +451,7 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
             await task
         while database._tasks:
             await asyncio.wait(set(database._tasks))
-    await health.tick()
+    await review.tick()
     changes = await HealthChange.filter(repository_id=documents.id).order_by("id")
     assert len(changes) > 20
     for one, other in pairwise(changes):
@@ -471,7 +467,7 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
 
 async def test_only_who_manages_a_repository_has_a_say(people: People, time: Time) -> None:
     made = await factories.make_repository(people.alice, share_with="team")
-    await repositories.set_repository(
+    await catalogue.set_repository(
         OPERATOR, made.id, share_with=["team"], share_level=ShareLevel.VIEW
     )
     later = time.at + DAY
@@ -551,7 +547,7 @@ async def test_a_thousand_repositories_take_one_query_while_none_is_due(
     ]
     await database.transactional(Repository.bulk_create)(copies)
     counted = _Count(monkeypatch)
-    assert await health.tick() == 0
+    assert await review.tick() == 0
     (tick_query,) = counted.queries
     plan = await get_connection("default").execute_query_dict(
         f"EXPLAIN QUERY PLAN {tick_query}", ["2026"]
@@ -568,9 +564,9 @@ async def test_rows_from_before_there_were_schedules_are_looked_at_once(
     await Repository.filter(id=documents.id).update(
         schedule_kind="none", health="new", health_since=None, look_at=None
     )
-    await health.look_at_unseen()
-    assert await health.tick() == 1
+    await review.look_at_unseen()
+    assert await review.tick() == 1
     row = await row_of(documents)
     assert (row.health, row.health_since, row.look_at) == (Health.UNWATCHED, time.at, None)
-    await health.look_at_unseen()
-    assert await health.tick() == 0
+    await review.look_at_unseen()
+    assert await review.tick() == 0

@@ -9,8 +9,9 @@ from hive.errors import InvalidInput, NotFound
 from hive.kinds import Access, EventKind
 from hive.models import AuditEntry
 from hive.services import events as recorded
-from hive.services import key_revocation, keys, logins
-from hive.services.keys import KeyInfo
+from hive.services.gate import authentication
+from hive.services.keys import keys, revocation
+from hive.services.keys.keys import KeyInfo
 from hive.services.permissions import OPERATOR
 from hive.signals import RightsChanged
 from tests import factories
@@ -60,7 +61,7 @@ async def test_an_administrator_disables_a_key_under_every_owner(people: People)
         opened[name] = await factories.make_repository(owner, accesses={name: Access.FULL})
     told: list[signals.Happening] = []
     unsubscribe = signals.subscribe(told.append)
-    disabled = await key_revocation.disable_everywhere(people.admin, f" {first.fingerprint}\n")
+    disabled = await revocation.disable_everywhere(people.admin, f" {first.fingerprint}\n")
     unsubscribe()
     assert [(one.owner, one.enabled) for one in disabled] == [
         ("alice", False),
@@ -70,18 +71,18 @@ async def test_an_administrator_disables_a_key_under_every_owner(people: People)
     assert any(isinstance(one, RightsChanged) for one in told)
     for repository in opened.values():
         login, fingerprint = repository.login, first.fingerprint
-        assert await logins.authenticate(login, fingerprint, "192.0.2.7") is None
+        assert await authentication.authenticate(login, fingerprint, "192.0.2.7") is None
         (event, *_) = await recorded.recent(OPERATOR, repository_id=repository.id)
         assert event.kind == EventKind.KEY_CHANGED
     entry = await AuditEntry.get(action="key.disable-everywhere")
     assert entry.details["fingerprint"] == first.fingerprint
-    assert await key_revocation.disable_everywhere(people.admin, first.fingerprint) == []
+    assert await revocation.disable_everywhere(people.admin, first.fingerprint) == []
 
 
 async def test_others_disable_their_own_alone(people: People) -> None:
     first, second, third = await twins(people, share_with="team")
     # Bob may change alice's key, and still it is not his.
-    disabled = await key_revocation.disable_everywhere(people.bob, first.fingerprint)
+    disabled = await revocation.disable_everywhere(people.bob, first.fingerprint)
     assert [one.id for one in disabled] == [second.id]
     for key, is_enabled in ((first, True), (second, False), (third, True)):
         assert (await keys.find_key_by_id(OPERATOR, key.id)).enabled == is_enabled
@@ -91,9 +92,9 @@ async def test_a_fingerprint_is_meant(people: People) -> None:
     key = await factories.make_key(people.alice)
     for text in ("laptop", "", str(key.id), "SHA256:" + "x" * 100, "MD5:00:11"):
         with pytest.raises(InvalidInput, match="is not a fingerprint"):
-            await key_revocation.disable_everywhere(OPERATOR, text)
+            await revocation.disable_everywhere(OPERATOR, text)
     for actor in (OPERATOR, people.charlie):
         with pytest.raises(NotFound):
-            await key_revocation.disable_everywhere(actor, "SHA256:nothing")
+            await revocation.disable_everywhere(actor, "SHA256:nothing")
     with pytest.raises(NotFound):
-        await key_revocation.disable_everywhere(people.charlie, key.fingerprint)
+        await revocation.disable_everywhere(people.charlie, key.fingerprint)

@@ -9,8 +9,10 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind
 from hive.models import Grant
 from hive.services import events as recorded
-from hive.services import grants, keys, logins, repositories
+from hive.services.gate import authentication
+from hive.services.keys import grants, keys
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
 from hive.signals import RightsChanged
 from tests import factories
 from tests.factories import People
@@ -82,7 +84,7 @@ async def test_a_key_logs_in_only_while_and_from_where_it_may(people: People) ->
     )
 
     async def gets_in(address: str = "192.0.2.7") -> bool:
-        return bool(await logins.authenticate(repository.login, key.fingerprint, address))
+        return bool(await authentication.authenticate(repository.login, key.fingerprint, address))
 
     assert await gets_in()
     await keys.set_key(people.alice, key.id, networks=["10.0.0.0/8", "2001:db8::/32"])
@@ -122,7 +124,7 @@ async def test_one_key_has_one_access_to_a_repository(people: People) -> None:
     repository = await factories.make_repository(people.alice)
     for access_ in Access:
         await grants.grant(people.alice, repository.id, {key.fingerprint: access_})
-    found = await repositories.find_repository(people.alice, repository.login)
+    found = await catalogue.find_repository(people.alice, repository.login)
     assert [granted.access for granted in found.keys] == [Access.READ_ONLY]
     with pytest.raises(InvalidInput, match="one access"):
         await grants.grant(
@@ -155,4 +157,4 @@ async def test_a_manager_takes_off_a_key_that_is_not_theirs_to_see(people: Peopl
         people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
     )
     await grants.revoke(people.bob, repository.id, ["laptop"])
-    assert (await repositories.find_repository(people.bob, "documents")).keys == ()
+    assert (await catalogue.find_repository(people.bob, "documents")).keys == ()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from hive import signals
-from hive.services.live import LiveView
+from hive.services.sessions.progress import LiveView
 from hive.signals import Happening, SessionProgress
 
 

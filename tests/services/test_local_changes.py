@@ -18,10 +18,12 @@ from hive.borg.repository import Snapshot, state_of
 from hive.database import spawn, transactional
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import repositories, sessions, trash
-from hive.services.local_changes import Watcher
+from hive.services.lifecycle import trash
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests import factories
 from tests.gate.harness import until
 from tests.programs import borg_command
@@ -33,7 +35,7 @@ async def laptop(hive: object) -> RepositoryInfo:
     """A repository whose directory is there, and empty."""
     people = await factories.make_people()
     made = await factories.make_repository(people.alice, name="laptop")
-    info = await repositories.find_repository(OPERATOR, made.login)
+    info = await catalogue.find_repository(OPERATOR, made.login)
     info.path.mkdir(parents=True)
     return info
 
@@ -50,7 +52,7 @@ async def test_a_backup_on_the_server_itself_is_seen(
 ) -> None:
     await borg(laptop, "init", "-e", "none", version=version)
     await happened(laptop, EventKind.UPDATED_LOCALLY)
-    found = await repositories.find_repository(OPERATOR, laptop.login)
+    found = await catalogue.find_repository(OPERATOR, laptop.login)
     assert found.state == "ready"
     assert found.size_bytes is not None
 
@@ -102,7 +104,7 @@ async def test_content_that_is_gone_is_told_and_a_directory_made_again_is_watche
     shutil.rmtree(laptop.path)
 
     async def is_new() -> bool:
-        return (await repositories.find_repository(OPERATOR, laptop.login)).state == "new"
+        return (await catalogue.find_repository(OPERATOR, laptop.login)).state == "new"
 
     await until(is_new)
     laptop.path.mkdir()
@@ -110,7 +112,7 @@ async def test_content_that_is_gone_is_told_and_a_directory_made_again_is_watche
     await borg(laptop, "init", "-e", "none")
 
     async def is_ready() -> bool:
-        return (await repositories.find_repository(OPERATOR, laptop.login)).state == "ready"
+        return (await catalogue.find_repository(OPERATOR, laptop.login)).state == "ready"
 
     await until(is_ready)
 
@@ -186,10 +188,10 @@ async def test_what_a_look_cannot_tell_leaves_the_measured_size(laptop: Reposito
     async def note(look: Snapshot) -> int | None:
         @transactional
         async def write() -> None:
-            await sessions.note_snapshot(laptop.id, look)
+            await record.note_snapshot(laptop.id, look)
 
         await write()
-        return (await repositories.find_repository(OPERATOR, laptop.login)).size_bytes
+        return (await catalogue.find_repository(OPERATOR, laptop.login)).size_bytes
 
     assert await note(measured) == 4711
     assert await note(untold) == 4711

@@ -17,10 +17,13 @@ from hive.borg.repository import snapshot
 from hive.database import spawn, transactional
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import local_changes, maintenance, repositories, sessions, trash
-from hive.services.local_changes import Watcher
+from hive.services.lifecycle import trash
+from hive.services.measurements import local_changes
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue, maintenance
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests import factories
 from tests.gate.harness import until
 from tests.programs import borg_command
@@ -34,7 +37,7 @@ CLOSED = EventKind.CLOSED_LOCALLY
 async def make(name: str) -> RepositoryInfo:
     owner = await factories.make_user(f"owner-of-{name}")
     made = await factories.make_repository(owner, name=name)
-    info = await repositories.find_repository(OPERATOR, made.login)
+    info = await catalogue.find_repository(OPERATOR, made.login)
     info.path.mkdir(parents=True)
     return info
 
@@ -234,7 +237,7 @@ async def test_what_a_maintenance_did_and_noted_is_not_told(
 
         @transactional
         async def note() -> None:
-            await sessions.note_snapshot(laptop.id, snapshot(laptop.path))
+            await record.note_snapshot(laptop.id, snapshot(laptop.path))
 
         await note()
         await maintenance.end(laptop.id)

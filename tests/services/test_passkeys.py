@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hive import clock
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.models import AuditEntry, Passkey
-from hive.services import passkeys, second_factor
-from hive.services.passkeys import RelyingParty
+from hive.services.accounts import passkeys, second_factor
+from hive.services.accounts.passkeys import RelyingParty
 from hive.services.permissions import Actor
 from tests.authenticator import Authenticator
 from tests.factories import People

@@ -10,25 +10,17 @@ import pytest
 from hive.errors import Forbidden, HiveError, NotFound
 from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
 from hive.models import ConfigVersion
-from hive.services import (
-    accounts,
-    audit,
-    configs,
-    events,
-    grants,
-    groups,
-    host_keys,
-    imports,
-    keys,
-    locations,
-    repositories,
-    sessions,
-    shares,
-    trash,
-)
-from hive.services.keys import KeyInfo
+from hive.services import audit, events, shares
+from hive.services.accounts import groups, users
+from hive.services.gate import host_keys
+from hive.services.keys import grants, keys
+from hive.services.keys.keys import KeyInfo
+from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
+from hive.services.storage import locations
 from tests import factories
 from tests.factories import People
 
@@ -54,7 +46,7 @@ async def scene(people: People) -> Scene:
     repository = await factories.make_repository(
         people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
     )
-    await repositories.set_repository(
+    await catalogue.set_repository(
         people.alice, repository.id, share_with=["viewers"], share_level=ShareLevel.VIEW
     )
     session = await factories.open_session(repository, key)
@@ -72,8 +64,8 @@ async def scene(people: People) -> Scene:
 
 
 async def close_session(scene: Scene) -> None:
-    await sessions.finish(
-        scene.session_id, sessions.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
+    await record.finish(
+        scene.session_id, record.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
     )
 
 
@@ -91,45 +83,41 @@ async def delete_and_restore(actor: Actor, scene: Scene) -> None:
 async def restore_config(actor: Actor, scene: Scene) -> None:
     await close_session(scene)
     scene.repository.path.mkdir(parents=True)
-    await configs.restore_config(actor, scene.repository.id, scene.version)
+    await config_restore.restore_config(actor, scene.repository.id, scene.version)
 
 
 Action = Callable[[Actor, Scene], Awaitable[object]]
 SEE: dict[str, Action] = {
-    "find the repository": lambda a, s: repositories.find_repository(a, s.repository.login),
-    "find the repository by id": lambda a, s: repositories.find_repository_by_id(
-        a, s.repository.id
-    ),
+    "find the repository": lambda a, s: catalogue.find_repository(a, s.repository.login),
+    "find the repository by id": lambda a, s: catalogue.find_repository_by_id(a, s.repository.id),
     "find the key": lambda a, s: keys.find_key(a, s.key.fingerprint),
-    "see the session": lambda a, s: sessions.get_session(a, s.session_id),
+    "see the session": lambda a, s: record.get_session(a, s.session_id),
 }
 CHANGE: dict[str, Action] = {
-    "rename the repository": lambda a, s: repositories.set_repository(
+    "rename the repository": lambda a, s: catalogue.set_repository(
         a, s.repository.id, name="other"
     ),
-    "set a quota": lambda a, s: repositories.set_repository(a, s.repository.id, quota_bytes=10**9),
-    "switch the mode": lambda a, s: repositories.store_mode(a, s.repository.id, Mode.EXPORT),
+    "set a quota": lambda a, s: catalogue.set_repository(a, s.repository.id, quota_bytes=10**9),
+    "switch the mode": lambda a, s: catalogue.store_mode(a, s.repository.id, Mode.EXPORT),
     "delete and restore": delete_and_restore,
     "give and take access": give_and_take,
     "rename the key": lambda a, s: keys.set_key(a, s.key.id, name="other"),
     "disable the key": lambda a, s: keys.set_key(a, s.key.id, enabled=False),
     "delete the key": lambda a, s: keys.delete_key(a, s.key.id),
-    "end the session": lambda a, s: sessions.kill(a, s.session_id),
-    "see the kept configs": lambda a, s: sessions.config_versions(a, s.repository.id),
+    "end the session": lambda a, s: record.kill(a, s.session_id),
+    "see the kept configs": lambda a, s: record.config_versions(a, s.repository.id),
     "put a config back": restore_config,
 }
 OWN: dict[str, Action] = {
-    "give the repository away": lambda a, s: repositories.set_repository(
+    "give the repository away": lambda a, s: catalogue.set_repository(
         a, s.repository.id, owner="bob"
     ),
 }
 ADMINISTER: dict[str, Action] = {
-    "add a user": lambda a, _: accounts.add_user(a, "new"),
-    "list users": lambda a, _: accounts.list_users(a),
-    "disable a user": lambda a, s: accounts.set_user(
-        a, s.people.charlie.user_id or 0, enabled=False
-    ),
-    "delete a user": lambda a, s: accounts.delete_user(a, s.people.charlie.user_id or 0),
+    "add a user": lambda a, _: users.add_user(a, "new"),
+    "list users": lambda a, _: users.list_users(a),
+    "disable a user": lambda a, s: users.set_user(a, s.people.charlie.user_id or 0, enabled=False),
+    "delete a user": lambda a, s: users.delete_user(a, s.people.charlie.user_id or 0),
     "add a group": lambda a, _: groups.add_group(a, "new"),
     "add a location": lambda a, _: locations.add_location(a, "new", host="h.example"),
     "change a location": lambda a, _: locations.set_location(a, 1, host="h.example"),
@@ -169,16 +157,16 @@ async def test_everybody_may_do_what_their_level_allows_and_no_more(
 async def test_lists_hold_what_one_may_see(scene: Scene, who: str) -> None:
     actor = scene.actors[who]
     seen = 0 if who == "stranger" else 1
-    assert len(await repositories.list_repositories(actor)) == seen
+    assert len(await catalogue.list_repositories(actor)) == seen
     assert len(await keys.list_keys(actor)) == seen
-    assert len(await sessions.list_sessions(actor)) == seen
+    assert len(await record.list_sessions(actor)) == seen
     assert bool(await events.recent(actor)) == bool(seen)
     assert len(await events.recent(actor, repository_id=scene.repository.id)) > 0 or not seen
 
 
 async def test_levels_are_as_the_roles_say(scene: Scene) -> None:
     levels = {
-        who: await repositories.level(actor, scene.repository.id)
+        who: await catalogue.level(actor, scene.repository.id)
         for who, actor in scene.actors.items()
     }
     assert levels == {
@@ -203,7 +191,7 @@ async def test_who_may_only_use_a_key_does_not_learn_what_else_it_opens(scene: S
 async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
     await groups.add_group(OPERATOR, "others", members=["charlie"])
     with pytest.raises(NotFound):
-        await repositories.set_repository(
+        await catalogue.set_repository(
             scene.people.alice, scene.repository.id, share_with=["others"]
         )
     with pytest.raises(NotFound):
@@ -216,7 +204,7 @@ async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
 
 async def test_nobody_adds_things_for_others(people: People) -> None:
     with pytest.raises(NotFound):
-        await repositories.add_repository(people.charlie, "x", owner="alice")
+        await catalogue.add_repository(people.charlie, "x", owner="alice")
     with pytest.raises(NotFound):
         await keys.add_key(people.charlie, "x", owner="alice", text=factories.key_line())
 
@@ -229,11 +217,9 @@ async def test_nobody_grants_a_key_they_cannot_see(people: People) -> None:
 
 
 async def test_the_end_of_a_share_is_the_end_of_seeing(scene: Scene) -> None:
-    await repositories.set_repository(
-        scene.people.alice, scene.repository.id, unshare_from=["team"]
-    )
+    await catalogue.set_repository(scene.people.alice, scene.repository.id, unshare_from=["team"])
     with pytest.raises(NotFound):
-        await repositories.find_repository(scene.people.bob, "documents")
+        await catalogue.find_repository(scene.people.bob, "documents")
 
 
 async def test_imports_are_settled_by_who_may_change_only(scene: Scene) -> None:
@@ -243,12 +229,12 @@ async def test_imports_are_settled_by_who_may_change_only(scene: Scene) -> None:
 
 
 async def test_users_see_themselves_only(people: People) -> None:
-    assert (await accounts.find_user(people.alice, "alice")).name == "alice"
+    assert (await users.find_user(people.alice, "alice")).name == "alice"
     with pytest.raises(NotFound):
-        await accounts.find_user(people.alice, "bob")
+        await users.find_user(people.alice, "bob")
     with pytest.raises(NotFound):
-        await accounts.set_user(people.alice, people.bob.user_id or 0, email="x@example.org")
+        await users.set_user(people.alice, people.bob.user_id or 0, email="x@example.org")
     with pytest.raises(NotFound):
-        await accounts.set_password(people.alice, people.bob.user_id or 0, factories.PASSWORD)
+        await users.set_password(people.alice, people.bob.user_id or 0, factories.PASSWORD)
     with pytest.raises(Forbidden):
-        await accounts.set_user(people.alice, people.alice.user_id or 0, is_admin=True)
+        await users.set_user(people.alice, people.alice.user_id or 0, is_admin=True)

@@ -20,29 +20,24 @@ from hive.config.settings import Settings
 from hive.errors import AccessRefused, Conflict, StorageError
 from hive.kinds import EndReason, EventKind, Health, Need, Severity
 from hive.models import Alarm, Event, Location, Notification, Repository, Session
-from hive.services import (
-    access,
-    health,
-    leftovers,
-    locations,
-    logins,
-    marker,
-    places,
-    presence,
-    repositories,
-    runtime,
-    server_alarms,
-    statistics,
-    storage,
-    trash,
-)
-from hive.services.access import Request
+from hive.services import runtime
+from hive.services.alarms import server_alarms
+from hive.services.gate import admission as access
+from hive.services.gate import authentication
+from hive.services.gate.admission import Request
+from hive.services.health import review
+from hive.services.installation import marker, presence
+from hive.services.lifecycle import trash
+from hive.services.measurements import statistics
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
-from hive.services.places import Absence
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.storage_watch import Watcher
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.server import recovery
+from hive.services.server.storage_watch import Watcher
+from hive.services.storage import locations, paths, places
+from hive.services.storage.places import Absence
 from tests import factories
 from tests.factories import People
 
@@ -206,7 +201,7 @@ async def documents(people: People) -> RepositoryInfo:
 
 async def ask_for(info: RepositoryInfo, need: Need = Need.BORG) -> access.Admission:
     key = info.keys[0].fingerprint
-    identity = await logins.authenticate(info.login, key, "192.0.2.7")
+    identity = await authentication.authenticate(info.login, key, "192.0.2.7")
     assert identity is not None
     await access.look_at_storage(identity)
     return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", None))
@@ -227,7 +222,7 @@ async def test_only_the_status_is_told_while_the_storage_is_away(
         await statistics.measure(documents.id)
         assert await trash.empty_expired() == 0
         with pytest.raises(StorageError, match="not available"):
-            storage.prepare(storage.Place(root(), documents.login, "documents"), None, staging=True)
+            paths.prepare(paths.Place(root(), documents.login, "documents"), None, staging=True)
     row = await Repository.get(id=documents.id)
     assert row.initialized_at is not None
     assert not await Event.filter(kind__in=[EventKind.SHRUNK, EventKind.UPDATED_LOCALLY]).exists()
@@ -279,23 +274,23 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
     await Repository.filter(id=documents.id).update(
         schedule_kind="interval", schedule_seconds=86400, grace_seconds=6 * 3600
     )
-    await health.review(documents.id)
+    await review.review(documents.id)
     with moved_away(root()):
         places.clear()
         await watcher.begin()
         hours = 72
-        assert await health.tick() == 0
-        assert not await health.review(documents.id)
+        assert await review.tick() == 0
+        assert not await review.review(documents.id)
         assert (await Repository.get(id=documents.id)).health == Health.FINE
     places.clear()
     await watcher.begin()
-    await health.tick()
+    await review.tick()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 5
-    await health.tick()
+    await review.tick()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 6
-    await health.tick()
+    await review.tick()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -364,10 +359,10 @@ async def test_an_upgrade_waits_for_a_person_where_the_content_is_missing(
     assert await kind() is None
     with pytest.raises(AccessRefused, match="is gone from the server's disk"):
         await ask_for(documents)
-    await repositories.confirm_empty(OPERATOR, documents.id)
+    await catalogue.confirm_empty(OPERATOR, documents.id)
     assert not (await ask_for(documents)).is_created
     with pytest.raises(Conflict, match="there is nothing to confirm"):
-        await repositories.confirm_empty(OPERATOR, documents.id)
+        await catalogue.confirm_empty(OPERATOR, documents.id)
 
 
 # copies of the data directory
@@ -438,7 +433,7 @@ async def test_a_start_closes_all_open_sessions_whatever_the_host_was_called(
     await open_rows(documents, ["container-1"] * 7 + [runtime.node()])
     with pytest.raises(AccessRefused, match="Too many sessions: 8"):
         await ask_for(documents)
-    await leftovers.clean_up()
+    await recovery.clean_up()
     assert not await Session.filter(ended_at=None).exists()
     assert {row.end_reason for row in await Session.all()} == {EndReason.INTERRUPTED}
     await ask_for(documents)

@@ -7,8 +7,12 @@ import pytest
 from hive.config.settings import Settings
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Access, Mode, RepositoryState
-from hive.services import host_keys, locations, names, repositories, storage, trash
+from hive.services import names
+from hive.services.gate import host_keys
+from hive.services.lifecycle import trash
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
+from hive.services.storage import locations, paths
 from tests import factories
 from tests.factories import People
 
@@ -38,7 +42,7 @@ async def test_hostile_names_are_refused(people: People, name: str) -> None:
         await factories.make_repository(people.alice, name)
     good = await factories.make_repository(people.alice, "good")
     with pytest.raises(InvalidInput):
-        await repositories.set_repository(people.alice, good.id, name=name)
+        await catalogue.set_repository(people.alice, good.id, name=name)
 
 
 async def test_plain_names_are_taken(people: People) -> None:
@@ -48,7 +52,7 @@ async def test_plain_names_are_taken(people: People) -> None:
 
 async def test_login_and_path_stay_when_a_repository_is_renamed(people: People) -> None:
     before = await factories.make_repository(people.alice)
-    after = await repositories.set_repository(people.alice, before.id, name="papers")
+    after = await catalogue.set_repository(people.alice, before.id, name="papers")
     assert (after.name, after.path, after.url) == ("papers", before.path, before.url)
     with pytest.raises(Conflict):  # its directory still has that name
         await factories.make_repository(people.alice, "documents")
@@ -68,11 +72,11 @@ async def test_a_name_may_be_used_again_by_others_and_after_deleting(people: Peo
 async def test_repositories_are_found_by_all_they_are_called(people: People) -> None:
     mine = await factories.make_repository(people.alice)
     for reference in (mine.login, str(mine.id), "documents", "alice/documents"):
-        assert (await repositories.find_repository(OPERATOR, reference)).id == mine.id
+        assert (await catalogue.find_repository(OPERATOR, reference)).id == mine.id
     await factories.make_repository(people.bob)
     with pytest.raises(InvalidInput, match="several"):
-        await repositories.find_repository(OPERATOR, "documents")
-    assert (await repositories.find_repository(people.alice, "documents")).id == mine.id
+        await catalogue.find_repository(OPERATOR, "documents")
+    assert (await catalogue.find_repository(people.alice, "documents")).id == mine.id
 
 
 async def test_a_name_that_is_anothers_id_or_login_does_not_stand_for_it(people: People) -> None:
@@ -82,8 +86,8 @@ async def test_a_name_that_is_anothers_id_or_login_does_not_stand_for_it(people:
     await factories.make_repository(people.charlie, mine.login)
     for reference in (str(mine.id), mine.login):
         with pytest.raises(InvalidInput, match="several"):
-            await repositories.find_repository(OPERATOR, reference)
-    assert (await repositories.find_repository(OPERATOR, "alice/documents")).id == mine.id
+            await catalogue.find_repository(OPERATOR, reference)
+    assert (await catalogue.find_repository(OPERATOR, "alice/documents")).id == mine.id
 
 
 async def test_logins_are_eight_letters_and_digits_and_differ(people: People) -> None:
@@ -96,18 +100,18 @@ async def test_logins_are_eight_letters_and_digits_and_differ(people: People) ->
 async def test_a_quota_that_borg_does_not_take_is_refused(people: People, quota: int) -> None:
     good = await factories.make_repository(people.alice)
     with pytest.raises(InvalidInput):
-        await repositories.set_repository(people.alice, good.id, quota_bytes=quota)
+        await catalogue.set_repository(people.alice, good.id, quota_bytes=quota)
 
 
 async def test_a_repository_with_an_unknown_key_is_not_made_at_all(people: People) -> None:
     with pytest.raises(NotFound):
         await factories.make_repository(people.alice, accesses={"nothing": Access.FULL})
-    assert await repositories.list_repositories(OPERATOR) == []
+    assert await catalogue.list_repositories(OPERATOR) == []
 
 
 async def test_a_new_repository_tells_all_about_itself(people: People, hive: Settings) -> None:
     key = await factories.make_key(people.alice)
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         OPERATOR,
         "documents",
         owner=str(people.alice.user_id),
@@ -129,8 +133,8 @@ async def test_an_administrator_gives_a_repository_to_somebody_else(people: Peop
     made = await factories.make_repository(people.alice)
     await factories.make_repository(people.bob)
     with pytest.raises(Conflict):
-        await repositories.set_repository(people.admin, made.id, owner="bob")
-    given = await repositories.set_repository(people.admin, made.id, owner="charlie")
+        await catalogue.set_repository(people.admin, made.id, owner="bob")
+    given = await catalogue.set_repository(people.admin, made.id, owner="charlie")
     assert (given.owner, given.login) == ("charlie", made.login)
 
 
@@ -142,7 +146,7 @@ async def test_locations_show_in_urls(people: People, tmp_path: Path) -> None:
     made = await factories.make_repository(people.alice)
     assert made.url == f"ssh://{made.login}@[2001:db8::1]:2200/./documents"
     assert made.path == root / made.login / "documents"
-    plain = await repositories.add_repository(OPERATOR, "x", owner="alice", location="plain")
+    plain = await catalogue.add_repository(OPERATOR, "x", owner="alice", location="plain")
     assert plain.url == f"ssh://{plain.login}@hive.example.org/./x"
     with pytest.raises(Conflict):
         await locations.delete_location(OPERATOR, 3)
@@ -163,8 +167,8 @@ def test_no_place_lies_outside_its_root(tmp_path: Path) -> None:
     (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
     for path in ("link", "link/x", "..", ".", "../outside"):
         with pytest.raises(StorageError):
-            storage.require_below(tmp_path / "root", tmp_path / "root" / path)
-    storage.require_below(tmp_path / "root", tmp_path / "root" / "a" / "b")
+            paths.require_below(tmp_path / "root", tmp_path / "root" / path)
+    paths.require_below(tmp_path / "root", tmp_path / "root" / "a" / "b")
 
 
 async def test_a_former_servers_host_key_of_the_same_name_is_offered_beside_ours(

@@ -13,10 +13,11 @@ from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound, StorageError, Unavailable
 from hive.models import AuditEntry
 from hive.models import Job as Row
-from hive.services import jobs, runtime, scheduler
-from hive.services.jobs import Job
+from hive.services import runtime
 from hive.services.permissions import OPERATOR
-from hive.services.scheduler import INTERRUPTED, Scheduler, next_time
+from hive.services.server import jobs, scheduler
+from hive.services.server.jobs import Job
+from hive.services.server.scheduler import INTERRUPTED, Scheduler, next_time
 from tests.factories import People
 from tests.gate import harness
 

@@ -10,7 +10,7 @@ import pytest
 from hive import clock
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.models import AuditEntry, RecoveryCode, Totp
-from hive.services import limits, second_factor
+from hive.services.accounts import attempt_limits, second_factor
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.secrets import totp_secret
 from tests.factories import People
@@ -20,9 +20,9 @@ pytestmark = pytest.mark.usefixtures("hive")
 
 @pytest.fixture(autouse=True)
 def _fresh_limits() -> Iterator[None]:
-    limits.forget()
+    attempt_limits.forget()
     yield
-    limits.forget()
+    attempt_limits.forget()
 
 
 @pytest.fixture

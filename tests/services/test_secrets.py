@@ -18,9 +18,12 @@ from hive.config.settings import Settings
 from hive.errors import Conflict, Sealed, StorageError, Unavailable
 from hive.kinds import TriggerKind
 from hive.models import Channel, Installation, Totp, Trigger
-from hive.services import doctor, repositories, runtime, second_factor, secrets, triggers
+from hive.services import runtime, secrets, triggers
+from hive.services.accounts import second_factor
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, SYSTEM, Actor
+from hive.services.repositories import catalogue
+from hive.services.server import doctor
 from tests import factories
 from tests.factories import People
 
@@ -59,7 +62,7 @@ async def _fill(alice: Actor) -> str:
         kind="ntfy",
         settings={"server": "https://ntfy.example.org", "topic": "backups", "token": TOKEN},
     )
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     await triggers.add_trigger(
         alice,
         made.id,

@@ -9,10 +9,10 @@ import pytest
 from hive.database import DriverError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Notification
-from hive.services import server_alarms
+from hive.services.alarms import server_alarms
+from hive.services.alarms.server_alarms import Trouble
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
-from hive.services.server_alarms import Trouble
 from tests.factories import People
 
 BORG = Trouble(

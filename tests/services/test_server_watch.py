@@ -21,9 +21,13 @@ from hive.kinds import Access, EndReason, EventKind
 from hive.models import Event, Session
 from hive.notify import email
 from hive.notify.email import Relay
-from hive.services import doctor, mail_watch, programs, runtime, server_alarms, sessions
+from hive.services import runtime
+from hive.services.alarms import server_alarms
 from hive.services.permissions import OPERATOR
-from hive.services.sessions import Outcome
+from hive.services.programs import discovery
+from hive.services.server import doctor, mail_watch
+from hive.services.sessions import record
+from hive.services.sessions.record import Outcome
 from tests import factories
 from tests.factories import People
 
@@ -43,10 +47,10 @@ def starts(path: Path) -> int:
 def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "echo borg 1.4.1")
     for _ in range(5):
-        assert programs.examine(str(program)).program is not None
+        assert discovery.examine(str(program)).program is not None
     assert starts(program) == 1
     counting(program, "echo borg 1.4.2")
-    found = programs.examine(str(program)).program
+    found = discovery.examine(str(program)).program
     assert found is not None
     assert found.version == (1, 4, 2)
     assert starts(program) == 2
@@ -55,12 +59,12 @@ def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
 def test_a_program_that_fails_or_is_suspected_is_asked_again(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "exit 1")
     for _ in range(3):
-        assert programs.examine(str(program)).program is None
+        assert discovery.examine(str(program)).program is None
     assert starts(program) == 3
     counting(program, "echo borg 1.4.1")
-    programs.examine(str(program))
-    programs.suspect(str(program))
-    programs.examine(str(program))
+    discovery.examine(str(program))
+    discovery.suspect(str(program))
+    discovery.examine(str(program))
     assert starts(program) == 5
 
 
@@ -87,7 +91,7 @@ async def test_a_session_has_ended_when_it_did_however_late_it_is_closed(people:
     ended = clock.now()
     outcome = Outcome(EndReason.DONE, 0, 1, 1, ended_at=ended)
     clock.use(lambda: datetime.now(UTC) + timedelta(seconds=75))
-    await sessions.finish(admission.session_id, outcome)
+    await record.finish(admission.session_id, outcome)
     assert (await Session.get(id=admission.session_id)).ended_at == ended
 
 
@@ -98,7 +102,7 @@ async def test_a_session_whose_program_did_not_start_is_a_failure_that_is_notifi
     made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
     outcome = Outcome(EndReason.FAILED, 3, 0, 0, could_not_start=True, said="It did not start.")
-    await sessions.finish(admission.session_id, outcome)
+    await record.finish(admission.session_id, outcome)
     event = await Event.get(kind=EventKind.SESSION_FAILED)
     assert event.message.endswith("failed: It did not start.")
 

@@ -20,10 +20,13 @@ from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, ShareLevel
 from hive.models import Event, Repository
-from hive.services import repositories, runtime, stale_locks, statistics
-from hive.services.keys import KeyInfo
+from hive.services import runtime
+from hive.services.keys.keys import KeyInfo
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories import locks as stale_locks
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.programs import borg_command
@@ -189,7 +192,7 @@ async def test_whoever_may_only_look_breaks_no_lock(
 ) -> None:
     with pytest.raises(NotFound):
         await stale_locks.break_lock(people.bob, documents.id)
-    await repositories.set_repository(
+    await catalogue.set_repository(
         people.alice, documents.id, share_with=["team"], share_level=ShareLevel.VIEW
     )
     with pytest.raises(Forbidden):

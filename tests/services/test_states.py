@@ -23,28 +23,20 @@ from hive.kinds import (
     State,
 )
 from hive.models import Alarm, AuditEntry, Event, HealthChange, Repository
-from hive.services import (
-    alarm_answers,
-    alarms,
-    health,
-    health_info,
-    keys,
-    new_repositories,
-    outlines,
-    proposals,
-    repositories,
-    schedules,
-    server_alarms,
-    sessions,
-    status,
-)
+from hive.services.alarms import alarms, answers, server_alarms
+from hive.services.alarms.server_alarms import Trouble
+from hive.services.health import infos as health_info
+from hive.services.health import proposals, review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.health.states import BAD, Condition, condition_of, state_of
+from hive.services.keys import keys
 from hive.services.notifications import channels
-from hive.services.notifications.kinds import TABLE
+from hive.services.outbox.kinds import TABLE
+from hive.services.overview import outlines, status
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.schedules import ScheduleChange
-from hive.services.server_alarms import Trouble
-from hive.services.states import BAD, Condition, condition_of, state_of
+from hive.services.repositories import catalogue, creation
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests import factories
 from tests.factories import People
 from tests.web.rows import add_session
@@ -65,10 +57,8 @@ def time(settings: Settings) -> list[datetime]:
 @pytest.fixture
 async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
     """Alice's, watched every day, with a backup of just now."""
-    info = await new_repositories.add(
-        people.alice, ScheduleChange(), name="documents", owner="alice"
-    )
-    await health.note_backup(info.id, time[0])
+    info = await creation.add(people.alice, ScheduleChange(), name="documents", owner="alice")
+    await review.note_backup(info.id, time[0])
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=settings)
     return info
@@ -119,19 +109,19 @@ async def test_what_happened_stays_until_somebody_answers(
     alarm = await delete_much(documents)
     assert await state(documents) == (State.CRITICAL, "91 % deleted")
     assert await condition(documents) == Condition.CRITICAL
-    await health.note_backup(documents.id, NOW)  # a backup is no answer
+    await review.note_backup(documents.id, NOW)  # a backup is no answer
     assert await state(documents) == (State.CRITICAL, "91 % deleted")
-    answered = await alarm_answers.answer(people.alice, alarm)
+    answered = await answers.answer(people.alice, alarm)
     assert (answered.answered_by, answered.answered_at) == ("alice", NOW)
     assert await state(documents) == (State.FINE, "")
     told = await Event.filter(kind=EventKind.ALARM_ANSWERED).get()
     assert told.message == "alice has answered: mass deletion."
     audited = await AuditEntry.filter(action="alarm.answer").get()
     assert audited.actor == "alice"
-    past = await alarm_answers.list_alarms(people.alice, answered=True)
+    past = await answers.list_alarms(people.alice, answered=True)
     assert [one.id for one in past] == [alarm]
     with pytest.raises(Conflict, match="alice has answered this already"):
-        await alarm_answers.answer(OPERATOR, alarm)
+        await answers.answer(OPERATOR, alarm)
 
 
 async def test_an_answer_covers_what_was_seen(people: People, documents: RepositoryInfo) -> None:
@@ -139,11 +129,11 @@ async def test_an_answer_covers_what_was_seen(people: People, documents: Reposit
     await delete_much(documents, lost_percent=12.0)
     (row,) = await alarms.lasting(documents.id)
     assert (row.id, row.count, row.in_short) == (alarm, 2, "12 % deleted")
-    still = await alarm_answers.answer(people.alice, alarm, seen=1)
+    still = await answers.answer(people.alice, alarm, seen=1)
     assert still.is_critical
     assert (still.count, still.answered_at) == (1, None)
     assert await state(documents) == (State.CRITICAL, "12 % deleted")
-    await alarm_answers.answer(people.alice, still.id, seen=1)
+    await answers.answer(people.alice, still.id, seen=1)
     assert await state(documents) == (State.FINE, "")
     await delete_much(documents)  # and what happens later is another one
     assert (await state(documents))[0] == State.CRITICAL
@@ -161,7 +151,7 @@ async def test_one_answer_is_enough_for_what_one_session_did(
         (EventKind.CONFIG_SUSPICIOUS, other),
     ):
         await alarms.happened(documents.id, kind, "It did.", session_id=by)
-    await alarm_answers.answer(people.alice, alarm)
+    await answers.answer(people.alice, alarm)
     assert [one.kind for one in await alarms.lasting(documents.id)] == [EventKind.CONFIG_SUSPICIOUS]
 
 
@@ -170,15 +160,15 @@ async def test_only_who_manages_the_repository_answers(
 ) -> None:
     alarm = await delete_much(documents)
     with pytest.raises(NotFound, match="no such alarm"):
-        await alarm_answers.answer(people.charlie, alarm)
-    await repositories.set_repository(
+        await answers.answer(people.charlie, alarm)
+    await catalogue.set_repository(
         people.alice, documents.id, share_levels={"team": ShareLevel.VIEW}
     )
     with pytest.raises(Forbidden):
-        await alarm_answers.answer(people.bob, alarm)
-    (row,) = await alarm_answers.list_alarms(people.bob)
-    assert not (await alarm_answers.offers(people.bob, [row]))[row.id].may_answer
-    assert await alarm_answers.list_alarms(people.charlie) == []
+        await answers.answer(people.bob, alarm)
+    (row,) = await answers.list_alarms(people.bob)
+    assert not (await answers.offers(people.bob, [row]))[row.id].may_answer
+    assert await answers.list_alarms(people.charlie) == []
 
 
 async def test_what_ends_by_itself_is_not_answered(documents: RepositoryInfo) -> None:
@@ -186,7 +176,7 @@ async def test_what_ends_by_itself_is_not_answered(documents: RepositoryInfo) ->
     (row,) = await alarms.lasting(documents.id)
     assert (await state(documents), row.is_critical) == ((State.FINE, ""), False)
     with pytest.raises(Conflict, match="over when its cause is"):
-        await alarm_answers.answer(OPERATOR, row.id)
+        await answers.answer(OPERATOR, row.id)
 
 
 async def test_damage_is_critical_until_it_is_answered_or_repaired(
@@ -198,7 +188,7 @@ async def test_damage_is_critical_until_it_is_answered_or_repaired(
     assert await state(documents) == (State.FINE, "")
     await alarms.integrity_error(documents.id, "A check found the repository damaged.")
     (row,) = await alarms.lasting(documents.id)
-    await alarm_answers.answer(OPERATOR, row.id)
+    await answers.answer(OPERATOR, row.id)
     assert await state(documents) == (State.FINE, "")
 
 
@@ -209,12 +199,12 @@ async def test_the_key_that_did_it_can_be_disabled(
     session = await add_session(documents.id, key_id=key.id)
     alarm = await delete_much(documents, session_id=session.id)
     waiting = await alarms.lasting(documents.id)
-    offer = (await alarm_answers.offers(people.alice, waiting))[alarm]
+    offer = (await answers.offers(people.alice, waiting))[alarm]
     assert (offer.may_answer, offer.key_id, offer.can_roll_back) == (True, key.id, True)
-    await alarm_answers.disable_key(people.alice, alarm)
+    await answers.disable_key(people.alice, alarm)
     assert not (await keys.find_key_by_id(people.alice, key.id)).enabled
     assert (await state(documents))[0] == State.CRITICAL  # that is no answer yet
-    assert (await alarm_answers.offers(people.alice, waiting))[alarm].key_id is None
+    assert (await answers.offers(people.alice, waiting))[alarm].key_id is None
 
 
 def on_disk(content: bytes | None) -> Snapshot:
@@ -225,7 +215,7 @@ def on_disk(content: bytes | None) -> Snapshot:
 
 async def end_session(info: RepositoryInfo, access: Access, after: Snapshot) -> None:
     session = await add_session(info.id, access=access)
-    await sessions.note_snapshot(info.id, after, session_id=session.id)
+    await record.note_snapshot(info.id, after, session_id=session.id)
 
 
 @pytest.mark.parametrize(
@@ -244,40 +234,40 @@ async def test_a_config_is_changed_by_whoever_may(
 async def test_a_config_changed_past_the_gate_is_an_alarm_and_by_the_hive_it_is_none(
     documents: RepositoryInfo,
 ) -> None:
-    await sessions.note_snapshot(documents.id, on_disk(b"one"))
-    await sessions.note_snapshot(documents.id, on_disk(b"two"), by_hive=True)
+    await record.note_snapshot(documents.id, on_disk(b"one"))
+    await record.note_snapshot(documents.id, on_disk(b"two"), by_hive=True)
     assert await alarms.lasting(documents.id) == []
-    await sessions.note_snapshot(documents.id, on_disk(b"three"))
+    await record.note_snapshot(documents.id, on_disk(b"three"))
     assert [one.kind for one in await alarms.lasting(documents.id)] == [EventKind.CONFIG_SUSPICIOUS]
 
 
 async def test_whose_content_is_gone_is_never_fine(
     documents: RepositoryInfo, time: list[datetime]
 ) -> None:
-    await sessions.note_snapshot(documents.id, on_disk(b"one"))
-    await health.note_backup(documents.id, time[0])
+    await record.note_snapshot(documents.id, on_disk(b"one"))
+    await review.note_backup(documents.id, time[0])
     assert await state(documents) == (State.FINE, "")
     time[0] += timedelta(minutes=5)
-    await sessions.note_snapshot(documents.id, on_disk(None))
+    await record.note_snapshot(documents.id, on_disk(None))
     assert (await state(documents))[0] == State.NEW
-    await sessions.note_snapshot(documents.id, on_disk(b"another"))  # borg init
-    await health.review(documents.id)
+    await record.note_snapshot(documents.id, on_disk(b"another"))  # borg init
+    await review.review(documents.id)
     assert (await state(documents))[0] == State.NEW
     time[0] += timedelta(days=2)
-    await health.tick()
+    await review.tick()
     assert (await state(documents))[0] == State.DOWN
-    await health.note_backup(documents.id, time[0])
+    await review.note_backup(documents.id, time[0])
     assert (await state(documents))[0] == State.FINE
 
 
 async def test_content_that_comes_back_brings_its_backups(
     documents: RepositoryInfo, time: list[datetime]
 ) -> None:
-    await sessions.note_snapshot(documents.id, on_disk(b"one"))
-    await health.note_backup(documents.id, time[0])
+    await record.note_snapshot(documents.id, on_disk(b"one"))
+    await review.note_backup(documents.id, time[0])
     time[0] += timedelta(minutes=5)
-    await sessions.note_snapshot(documents.id, on_disk(None))
-    await sessions.note_snapshot(documents.id, on_disk(b"one"))
+    await record.note_snapshot(documents.id, on_disk(None))
+    await record.note_snapshot(documents.id, on_disk(b"one"))
     assert await state(documents) == (State.FINE, "")
 
 
@@ -332,7 +322,7 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
 async def test_a_new_repository_is_watched_unless_its_mode_or_somebody_says_otherwise(
     people: People, mode: Mode, change: ScheduleChange, expected: str
 ) -> None:
-    info = await new_repositories.add(people.alice, change, name="new", owner="alice", mode=mode)
+    info = await creation.add(people.alice, change, name="new", owner="alice", mode=mode)
     found = await health_info.health_info(people.alice, info.id)
     assert found.schedule.in_words == expected
     assert found.state == (State.UNWATCHED if expected == "not watched" else State.NEW)
@@ -344,7 +334,7 @@ async def test_without_a_schedule_nothing_is_fine(
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
     time[0] += timedelta(days=400)
-    await health.tick()
+    await review.tick()
     assert await state(documents) == (State.UNWATCHED, "")
     assert (await status.look(OPERATOR)).is_fine  # it is counted, and no trouble
     assert (await status.look(OPERATOR)).counts[Condition.UNWATCHED] == 1
@@ -379,9 +369,9 @@ def test_a_schedule_is_proposed_where_backups_keep_one(
 async def test_only_backups_through_the_gate_make_a_proposal(
     people: People, time: list[datetime]
 ) -> None:
-    info = await repositories.add_repository(people.alice, "free", owner="alice")
+    info = await catalogue.add_repository(people.alice, "free", owner="alice")
     for days in (3, 2, 1):
-        await health.note_backup(info.id, NOW - days * DAY, is_estimated=True)
+        await review.note_backup(info.id, NOW - days * DAY, is_estimated=True)
         await add_session(info.id, minutes_ago=days * 1440, archive_created=ArchiveCreated.PARTIAL)
     assert await proposals.observed(info.id) is None
     for days in (3, 2, 1):

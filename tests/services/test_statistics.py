@@ -14,22 +14,18 @@ from hive import clock, signals
 from hive.config.settings import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
-from hive.services import (
-    alarms,
-    disk_alarms,
-    disks,
-    jobs,
-    repositories,
-    scheduler,
-    sessions,
-    statistics,
-)
-from hive.services.access import Admission, Request, admit
-from hive.services.disks import Space
-from hive.services.logins import Identity
+from hive.services.alarms import alarms
+from hive.services.gate.admission import Admission, Request, admit
+from hive.services.gate.authentication import Identity
+from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.sessions import Outcome
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.server import jobs, scheduler
+from hive.services.sessions import record
+from hive.services.sessions.record import Outcome
+from hive.services.storage import disk_alarms, disks
+from hive.services.storage.disks import Space
 from tests import factories
 from tests.factories import People
 
@@ -62,7 +58,7 @@ async def session_on(info: RepositoryInfo, peer: str = "192.0.2.7") -> Admission
 
 async def finished(info: RepositoryInfo, peer: str = "192.0.2.7") -> int:
     admission = await session_on(info, peer)
-    await sessions.finish(admission.session_id, Outcome(EndReason.DONE, 0, 1, 1))
+    await record.finish(admission.session_id, Outcome(EndReason.DONE, 0, 1, 1))
     return admission.session_id
 
 
@@ -237,7 +233,7 @@ async def test_old_measurements_are_thinned_out(documents: RepositoryInfo) -> No
 async def test_growth_and_the_day_when_it_is_full_are_shown(
     documents: RepositoryInfo, base: Path
 ) -> None:
-    await repositories.set_repository(OPERATOR, documents.id, quota_bytes=100_000_000)
+    await catalogue.set_repository(OPERATOR, documents.id, quota_bytes=100_000_000)
     for day in range(1, 20):
         await Statistic.create(
             repository_id=documents.id,
@@ -246,7 +242,7 @@ async def test_growth_and_the_day_when_it_is_full_are_shown(
         )
     await fill(documents, base)
     await statistics.measure(documents.id)
-    info = await repositories.info_by_id(documents.id)
+    info = await catalogue.info_by_id(documents.id)
     insight = await statistics.insight(info)
     assert insight.growth_bytes_per_week is not None
     assert 5_000_000 < insight.growth_bytes_per_week < 8_000_000

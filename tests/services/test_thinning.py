@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive.services.thinning import KEEP_ALL, KEEP_DAILY, superfluous
+from hive.services.measurements.thinning import KEEP_ALL, KEEP_DAILY, superfluous
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 AGES = st.lists(st.integers(0, 1_200 * 86_400), max_size=200)

@@ -12,20 +12,15 @@ from hive.config.settings import Settings
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import Access, EndReason, EventKind, Mode, RepositoryState, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.services import (
-    configs,
-    events,
-    imports,
-    logins,
-    maintenance,
-    repositories,
-    repository_infos,
-    sessions,
-    storage,
-    trash,
-)
+from hive.services import events
+from hive.services.gate import authentication
+from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue, maintenance
+from hive.services.repositories import infos as repository_infos
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
+from hive.services.storage import paths
 from tests import factories
 from tests.factories import People, tree
 
@@ -44,13 +39,13 @@ def without_derived(found: dict[str, bytes | None]) -> dict[str, bytes | None]:
     return {name: one for name, one in found.items() if not name.startswith(derived)}
 
 
-async def place(info: RepositoryInfo) -> storage.Place:
+async def place(info: RepositoryInfo) -> paths.Place:
     return repository_infos.place_of(await Repository.get(id=info.id).select_related("location"))
 
 
-async def stage(info: RepositoryInfo, source: Path) -> storage.Place:
+async def stage(info: RepositoryInfo, source: Path) -> paths.Place:
     where = await place(info)
-    storage.prepare(where, None, staging=True)
+    paths.prepare(where, None, staging=True)
     shutil.copytree(source, where.staging, dirs_exist_ok=True)
     return where
 
@@ -72,13 +67,13 @@ async def test_a_deleted_repository_comes_back_byte_for_byte(
     assert deleted.path is not None
     assert deleted.path.parent == hive.paths.repositories / ".trash"
     assert tree(deleted.path / "documents") == before
-    assert await logins.authenticate(made.login, key.fingerprint, "192.0.2.7") is None
-    assert await repositories.list_repositories(people.alice) == []
-    found = await repositories.find_repository(people.alice, made.login, deleted=True)
+    assert await authentication.authenticate(made.login, key.fingerprint, "192.0.2.7") is None
+    assert await catalogue.list_repositories(people.alice) == []
+    found = await catalogue.find_repository(people.alice, made.login, deleted=True)
     assert found.state == RepositoryState.DELETED
     await trash.restore_repository(people.alice, made.id)
     assert tree(made.path) == before
-    assert await logins.authenticate(made.login, key.fingerprint, "192.0.2.7") is not None
+    assert await authentication.authenticate(made.login, key.fingerprint, "192.0.2.7") is not None
     assert not list((hive.paths.repositories / ".trash").iterdir())
     assert (await kinds(made))[:2] == [EventKind.RESTORED, EventKind.DELETED]
 
@@ -118,11 +113,11 @@ async def test_a_delete_that_was_killed_before_the_move_is_made_good(
     made.path.parent.mkdir()
     shutil.copytree(borg_tree, made.path)
     before = tree(made.path)
-    await repositories.mark_deleted(people.alice, made.id)
+    await catalogue.mark_deleted(people.alice, made.id)
     where = await place(made)
     if entry_written:
-        target = storage.trash_target(where, clock.now())
-        await repositories.note_trashed(made.id, where.root, target, TrashReason.DELETED)
+        target = paths.trash_target(where, clock.now())
+        await catalogue.note_trashed(made.id, where.root, target, TrashReason.DELETED)
     await trash.clear_left_behind()
     assert not where.home.exists()
     assert await TrashEntry.all().count() == 1
@@ -165,8 +160,8 @@ async def test_a_repository_whose_session_stays_open_is_moved_later(people: Peop
         await trash.delete_repository(people.alice, made.id)
     await trash.clear_left_behind()
     assert made.path.exists()
-    await sessions.finish(
-        opened.session_id, sessions.Outcome(EndReason.REVOKED, None, bytes_in=0, bytes_out=0)
+    await record.finish(
+        opened.session_id, record.Outcome(EndReason.REVOKED, None, bytes_in=0, bytes_out=0)
     )
     await trash.clear_left_behind()
     assert not made.path.exists()
@@ -186,10 +181,10 @@ async def test_an_import_takes_the_place_of_what_was_there(
     assert not where.staging.exists()
     entry = await TrashEntry.get(reason=TrashReason.REPLACED)
     assert (Path(entry.path) / "config").read_text() == "the former one"
-    after = await repositories.find_repository(people.alice, made.login)
+    after = await catalogue.find_repository(people.alice, made.login)
     assert (after.mode, after.state, after.maintenance) == (Mode.BORG, RepositoryState.READY, None)
     assert EventKind.IMPORT_VERIFIED in await kinds(made)
-    assert [len(v.content) > 0 for v in await sessions.config_versions(OPERATOR, made.id)] == [True]
+    assert [len(v.content) > 0 for v in await record.config_versions(OPERATOR, made.id)] == [True]
 
 
 async def test_a_bad_import_stays_staged_and_the_repository_as_it_is(
@@ -230,16 +225,16 @@ async def test_an_import_that_was_killed_on_its_way_is_completed(
     await maintenance.begin(made.id, maintenance.VERIFYING)
     await maintenance.go_on(made.id, maintenance.PUTTING_IN_PLACE)
     if step != "verified":
-        target = storage.trash_target(where, clock.now())
-        await repositories.note_trashed(made.id, where.root, target, TrashReason.REPLACED)
-        storage.move_to_trash(where, where.repository, target)
+        target = paths.trash_target(where, clock.now())
+        await catalogue.note_trashed(made.id, where.root, target, TrashReason.REPLACED)
+        paths.move_to_trash(where, where.repository, target)
     if step == "renamed":
         where.staging.rename(where.repository)
     await imports.recover()
     assert without_derived(tree(made.path)) == without_derived(tree(borg_tree))
     entry = await TrashEntry.get(reason=TrashReason.REPLACED)
     assert (Path(entry.path) / "config").read_text() == "the former one"
-    after = await repositories.find_repository(people.alice, made.login)
+    after = await catalogue.find_repository(people.alice, made.login)
     assert (after.state, after.maintenance) == (RepositoryState.READY, None)
 
 
@@ -251,7 +246,7 @@ async def test_a_verification_that_was_killed_is_simply_over(
     await maintenance.begin(made.id, maintenance.VERIFYING)
     await imports.recover()
     assert where.staging.exists()
-    after = await repositories.find_repository(people.alice, made.login)
+    after = await catalogue.find_repository(people.alice, made.login)
     assert after.maintenance is None
 
 
@@ -263,8 +258,8 @@ async def test_a_busy_repository_is_not_deleted(people: People) -> None:
 
 
 async def keep(info: RepositoryInfo, content: bytes) -> int:
-    await sessions.keep_config(await Repository.get(id=info.id), content, None)
-    return (await sessions.config_versions(OPERATOR, info.id))[0].id
+    await record.keep_config(await Repository.get(id=info.id), content, None)
+    return (await record.config_versions(OPERATOR, info.id))[0].id
 
 
 async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People) -> None:
@@ -273,13 +268,13 @@ async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People)
     (made.path / "config").write_bytes(b"overwritten")
     (made.path / "config").chmod(0o644)
     good = await keep(made, b"the good key")
-    await configs.restore_config(people.alice, made.id, good)
+    await config_restore.restore_config(people.alice, made.id, good)
     assert (made.path / "config").read_bytes() == b"the good key"
     assert (made.path / "config").stat().st_mode & 0o777 == 0o600
-    contents = [version.content for version in await sessions.config_versions(OPERATOR, made.id)]
+    contents = [version.content for version in await record.config_versions(OPERATOR, made.id)]
     assert contents == [b"the good key", b"overwritten", b"the good key"]
     assert sorted(path.name for path in made.path.parent.rglob("*")) == ["config", "documents"]
-    after = await repositories.find_repository(people.alice, made.login)
+    after = await catalogue.find_repository(people.alice, made.login)
     assert after.maintenance is None
 
 
@@ -289,7 +284,7 @@ async def test_a_config_belongs_to_whoever_owns_the_repository(people: People) -
     made = await factories.make_repository(people.alice)
     made.path.mkdir(parents=True)
     os.chown(made.path, 65534, 65534)
-    await configs.restore_config(people.alice, made.id, await keep(made, b"good"))
+    await config_restore.restore_config(people.alice, made.id, await keep(made, b"good"))
     status = (made.path / "config").stat()
     assert (status.st_uid, status.st_gid) == (65534, 65534)
 
@@ -303,7 +298,7 @@ async def test_a_config_that_is_a_link_is_neither_read_nor_followed(
     (tmp_path / "secret").write_text("secret")
     (made.path / "config").symlink_to(tmp_path / "secret")
     with pytest.raises(StorageError):
-        await configs.restore_config(people.alice, made.id, await keep(made, b"good"))
+        await config_restore.restore_config(people.alice, made.id, await keep(made, b"good"))
     assert (tmp_path / "secret").read_text() == "secret"
 
 
@@ -314,11 +309,11 @@ async def test_a_config_is_not_put_back_while_a_session_runs(people: People) -> 
     version = await keep(made, b"good")
     await factories.open_session(made, key)
     with pytest.raises(Conflict, match="session"):
-        await configs.restore_config(people.alice, made.id, version)
+        await config_restore.restore_config(people.alice, made.id, version)
 
 
 async def test_a_version_of_another_repository_is_not_put_back(people: People) -> None:
     made = await factories.make_repository(people.alice)
     other = await factories.make_repository(people.charlie)
     with pytest.raises(NotFound):
-        await configs.restore_config(people.alice, made.id, await keep(other, b"secret"))
+        await config_restore.restore_config(people.alice, made.id, await keep(other, b"secret"))

@@ -14,9 +14,9 @@ from hive.database import spawn
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import events
-from hive.services.local_changes import Watcher
+from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo
 from tests.gate.harness import until
 from tests.programs import borg_command
 

@@ -22,20 +22,15 @@ from hive.kinds import Digest, EventKind
 from hive.models import Alarm, Event, Location, Repository
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
-from hive.services import (
-    alarm_answers,
-    alarms,
-    clock_watch,
-    health,
-    health_info,
-    locations,
-    places,
-    storage_watch,
-    time_trust,
-)
+from hive.services.alarms import alarms, answers
+from hive.services.clock import trust
+from hive.services.delivery.courier import Courier
+from hive.services.health import infos as health_info
+from hive.services.health import review
 from hive.services.notifications import channels, preferences
-from hive.services.notifications.courier import Courier
 from hive.services.permissions import OPERATOR
+from hive.services.server import clock_watch, storage_watch
+from hive.services.storage import locations, places
 from tests import factories
 from tests.factories import People
 from tests.notify.far_end import far_end
@@ -66,11 +61,11 @@ class Clocks:
 @pytest.fixture
 async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clocks]:
     """A machine without NTP, so that a new time takes an hour to be trusted."""
-    monkeypatch.setattr(time_trust, "is_synchronised", lambda: False)
+    monkeypatch.setattr(trust, "is_synchronised", lambda: False)
     made = Clocks()
-    await time_trust.start()
+    await trust.start()
     yield made
-    time_trust.stop()
+    trust.stop()
     clock.use_elapsed(None)
 
 
@@ -209,7 +204,7 @@ class Month:
         await see_storage()
         await self._back_up(step)
         await self._alarm(step)
-        await health.tick()
+        await review.tick()
         for thing in self.things:
             if thing.expected is not None and self._can_be_seen(thing):
                 thing.expected.look(self._clocks.wall)
@@ -234,7 +229,7 @@ class Month:
         for thing in self.things:
             if step in thing.coming and thing.expected is not None and self._can_be_seen(thing):
                 thing.expected.backup(now)
-                await health.note_backup(thing.id, now)
+                await review.note_backup(thing.id, now)
 
     async def _alarm(self, step: int) -> None:
         if self._chance.random() < 20 / self.steps:
@@ -245,7 +240,7 @@ class Month:
             self._answers.setdefault(later, []).append(thing)
         for thing in self._answers.pop(step, ()):
             for row in await Alarm.filter(repository_id=thing.id, answered_at=None):
-                await alarm_answers.answer(OPERATOR, row.id)
+                await answers.answer(OPERATOR, row.id)
             thing.has_alarm = False
 
     async def _compare(self, step: int) -> None:

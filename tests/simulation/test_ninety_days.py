@@ -26,10 +26,14 @@ from hive.models import (
 )
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
-from hive.services import downtimes, groups, health, repositories
-from hive.services.notifications import channels, deliveries, preferences
-from hive.services.notifications.courier import Courier
+from hive.services.accounts import groups
+from hive.services.delivery import deliveries
+from hive.services.delivery.courier import Courier
+from hive.services.health import review
+from hive.services.notifications import channels, preferences
+from hive.services.outbox import downtimes
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue
 from tests import factories
 from tests.notify.far_end import FarEnd, Received, far_end
 from tests.notify.test_email import Relay, relay
@@ -91,13 +95,13 @@ async def begin(now: datetime, expected: Iterable[Expected]) -> None:
 async def look(chance: random.Random, *, is_killed: bool) -> None:
     """A tick of the scheduler; one that is killed is followed by that of the next server."""
     if is_killed:
-        task = asyncio.ensure_future(health.tick())
+        task = asyncio.ensure_future(review.tick())
         for _ in range(chance.randrange(1, 60)):
             await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await health.tick()
+    await review.tick()
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -129,7 +133,7 @@ async def test_ninety_days_are_told_as_a_simple_model_says(hive: Settings, seed:
         await begin(now, expected.values())
         for made in coming.get(step, ()):
             expected[made].backup(now)
-            await health.note_backup(made, now)
+            await review.note_backup(made, now)
         for one in expected.values():
             one.look(now)
         await look(chance, is_killed=step + 1 in away)
@@ -229,7 +233,7 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
             made = await add(number, plan, "owner0", BEGIN)
             expected[made] = Expected(plan, WISHES[0], BEGIN)
             if number % 2:
-                await repositories.set_repository(owner, made, share_with=["friends"])
+                await catalogue.set_repository(owner, made, share_with=["friends"])
                 shared[made] = f"repository{number}"
             for step in model.backups(chance, plan, BEGIN, DAYS):
                 coming.setdefault(step, []).append(made)
@@ -248,7 +252,7 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
                 await begin(now, expected.values())
                 for made in coming.get(step, ()):
                     expected[made].backup(now)
-                    await health.note_backup(made, now)
+                    await review.note_backup(made, now)
                 for one in expected.values():
                     one.look(now)
                 await look(chance, is_killed=step + 1 in away)

@@ -14,7 +14,7 @@ import msgpack
 
 from hive.process.child import Child, ChildSpec, Confinement, Limits, RunAs
 from hive.process.confine import landlock_abi
-from hive.services.programs import program_roots
+from hive.services.programs.discovery import program_roots
 
 LANDLOCK = landlock_abi() > 0
 CONFINED = Confinement(landlock=LANDLOCK, user=None, allow_root=True)

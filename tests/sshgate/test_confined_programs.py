@@ -14,7 +14,7 @@ import pytest
 
 from hive.process.child import Child, ChildSpec, Confinement
 from hive.process.ownership import chown_tree
-from hive.services.programs import program_roots
+from hive.services.programs.discovery import program_roots
 from tests.programs import borg_commands
 from tests.sshgate.hostile_acts import HOSTILE_ACTS, HOSTILE_READS, HOSTILE_WRITES
 from tests.sshgate.support import (

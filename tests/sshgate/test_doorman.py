@@ -9,7 +9,7 @@ from hive import addresses, clock
 from hive.addresses import Table
 from hive.config.settings import SshSettings
 from hive.kinds import AddressRuling, AddressTrouble
-from hive.services.client_addresses import Ruling
+from hive.services.gate.client_addresses import Ruling
 from sshgate.doorman import Doorman
 
 

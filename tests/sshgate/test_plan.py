@@ -14,10 +14,10 @@ from hive.config.settings import Settings
 from hive.errors import AccessRefused
 from hive.kinds import Access, Mode, Need
 from hive.process.child import Confinement
-from hive.services.access import Admission
-from hive.services.host import Host, scratch
-from hive.services.programs import Program, Programs
-from hive.services.storage import Place
+from hive.services.gate.admission import Admission
+from hive.services.programs.discovery import Program, Programs
+from hive.services.programs.host import Host, scratch
+from hive.services.storage.paths import Place
 from sshgate import command
 from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, Status
 from sshgate.plan import make_plan, need_of

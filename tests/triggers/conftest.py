@@ -12,7 +12,7 @@ from hive.config.settings import Settings
 from hive.kinds import EventKind
 from hive.services import events, triggers
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.factories import People
 from tests.triggers.awx import FakeAwx, serve_awx

@@ -9,7 +9,7 @@ from hive.errors import InvalidInput
 from hive.kinds import EventKind, TriggerKind, TriggerState
 from hive.models import AuditEntry, Event, TriggerRun
 from hive.services import triggers
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, TriggerRunInfo
 from hive.services.triggers import runs as rows
 from tests.factories import People

@@ -12,7 +12,7 @@ from hive.errors import Conflict, Forbidden, InvalidInput
 from hive.kinds import EventKind, TriggerKind, TriggerState
 from hive.services import runtime, triggers
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerRunInfo, Wanted
 from tests.factories import People
 from tests.gate.harness import until

@@ -13,8 +13,9 @@ from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import EventKind, Health, ShareLevel, TriggerKind, TriggerReason, TriggerState
 from hive.models import AuditEntry, HealthChange, Repository, Trigger, TriggerRun
 from hive.services import events as rows
-from hive.services import repositories, triggers
-from hive.services.repository_infos import RepositoryInfo
+from hive.services import triggers
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted
 from tests.factories import People
 from tests.triggers.conftest import NOON, Time, tick, told
@@ -191,7 +192,7 @@ async def test_disabled_and_deleted_ones_rest(
     assert await tick() == 0
     awake = await triggers.set_trigger(people.alice, trigger.id, Wanted(enabled=True))
     assert awake.next_at == time.now + timedelta(minutes=1)
-    await repositories.mark_deleted(people.alice, documents.id)
+    await catalogue.mark_deleted(people.alice, documents.id)
     time.pass_by(minutes=2)
     assert await tick() == 0
     assert await triggers.list_triggers(people.admin) == []
@@ -201,7 +202,7 @@ async def test_who_may_only_look_sees_and_changes_nothing(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents)
-    await repositories.set_repository(
+    await catalogue.set_repository(
         people.alice, documents.id, share_with=["team"], share_level=ShareLevel.VIEW
     )
     assert (await triggers.find_trigger(people.bob, "nightly")).id == trigger.id

@@ -6,8 +6,9 @@ import pytest
 
 from hive.errors import Forbidden, InvalidInput, NotFound
 from hive.kinds import ShareLevel, TriggerKind
-from hive.services import repositories, triggers
-from hive.services.repository_infos import RepositoryInfo
+from hive.services import triggers
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted
 from tests.factories import People
 
@@ -26,7 +27,7 @@ async def test_settings_are_only_for_who_may_change_them(
 ) -> None:
     trigger = await add(people, documents, TriggerKind.WEBHOOK, HOOK)
     assert (await triggers.get_trigger(people.bob, trigger.id)).settings == trigger.settings
-    await repositories.set_repository(
+    await catalogue.set_repository(
         people.alice, documents.id, share_with=["team"], share_level=ShareLevel.VIEW
     )
     seen = await triggers.get_trigger(people.bob, trigger.id)

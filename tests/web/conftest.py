@@ -13,7 +13,8 @@ from tortoise.connection import get_connection
 from hive import clock
 from hive.config.settings import Settings
 from hive.kinds import Source
-from hive.services import accounts, mail, runtime, web_login, web_sessions
+from hive.services import runtime
+from hive.services.accounts import browser_sessions, login, mail, users
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from web.app import create_app
@@ -35,8 +36,8 @@ async def settings(
     given = {"server": {"data_dir": str(tmp_path / "data")}, **more_settings}
     made = Settings.model_validate(given)
     await runtime.start(made)
-    web_sessions.forget_tries()
-    web_login.forget_waiting()
+    browser_sessions.forget_tries()
+    login.forget_waiting()
     yield made
     mail.use(None)
     await runtime.stop()
@@ -82,7 +83,7 @@ async def browser(new_browser: NewBrowser) -> Browser:
 
 
 async def _actor(name: str, *, is_admin: bool = False) -> Actor:
-    user = await accounts.add_user(SYSTEM, name, password=PASSWORD, is_admin=is_admin)
+    user = await users.add_user(SYSTEM, name, password=PASSWORD, is_admin=is_admin)
     return user.actor(Source.WEB, None)
 
 

@@ -36,29 +36,21 @@ from hive.models import (
     TriggerRun,
     User,
 )
-from hive.services import (
-    accounts,
-    alarms,
-    grants,
-    groups,
-    host_keys,
-    keys,
-    locations,
-    ping_tokens,
-    refused_keys,
-    repositories,
-    runs,
-    schedules,
-    tags,
-    trash,
-    triggers,
-    web_sessions,
-)
+from hive.services import triggers
+from hive.services.accounts import browser_sessions, groups, users
+from hive.services.alarms import alarms
+from hive.services.gate import host_keys
+from hive.services.health import schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants, keys, refused_keys
+from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.runs import Report, ReportKind
-from hive.services.schedules import ScheduleChange
+from hive.services.reports import reports, tokens
+from hive.services.reports.reports import Report, ReportKind
+from hive.services.repositories import catalogue, tags
+from hive.services.storage import locations
 from tests.web.browser import PASSWORD
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
@@ -121,7 +113,7 @@ class Scene:
 
 
 async def user(name: str, *, is_admin: bool = False) -> Actor:
-    made = await accounts.add_user(OPERATOR, name, password=PASSWORD, is_admin=is_admin)
+    made = await users.add_user(OPERATOR, name, password=PASSWORD, is_admin=is_admin)
     return made.actor(Source.WEB, "192.0.2.1")
 
 
@@ -141,7 +133,7 @@ async def make_scene() -> Scene:
         alice, "nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"]
     )
     made = [await _repository(alice, name) for name in ("documents", "photos", "old-server")]
-    empty = await repositories.add_repository(alice, "music", owner="alice", mode=Mode.IMPORT)
+    empty = await catalogue.add_repository(alice, "music", owner="alice", mode=Mode.IMPORT)
     for one in made:
         await grants.grant(alice, one, {"laptop": Access.FULL, "nas": Access.APPEND_ONLY})
         await put_on_disk(one)
@@ -204,13 +196,13 @@ async def add_passkey(name: str) -> None:
 
 
 async def _browser_session(alice: Actor) -> int:
-    user = await accounts.get_user(alice, alice.user_id or 0)
-    await web_sessions.open_session(user, address="192.0.2.8", user_agent="curl/8.9.1")
-    return (await web_sessions.list_own(alice, None))[0].id
+    user = await users.get_user(alice, alice.user_id or 0)
+    await browser_sessions.open_session(user, address="192.0.2.8", user_agent="curl/8.9.1")
+    return (await browser_sessions.list_own(alice, None))[0].id
 
 
 async def _repository(alice: Actor, name: str) -> int:
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice,
         name,
         owner="alice",
@@ -313,12 +305,14 @@ async def _triggers_and_reports(alice: Actor, repository: int) -> dict[str, int]
         ended_at=clock.now() - timedelta(hours=2),
         message="The answer was 503: the laptop sleeps too deeply.",
     )
-    new = await ping_tokens.add_token(alice, repository, "laptop")
-    admitted = await ping_tokens.admit(new.token, "192.0.2.17")
+    new = await tokens.add_token(alice, repository, "laptop")
+    admitted = await tokens.admit(new.token, "192.0.2.17")
     assert admitted is not None
     said = "Creating archive at ssh://login@hive/./documents::today\nConnection closed.\n"
     for kind in (ReportKind.START, ReportKind.FINISH):
-        report = await runs.receive(admitted, Report(kind, "192.0.2.17", said, user_agent="curl"))
+        report = await reports.receive(
+            admitted, Report(kind, "192.0.2.17", said, user_agent="curl")
+        )
     await Run.filter(id=report).update(verdict=RunVerdict.NOTHING_WRITTEN, judge_at=None)
     return {
         "trigger": hook.id,

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hive.models import AuditEntry, User, WebSession
-from hive.services import accounts, repositories
+from hive.services.accounts import users
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
 from tests.web.rows import add_session
@@ -86,7 +87,7 @@ async def test_the_theme_is_applied_by_the_server_also_before_login(
 
 
 async def test_times_are_shown_in_the_chosen_zone(browser: Browser, alice: Actor) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     session = await add_session(made.id)
     await browser.log_in("alice")
     path = f"/repositories/{made.id}"
@@ -137,7 +138,7 @@ async def test_what_is_wrong_with_a_new_password_is_said_at_its_field(
     assert f'id="problem-{field}"' in answer.text
     for secret in (PASSWORD, NEW):
         assert secret not in answer.text
-    assert await accounts.authenticate("alice", PASSWORD)
+    assert await users.authenticate("alice", PASSWORD)
 
 
 async def test_who_sits_at_an_open_browser_cannot_try_passwords_for_ever(

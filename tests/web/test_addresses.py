@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hive.kinds import AddressRuling, AddressTrouble
-from hive.services import client_addresses, keys
-from hive.services.client_addresses import Observation
+from hive.services.gate import client_addresses
+from hive.services.gate.client_addresses import Observation
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR, Actor
 from tests.web.browser import Browser
 from tests.web.rows import public_key

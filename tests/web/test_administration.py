@@ -3,8 +3,12 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from hive.config.settings import Settings
-from hive.services import accounts, groups, host_keys, installation, locations, runtime
+from hive.services import runtime
+from hive.services.accounts import groups, users
+from hive.services.gate import host_keys
 from hive.services.permissions import Actor
+from hive.services.server import about
+from hive.services.storage import locations
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.scene import make_scene
 
@@ -16,14 +20,14 @@ async def test_a_user_is_added_disabled_and_deleted(
     typed = {"name": "eve", "password": PASSWORD, "repeated": PASSWORD}
     answer = await browser.post("/admin/users/add", typed)
     assert answer.status == 303
-    user = await accounts.find_user(root, "eve")
+    user = await users.find_user(root, "eve")
     other = await new_browser()
     assert (await other.log_in("eve")).status == 303
     assert (await browser.post(answer.location, {"email": "eve@example.org"})).status == 303
-    assert not (await accounts.find_user(root, "eve")).enabled
+    assert not (await users.find_user(root, "eve")).enabled
     assert (await other.get("/")).location == "/login"
     assert (await browser.post(f"/admin/users/{user.id}/delete")).location == "/admin/users"
-    assert [one.name for one in await accounts.list_users(root)] == ["root"]
+    assert [one.name for one in await users.list_users(root)] == ["root"]
 
 
 async def test_a_new_password_is_set_by_an_administrator(
@@ -52,7 +56,7 @@ async def test_nobody_locks_everybody_out(browser: Browser, root: Actor) -> None
     answer = await browser.post(f"/admin/users/{root.user_id}", {"enabled": "yes"})
     assert answer.status == 409
     assert "the last enabled administrator" in answer.text
-    assert (await accounts.find_user(root, "root")).is_admin
+    assert (await users.find_user(root, "root")).is_admin
 
 
 async def test_a_user_who_owns_something_is_not_deleted(browser: Browser) -> None:
@@ -94,13 +98,13 @@ async def test_secrets_are_masked_wherever_they_stand(root: Actor, settings: Set
         update={"url": SecretStr("postgres://hive:very-secret@db.example.org/hive")}
     )
     runtime._settings = settings.model_copy(update={"database": database})
-    shown = installation.settings_in_effect(root)
+    shown = about.settings_in_effect(root)
     runtime._settings = settings
     one = shown["database"][0]
-    assert (one.name, one.value, one.is_default) == ("database.url", installation.MASK, False)
+    assert (one.name, one.value, one.is_default) == ("database.url", about.MASK, False)
     assert "very-secret" not in str(shown)
     assert set(shown) == set(Settings.model_fields)
-    assert installation._shown({"a": (SecretStr("x"), 1)}) == f"a={installation.MASK}, 1"
+    assert about._shown({"a": (SecretStr("x"), 1)}) == f"a={about.MASK}, 1"
 
 
 async def test_health_tells_version_and_findings(browser: Browser, root: Actor) -> None:

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 import web
-from hive.services import accounts, web_sessions
+from hive.services.accounts import browser_sessions, users
 from hive.services.permissions import OPERATOR
 from tests.chromium import ARGUMENTS, PATH
 from tests.web.browser import PASSWORD, NewBrowser
@@ -105,13 +105,13 @@ async def test_the_pages_on_the_way_in_are_accessible_too(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:
     server = await new_browser()
-    token = await web_sessions.new_setup_token()
+    token = await browser_sessions.new_setup_token()
     page = await chromium.new_page()
     watch = Watch(page, server.origin)
     found = await faults_at(page, server.origin, f"/setup/{token}", "setup")
     scene = await make_scene()
     found += await faults_at(page, server.origin, "/login", "login")
-    link = await accounts.reset_link(OPERATOR, scene.user)
+    link = await users.reset_link(OPERATOR, scene.user)
     found += await faults_at(page, server.origin, "/forgot", "forgot")
     reset = "/reset/" + link.url.rpartition("/")[2]
     found += await faults_at(page, server.origin, reset, "reset")

@@ -9,8 +9,10 @@ import pytest
 from tortoise.exceptions import OperationalError
 
 from hive import errors, log
-from hive.services import outlines, runtime, web_sessions
-from hive.services.outlines import Order
+from hive.services import runtime
+from hive.services.accounts import browser_sessions
+from hive.services.overview import outlines
+from hive.services.overview.outlines import Order
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Health
@@ -128,7 +130,7 @@ async def test_nothing_secret_is_logged(
     browser: Browser, logged: pytest.CaptureFixture[str]
 ) -> None:
     log.configure("debug")
-    token = await web_sessions.new_setup_token()
+    token = await browser_sessions.new_setup_token()
     assert token
     await browser.get(f"/setup/{token}")
     await browser.get(f"/setup/{token}/")

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from hive.kinds import Access
-from hive.services import repositories
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser, NewBrowser
 from tests.web.conftest import Health
 from web.access import is_public
@@ -73,7 +73,7 @@ async def test_only_these_routes_are_for_strangers(browser: Browser) -> None:
 
 
 async def test_strangers_get_nowhere_and_learn_nothing(browser: Browser, alice: Actor) -> None:
-    made = await repositories.add_repository(alice, "very-secret-name", owner="alice")
+    made = await catalogue.add_repository(alice, "very-secret-name", owner="alice")
     walked = 0
     for route, _, path in routes(browser):
         answer = await browser.ask(route.method, path)
@@ -168,7 +168,7 @@ async def test_looking_changes_nothing(browser: Browser, alice: Actor) -> None:
 async def test_every_answer_carries_the_security_headers(
     browser: Browser, alice: Actor, health: Health, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await repositories.add_repository(alice, "documents", owner="alice", accesses={})
+    await catalogue.add_repository(alice, "documents", owner="alice", accesses={})
     answers = [await browser.get("/"), await browser.get("/login"), await browser.get("/healthz")]
     answers.append(await browser.get("/static/app.css"))
     answers.append(await browser.get("/setup/guess"))
@@ -178,7 +178,7 @@ async def test_every_answer_carries_the_security_headers(
     answers.append(await browser.ask("DELETE", "/", headers={"Origin": browser.origin}))
     health.problems = ["database"]
     answers.append(await browser.get("/healthz"))
-    monkeypatch.setattr("hive.services.outlines.outlines", None)
+    monkeypatch.setattr("hive.services.overview.outlines.outlines", None)
     answers.append(await browser.get("/"))
     statuses = [answer.status for answer in answers]
     assert statuses == [303, 200, 200, 200, 403, 200, 200, 404, 422, 405, 503, 500]
@@ -227,7 +227,7 @@ async def test_who_shares_nothing_learns_nothing(
     browser: Browser, alice: Actor, charlie: Actor
 ) -> None:
     """For charlie, alice's repository and one that never was are the same."""
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "very-secret-name", owner="alice", accesses=dict[str, Access]()
     )
     await browser.log_in("charlie")

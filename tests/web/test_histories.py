@@ -8,8 +8,12 @@ import pytest
 
 from hive import signals
 from hive.kinds import GROUPS, EndReason, EventKind
-from hive.services import accounts, events, keys, live, repositories
+from hive.services import events
+from hive.services.accounts import users
+from hive.services.keys import keys
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
+from hive.services.sessions import progress
 from hive.signals import EndSession
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key
@@ -23,7 +27,7 @@ def ids(text: str) -> list[int]:
 async def test_sessions_that_run_come_first_and_the_others_by_pages(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     running = await add_session(made.id, minutes_ago=600, **RUNNING)
     ended = [(await add_session(made.id)).id for _ in range(60)]
     await browser.log_in("alice")
@@ -37,8 +41,8 @@ async def test_sessions_that_run_come_first_and_the_others_by_pages(
 async def test_sessions_are_narrowed_by_what_stands_in_the_address(
     browser: Browser, alice: Actor
 ) -> None:
-    one = await repositories.add_repository(alice, "one", owner="alice")
-    two = await repositories.add_repository(alice, "two", owner="alice")
+    one = await catalogue.add_repository(alice, "one", owner="alice")
+    two = await catalogue.add_repository(alice, "two", owner="alice")
     key = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
     created = await add_session(one.id, operation="create", key_id=key.id)
     read = await add_session(two.id, operation="read", key_name="nas")
@@ -89,12 +93,12 @@ async def test_ending_a_session_asks_the_gate_and_leads_back(browser: Browser) -
 async def test_a_running_session_shows_what_has_passed_so_far(browser: Browser) -> None:
     scene = await make_scene()
     await browser.log_in("bob")
-    live.view.update([(scene.live, 7_654_000_000, 1_230_000)])
+    progress.view.update([(scene.live, 7_654_000_000, 1_230_000)])
     for path in ("/sessions", f"/sessions/{scene.live}"):
         text = (await browser.get(path)).text
         assert "7.65 GB" in text
         assert "1.23 MB" in text
-    live.view.update([])
+    progress.view.update([])
 
 
 async def test_only_who_may_end_it_sees_the_button(browser: Browser) -> None:
@@ -124,8 +128,8 @@ def test_every_event_is_in_one_group() -> None:
 
 
 async def test_events_are_narrowed_and_paged(browser: Browser, alice: Actor) -> None:
-    one = await repositories.add_repository(alice, "one", owner="alice")
-    two = await repositories.add_repository(alice, "two", owner="alice")
+    one = await catalogue.add_repository(alice, "one", owner="alice")
+    two = await catalogue.add_repository(alice, "two", owner="alice")
     for number in range(60):
         await events.record(one.id, EventKind.OPENED, f"opened number {number:02}")
     await events.record(two.id, EventKind.STALE_LOCK, "A lock keeps others out.")
@@ -146,7 +150,7 @@ async def test_events_are_narrowed_and_paged(browser: Browser, alice: Actor) -> 
 async def test_the_audit_log_is_narrowed(browser: Browser, root: Actor, alice: Actor) -> None:
     await keys.add_key(alice, "laptop", owner="alice", text=public_key())
     assert alice.user_id is not None
-    await accounts.set_user(root, alice.user_id, email="alice@example.org")
+    await users.set_user(root, alice.user_id, email="alice@example.org")
     await browser.log_in("root")
     text = (await browser.get("/admin/audit?by=alice")).text
     assert "key laptop of alice" in text

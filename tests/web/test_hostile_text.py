@@ -30,8 +30,9 @@ from hive.models import (
     User,
     WebSession,
 )
-from hive.services import keys, repositories
+from hive.services.keys import keys
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser
 from tests.web.pages import pages_of
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -97,7 +98,7 @@ async def test_what_clients_send_is_shown_and_does_nothing(
     browser: Browser, alice: Actor, text: str
 ) -> None:
     await keys.add_key(alice, "laptop", owner="alice", text=public_key())
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
     await put_on_disk(made.id)
@@ -129,7 +130,7 @@ async def test_names_that_came_past_the_rules_do_nothing(
     browser: Browser, alice: Actor, text: str
 ) -> None:
     """No service lets such a name in; an import or another program may have."""
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     await Repository.all().update(name=text[:100])
     await browser.log_in("alice")
     await User.filter(id=alice.user_id).update(name=text[:150])

@@ -8,8 +8,10 @@ import aiohttp
 from hive import clock
 from hive.kinds import Access
 from hive.models import Key, RefusedKey
-from hive.services import grants, groups, keys, refused_keys, repositories
+from hive.services.accounts import groups
+from hive.services.keys import grants, keys, refused_keys
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Answer, Browser
 from tests.web.rows import public_key
 
@@ -107,7 +109,7 @@ async def test_before_a_key_is_deleted_it_is_told_what_it_opens(
     browser: Browser, alice: Actor
 ) -> None:
     made = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
-    await repositories.add_repository(
+    await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
     await browser.log_in("alice")
@@ -124,7 +126,7 @@ def data(line: str) -> bytes:
 
 
 async def test_a_key_that_knocked_is_let_in_with_two_clicks(browser: Browser, alice: Actor) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     line = public_key()
     for _ in range(3):
         await refused_keys.note(made.id, data(line), "192.0.2.9")
@@ -136,7 +138,7 @@ async def test_a_key_that_knocked_is_let_in_with_two_clicks(browser: Browser, al
     name = form.partition('name="name" type="text" value="')[2].partition('"')[0]
     answer = await browser.post(f"/keys/refused/{path}", {"name": name, "access": "full"})
     assert answer.status == 303
-    info = await repositories.find_repository_by_id(alice, made.id)
+    info = await catalogue.find_repository_by_id(alice, made.id)
     assert [(key.name, key.access) for key in info.keys] == [("documents 192.0.2.9", "full")]
     assert (await keys.find_key(alice, "documents 192.0.2.9")).line == line
     assert not await RefusedKey.exists()
@@ -145,7 +147,7 @@ async def test_a_key_that_knocked_is_let_in_with_two_clicks(browser: Browser, al
 async def test_a_key_that_is_stored_already_is_only_given_access(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     line = public_key()
     laptop = await keys.add_key(alice, "laptop", owner="alice", text=line)
     await refused_keys.note(made.id, data(line), "192.0.2.9")
@@ -160,7 +162,7 @@ async def test_a_key_that_is_stored_already_is_only_given_access(
 async def test_what_an_administrator_lets_in_belongs_to_the_owner(
     root: Actor, alice: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     await refused_keys.note(made.id, data(public_key()), "192.0.2.9")
     refused = (await refused_keys.list_refused(root))[0]
     key = await refused_keys.let_in(root, refused.id, name="nas", access=Access.FULL)
@@ -169,7 +171,7 @@ async def test_what_an_administrator_lets_in_belongs_to_the_owner(
 
 async def test_no_crowd_of_keys_fills_the_database(alice: Actor) -> None:
     """Whoever knows a login may offer keys for ever."""
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     lines = [public_key() for _ in range(refused_keys.MAX_PER_REPOSITORY + 5)]
     for line in lines:
         await refused_keys.note(made.id, data(line), "192.0.2.9")
@@ -187,7 +189,7 @@ async def test_the_list_tells_who_shares_only_their_own(
     await groups.add_group(root, "family", members=["alice", "bob"])
     for number in range(3):
         await keys.add_key(alice, f"k{number}", owner="alice", text=public_key(), groups=["family"])
-    made = await repositories.add_repository(alice, "secret", owner="alice")
+    made = await catalogue.add_repository(alice, "secret", owner="alice")
     await grants.grant(alice, made.id, {"k0": Access.FULL})
     assert [len(key.uses) for key in await keys.list_keys(alice)] == [1, 0, 0]
     assert [len(key.uses) for key in await keys.list_keys(bob)] == [0, 0, 0]

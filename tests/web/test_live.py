@@ -14,9 +14,11 @@ from aiohttp import ClientResponse, web
 
 from hive import clock, signals
 from hive.kinds import EventKind
-from hive.services import accounts, repositories, runtime
 from hive.services import events as noted
+from hive.services import runtime
+from hive.services.accounts import users
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue
 from hive.signals import RightsChanged, SessionProgress
 from tests.web.browser import Browser, NewBrowser
 from tests.web.rows import RUNNING, add_session
@@ -68,7 +70,7 @@ def _standing_at(moment: datetime) -> Callable[[], datetime]:
 
 
 async def _made(alice: Actor, name: str = "documents") -> int:
-    return (await repositories.add_repository(alice, name, owner="alice")).id
+    return (await catalogue.add_repository(alice, name, owner="alice")).id
 
 
 async def test_who_may_see_a_repository_is_told_that_something_happened(
@@ -85,10 +87,10 @@ async def test_nobody_is_told_of_what_they_may_not_see(
     new_browser: NewBrowser, alice: Actor
 ) -> None:
     browser = await new_browser()
-    bob = (await accounts.add_user(OPERATOR, "bob", password="correct horse battery")).actor(
+    bob = (await users.add_user(OPERATOR, "bob", password="correct horse battery")).actor(
         alice.source, None
     )
-    secret, own = await _made(alice), (await repositories.add_repository(bob, "own", owner="bob"))
+    secret, own = await _made(alice), (await catalogue.add_repository(bob, "own", owner="bob"))
     hidden = await add_session(secret, minutes_ago=1, **RUNNING)
     shown = await add_session(own.id, minutes_ago=1, **RUNNING)
     await browser.log_in("bob")
@@ -126,7 +128,7 @@ async def test_the_stream_ends_with_the_login(
     await browser.log_in("alice")
     async with following(browser) as stream:
         assert alice.user_id is not None
-        await accounts.set_user(OPERATOR, alice.user_id, enabled=False)
+        await users.set_user(OPERATOR, alice.user_id, enabled=False)
         assert await stream.has_ended()
 
 

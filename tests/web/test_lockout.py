@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hive import control, database, signals
 from hive.config.settings import Settings
 from hive.models import AuditEntry, Delivery, KnownBrowser, Notification
-from hive.services import accounts, limits, own_account, resets
+from hive.services.accounts import attempt_limits, own_account, password_resets, users
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, Actor
 from tests.web.browser import PASSWORD, Browser
@@ -80,7 +80,7 @@ async def test_variants_of_the_name_count_as_one(browser_at: BrowserAt, alice: A
     for name in ("alice", "ALICE", " Alice ", "aLiCe"):
         await guess(stranger, name, LIMIT // 4)
     assert (await stranger.log_in("alice")).status == 403
-    assert limits.passwords.number("Alice") == LIMIT
+    assert attempt_limits.passwords.number("Alice") == LIMIT
 
 
 async def test_unknown_names_are_answered_like_known_ones(
@@ -113,18 +113,20 @@ async def test_guesses_from_many_networks_only_slow_the_account_down(
     assert (await (await browser_at(HOME)).log_in("alice")).status == 303
     assert 1 < wall.monotonic() - begun < 4
     for _ in range(1000):
-        limits.passwords._by_account.count("alice")
-    attempt = limits.passwords.attempt("alice", OFFICE)
+        attempt_limits.passwords._by_account.count("alice")
+    attempt = attempt_limits.passwords.attempt("alice", OFFICE)
     assert attempt.delay == 3  # however many there are
 
 
 async def test_few_attempts_of_one_network_wait_at_the_same_time(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    waiting = [limits.slow_down(limits.Attempt((), STRANGER, delay=0.5)) for _ in range(30)]
+    waiting = [
+        attempt_limits.slow_down(attempt_limits.Attempt((), STRANGER, delay=0.5)) for _ in range(30)
+    ]
     done = await asyncio.gather(*waiting, return_exceptions=True)
     assert sum(one is not None for one in done) == 20
-    await limits.slow_down(limits.Attempt((), HOME, delay=0.01))
+    await attempt_limits.slow_down(attempt_limits.Attempt((), HOME, delay=0.01))
 
 
 async def test_a_browser_that_logged_in_before_is_not_concerned(
@@ -198,7 +200,7 @@ async def test_a_reset_link_clears_the_count_and_makes_the_browser_known(
     forgetful = await browser_at(STRANGER)
     assert (await forgetful.log_in("alice")).status == 403
     assert alice.user_id is not None
-    link = await accounts.reset_link(OPERATOR, alice.user_id)
+    link = await users.reset_link(OPERATOR, alice.user_id)
     path = "/reset/" + link.url.rpartition("/")[2]
     new = "a new and better password"
     answer = await forgetful.post(path, {"password": new, "repeated": new})
@@ -214,7 +216,7 @@ async def test_a_reset_link_works_where_other_names_used_up_the_network(
     forgetful = await browser_at(STRANGER)
     assert (await forgetful.log_in("alice")).status == 403
     assert alice.user_id is not None
-    path = "/reset/" + (await accounts.reset_link(OPERATOR, alice.user_id)).url.rpartition("/")[2]
+    path = "/reset/" + (await users.reset_link(OPERATOR, alice.user_id)).url.rpartition("/")[2]
     await forgetful.post(path, {"password": PASSWORD, "repeated": PASSWORD})
     assert (await forgetful.log_in("alice")).status == 303
 
@@ -236,7 +238,7 @@ async def test_a_password_from_the_server_itself_clears_the_count(
 ) -> None:
     await guess(await browser_at(STRANGER), "alice", LIMIT)
     assert alice.user_id is not None
-    await accounts.set_password(OPERATOR, alice.user_id, "set on the command line")
+    await users.set_password(OPERATOR, alice.user_id, "set on the command line")
     browser = await browser_at(STRANGER)
     assert (await browser.log_in("alice", "set on the command line")).status == 303
 
@@ -246,9 +248,9 @@ async def test_commands_tell_the_running_server(settings: Settings, alice: Actor
     told = signals.TriesForgiven(alice.user_id, "alice")
     assert control._decode(control._encode(told)) == told
     for _ in range(LIMIT):
-        limits.passwords.attempt("alice", STRANGER)
-    limits.on_happening(told)
-    limits.passwords.attempt("alice", STRANGER)
+        attempt_limits.passwords.attempt("alice", STRANGER)
+    attempt_limits.on_happening(told)
+    attempt_limits.passwords.attempt("alice", STRANGER)
 
 
 async def test_the_person_is_warned_once_for_each_incident(
@@ -263,7 +265,7 @@ async def test_the_person_is_warned_once_for_each_incident(
     assert (told.user_id, told.title) == (alice.user_id, "Many wrong passwords for your account")
     assert "Your account is not locked" in told.text
     assert [one.channel_name for one in await Delivery.all()] == ["phone"]
-    await accounts.unlock(OPERATOR, alice.user_id or 0)
+    await users.unlock(OPERATOR, alice.user_id or 0)
     await guess(await browser_at(STRANGER), "alice", LIMIT)
     await guess(await browser_at(OFFICE), "no-such-user", LIMIT)
     await quietly()
@@ -294,26 +296,26 @@ async def test_who_is_logged_in_may_not_guess_the_password_without_end(
 
 
 async def test_codes_are_limited_for_the_account_as_a_whole(settings: Settings) -> None:
-    account = limits.codes_account(1)
+    account = attempt_limits.codes_account(1)
     for number in range(5 * LIMIT):
-        limits.codes.attempt(account, f"127.0.8.{number % 100}")
+        attempt_limits.codes.attempt(account, f"127.0.8.{number % 100}")
     with pytest.raises(Exception, match="Too many wrong codes"):
-        limits.codes.attempt(account, HOME)
-    limits.codes.attempt(account, HOME, "a browser that is known")
+        attempt_limits.codes.attempt(account, HOME)
+    attempt_limits.codes.attempt(account, HOME, "a browser that is known")
 
 
 async def test_memory_is_bounded(settings: Settings) -> None:
     for number in range(12_000):
-        limits.passwords._by_account.count(f"name {number}")
-        limits.passwords._by_account.count("alice")
-    assert len(limits.passwords._by_account._times) <= 10_000
-    assert len(limits.passwords._by_account._times["alice"]) <= 10_000
+        attempt_limits.passwords._by_account.count(f"name {number}")
+        attempt_limits.passwords._by_account.count("alice")
+    assert len(attempt_limits.passwords._by_account._times) <= 10_000
+    assert len(attempt_limits.passwords._by_account._times["alice"]) <= 10_000
 
 
 async def test_reset_mails_are_limited(settings: Settings) -> None:
     for _ in range(10):
-        resets.request_by_mail("alice", address=STRANGER)
+        password_resets.request_by_mail("alice", address=STRANGER)
     with pytest.raises(Exception, match="Too many of these requests"):
-        resets.request_by_mail("alice", address=STRANGER)
-    resets.request_by_mail("alice", address=HOME)
+        password_resets.request_by_mail("alice", address=STRANGER)
+    password_resets.request_by_mail("alice", address=HOME)
     await quietly()

@@ -6,7 +6,7 @@ import html
 import pytest
 
 from hive.models import WebSession
-from hive.services import accounts
+from hive.services.accounts import users
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
@@ -41,7 +41,7 @@ async def test_an_unknown_name_is_told_no_more_than_a_wrong_password(
 
 
 async def test_a_user_without_a_password_cannot_log_in(browser: Browser, root: Actor) -> None:
-    await accounts.add_user(root, "dave")
+    await users.add_user(root, "dave")
     for password in ("", "nobody has this password"):
         assert (await browser.log_in("dave", password)).status == 401
 
@@ -144,7 +144,7 @@ async def test_who_is_disabled_is_out_at_once_and_stays_out(
 ) -> None:
     await browser.log_in("alice")
     assert alice.user_id is not None
-    await accounts.set_user(root, alice.user_id, enabled=False)
+    await users.set_user(root, alice.user_id, enabled=False)
     assert (await browser.get("/")).location == "/login"
     assert (await browser.log_in("alice")).status == 401
 
@@ -154,7 +154,7 @@ async def test_a_new_password_ends_the_sessions_of_the_old_one(
 ) -> None:
     await browser.log_in("alice")
     assert alice.user_id is not None
-    await accounts.set_password(root, alice.user_id, "another long password")
+    await users.set_password(root, alice.user_id, "another long password")
     assert (await browser.get("/")).location == "/login"
 
 
@@ -247,4 +247,4 @@ async def test_a_strange_path_of_a_stranger_is_no_target_either(
 
 async def test_a_login_is_noted(browser: Browser, root: Actor, alice: Actor) -> None:
     await browser.log_in("alice", PASSWORD)
-    assert (await accounts.find_user(root, "alice")).last_login_at is not None
+    assert (await users.find_user(root, "alice")).last_login_at is not None

@@ -14,7 +14,8 @@ from hive.notify import registry
 from hive.notify.channel import Channel as Kind
 from hive.notify.channel import ChannelSettings, Means
 from hive.notify.message import Message
-from hive.services import groups, runtime
+from hive.services import runtime
+from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor

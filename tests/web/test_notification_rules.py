@@ -6,10 +6,11 @@ import pytest
 
 from hive.kinds import Severity
 from hive.models import RuleChannel
-from hive.services import groups, repositories
+from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import RuleInfo, Wanted
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser
 from tests.web.notices import HERE, phone
 
@@ -17,7 +18,7 @@ RULE = {"name": "night", "severity": "warning"}
 
 
 async def test_a_rule_goes_through_the_form_and_back(browser: Browser, alice: Actor) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     hook, other = await phone(alice), await phone(alice, "12")
     await browser.log_in("alice")
     assert "Without any rule, all of" in (await browser.get(f"{HERE}/rules")).text
@@ -83,7 +84,7 @@ async def test_what_is_wrong_in_a_rule_is_told_at_its_field(
 async def test_a_rule_is_about_what_its_person_may_see_and_use(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
-    secret = await repositories.add_repository(alice, "secret", owner="alice")
+    secret = await catalogue.add_repository(alice, "secret", owner="alice")
     theirs, own = await phone(alice, "hers"), await phone(bob, "his")
     await browser.log_in("bob")
     form = (await browser.get(f"{HERE}/rules/add")).text
@@ -100,7 +101,7 @@ async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
     await groups.add_group(root, "family", members=["alice", "bob"])
-    made = await repositories.add_repository(alice, "documents", owner="alice", groups=["family"])
+    made = await catalogue.add_repository(alice, "documents", owner="alice", groups=["family"])
     hers, his = await phone(alice, "hers"), await phone(bob, "his")
     await channels.share(alice, hers.id, "family")
     wanted = Wanted("night", [hers.id, his.id], repository=made.id, owner="alice")

@@ -7,10 +7,10 @@ import pytest
 from hive import clock
 from hive.kinds import AttemptOutcome, DeliveryState
 from hive.models import Channel, Delivery, DeliveryAttempt, Notification, Rule
-from hive.services import repositories
 from hive.services.notifications import channels, preferences, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser
 from tests.web.notices import HERE, delivery, notification, phone
 from tests.web.scene import make_scene
@@ -28,7 +28,7 @@ PREFERENCES = {
 async def test_what_was_told_shows_how_bad_it_was_and_what_became_of_it(
     browser: Browser, alice: Actor, bob: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "documents", owner="alice")
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
     told = await notification(
         alice, repository_id=made.id, details={"repository": "documents"}, title="A title."
     )
@@ -43,7 +43,7 @@ async def test_what_was_told_shows_how_bad_it_was_and_what_became_of_it(
         assert words in text
     assert "own mail address" in text
     assert "See whether the client is on." in text
-    await repositories.set_repository(OPERATOR, made.id, owner="bob")
+    await catalogue.set_repository(OPERATOR, made.id, owner="bob")
     text = (await browser.get(HERE)).text
     assert f'href="/repositories/{made.id}"' not in text
     assert "<bdi>documents</bdi>" in text

@@ -8,8 +8,9 @@ import pytest
 
 from hive.kinds import Access, EventKind
 from hive.models import Channel, User
-from hive.services import downtimes, grants
-from hive.services.notifications import channels, condition
+from hive.services.keys import grants
+from hive.services.notifications import channels
+from hive.services.outbox import condition, downtimes
 from hive.services.permissions import OPERATOR, Actor
 from tests import factories
 from tests.notifications.support import happen

@@ -12,23 +12,16 @@ import pytest
 from hive import clock
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Need
 from hive.models import Alarm, Grant, Inspection, Key, Repository, Statistic
-from hive.services import (
-    attention,
-    disks,
-    health,
-    keys,
-    new_repositories,
-    outlines,
-    overview,
-    repositories,
-    schedules,
-    tags,
-)
-from hive.services.attention import AttentionKind
-from hive.services.outlines import Order
+from hive.services.health import review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.health.states import Condition
+from hive.services.keys import keys
+from hive.services.overview import attention, glances, outlines
+from hive.services.overview.attention import AttentionKind
+from hive.services.overview.outlines import Order
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
-from hive.services.states import Condition
+from hive.services.repositories import catalogue, creation, tags
+from hive.services.storage import disks
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 from web.pages import overview as page
@@ -36,7 +29,7 @@ from web.pages import overview as page
 
 async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given: Any) -> int:
     """A repository whose last backup was some days ago, with two measurements."""
-    made = await repositories.add_repository(actor, name, owner=actor.name)
+    made = await catalogue.add_repository(actor, name, owner=actor.name)
     await put_on_disk(made.id, 1_500_000_000)
     now = clock.now()
     session = await add_session(
@@ -47,7 +40,7 @@ async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given:
         await Statistic.create(repository_id=made.id, at=at, size_bytes=size)
     await Repository.filter(id=made.id).update(created_at=now - timedelta(days=30))
     assert session.ended_at is not None
-    await health.note_backup(made.id, session.ended_at)
+    await review.note_backup(made.id, session.ended_at)
     return made.id
 
 
@@ -64,7 +57,7 @@ async def test_the_headline_and_the_order_say_what_is_wrong(browser: Browser, al
     await _backed_up(alice, "watched-by-nobody")
     running = await _backed_up(alice, "at-work")
     await add_session(running, minutes_ago=12, **RUNNING)
-    await new_repositories.add(alice, ScheduleChange(), name="fresh", owner="alice")
+    await creation.add(alice, ScheduleChange(), name="fresh", owner="alice")
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     counted = "1 down, 1 late, 1 backing up, 1 fine, 1 not watched, 1 new, 1 paused."
@@ -128,7 +121,7 @@ async def test_what_wants_attention_comes_with_its_next_step(
     await Inspection.create(repository_id=broken, check_error="Segment 7 is damaged.")
     session = await add_session(failed, minutes_ago=4, end_reason=EndReason.KILLED)
     key = await keys.add_key(alice, "desktop", owner="alice", text=public_key())
-    other = await repositories.add_repository(
+    other = await catalogue.add_repository(
         alice, "other", owner="alice", accesses={"desktop": Access.FULL}
     )
     long_ago = clock.now() - timedelta(days=8)
@@ -187,7 +180,7 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
         found = await outlines.outlines(alice, Order.GROWTH)
         await attention.list_attention(alice, found)
         await disks.disks({one.location_id for one in found})
-        shown = await overview.glances(alice, [one.id for one in found])
+        shown = await glances.glances(alice, [one.id for one in found])
         assert [one.id for one in shown] == [one.id for one in found]
         assert all(one.last_session is not None for one in shown)
         return len(statements)
@@ -225,7 +218,7 @@ async def test_a_long_list_is_shown_in_pages_and_counted_as_a_whole(
 async def test_the_orders_say_what_they_mean(browser: Browser, alice: Actor) -> None:
     old = await _backed_up(alice, "old", days_ago=3)
     await _backed_up(alice, "new")
-    await repositories.add_repository(alice, "never", owner="alice")
+    await catalogue.add_repository(alice, "never", owner="alice")
     await Statistic.create(repository_id=old, at=clock.now(), size_bytes=9_000_000_000)
     await browser.log_in("alice")
     for order, names in (

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hive.models import Passkey
-from hive.services import accounts
+from hive.services.accounts import users
 from hive.services.permissions import Actor
 from tests.authenticator import Authenticator
 from tests.web.browser import PASSWORD, Answer, Browser, NewBrowser
@@ -95,7 +95,7 @@ async def test_a_passkey_alone_logs_in_and_not_who_is_disabled(
     assert (await log_in()).location == "/account"
     assert (await browser.get("/")).status == 200
     await browser.post("/logout")
-    await accounts.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, enabled=False)
     assert (await log_in()).status == 401
     assert browser.token is None
 

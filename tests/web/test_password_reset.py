@@ -17,8 +17,8 @@ from hive.app import mail_sender
 from hive.config.settings import Settings
 from hive.errors import Conflict, DeliveryFailed, Forbidden, Unavailable
 from hive.models import AuditEntry, PasswordReset, User
-from hive.services import accounts, mail, second_factor
 from hive.services import runtime as running
+from hive.services.accounts import mail, second_factor, users
 from hive.services.permissions import Actor
 from tests.gate.harness import until
 from tests.web.browser import PASSWORD, Browser, NewBrowser
@@ -79,8 +79,8 @@ def fields(password: str = NEW, repeated: str | None = None) -> dict[str, str]:
 
 
 async def administrators_link(root: Actor, name: str = "alice") -> str:
-    found = await accounts.find_user(root, name)
-    link = await accounts.reset_link(root, found.id)
+    found = await users.find_user(root, name)
+    link = await users.reset_link(root, found.id)
     return "/reset/" + link.url.rpartition("/reset/")[2]
 
 
@@ -109,8 +109,8 @@ async def test_who_forgot_the_password_gets_a_link_by_mail(
 async def test_the_answer_is_the_same_whether_or_not_there_is_such_an_account(
     browser: Browser, root: Actor, bob: Actor, mailing: Mailbox
 ) -> None:
-    await accounts.add_user(root, "dave", email="dave@example.org")  # may not log in
-    await accounts.set_user(root, bob.user_id or 0, email="bob@example.org", enabled=False)
+    await users.add_user(root, "dave", email="dave@example.org")  # may not log in
+    await users.set_user(root, bob.user_id or 0, email="bob@example.org", enabled=False)
     asked = ["alice", "ALICE@example.org", "nobody", "root", "dave", "bob", "a\0b", "x" * 5000]
     answers = [await browser.post("/forgot", {"who": who}) for who in asked]
     assert len({(answer.status, answer.text) for answer in answers}) == 1
@@ -203,20 +203,20 @@ async def test_a_link_is_worthless_after_any_other_change_of_the_password(
     await browser.post(first, fields())
     assert (await browser.post(second, fields("mallory's password"))).status == 403
     third = await administrators_link(root)
-    await accounts.set_password(root, alice.user_id or 0, PASSWORD)
+    await users.set_password(root, alice.user_id or 0, PASSWORD)
     assert (await browser.post(third, fields())).status == 403
-    assert await accounts.authenticate("alice", PASSWORD)
+    assert await users.authenticate("alice", PASSWORD)
 
 
 async def test_a_link_of_a_disabled_user_is_worthless_for_good(
     browser: Browser, root: Actor, alice: Actor
 ) -> None:
     path = await administrators_link(root)
-    await accounts.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, enabled=False)
     assert (await browser.post(path, fields())).status == 403
     with pytest.raises(Conflict):
-        await accounts.reset_link(root, alice.user_id or 0)
-    await accounts.set_user(root, alice.user_id or 0, enabled=True)
+        await users.reset_link(root, alice.user_id or 0)
+    await users.set_user(root, alice.user_id or 0, enabled=True)
     assert (await browser.post(path, fields())).status == 403
 
 
@@ -261,7 +261,7 @@ async def test_an_invented_link_is_refused(browser: Browser, token: str) -> None
 
 async def test_only_administrators_make_links(root: Actor, alice: Actor) -> None:
     with pytest.raises(Forbidden):
-        await accounts.reset_link(alice, alice.user_id or 0)
+        await users.reset_link(alice, alice.user_id or 0)
 
 
 async def test_only_the_hash_of_a_link_is_stored(root: Actor, alice: Actor) -> None:

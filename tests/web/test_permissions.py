@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from hive.services import keys, repositories
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
 from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.rows import public_key
 from tests.web.scene import Scene, add_passkey, make_scene
@@ -316,7 +317,7 @@ async def test_who_shares_edits_without_taking_away_what_they_cannot_see(
     await browser.log_in("dora")
     form = {"name": "documents", "quota": "2TB", "share-team": "manage", "owner": "dora"}
     assert (await browser.post(f"/repositories/{scene.repository}/edit", form)).status == 303
-    info = await repositories.find_repository_by_id(OPERATOR, scene.repository)
+    info = await catalogue.find_repository_by_id(OPERATOR, scene.repository)
     assert (info.owner, {one.group: one.level for one in info.groups}) == (
         "alice",
         {"family": "view", "team": "manage"},
@@ -327,6 +328,6 @@ async def test_who_shares_edits_without_taking_away_what_they_cannot_see(
     assert (await browser.post(f"/keys/{scene.key}", saved)).status == 303
     key = await keys.find_key_by_id(OPERATOR, scene.key)
     assert (key.owner, key.groups) == ("alice", ("family", "team"))
-    again = await repositories.find_repository_by_id(OPERATOR, scene.repository)
+    again = await catalogue.find_repository_by_id(OPERATOR, scene.repository)
     assert len(again.groups) == 2
     assert {one.access for one in again.keys} == {"full", "append-only"}

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import pytest
 
 from hive.kinds import RunState
-from hive.services import ping_tokens, repositories, runs
 from hive.services.permissions import SYSTEM, Actor
-from hive.services.runs import RunInfo
+from hive.services.reports import reports as runs
+from hive.services.reports import tokens
+from hive.services.reports.reports import RunInfo
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser
 from web.api import ping
 
@@ -42,10 +44,10 @@ class Reporter:
 
 @pytest.fixture
 async def reporter(browser: Browser, alice: Actor) -> AsyncIterator[Reporter]:
-    ping_tokens.forget_tries()
-    made = await repositories.add_repository(alice, "documents", owner="alice")
-    yield Reporter(browser, (await ping_tokens.add_token(alice, made.id, "laptop")).token)
-    ping_tokens.forget_tries()
+    tokens.forget_tries()
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
+    yield Reporter(browser, (await tokens.add_token(alice, made.id, "laptop")).token)
+    tokens.forget_tries()
 
 
 @pytest.mark.parametrize("method", ["HEAD", "GET", "POST"])

@@ -15,21 +15,16 @@ from hive.kinds import (
     TriggerKind,
 )
 from hive.models import Alarm, Delivery, DeliveryAttempt, Event, Notification
-from hive.services import (
-    accounts,
-    groups,
-    keys,
-    locations,
-    ping_tokens,
-    refused_keys,
-    repositories,
-    tags,
-    trash,
-    triggers,
-)
+from hive.services import triggers
+from hive.services.accounts import groups, users
+from hive.services.keys import keys, refused_keys
+from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.reports import tokens
+from hive.services.repositories import catalogue, tags
+from hive.services.storage import locations
 from tests.web.browser import PASSWORD, NewBrowser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
@@ -61,21 +56,21 @@ LISTS = (
 async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     """Everything that the lists show, once more; `first` is the repository to add things to."""
     name = f"n{number}"
-    await accounts.add_user(OPERATOR, name, password=PASSWORD)
+    await users.add_user(OPERATOR, name, password=PASSWORD)
     await groups.add_group(OPERATOR, name, members=["alice", name])
     await locations.add_location(OPERATOR, name, host=f"{name}.example.org", port=22)
     key = await keys.add_key(alice, name, owner="alice", text=public_key(), groups=[name])
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice,
         name,
         owner="alice",
         accesses={name: Access.APPEND_ONLY},
         share_levels={name: ShareLevel.VIEW},
     )
-    deleted = await repositories.add_repository(alice, f"x{number}", owner="alice")
+    deleted = await catalogue.add_repository(alice, f"x{number}", owner="alice")
     await trash.delete_repository(alice, deleted.id)
     first = first or made.id
-    await repositories.set_repository(OPERATOR, first, share_levels={name: ShareLevel.MANAGE})
+    await catalogue.set_repository(OPERATOR, first, share_levels={name: ShareLevel.MANAGE})
     for repository in {made.id, first}:
         await put_on_disk(repository)
         await tags.change_tags(alice, repository, add=[name])
@@ -109,7 +104,7 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
         await triggers.add_trigger(
             alice, repository, title, TriggerKind.WEBHOOK, {"url": "https://example.org/x"}
         )
-        await ping_tokens.add_token(alice, repository, title)
+        await tokens.add_token(alice, repository, title)
     return first
 
 

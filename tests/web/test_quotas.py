@@ -8,8 +8,10 @@ from html import unescape
 import pytest
 
 from hive.kinds import Access, ShareLevel
-from hive.services import accounts, groups, keys, quotas, repositories
+from hive.services.accounts import groups, users
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue, quotas
 from tests.web.browser import Browser
 from tests.web.rows import public_key, put_on_disk
 
@@ -17,7 +19,7 @@ from tests.web.rows import public_key, put_on_disk
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     await keys.add_key(alice, "nas", owner="alice", text=public_key())
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"nas": Access.FULL}
     )
     await put_on_disk(made.id)
@@ -36,7 +38,7 @@ async def test_quotas_of_users_and_groups_are_set_on_their_pages(
     await browser.log_in("root")
     form = {"enabled": "yes", "quota": "2TB"}
     assert (await browser.post(f"/admin/users/{alice.user_id}", form)).status == 303
-    assert (await accounts.find_user(root, "alice")).quota_bytes == 2_000_000_000_000
+    assert (await users.find_user(root, "alice")).quota_bytes == 2_000_000_000_000
     form = {"name": "team", "member-alice": "yes", "quota": "3TB"}
     assert (await browser.post(f"/admin/groups/{team.id}", form)).status == 303
     assert (await groups.find_group(root, "team")).quota_bytes == 3_000_000_000_000
@@ -70,8 +72,8 @@ async def test_a_viewer_sees_no_quota_of_the_owner(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
     await groups.add_group(root, "team", members=["alice", "bob"])
-    await accounts.set_user(root, alice.user_id or 0, quota_bytes=10**12)
-    await repositories.set_repository(
+    await users.set_user(root, alice.user_id or 0, quota_bytes=10**12)
+    await catalogue.set_repository(
         OPERATOR, documents, quota_bytes=10**11, share_levels={"team": ShareLevel.VIEW}
     )
     await browser.log_in("bob")
@@ -83,7 +85,7 @@ async def test_a_viewer_sees_no_quota_of_the_owner(
 async def test_a_staged_import_and_limits_are_shown_and_go_by_a_button(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
-    info = await repositories.find_repository(alice, "documents")
+    info = await catalogue.find_repository(alice, "documents")
     info.path.mkdir(parents=True, exist_ok=True)
     config = info.path / "config"
     config.write_text(

@@ -7,7 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Application
 
 from hive.config.settings import WebSettings
-from hive.services.passkeys import RelyingParty
+from hive.services.accounts.passkeys import RelyingParty
 from hive.services.permissions import Actor
 from tests.web.browser import NewBrowser
 from web.keys import SETTINGS

@@ -17,8 +17,10 @@ import pytest
 from hive import clock
 from hive.kinds import RunState, RunVerdict, ShareLevel
 from hive.models import Run
-from hive.services import groups, ping_tokens, repositories
+from hive.services.accounts import groups
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.reports import tokens
+from hive.services.repositories import catalogue
 from tests.programs import tool_command
 from tests.web.browser import Browser, NewBrowser
 from tests.web.test_hostile_text import HOSTILE, check
@@ -34,13 +36,13 @@ async def machine(new_browser: NewBrowser) -> Browser:
 @pytest.fixture
 async def documents(alice: Actor, bob: Actor) -> AsyncIterator[int]:
     """Alice's repository, which bob may see."""
-    ping_tokens.forget_tries()
+    tokens.forget_tries()
     await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", share_levels={"family": ShareLevel.VIEW}
     )
     yield made.id
-    ping_tokens.forget_tries()
+    tokens.forget_tries()
 
 
 async def make_token(browser: Browser, repository: int, name: str = "laptop") -> tuple[str, str]:
@@ -182,7 +184,7 @@ async def test_a_token_is_revoked_and_what_it_reported_stays(
     here = f"/repositories/{documents}/reports"
     path, _ = await make_token(browser, documents)
     await machine.ask("POST", path)
-    (token,) = await ping_tokens.list_tokens(alice, documents)
+    (token,) = await tokens.list_tokens(alice, documents)
     deleting = f"/reports/tokens/{token.id}/delete"
     assert "Revoke this ping token?" in await read(browser, deleting)
     assert (await browser.post(deleting)).location == here
@@ -219,7 +221,7 @@ async def test_each_verdict_is_told_in_words(
 async def test_who_may_only_look_sees_reports_and_tokens_and_no_buttons(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
-    await ping_tokens.add_token(alice, documents, "laptop")
+    await tokens.add_token(alice, documents, "laptop")
     await browser.log_in("bob")
     assert "Reports" in await read(browser, f"/repositories/{documents}")
     text = await read(browser, f"/repositories/{documents}/reports")

@@ -9,19 +9,15 @@ import pytest
 from hive import clock
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import Repository
-from hive.services import (
-    accounts,
-    grants,
-    groups,
-    health,
-    host_keys,
-    keys,
-    overview,
-    repositories,
-    runtime,
-    trash,
-)
+from hive.services import runtime
+from hive.services.accounts import groups, users
+from hive.services.gate import host_keys
+from hive.services.health import review
+from hive.services.keys import grants, keys
+from hive.services.lifecycle import trash
+from hive.services.overview import glances
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
@@ -29,7 +25,7 @@ from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     await keys.add_key(alice, "laptop", owner="alice", text=public_key())
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
     return made.id
@@ -55,7 +51,7 @@ async def test_the_list_says_how_each_repository_is(
 
     await put_on_disk(documents)
     await add_session(documents)
-    await health.note_backup(documents, clock.now() - timedelta(days=3))
+    await review.note_backup(documents, clock.now() - timedelta(days=3))
     text = (await browser.get("/")).text
     assert "1 not watched." in text
     assert "3 days ago" in text
@@ -77,7 +73,7 @@ async def test_the_list_says_how_each_repository_is(
 async def test_a_session_that_did_not_end_well_is_told_first(
     browser: Browser, alice: Actor, documents: int, session: dict[str, Any], said: str
 ) -> None:
-    other = await repositories.add_repository(alice, "all-is-well", owner="alice")
+    other = await catalogue.add_repository(alice, "all-is-well", owner="alice")
     await put_on_disk(other.id)
     await put_on_disk(documents)
     await add_session(documents, **session)
@@ -136,7 +132,7 @@ async def test_the_page_tells_how_to_reach_the_repository(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     identity = (await host_keys.load())[0].public
-    info = await repositories.find_repository_by_id(alice, documents)
+    info = await catalogue.find_repository_by_id(alice, documents)
     await browser.log_in("alice")
     text = (await browser.get(f"/repositories/{documents}")).text
     assert info.url in text
@@ -179,13 +175,13 @@ async def test_keys_are_shown_with_what_they_may_do(
 
 
 async def test_when_a_key_was_used_elsewhere_is_not_told(alice: Actor, documents: int) -> None:
-    other = await repositories.add_repository(
+    other = await catalogue.add_repository(
         alice, "other", owner="alice", accesses={"laptop": Access.FULL}
     )
     laptop = await keys.find_key(alice, "laptop")
     await add_session(other.id, key_id=laptop.id)
-    assert (await overview.details(alice, documents)).keys[0].last_used_here_at is None
-    used = (await overview.details(alice, other.id)).keys[0].last_used_here_at
+    assert (await glances.details(alice, documents)).keys[0].last_used_here_at is None
+    used = (await glances.details(alice, other.id)).keys[0].last_used_here_at
     assert used is not None
     assert used.tzinfo is not None
 
@@ -227,7 +223,7 @@ async def test_a_group_sees_what_is_shared_with_it(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
     family = await groups.add_group(root, "family", members=["alice", "bob"])
-    await repositories.set_repository(
+    await catalogue.set_repository(
         alice, documents, share_with=["family"], share_level=ShareLevel.VIEW
     )
     await browser.log_in("bob")
@@ -248,10 +244,10 @@ async def test_who_is_no_administrator_any_more_sees_only_what_is_theirs(
     browser: Browser, root: Actor, bob: Actor, documents: int
 ) -> None:
     assert bob.user_id is not None
-    await accounts.set_user(root, bob.user_id, is_admin=True)
+    await users.set_user(root, bob.user_id, is_admin=True)
     await browser.log_in("bob")
     assert (await browser.get(f"/repositories/{documents}")).status == 200
-    await accounts.set_user(root, bob.user_id, is_admin=False)
+    await users.set_user(root, bob.user_id, is_admin=False)
     assert (await browser.get(f"/repositories/{documents}")).status == 404
 
 

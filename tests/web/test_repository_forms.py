@@ -8,8 +8,11 @@ import pytest
 
 from hive.kinds import Access, EventKind, Mode, ShareLevel
 from hive.models import Event, Repository
-from hive.services import groups, keys, repositories, stale_locks, storage
+from hive.services.accounts import groups
+from hive.services.keys import keys
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue, locks
+from hive.services.storage import paths
 from tests.factories import make_borg_repository
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -18,7 +21,7 @@ from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     await keys.add_key(alice, "laptop", owner="alice", text=public_key())
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}, quota_bytes=123456789
     )
     return made.id
@@ -41,7 +44,7 @@ async def test_a_repository_is_added_with_keys_and_shares(
     }
     answer = await browser.post("/repositories/add", typed)
     assert answer.status == 303
-    info = await repositories.find_repository(alice, "documents")
+    info = await catalogue.find_repository(alice, "documents")
     assert [(key.name, key.access) for key in info.keys] == [("laptop", Access.APPEND_ONLY)]
     assert [(one.group, one.level) for one in info.groups] == [("family", ShareLevel.VIEW)]
     assert (info.mode, info.quota_bytes, info.owner) == (Mode.IMPORT, 2 * 10**12, "alice")
@@ -84,21 +87,21 @@ async def test_an_administrator_adds_one_for_somebody_else(
 ) -> None:
     await browser.log_in("root")
     assert (await browser.post("/repositories/add", {"name": "a", "owner": "alice"})).status == 303
-    assert (await repositories.find_repository(alice, "a")).owner == "alice"
+    assert (await catalogue.find_repository(alice, "a")).owner == "alice"
 
 
 async def test_saving_the_form_unchanged_changes_nothing(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
-    before = await repositories.find_repository_by_id(alice, documents)
+    before = await catalogue.find_repository_by_id(alice, documents)
     await browser.log_in("alice")
     page = (await browser.get(f"/repositories/{documents}/edit")).text
     quota = page.partition('name="quota" type="text" value="')[2].partition('"')[0]
     typed = {"name": "documents", "quota": quota}
     assert (await browser.post(f"/repositories/{documents}/edit", typed)).status == 303
-    assert await repositories.find_repository_by_id(alice, documents) == before
+    assert await catalogue.find_repository_by_id(alice, documents) == before
     await browser.post(f"/repositories/{documents}/edit", {"name": "papers", "quota": ""})
-    after = await repositories.find_repository_by_id(alice, documents)
+    after = await catalogue.find_repository_by_id(alice, documents)
     assert (after.name, after.quota_bytes, after.url) == ("papers", None, before.url)
 
 
@@ -111,7 +114,7 @@ async def test_access_is_changed_and_taken_away(
     for access in ("read-only", ""):
         answer = await browser.post(path, {"key": str(laptop.id), "access": access})
         assert answer.location == path
-        info = await repositories.find_repository_by_id(alice, documents)
+        info = await catalogue.find_repository_by_id(alice, documents)
         assert [key.access for key in info.keys] == ([access] if access else [])
     for wrong in ({"key": "", "access": "full"}, {"key": "x"}, {"key": "1", "access": "all"}):
         assert (await browser.post(path, wrong)).status == 422
@@ -121,7 +124,7 @@ async def test_who_manages_takes_away_a_key_that_they_cannot_see(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
     await groups.add_group(root, "team", members=["alice", "bob"])
-    await repositories.set_repository(alice, documents, share_with=["team"])
+    await catalogue.set_repository(alice, documents, share_with=["team"])
     laptop = await keys.find_key(alice, "laptop")
     path = f"/repositories/{documents}/keys"
     await browser.log_in("bob")
@@ -131,7 +134,7 @@ async def test_who_manages_takes_away_a_key_that_they_cannot_see(
     sent = {"key": str(laptop.id), "access": "read-only"}
     assert (await browser.post(path, sent)).status == 404
     assert (await browser.post(path, {**sent, "access": ""})).status == 303
-    assert (await repositories.find_repository_by_id(alice, documents)).keys == ()
+    assert (await catalogue.find_repository_by_id(alice, documents)).keys == ()
 
 
 async def test_a_mode_is_switched_and_a_staged_import_is_settled(
@@ -141,7 +144,7 @@ async def test_a_mode_is_switched_and_a_staged_import_is_settled(
     await browser.log_in("alice")
     assert (await browser.post(path, {"mode": "IMPORT"})).status == 303
     row = await Repository.get(id=documents).select_related("location")
-    staging = storage.place(row.location, row.login, row.directory).staging
+    staging = paths.place(row.location, row.login, row.directory).staging
     make_borg_repository(staging, tmp_path / "client")
     answer = await browser.post(path, {"mode": "BORG"})
     assert "The import is in place" in (await browser.get(answer.location)).text
@@ -157,7 +160,7 @@ async def test_an_import_that_is_no_repository_is_told(
     await browser.log_in("alice")
     await browser.post(path, {"mode": "IMPORT"})
     row = await Repository.get(id=documents).select_related("location")
-    staging = storage.place(row.location, row.login, row.directory).staging
+    staging = paths.place(row.location, row.login, row.directory).staging
     staging.mkdir(parents=True)
     (staging / "photo.jpg").write_bytes(b"x")
     answer = await browser.post(path, {"mode": "BORG"})
@@ -191,7 +194,7 @@ async def test_a_name_that_is_taken_keeps_it_in_the_trash(
 ) -> None:
     await browser.log_in("alice")
     await browser.post(f"/repositories/{documents}/delete", {"name": "documents"})
-    await repositories.add_repository(alice, "documents", owner="alice")
+    await catalogue.add_repository(alice, "documents", owner="alice")
     answer = await browser.post(f"/trash/{documents}/restore")
     assert "rename that one" in (await browser.get(answer.location)).text
 
@@ -199,7 +202,7 @@ async def test_a_name_that_is_taken_keeps_it_in_the_trash(
 async def test_a_lock_is_shown_and_broken(
     browser: Browser, alice: Actor, documents: int, tmp_path: Path
 ) -> None:
-    info = await repositories.find_repository_by_id(alice, documents)
+    info = await catalogue.find_repository_by_id(alice, documents)
     make_borg_repository(info.path, tmp_path / "client")
     await put_on_disk(documents)
     holder = info.path / "lock.exclusive" / "somewhere@1.4711-0"
@@ -213,7 +216,7 @@ async def test_a_lock_is_shown_and_broken(
     assert (await browser.post(path, {"force": "yes"})).status == 409
     await live.delete()
     assert (await browser.post(path, {"force": "yes"})).status == 303
-    assert stale_locks.look(info.path) == []
+    assert locks.look(info.path) == []
 
 
 async def test_an_owner_is_changed_by_administrators_alone(
@@ -224,4 +227,4 @@ async def test_an_owner_is_changed_by_administrators_alone(
     assert (await browser.post(f"/repositories/{documents}/owner", {"owner": "bob"})).status == 403
     await browser.log_in("root")
     assert (await browser.post(f"/repositories/{documents}/owner", {"owner": "bob"})).status == 303
-    assert (await repositories.find_repository_by_id(root, documents)).owner == "bob"
+    assert (await catalogue.find_repository_by_id(root, documents)).owner == "bob"

@@ -13,10 +13,15 @@ import pytest
 from hive import clock
 from hive.kinds import Access, ArchiveCreated, Health, ScheduleKind, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Statistic, Upkeep
-from hive.services import health, health_info, host_keys, keys, overview, repositories, schedules
-from hive.services.health_info import HealthInfo
+from hive.services.gate import host_keys
+from hive.services.health import infos as health_info
+from hive.services.health import review, schedules
+from hive.services.health.infos import HealthInfo
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import keys
+from hive.services.overview import glances
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue
 from tests.programs import tool_command
 from tests.web.browser import Browser
 from tests.web.rows import add_session, public_key, put_on_disk
@@ -27,11 +32,11 @@ from web import client_setup
 async def documents(alice: Actor) -> int:
     """A repository that was backed up yesterday, with an append-only key."""
     await keys.add_key(alice, "nas", owner="alice", text=public_key())
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"nas": Access.APPEND_ONLY}
     )
     await put_on_disk(made.id)
-    await health.note_backup(made.id, clock.now() - timedelta(days=1))
+    await review.note_backup(made.id, clock.now() - timedelta(days=1))
     return made.id
 
 
@@ -53,7 +58,7 @@ async def test_the_schedule_is_changed_with_its_tags_and_shown(
     info = await health_info.health_info(alice, documents)
     assert (info.schedule.cron, info.schedule.timezone) == ("0 3 * * *", "Europe/Berlin")
     assert (info.schedule.grace, info.tags) == (timedelta(hours=2), ("home", "nas", "old"))
-    await health.note_backup(documents, clock.now())
+    await review.note_backup(documents, clock.now())
     text = await _page(browser, documents)
     assert "The schedule was changed." in text
     assert "The next is expected by" in text
@@ -219,7 +224,7 @@ async def test_the_set_up_of_clients_has_the_real_address(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     await host_keys.load()
-    details = await overview.details(alice, documents)
+    details = await glances.details(alice, documents)
     repository = details.repository
     ways = {way.id: way for way in client_setup.ways(details)}
     assert set(ways) == {"borg", "borgmatic", "vorta", "pika", "systemd", "ssh"}
@@ -241,7 +246,7 @@ async def test_the_set_up_of_clients_has_the_real_address(
 async def test_borgmatic_takes_its_configuration(
     alice: Actor, documents: int, tmp_path: Path
 ) -> None:
-    details = await overview.details(alice, documents)
+    details = await glances.details(alice, documents)
     way = next(way for way in client_setup.ways(details) if way.id == "borgmatic")
     file = tmp_path / "config.yaml"
     file.write_text(way.snippets[0].text)
@@ -256,7 +261,7 @@ async def test_borgmatic_takes_its_configuration(
 async def test_setting_a_machine_up_stays_first_until_the_first_backup(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "fresh", owner="alice")
+    made = await catalogue.add_repository(alice, "fresh", owner="alice")
     await browser.log_in("alice")
 
     async def shown() -> tuple[bool, bool, str]:
@@ -273,7 +278,7 @@ async def test_setting_a_machine_up_stays_first_until_the_first_backup(
     assert await shown() == (True, True, "connected")
     session = await add_session(made.id, minutes_ago=9, archive_created=ArchiveCreated.YES)
     assert session.ended_at is not None
-    await health.note_backup(made.id, session.ended_at)
+    await review.note_backup(made.id, session.ended_at)
     assert await shown() == (False, False, "backed-up")
     later = await add_session(made.id, minutes_ago=3, archive_created=ArchiveCreated.YES)
     assert later.ended_at is not None
@@ -284,7 +289,7 @@ async def test_a_maintenance_that_ends_while_the_page_is_read_is_no_error(
     browser: Browser, alice: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that the page says of the repository is of one moment."""
-    made = (await repositories.add_repository(alice, "busy", owner="alice")).id
+    made = (await catalogue.add_repository(alice, "busy", owner="alice")).id
     await Repository.filter(id=made).update(maintenance="it is being checked")
     await browser.log_in("alice")
     look = health_info.health_info

@@ -9,9 +9,11 @@ import pytest
 
 from hive.kinds import EventKind
 from hive.models import Repository
-from hive.services import events, repositories, rollback_jobs, rollback_work
+from hive.services import events
 from hive.services.permissions import SYSTEM, Actor
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.rollback import background, work
 from tests import factories
 from tests.web.browser import Browser
 
@@ -19,12 +21,12 @@ from tests.web.browser import Browser
 @pytest.fixture
 async def made(alice: Actor, tmp_path: Path) -> RepositoryInfo:
     """A repository with an archive that was deleted."""
-    info = await repositories.add_repository(alice, "documents", owner="alice")
+    info = await catalogue.add_repository(alice, "documents", owner="alice")
     base = tmp_path / "borg"
     factories.make_borg_repository(info.path, base)
     factories.borg("delete", f"{info.path}::first", base=base)
     await Repository.filter(id=info.id).update(initialized_at=info.created_at)
-    return await repositories.find_repository(SYSTEM, "documents")
+    return await catalogue.find_repository(SYSTEM, "documents")
 
 
 async def test_a_deletion_is_undone_after_the_name_was_typed_and_taken_back_from_the_trash(
@@ -61,7 +63,7 @@ async def test_a_deletion_is_undone_after_the_name_was_typed_and_taken_back_from
 @pytest.fixture(autouse=True)
 def no_former_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of other tests are of event loops that are closed."""
-    monkeypatch.setattr(rollback_jobs, "_jobs", {})
+    monkeypatch.setattr(background, "_jobs", {})
 
 
 async def test_what_changed_since_the_page_was_opened_is_said(
@@ -87,14 +89,14 @@ async def test_a_long_reading_shows_how_far_it_is_and_can_be_cancelled(
     form = await browser.get(f"{here}?to={target}")
     expected = form.text.partition('name="expected" value="')[2].partition('"')[0]
     monkeypatch.setattr("web.pages.repository_rollback._PATIENCE", 0.05)
-    real = rollback_work.check
+    real = work.check
     goes_on = asyncio.Event()
 
     async def check(*arguments: object) -> object:
         await goes_on.wait()
         return await real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(rollback_work, "check", check)
+    monkeypatch.setattr(work, "check", check)
     before = factories.tree(made.path)
     await browser.post(here, {"transaction": target, "expected": expected, "name": "documents"})
     waiting = await browser.get(here)
@@ -102,7 +104,7 @@ async def test_a_long_reading_shows_how_far_it_is_and_can_be_cancelled(
     assert "Everything is being checked" in waiting.text
     await browser.post(f"{here}/cancel", {})
     goes_on.set()
-    job = rollback_jobs._jobs[made.id]
+    job = background._jobs[made.id]
     assert job.task is not None
     await asyncio.wait([job.task])
     assert (await browser.get(here)).location == here
@@ -113,7 +115,7 @@ async def test_a_long_reading_shows_how_far_it_is_and_can_be_cancelled(
 
 
 async def test_a_repository_that_is_not_created_yet_says_so(browser: Browser, alice: Actor) -> None:
-    info = await repositories.add_repository(alice, "documents", owner="alice")
+    info = await catalogue.add_repository(alice, "documents", owner="alice")
     await browser.log_in("alice")
     page = await browser.get(f"/repositories/{info.id}/rollback")
     assert page.status == 200

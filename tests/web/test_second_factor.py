@@ -7,7 +7,7 @@ import pytest
 
 from hive import clock
 from hive.models import AuditEntry, Totp
-from hive.services import accounts, second_factor
+from hive.services.accounts import second_factor, users
 from hive.services.permissions import Actor
 from hive.services.secrets import totp_secret
 from tests.web.browser import PASSWORD, Answer, Browser, NewBrowser
@@ -200,7 +200,7 @@ async def test_a_waiting_login_ends_with_the_password_it_began_with(
     """Alice notices that somebody knows her password and changes it, while they seek her phone."""
     _, codes = app_and_codes
     await browser.log_in("alice")
-    await accounts.set_password(root, alice.user_id or 0, "another horse battery")
+    await users.set_password(root, alice.user_id or 0, "another horse battery")
     answer = await browser.post("/login/second", {"recovery_code": codes[0]})
     assert answer.location == "/login?again=yes"
     assert browser.token is None
@@ -214,7 +214,7 @@ async def test_who_is_disabled_between_the_steps_does_not_come_in(
 ) -> None:
     _, codes = app_and_codes
     await browser.log_in("alice")
-    await accounts.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, enabled=False)
     answer = await browser.post("/login/second", {"recovery_code": codes[0]})
     assert answer.location == "/login?again=yes"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from hive.models import AuditEntry, User
-from hive.services import accounts, web_sessions
+from hive.services.accounts import browser_sessions, users
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 
@@ -15,7 +15,7 @@ def fields(
 
 
 async def link() -> str:
-    token = await web_sessions.new_setup_token()
+    token = await browser_sessions.new_setup_token()
     assert token
     return f"/setup/{token}"
 
@@ -70,12 +70,12 @@ async def test_the_link_of_a_former_start_is_not_valid(browser: Browser) -> None
 
 
 async def test_there_is_no_link_where_an_administrator_is(browser: Browser, root: Actor) -> None:
-    assert await web_sessions.new_setup_token() is None
+    assert await browser_sessions.new_setup_token() is None
 
 
 async def test_an_administrator_made_elsewhere_closes_the_set_up(browser: Browser) -> None:
     path = await link()
-    await accounts.add_user(SYSTEM, "root", is_admin=True)
+    await users.add_user(SYSTEM, "root", is_admin=True)
     assert (await browser.get(path)).status == 403
     assert (await browser.post(path, fields())).status == 403
 
@@ -102,7 +102,7 @@ async def test_what_is_wrong_is_said_beside_the_field_and_the_link_goes_on_worki
 
 async def test_a_name_that_is_taken_is_a_conflict(browser: Browser) -> None:
     path = await link()
-    await accounts.add_user(SYSTEM, "alice")
+    await users.add_user(SYSTEM, "alice")
     answer = await browser.post(path, fields())
     assert answer.status == 409
     assert "There is a user alice already." in answer.text

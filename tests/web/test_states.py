@@ -10,20 +10,15 @@ import pytest
 from hive import clock
 from hive.kinds import ArchiveCreated, EventKind, Mode, State
 from hive.models import Alarm, Repository, User
-from hive.services import (
-    alarms,
-    health,
-    health_info,
-    keys,
-    new_repositories,
-    repositories,
-    schedules,
-    server_alarms,
-)
-from hive.services.health_info import HealthInfo
+from hive.services.alarms import alarms, server_alarms
+from hive.services.alarms.server_alarms import Trouble
+from hive.services.health import infos as health_info
+from hive.services.health import review, schedules
+from hive.services.health.infos import HealthInfo
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import keys
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
-from hive.services.server_alarms import Trouble
+from hive.services.repositories import catalogue, creation
 from tests.web.browser import Browser
 from tests.web.rows import add_session, public_key
 
@@ -33,13 +28,13 @@ SAID = "Key laptop deleted 91 % of the data."
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     """Fine: watched, with a backup of just now."""
-    made = await new_repositories.add(alice, ScheduleChange(), name="documents", owner="alice")
-    await health.note_backup(made.id, clock.now())
+    made = await creation.add(alice, ScheduleChange(), name="documents", owner="alice")
+    await review.note_backup(made.id, clock.now())
     return made.id
 
 
 async def info(actor: Actor, name: str) -> HealthInfo:
-    found = await repositories.find_repository(actor, name)
+    found = await catalogue.find_repository(actor, name)
     return await health_info.health_info(actor, found.id)
 
 
@@ -228,8 +223,8 @@ async def test_the_form_shows_the_schedule_as_it_is(
 async def test_what_is_not_watched_is_watched_with_one_click(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await repositories.add_repository(alice, "free", owner="alice")
-    await health.note_backup(made.id, clock.now())
+    made = await catalogue.add_repository(alice, "free", owner="alice")
+    await review.note_backup(made.id, clock.now())
     await browser.log_in("alice")
     here = f"/repositories/{made.id}"
     assert "1 not watched." in plain((await browser.get("/")).text)
@@ -244,7 +239,7 @@ async def test_what_is_not_watched_is_watched_with_one_click(
 
 
 async def test_the_schedule_that_it_keeps_is_proposed(browser: Browser, alice: Actor) -> None:
-    made = await repositories.add_repository(alice, "free", owner="alice")
+    made = await catalogue.add_repository(alice, "free", owner="alice")
     for days in (0.01, 7, 14):
         await add_session(made.id, minutes_ago=days * 1440, archive_created=ArchiveCreated.YES)
     await browser.log_in("alice")
@@ -259,9 +254,7 @@ async def test_the_schedule_that_it_keeps_is_proposed(browser: Browser, alice: A
 async def test_who_makes_it_a_repository_for_backups_is_asked_when_to_expect_them(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await new_repositories.add(
-        alice, ScheduleChange(), name="sent", owner="alice", mode=Mode.EXPORT
-    )
+    made = await creation.add(alice, ScheduleChange(), name="sent", owner="alice", mode=Mode.EXPORT)
     await browser.log_in("alice")
     form = (await browser.get(f"/repositories/{made.id}/mode")).text
     assert re.search(r'value="day" checked', form)

@@ -12,8 +12,10 @@ from aiohttp import web
 
 from hive.kinds import ShareLevel, TriggerKind, TriggerReason, TriggerState
 from hive.models import TriggerRun
-from hive.services import groups, repositories, triggers
+from hive.services import triggers
+from hive.services.accounts import groups
 from hive.services.permissions import OPERATOR, Actor
+from hive.services.repositories import catalogue
 from tests.triggers.awx import TOKEN, serve, serve_awx
 from tests.web.browser import Browser
 from tests.web.test_hostile_text import HOSTILE, check
@@ -33,7 +35,7 @@ def more_settings() -> dict[str, Any]:
 async def documents(alice: Actor, bob: Actor) -> AsyncIterator[int]:
     """Alice's repository, which bob may see, on a server that hears of buttons."""
     await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
-    made = await repositories.add_repository(
+    made = await catalogue.add_repository(
         alice, "documents", owner="alice", share_levels={"family": ShareLevel.VIEW}
     )
     end = triggers.listen()
@@ -57,7 +59,7 @@ async def test_a_webhook_is_added_and_pressed_and_its_answer_is_on_the_page_of_t
         here = await add(browser, documents, **HOOK, url=f"{url}/hook/hidden-path?key=hidden-key")
         assert "The trigger wake the laptop was added." in await read(browser, here)
         run = await press(browser, here)
-    login = (await repositories.find_repository(alice, "documents")).login
+    login = (await catalogue.find_repository(alice, "documents")).login
     body = f'{{"wake": "{login}", "key": "hidden-body"}}'
     assert seen == [("PUT", "/hook/hidden-path?key=hidden-key", "Bearer hidden-bearer", body)]
     text = await read(browser, run)
@@ -381,7 +383,7 @@ async def test_a_repository_in_the_trash_has_no_triggers(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     trigger = await add_hook(alice, documents)
-    await repositories.mark_deleted(alice, documents)
+    await catalogue.mark_deleted(alice, documents)
     await browser.log_in("alice")
     for path in (f"/repositories/{documents}/triggers", f"/triggers/{trigger.id}"):
         assert (await browser.get(path)).status == 404

@@ -15,8 +15,8 @@ from aiohttp import ClientPayloadError, web
 
 from hive.errors import Forbidden
 from hive.off_loop import off_loop
-from hive.services import ping_tokens, runs
-from hive.services.runs import Report, ReportKind
+from hive.services.reports import reports, tokens
+from hive.services.reports.reports import Report, ReportKind
 from web.access import public
 from web.keys import ADDRESS
 
@@ -91,14 +91,14 @@ async def ping(request: web.Request) -> web.Response:
     if status is not None and status > 255:
         return web.Response(status=400, text="An exit status is 0 to 255.\n")
     try:
-        admitted = await ping_tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
+        admitted = await tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
     except Forbidden as error:
         return web.Response(status=429, text=f"{error.message}\n", headers={"Retry-After": "60"})
     if admitted is None:
         return web.Response(status=404, text="not found\n")
     with _Reading() as body:
         await _read(request, body)
-        await runs.receive(admitted, await _report(request, kind, body, status))
+        await reports.receive(admitted, await _report(request, kind, body, status))
     answer = web.Response(text="OK", headers={"Ping-Body-Limit": str(HEAD_BYTES + TAIL_BYTES)})
     if not request.content.at_eof():
         answer.force_close()  # whoever sends for ever is not listened to
@@ -109,7 +109,7 @@ async def ping(request: web.Request) -> web.Response:
 async def push(request: web.Request) -> web.Response:
     """`up` is success only where it does not say that something starts."""
     try:
-        admitted = await ping_tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
+        admitted = await tokens.admit(request.match_info["token"].strip("/"), request[ADDRESS])
     except Forbidden as error:
         return web.json_response({"ok": False, "msg": error.message}, status=429)
     if admitted is None:
@@ -120,7 +120,7 @@ async def push(request: web.Request) -> web.Response:
         kind = ReportKind.FAIL
     body = Kept()
     body.add(b"" if word in _SAYS_NOTHING else word.encode(errors="replace"))
-    await runs.receive(admitted, await _report(request, kind, body, None))
+    await reports.receive(admitted, await _report(request, kind, body, None))
     return web.json_response({"ok": True})
 
 

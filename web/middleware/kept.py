@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import database_watch
+from hive.services.server import database_watch
 from web.keys import Handler
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

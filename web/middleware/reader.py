@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from aiohttp import web
 
 from hive.kinds import Theme
-from hive.services.accounts import UserInfo
+from hive.services.accounts.users import UserInfo
 from web.cookies import LANGUAGE, THEME, choice, keep_choice
 from web.i18n import LANGUAGES, Reader, change_reader, preferred, reading
 from web.keys import Handler

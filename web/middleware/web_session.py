@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from hive.services import web_sessions
+from hive.services.accounts import browser_sessions
 from web.access import is_public
 from web.cookies import token_of
 from web.forms import internal_path
@@ -21,7 +21,7 @@ async def require_login(request: web.Request, handler: Handler) -> web.StreamRes
     if is_public(request.match_info.handler):
         return await handler(request)
     token = token_of(request)
-    user = await web_sessions.user_of(token) if token else None
+    user = await browser_sessions.user_of(token) if token else None
     if user is None:
         if request.method not in ("GET", "HEAD"):
             raise web.HTTPUnauthorized

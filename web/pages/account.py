@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.kinds import Theme
-from hive.services import own_account, passwords, web_sessions
+from hive.services.accounts import browser_sessions, own_account, passwords
 from web.access import actor_of, user_of
 from web.cookies import browser_of, token_of
 from web.forms import Form, id_of, new_password, sent
@@ -90,16 +90,16 @@ def _password(request: web.Request, form: Form) -> web.Response:
 
 
 async def show_sessions(request: web.Request) -> web.Response:
-    sessions = await web_sessions.list_own(actor_of(request), token_of(request))
+    sessions = await browser_sessions.list_own(actor_of(request), token_of(request))
     return page(request, "account_sessions.html", sessions=sessions)
 
 
 async def end_session(request: web.Request) -> web.Response:
-    await web_sessions.end_own(actor_of(request), id_of(request))
+    await browser_sessions.end_own(actor_of(request), id_of(request))
     return done(request, "/account/sessions", gettext("That browser was signed out."))
 
 
 async def end_other_sessions(request: web.Request) -> web.Response:
-    await web_sessions.end_others(actor_of(request), token_of(request) or "")
+    await browser_sessions.end_others(actor_of(request), token_of(request) or "")
     message = gettext("All other browsers were signed out.")
     return done(request, "/account/sessions", message)

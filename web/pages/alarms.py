@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services import alarm_answers
+from hive.services.alarms import answers
 from web.access import actor_of
 from web.forms import Form, id_of, internal_path, sent
 from web.i18n import gettext, sentence
@@ -15,9 +15,7 @@ from web.rendering import done
 async def answer(request: web.Request) -> web.Response:
     form = await sent(request)
     try:
-        info = await alarm_answers.answer(
-            actor_of(request), id_of(request), seen=form.number("seen")
-        )
+        info = await answers.answer(actor_of(request), id_of(request), seen=form.number("seen"))
     except Conflict as error:
         return done(request, _back(form), sentence(error.message), problem=True)
     if info.is_critical:
@@ -29,7 +27,7 @@ async def answer(request: web.Request) -> web.Response:
 async def disable_key(request: web.Request) -> web.Response:
     form = await sent(request)
     try:
-        info = await alarm_answers.disable_key(actor_of(request), id_of(request))
+        info = await answers.disable_key(actor_of(request), id_of(request))
     except Conflict as error:
         return done(request, _back(form), sentence(error.message), problem=True)
     message = gettext("The key %(name)s is disabled; its sessions end.", name=info.name)

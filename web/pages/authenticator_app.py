@@ -7,7 +7,7 @@ import io
 import segno
 from aiohttp import web
 
-from hive.services import own_account, second_factor
+from hive.services.accounts import own_account, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
 from web.i18n import gettext

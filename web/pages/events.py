@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.kinds import GROUPS, EventGroup
-from hive.services import events, repositories
+from hive.services import events
+from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import before, chosen_id, cut_page, one_of, query
 from web.rendering import page
@@ -32,7 +33,7 @@ async def show(request: web.Request) -> web.Response:
         alarms=GROUPS[EventGroup.ALARMS],
         filters=filters,
         is_filtered=any(filters.values()),
-        repositories=await repositories.choices(actor),
+        repositories=await catalogue.choices(actor),
         groups=list(EventGroup),
         newest=query("/events", **filters) if cursor is not None else None,
         older=query("/events", **filters, before=older) if older is not None else None,

@@ -6,8 +6,10 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services import accounts, client_addresses, groups, key_revocation, keys, refused_keys
-from hive.services.keys import KeyInfo
+from hive.services.accounts import groups, users
+from hive.services.gate import client_addresses
+from hive.services.keys import keys, refused_keys, revocation
+from hive.services.keys.keys import KeyInfo
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.i18n import N_, gettext
@@ -57,7 +59,7 @@ def _networks(form: Form) -> list[str]:
 
 async def _add_page(request: web.Request, form: Form) -> web.Response:
     actor = actor_of(request)
-    owners = [user.name for user in await accounts.list_users(actor)] if actor.is_admin else []
+    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
     return page(request, "key_add.html", status=form.status, form=form, owners=owners)
 
 
@@ -123,7 +125,7 @@ async def disable_everywhere(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await keys.find_key_by_id(actor, id_of(request))
     await keys.require_manage(actor, info.id)
-    disabled = await key_revocation.disable_everywhere(actor, info.fingerprint)
+    disabled = await revocation.disable_everywhere(actor, info.fingerprint)
     names = ", ".join(f"{one.owner}/{one.name}" for one in disabled)
     message = (
         gettext("This key was disabled: %(names)s.", names=names)

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
-from hive.services import web_sessions
-from hive.services.accounts import UserInfo
-from hive.services.following import Follower, News, Progress
+from hive.services.accounts import browser_sessions
+from hive.services.accounts.users import UserInfo
+from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.cookies import token_of
 from web.format import size, took
@@ -62,7 +62,7 @@ async def _wait(follower: Follower) -> None:
 async def _still_there(request: web.Request) -> UserInfo | None:
     """Who is logged in; a page that is merely open does not count as seen."""
     token = token_of(request)
-    return await web_sessions.user_of(token, is_seen=False) if token else None
+    return await browser_sessions.user_of(token, is_seen=False) if token else None
 
 
 async def _send(stream: EventSourceResponse, news: News) -> None:

@@ -7,8 +7,8 @@ import json
 from aiohttp import web
 
 from hive.errors import Forbidden
-from hive.services import accounts, passkeys, web_login, web_sessions
-from hive.services.web_login import LoggedIn, SecondStep
+from hive.services.accounts import browser_sessions, login, passkeys, users
+from hive.services.accounts.login import LoggedIn, SecondStep
 from web import cookies
 from web.access import public, visitor_of
 from web.forms import internal_path, query, read_form
@@ -22,7 +22,7 @@ from web.rendering import page, see_other
 async def show(request: web.Request) -> web.Response:
     target = internal_path(request.query.get("next"))
     token = cookies.token_of(request)
-    if token and await web_sessions.user_of(token):
+    if token and await browser_sessions.user_of(token):
         return see_other(target)
     return await _form(request, target)
 
@@ -32,7 +32,7 @@ async def submit(request: web.Request) -> web.Response:
     form = await read_form(request)
     target, name = internal_path(form.get("next")), form.get("name", "").strip()
     try:
-        outcome = await web_login.begin(name, form.get("password", ""), visitor_of(request))
+        outcome = await login.begin(name, form.get("password", ""), visitor_of(request))
     except Forbidden as refused:
         problem = sentence(refused.message)
         return await _form(request, target, name=name, problem=problem, status=403)
@@ -41,7 +41,7 @@ async def submit(request: web.Request) -> web.Response:
         return await _form(request, target, name=name, problem=problem, status=401)
     if isinstance(outcome, SecondStep):
         response = see_other(with_target("/login/second", target))
-        seconds = int(web_login.LIFE.total_seconds())
+        seconds = int(login.LIFE.total_seconds())
         cookies.set_waiting_login(request, response, outcome.token, seconds)
         return response
     return await log_in(request, outcome, target)
@@ -53,7 +53,7 @@ async def submit_passkey(request: web.Request) -> web.Response:
     target, party = internal_path(form.get("next")), relying_party(request)
     outcome = None
     if party is not None:
-        outcome = await web_login.log_in_with_passkey(
+        outcome = await login.log_in_with_passkey(
             party, form.get("passkey", ""), visitor_of(request)
         )
     if outcome is None:
@@ -67,13 +67,13 @@ async def log_in(request: web.Request, outcome: LoggedIn, target: str) -> web.Re
     token = outcome.token
     # The session of before, whosever it was, does not live on beside the new one.
     if former := cookies.token_of(request):
-        await web_sessions.end(former)
+        await browser_sessions.end(former)
     response = see_other(target)
     cookies.set_token(request, response, token)
     cookies.set_browser(request, response, outcome.browser)
     if cookies.waiting_login_of(request):
         cookies.remove_waiting_login(request, response)
-    user = await web_sessions.user_of(token)
+    user = await browser_sessions.user_of(token)
     if user is not None and (user.theme or user.language):
         keep_look(request, response, user.theme, user.language)
     return response
@@ -100,7 +100,7 @@ async def _form(
         next=target,
         name=name[:150],
         problem=problem,
-        needs_setup=not await accounts.administrator_exists(),
+        needs_setup=not await users.administrator_exists(),
         passkey=json.dumps(passkeys.login_options(party)) if party else None,
         took_too_long="again" in request.query,
         has_new_password="changed" in request.query,

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hive import clock
-from hive.services import attention, disks, outlines, overview
+from hive.services.health.states import COUNTED
 from hive.services.notifications import reach
-from hive.services.outlines import Order, Outline
-from hive.services.states import COUNTED
+from hive.services.overview import attention, glances, outlines
+from hive.services.overview.outlines import Order, Outline
+from hive.services.storage import disks
 from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query
@@ -95,7 +96,7 @@ async def show(request: web.Request) -> web.Response:
         any_repository=bool(found),
         repositories=[
             (one, charts.sparkline(one.trend, now))
-            for one in await overview.glances(actor, [one.id for one in shown])
+            for one in await glances.glances(actor, [one.id for one in shown])
         ],
         fitting=len(fitting),
         first_page=wish.page_after(None) if after is not None else None,

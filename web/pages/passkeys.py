@@ -6,7 +6,8 @@ import json
 
 from aiohttp import web
 
-from hive.services import names, own_account, passkeys
+from hive.services import names
+from hive.services.accounts import own_account, passkeys
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import gettext

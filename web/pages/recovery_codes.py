@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from hive.services import own_account, passkeys, second_factor
+from hive.services.accounts import own_account, passkeys, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
 from web.relying_party import relying_party

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.kinds import Access
-from hive.services import refused_keys
+from hive.services.keys import refused_keys
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import gettext

@@ -6,10 +6,11 @@ from aiohttp import web
 
 from hive.kinds import Level
 from hive.off_loop import off_loop
-from hive.services import ping_tokens, repositories, runs
 from hive.services.permissions import Actor
-from hive.services.ping_tokens import NewPingToken
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.reports import reports, tokens
+from hive.services.reports.tokens import NewPingToken
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from web import report_setup
 from web.access import actor_of
 from web.forms import Form, before, cut_page, id_of, query, sent
@@ -23,8 +24,8 @@ _MAX_LOG = 200_000  # characters on a page; the end says what came of it
 
 async def show_all(request: web.Request) -> web.Response:
     actor, cursor = actor_of(request), before(request, "before")
-    info = await repositories.find_current(actor, id_of(request))
-    rows = await runs.list_runs(actor, repository_id=info.id, limit=_ROWS + 1, before_id=cursor)
+    info = await catalogue.find_current(actor, id_of(request))
+    rows = await reports.list_runs(actor, repository_id=info.id, limit=_ROWS + 1, before_id=cursor)
     shown, older = cut_page(rows, _ROWS)
     here = f"/repositories/{info.id}/reports"
     return page(
@@ -32,7 +33,7 @@ async def show_all(request: web.Request) -> web.Response:
         "reports.html",
         repository=info,
         reports=shown,
-        tokens=await ping_tokens.list_tokens(actor, info.id),
+        tokens=await tokens.list_tokens(actor, info.id),
         may_manage=await _may_manage(actor, info.id),
         newest=here if cursor is not None else None,
         older=query(here, before=older) if older is not None else None,
@@ -40,11 +41,11 @@ async def show_all(request: web.Request) -> web.Response:
 
 
 async def _may_manage(actor: Actor, repository_id: int) -> bool:
-    return await repositories.level(actor, repository_id) >= Level.MANAGE
+    return await catalogue.level(actor, repository_id) >= Level.MANAGE
 
 
 async def show(request: web.Request) -> web.Response:
-    report = await runs.get_run(actor_of(request), id_of(request))
+    report = await reports.get_run(actor_of(request), id_of(request))
     return page(
         request,
         "report.html",
@@ -56,17 +57,17 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def show_add_token(request: web.Request) -> web.Response:
-    info = await repositories.find_changeable(actor_of(request), id_of(request))
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
     return page(request, "ping_token_add.html", repository=info, form=Form({}))
 
 
 async def add_token(request: web.Request) -> web.Response:
     """Answers with the address at once: nothing that is kept, a message either, may hold it."""
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     with form.asking():
-        new = await ping_tokens.add_token(actor, info.id, form.text("name"))
+        new = await tokens.add_token(actor, info.id, form.text("name"))
         return _new_token_page(request, info, new)
     return page(request, "ping_token_add.html", status=form.status, repository=info, form=form)
 
@@ -86,12 +87,12 @@ def _new_token_page(request: web.Request, info: RepositoryInfo, new: NewPingToke
 
 async def show_delete_token(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    token = await ping_tokens.get_token(actor, id_of(request))
-    info = await repositories.find_changeable(actor, token.repository_id)
+    token = await tokens.get_token(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, token.repository_id)
     return page(request, "ping_token_delete.html", token=token, repository=info)
 
 
 async def delete_token(request: web.Request) -> web.Response:
-    token = await ping_tokens.delete_token_by_id(actor_of(request), id_of(request))
+    token = await tokens.delete_token_by_id(actor_of(request), id_of(request))
     message = gettext("The ping token %(name)s was revoked: it reports no more.", name=token.name)
     return done(request, f"/repositories/{token.repository_id}/reports", message)

@@ -12,27 +12,21 @@ from aiohttp import web
 
 from hive import clock
 from hive.kinds import ArchiveCreated, Level, Mode, RepositoryState
-from hive.services import (
-    alarm_answers,
-    append_only,
-    events,
-    former_paths,
-    live,
-    occupancy,
-    overview,
-    proposals,
-    repositories,
-    sessions,
-    statistics,
-    trends,
-    upkeeps,
-)
-from hive.services.former_paths import FormerPathInfo
+from hive.services import events
+from hive.services.alarms import answers
+from hive.services.health import proposals
+from hive.services.health.states import BAD, Condition
+from hive.services.measurements import statistics, trends
 from hive.services.notifications import reach
-from hive.services.overview import Details
+from hive.services.overview import glances, occupancy
+from hive.services.overview.glances import Details
 from hive.services.permissions import Actor
-from hive.services.sessions import SessionInfo
-from hive.services.states import BAD, Condition
+from hive.services.repositories import catalogue, former_paths
+from hive.services.repositories.former_paths import FormerPathInfo
+from hive.services.sessions import progress, record
+from hive.services.sessions.record import SessionInfo
+from hive.services.upkeep import append_only
+from hive.services.upkeep import queue as upkeeps
 from web import charts, client_setup
 from web.access import actor_of
 from web.charts import Chart
@@ -81,9 +75,9 @@ async def show(request: web.Request) -> web.Response:
     sessions_before = before(request, "before")
     events_before = before(request, "events_before")
     chosen = one_of(request, "range", Range) or Range.MONTH
-    details = await overview.details(actor, repository_id)
+    details = await glances.details(actor, repository_id)
     shown_sessions, older_sessions = cut_page(
-        await sessions.list_sessions(
+        await record.list_sessions(
             actor, repository_id=repository_id, limit=_SESSIONS + 1, before_id=sessions_before
         ),
         _SESSIONS,
@@ -95,9 +89,9 @@ async def show(request: web.Request) -> web.Response:
         _EVENTS,
     )
     last = details.last_session
-    has_failed = last is not None and last.ended_at is not None and not overview.ended_well(last)
+    has_failed = last is not None and last.ended_at is not None and not glances.ended_well(last)
     is_bad = has_failed or details.health.state in BAD
-    may_manage = await repositories.level(actor, repository_id) >= Level.MANAGE
+    may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     return page(
         request,
         "repository.html",
@@ -117,7 +111,7 @@ async def show(request: web.Request) -> web.Response:
         range=chosen,
         ranges=RANGES,
         spans=SPANS,
-        sessions=live.with_progress(shown_sessions),
+        sessions=progress.with_progress(shown_sessions),
         sessions_before=sessions_before,
         older_sessions=older_sessions,
         events=shown_events,
@@ -130,10 +124,8 @@ async def _watched(actor: Actor, details: Details, *, may_manage: bool) -> dict[
     """What is alarming, and when backups are expected."""
     health = details.health
     waiting = [one for one in health.alarms if one.is_critical]
-    offers = await alarm_answers.offers(actor, waiting)
-    answered = await alarm_answers.list_alarms(
-        actor, repository_id=details.repository.id, answered=True
-    )
+    offers = await answers.offers(actor, waiting)
+    answered = await answers.list_alarms(actor, repository_id=details.repository.id, answered=True)
     is_open = details.condition == Condition.UNWATCHED and may_manage
     return {
         "open_alarms": [(one, offers[one.id]) for one in waiting],

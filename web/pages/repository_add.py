@@ -8,10 +8,13 @@ from aiohttp import web
 
 from hive.database import transactional
 from hive.kinds import Access, Mode
-from hive.services import accounts, grants, groups, keys, locations, new_repositories
+from hive.services.accounts import groups, users
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import grants, keys
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import creation
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.storage import locations
 from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, sent, share_levels
@@ -72,7 +75,7 @@ async def _add(
     **given: Any,  # noqa: ANN401 - as named there
 ) -> RepositoryInfo:
     """All of it or nothing."""
-    info = await new_repositories.add(actor, schedule, **given)
+    info = await creation.add(actor, schedule, **given)
     for key_id, access in accesses.items():
         await grants.grant_key(actor, info.id, key_id, access)
     return info
@@ -83,7 +86,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     places = await locations.list_locations(actor)
     default = next((place.name for place in places if place.is_default), "")
     values = {"location": default, **form.values}
-    owners = [user.name for user in await accounts.list_users(actor)] if actor.is_admin else []
+    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
     return page(
         request,
         "repository_add.html",

@@ -8,7 +8,8 @@ from aiohttp import web
 
 from hive import clock
 from hive.errors import InvalidInput
-from hive.services import repositories, trash
+from hive.services.lifecycle import trash
+from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import N_, gettext
@@ -23,7 +24,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     if form.text("name") != info.name:
         message = N_("That is not its name: nothing was deleted.")
@@ -46,7 +47,7 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
-    info = await repositories.find_changeable(actor_of(request), id_of(request))
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
     return page(
         request,
         "repository_delete.html",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services import accounts, former_paths, groups, quotas, repositories
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.accounts import groups, users
+from hive.services.repositories import catalogue, former_paths, quotas
+from hive.services.repositories.infos import RepositoryInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels, size_field
 from web.i18n import gettext, sentence
@@ -14,7 +15,7 @@ from web.rendering import done, page, quota_set
 
 
 async def show(request: web.Request) -> web.Response:
-    info = await repositories.find_changeable(actor_of(request), id_of(request))
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
     return await _page(request, info, _as_it_is(info))
 
 
@@ -26,13 +27,13 @@ def _as_it_is(info: RepositoryInfo) -> Form:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     quota = form.size("quota")
     levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
     if form.is_fine:
         with form.asking():
-            await repositories.set_repository(
+            await catalogue.set_repository(
                 actor,
                 info.id,
                 name=form.text("name"),
@@ -48,11 +49,11 @@ async def submit(request: web.Request) -> web.Response:
 
 async def give(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     owner = form.text("owner")
     with form.asking():
-        await repositories.set_repository(actor, info.id, owner=owner)
+        await catalogue.set_repository(actor, info.id, owner=owner)
         message = gettext(
             "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
         )
@@ -71,7 +72,7 @@ async def set_strict_paths(request: web.Request) -> web.Response:
 async def confirm_empty(request: web.Request) -> web.Response:
     repository_id = id_of(request)
     try:
-        await repositories.confirm_empty(actor_of(request), repository_id)
+        await catalogue.confirm_empty(actor_of(request), repository_id)
     except Conflict as error:
         where = f"/repositories/{repository_id}"
         return done(request, where, sentence(error.message), problem=True)
@@ -82,7 +83,7 @@ async def confirm_empty(request: web.Request) -> web.Response:
 async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
     actor = actor_of(request)
     mine = [group.name for group in await groups.list_groups(actor)]
-    owners = [user.name for user in await accounts.list_users(actor)] if actor.is_admin else []
+    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
     return page(
         request,
         "repository_edit.html",

@@ -7,7 +7,7 @@ import asyncio
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services import config_limits, staged_imports
+from hive.services.lifecycle import config_limits, staged_imports
 from web.access import actor_of
 from web.forms import id_of
 from web.i18n import gettext, sentence

@@ -6,7 +6,8 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Access
-from hive.services import grants, keys, repositories
+from hive.services.keys import grants, keys
+from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import N_, gettext
@@ -20,7 +21,7 @@ async def show(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     """One key gets access, other access or, where none is chosen, no access any more."""
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     key_id, access = form.read("key", _key_id), form.read("access", Access)
     if key_id is None and form.is_fine:
@@ -45,7 +46,7 @@ def _key_id(text: str) -> int:
 
 async def _page(request: web.Request, form: Form) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     visible = {key.id: key for key in await keys.list_keys(actor)}
     granted = {key.key_id for key in info.keys}
     return page(

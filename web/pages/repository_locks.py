@@ -7,7 +7,8 @@ import asyncio
 from aiohttp import web
 
 from hive import clock
-from hive.services import repositories, stale_locks
+from hive.services.repositories import catalogue
+from hive.services.repositories import locks as stale_locks
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import gettext
@@ -20,7 +21,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     with form.asking():
         broken = await stale_locks.break_lock(actor, info.id, force=form.has("force"))
@@ -34,7 +35,7 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
-    info = await repositories.find_changeable(actor_of(request), id_of(request))
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
     locks = await asyncio.to_thread(stale_locks.look, info.path)
     now = clock.now()
     return page(

@@ -8,8 +8,11 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Health, Mode
-from hive.services import health_info, imports, repositories, schedules
-from hive.services.schedules import ScheduleChange
+from hive.services.health import infos as health_info
+from hive.services.health import schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.lifecycle import imports
+from hive.services.repositories import catalogue
 from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
@@ -25,7 +28,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     mode = form.read("mode", Mode)
     if mode is None and form.is_fine:
@@ -56,7 +59,7 @@ async def submit(request: web.Request) -> web.Response:
 async def _page(request: web.Request, form: Form) -> web.Response:
     """Who makes it a repository for backups is asked when to expect them."""
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     health = await health_info.health_info(actor, info.id)
     asks = info.mode != Mode.BORG and health.health == Health.UNWATCHED
     begun = {"mode": str(info.mode), **schedule_form.preselected(user_of(request))}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput, StorageError
-from hive.services import repositories, rollback, rollback_jobs, rollback_return
-from hive.services.rollback import Outlook, Step
-from hive.services.rollback_jobs import Job
+from hive.services.repositories import catalogue
+from hive.services.rollback import background, preview, undo
+from hive.services.rollback.background import Job
+from hive.services.rollback.preview import Outlook, Step
 from web.access import actor_of
 from web.forms import Form, id_of, number, sent
 from web.i18n import N_, gettext, sentence
@@ -23,7 +24,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     here = f"/repositories/{info.id}/rollback"
     transaction, expected = form.number("transaction"), form.number("expected")
@@ -34,7 +35,7 @@ async def submit(request: web.Request) -> web.Response:
     if transaction is None or expected is None:
         return done(request, here, gettext("Choose what to go back to."), problem=True)
     try:
-        job = await rollback_jobs.begin(
+        job = await background.begin(
             actor, info.id, transaction, expected=expected, patience=_PATIENCE
         )
     except Conflict as error:
@@ -48,7 +49,7 @@ async def cancel(request: web.Request) -> web.Response:
     repository_id = id_of(request)
     here = f"/repositories/{repository_id}/rollback"
     try:
-        was_running = await rollback_jobs.cancel(actor_of(request), repository_id)
+        was_running = await background.cancel(actor_of(request), repository_id)
     except Conflict as error:
         return done(request, here, sentence(error.message), problem=True)
     if was_running:
@@ -59,7 +60,7 @@ async def cancel(request: web.Request) -> web.Response:
 async def take_back(request: web.Request) -> web.Response:
     """From the trash."""
     try:
-        name = await rollback_return.take_back(actor_of(request), id_of(request))
+        name = await undo.take_back(actor_of(request), id_of(request))
     except (Conflict, StorageError) as error:
         return done(request, "/trash", sentence(error.message), problem=True)
     return done(request, "/trash", gettext("The rollback of %(name)s was taken back.", name=name))
@@ -67,7 +68,7 @@ async def take_back(request: web.Request) -> web.Response:
 
 def _ended(request: web.Request, job: Job) -> web.Response:
     """Say how a rollback ended."""
-    rollback_jobs.take(id_of(request))
+    background.take(id_of(request))
     here = f"/repositories/{id_of(request)}/rollback"
     if job.problem is not None:
         return done(request, here, sentence(job.problem), problem=True)
@@ -76,15 +77,15 @@ def _ended(request: web.Request, job: Job) -> web.Response:
 
 async def _page(request: web.Request, form: Form, transaction: int | None = None) -> web.Response:
     actor, repository_id = actor_of(request), id_of(request)
-    info = await repositories.find_changeable(actor, repository_id)
+    info = await catalogue.find_changeable(actor, repository_id)
     if transaction is None:
         transaction = number(request, "to", N_("There is nothing to go back to like that."))
-    ended = rollback_jobs.take(repository_id)
+    ended = background.take(repository_id)
     if ended is not None:
         return _ended(request, ended)
     job, problem = None, None
     try:
-        job = await rollback_jobs.look(actor, repository_id, patience=_PATIENCE)
+        job = await background.look(actor, repository_id, patience=_PATIENCE)
     except (Conflict, StorageError) as error:
         problem = error.message
     found = None if job is None or job.is_running else job.outlook
@@ -98,10 +99,8 @@ async def _page(request: web.Request, form: Form, transaction: int | None = None
         problem=problem or (job.problem if job is not None else None),
         found=found,
         chosen=_chosen(found, transaction),
-        commands=() if found is None else rollback.client_commands(found),
-        undone=[
-            one for one in await rollback_return.in_trash(actor) if one.repository_id == info.id
-        ],
+        commands=() if found is None else preview.client_commands(found),
+        undone=[one for one in await undo.in_trash(actor) if one.repository_id == info.id],
     )
     if job is not None and job.is_running:
         answer.headers["Refresh"] = str(_REFRESH)

@@ -10,11 +10,14 @@ from aiohttp import web
 
 from hive import units
 from hive.errors import Conflict, InvalidInput
-from hive.services import health_info, repositories, schedules, small_backups, tags
-from hive.services.accounts import UserInfo
-from hive.services.health_info import HealthInfo
+from hive.services.accounts.users import UserInfo
+from hive.services.health import infos as health_info
+from hive.services.health import schedules
+from hive.services.health.infos import HealthInfo
+from hive.services.health.schedules import ScheduleChange
 from hive.services.permissions import Actor
-from hive.services.schedules import ScheduleChange
+from hive.services.repositories import catalogue, tags
+from hive.services.sessions import small_backups
 from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
@@ -24,7 +27,7 @@ from web.rendering import done, page
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = _as_it_is(await health_info.health_info(actor, info.id), user_of(request))
     return page(request, "repository_schedule.html", repository=info, form=form)
 
@@ -43,7 +46,7 @@ def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
 
 async def submit(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     change = _change(form)
     if form.is_fine:
@@ -119,7 +122,7 @@ async def _act(
 ) -> web.Response:
     """Do it, and say on the repository's page what came of it."""
     actor, repository_id = actor_of(request), id_of(request)
-    await repositories.require_manage(actor, repository_id)
+    await catalogue.require_manage(actor, repository_id)
     here = f"/repositories/{repository_id}"
     try:
         await act(actor, repository_id)

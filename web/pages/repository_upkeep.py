@@ -8,7 +8,8 @@ from aiohttp import web
 
 from hive.errors import Conflict
 from hive.kinds import UpkeepKind
-from hive.services import measuring, upkeeps
+from hive.services.measurements import measuring
+from hive.services.upkeep import queue
 from web.access import actor_of
 from web.forms import id_of, sent
 from web.i18n import gettext, sentence
@@ -30,7 +31,7 @@ async def _ask(request: web.Request, kind: UpkeepKind, *, is_confirmed: bool) ->
     repository_id = id_of(request)
     here = f"/repositories/{repository_id}#integrity"
     try:
-        await upkeeps.ask(actor_of(request), repository_id, kind, is_confirmed=is_confirmed)
+        await queue.ask(actor_of(request), repository_id, kind, is_confirmed=is_confirmed)
     except Conflict as error:
         return done(request, here, sentence(error.message), problem=True)
     message = gettext("It is done as soon as no session runs; this page then tells how it ended.")

@@ -7,8 +7,8 @@ import json
 from aiohttp import web
 
 from hive.errors import InvalidInput
-from hive.services import web_login
-from hive.services.web_login import LoggedIn
+from hive.services.accounts import login
+from hive.services.accounts.login import LoggedIn
 from web.access import public, visitor_of
 from web.cookies import waiting_login_of
 from web.forms import Form, internal_path, sent
@@ -44,21 +44,21 @@ async def submit(request: web.Request) -> web.Response:
 async def _finish(request: web.Request, way: str, given: str) -> LoggedIn | None:
     token, visitor = waiting_login_of(request) or "", visitor_of(request)
     if way == "recovery_code":
-        return await web_login.finish_with_recovery_code(token, given, visitor)
+        return await login.finish_with_recovery_code(token, given, visitor)
     if way == "code":
-        return await web_login.finish_with_code(token, given, visitor)
+        return await login.finish_with_code(token, given, visitor)
     party = relying_party(request)
     if party is None:
         return None
-    return await web_login.finish_with_passkey(token, party, given, visitor)
+    return await login.finish_with_passkey(token, party, given, visitor)
 
 
 async def _page(request: web.Request, target: str, form: Form) -> web.Response:
     token, party = waiting_login_of(request) or "", relying_party(request)
-    factors = await web_login.factors(token)
+    factors = await login.factors(token)
     if factors is None:
         return see_other(with_target("/login", target, again="yes"))
-    passkey = await web_login.passkey_options(token, party) if party else None
+    passkey = await login.passkey_options(token, party) if party else None
     return page(
         request,
         "second_step.html",

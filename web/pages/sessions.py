@@ -8,10 +8,12 @@ from typing import Any
 from aiohttp import web
 
 from hive.kinds import Operation
-from hive.services import events, live, repositories, sessions
+from hive.services import events
 from hive.services.permissions import manageable_ids
-from hive.services.session_filters import SessionState
-from hive.services.sessions import SessionInfo
+from hive.services.repositories import catalogue
+from hive.services.sessions import progress, record
+from hive.services.sessions.filters import SessionState
+from hive.services.sessions.record import SessionInfo
 from web.access import actor_of
 from web.forms import before, chosen_id, cut_page, id_of, internal_path, one_of, query, read_form
 from web.i18n import gettext
@@ -33,13 +35,11 @@ async def show_all(request: web.Request) -> web.Response:
     }
     running: list[SessionInfo] = []
     if cursor is None and state in (None, SessionState.LIVE):
-        running = await sessions.list_sessions(
-            actor, **chosen, state=SessionState.LIVE, limit=_LIVE
-        )
+        running = await record.list_sessions(actor, **chosen, state=SessionState.LIVE, limit=_LIVE)
     ended: Sequence[SessionInfo] = []
     older = None
     if state != SessionState.LIVE:
-        rows = await sessions.list_sessions(
+        rows = await record.list_sessions(
             actor,
             **chosen,
             state=state or SessionState.ENDED,
@@ -52,11 +52,11 @@ async def show_all(request: web.Request) -> web.Response:
     return page(
         request,
         "sessions.html",
-        sessions=live.with_progress([*running, *ended]),
+        sessions=progress.with_progress([*running, *ended]),
         filters=filters,
         is_filtered=any(filters.values()),
         manageable=await manageable_ids(actor, {one.repository_id for one in running}),
-        repositories=await repositories.choices(actor),
+        repositories=await catalogue.choices(actor),
         operations=list(Operation),
         states=list(SessionState),
         newest=query("/sessions", **filters) if cursor is not None else None,
@@ -66,7 +66,7 @@ async def show_all(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    (session,) = live.with_progress([await sessions.get_session(actor, id_of(request))])
+    (session,) = progress.with_progress([await record.get_session(actor, id_of(request))])
     may_manage = await manageable_ids(actor, [session.repository_id])
     return page(
         request,
@@ -79,5 +79,5 @@ async def show(request: web.Request) -> web.Response:
 
 async def end(request: web.Request) -> web.Response:
     form = await read_form(request)
-    await sessions.kill(actor_of(request), id_of(request))
+    await record.kill(actor_of(request), id_of(request))
     return done(request, internal_path(form.get("next")), gettext("The session is being ended."))

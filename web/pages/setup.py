@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services import passwords, web_sessions
+from hive.services.accounts import browser_sessions, passwords
 from web.access import public
 from web.cookies import set_token
 from web.forms import read_form
@@ -16,25 +16,27 @@ from web.rendering import page, see_other
 
 @public
 async def show(request: web.Request) -> web.Response:
-    await web_sessions.require_open_setup(request.match_info["token"])
+    await browser_sessions.require_open_setup(request.match_info["token"])
     return _form(request)
 
 
 @public
 async def submit(request: web.Request) -> web.Response:
     token = request.match_info["token"]
-    await web_sessions.require_open_setup(token)
+    await browser_sessions.require_open_setup(token)
     form = await read_form(request)
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
             raise InvalidInput(N_("The two passwords are not the same."), field="repeated")
-        user = await web_sessions.complete_setup(token, name, password, address=request[ADDRESS])
+        user = await browser_sessions.complete_setup(
+            token, name, password, address=request[ADDRESS]
+        )
     except InvalidInput as error:
         return _form(request, name=name, problem=error, status=422)
     except Conflict as error:
         return _form(request, name=name, problem=error, status=409)
-    session = await web_sessions.open_session(
+    session = await browser_sessions.open_session(
         user, address=request[ADDRESS], user_agent=request.headers.get("User-Agent", "")
     )
     response = see_other("/")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services import repositories, rollback_return, trash
+from hive.services.lifecycle import trash
+from hive.services.repositories import catalogue
+from hive.services.rollback import undo
 from web.access import actor_of
 from web.forms import id_of
 from web.i18n import gettext, sentence
@@ -17,14 +19,14 @@ async def show(request: web.Request) -> web.Response:
         request,
         "trash.html",
         trashed=await trash.list_trash(actor_of(request)),
-        undone=await rollback_return.in_trash(actor_of(request)),
+        undone=await undo.in_trash(actor_of(request)),
         days=trash.kept_for().days,
     )
 
 
 async def restore(request: web.Request) -> web.Response:
     actor, repository_id = actor_of(request), id_of(request)
-    info = await repositories.find_repository_by_id(actor, repository_id)
+    info = await catalogue.find_repository_by_id(actor, repository_id)
     try:
         await trash.restore_repository(actor, repository_id)
     except Conflict as error:

@@ -8,9 +8,10 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import TriggerKind
-from hive.services import repositories, triggers
+from hive.services import triggers
 from hive.services.permissions import Actor
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerInfo, Wanted, settings
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
@@ -20,7 +21,7 @@ from web.rendering import done, page
 
 async def show_add(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     kind = one_of(request, "kind", TriggerKind)
     form = Form({"timezone": getattr(reader().zone, "key", "")})
     return _add_page(request, info, kind if kind in triggers.kinds_for(actor) else None, form)
@@ -28,7 +29,7 @@ async def show_add(request: web.Request) -> web.Response:
 
 async def add(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_changeable(actor, id_of(request))
+    info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     kind = form.read("kind", TriggerKind)
     if kind is None:
@@ -93,7 +94,7 @@ def _means(actor: Actor, kind: TriggerKind, former: Mapping[str, str]) -> dict[s
 async def show_edit(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
-    await repositories.require_manage(actor, info.repository_id)
+    await catalogue.require_manage(actor, info.repository_id)
     return _edit_page(request, info, _as_it_is(info))
 
 
@@ -117,7 +118,7 @@ def _as_it_is(info: TriggerInfo) -> Form:
 async def edit(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
-    await repositories.require_manage(actor, info.repository_id)
+    await catalogue.require_manage(actor, info.repository_id)
     form = await sent(request)
     is_theirs = info.kind in triggers.kinds_for(actor)
     values = _settings(form, info.kind, info.settings) if is_theirs else None

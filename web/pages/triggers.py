@@ -6,8 +6,9 @@ from aiohttp import web
 
 from hive.errors import Conflict
 from hive.kinds import Level
-from hive.services import repositories, triggers
+from hive.services import triggers
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from hive.services.triggers import TriggerInfo, Wanted
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, query
@@ -19,7 +20,7 @@ _RUNS = 25
 
 async def show_all(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await repositories.find_current(actor, id_of(request))
+    info = await catalogue.find_current(actor, id_of(request))
     return page(
         request,
         "triggers.html",
@@ -30,7 +31,7 @@ async def show_all(request: web.Request) -> web.Response:
 
 
 async def _may_manage(actor: Actor, repository_id: int) -> bool:
-    return await repositories.level(actor, repository_id) >= Level.MANAGE
+    return await catalogue.level(actor, repository_id) >= Level.MANAGE
 
 
 async def show(request: web.Request) -> web.Response:
@@ -84,7 +85,7 @@ async def disable(request: web.Request) -> web.Response:
 async def show_delete(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
-    await repositories.require_manage(actor, info.repository_id)
+    await catalogue.require_manage(actor, info.repository_id)
     return page(request, "trigger_delete.html", trigger=info)
 
 

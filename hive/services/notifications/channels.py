@@ -15,9 +15,10 @@ from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
 from hive.services import audit, names, references
-from hive.services.health_words import moment
-from hive.services.notifications import condition, failing, far_end
-from hive.services.notifications.condition import Condition
+from hive.services.delivery import failing
+from hive.services.health.wording import moment
+from hive.services.outbox import condition, sending
+from hive.services.outbox.condition import Condition
 from hive.services.permissions import Actor, group_ids
 from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
@@ -81,7 +82,7 @@ def kinds() -> list[KindInfo]:
     """What there is, with what each needs to know."""
     return [
         KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
-        for kind, channel in far_end.channels().items()
+        for kind, channel in sending.channels().items()
     ]
 
 
@@ -174,7 +175,7 @@ async def add(
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
         raise NotFound(f"There is no user {owner!r}.")
-    channel = far_end.channel(kind)
+    channel = sending.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
         raise Forbidden(f"Only administrators have channels of kind {kind}.")
     name = await _free_name(name, user.id)
@@ -250,7 +251,7 @@ async def _shares(channel_ids: Sequence[int]) -> dict[int, list[GroupShare]]:
 
 async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
     """The stored settings with what is given anew; a share is no way round what a kind is for."""
-    channel = far_end.channel(row.kind)
+    channel = sending.channel(row.kind)
     if channel.administrators_only and not actor.is_admin:
         raise Forbidden(f"Only administrators set up channels of kind {row.kind}.")
     before = _read(row)
@@ -270,7 +271,7 @@ def _require_secrets_known(
         for field in fields
         if "://" in str(given.get(field.name, "")) and given[field.name] != stored.get(field.name)
     ]
-    mask = far_end.mask()
+    mask = sending.mask()
     kept = [
         field.name
         for field in fields
@@ -289,7 +290,7 @@ def _require_secrets_known(
 def _read(row: Channel) -> ChannelSettings | None:
     """The stored settings; None where they cannot be opened, or this version does not know them."""
     try:
-        return far_end.channel(row.kind).read(settings_of(row))
+        return sending.channel(row.kind).read(settings_of(row))
     except (InvalidInput, Sealed):
         return None
 
@@ -357,7 +358,7 @@ def _info(
         description = CLOSED
     settings = _read(row)
     if settings is not None:
-        channel = far_end.channel(row.kind)
+        channel = sending.channel(row.kind)
         title, description = channel.title, channel.describe(settings)
         shown = channel.masked(settings)
     return ChannelInfo(

@@ -17,12 +17,15 @@ from hive import clock
 from hive.database import transactional
 from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, Statistic, User
-from hive.services import health, health_info, last_backups, runtime
-from hive.services.health_info import HealthInfo
-from hive.services.notifications import outbox, recipients, texts
-from hive.services.notifications.kinds import DIGEST, FAILURES, Matter
-from hive.services.notifications.outbox import Notice
-from hive.services.notifications.routes import Person, fallback
+from hive.services import runtime
+from hive.services.clock import last_backups
+from hive.services.health import infos as health_info
+from hive.services.health import review as health
+from hive.services.health.infos import HealthInfo
+from hive.services.outbox import outbox, recipients, texts
+from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
+from hive.services.outbox.outbox import Notice
+from hive.services.outbox.routing import Person, fallback
 from hive.services.permissions import Actor, visible_repositories
 from hive.units import format_duration, format_size
 

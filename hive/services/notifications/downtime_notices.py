@@ -11,12 +11,12 @@ from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind, Severity
 from hive.models import Repository
 from hive.schedule import Downtimes, fell_into
-from hive.services import downtimes, health
-from hive.services.downtimes import Span
-from hive.services.notifications import audiences, outbox, texts
-from hive.services.notifications.kinds import DOWNTIME, Matter
-from hive.services.notifications.outbox import Notice
-from hive.services.notifications.routes import Person
+from hive.services.health import review
+from hive.services.outbox import audiences, downtimes, outbox, texts
+from hive.services.outbox.downtimes import Span
+from hive.services.outbox.kinds import DOWNTIME, Matter
+from hive.services.outbox.outbox import Notice
+from hive.services.outbox.routing import Person
 
 _MOST = 50  # repositories that are named
 
@@ -42,10 +42,10 @@ def _missed(rows: Sequence[Repository], spans: Downtimes, span: Span) -> list[Re
     found = []
     for row in rows:
         try:
-            schedule = health.schedule_of(row)
+            schedule = review.schedule_of(row)
         except InvalidInput:
             continue  # the review says so
-        record = health.record_of(row, spans)
+        record = review.record_of(row, spans)
         if fell_into(schedule, record, span.begun_at, span.ended_at):
             found.append(row)
     return sorted(found, key=lambda row: row.name)

@@ -11,8 +11,8 @@ from hive.errors import Conflict, NotFound
 from hive.kinds import AttemptOutcome, DeliveryState, Severity
 from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.services import audit, references
-from hive.services.notifications import condition
-from hive.services.notifications.condition import Condition
+from hive.services.outbox import condition
+from hive.services.outbox.condition import Condition
 from hive.services.permissions import Actor
 
 # What nobody sends any more.

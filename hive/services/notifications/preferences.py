@@ -9,7 +9,8 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Digest, Rest
 from hive.models import Preference
-from hive.services import audit, health, references
+from hive.services import audit, references
+from hive.services.health import review
 from hive.services.permissions import Actor
 
 _BOUNDS = {
@@ -50,7 +51,7 @@ async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  
                 raise InvalidInput(words, field=name)
         setattr(row, name, value)
     await row.save()
-    await health.preference_changed(person.id)
+    await review.preference_changed(person.id)
     await audit.record(actor, "user.preferences", f"user {person.name}", **values)
     return _info(row)
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from hive import clock
 from hive.kinds import EventKind, Severity
 from hive.models import Channel, Membership, Repository, RepositoryTag
-from hive.services.findings import Finding
-from hive.services.notifications import audiences, condition
-from hive.services.notifications.audiences import Audience, works
-from hive.services.notifications.kinds import Matter
-from hive.services.notifications.routes import Place
+from hive.services.checks import Finding
+from hive.services.outbox import audiences, condition
+from hive.services.outbox.audiences import Audience, works
+from hive.services.outbox.kinds import Matter
+from hive.services.outbox.routing import Place
 from hive.services.permissions import Actor, group_ids, visible_repositories
 
 _MOST = 5  # that are named in a sentence

@@ -13,14 +13,9 @@ from hive import clock
 from hive.errors import NotFound
 from hive.kinds import EventKind
 from hive.models import Event, Repository, RepositoryTag, Rule
-from hive.services.notifications import recipients
-from hive.services.notifications.kinds import TABLE, Matter, matter_of
-from hive.services.notifications.routes import (
-    Person,
-    matches,
-    route,
-    route_of_administrator,
-)
+from hive.services.outbox import recipients
+from hive.services.outbox.kinds import TABLE, Matter, matter_of
+from hive.services.outbox.routing import Person, matches, route, route_of_administrator
 from hive.services.permissions import Actor
 
 _SPAN = timedelta(days=30)

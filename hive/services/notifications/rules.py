@@ -15,11 +15,14 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Severity
 from hive.models import Channel, Membership, Repository, Rule, RuleChannel, User
-from hive.services import audit, names, references, repositories, tags
-from hive.services.notifications import channels, recipients, routes
-from hive.services.notifications.kinds import NAMES
+from hive.services import audit, names, references
+from hive.services.notifications import channels
+from hive.services.outbox import recipients, routing
+from hive.services.outbox.kinds import NAMES
 from hive.services.permissions import Actor, group_ids
-from hive.services.tags import check_tag
+from hive.services.repositories import catalogue as repositories
+from hive.services.repositories import tags
+from hive.services.repositories.tags import check_tag
 
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
@@ -292,7 +295,7 @@ async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleIn
 async def can_be_told(actor: Actor, user: str | int) -> bool:
     """Whether there is any way to tell somebody anything: a channel, or their mail address."""
     person = await references.person(actor, user)
-    return any(routes.can_be_told(one) for one in await recipients.load([person.id]))
+    return any(routing.can_be_told(one) for one in await recipients.load([person.id]))
 
 
 async def find_rule(actor: Actor, reference: str) -> RuleInfo:

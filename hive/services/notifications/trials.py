@@ -11,8 +11,10 @@ from hive import clock
 from hive.errors import DeliveryFailed
 from hive.kinds import Severity
 from hive.services import runtime
-from hive.services.notifications import channels, condition, failing, far_end
-from hive.services.notifications.kinds import TEST
+from hive.services.delivery import failing
+from hive.services.notifications import channels
+from hive.services.outbox import condition, sending
+from hive.services.outbox.kinds import TEST
 from hive.services.permissions import Actor
 from hive.services.secrets import settings_of
 
@@ -42,7 +44,7 @@ async def after_saving(actor: Actor, channel_id: int) -> Trial | None:
     if not (await channels.find_by_id(actor, channel_id)).enabled:
         return None
     try:
-        async with far_end.opened_means() as means:
+        async with sending.opened_means() as means:
             return Trial(True, await test(actor, channel_id, means))
     except DeliveryFailed as error:
         return Trial(False, error.message, error.address)
@@ -54,7 +56,7 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
     Where it arrives, all that waits for the channel is sent at once.
     """
     row = await channels.changeable(actor, channel_id)
-    message = far_end.message(
+    message = sending.message(
         id=f"test-{secrets.token_hex(8)}",
         event_id=None,
         kind=TEST,
@@ -70,9 +72,9 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
     lane = row.id, 0
     try:
         async with asyncio.timeout(_SECONDS):
-            answer = await far_end.send(row.kind, settings_of(row), message, means)
-    except far_end.CHANNEL_ERRORS as error:
-        failure = far_end.explained(error)
+            answer = await sending.send(row.kind, settings_of(row), message, means)
+    except sending.CHANNEL_ERRORS as error:
+        failure = sending.explained(error)
         await condition.note_fails(
             lane,
             failure.message,

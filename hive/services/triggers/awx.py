@@ -11,7 +11,7 @@ from hive.errors import OutgoingFailed
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
 from hive.services import runtime
-from hive.services.notifications import allowed
+from hive.services.outbox import allowed
 from hive.services.triggers.runs import Outcome
 from hive.services.triggers.settings import Awx, Subject
 from hive.units import format_duration

@@ -18,7 +18,9 @@ from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
 from hive.models import HealthChange, Repository, Trigger, TriggerRun
 from hive.services import events as rows
-from hive.services import repository_infos, runtime, time_trust
+from hive.services import runtime
+from hive.services.clock import trust
+from hive.services.repositories import infos as repository_infos
 from hive.services.secrets import opens, settings_of
 from hive.services.triggers import command, runs, settings, store
 from hive.services.triggers.runs import Outcome
@@ -59,7 +61,7 @@ async def run_due() -> int:
     """Call everything that is due; the number of calls that began. Calls go on by themselves."""
     now = clock.now()
     begun = 0
-    if await time_trust.is_trusted():
+    if await trust.is_trusted():
         begun = await _start_all(now)
     # those that have just begun too, so by the time that it is now
     waiting = TriggerRun.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
 from hive.services import runtime
-from hive.services.notifications import allowed
+from hive.services.outbox import allowed
 from hive.services.triggers.runs import Outcome
 from hive.services.triggers.settings import Subject, Webhook
 

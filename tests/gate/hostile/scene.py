@@ -24,10 +24,11 @@ from asyncssh.connection import SSHServerConnection
 
 from hive import log
 from hive.kinds import Access
-from hive.services import keys, sessions
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
-from hive.services.session_filters import SessionState
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record as sessions
+from hive.services.sessions.filters import SessionState
 from sshgate import gate
 from sshgate.connection import GateConnection
 from sshgate.gate import Gate

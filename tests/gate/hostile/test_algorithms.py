@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access
-from hive.services import keys
+from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
 from tests.gate.harness import Client, House, open_house
 from tests.gate.hostile.scene import open_scene

@@ -14,8 +14,8 @@ import asyncssh
 import pytest
 
 from hive.kinds import Access
-from hive.services import logins as login_service
-from hive.services.logins import Identity
+from hive.services.gate import authentication as login_service
+from hive.services.gate.authentication import Identity
 from tests.gate.hostile.handmade import (
     FAILURE,
     KEY_IS_GOOD,

@@ -11,7 +11,8 @@ import asyncssh
 import pytest
 
 from hive.kinds import AddressTrouble, EventKind
-from hive.services import client_addresses, events
+from hive.services import events
+from hive.services.gate import client_addresses
 from hive.services.permissions import OPERATOR
 from tests.gate.hostile.handmade import SUCCESS, handmade
 from tests.gate.hostile.raw import dial, hang_up, rest_of

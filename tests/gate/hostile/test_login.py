@@ -7,7 +7,7 @@ import pytest
 from asyncssh.packet import Boolean, String
 
 from hive.kinds import Access
-from hive.services import grants
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
 from tests.gate.hostile.handmade import (
     FAILURE,

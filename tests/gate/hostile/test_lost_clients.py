@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from hive.kinds import Access, EndReason
-from hive.services import grants
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
 from tests.gate.hostile.handmade import (
     CHANNEL_CLOSE,

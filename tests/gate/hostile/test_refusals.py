@@ -13,7 +13,9 @@ import pytest_asyncio
 
 from hive import clock
 from hive.kinds import Access
-from hive.services import accounts, events, grants, keys, refused_keys
+from hive.services import events
+from hive.services.accounts import users
+from hive.services.keys import grants, keys, refused_keys
 from hive.services.permissions import OPERATOR
 from tests.gate import harness
 from tests.gate.hostile.handmade import FAILURE, KEY_IS_GOOD, SUCCESS, handmade
@@ -50,8 +52,8 @@ async def test_a_key_that_is_out_of_use_is_refused_and_the_owner_can_see_why(
     elif cause == "key disabled":
         await keys.set_key(OPERATOR, number, enabled=False)
     elif cause == "owner disabled":
-        owner = await accounts.find_user(OPERATOR, "alice")
-        await accounts.set_user(OPERATOR, owner.id, enabled=False)
+        owner = await users.find_user(OPERATOR, "alice")
+        await users.set_user(OPERATOR, owner.id, enabled=False)
     else:
         await keys.delete_key(OPERATOR, number)
     async with handmade(scene.port) as connection:
@@ -70,7 +72,7 @@ async def test_a_key_that_is_out_of_use_is_refused_and_the_owner_can_see_why(
     assert cause in messages[0]
     assert key.get_fingerprint() in messages[0]
     if cause == "owner disabled":
-        await accounts.set_user(OPERATOR, owner.id, enabled=True)
+        await users.set_user(OPERATOR, owner.id, enabled=True)
 
 
 async def test_keys_that_an_agent_offers_before_the_right_one_are_no_refusals(

@@ -14,12 +14,13 @@ from asyncssh.packet import SSHPacket, String
 
 from hive.kinds import Access
 from hive.process.child import ChildSpec
-from hive.services import grants, sessions
-from hive.services.access import Admission
-from hive.services.host import Host
+from hive.services.gate.admission import Admission
+from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
-from hive.services.programs import program_roots
-from hive.services.session_filters import SessionState
+from hive.services.programs.discovery import program_roots
+from hive.services.programs.host import Host
+from hive.services.sessions import record
+from hive.services.sessions.filters import SessionState
 from sshgate import serving as serving_module
 from sshgate import session
 from sshgate.command import Borg2Serve, BorgServe, Rsync
@@ -237,10 +238,10 @@ async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
         await asyncio.sleep(0.3)
         assert relay.bytes_out == sent
         assert resident_bytes() - before < 64 * MIB
-        (row,) = await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
-        await sessions.kill(OPERATOR, row.id)
+        (row,) = await record.list_sessions(OPERATOR, state=SessionState.LIVE)
+        await record.kill(OPERATOR, row.id)
         await until(lambda: not scene.gate.sessions, "the end of the session")
-    assert (await sessions.get_session(OPERATOR, row.id)).end_reason == "killed"
+    assert (await record.get_session(OPERATOR, row.id)).end_reason == "killed"
 
 
 def ignore_keys(connection: HandmadeConnection) -> Callable[..., object]:

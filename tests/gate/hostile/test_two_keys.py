@@ -17,9 +17,10 @@ import pytest
 import pytest_asyncio
 
 from hive.kinds import Access
-from hive.services import repositories, sessions
 from hive.services.permissions import OPERATOR
-from hive.services.repository_infos import RepositoryInfo
+from hive.services.repositories import catalogue
+from hive.services.repositories.infos import RepositoryInfo
+from hive.services.sessions import record
 from tests.gate.harness import Client, House
 from tests.gate.rpc import ENDED, Rpc, RpcError, rpc
 
@@ -158,7 +159,7 @@ async def test_another_key_of_borg_is_not_stored_by_an_append_only_key(pair: Pai
             assert said is not None
             assert "changing its key is refused" in said
     assert config.read_bytes() == before
-    assert len(await sessions.config_versions(OPERATOR, pair.info.id)) == 1
+    assert len(await record.config_versions(OPERATOR, pair.info.id)) == 1
 
 
 async def test_later_backups_still_get_nonces_from_an_append_only_key(pair: Pair) -> None:
@@ -187,5 +188,5 @@ async def test_a_backup_and_the_export_of_its_key_keep_each_other_waiting(
             assert "Repository laptop is in use by session" in done.error
         assert await session.call("__len__") == 2 * CHUNKS
     (await pair.good.borg("break-lock", url)).must()
-    info = await repositories.find_repository(OPERATOR, "laptop")
+    info = await catalogue.find_repository(OPERATOR, "laptop")
     assert info.state == "ready"

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from hive.kinds import Mode
-from hive.services.programs import SAFE_RSYNC, find_program
+from hive.services.programs.discovery import SAFE_RSYNC, find_program
 from tests import ordinary
 from tests.gate.harness import open_house
 from tests.gate.hostile_rsync.outside import Hostile, look, make_outside

@@ -14,10 +14,10 @@ from hive.errors import StorageError
 from hive.process import confine
 from hive.process.child import RunAs
 from hive.process.ownership import chown_tree
-from hive.services import confinement, programs
-from hive.services.confinement import Wishes, assess
-from hive.services.findings import Finding
-from hive.services.programs import Program, Programs
+from hive.services.checks import Finding
+from hive.services.programs import confinement, discovery
+from hive.services.programs.confinement import Wishes, assess
+from hive.services.programs.discovery import Program, Programs
 from tests import ordinary
 
 NOBODY = RunAs(65534, 65534)
@@ -87,8 +87,8 @@ def test_a_missing_libseccomp_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_old_rsync_is_a_warning_only_where_nothing_holds_it() -> None:
     old = Programs(borg=None, borg2=None, rsync=Program("/usr/bin/rsync", (3, 2, 7)))
-    held = programs.findings(old, Settings(), is_held=True)[-1]
-    loose = programs.findings(old, Settings(), is_held=False)[-1]
+    held = discovery.findings(old, Settings(), is_held=True)[-1]
+    loose = discovery.findings(old, Settings(), is_held=False)[-1]
     assert (held.subject, held.level, loose.level) == ("rsync", "ok", "warning")
     assert "IMPORT and EXPORT refuse everybody" in loose.message
 

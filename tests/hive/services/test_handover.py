@@ -14,7 +14,10 @@ from hive.errors import AccessRefused, StorageError
 from hive.models import Repository
 from hive.process import ownership
 from hive.process.child import RunAs
-from hive.services import handover, repository_infos, runtime, scratch, storage
+from hive.services import runtime
+from hive.services.repositories import infos as repository_infos
+from hive.services.server import handover
+from hive.services.storage import paths, scratch
 from tests import factories
 from tests.factories import People
 
@@ -23,8 +26,8 @@ NOBODY = RunAs(65534, 65534)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 
 
-def make_home(root: Path, login: str = "login", files: int = 3) -> storage.Place:
-    where = storage.Place(root, login, "laptop")
+def make_home(root: Path, login: str = "login", files: int = 3) -> paths.Place:
+    where = paths.Place(root, login, "laptop")
     for number in range(files):
         directory = where.repository / "data" / str(number)
         directory.mkdir(parents=True)
@@ -33,7 +36,7 @@ def make_home(root: Path, login: str = "login", files: int = 3) -> storage.Place
     return where
 
 
-def owners(where: storage.Place) -> set[int]:
+def owners(where: paths.Place) -> set[int]:
     return {path.lstat().st_uid for path in (where.home, *where.home.rglob("*"))}
 
 
@@ -43,14 +46,14 @@ def test_a_walk_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     ownership.stop()
     try:
         with pytest.raises(StorageError, match="the server stops"):
-            storage.hand_over(where, NOBODY)
+            paths.hand_over(where, NOBODY)
     finally:
         ownership.resume()
-    assert not storage.is_handed_over(where, NOBODY)
-    assert storage.hand_over(where, NOBODY) > 0
-    assert storage.is_handed_over(where, NOBODY)
+    assert not paths.is_handed_over(where, NOBODY)
+    assert paths.hand_over(where, NOBODY) > 0
+    assert paths.is_handed_over(where, NOBODY)
     assert owners(where) == {NOBODY.uid}
-    assert storage.hand_over(where, NOBODY) == 0
+    assert paths.hand_over(where, NOBODY) == 0
 
 
 def test_the_outermost_directory_is_given_last(
@@ -60,7 +63,7 @@ def test_the_outermost_directory_is_given_last(
     (where.repository / "data" / "2" / "1").unlink()
     (where.repository / "data" / "2" / "1").hardlink_to(where.repository / "data" / "1" / "1")
     with pytest.raises(StorageError, match="several names"):
-        storage.hand_over(where, NOBODY)
+        paths.hand_over(where, NOBODY)
     assert where.home.stat().st_uid == where.repository.stat().st_uid == 0
 
 
@@ -75,10 +78,10 @@ def test_a_link_in_the_place_of_a_directory_leads_nowhere(tmp_path: Path, part: 
     replaced.rename(tmp_path / "aside")
     replaced.symlink_to(outside)
     if part == "laptop/data":  # links are given themselves
-        storage.hand_over(where, NOBODY)
+        paths.hand_over(where, NOBODY)
     else:
         with pytest.raises(StorageError):
-            storage.hand_over(where, NOBODY)
+            paths.hand_over(where, NOBODY)
     assert {path.stat().st_uid for path in (outside, outside / "secret")} == {0}
 
 
@@ -87,20 +90,20 @@ def test_a_file_with_a_second_name_elsewhere_stays_as_it_is(tmp_path: Path) -> N
     where = make_home(tmp_path / "repos")
     (where.repository / "data" / "0" / "2").hardlink_to(tmp_path / "shadow")
     with pytest.raises(StorageError, match="several names"):
-        storage.hand_over(where, NOBODY)
+        paths.hand_over(where, NOBODY)
     assert (tmp_path / "shadow").stat().st_uid == 0
 
 
 async def test_two_that_come_at_once_give_everything_once(tmp_path: Path) -> None:
     where = make_home(tmp_path, files=200)
     given = await asyncio.gather(
-        *(asyncio.to_thread(storage.hand_over, where, NOBODY) for _ in range(4))
+        *(asyncio.to_thread(paths.hand_over, where, NOBODY) for _ in range(4))
     )
     assert sorted(given)[:3] == [0, 0, 0]
     assert owners(where) == {NOBODY.uid}
 
 
-async def place_of_a_repository(people: People, name: str) -> storage.Place:
+async def place_of_a_repository(people: People, name: str) -> paths.Place:
     made = await factories.make_repository(people.alice, name)
     row = await Repository.get(id=made.id).select_related("location")
     where = repository_infos.place_of(row)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from hive.errors import Unavailable
-from hive.services.programs import program_roots
+from hive.services.programs.discovery import program_roots
 from tests.programs import borg_commands
 
 HOMES = {Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()}

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import AddressRuling
-from hive.services import client_addresses
+from hive.services.gate import client_addresses
 from hive.services.permissions import require_admin
 from web.access import actor_of
 from web.forms import Form, read_form, sent

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import accounts, groups, quotas
-from hive.services.groups import GroupInfo
+from hive.services.accounts import groups
+from hive.services.accounts import users as accounts
+from hive.services.accounts.groups import GroupInfo
+from hive.services.repositories import quotas
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
 from web.i18n import gettext

@@ -5,8 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import InvalidInput, NotFound
-from hive.services import doctor, downtimes, installation, time_trust
+from hive.services.clock import trust
+from hive.services.outbox import downtimes
 from hive.services.permissions import require_admin
+from hive.services.server import about as installation
+from hive.services.server import doctor
 from hive.units import parse_duration
 from web.access import actor_of
 from web.forms import sent
@@ -25,7 +28,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "admin_health.html",
         about=about,
-        is_clock_doubted=not await time_trust.is_trusted(),
+        is_clock_doubted=not await trust.is_trusted(),
         findings=sorted(findings, key=lambda one: order.index(one.level)),
         troubles=sum(one.level != "ok" for one in findings),
         spans=SPANS,
@@ -33,7 +36,7 @@ async def show(request: web.Request) -> web.Response:
 
 
 async def confirm_clock(request: web.Request) -> web.Response:
-    await time_trust.confirm(actor_of(request))
+    await trust.confirm(actor_of(request))
     return done(request, "/admin", gettext("The clock is trusted as it is now."))
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import StorageError
-from hive.services import host_keys, locations
+from hive.services.gate import host_keys
 from hive.services.permissions import require_admin
+from hive.services.storage import locations
 from web.access import actor_of
 from web.rendering import page
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import scheduler
+from hive.services.server import scheduler
 from web.access import actor_of
 from web.forms import read_form
 from web.i18n import gettext

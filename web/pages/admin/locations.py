@@ -7,9 +7,9 @@ from pathlib import Path
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput, StorageError
-from hive.services import locations
-from hive.services.locations import LocationInfo
 from hive.services.permissions import require_admin
+from hive.services.storage import locations
+from hive.services.storage.locations import LocationInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.i18n import N_, gettext, sentence

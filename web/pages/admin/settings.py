@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import installation
+from hive.services.server import about
 from web.access import actor_of
 from web.rendering import page
 
 
 async def show(request: web.Request) -> web.Response:
-    sections = installation.settings_in_effect(actor_of(request))
+    sections = about.settings_in_effect(actor_of(request))
     return page(request, "admin_settings.html", sections=sections)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services import accounts, dependents, passwords, quotas, second_factor
-from hive.services.accounts import UserInfo
-from hive.services.dependents import Dependents
+from hive.services.accounts import dependents, passwords, second_factor, users
+from hive.services.accounts.dependents import Dependents
+from hive.services.accounts.users import UserInfo
 from hive.services.permissions import require_admin
+from hive.services.repositories import quotas
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.i18n import N_, gettext, sentence
@@ -16,7 +17,7 @@ from web.rendering import done, page, quota_set
 
 
 async def show_all(request: web.Request) -> web.Response:
-    return page(request, "admin_users.html", users=await accounts.list_users(actor_of(request)))
+    return page(request, "admin_users.html", users=await users.list_users(actor_of(request)))
 
 
 async def show_add(request: web.Request) -> web.Response:
@@ -31,7 +32,7 @@ async def add(request: web.Request) -> web.Response:
     password = _password(form)
     if form.is_fine:
         with form.asking():
-            user = await accounts.add_user(
+            user = await users.add_user(
                 actor,
                 form.text("name"),
                 email=form.text("email"),
@@ -61,7 +62,7 @@ async def show(request: web.Request) -> web.Response:
 async def _user(request: web.Request) -> UserInfo:
     actor = actor_of(request)
     require_admin(actor)
-    return await accounts.get_user(actor, id_of(request))
+    return await users.get_user(actor, id_of(request))
 
 
 def _as_it_is(user: UserInfo) -> Form:
@@ -80,7 +81,7 @@ async def change(request: web.Request) -> web.Response:
         if not found.is_empty:
             return await _page(request, user, form, found)
     with form.asking():
-        await accounts.set_user(
+        await users.set_user(
             actor_of(request),
             user.id,
             email=form.text("email"),
@@ -102,7 +103,7 @@ async def set_password(request: web.Request) -> web.Response:
         form.complain(InvalidInput(N_("Type the new password."), field="password"))
     if form.is_fine and password is not None:
         with form.asking():
-            await accounts.set_password(actor_of(request), user.id, password)
+            await users.set_password(actor_of(request), user.id, password)
             message = gettext("%(name)s has a new password.", name=user.name)
             return done(request, f"/admin/users/{user.id}", message)
     shown = Form(_as_it_is(user).values, form.problems, form.status)
@@ -113,7 +114,7 @@ async def make_reset_link(request: web.Request) -> web.Response:
     """The link is shown once, to be handed over; it is no part of any address."""
     user = await _user(request)
     try:
-        link = await accounts.reset_link(actor_of(request), user.id)
+        link = await users.reset_link(actor_of(request), user.id)
     except Conflict as error:
         return done(request, f"/admin/users/{user.id}", sentence(error.message), problem=True)
     return page(request, "admin_user_link.html", user=user, link=link)
@@ -128,7 +129,7 @@ async def switch_off_second_factor(request: web.Request) -> web.Response:
 
 async def unlock(request: web.Request) -> web.Response:
     user = await _user(request)
-    await accounts.unlock(actor_of(request), user.id)
+    await users.unlock(actor_of(request), user.id)
     message = gettext("The wrong passwords for %(name)s no longer count.", name=user.name)
     return done(request, f"/admin/users/{user.id}", message)
 
@@ -148,7 +149,7 @@ async def _page(
         factors=await second_factor.factors_of(user.id),
         quota=await quotas.use_of_user(user.id),
         is_self=user.id == user_of(request).id,
-        wrong=accounts.wrong_passwords(user.name),
+        wrong=users.wrong_passwords(user.name),
     )
 
 
@@ -159,7 +160,7 @@ async def show_delete(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     user = await _user(request)
     try:
-        await accounts.delete_user(actor_of(request), user.id)
+        await users.delete_user(actor_of(request), user.id)
     except Conflict as error:
         return done(request, f"/admin/users/{user.id}", sentence(error.message), problem=True)
     return done(request, "/admin/users", gettext("The user %(name)s was deleted.", name=user.name))

@@ -6,10 +6,12 @@ from aiohttp import web
 
 from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
 from hive.kinds import Level
-from hive.services import accounts, groups
-from hive.services.notifications import allowed, channels, far_end, trials
+from hive.services.accounts import groups
+from hive.services.accounts import users as accounts
+from hive.services.notifications import channels, trials
 from hive.services.notifications.channels import ChannelInfo, KindInfo
 from hive.services.notifications.trials import Trial
+from hive.services.outbox import allowed, sending
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
@@ -189,7 +191,7 @@ async def test(request: web.Request) -> web.Response:
     """Send a test message, and show what the far end really answers."""
     actor, info = actor_of(request), await _channel(request)
     try:
-        async with far_end.opened_means() as means:
+        async with sending.opened_means() as means:
             answer = await trials.test(actor, info.id, means)
     except DeliveryFailed as error:
         return _say(request, info.id, Trial(arrived=False, answer=error.message))

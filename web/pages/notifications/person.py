@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from hive.services import accounts
-from hive.services.accounts import UserInfo
+from hive.services.accounts import users
+from hive.services.accounts.users import UserInfo
 from web.access import actor_of, user_of
 from web.forms import query
 
@@ -29,11 +29,11 @@ async def person_of(request: web.Request) -> Person:
     viewer, name = user_of(request), request.query.get("user")
     if not name or name == viewer.name:
         return Person(viewer, None)
-    found = await accounts.find_user(actor_of(request), name)
+    found = await users.find_user(actor_of(request), name)
     return Person(found, found.name)
 
 
 async def names_for(request: web.Request) -> list[str]:
     """Whom the one who looks may choose among; nobody has no choice."""
     actor = actor_of(request)
-    return [user.name for user in await accounts.list_users(actor)] if actor.is_admin else []
+    return [user.name for user in await users.list_users(actor)] if actor.is_admin else []

@@ -10,8 +10,9 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Severity
-from hive.services.notifications import kinds, rule_preview, rules
+from hive.services.notifications import rule_preview, rules
 from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
+from hive.services.outbox import kinds
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.i18n import N_, gettext

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services import repositories
-from hive.services.notifications import channels, condition, history, rules
+from hive.services.notifications import channels, history, rules
+from hive.services.outbox import condition
+from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import before, cut_page
 from web.pages.notifications.person import names_for, person_of
@@ -34,7 +35,7 @@ async def show(request: web.Request) -> web.Response:
         mail=await condition.get((None, person.user.id)),
         can_be_told=await rules.can_be_told(actor, person.user.id),
         names=await names_for(request),
-        visible={one.id: one.name for one in await repositories.choices(actor)},
+        visible={one.id: one.name for one in await catalogue.choices(actor)},
         newest=person.path(_HERE) if cursor is not None else None,
         older=person.path(_HERE, before=older) if older is not None else None,
     )

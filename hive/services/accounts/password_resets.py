@@ -1,0 +1,117 @@
+"""A new password for who forgot theirs: a link by mail."""
+
+from __future__ import annotations
+
+from tortoise.expressions import Q
+
+from hive import log
+from hive.database import DriverError, spawn, transactional
+from hive.errors import Forbidden, HiveError
+from hive.kinds import Source
+from hive.models import User
+from hive.services import audit, runtime
+from hive.services.accounts import (
+    attempt_limits,
+    known_browsers,
+    mail,
+    passwords,
+    reset_tokens,
+)
+from hive.services.accounts import (
+    users as accounts,
+)
+from hive.services.permissions import Actor
+
+logger = log.get(__name__)
+
+_MAX_ACCOUNTS = 5  # of one e-mail address
+_TEXT = """\
+Hello {name},
+
+somebody, probably you, asked for a new password for your account {name} at
+
+    {base}
+
+To choose it, open this link within an hour:
+
+    {url}
+
+The link works once. If you did not ask for it, do nothing: your password stays as it is.
+"""
+
+
+def mail_is_possible() -> bool:
+    """Mail is sent, and it is known what a link to us looks like: a visitor's word is not taken."""
+    return mail.is_configured() and runtime.settings().web.public_url is not None
+
+
+def request_by_mail(who: str, *, address: str) -> None:
+    """Mail a link to the user of this name or e-mail address, if there is one.
+
+    It happens in the background, so that nobody can tell from answer or time whether there is.
+    Forbidden after too many requests from the address.
+    """
+    attempt_limits.count_reset_request(address)
+    known_as = who.strip()[:254]
+    if known_as.isprintable():  # not every database takes every text
+        spawn(_mail_links(known_as, address), name="mail a link for a new password")
+
+
+async def _mail_links(who: str, address: str) -> None:
+    try:
+        users = User.filter(Q(name=who) | Q(email__iexact=who), enabled=True)
+        for user in await users.order_by("id").limit(_MAX_ACCOUNTS):
+            if user.email and user.password_hash and attempt_limits.may_mail_reset(str(user.id)):
+                await _mail_link(user, user.email, address)
+    except (HiveError, DriverError, OSError) as error:
+        logger.error("a link for a new password could not be mailed", reason=str(error))
+
+
+async def _mail_link(user: User, email: str, address: str) -> None:
+    token = await _issue(user, address)
+    base = runtime.settings().web.public_url or ""
+    text = _TEXT.format(name=user.name, base=base, url=f"{base}/reset/{token}")
+    await mail.send(mail.Message(email, "A new password for Borg Hive", text))
+
+
+@transactional
+async def _issue(user: User, address: str) -> str:
+    token, _ = await reset_tokens.issue(user.id)
+    stranger = Actor(None, "somebody", is_admin=False, source=Source.WEB, address=address)
+    await audit.record(stranger, "user.reset.mail", f"user {user.name}")
+    return token
+
+
+async def name_of(token: str) -> str:
+    """The name of the user whom this link is for; Forbidden where it is not good."""
+    return (await _user_of(token)).name
+
+
+async def _user_of(token: str) -> User:
+    user = await reset_tokens.user_of(token)
+    if user is None:
+        raise Forbidden(
+            "This link is not valid: it was used already, or is older than an hour. Ask for a new"
+            " one."
+        )
+    return user
+
+
+async def complete(token: str, password: str, *, address: str) -> str:
+    """Store the new password; the link is used up, and the user's browser sessions end.
+
+    Returns the token by which this browser is known from now on.
+    """
+    await _user_of(token)
+    hashed = await passwords.hash_password(password)
+    return await _complete(token, hashed, address)
+
+
+@transactional
+async def _complete(token: str, password_hash: str, address: str) -> str:
+    # Once more, inside the transaction: of two who send the form at once, one is too late.
+    user = await _user_of(token)
+    actor = Actor(user.id, user.name, is_admin=False, source=Source.WEB, address=address)
+    await audit.record(actor, "user.reset.used", f"user {user.name}")
+    await accounts.store_password(actor, user.id, password_hash)
+    return await known_browsers.remember(user.id, None)

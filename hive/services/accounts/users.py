@@ -1,0 +1,334 @@
+"""Users: made, changed, logged in and deleted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hive import clock
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Source
+from hive.models import Key, Membership, Repository, User, WebSession
+from hive.services import audit, events, names, references, runtime
+from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
+from hive.services.permissions import Actor, require_admin
+from hive.services.repositories import quotas
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
+
+
+@dataclass(frozen=True)
+class UserInfo:
+    id: int
+    name: str
+    email: str | None
+    is_admin: bool
+    enabled: bool
+    has_password: bool
+    groups: tuple[str, ...]
+    created_at: datetime
+    last_login_at: datetime | None
+    timezone: str | None
+    language: str | None
+    theme: str | None
+    quota_bytes: int | None = None
+
+    def actor(self, source: Source, address: str | None) -> Actor:
+        return Actor(self.id, self.name, self.is_admin, source, address)
+
+
+@dataclass(frozen=True)
+class ResetLink:
+    """Where a user chooses a new password, once and not for long."""
+
+    url: str
+    expires_at: datetime
+
+
+async def add_user(
+    actor: Actor,
+    name: str,
+    *,
+    email: str | None = None,
+    password: str | None = None,
+    is_admin: bool = False,
+) -> UserInfo:
+    require_admin(actor)
+    names.check_account(name, "user")
+    checked_email = _check_email(email)
+    hashed = await passwords.hash_password(password) if password is not None else None
+    return await store_user(
+        actor, name, email=checked_email, password_hash=hashed, is_admin=is_admin
+    )
+
+
+@transactional
+async def store_user(
+    actor: Actor,
+    name: str,
+    *,
+    email: str | None = None,
+    password_hash: str | None,
+    is_admin: bool,
+) -> UserInfo:
+    """The step of `add_user` that touches the database, for services that checked the rest."""
+    require_admin(actor)
+    if await User.filter(name__iexact=name).exists():
+        raise Conflict(f"There is a user {name} already.", field="name")
+    user = await User.create(
+        name=name,
+        email=email,
+        password_hash=password_hash,
+        is_admin=is_admin,
+        created_at=clock.now(),
+    )
+    await audit.record(actor, "user.add", f"user {name}", admin=is_admin)
+    return await _info(user)
+
+
+def _check_email(email: str | None) -> str | None:
+    if email is None or email == "":
+        return None
+    if len(email) > 254 or not _EMAIL.fullmatch(email):
+        raise InvalidInput(f"This is no e-mail address: {email[:60]!r}.", field="email")
+    return email
+
+
+async def list_users(actor: Actor) -> list[UserInfo]:
+    require_admin(actor)
+    return await _infos(await User.all().order_by("name"))
+
+
+async def find_user(actor: Actor, reference: str) -> UserInfo:
+    """The user of this name or id; anybody may find themselves, administrators everybody."""
+    user = await references.user(reference)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {reference!r}.")
+    return await _info(user)
+
+
+async def get_user(actor: Actor, user_id: int) -> UserInfo:
+    """The same by id."""
+    user = await User.get_or_none(id=user_id)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound("There is no such user.")
+    return await _info(user)
+
+
+@transactional
+async def set_user(
+    actor: Actor,
+    user_id: int,
+    *,
+    email: str | None = None,
+    is_admin: bool | None = None,
+    enabled: bool | None = None,
+    quota_bytes: int | None = None,
+    no_quota: bool = False,
+) -> UserInfo:
+    """Change what is given; an empty email removes it."""
+    user = await User.get_or_none(id=user_id)
+    if user is None or not (actor.is_admin or actor.user_id == user_id):
+        raise NotFound("There is no such user.")
+    wanted = None if no_quota else quota_bytes or user.quota_bytes
+    changes_quota = wanted != user.quota_bytes
+    if is_admin is not None or enabled is not None or changes_quota:
+        require_admin(actor)
+    was_administrator = user.is_admin and user.enabled
+    if email is not None:
+        user.email = _check_email(email)
+    if is_admin is not None:
+        user.is_admin = is_admin
+    if enabled is not None:
+        user.enabled = enabled
+    if changes_quota:
+        quotas.check(wanted)
+        user.quota_bytes = wanted
+        events.quotas_changed()
+    await user.save()
+    if was_administrator:
+        await _keep_an_administrator()
+    if enabled is False:
+        await WebSession.filter(user_id=user.id).delete()
+        await reset_tokens.withdraw(user.id)
+        events.rights_changed(f"user {user.name} was disabled")
+    await audit.record(
+        actor,
+        "user.set",
+        f"user {user.name}",
+        email=email,
+        admin=is_admin,
+        enabled=enabled,
+        quota_bytes=wanted if changes_quota else None,
+        no_quota=wanted is None if changes_quota else None,
+    )
+    return await _info(user)
+
+
+async def _keep_an_administrator() -> None:
+    """Call after the change, inside its transaction: nobody locks everybody out."""
+    if not await User.filter(is_admin=True, enabled=True).exists():
+        raise Conflict("This is the last enabled administrator: make another one first.")
+
+
+async def set_password(actor: Actor, user_id: int, password: str) -> None:
+    """Store a new password and end the user's browser sessions."""
+    if not (actor.is_admin or actor.user_id == user_id):
+        raise NotFound("There is no such user.")
+    await store_password(actor, user_id, await passwords.hash_password(password))
+
+
+@transactional
+async def store_password(
+    actor: Actor,
+    user_id: int,
+    password_hash: str,
+    *,
+    keep: str | None = None,
+    forget_browsers: bool = True,
+    keep_browser: str | None = None,
+) -> None:
+    """The step of `set_password` that touches the database; `keep` is the digest of a session.
+
+    Wrong passwords from before no longer count: with a new one, the person must get in.
+    """
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    user.password_hash = password_hash
+    await user.save(update_fields=["password_hash"])
+    ended = WebSession.filter(user_id=user_id)
+    await (ended.exclude(token_sha256=keep) if keep else ended).delete()
+    await reset_tokens.withdraw(user_id)
+    if forget_browsers:
+        await known_browsers.forget(user_id, keep=keep_browser)
+    await audit.record(actor, "user.password", f"user {user.name}")
+    _forgive_tries(user_id, user.name)
+
+
+def _forgive_tries(user_id: int, name: str) -> None:
+    after_commit(lambda: attempt_limits.announce(user_id, name))
+
+
+@transactional
+async def unlock(actor: Actor, user_id: int) -> None:
+    """Forget the wrong passwords and codes of a user."""
+    require_admin(actor)
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    await audit.record(actor, "user.unlock", f"user {user.name}")
+    _forgive_tries(user.id, user.name)
+
+
+def wrong_passwords(name: str) -> int:
+    """How many wrong passwords there were for an account within a day, in this process."""
+    return attempt_limits.passwords.number(name)
+
+
+async def reset_link(actor: Actor, user_id: int) -> ResetLink:
+    """A link for a user who forgot the password, to be handed over by the administrator."""
+    require_admin(actor)
+    token, expires_at = await _issue_reset(actor, user_id)
+    listening = runtime.read_listening()
+    settings = runtime.settings().web
+    base = settings.public_url or (listening.web_url if listening else f"http://{settings.address}")
+    return ResetLink(f"{base}/reset/{token}", expires_at)
+
+
+@transactional
+async def _issue_reset(actor: Actor, user_id: int) -> tuple[str, datetime]:
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    if not user.enabled:
+        raise Conflict(f"{user.name} is disabled: enable the account first.")
+    await audit.record(actor, "user.reset.link", f"user {user.name}")
+    return await reset_tokens.issue(user_id)
+
+
+@transactional
+async def delete_user(actor: Actor, user_id: int) -> None:
+    """Delete a user who owns nothing any more."""
+    require_admin(actor)
+    if actor.user_id == user_id:
+        raise Forbidden("You cannot delete yourself: another administrator can.")
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    repositories = await Repository.filter(owner_id=user_id).count()
+    keys = await Key.filter(owner_id=user_id).count()
+    if repositories or keys:
+        raise Conflict(
+            f"{user.name} still owns {repositories} repositories (those in the trash included) and"
+            f" {keys} keys: delete them or give them to somebody else first, or disable the user."
+        )
+    was_administrator = user.is_admin and user.enabled
+    await user.delete()
+    if was_administrator and await User.exists():
+        await _keep_an_administrator()
+    await audit.record(actor, "user.delete", f"user {user.name}")
+
+
+async def authenticate(name: str, password: str) -> UserInfo | None:
+    """The enabled user with this name and password; takes as long for an unknown name."""
+    # What cannot be a name is not asked for: not every database takes every text.
+    user = await User.get_or_none(name=name) if names.ACCOUNT.fullmatch(name) else None
+    right = await passwords.verify(password, user.password_hash if user else None)
+    if user is None or not right or not user.enabled:
+        return None
+    return await _info(user)
+
+
+async def enabled_user(user_id: int) -> UserInfo | None:
+    """The user, for those who are about to log them in."""
+    user = await User.get_or_none(id=user_id, enabled=True)
+    return await _info(user) if user is not None else None
+
+
+async def password_mark(user_id: int) -> str:
+    """Tells one password of a user from the next; not to be shown to anybody."""
+    user = await User.get_or_none(id=user_id)
+    return (user.password_hash if user else None) or ""
+
+
+@transactional
+async def note_login(actor: Actor) -> None:
+    await User.filter(id=actor.user_id).update(last_login_at=clock.now())
+    await audit.record(actor, "user.login", f"user {actor.name}")
+
+
+async def administrator_exists() -> bool:
+    return await User.filter(is_admin=True).exists()
+
+
+async def _info(user: User) -> UserInfo:
+    return (await _infos([user]))[0]
+
+
+async def _infos(rows: Sequence[User]) -> list[UserInfo]:
+    groups: dict[int, list[str]] = {row.id: [] for row in rows}
+    for one in await Membership.filter(user_id__in=list(groups)).select_related("group"):
+        groups[one.user_id].append(one.group.name)
+    return [_as_info(row, groups[row.id]) for row in rows]
+
+
+def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
+    return UserInfo(
+        user.id,
+        user.name,
+        user.email,
+        user.is_admin,
+        user.enabled,
+        user.password_hash is not None,
+        tuple(sorted(groups)),
+        user.created_at,
+        user.last_login_at,
+        user.timezone,
+        user.language,
+        user.theme,
+        user.quota_bytes,
+    )

@@ -1,0 +1,326 @@
+"""Alarms: told as events with their numbers in `details`, until what they tell of is over.
+
+A condition is over by itself (`begin`, `end`). What happened to the content of a repository is not
+(`happened`): it stays open until a person answers, who hive/services/alarms/answers.py listens to.
+What is alarming stands in hive/services/alarms/rules.py; here is what was told already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hive import addresses, clock
+from hive.database import transactional
+from hive.kinds import QUOTA_STEPS, EventKind
+from hive.models import Alarm, Event, Repository, Session
+from hive.phrases import phrase
+from hive.services import events
+from hive.services.alarms import rules
+from hive.services.alarms.rules import Finding
+from hive.units import format_size
+
+# What a person has to answer, the worst first: until then the repository is critical.
+UNTIL_ANSWERED = (
+    EventKind.CONTENT_GONE,
+    EventKind.CLIENT_DELETED,
+    EventKind.INTEGRITY_ERROR,
+    EventKind.MASS_DELETION,
+    EventKind.APPEND_ONLY_DELETION,
+    EventKind.WENT_BACK,
+    EventKind.REPLACED,
+    EventKind.SHRUNK,
+    EventKind.CONFIG_SUSPICIOUS,
+    EventKind.ROLLBACK_STOPPED,
+)
+
+
+@dataclass(frozen=True)
+class AlarmInfo:
+    """An alarm about a repository; `count` is how often it happened, `message` tells the newest."""
+
+    id: int
+    repository_id: int
+    kind: EventKind
+    level: int
+    message: str
+    since: datetime
+    count: int
+    session_id: int | None
+    in_short: str  # "91 % deleted"
+    answered_at: datetime | None
+    answered_by: str | None
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.answered_at is None and self.kind in UNTIL_ANSWERED
+
+
+def info_of(row: Alarm) -> AlarmInfo:
+    """What may be shown of the row, which is about a repository."""
+    return AlarmInfo(
+        id=row.id,
+        repository_id=row.repository_id or 0,
+        kind=row.kind,
+        level=row.level,
+        message=row.message,
+        since=row.since,
+        count=row.count,
+        session_id=row.session_id,
+        in_short=in_short(row.kind, row.details),
+        answered_at=row.answered_at,
+        answered_by=row.answered_by,
+    )
+
+
+def in_short(kind: EventKind, details: Mapping[str, Any]) -> str:
+    """What happened, as the state of a repository: in a word or two."""
+    lost = details.get("lost_percent")
+    if isinstance(lost, int | float) and lost >= 0.5:
+        percent = f"{lost:.0f}"
+        if kind in (EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION):
+            return phrase(f"{percent} % deleted")
+        if kind == EventKind.SHRUNK:
+            return phrase(f"Shrunk by {percent} %")
+    return _IN_SHORT.get(kind, str(kind))
+
+
+_IN_SHORT = {
+    EventKind.CONTENT_GONE: phrase("Content gone"),
+    EventKind.CLIENT_DELETED: phrase("Repository deleted"),
+    EventKind.INTEGRITY_ERROR: phrase("Damaged"),
+    EventKind.MASS_DELETION: phrase("Mass deletion"),
+    EventKind.APPEND_ONLY_DELETION: phrase("Deletion"),
+    EventKind.WENT_BACK: phrase("Went back"),
+    EventKind.REPLACED: phrase("Replaced"),
+    EventKind.SHRUNK: phrase("Shrunk"),
+    EventKind.CONFIG_SUSPICIOUS: phrase("Config changed"),
+    EventKind.ROLLBACK_STOPPED: phrase("Rollback stopped"),
+}
+
+
+async def lasting(repository_id: int) -> list[AlarmInfo]:
+    """The alarms of a repository that are not over; for who may see it."""
+    return (await lasting_of([repository_id])).get(repository_id, [])
+
+
+async def lasting_of(repository_ids: Collection[int] | None) -> dict[int, list[AlarmInfo]]:
+    """The same for many, None for all, by repository; those that wait for an answer first."""
+    query = Alarm.filter(repository_id__not_isnull=True, answered_at=None)
+    if repository_ids is not None:
+        query = query.filter(repository_id__in=list(repository_ids))
+    found: dict[int, list[AlarmInfo]] = {}
+    for row in sorted(await query, key=lambda one: (_weight(one.kind), one.id)):
+        found.setdefault(row.repository_id or 0, []).append(info_of(row))
+    return found
+
+
+def _weight(kind: EventKind) -> int:
+    return UNTIL_ANSWERED.index(kind) if kind in UNTIL_ANSWERED else len(UNTIL_ANSWERED)
+
+
+async def worst_of(repository_ids: Collection[int]) -> dict[int, str]:
+    """What happened to those that are critical, in short, by repository."""
+    rows = Alarm.filter(
+        repository_id__in=list(repository_ids), answered_at=None, kind__in=UNTIL_ANSWERED
+    )
+    worst: dict[int, str] = {}
+    for row in sorted(await rows, key=lambda one: (_weight(one.kind), one.id)):
+        worst.setdefault(row.repository_id or 0, in_short(row.kind, row.details))
+    return worst
+
+
+@transactional
+async def happened(
+    repository_id: int,
+    kind: EventKind,
+    message: str,
+    *,
+    session_id: int | None = None,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """Tell of what happened to a repository, and keep it open until a person answers."""
+    row = await _open_row(repository_id, kind)
+    if row is None:
+        row = Alarm(repository_id=repository_id, kind=kind, since=clock.now(), count=0)
+    row.count += 1
+    row.level, row.message, row.details = 1, message[:1000], details
+    row.session_id = session_id
+    await row.save()
+    await events.record(repository_id, kind, message, session_id=session_id, **details)
+
+
+async def _open_row(repository_id: int, kind: EventKind) -> Alarm | None:
+    return await Alarm.filter(repository_id=repository_id, kind=kind, answered_at=None).first()
+
+
+@transactional
+async def begin(
+    repository_id: int,
+    kind: EventKind,
+    message: str,
+    *,
+    level: int = 1,
+    session_id: int | None = None,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> bool:
+    """Tell of a condition unless it was told at this level already; whether it was told now."""
+    row = await _open_row(repository_id, kind)
+    if not await _keep(
+        row, kind, level, message, details, repository_id=repository_id, session_id=session_id
+    ):
+        return False
+    await events.record(repository_id, kind, message, session_id=session_id, level=level, **details)
+    return True
+
+
+@transactional
+async def end(repository_id: int, kind: EventKind, message: str) -> bool:
+    """Tell that a condition is over, where it was told before."""
+    row = await _open_row(repository_id, kind)
+    if row is None:
+        return False
+    await row.delete()
+    await events.record(
+        repository_id, EventKind.ALARM_ENDED, message, alarm=kind, since=clock.rfc3339(row.since)
+    )
+    return True
+
+
+async def _keep(
+    row: Alarm | None,
+    kind: EventKind,
+    level: int,
+    message: str,
+    details: dict[str, Any],
+    *,
+    repository_id: int,
+    session_id: int | None,
+) -> bool:
+    """Keep the alarm's row current; True where it is new or worse than it was."""
+    is_worse = row is None or level > row.level
+    if row is None:
+        row = Alarm(repository_id=repository_id, kind=kind, since=clock.now())
+    elif kind in UNTIL_ANSWERED:
+        row.count += 1
+    row.level, row.message, row.details = level, message[:1000], details
+    row.session_id = session_id
+    await row.save()
+    return is_worse
+
+
+async def tell(
+    repository_id: int, findings: list[Finding], *, session_id: int | None = None
+) -> None:
+    """Tell of what was found to have happened; that the content is gone, once."""
+    for finding in findings:
+        if finding.kind == EventKind.CONTENT_GONE and await _is_known_to_be_gone(repository_id):
+            continue
+        await happened(
+            repository_id,
+            finding.kind,
+            finding.message,
+            session_id=session_id,
+            **finding.details,
+        )
+
+
+async def _is_known_to_be_gone(repository_id: int) -> bool:
+    kinds = (EventKind.CONTENT_GONE, EventKind.CLIENT_DELETED)
+    return await Alarm.filter(
+        repository_id=repository_id, kind__in=kinds, answered_at=None
+    ).exists()
+
+
+async def check_quota(
+    repository: Repository,
+    used_bytes: int | None,
+    *,
+    is_exceeded: bool = False,
+    quota: int | None = None,
+    whose: str | None = None,
+) -> None:
+    """Tell when a step of the quota is passed; call in a transaction.
+
+    `is_exceeded`: new data has just been refused, whatever is used now. `quota` is the repository's
+    own where nothing else is said; `whose` names the user or group that it belongs to.
+    """
+    quota = quota or repository.quota_bytes
+    row = await _open_row(repository.id, EventKind.QUOTA_FILLING)
+    if quota is None or used_bytes is None:
+        percent = 0.0
+    else:
+        percent = 100.0 if is_exceeded else 100 * used_bytes / quota
+    level = rules.level(percent, QUOTA_STEPS, row.level if row is not None else 0)
+    if level == 0:
+        await end(repository.id, EventKind.QUOTA_FILLING, "The quota has room again.")
+        return
+    shown = f"{format_size(used_bytes or 0)} of {format_size(quota or 0)}"
+    message = (
+        f"The quota is used to {percent:.0f} %: {shown}."
+        if whose is None
+        else f"The quota of {whose} is used to {percent:.0f} %: {shown}."
+    )
+    await begin(
+        repository.id,
+        EventKind.QUOTA_FILLING,
+        message,
+        level=level,
+        used_bytes=used_bytes,
+        quota_bytes=quota,
+        percent=round(percent, 1),
+    )
+
+
+@transactional
+async def integrity_error(
+    repository_id: int,
+    message: str,
+    *,
+    session_id: int | None = None,
+    **details: Any,  # noqa: ANN401 - JSON
+) -> None:
+    """A check, or borg itself, found the repository damaged."""
+    await begin(repository_id, EventKind.INTEGRITY_ERROR, message, session_id=session_id, **details)
+
+
+@transactional
+async def integrity_proven(repository_id: int) -> None:
+    """A whole check found nothing wrong."""
+    await end(repository_id, EventKind.INTEGRITY_ERROR, "A check found nothing wrong any more.")
+
+
+@transactional
+async def key_used(session_id: int) -> None:
+    """Tell of a key's first use ever, or of a network that it never came from; once a session."""
+    session = await Session.get_or_none(id=session_id)
+    if session is None or session.key_id is None:
+        return
+    kinds = [EventKind.KEY_FIRST_USED, EventKind.NEW_NETWORK]
+    if await Event.filter(session_id=session_id, kind__in=kinds).exists():
+        return
+    earlier = Session.filter(key_id=session.key_id, id__lt=session_id)
+    peers = await earlier.distinct().values_list("peer", flat=True)
+    network = addresses.neighbourhood(session.peer)
+    seen = {addresses.neighbourhood(str(peer)) for peer in peers}
+    if network is None or network in seen:
+        return
+    if peers:
+        kind = EventKind.NEW_NETWORK
+        message = f"Key {session.key_name} came from {session.peer}, a network new to it."
+    else:
+        kind = EventKind.KEY_FIRST_USED
+        message = f"Key {session.key_name} was used for the first time, from {session.peer}."
+    await events.record(
+        session.repository_id,
+        kind,
+        message,
+        session_id=session_id,
+        fingerprint=session.key_fingerprint,
+        peer=session.peer,
+        network=network,
+        networks_before=sorted(str(one) for one in seen if one)[:20],
+    )

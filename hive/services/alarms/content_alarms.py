@@ -1,0 +1,54 @@
+"""What is told when content went away or a config changed: in the transaction that notes it."""
+
+from __future__ import annotations
+
+from hive.kinds import EventKind, Operation
+from hive.models import Session
+from hive.services import events
+from hive.services.alarms import alarms
+
+
+async def note_gone(session: Session) -> None:
+    """The content went away during this session: by it, or by somebody else."""
+    if session.operation in (Operation.DELETE_REPOSITORY, Operation.UNKNOWN):
+        await alarms.happened(
+            session.repository_id,
+            EventKind.CLIENT_DELETED,
+            f"Repository content deleted by key {session.key_name} (borg delete).",
+            session_id=session.id,
+        )
+    else:
+        await alarms.happened(
+            session.repository_id,
+            EventKind.CONTENT_GONE,
+            f"The repository's content went from the disk while key {session.key_name} used it.",
+            session_id=session.id,
+        )
+
+
+async def note_config(repository_id: int, session: Session | None, *, is_suspicious: bool) -> None:
+    """The config changed, by this session or past the gate; suspicious where it may not be."""
+    if not is_suspicious:
+        await events.record(
+            repository_id,
+            EventKind.CONFIG_CHANGED,
+            "The repository's config (it holds the key of repokey encryption) changed; the former"
+            " one is kept.",
+            session_id=None if session is None else session.id,
+        )
+        return
+    if session is None:
+        await alarms.happened(
+            repository_id,
+            EventKind.CONFIG_SUSPICIOUS,
+            "The repository's config (it holds the key of repokey encryption) was changed past the"
+            " gate; the former one is kept.",
+        )
+        return
+    await alarms.happened(
+        repository_id,
+        EventKind.CONFIG_SUSPICIOUS,
+        f"Key {session.key_name}, whose access is {session.access}, changed the repository's config"
+        " (it holds the key of repokey encryption); the former one is kept.",
+        session_id=session.id,
+    )

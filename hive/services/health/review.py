@@ -1,0 +1,346 @@
+"""Whether each repository's backups come as its schedule wants: looked at, changed, told.
+
+A change is a compare-and-set on the repository's row, a row of its history and an event, in one
+transaction. When the next look is due stands in the row (`look_at`), so that a look at all of
+them is one query by index. hive/schedule.py says what is late; hive/services/health/schedules.py
+is what people do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from tortoise.expressions import Q
+
+from hive import clock, log
+from hive.database import DriverError, transactional
+from hive.errors import Conflict, HiveError, InvalidInput
+from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
+from hive.models import HealthChange, Location, Preference, Repository, Session
+from hive.schedule import Downtimes, Outlook, Record, Schedule, next_reminder, outlook
+from hive.services import events, runtime
+from hive.services.alarms import alarms
+from hive.services.clock import last_backups, trust
+from hive.services.health import causes
+from hive.services.health.wording import Situation
+from hive.services.installation import presence
+from hive.services.outbox import downtimes
+
+logger = log.get(__name__)
+
+TROUBLES = (Health.LATE, Health.DOWN)
+_WHEN_BROKEN = timedelta(hours=1)
+_TRIES = 3
+_MAX_REMINDER = timedelta(hours=48)
+_MAX_EXPIRATION = timedelta(days=30)
+# What a row can do that somebody else wrote: its values may be none of ours.
+_ROW_ERRORS = (HiveError, DriverError, ValueError, TypeError, ArithmeticError, LookupError)
+
+
+async def tick() -> int:
+    """Look at the repositories that are due, each on its own; how many of them changed.
+
+    None while the clock cannot be trusted: what it calls late may not be.
+    """
+    due = Repository.filter(look_at__lte=clock.now(), deleted_at=None)
+    due = due.exclude(location_id__in=list(presence.away()))
+    changed = 0
+    ids = await due.order_by("look_at").values_list("id", flat=True)
+    if not ids or not await trust.is_trusted():
+        return 0
+    for repository_id in ids:
+        changed += await _look(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
+    return changed
+
+
+async def _look(repository_id: int) -> bool:
+    try:
+        return await review(repository_id)
+    except _ROW_ERRORS as error:
+        logger.error("health cannot be told", repository=repository_id, reason=str(error))
+        try:
+            await _tell_broken(repository_id, "what the database says of it cannot be read")
+        except _ROW_ERRORS as again:
+            logger.error("cannot be put off", repository=repository_id, reason=str(again))
+        return False
+
+
+async def look_at_unseen() -> None:
+    """Have those looked at soon that never were; call at start."""
+    unseen = Repository.filter(health_since=None, look_at=None, deleted_at=None)
+    await unseen.update(look_at=clock.now())
+
+
+@transactional
+async def look_at_all() -> None:
+    """Have all looked at soon: the clock was corrected, so that their times may be far ahead."""
+    await Repository.filter(deleted_at=None).update(look_at=clock.now())
+
+
+@transactional
+async def note_backup(
+    repository_id: int, at: datetime, *, session_id: int | None = None, is_estimated: bool = False
+) -> None:
+    """A complete archive was made: the last backup only moves ahead, but by `correct_backup`.
+
+    Never beyond now, whatever the clock said when it was made; a former one that lies in the
+    future is older for that. `is_estimated` where the disk alone tells.
+    """
+    now = clock.now()
+    at = min(at, now, trust.estimated())
+    older = Q(last_backup_at=None) | Q(last_backup_at__lt=at) | Q(last_backup_at__gt=now)
+    await Repository.filter(older, id=repository_id).update(
+        last_backup_at=at, last_backup_is_estimated=is_estimated
+    )
+    await review(repository_id, session_id=session_id)
+
+
+@transactional
+async def correct_backup(repository_id: int, at: datetime | None, *, is_estimated: bool) -> None:
+    """The last backup that is still there, after newer ones were undone or brought back."""
+    await Repository.filter(id=repository_id).update(
+        last_backup_at=at, last_backup_is_estimated=is_estimated
+    )
+    await review(repository_id)
+
+
+@transactional
+async def storage_returned(location_id: int) -> None:
+    """The storage of a location is back: look at its repositories again."""
+    rows = Repository.filter(location_id=location_id, deleted_at=None)
+    await rows.update(look_at=clock.now())
+
+
+@transactional
+async def preference_changed(user_id: int) -> None:
+    """Reminders follow their owner's preference; call where it was changed."""
+    rows = Repository.filter(owner_id=user_id, health=Health.DOWN, deleted_at=None)
+    for repository_id in await rows.values_list("id", flat=True):
+        await review(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
+
+
+@transactional
+async def restored(repository_id: int) -> None:
+    """Back from the trash, where no backup could reach it: expect the next one from now on."""
+    row = await Repository.get(id=repository_id)
+    now = clock.now()
+    if row.paused_until is None or row.paused_until < now:
+        await Repository.filter(id=repository_id).update(paused_until=now)
+    await review(repository_id)
+
+
+@transactional
+async def review(
+    repository_id: int, *, session_id: int | None = None, by: str | None = None
+) -> bool:
+    """Bring the health of one repository up to date and tell of what changed; whether it did.
+
+    `session_id` caused it, or somebody called `by`. A schedule that cannot be read is told of.
+    While the clock cannot be trusted, everything stays as it is.
+    """
+    if not await trust.is_trusted():
+        return False
+    for _ in range(_TRIES):
+        row = await Repository.get_or_none(id=repository_id, deleted_at=None)
+        if row is None:
+            return False
+        if presence.words(row.location_id) is not None:
+            # nothing is known of it: it is looked at when its storage is back
+            await Repository.filter(id=repository_id).update(look_at=clock.now())
+            return False
+        try:
+            found = await _look_closely(row)
+        except InvalidInput as error:
+            await _tell_broken(repository_id, error.message)
+            return False
+        if await _write(row, found):
+            await alarms.end(
+                repository_id, EventKind.SCHEDULE_BROKEN, "The schedule can be read again."
+            )
+            await _tell(row, found, session_id, by)
+            return found.situation.outlook.health != row.health
+    raise Conflict("The repository's health is being changed by somebody else. Try again.")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a look at a row came to."""
+
+    situation: Situation
+    values: dict[str, Any]  # of the row, from now on
+    muted: bool
+    tells_down: bool  # though its health is what it was: the mute is over, or a reminder is due
+    first: bool  # it was not told of before
+
+
+async def _look_closely(row: Repository) -> _Found:
+    now = clock.now()
+    schedule = schedule_of(row)
+    view = await _outlook(row, schedule, now)
+    changed = view.health != row.health
+    muted = row.muted_until is not None and now < row.muted_until
+    told_at = row.alerted_at if view.health == row.health else None
+    acknowledged = row.acknowledged_at is not None and not changed
+    tells_down = False
+    remind_at = None
+    if view.health == Health.DOWN and not muted and not acknowledged:
+        unmuted = row.muted_until is not None
+        due = row.remind_at is not None and row.remind_at <= now
+        tells_down = not changed and (told_at is None or unmuted or due)
+        told_at = told_at or now
+        remind_at = await _remind_at(row.owner_id, told_at, now)
+    mute_ends = row.muted_until if muted and view.health == Health.DOWN else None
+    values = {
+        "health": view.health,
+        "health_since": now if changed or row.health_since is None else row.health_since,
+        "due_at": view.due_at,
+        "look_at": min(filter(None, (view.look_at, remind_at, mute_ends)), default=None),
+        "alerted_at": told_at if view.health == Health.DOWN else None,
+        "remind_at": remind_at,
+        "muted_until": row.muted_until if muted else None,
+        **({"acknowledged_at": None, "acknowledged_by": None} if changed else {}),
+    }
+    situation = Situation(
+        schedule=schedule,
+        outlook=view,
+        created_at=row.created_at,
+        last_backup_at=last_backups.known(row),
+        former=row.health,
+        since=row.health_since or row.created_at,
+        was_due_at=row.due_at,
+        now=now,
+    )
+    return _Found(situation, values, muted, tells_down, first=row.alerted_at is None)
+
+
+def schedule_of(row: Repository) -> Schedule:
+    """The schedule of a repository; InvalidInput where the row holds none that can be one."""
+    seconds = row.schedule_seconds
+    grace = row.grace_seconds
+    if grace is None:
+        grace = runtime.settings().schedules.default_grace_minutes * 60
+    return Schedule(
+        kind=ScheduleKind(row.schedule_kind),
+        interval=None if seconds is None else timedelta(seconds=seconds),
+        cron=row.schedule_cron,
+        timezone=row.schedule_timezone,
+        grace=timedelta(seconds=grace),
+    )
+
+
+def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
+    """What its schedule is held against; of `downtimes.spans()` those that may matter.
+
+    A backup that is gone is none.
+    """
+    begun_at = max(filter(None, (row.created_at, row.emptied_at)))
+    last = last_backups.known(row)
+    later = tuple(one for one in downtimes if one[1] > (last or begun_at))
+    return Record(begun_at, last, row.paused_until, downtimes=later)
+
+
+async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:
+    record = record_of(row, await downtimes.spans())
+    view = outlook(schedule, record, now)
+    if view.health != Health.DOWN or row.health == Health.DOWN:
+        return view
+    running = await running_until([row.id], now)
+    location = await Location.get(id=row.location_id)
+    record = replace(
+        record,
+        running_until=running.get(row.id),
+        reachable_since=location.returned_at,
+    )
+    return outlook(schedule, record, now)
+
+
+async def running_until(repository_ids: list[int] | None, now: datetime) -> dict[int, datetime]:
+    """Until when sessions that are open may be a backup, for each repository that has one.
+
+    One that only mounts, lists or checks is none: `sessions.note_reading` tells.
+    """
+    limit = timedelta(hours=runtime.settings().schedules.running_hours)
+    query = Session.filter(
+        ended_at=None, need=Need.BORG, only_reads=False, started_at__gt=now - limit
+    )
+    if repository_ids is not None:
+        query = query.filter(repository_id__in=repository_ids)
+    rows = await query.exclude(access=Access.READ_ONLY).order_by("started_at")
+    return {row.repository_id: row.started_at + limit for row in rows}
+
+
+async def _remind_at(owner_id: int, told_at: datetime, now: datetime) -> datetime | None:
+    wish = await Preference.get_or_none(user_id=owner_id) or Preference()
+    every = min(timedelta(hours=wish.reminder_hours), _MAX_REMINDER)
+    expires = min(timedelta(days=wish.expiration_days), _MAX_EXPIRATION)
+    return next_reminder(told_at, every, expires, now)
+
+
+async def _write(row: Repository, found: _Found) -> bool:
+    """Compare and set; False where somebody else was faster."""
+    unchanged = Repository.filter(
+        id=row.id,
+        health=row.health,
+        look_at=row.look_at,
+        last_backup_at=row.last_backup_at,
+        deleted_at=None,
+    )
+    return await unchanged.update(**found.values) == 1
+
+
+async def _tell(row: Repository, found: _Found, session_id: int | None, by: str | None) -> None:
+    now = found.situation
+    if now.outlook.health != row.health:
+        await HealthChange.create(
+            repository_id=row.id,
+            at=now.now,
+            former=row.health,
+            health=now.outlook.health,
+            lasted_seconds=int(now.lasted.total_seconds()),
+        )
+    for kind, message, muted in _sayings(found, by):
+        extra: dict[str, Any] = {"muted": True} if muted else {}
+        if kind in (EventKind.DOWN, EventKind.STILL_DOWN):
+            found_causes = await causes.of_missing(row, now.outlook.due_at, now.now)
+            extra |= {"causes": found_causes} if found_causes else {}
+        words = " ".join([message, *extra.get("causes", ())])
+        await events.record(row.id, kind, words, session_id=session_id, **now.details(), **extra)
+
+
+def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]:
+    """What is to be told: the kind, the words, and whether they are for the record alone."""
+    situation = found.situation
+    former, health = situation.former, situation.outlook.health
+    if found.tells_down and found.first:
+        return [(EventKind.DOWN, situation.down(), False)]
+    if found.tells_down:
+        return [(EventKind.STILL_DOWN, situation.still_down(), False)]
+    if former == health:
+        return []
+    said = []
+    if former == Health.PAUSED:
+        said.append((EventKind.RESUMED, situation.resumed(by), False))
+    if health == Health.LATE:
+        said.append((EventKind.LATE, situation.late(), found.muted))
+    elif health == Health.DOWN:
+        said.append((EventKind.DOWN, situation.down(), found.muted))
+    elif health in (Health.FINE, Health.NEW, Health.UNWATCHED) and former in TROUBLES:
+        # who was told of the trouble is told of its end, muted or not
+        said.append((EventKind.RECOVERED, situation.recovered(), found.muted and found.first))
+    return said
+
+
+@transactional
+async def _tell_broken(repository_id: int, problem: str) -> None:
+    """Tell once that a schedule cannot be followed, and look again later."""
+    later = clock.now() + _WHEN_BROKEN
+    await Repository.filter(id=repository_id).update(look_at=later, due_at=None)
+    logger.error("the schedule is broken", repository=repository_id, reason=problem)
+    await alarms.begin(
+        repository_id,
+        EventKind.SCHEDULE_BROKEN,
+        f"The schedule cannot be followed, so no missing backup is told: {problem}",
+        problem=problem,
+    )

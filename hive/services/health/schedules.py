@@ -1,0 +1,210 @@
+"""What people do about a repository's health: its schedule, pauses, mutes, acknowledgement.
+
+All of it takes the right to manage the repository, and is audited.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, InvalidInput, NotFound
+from hive.kinds import EventKind, Level, Mode, ScheduleKind
+from hive.models import Repository, User
+from hive.schedule import Schedule, check_grace, check_timezone
+from hive.services import audit, events
+from hive.services.health import review
+from hive.services.health.wording import moment
+from hive.services.permissions import Actor, require
+
+MAX_SPAN = timedelta(days=366)
+DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
+
+
+@dataclass(frozen=True)
+class ScheduleChange:
+    """What is to change; what is not given stays."""
+
+    every: timedelta | None = None
+    cron: str | None = None
+    timezone: str | None = None  # of `cron`; else the one it had, else its owner's
+    no_schedule: bool = False
+    grace: timedelta | None = None
+    default_grace: bool = False  # as the settings say
+
+    @property
+    def is_nothing(self) -> bool:
+        return self == ScheduleChange()
+
+    @property
+    def names_schedule(self) -> bool:
+        """Whether it says when backups are expected, or that none are."""
+        return self.every is not None or self.cron is not None or self.no_schedule
+
+
+def with_default(change: ScheduleChange, mode: Mode) -> ScheduleChange:
+    """What a new repository begins with: watched, unless it is there for rsync alone."""
+    if change.names_schedule or mode != Mode.BORG:
+        return change
+    return replace(change, every=DEFAULT)
+
+
+@transactional
+async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange) -> None:
+    """Change when backups are expected; the health follows at once."""
+    row = await _manageable(actor, repository_id)
+    ways = [change.every is not None, change.cron is not None, change.no_schedule]
+    if sum(ways) > 1:
+        raise InvalidInput("A schedule is an interval or a cron expression or none: give one.")
+    if change.grace is not None and change.default_grace:
+        raise InvalidInput("Give a grace, or have the one of the settings: not both.")
+    if change.no_schedule:
+        _store(row, Schedule(ScheduleKind.NONE))
+    elif change.every is not None:
+        _store(row, Schedule(ScheduleKind.INTERVAL, interval=change.every))
+    if change.cron is not None or change.timezone is not None:
+        _store(row, await _by_cron(row, change))
+    if change.grace is not None:
+        check_grace(change.grace)
+        row.grace_seconds = int(change.grace.total_seconds())
+    elif change.default_grace:
+        row.grace_seconds = None
+    await row.save(update_fields=_FIELDS)
+    shown = review.schedule_of(row)
+    await _audit(
+        actor,
+        row,
+        "schedule",
+        schedule=shown.in_words,
+        cron=row.schedule_cron,
+        grace_seconds=int(shown.grace.total_seconds()),
+    )
+    await review.review(row.id, by=actor.name)
+
+
+_FIELDS = (
+    "schedule_kind",
+    "schedule_seconds",
+    "schedule_cron",
+    "schedule_timezone",
+    "grace_seconds",
+)
+
+
+def _store(row: Repository, schedule: Schedule) -> None:
+    seconds = schedule.interval and int(schedule.interval.total_seconds())
+    row.update_from_dict(
+        {
+            "schedule_kind": schedule.kind,
+            "schedule_seconds": seconds,
+            "schedule_cron": schedule.cron,
+            "schedule_timezone": schedule.timezone,
+        }
+    )
+
+
+async def _by_cron(row: Repository, change: ScheduleChange) -> Schedule:
+    had_cron = row.schedule_kind == ScheduleKind.CRON
+    cron = change.cron or (row.schedule_cron if had_cron else None)
+    if change.cron is None and (not had_cron or change.every is not None):
+        raise InvalidInput("A time zone belongs to a cron expression.", field="timezone")
+    zone = change.timezone or (row.schedule_timezone if had_cron else None)
+    if zone is None:
+        owner = await User.get(id=row.owner_id)
+        zone = owner.timezone or "UTC"
+    check_timezone(zone)
+    fields = " ".join((cron or "").split())
+    return Schedule(ScheduleKind.CRON, cron=fields, timezone=zone)
+
+
+@transactional
+async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
+    """Expect no backup until then; it resumes by itself."""
+    row = await _manageable(actor, repository_id)
+    _check_until(until)
+    await Repository.filter(id=row.id).update(paused_until=until)
+    message = f"Paused by {actor.name} until {moment(until)}: no backup is expected until then."
+    await events.record(row.id, EventKind.PAUSED, message, until=clock.rfc3339(until))
+    await _audit(actor, row, "pause", until=clock.rfc3339(until))
+    await review.review(row.id)
+
+
+@transactional
+async def resume(actor: Actor, repository_id: int) -> None:
+    """End a pause before its time."""
+    row = await _manageable(actor, repository_id)
+    now = clock.now()
+    if row.paused_until is None or row.paused_until <= now:
+        raise Conflict(f"{row.name} is not paused.")
+    await Repository.filter(id=row.id).update(paused_until=now)
+    await _audit(actor, row, "resume")
+    await review.review(row.id, by=actor.name)
+
+
+@transactional
+async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
+    """Tell nobody of a missing backup until then; if it is still missing, it is told then."""
+    row = await _manageable(actor, repository_id)
+    _check_until(until)
+    await Repository.filter(id=row.id).update(muted_until=until)
+    message = f"Muted by {actor.name} until {moment(until)}."
+    await events.record(row.id, EventKind.MUTED, message, until=clock.rfc3339(until))
+    await _audit(actor, row, "mute", until=clock.rfc3339(until))
+    await review.review(row.id)
+
+
+@transactional
+async def unmute(actor: Actor, repository_id: int) -> None:
+    """End a mute before its time."""
+    row = await _manageable(actor, repository_id)
+    now = clock.now()
+    if row.muted_until is None or row.muted_until <= now:
+        raise Conflict(f"{row.name} is not muted.")
+    await Repository.filter(id=row.id).update(muted_until=now)
+    await _audit(actor, row, "unmute")
+    await review.review(row.id)
+
+
+@transactional
+async def acknowledge(actor: Actor, repository_id: int) -> None:
+    """Somebody knows of the missing backup: no reminders, until the health changes."""
+    row = await _manageable(actor, repository_id)
+    if row.health not in review.TROUBLES:
+        raise Conflict(f"{row.name} is {row.health}: no missing backup is to be acknowledged.")
+    if row.acknowledged_at is not None:
+        raise Conflict(f"{row.acknowledged_by} has acknowledged this already.")
+    await Repository.filter(id=row.id).update(
+        acknowledged_at=clock.now(), acknowledged_by=actor.name
+    )
+    message = f"{actor.name} knows that a backup is missing: no more reminders."
+    await events.record(row.id, EventKind.ACKNOWLEDGED, message)
+    await _audit(actor, row, "acknowledge")
+    await review.review(row.id)
+
+
+def _check_until(until: datetime) -> None:
+    now = clock.now()
+    if until <= now:
+        raise InvalidInput(f"{moment(until)} is over: give a time to come.", field="until")
+    if until > now + MAX_SPAN:
+        raise InvalidInput(
+            "That is too far away: it ends within 366 days. A repository that expects no backups"
+            " needs no schedule.",
+            field="until",
+        )
+
+
+async def _manageable(actor: Actor, repository_id: int) -> Repository:
+    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if row is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, row, Level.MANAGE)
+    return row
+
+
+async def _audit(actor: Actor, row: Repository, action: str, **details: object) -> None:
+    await audit.record(
+        actor, f"repository.{action}", f"repository {row.name} ({row.login})", **details
+    )

@@ -1,0 +1,157 @@
+"""Grants: which key opens which repository, and how far. One row a pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, InvalidInput, NotFound
+from hive.kinds import Access, EventKind, Level
+from hive.models import Grant, Key, Repository
+from hive.services import audit, events
+from hive.services.keys import keys
+from hive.services.permissions import Actor, require, visible_keys
+
+
+@transactional
+async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]) -> None:
+    """Give keys (by reference) access to a repository, or another access than before."""
+    repository = await _changeable(actor, repository_id)
+    wanted: dict[int, Access] = {}
+    for reference, access in accesses.items():
+        key = await keys.get_key(actor, reference)  # whoever may see a key may use it
+        if wanted.setdefault(key.id, access) != access:
+            raise InvalidInput(
+                f"The key {key.name} is named twice, as {wanted[key.id]} and as {access}: one key"
+                " has one access to a repository.",
+                field="key",
+            )
+        await _set(actor, repository, key, access)
+
+
+@transactional
+async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Access) -> None:
+    """Give one key, by its id, access to a repository, or another access than before."""
+    repository = await _changeable(actor, repository_id)
+    key = await Key.filter(await visible_keys(actor), id=key_id).first()
+    if key is None:
+        raise NotFound("There is no such key.")
+    await _set(actor, repository, key, access)
+
+
+@transactional
+async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
+    """Take one key, by its id, off a repository; its sessions there end."""
+    repository = await _changeable(actor, repository_id)
+    row = await Grant.get_or_none(repository_id=repository.id, key_id=key_id).select_related("key")
+    if row is None:
+        raise NotFound("This key has no access to this repository.")
+    await row.delete()
+    await _tell(actor, repository, row.key, "no longer has access", None)
+
+
+async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -> None:
+    await _one_access_per_key(repository, key)
+    existing = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
+    if existing is not None and existing.access == access:
+        return
+    if existing is None:
+        await Grant.create(
+            repository_id=repository.id, key_id=key.id, access=access, created_at=clock.now()
+        )
+    else:
+        existing.access = access
+        await existing.save()
+    await _tell(actor, repository, key, f"has {access} access", access)
+
+
+@transactional
+async def revoke(actor: Actor, repository_id: int, references: Sequence[str]) -> None:
+    """Take keys (by reference) off a repository; their sessions there end."""
+    repository = await _changeable(actor, repository_id)
+    for reference in references:
+        key = await _granted_key(actor, repository, reference)
+        await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
+        await _tell(actor, repository, key, "no longer has access", None)
+
+
+async def _granted_key(actor: Actor, repository: Repository, reference: str) -> Key:
+    """A key that the repository grants: also one that the actor cannot see by itself."""
+    rows = await Grant.filter(repository_id=repository.id).select_related("key")
+    named = [
+        row.key for row in rows if reference in (row.key.fingerprint, row.key.name, str(row.key.id))
+    ]
+    if len(named) > 1:
+        raise InvalidInput(f"{reference!r} can be several keys: say its fingerprint.")
+    if named:
+        return named[0]
+    key = await keys.get_key(actor, reference)
+    if not any(row.key.id == key.id for row in rows):
+        raise NotFound(f"The key {key.name} has no access to {repository.name}.")
+    return key
+
+
+async def _one_access_per_key(repository: Repository, key: Key) -> None:
+    """The same key material under two names must not be full and append-only at once."""
+    twin = (
+        await Grant.filter(repository_id=repository.id, key__fingerprint=key.fingerprint)
+        .exclude(key_id=key.id)
+        .select_related("key")
+        .first()
+    )
+    if twin is not None:
+        raise Conflict(
+            f"The same key opens {repository.name} already as {twin.key.name}"
+            f" ({twin.access}): change that one.",
+            field="key",
+        )
+
+
+def accesses(
+    full: Sequence[str] = (), append_only: Sequence[str] = (), read_only: Sequence[str] = ()
+) -> dict[str, Access]:
+    """References by access; InvalidInput where one key is named for two."""
+    found: dict[str, Access] = {}
+    for access, references in (
+        (Access.FULL, full),
+        (Access.APPEND_ONLY, append_only),
+        (Access.READ_ONLY, read_only),
+    ):
+        for reference in references:
+            if found.get(reference, access) != access:
+                raise InvalidInput(
+                    f"The key {reference!r} is named as {found[reference]} and as {access}: one"
+                    " key has one access to a repository.",
+                    field="key",
+                )
+            found[reference] = access
+    return found
+
+
+async def _changeable(actor: Actor, repository_id: int) -> Repository:
+    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    return repository
+
+
+async def _tell(
+    actor: Actor, repository: Repository, key: Key, what: str, access: Access | None
+) -> None:
+    await events.record(
+        repository.id,
+        EventKind.GRANT_CHANGED,
+        f"Key {key.name} {what}, set by {actor.name}.",
+        fingerprint=key.fingerprint,
+    )
+    await audit.record(
+        actor,
+        "grant.set" if access else "grant.delete",
+        f"repository {repository.name} ({repository.login})",
+        key=key.name,
+        fingerprint=key.fingerprint,
+        access=access,
+    )
+    events.rights_changed(f"the access of key {key.name} was changed")

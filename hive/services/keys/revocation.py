@@ -1,0 +1,42 @@
+"""Disabling a public key everywhere it is stored, by its fingerprint."""
+
+from __future__ import annotations
+
+from tortoise.expressions import Q
+
+from hive.database import transactional
+from hive.errors import InvalidInput, NotFound
+from hive.models import Key
+from hive.services import audit, events
+from hive.services.keys import keys
+from hive.services.keys.keys import KeyInfo
+from hive.services.permissions import Actor
+
+_PREFIX = "SHA256:"
+
+
+@transactional
+async def disable_everywhere(actor: Actor, fingerprint: str) -> list[KeyInfo]:
+    """Disable every key with this fingerprint: all for administrators, else one's own.
+
+    Sessions that run with it end. Keys that are disabled already stay so, and are not returned.
+    """
+    wanted = fingerprint.strip()
+    if not wanted.startswith(_PREFIX) or len(wanted) > 64:
+        raise InvalidInput(
+            f"{wanted[:70]!r} is not a fingerprint: it begins with {_PREFIX}, as `ssh-keygen -lf"
+            " FILE` prints it.",
+            field="fingerprint",
+        )
+    mine = Q() if actor.is_admin else Q(owner_id=actor.user_id)
+    rows = await Key.filter(mine, fingerprint=wanted).order_by("id")
+    if not rows:
+        raise NotFound(f"There is no key {wanted}.")
+    ids = [row.id for row in rows if row.enabled]
+    disabled = [await keys.set_key(actor, key_id, enabled=False) for key_id in ids]
+    owners = ", ".join(info.owner for info in disabled)
+    await audit.record(
+        actor, "key.disable-everywhere", f"key {wanted}", fingerprint=wanted, owners=owners
+    )
+    events.rights_changed("a key was disabled everywhere")
+    return disabled

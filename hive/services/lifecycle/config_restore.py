@@ -1,0 +1,134 @@
+"""Putting a kept version of a repository's config back in place.
+
+borg keeps the key of repokey encryption there: a config that is lost or overwritten makes every
+archive unreadable, and whoever writes to the repository can overwrite it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from pathlib import Path
+
+from hive.database import transactional, unbroken
+from hive.errors import Conflict, NotFound, StorageError
+from hive.kinds import EventKind, Level
+from hive.models import ConfigVersion, Repository
+from hive.services import audit, events
+from hive.services.permissions import Actor, require
+from hive.services.repositories import infos as repository_infos
+from hive.services.repositories import maintenance
+from hive.services.sessions import record
+from hive.services.sessions.record import ConfigVersionInfo
+from hive.services.storage import paths, places
+
+_NEW_FILE = ".config-new"
+
+
+async def restore_config(actor: Actor, repository_id: int, version: int) -> ConfigVersionInfo:
+    """Write a kept version over the config; what is there now is kept as a version as well.
+
+    Conflict while a session runs; sessions are refused meanwhile.
+    """
+    return await unbroken(_restore(actor, repository_id, version), name="restore config")
+
+
+async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVersionInfo:
+    repository = await Repository.get_or_none(id=repository_id, deleted_at=None).select_related(
+        "location"
+    )
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
+    if row is None:
+        raise NotFound(f"There is no version {version} of the config of {repository.name}.")
+    await places.require(repository.location)
+    where = repository_infos.place_of(repository)
+    content = bytes(row.content)
+    await maintenance.outrank(repository_id)
+    await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)
+    try:
+        former = await asyncio.to_thread(read, where.repository / "config")
+        await keep(repository_id, former)
+        await asyncio.to_thread(write, where, content)
+        await _note(actor, repository_id, version, content)
+    finally:
+        await maintenance.end(repository_id)
+    return ConfigVersionInfo(row.id, row.sha256, content, row.session_id, row.created_at)
+
+
+@transactional
+async def keep(repository_id: int, content: bytes | None) -> None:
+    if content is not None:
+        await record.keep_config(await Repository.get(id=repository_id), content, None)
+
+
+@transactional
+async def _note(actor: Actor, repository_id: int, version: int, content: bytes) -> None:
+    repository = await Repository.get(id=repository_id)
+    await record.keep_config(repository, content, None)
+    await events.record(
+        repository_id,
+        EventKind.CONFIG_CHANGED,
+        f"Version {version} of the config was put back by {actor.name}.",
+    )
+    await audit.record(
+        actor,
+        "repository.restore-config",
+        f"repository {repository.name} ({repository.login})",
+        version=version,
+    )
+
+
+def read(path: Path) -> bytes | None:
+    """The config as it is; None where there is none. Links are not followed."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise Conflict("This is a repository of borg 2: it has no single config file.")
+        if not stat.S_ISREG(status.st_mode) or status.st_size > record.MAX_CONFIG:
+            raise StorageError(f"{path} is no config of borg's: look at it first.")
+        return os.read(descriptor, record.MAX_CONFIG)
+    finally:
+        os.close(descriptor)
+
+
+def write(where: paths.Place, content: bytes) -> None:
+    """Replace the config in one step, owned by whoever owns the repository.
+
+    The new file is made beside the repository, and no session runs meanwhile.
+    """
+    paths.require_below(where.root, where.repository)
+    new = where.home / _NEW_FILE
+    try:
+        new.unlink(missing_ok=True)
+        owner = where.repository.stat()
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(where.repository / "config")
+        _flush_directory(where.repository)
+    except OSError as error:
+        raise StorageError(
+            f"The config in {where.repository} cannot be written: {error.strerror}."
+        ) from error
+
+
+def _flush_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

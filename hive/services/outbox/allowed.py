@@ -1,0 +1,91 @@
+"""Private networks that administrators allowed for notifications, besides those of the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import InvalidInput, NotFound
+from hive.models import AllowedNetwork, Channel
+from hive.services import audit
+from hive.services.outbox import condition
+from hive.services.permissions import Actor, require_admin
+
+# Where clouds answer with their secrets: only the configuration may allow it.
+_NEVER = tuple(ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
+_WIDEST = {4: 8, 6: 32}
+
+
+@dataclass(frozen=True)
+class AllowedInfo:
+    network: str
+    created_by: str
+    created_at: datetime
+
+
+async def networks() -> Sequence[str]:
+    """What may be reached besides the networks of the settings; asked before each message."""
+    return [row.network for row in await AllowedNetwork.all()]
+
+
+async def list_allowed(actor: Actor) -> list[AllowedInfo]:
+    require_admin(actor)
+    rows = await AllowedNetwork.all().order_by("network")
+    return [AllowedInfo(row.network, row.created_by, row.created_at) for row in rows]
+
+
+@transactional
+async def allow(actor: Actor, text: str) -> str:
+    """Let notifications reach an address or network from now on; it as it is stored."""
+    require_admin(actor)
+    network = _parse(text)
+    values = {"created_by": actor.name, "created_at": clock.now()}
+    _, is_new = await AllowedNetwork.get_or_create(values, network=network)
+    if is_new:
+        await audit.record(actor, "notifications.allow", f"network {network}")
+    for channel in await Channel.exclude(refused_address=None):
+        if _holds(network, channel.refused_address or ""):
+            channel.refused_address = None
+            await channel.save(update_fields=["refused_address"])
+            await condition.try_at_once((channel.id, 0))
+    return network
+
+
+@transactional
+async def revoke(actor: Actor, text: str) -> str:
+    """Let notifications no longer reach it."""
+    require_admin(actor)
+    network = _parse(text)
+    if not await AllowedNetwork.filter(network=network).delete():
+        raise NotFound(f"{network} is not among the networks that were allowed here.")
+    await audit.record(actor, "notifications.revoke", f"network {network}")
+    return network
+
+
+def _parse(text: str) -> str:
+    try:
+        network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise InvalidInput(
+            f"{text[:60]!r} is not an address or network: 192.168.1.5, 10.0.0.0/24.",
+            field="network",
+        ) from None
+    if network.prefixlen < _WIDEST[network.version]:
+        raise InvalidInput(f"{network} is too large a network.", field="network")
+    if any(network.version == one.version and network.overlaps(one) for one in _NEVER):
+        raise InvalidInput(
+            f"{network} is link-local: only notifications.allowed_networks can allow it.",
+            field="network",
+        )
+    return str(network)
+
+
+def _holds(network: str, address: str) -> bool:
+    try:
+        return ip_address(address) in ip_network(network)
+    except ValueError:
+        return False

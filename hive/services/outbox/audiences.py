@@ -1,0 +1,139 @@
+"""Who hears of a repository: its people, the administrators who want to, and who stands in.
+
+Nobody is left out: what is a warning or worse and would reach nobody goes to all administrators,
+and so does what concerns a repository whose owner is disabled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from hive.kinds import Severity
+from hive.models import User
+from hive.services.outbox import recipients
+from hive.services.outbox.kinds import ORDER, Matter
+from hive.services.outbox.routing import (
+    Person,
+    Place,
+    fallback,
+    route,
+    route_of_administrator,
+    weight_of,
+)
+
+Way = tuple[Person, dict[Place, datetime]]
+
+
+class Reason(str):
+    """Why somebody is not notified: a part of a sentence, which pages translate."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """Who is notified by what; `stand_ins` are those that would not be if others were."""
+
+    ways: Sequence[Way]
+    stand_ins: Sequence[Way] = ()
+    reasons: tuple[Reason, ...] = ()  # why nobody else is
+
+    @property
+    def why(self) -> str:
+        return ", ".join(self.reasons)
+
+
+@dataclass(frozen=True)
+class Audience:
+    """The people around one repository."""
+
+    people: Sequence[Person]  # its owner and members of groups, as far as they are enabled
+    administrators: Sequence[Person]  # the others
+    disabled_owner: str | None = None
+
+    def ways(self, matter: Matter, now: datetime) -> Found:
+        """Who is notified of a matter."""
+        found, without = self._of_people(matter, now)
+        is_serious = matter.by_default and ORDER.index(weight_of(matter)) >= ORDER.index(
+            Severity.WARNING
+        )
+        is_reached = any(works(times) for _, times in found)
+        is_orphan = self.disabled_owner is not None
+        stand_ins = []
+        for person in self.administrators:
+            times = route_of_administrator(person, matter, now)
+            if times is not None:
+                found.append((person, times))
+            elif is_serious and (is_orphan or not is_reached):
+                stand_ins.append((person, dict.fromkeys(fallback(person), now)))
+        if is_orphan:
+            without.insert(0, Reason(f"its owner {self.disabled_owner} is disabled"))
+        return Found(found, stand_ins, tuple(without))
+
+    def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[Reason]]:
+        """Their ways, and why others of them have none."""
+        found: list[Way] = []
+        without: list[Reason] = []
+        for person in self.people:
+            times = route(person, matter, now)
+            if times is not None:
+                found.append((person, times))
+            if not works(times):
+                without.append(why_not(person, times))
+        return found, without
+
+
+def works(times: dict[Place, datetime] | None) -> bool:
+    """Whether a message can arrive by one of these ways."""
+    return any(not place.error for place in times or ())
+
+
+def why_not(person: Person, times: dict[Place, datetime] | None) -> Reason:
+    """Why somebody is not notified."""
+    if times and len(times) == 1:
+        return Reason(f"{_names(times)} of {person.name} fails")
+    if times:
+        return Reason(f"{_names(times)} of {person.name} fail")
+    if times is None and fallback(person):
+        return Reason(f"no rule of {person.name} matches")
+    if person.channels:
+        return Reason(f"all channels of {person.name} are disabled")
+    if person.has_address:
+        return Reason(f"{person.name} has a mail address, but this server has no mail relay")
+    return Reason(f"{person.name} has no mail address and no channel")
+
+
+def _names(times: dict[Place, datetime]) -> str:
+    return " and ".join("mail" if place.channel_id is None else place.name for place in times)
+
+
+async def of_repository(repository_id: int, owner_id: int) -> Audience:
+    ids = await recipients.of_repository(repository_id, owner_id)
+    administrators = await recipients.administrators()
+    loaded = await recipients.load(ids | administrators)
+    owner = await User.get(id=owner_id)
+    return Audience(
+        [person for person in loaded if person.id in ids],
+        [person for person in loaded if person.id not in ids],
+        None if owner.enabled else owner.name,
+    )
+
+
+async def of_repositories(owners: Mapping[int, int]) -> dict[int, Audience]:
+    """Those of many repositories, given with their owners; in a constant number of queries."""
+    shared = await recipients.members_of_shared(owners)
+    users = {user.id: user for user in await User.all()}
+    people = {person.id: person for person in await recipients.load(users)}
+    administrators = [person for person in people.values() if users[person.id].is_admin]
+    found = {}
+    for repository_id, owner_id in owners.items():
+        ids = {owner_id, *shared.get(repository_id, ())}
+        owner = users[owner_id]
+        found[repository_id] = Audience(
+            [people[one] for one in sorted(ids) if one in people],
+            [person for person in administrators if person.id not in ids],
+            None if owner.enabled else owner.name,
+        )
+    return found

@@ -1,0 +1,171 @@
+"""The people who may be told, with their channels and rules: a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hive.models import (
+    Channel,
+    ChannelShare,
+    Membership,
+    Preference,
+    RepositoryShare,
+    RuleChannel,
+    User,
+)
+from hive.models import Rule as RuleRow
+from hive.services.outbox import condition, sending
+from hive.services.outbox.condition import Condition
+from hive.services.outbox.routing import OWN_MAIL, Person, Place, Quiet, Rule
+
+
+async def of_repository(repository_id: int, owner_id: int) -> set[int]:
+    """The owner, and the members of groups that it is shared with who want to hear of that."""
+    groups = RepositoryShare.filter(repository_id=repository_id)
+    group_ids = await groups.values_list("group_id", flat=True)
+    found = {owner_id}
+    if group_ids:
+        members = Membership.filter(group_id__in=list(group_ids))
+        ids = {row.user_id for row in await members} - found
+        found |= ids - await not_told_of_shared(ids)
+    return found
+
+
+async def members_of_shared(owners: Mapping[int, int]) -> dict[int, set[int]]:
+    """Whom `of_repository` finds besides the owner, of many repositories."""
+    members: dict[int, set[int]] = defaultdict(set)
+    for row in await Membership.all():
+        members[row.group_id].add(row.user_id)
+    unwilling = {row.user_id for row in await Preference.filter(is_told_of_shared=False)}
+    found: dict[int, set[int]] = defaultdict(set)
+    for share in await RepositoryShare.all():
+        if share.repository_id in owners:
+            found[share.repository_id] |= members[share.group_id] - unwilling
+    return found
+
+
+async def not_told_of_shared(user_ids: Collection[int]) -> set[int]:
+    """Those who want to hear of their own repositories alone."""
+    rows = Preference.filter(user_id__in=list(user_ids), is_told_of_shared=False)
+    return {row.user_id for row in await rows}
+
+
+async def administrators() -> set[int]:
+    return {row.id for row in await User.filter(is_admin=True, enabled=True)}
+
+
+async def load(user_ids: Collection[int]) -> list[Person]:
+    """The enabled ones among these users."""
+    users = await User.filter(id__in=list(user_ids), enabled=True).order_by("id")
+    if not users:
+        return []
+    ids = [user.id for user in users]
+    own = defaultdict(list)
+    for channel in await Channel.filter(owner_id__in=ids).order_by("id").select_related("owner"):
+        if _may_be_used(channel):
+            own[channel.owner_id].append(place_of(channel))
+    rules = await _rules(ids)
+    usual = Preference()
+    wishes = {row.user_id: row for row in await Preference.filter(user_id__in=ids)}
+    mail = await condition.of_mail(ids)
+    return [
+        Person(
+            user.id,
+            user.name,
+            timezone_of(user),
+            own_mail_of(user, mail.get(user.id)),
+            tuple(own[user.id]),
+            tuple(rules[user.id]),
+            rest=wishes.get(user.id, usual).rest,
+            is_told_of_critical=wishes.get(user.id, usual).is_told_of_critical,
+            has_address=bool(user.email),
+        )
+        for user in users
+    ]
+
+
+async def _rules(user_ids: list[int]) -> dict[int, list[Rule]]:
+    found: dict[int, list[Rule]] = defaultdict(list)
+    rows = await RuleRow.filter(user_id__in=user_ids, enabled=True).order_by("id")
+    if not rows:
+        return found
+    links = await RuleChannel.filter(rule_id__in=[row.id for row in rows]).select_related(
+        "channel__owner"
+    )
+    readers = await _readers([link.channel for link in links])
+    places = defaultdict(list)
+    user_of = {row.id: row.user_id for row in rows}
+    for link in links:
+        channel, user_id = link.channel, user_of[link.rule_id]
+        # it may be shared with them no longer
+        if _may_be_used(channel) and user_id in readers[channel.id] | {channel.owner_id}:
+            places[link.rule_id].append(place_of(channel))
+    for row in rows:
+        found[row.user_id].append(_rule(row, tuple(places[row.id])))
+    return found
+
+
+async def rule_of(row: RuleRow) -> Rule:
+    """One rule as it is looked at, whether or not it is enabled."""
+    if row.enabled:
+        names = (await _rules([row.user_id]))[row.user_id]
+        ids = await RuleRow.filter(user_id=row.user_id, enabled=True).order_by("id")
+        return names[[one.id for one in ids].index(row.id)]
+    return _rule(row, ())
+
+
+async def _readers(channels: list[Channel]) -> dict[int, set[int]]:
+    """Who may use each of the channels because of a share."""
+    found: dict[int, set[int]] = defaultdict(set)
+    shares = await ChannelShare.filter(channel_id__in=[channel.id for channel in channels])
+    members = defaultdict(set)
+    for row in await Membership.filter(group_id__in=[share.group_id for share in shares]):
+        members[row.group_id].add(row.user_id)
+    for share in shares:
+        found[share.channel_id] |= members[share.group_id]
+    return found
+
+
+def _may_be_used(channel: Channel) -> bool:
+    """Not where only an administrator may have such a channel, and its owner is none any more."""
+    return channel.owner.is_admin or not sending.is_for_administrators(channel.kind)
+
+
+def place_of(channel: Channel) -> Place:
+    error = _error_of(condition.of_row(channel))
+    return Place(channel.id, channel.name, channel.kind, channel.enabled, error)
+
+
+def own_mail_of(user: User, known: Condition | None) -> Place | None:
+    if not user.email or not sending.sends_mail():
+        return None
+    error = _error_of(known or Condition())
+    return Place(None, "own mail address", OWN_MAIL, error=error)
+
+
+def _error_of(found: Condition) -> str:
+    return (found.last_error or "It fails.") if found.is_broken else ""
+
+
+def timezone_of(user: User) -> ZoneInfo:
+    try:
+        return ZoneInfo(user.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _rule(row: RuleRow, places: tuple[Place, ...]) -> Rule:
+    quiet = None
+    if row.quiet_from is not None and row.quiet_to is not None:
+        quiet = Quiet(row.quiet_from, row.quiet_to, row.is_quiet_for_critical)
+    return Rule(
+        repository_id=row.repository_id,
+        tag=row.tag,
+        owner_id=row.owner_id,
+        kinds=frozenset(str(kind) for kind in row.kinds),
+        severity=row.severity,
+        quiet=quiet,
+        places=places,
+    )

@@ -1,0 +1,228 @@
+"""Which confinement can be had on this machine, and what is missing for the rest, in words."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from hive.config.settings import Settings
+from hive.errors import Unavailable
+from hive.process import confine
+from hive.process.child import ChildSpec, Confinement, RunAs, run_blocking
+from hive.process.confine_privileges import open_seccomp
+from hive.services.checks import Finding
+from hive.services.programs import child_account
+from hive.services.programs.discovery import program_roots
+
+SECONDS_FOR_A_TRIAL = 10
+# The first Landlock that keeps others' files from being cut to nothing, and that keeps programs
+# from the network.
+CUTS_NOTHING, OFFLINE = 3, 4
+
+FILES, CALLS, USER = SUBJECTS = ("Confinement", "System calls", "User")
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What confinement can be applied, and why not more.
+
+    `refusal` says, where it is not None, why no program may be started here at all.
+    """
+
+    confinement: Confinement
+    findings: tuple[Finding, ...]
+    refusal: str | None = None
+
+    @property
+    def landlock(self) -> bool:
+        return self.confinement.landlock
+
+    @property
+    def run_as(self) -> RunAs | None:
+        return self.confinement.user
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the settings want of the confinement."""
+
+    user: str
+    allow_root: bool = False
+    landlock: bool = True
+    mounts: bool = True
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        child = settings.child
+        return cls(child.user, child.allow_root, child.landlock, child.mount_namespace)
+
+
+def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = ()) -> Assessment:
+    """Find out what can be applied here; it tries, in short-lived processes, so it blocks.
+
+    As root, programs run as the user of the settings, if there is one who reaches `roots` and
+    `programs`.
+    """
+    is_root = os.geteuid() == 0
+    run_as, wrong = _account(wishes.user) if is_root else (None, None)
+    abi = confine.landlock_abi() if wishes.landlock else 0
+    system_calls = open_seccomp() is not None
+    confined = Confinement(abi > 0, run_as, system_calls=system_calls)
+    if wishes.mounts and (is_root or abi < CUTS_NOTHING):
+        confined = replace(confined, mounts=_mounts_work(confined))
+    findings = [*_about_files(confined, abi), *_about_calls(confined, abi)]
+    if not is_root:
+        return Assessment(confined, (*findings, _ordinary_user()))
+    if wrong is None:
+        present = [root for root in roots if root.exists()]
+        wrong = next(_out_of_reach(wishes.user, confined, present, programs), None)
+    findings += _missing_roots(roots)
+    if wrong is None:
+        findings.append(Finding("ok", USER, f"Programs run as the user {wishes.user}"))
+        return Assessment(confined, tuple(findings))
+    if wishes.allow_root:
+        message = f"{wrong.message}: programs run as root, as child.allow_root says"
+        findings.append(Finding("warning", USER, message, wrong.remedy))
+        return Assessment(replace(confined, user=None, allow_root=True), tuple(findings))
+    refusal = f"{wrong.message}, and programs of sessions never run as root. {wrong.remedy}"
+    return Assessment(replace(confined, user=None), (*findings, wrong), refusal)
+
+
+def _about_files(confined: Confinement, abi: int) -> Iterator[Finding]:
+    subject = FILES
+    ways = [f"Landlock (version {abi})"] if confined.landlock else []
+    if confined.mounts:
+        ways.append("a file system of its own")
+    if not ways:
+        message = "Nothing keeps programs to their files: a hostile repository can reach others"
+        remedy = (
+            "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let this server"
+            " make mount namespaces."
+        )
+        yield Finding("warning", subject, message, remedy)
+    elif 0 < abi < CUTS_NOTHING and not confined.mounts:
+        message = (
+            f"This kernel's Landlock (version {abi}) is old: a hostile repository can empty files"
+            " outside"
+        )
+        remedy = "Use Linux 6.2 or newer, or let this server make mount namespaces."
+        yield Finding("warning", subject, message, remedy)
+    else:
+        yield Finding("ok", subject, f"Each program is kept to its files by {' and '.join(ways)}")
+
+
+def _about_calls(confined: Confinement, abi: int) -> Iterator[Finding]:
+    subject = CALLS
+    if confined.system_calls:
+        message = "Programs have no capabilities, and seccomp refuses what they never need"
+        yield Finding("ok", subject, message)
+        return
+    network = "" if abi >= OFFLINE else ", the network among them"
+    message = f"There is no libseccomp: programs may use all of the kernel's calls{network}"
+    yield Finding("warning", subject, message, "Install libseccomp (Debian: libseccomp2).")
+
+
+def _ordinary_user() -> Finding:
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        name = f"number {uid}"
+    return Finding("ok", USER, f"The server and its programs run as the ordinary user {name}")
+
+
+def _account(user: str) -> tuple[RunAs | None, Finding | None]:
+    """The account to run as, or what is wrong with it."""
+    try:
+        account = pwd.getpwnam(user)
+    except KeyError:
+        remedy = f"As root run: {child_account.command(user)}"
+        return None, _error(f"There is no user {user}", remedy)
+    if account.pw_uid == 0 or account.pw_gid == 0:
+        message = f"The user {user} is root, or in the group of root"
+        return None, _error(message, "Name an ordinary user in child.user.")
+    return RunAs(account.pw_uid, account.pw_gid), None
+
+
+def _error(message: str, remedy: str) -> Finding:
+    return Finding("error", USER, message, remedy)
+
+
+def _missing_roots(roots: Sequence[Path]) -> Iterator[Finding]:
+    for root in roots:
+        if not root.exists():
+            message = f"The storage root {root} does not exist"
+            yield Finding("error", "Storage", message, f"mkdir -p {root}")
+
+
+def _out_of_reach(
+    user: str, confined: Confinement, roots: Sequence[Path], programs: Sequence[str]
+) -> Iterator[Finding]:
+    """What keeps this user from the roots and the programs, found by becoming that user.
+
+    In a file system of its own a program gets its repository wherever that lies.
+    """
+    trial = _Trial(confined)
+    try:
+        for root in () if confined.mounts else roots:
+            if blocking := trial.first_blocked(root.resolve()):
+                message = f"The user {user} cannot pass {blocking} to reach {root}"
+                yield _error(message, f"{_ELSEWHERE}, or run: chmod o+x {blocking}")
+        for program in programs:
+            for needed in (Path(program), *program_roots(program)):
+                if blocking := trial.first_blocked(needed):
+                    message = f"The user {user} cannot pass {blocking} to run {program}"
+                    yield _error(message, f"Install {program} where everybody may read it.")
+                    break
+    except Unavailable as error:
+        message = f"Nothing can be run as the user {user} ({error.message})"
+        yield _error(message, "Give the server CAP_SETUID and CAP_SETGID.")
+
+
+_ELSEWHERE = (
+    "Name a directory that it can reach with --data-dir, such as /var/lib/borg-hive (and move"
+    " there what is there already)"
+)
+
+
+def _mounts_work(confined: Confinement) -> bool:
+    try:
+        return _Trial(replace(confined, mounts=True)).passes(Path("/usr"))
+    except Unavailable:
+        return False
+
+
+class _Trial:
+    """Tries what the programs of sessions can use, by starting one that only looks."""
+
+    def __init__(self, confined: Confinement) -> None:
+        self._confined = confined
+        self._program = shutil.which("test") or "/usr/bin/test"
+
+    def first_blocked(self, path: Path) -> Path | None:
+        """The outermost part of `path` that the user cannot use, None if all can be passed."""
+        if self.passes(path):
+            return None
+        outside_in = [*reversed(path.parents), path]
+        return next((part for part in outside_in if not self.passes(part)), path)
+
+    def passes(self, path: Path) -> bool:
+        """Whether the user may enter a directory or execute (else read) a file."""
+        flag = "-x" if path.is_dir() or os.access(path, os.X_OK) else "-r"
+        argv = (self._program, flag, str(path))
+        needed = () if path == Path("/") else (path,)
+        spec = ChildSpec(argv, environment={}, cwd=Path("/"), executable=needed)
+        confined = replace(self._confined, landlock=False, allow_root=True)
+        try:
+            done = run_blocking(spec, confined, seconds=SECONDS_FOR_A_TRIAL)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(str(error)) from error
+        if done.returncode not in {0, 1}:
+            raise Unavailable(done.stderr.decode(errors="replace").strip())
+        return done.returncode == 0

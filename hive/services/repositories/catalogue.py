@@ -1,0 +1,323 @@
+"""Repositories: made, shown, changed, deleted to the trash and restored from it."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tortoise.expressions import Q
+
+from hive import clock
+from hive.database import transactional
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
+from hive.models import Repository, TrashEntry
+from hive.services import audit, events, names, references, shares
+from hive.services.health import review
+from hive.services.keys import grants
+from hive.services.permissions import (
+    SYSTEM,
+    Actor,
+    level_on,
+    require,
+    visible_repositories,
+)
+from hive.services.repositories import quotas
+from hive.services.repositories.infos import RepositoryInfo, info_of, infos_of
+from hive.services.storage import locations, paths, places
+
+_LOGIN_LENGTH = 8
+_LOGIN_LETTERS = string.ascii_lowercase + string.digits
+
+
+@transactional
+async def add_repository(
+    actor: Actor,
+    name: str,
+    *,
+    owner: str,
+    location: str | None = None,
+    mode: Mode = Mode.BORG,
+    quota_bytes: int | None = None,
+    accesses: Mapping[str, Access] | None = None,
+    groups: Sequence[str] = (),
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
+) -> RepositoryInfo:
+    """Make the repository's row and login; borg init, or an import, makes it on disk."""
+    names.check_repository(name)
+    quotas.check(quota_bytes)
+    user = await references.user(owner)
+    if user is None or not (actor.is_admin or actor.user_id == user.id):
+        raise NotFound(f"There is no user {owner!r}.")
+    await _check_free(user.id, name)
+    where = await locations.get_location(location)
+    now = clock.now()
+    repository = await Repository.create(
+        name=name,
+        directory=name,
+        login=await _new_login(),
+        location_id=where.id,
+        owner_id=user.id,
+        mode=mode,
+        quota_bytes=quota_bytes,
+        created_at=now,
+        health=Health.UNWATCHED,
+        health_since=now,
+    )
+    await grants.grant(actor, repository.id, accesses or {})
+    await shares.share(actor, repository, groups, ShareLevel.MANAGE)
+    await shares.set_levels(actor, repository, share_levels or {})
+    await audit.record(
+        actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
+    )
+    return await info_of(repository)
+
+
+async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
+    same = Q(name=name) | Q(directory=name)
+    taken = Repository.filter(same, owner_id=owner_id, deleted_at=None).exclude(id=besides)
+    if await taken.exists():
+        raise Conflict(f"There is a repository {name} of this owner already.", field="name")
+
+
+async def _new_login() -> str:
+    """A login that no repository has, nor had while it is still in the trash."""
+    while True:
+        login = "".join(secrets.choice(_LOGIN_LETTERS) for _ in range(_LOGIN_LENGTH))
+        if not await Repository.filter(login=login).exists():
+            return login
+
+
+async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[RepositoryInfo]:
+    """All repositories that the actor may see; `deleted`: those in the trash instead."""
+    query = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
+    return await infos_of(await query.order_by("name", "id"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A repository to choose from a list."""
+
+    id: int
+    name: str
+    owner: str
+
+
+async def choices(actor: Actor) -> list[Choice]:
+    """The repositories that the actor may see, in one query."""
+    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    rows = await visible.order_by("name", "id").select_related("owner")
+    return [Choice(row.id, row.name, row.owner.name) for row in rows]
+
+
+async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
+    """The repository of this login, id, name or OWNER/NAME that the actor may see."""
+    return await info_of(await _get(actor, reference, deleted=deleted))
+
+
+async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
+    visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
+    # All meanings at once: a name that is somebody else's login or id must not stand for it.
+    rows = (
+        await visible.filter(references.owned_thing(reference, handle="login")).distinct().limit(2)
+    )
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise InvalidInput(
+            f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
+        )
+    where = " in the trash" if deleted else ""
+    raise NotFound(f"There is no repository {reference!r}{where}.")
+
+
+async def level(actor: Actor, repository_id: int) -> Level:
+    """How far the actor's rights on the repository reach."""
+    repository = await Repository.get_or_none(id=repository_id)
+    return Level.NONE if repository is None else await level_on(actor, repository)
+
+
+async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
+    """The repository, for who may change it; raises as a change would."""
+    return await info_of(await _changeable(actor, repository_id))
+
+
+@transactional
+async def set_repository(
+    actor: Actor,
+    repository_id: int,
+    *,
+    name: str | None = None,
+    quota_bytes: int | None = None,
+    no_quota: bool = False,
+    owner: str | None = None,
+    share_with: Sequence[str] = (),
+    share_level: ShareLevel = ShareLevel.MANAGE,
+    unshare_from: Sequence[str] = (),
+    share_levels: Mapping[str, ShareLevel | None] | None = None,
+) -> RepositoryInfo:
+    """Change what is given. A new name changes what people read: login, path and URL stay."""
+    repository = await _changeable(actor, repository_id)
+    if name is not None and name != repository.name:
+        names.check_repository(name)
+        await _check_free(repository.owner_id, name, besides=repository.id)
+        repository.name = name
+    if no_quota or quota_bytes is not None:
+        quotas.check(quota_bytes)
+        repository.quota_bytes = None if no_quota else quota_bytes
+        events.quotas_changed()
+    if owner is not None:
+        await _give_to(actor, repository, owner)
+    await repository.save()
+    await shares.share(actor, repository, share_with, share_level)
+    await shares.unshare(actor, repository, unshare_from)
+    if owner is not None:
+        await review.review(repository.id)  # reminders come as the new owner wants them
+    await shares.set_levels(actor, repository, share_levels or {})
+    await audit.record(
+        actor,
+        "repository.set",
+        f"repository {repository.name} ({repository.login})",
+        name=name,
+        quota_bytes=quota_bytes,
+        owner=owner,
+        shared_with=list(share_with) or None,
+        unshared_from=list(unshare_from) or None,
+        share_levels=dict(share_levels) if share_levels else None,
+    )
+    return await info_of(repository)
+
+
+async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
+    await require(actor, repository, Level.OWN)
+    if not actor.is_admin:
+        raise Forbidden("Only an administrator gives a repository to another owner.")
+    user = await references.existing_user(owner)
+    await _check_free(user.id, repository.name, besides=repository.id)
+    repository.owner_id = user.id
+    events.quotas_changed()
+
+
+@transactional
+async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
+    """Set the mode and return the former one; sessions that no longer fit it are ended.
+
+    Use hive.services.lifecycle.imports.switch_mode, which also settles an import that is staged.
+    """
+    repository = await _changeable(actor, repository_id)
+    former = repository.mode
+    if former == mode:
+        return former
+    repository.mode = mode
+    await repository.save()
+    await events.record(
+        repository.id,
+        EventKind.MODE_CHANGED,
+        f"Mode changed from {former} to {mode} by {actor.name}.",
+    )
+    await audit.record(
+        actor,
+        "repository.mode",
+        f"repository {repository.name} ({repository.login})",
+        former=former,
+        mode=mode,
+    )
+    events.rights_changed(f"the mode is now {mode}")
+    return former
+
+
+async def confirm_empty(actor: Actor, repository_id: int) -> None:
+    """Say that a repository whose content is gone may be created again; Conflict if it is not."""
+    repository = await _changeable(actor, repository_id)
+    await places.require_for(repository_id)
+    await repository.fetch_related("location")
+    where = paths.place(repository.location, repository.login, repository.directory)
+    is_known = repository.vanished_at is not None or repository.initialized_at is not None
+    if not is_known or await asyncio.to_thread(lambda: where.is_created):
+        raise Conflict(
+            f"The content of {repository.name} is not gone: there is nothing to confirm."
+        )
+    await _note_confirmed(actor, repository_id)
+
+
+@transactional
+async def _note_confirmed(actor: Actor, repository_id: int) -> None:
+    repository = await _changeable(actor, repository_id)
+    repository.vanished_at = repository.initialized_at = repository.size_bytes = None
+    await repository.save()
+    await events.record(
+        repository.id,
+        EventKind.UPDATED_LOCALLY,
+        f"{actor.name} confirmed that it may begin empty: its former content is gone.",
+    )
+    await audit.record(
+        actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
+    )
+
+
+async def require_manage(actor: Actor, repository_id: int) -> None:
+    """Raise NotFound or Forbidden unless the actor may change the repository."""
+    await _changeable(actor, repository_id)
+
+
+async def _changeable(actor: Actor, repository_id: int) -> Repository:
+    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    return repository
+
+
+@transactional
+async def mark_deleted(actor: Actor, repository_id: int) -> None:
+    """Take the repository out of use; hive.services.lifecycle.trash moves its directory then."""
+    repository = await _changeable(actor, repository_id)
+    if repository.maintenance is not None:
+        raise Conflict(
+            f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
+        )
+    repository.deleted_at = clock.now()
+    repository.look_at = None
+    await repository.save()
+    await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
+    await audit.record(
+        actor, "repository.delete", f"repository {repository.name} ({repository.login})"
+    )
+    events.rights_changed(f"the repository {repository.name} was deleted")
+
+
+@transactional
+async def note_trashed(repository_id: int, root: Path, path: Path, reason: TrashReason) -> None:
+    """Remember what goes to the trash; call before it is moved, so that a crash loses nothing."""
+    await TrashEntry.create(
+        repository_id=repository_id,
+        root=str(root),
+        path=str(path),
+        reason=reason,
+        created_at=clock.now(),
+    )
+
+
+async def info_by_id(repository_id: int) -> RepositoryInfo:
+    """For services that have decided already that this may be shown."""
+    return await find_repository_by_id(SYSTEM, repository_id)
+
+
+async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryInfo:
+    visible = await visible_repositories(actor)
+    repository = await Repository.filter(visible, id=repository_id).first()
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    return await info_of(repository)
+
+
+async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
+    """The repository unless it is in the trash."""
+    info = await find_repository_by_id(actor, repository_id)
+    if info.deleted_at is not None:
+        raise NotFound("There is no such repository.")
+    return info

@@ -1,0 +1,84 @@
+"""Tags: words that people give to repositories, to find them and to make rules for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tortoise.functions import Count
+
+from hive.database import transactional
+from hive.errors import InvalidInput, NotFound
+from hive.kinds import Level
+from hive.models import Repository, RepositoryTag
+from hive.services import audit
+from hive.services.health import schedules
+from hive.services.permissions import Actor, require, visible_repository_ids
+
+MAX_TAGS = 50  # of one repository
+_TAG = re.compile(r"[\w.-]{1,50}")
+
+
+def check_tag(text: str) -> str:
+    """The tag as it is kept: lower case. InvalidInput where it can be none."""
+    tag = text.strip().lower()
+    if not _TAG.fullmatch(tag):
+        raise InvalidInput(
+            f"{text[:60]!r} is no tag: a tag has up to 50 letters, digits, dots, dashes and"
+            " underscores.",
+            field="tag",
+        )
+    return tag
+
+
+@transactional
+async def change_tags(
+    actor: Actor, repository_id: int, *, add: Sequence[str] = (), remove: Sequence[str] = ()
+) -> None:
+    """Give tags to a repository and take tags from it; one it has, or has not, is no error."""
+    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
+    if row is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, row, Level.MANAGE)
+    wanted = {check_tag(text) for text in add}
+    unwanted = {check_tag(text) for text in remove}
+    if both := wanted & unwanted:
+        raise InvalidInput(f"{min(both)} cannot be given and taken at once.", field="tag")
+    has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
+    if len((has | wanted) - unwanted) > MAX_TAGS:
+        raise InvalidInput(f"A repository has up to {MAX_TAGS} tags.", field="tag")
+    await RepositoryTag.filter(repository_id=repository_id, tag__in=list(unwanted)).delete()
+    for tag in sorted(wanted - has):
+        await RepositoryTag.create(repository_id=repository_id, tag=tag)
+    added, removed = sorted(wanted - has), sorted(unwanted & has)
+    if added or removed:
+        subject = f"repository {row.name} ({row.login})"
+        await audit.record(
+            actor, "repository.tag", subject, added=added or None, removed=removed or None
+        )
+
+
+@transactional
+async def replace_tags(actor: Actor, repository_id: int, wanted: Sequence[str]) -> None:
+    """Have the repository's tags be just these."""
+    checked = {check_tag(text) for text in wanted}
+    has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
+    await change_tags(actor, repository_id, add=sorted(checked - has), remove=sorted(has - checked))
+
+
+@transactional
+async def set_schedule_and_tags(
+    actor: Actor, repository_id: int, change: schedules.ScheduleChange, wanted: Sequence[str]
+) -> None:
+    """Change the schedule and replace the tags: both or neither, as a form submits them."""
+    await schedules.set_schedule(actor, repository_id, change)
+    await replace_tags(actor, repository_id, wanted)
+
+
+async def list_tags(actor: Actor) -> dict[str, int]:
+    """The tags of the repositories that the actor may see, with how many have each."""
+    query = RepositoryTag.filter(repository__deleted_at=None)
+    if not actor.is_admin:
+        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    rows = await query.annotate(count=Count("id")).group_by("tag").values("tag", "count")
+    return {row["tag"]: row["count"] for row in sorted(rows, key=lambda row: str(row["tag"]))}

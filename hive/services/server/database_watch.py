@@ -1,0 +1,173 @@
+"""Watches the database: by writing a row and reading it, and its file by what identifies it.
+
+Where the file was deleted or replaced, everything goes on in the open one, which nobody finds
+again: the server then takes no sessions and no changes, keeps a copy and says how to recover.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from math import inf
+from pathlib import Path
+
+from hive import clock, database, log
+from hive.database import DriverError
+from hive.database_file import DatabaseFile, says_damaged
+from hive.errors import DatabaseFull, HiveError, Unavailable
+from hive.kinds import EventKind
+from hive.services import runtime
+from hive.services.alarms import server_alarms
+from hive.services.alarms.server_alarms import Trouble
+from hive.services.clock import trust
+
+logger = log.get(__name__)
+
+LOOK_EVERY = 10.0  # seconds
+SUBJECT = "database"
+_NONE = (0, 0)  # no file: commands must not open the one that lies there
+_COPY_EVERY = 60.0  # of a file that is lost, as long as sessions end in it
+_CHECK_EVERY = 60.0
+_CHECK_SHARE = 100  # a check may take one part in so many of the time
+NO_SESSIONS = (
+    "The server's database file was deleted or replaced, so it takes no sessions: its"
+    " administrator must put it back and restart the server. `hive doctor` says how."
+)
+
+NO_JOBS = "The database file is lost: nothing is done until the server is restarted with it."
+
+_lost: str | None = None  # how, in words; None while the file is in its place
+
+
+def is_lost() -> bool:
+    """Whether what is written now would be gone with the server."""
+    return _lost is not None
+
+
+def require_kept() -> None:
+    """Raise Unavailable where a change would be gone with the server."""
+    if is_lost():
+        raise Unavailable(
+            "The server's database file was deleted or replaced, so nothing can be changed: an"
+            " administrator must put it back and restart the server. `hive doctor` says how."
+        )
+
+
+def forget() -> None:
+    """Know nothing of a lost file; call when the server stops."""
+    global _lost  # noqa: PLW0603 - one database for the process
+    _lost = None
+
+
+class Watch:
+    """Looks at the database of the running server."""
+
+    def __init__(self, file: DatabaseFile | None) -> None:
+        self._file = file  # None: another engine, which looks after its own
+        self._copied = -inf  # of time.monotonic
+        self._copy: Path | None = None
+        self._next_check = time.monotonic()
+        self._damage: str | None = None
+
+    async def look(self) -> None:
+        """Look whether the file is there, can be written, and is whole; and report."""
+        if self._file is not None:
+            await self._look_at_place(self._file)
+        trouble = self._about_loss() or await self._try_to_write() or await self._check()
+        await server_alarms.report(SUBJECT, trouble)
+
+    async def hangs(self) -> None:
+        """Report that a look takes too long, unless it is known already what is wrong."""
+        if server_alarms.is_on(SUBJECT):
+            return
+        words = "The server's database does not answer, so no session can begin."
+        await server_alarms.report(SUBJECT, _trouble("The database does not answer", words, ""))
+
+    async def save(self) -> None:
+        """Keep once more what a lost file holds; call before the server ends."""
+        if self._file is not None and is_lost():
+            await self._keep_copy(self._file)
+
+    async def _look_at_place(self, file: DatabaseFile) -> None:
+        global _lost
+        former, _lost = _lost, await asyncio.to_thread(file.lost)
+        if _lost is None:
+            self._copy, self._copied = None, -inf
+            if former is not None:
+                await asyncio.to_thread(runtime.note_database, (file.device, file.inode))
+            return
+        if former is None:
+            await asyncio.to_thread(runtime.note_database, _NONE)
+            logger.error("the database file is lost", path=str(file.path), how=_lost)
+        if time.monotonic() - self._copied >= _COPY_EVERY:
+            await self._keep_copy(file)
+
+    async def _keep_copy(self, file: DatabaseFile) -> None:
+        stamp = f"{clock.now():%Y%m%dT%H%M%S}"
+        target = self._copy or file.path.with_name(f"{file.path.name}.rescued-{stamp}")
+        try:
+            await database.copy_to(target)
+        except (DriverError, HiveError, OSError, sqlite3.Error) as error:
+            logger.error("the open database cannot be copied", to=str(target), reason=str(error))
+            return
+        if self._copy is None:
+            logger.error("the open database was copied", to=str(target))
+        self._copy, self._copied = target, time.monotonic()
+
+    def _about_loss(self) -> Trouble | None:
+        if _lost is None or self._file is None:
+            return None
+        remedy = f"Restart the server when {self._file.path} is back in its place."
+        if self._copy is not None:
+            remedy = (
+                f"What it held is kept in {self._copy}. Stop the server, then run:"
+                f" cp {self._copy} {self._file.path}; rm -f {self._file.path}-wal"
+                f" {self._file.path}-shm; and start it again."
+            )
+        words = f"The server's database file {_lost} while the server runs: no session begins."
+        return _trouble("The database file is lost", words, remedy)
+
+    async def _try_to_write(self) -> Trouble | None:
+        denied = None
+        if self._file is not None:
+            denied = await asyncio.to_thread(self._file.unwritable)
+        if denied is not None:
+            words = "The server's database cannot be written."
+            return _trouble("The database cannot be written", words, f"{denied}: correct its mode.")
+        try:
+            is_the_same = await trust.store()
+        except DatabaseFull as error:
+            words = "The disk of the server's database is full, so nothing can be recorded."
+            return _trouble("The database's disk is full", words, f"Make room. {error.message}")
+        except (HiveError, DriverError) as error:
+            if says_damaged(error):
+                return _damaged(str(error))
+            words = "The server's database cannot be read or written, so no session can begin."
+            return _trouble("The database fails", words, f"{error} `hive doctor` says more.")
+        if not is_the_same:
+            words = "The server's database does not keep what is written to it."
+            return _trouble("The database fails", words, "Restore a backup of the database.")
+        return None
+
+    async def _check(self) -> Trouble | None:
+        """Search the whole file; a large one more seldom, so that it costs little."""
+        if self._file is not None and time.monotonic() >= self._next_check:
+            self._damage, seconds = await asyncio.to_thread(self._file.damage)
+            pause = max(_CHECK_EVERY / 2, seconds * _CHECK_SHARE)
+            self._next_check = time.monotonic() + pause
+        return None if self._damage is None else _damaged(self._damage)
+
+
+def _damaged(found: str) -> Trouble:
+    remedy = f"Stop the server and restore a backup of the database. SQLite says: {found}"
+    return _trouble("The database is damaged", "The server's database is damaged.", remedy)
+
+
+def _trouble(title: str, words: str, remedy: str) -> Trouble:
+    return Trouble(EventKind.DATABASE_IN_TROUBLE, title, words, remedy)
+
+
+def watch() -> Watch:
+    """A watch of the database that this process has open."""
+    return Watch(runtime.database_file())

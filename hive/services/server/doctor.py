@@ -1,0 +1,187 @@
+"""What is wrong with this installation, and what to do: one finding for each thing looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from hive import database
+from hive.config import dangers
+from hive.config import settings as config
+from hive.config.settings import Settings
+from hive.database_file import missing
+from hive.errors import HiveError
+from hive.services import runtime, secrets
+from hive.services.alarms import server_alarms
+from hive.services.checks import Finding
+from hive.services.clock import last_backups
+from hive.services.gate import host_keys
+from hive.services.notifications import reach
+from hive.services.permissions import Actor, require_admin
+from hive.services.programs import confinement, discovery
+from hive.services.server import clock_watch, handover, heartbeat
+from hive.services.server.machine import check_clock, check_inotify, check_port
+from hive.services.storage import disks, locations, places
+
+_ASSESSED_SECONDS = 600.0
+
+
+async def examine(actor: Actor, settings: Settings) -> list[Finding]:
+    """Look at everything. Nothing is changed, and a data directory that is not there not made.
+
+    Call it without runtime.start: that this works is one of the things it looks at.
+    """
+    require_admin(actor)
+    findings = [
+        *await asyncio.to_thread(_check_machine, settings),
+        *_check_settings(settings),
+    ]
+    directory = await asyncio.to_thread(_check_data_directory, settings)
+    findings.append(directory)
+    problem = None if settings.database.url else missing(settings.paths.database)
+    if problem is not None:
+        return [*findings, Finding("error", "Database", problem)]
+    if not settings.paths.database.exists() and settings.database.url is None:
+        findings.append(Finding("warning", "Database", "There is none yet", "Start the server."))
+        return [*findings, *_check_ports(settings, None)]
+    if _is_usable(settings.paths.data_dir):  # others may look into it, and more be wrong besides
+        findings += await _check_state(actor, settings)
+    return list(dict.fromkeys(findings))  # what two look at is said once
+
+
+async def examine_running(actor: Actor) -> list[Finding]:
+    """The same from inside the running server, whose services have started."""
+    require_admin(actor)
+    settings = runtime.settings()
+    findings = [
+        *await asyncio.to_thread(_check_machine, settings),
+        *_check_settings(settings),
+        await asyncio.to_thread(_check_data_directory, settings),
+        *await _check_services(actor, settings),
+    ]
+    return list(dict.fromkeys(findings))
+
+
+def _check_settings(settings: Settings) -> list[Finding]:
+    remedy = "See docs/configuration.md."
+    sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
+    return [Finding("warning", "Settings", sentence, remedy) for sentence in sentences]
+
+
+def _check_machine(settings: Settings) -> list[Finding]:
+    """The programs and what confines them, and what the system is set to."""
+    found = discovery.find_programs(settings)
+    wishes = confinement.Wishes.of(settings)
+    assessment = _assess(wishes, (), tuple(found.paths))
+    is_held = assessment.confinement.holds_files
+    return [
+        *discovery.findings(found, settings, is_held=is_held),
+        *assessment.findings,
+        check_clock(),
+        *check_inotify(),
+    ]
+
+
+_assessed: dict[object, tuple[float, confinement.Assessment]] = {}
+
+
+def _assess(
+    wishes: confinement.Wishes, roots: tuple[Path, ...], paths: tuple[str, ...]
+) -> confinement.Assessment:
+    """What confinement can be had, kept for a while: each trial starts processes. It blocks."""
+    key = (wishes, roots, paths)
+    at, known = _assessed.get(key, (0.0, None))
+    if known is None or time.monotonic() - at > _ASSESSED_SECONDS:
+        known = confinement.assess(wishes, roots=roots, programs=paths)
+        _assessed[key] = (time.monotonic(), known)
+    return known
+
+
+def _check_data_directory(settings: Settings) -> Finding:
+    path = settings.paths.data_dir
+    subject = "Data directory"
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return Finding("warning", subject, f"{path} is not there yet", "Start the server.")
+    except OSError as error:
+        message = f"{path} cannot be reached: {error.strerror}"
+        return Finding("error", subject, message, "Name another one with --data-dir.")
+    if not _is_usable(path):
+        remedy = f"Run this as its owner, or correct that with chown: {path}"
+        return Finding("error", subject, f"{path} cannot be written by this user", remedy)
+    # Children of another user may pass through (x), nobody may look into it.
+    if status.st_mode & 0o066:
+        remedy = f"chmod go-rw {path}"
+        return Finding("error", subject, f"{path} can be read or written by others", remedy)
+    if settings.paths.database.exists() and settings.paths.database.stat().st_mode & 0o077:
+        remedy = f"chmod 600 {settings.paths.database}"
+        return Finding("error", subject, "The database can be read by others", remedy)
+    return Finding("ok", subject, f"{path} is private and can be written")
+
+
+def _is_usable(data_dir: Path) -> bool:
+    return data_dir.is_dir() and os.access(data_dir, os.R_OK | os.W_OK | os.X_OK)
+
+
+async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
+    """What needs the services, and whether those start at all."""
+    try:
+        await runtime.start(settings)
+    except HiveError as error:
+        remedy = "Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup."
+        return [Finding("error", "Database", error.message, remedy)]
+    try:
+        return await _check_services(actor, settings)
+    finally:
+        await runtime.stop()
+
+
+async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
+    findings = await _check_database()
+    findings += await _check_host_keys()
+    findings += await secrets.findings()
+    await places.look_at_all()
+    findings += await server_alarms.findings()
+    findings += await clock_watch.findings()
+    findings += await last_backups.findings()
+    findings += await reach.findings(actor)
+    findings += _check_ports(settings, runtime.read_listening())
+    found = await locations.list_locations(actor)
+    roots = sorted({info.root for info in found if info.problem is None})
+    findings += [disks.findings(disk) for disk in await disks.all_disks()]
+    wishes = confinement.Wishes.of(settings)
+    assessment = await asyncio.to_thread(_assess, wishes, tuple(roots), ())
+    findings += [finding for finding in assessment.findings if finding.level == "error"]
+    findings += await handover.findings(assessment.confinement.owner)
+    return [*findings, *heartbeat.findings()]
+
+
+async def _check_database() -> list[Finding]:
+    wrong = await database.problems()
+    if wrong:
+        remedy = "Stop the server and restore a backup: the file is damaged."
+        return [Finding("error", "Database", "; ".join(wrong[:5]), remedy)]
+    return [Finding("ok", "Database", "It opens and is whole")]
+
+
+async def _check_host_keys() -> list[Finding]:
+    try:
+        keys = await host_keys.public_keys()
+    except HiveError as error:
+        return [Finding("error", "Host keys", error.message)]
+    if not keys:
+        return [Finding("warning", "Host keys", "There are none yet", "Start the server.")]
+    return [Finding("ok", "Host keys", f"{len(keys)} private, {keys[0].fingerprint}")]
+
+
+def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Finding]:
+    if running is not None:
+        message = f"The server runs: SSH port {running.ssh_port}, {running.web_url}"
+        return [Finding("ok", "Server", message)]
+    return [
+        check_port("SSH", settings.ssh.address, "ssh.listen"),
+        check_port("Web", settings.web.address, "web.listen"),
+    ]

@@ -1,0 +1,146 @@
+"""The job that gives existing repositories to the account that programs run as.
+
+A server that ran as root before, or as somebody else, left files of another owner. A session that
+comes before the job has its repository given first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import pwd
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from hive import log
+from hive.errors import AccessRefused, RefusalCause, StorageError
+from hive.models import Repository
+from hive.process import ownership
+from hive.process.child import RunAs
+from hive.services import runtime
+from hive.services.checks import Finding
+from hive.services.repositories import infos as repository_infos
+from hive.services.storage import paths, places
+from hive.services.storage.paths import Place, is_handed_over
+
+JOB = "hand over repositories"
+
+logger = log.get(__name__)
+
+_BATCH = 100
+_SOON = 3.0  # seconds until a client is told, and until it is sent away
+_LONGEST = 900.0
+# Walks take long: threads of their own, so that they keep nothing else waiting.
+_walkers = ThreadPoolExecutor(4, thread_name_prefix="hand-over")
+_owner: RunAs | None = None  # appointed by the server, which has tried it
+
+
+def use(owner: RunAs | None) -> None:
+    """Whom repositories of this server must belong to; None: leave them as they are."""
+    global _owner  # noqa: PLW0603 - one account for the process
+    _owner = owner
+    ownership.resume()
+
+
+def stop() -> None:
+    """Have what is under way end soon; another start goes on with it."""
+    use(None)
+    ownership.stop()
+
+
+async def prepare(
+    where: Place, owner: RunAs | None, *, staging: bool, tell: Callable[[str], None]
+) -> None:
+    """Prepare the storage for a session, which is told why it waits where that takes long.
+
+    AccessRefused where it takes too long for any client; it goes on all the same.
+    """
+    walk = asyncio.get_running_loop().run_in_executor(
+        _walkers, functools.partial(paths.prepare, where, owner, staging=staging)
+    )
+    done, _ = await asyncio.wait({walk}, timeout=_SOON)
+    if not done:
+        tell(
+            "The files of this repository are being given to the account that serves it, once and"
+            " for all: please wait."
+        )
+        done, _ = await asyncio.wait({walk}, timeout=_LONGEST)
+    if not done:
+        walk.add_done_callback(_note_late_end)
+        raise AccessRefused(
+            "The files of this repository are still being given to the account that serves it: try"
+            " again in an hour.",
+            RefusalCause.BUSY,
+        )
+    walk.result()
+
+
+def _note_late_end(walk: asyncio.Future[None]) -> None:
+    error = None if walk.cancelled() else walk.exception()
+    if error is not None:
+        logger.error("a repository cannot be handed over", reason=str(error))
+
+
+async def hand_over_all() -> int:
+    """Give every repository that is somebody else's; how many were. One that cannot be stops none.
+
+    Raises StorageError in the end for those that could not be.
+    """
+    owner = _owner or _by_settings()
+    given, failed, loop = 0, [], asyncio.get_running_loop()
+    async for place in _waiting(owner):
+        assert owner is not None  # noqa: S101 - nothing waits without one
+        try:
+            count = await loop.run_in_executor(_walkers, paths.hand_over, place, owner)
+        except StorageError as error:
+            failed.append(error.message)
+            continue
+        given += 1
+        logger.info("a repository was handed over", repository=place.login, things=count)
+    if failed:
+        raise StorageError(f"{len(failed)} of the repositories could not be given: {failed[0]}.")
+    return given
+
+
+async def findings(owner: RunAs | None) -> list[Finding]:
+    """How many repositories wait for the job, if any do."""
+    waiting = [place async for place in _waiting(owner)]
+    if not waiting:
+        return []
+    message = (
+        f"Repositories belong to another user than programs run as: {len(waiting)},"
+        f" {waiting[0].home} among them"
+    )
+    remedy = f"The server's job does that: `hive job run {JOB.replace(' ', '-')}` begins it now."
+    return [Finding("warning", "Hand-over", message, remedy)]
+
+
+async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:
+    last = 0
+    while owner is not None:
+        rows = Repository.filter(deleted_at=None, id__gt=last).order_by("id").limit(_BATCH)
+        rows = rows.exclude(location_id__in=await places.away_ids())
+        batch = await rows.select_related("location")
+        if not batch:
+            return
+        last = batch[-1].id
+        found = [repository_infos.place_of(row) for row in batch]
+        for place in await asyncio.to_thread(_not_given, found, owner):
+            yield place
+
+
+def _not_given(found: list[Place], owner: RunAs) -> list[Place]:
+    return [place for place in found if not is_handed_over(place, owner)]
+
+
+def _by_settings() -> RunAs | None:
+    """For a command without a server: the account that the server would take."""
+    child = runtime.settings().child
+    if os.geteuid() != 0 or child.allow_root:
+        return None
+    try:
+        account = pwd.getpwnam(child.user)
+    except KeyError:
+        return None
+    return RunAs(account.pw_uid, account.pw_gid) if account.pw_uid and account.pw_gid else None

@@ -1,0 +1,158 @@
+"""What is done again and again: a list of names, intervals and functions.
+
+hive/services/server/scheduler.py does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hive.services import triggers
+from hive.services.delivery import deliveries
+from hive.services.gate import refusals
+from hive.services.health import review
+from hive.services.lifecycle import staged_imports, trash
+from hive.services.measurements import statistics
+from hive.services.notifications import digests
+from hive.services.outbox import downtimes
+from hive.services.reports import logs, reports, upgrade
+from hive.services.rollback import completion
+from hive.services.server import handover
+from hive.services.upkeep import making_room, queue
+
+
+@dataclass(frozen=True)
+class Job:
+    """Done at the multiples of `interval`; what it returns is logged unless it is nothing."""
+
+    name: str  # it is stored
+    interval: timedelta
+    run: Callable[[], Awaitable[object]]
+    # Where between two multiples an installation does it: chosen once, at random, below this.
+    jitter: timedelta = timedelta(0)
+    limit: timedelta = timedelta(hours=1)  # what takes longer hangs
+    at_start: bool = False  # also whenever the server starts
+    waits_for_clock: bool = False  # it deletes, ends or reports something because time has passed
+
+
+JOBS = (
+    Job(
+        handover.JOB,
+        timedelta(days=1),
+        handover.hand_over_all,
+        limit=timedelta(days=7),
+        at_start=True,
+    ),
+    Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
+    Job(
+        "look at schedules",
+        timedelta(seconds=30),
+        review.tick,
+        limit=timedelta(minutes=10),
+        waits_for_clock=True,
+    ),
+    Job(
+        "empty the trash",
+        timedelta(hours=1),
+        trash.empty_expired,
+        limit=timedelta(hours=12),
+        waits_for_clock=True,
+    ),
+    Job("complete rollbacks", timedelta(hours=1), completion.recover),
+    Job(
+        "measure the repositories",
+        timedelta(days=1),
+        statistics.measure_all,
+        jitter=timedelta(hours=6),
+        limit=timedelta(hours=12),
+        at_start=True,
+    ),
+    Job(
+        "thin out statistics",
+        timedelta(days=1),
+        statistics.thin_out,
+        jitter=timedelta(hours=6),
+        waits_for_clock=True,
+    ),
+    Job(
+        "want checks and compactions",
+        timedelta(days=1),
+        queue.want_due,
+        jitter=timedelta(hours=6),
+        waits_for_clock=True,
+    ),
+    Job(
+        "write digests",
+        timedelta(minutes=5),
+        digests.write_due,
+        limit=timedelta(minutes=30),
+        waits_for_clock=True,
+    ),
+    Job(
+        "discard old imports", timedelta(hours=1), staged_imports.discard_old, waits_for_clock=True
+    ),
+    Job(
+        "end quiet alarms",
+        timedelta(minutes=5),
+        refusals.end_quiet,
+        waits_for_clock=True,
+    ),
+    Job(
+        "forget old notifications",
+        timedelta(days=1),
+        deliveries.thin_out,
+        waits_for_clock=True,
+    ),
+    Job(
+        "estimate what compaction needs",
+        timedelta(hours=1),
+        making_room.estimate,
+        at_start=True,
+    ),
+    Job(
+        "watch the disks",
+        timedelta(minutes=1),
+        making_room.look_after,
+        limit=timedelta(minutes=10),
+        at_start=True,
+    ),
+    Job("call the triggers", timedelta(seconds=10), triggers.run_due, limit=timedelta(minutes=5)),
+    Job(
+        "judge the runs",
+        timedelta(seconds=30),
+        reports.judge_due,
+        limit=timedelta(minutes=10),
+        waits_for_clock=True,
+    ),
+    Job(
+        "forget old logs of clients",
+        timedelta(days=1),
+        logs.forget_old,
+        jitter=timedelta(hours=6),
+        waits_for_clock=True,
+    ),
+    Job(
+        "move logs of clients into files",  # of former versions; once
+        timedelta(days=1),
+        upgrade.move_all_into_files,
+        limit=timedelta(hours=12),
+        at_start=True,
+    ),
+    Job(
+        "sweep up logs of clients",
+        timedelta(days=1),
+        logs.sweep,
+        jitter=timedelta(hours=6),
+        at_start=True,
+        waits_for_clock=True,
+    ),
+    Job(
+        "forget old calls of triggers",
+        timedelta(days=1),
+        triggers.thin_out,
+        jitter=timedelta(hours=6),
+        waits_for_clock=True,
+    ),
+)

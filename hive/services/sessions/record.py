@@ -1,0 +1,537 @@
+"""Sessions: what runs, what it turned out to be, and what a killed server left open."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from tortoise.expressions import Q
+
+from hive import clock, signals
+from hive.borg.failure import is_worth_telling
+from hive.borg.ledger import Facts
+from hive.borg.repository import Snapshot
+from hive.borg.upkeep import without_note
+from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, NotFound
+from hive.kinds import (
+    Access,
+    ArchiveCreated,
+    EndReason,
+    EventKind,
+    Level,
+    Mode,
+    Need,
+    Operation,
+)
+from hive.models import ConfigVersion, Repository, Session
+from hive.services import audit, events, runtime
+from hive.services.alarms import content_alarms
+from hive.services.health import review
+from hive.services.installation import identity
+from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.repositories import former_paths
+from hive.services.sessions import filters, integrity, small_backups
+from hive.services.sessions.filters import SessionState
+from hive.services.sessions.rollback_records import note as note_transactions
+from hive.units import format_size
+
+MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
+_NO_SERVER_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    id: int
+    repository_id: int
+    repository: str
+    login: str
+    key: str
+    key_fingerprint: str
+    peer: str
+    client: str | None
+    borg_version: str | None
+    command: str
+    need: Need
+    mode: Mode
+    access: Access
+    operation: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    bytes_in: int | None
+    bytes_out: int | None
+    exit_status: int | None
+    end_reason: EndReason | None
+    archive_created: ArchiveCreated | None = None
+    bytes_added: int | None = None
+    bytes_removed: int | None = None
+    bytes_freed: int | None = None
+    reclaimable_bytes: int | None = None
+    error: str | None = None
+    objects_added: int | None = None
+    objects_removed: int | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the gate saw of a session that has ended."""
+
+    end_reason: EndReason
+    exit_status: int | None
+    bytes_in: int
+    bytes_out: int
+    borg_version: str | None = None
+    before: Snapshot | None = None
+    after: Snapshot | None = None
+    is_dry_run: bool = False  # rsync -n: it changed nothing
+    facts: Facts | None = None  # what the observer saw
+    refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
+    former_path: str | None = None  # by which the repository was opened
+    said: str | None = None  # what the client was told at the end
+    could_not_start: bool = False  # its program did not begin to work: a fault of the server
+    ended_at: datetime | None = None  # None: just now
+    listed: ArchiveCreated | None = None  # how the manifest calls the newest archive
+    killed_by: int | None = None  # the signal that ended the program, unless the gate sent it
+    holder: str | None = None  # who had the lock that it did not get
+
+
+@transactional
+async def finish(session_id: int, outcome: Outcome) -> None:
+    """Close the session: verdict, events and kept copies, in one transaction."""
+    session = await Session.get_or_none(id=session_id)
+    if session is None or session.ended_at is not None:
+        return
+    session.ended_at = outcome.ended_at or clock.now()
+    session.bytes_in = outcome.bytes_in
+    session.bytes_out = outcome.bytes_out
+    session.exit_status = _status_of(outcome)
+    verdict = judge(_evidence(session.need, outcome))
+    _write(session, outcome, verdict)
+    await session.save()
+    if session.need == Need.STATUS:
+        return
+    await _note_changes(session, outcome)
+    await integrity.note_session(session, outcome.facts)
+    if verdict.archive_created == ArchiveCreated.YES:
+        await review.note_backup(session.repository_id, session.ended_at, session_id=session.id)
+        await small_backups.judge(session)
+    if outcome.former_path is not None:
+        await former_paths.note(session, outcome.former_path)
+    await _record_end(session)
+    await _tell_failure(session, outcome)
+
+
+def _status_of(outcome: Outcome) -> int | None:
+    """The exit status, unless the program ended well because the server ended the session."""
+    ended_by_us = outcome.end_reason in (EndReason.KILLED, EndReason.REVOKED, EndReason.DRAINED)
+    return None if ended_by_us and outcome.exit_status == 0 else outcome.exit_status
+
+
+async def _tell_failure(session: Session, outcome: Outcome) -> None:
+    facts = outcome.facts
+    locked = is_lock_timeout(facts) or outcome.holder is not None
+    # what does not want the repository for itself is no backup
+    no_lock = locked and facts is not None and facts.exclusive
+    if not outcome.could_not_start and not is_worth_telling(
+        session.end_reason,
+        session.operation,
+        was_killed=outcome.killed_by is not None and session.end_reason == EndReason.FAILED,
+        missed_the_lock=no_lock,
+    ):
+        return
+    what = "no backup or other change was possible" if no_lock else session.operation
+    error = f": {session.error.rstrip('.')}" if session.error else ""
+    await events.record(
+        session.repository_id,
+        EventKind.SESSION_FAILED,
+        f"Key {session.key_name}: {what}, {session.end_reason}{error}.",
+        session_id=session.id,
+        **({"cause": "lock"} if no_lock else {}),
+    )
+
+
+@transactional
+async def note_reading(session_id: int, *, only_reads: bool) -> None:
+    """Whether a running session lists, mounts or checks alone, or may be a backup after all."""
+    await Session.filter(id=session_id, ended_at=None).update(only_reads=only_reads)
+
+
+async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
+    """What the disk tells of a repository that was imported or adopted; never in the future."""
+    if written_at is not None:
+        at = min(written_at, clock.now())
+        await review.note_backup(repository_id, at, is_estimated=True)
+
+
+def _evidence(need: Need, outcome: Outcome) -> Evidence:
+    return Evidence(
+        need=need,
+        end_reason=outcome.end_reason,
+        facts=outcome.facts,
+        before=outcome.before,
+        after=outcome.after,
+        is_dry_run=outcome.is_dry_run,
+        refused_methods=outcome.refused_methods,
+        said=outcome.said,
+        listed=outcome.listed,
+        killed_by=outcome.killed_by,
+        holder=outcome.holder,
+    )
+
+
+def _write(session: Session, outcome: Outcome, verdict: Verdict) -> None:
+    facts = outcome.facts
+    seen_version = facts.client_version if facts is not None else None
+    version = outcome.borg_version or seen_version
+    session.borg_version = version
+    session.end_reason = verdict.end_reason
+    session.operation = str(verdict.operation)
+    session.error = verdict.error  # type: ignore[assignment]  # TextField's hints know no null
+    if session.need != Need.BORG:
+        return
+    note_transactions(session, outcome.before, outcome.after)
+    session.archive_created = verdict.archive_created
+    session.bytes_added = verdict.bytes_added
+    session.bytes_removed = verdict.bytes_removed
+    session.bytes_freed = verdict.bytes_freed
+    session.reclaimable_bytes = verdict.reclaimable_bytes
+    session.observed = asdict(facts) if facts is not None else None
+
+
+async def _note_changes(session: Session, outcome: Outcome) -> None:
+    before, after = outcome.before, outcome.after
+    if session.need != Need.BORG or before is None or after is None:
+        return
+    if after.is_created and not before.is_created:
+        await events.record(
+            session.repository_id,
+            EventKind.CREATED,
+            f"Repository created by key {session.key_name}.",
+            session_id=session.id,
+        )
+    elif before.is_created and not after.is_created:
+        await content_alarms.note_gone(session)
+    elif before.state != after.state:
+        await events.record(
+            session.repository_id,
+            EventKind.UPDATED,
+            f"Repository changed by key {session.key_name}.",
+            session_id=session.id,
+        )
+    await note_snapshot(session.repository_id, after, session_id=session.id)
+
+
+async def note_snapshot(
+    repository_id: int,
+    after: Snapshot,
+    *,
+    session_id: int | None = None,
+    by_hive: bool = False,
+    is_brought: bool = False,
+) -> None:
+    """Keep what the disk tells of the repository: whether it is there, size, its config.
+
+    `by_hive`: the hive itself changed it, so that a new config is not alarming. `is_brought`: it
+    has put content with its backups in place.
+    """
+    repository = await Repository.get(id=repository_id)
+    was_there = repository.initialized_at is not None
+    if after.is_created != was_there:
+        repository.initialized_at = clock.now() if after.is_created else None
+    if after.is_created:
+        repository.vanished_at = None
+    if is_brought and after.is_created:
+        repository.emptied_at = None
+    elif was_there and not after.is_created:
+        repository.emptied_at = clock.now()
+    if not after.is_created:
+        repository.size_bytes = None
+    elif repository.size_bytes is None:
+        # A first idea; hive.services.measurements.statistics measures what is on disk.
+        repository.size_bytes = after.size_bytes
+    repository.known_state = after.state
+    await repository.save()
+    if after.config is not None:
+        await keep_config(
+            repository, after.config, session_id, by_hive=by_hive, is_back=not was_there
+        )
+    if after.is_created != was_there:
+        await review.review(repository.id)
+
+
+async def keep_config(
+    repository: Repository,
+    content: bytes,
+    session_id: int | None,
+    *,
+    by_hive: bool = True,
+    is_back: bool = False,
+) -> None:
+    """Keep a copy of the config where it changed: it holds the key, and clients can change it.
+
+    `is_back`: there was no content before. The same config as ever means that it has come back.
+
+    The first version is never dropped, nor the newest one that a session with full access or the
+    server itself wrote: no number of other versions can push the true key out.
+    """
+    if len(content) > MAX_CONFIG:
+        return
+    # How far a check has come is noted there as well; that is no other config.
+    digest = hashlib.sha256(without_note(content)).hexdigest()
+    session = None if session_id is None else await Session.get_or_none(id=session_id)
+    access = None if session is None else session.access
+    newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
+    if newest is not None and newest.sha256 == digest:
+        if is_back:
+            await Repository.filter(id=repository.id).update(emptied_at=None)
+        return
+    await ConfigVersion.create(
+        repository_id=repository.id,
+        sha256=digest,
+        content=content,
+        session_id=session_id,
+        created_at=clock.now(),
+        access=access,
+    )
+    if newest is not None:
+        is_suspicious = not by_hive and not is_back and access != Access.FULL
+        await content_alarms.note_config(repository.id, session, is_suspicious=is_suspicious)
+    await _drop_old_configs(repository.id)
+
+
+async def _drop_old_configs(repository_id: int) -> None:
+    keep = runtime.settings().storage.config_versions
+    rows = (
+        await ConfigVersion.filter(repository_id=repository_id).order_by("-id").only("id", "access")
+    )
+    trusted = [row.id for row in rows if row.access in (None, Access.FULL)]
+    kept = {row.id for row in rows[:keep]} | {row.id for row in rows[-1:]} | set(trusted[:1])
+    dropped = [row.id for row in rows if row.id not in kept]
+    await ConfigVersion.filter(id__in=dropped).delete()
+
+
+async def _record_end(session: Session) -> None:
+    kind = {
+        Need.BORG: EventKind.CLOSED,
+        Need.IMPORT: EventKind.IMPORT_ENDED,
+        Need.EXPORT: EventKind.EXPORT_ENDED,
+    }[session.need]
+    status = "" if session.exit_status is None else f", exit status {session.exit_status}"
+    await events.record(
+        session.repository_id,
+        kind,
+        f"Key {session.key_name}: {session.operation or 'unknown'}, {session.end_reason}{status},"
+        f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
+        session_id=session.id,
+    )
+
+
+async def last_import_status(repository_id: int) -> int | None:
+    """How the last rsync ended that brought something; None where it was cut off.
+
+    0 where none is known: nothing speaks against what is staged.
+    """
+    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
+    # A session that was killed with the server has no operation.
+    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
+    last = await brought.order_by("-id").first()
+    return 0 if last is None else last.exit_status
+
+
+@transactional
+async def interrupt_left_open() -> int:
+    """Close the sessions that cannot run any more; call before the gate listens.
+
+    On a database that other nodes use as well: those of this one, and of former versions, which
+    named nodes by their hosts.
+    """
+    rows = await _of_this_node()
+    for session in rows:
+        await _interrupt(session)
+    return len(rows)
+
+
+async def _of_this_node() -> list[Session]:
+    """The open sessions that no server but this one can be running."""
+    query = Session.filter(ended_at=None)
+    if not runtime.owns_database():
+        query = query.filter(Q(node=runtime.node()) | ~Q(node__startswith=identity.PREFIX))
+    return await query
+
+
+async def _interrupt(session: Session) -> None:
+    session.ended_at = clock.now()
+    session.end_reason = EndReason.INTERRUPTED
+    await session.save()
+    if session.need != Need.STATUS:
+        await _record_end(session)
+
+
+async def open_here() -> set[int]:
+    """The sessions that are open, and that no server but this one can be running."""
+    return {row.id for row in await _of_this_node()}
+
+
+@transactional
+async def close_lost(session_ids: Collection[int]) -> list[int]:
+    """Close sessions that nobody runs, whoever is sure of that; which of them were open."""
+    rows = await Session.filter(id__in=list(session_ids), ended_at=None)
+    for session in rows:
+        await _interrupt(session)
+    return [session.id for session in rows]
+
+
+async def list_sessions(
+    actor: Actor,
+    *,
+    repository_id: int | None = None,
+    state: SessionState | None = None,
+    operation: Operation | None = None,
+    key: str | None = None,
+    limit: int = 100,
+    before_id: int | None = None,
+) -> list[SessionInfo]:
+    """The newest sessions first, of the repositories that the actor may see.
+
+    `key` is a fingerprint, or a name as the session has kept it.
+    """
+    query = Session.all()
+    if not actor.is_admin:
+        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    if repository_id is not None:
+        query = query.filter(repository_id=repository_id)
+    if state is not None:
+        query = query.filter(filters.in_state(state))
+    if operation is not None:
+        query = query.filter(operation=str(operation))
+    if key is not None:
+        query = query.filter(filters.by_key(key))
+    if before_id is not None:
+        query = query.filter(id__lt=before_id)
+    rows = await query.order_by("-id").limit(limit).select_related("repository")
+    return [info_of(row) for row in rows]
+
+
+async def get_session(actor: Actor, session_id: int) -> SessionInfo:
+    session = await _visible(actor, session_id)
+    return info_of(session)
+
+
+async def _visible(actor: Actor, session_id: int) -> Session:
+    session = await Session.filter(id=session_id).select_related("repository").first()
+    if session is None:
+        raise NotFound(f"There is no session {session_id}.")
+    try:
+        await require(actor, session.repository, Level.VIEW)
+    except NotFound:
+        raise NotFound(f"There is no session {session_id}.") from None
+    return session
+
+
+@transactional
+async def kill(actor: Actor, session_id: int) -> None:
+    """Have the gate end a running session; it is asked to after commit."""
+    session = await _visible(actor, session_id)
+    await require(actor, session.repository, Level.MANAGE)
+    if session.ended_at is not None:
+        raise Conflict(f"Session {session_id} has ended already.")
+    await audit.record(
+        actor,
+        "session.kill",
+        f"session {session_id} on {session.repository.name} ({session.login})",
+    )
+    asked = signals.EndSession(session_id, f"ended by {actor.name}")
+    after_commit(lambda: signals.tell(asked))
+
+
+async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
+    """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
+    if runtime.read_listening() is None:
+        seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
+    deadline = asyncio.get_running_loop().time() + seconds
+    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
+        if asyncio.get_running_loop().time() > deadline:
+            raise Conflict(
+                f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
+                " the server running, or was it killed? Start it and try again."
+            )
+        await asyncio.sleep(0.1)
+
+
+async def in_the_way(repository_id: int) -> str:
+    """The session that has been running longest on a repository, in words; empty if none is."""
+    running = Session.filter(repository_id=repository_id, ended_at=None)
+    first = await running.exclude(need=Need.STATUS).order_by("id").first()
+    if first is None:
+        return ""
+    return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
+
+
+@dataclass(frozen=True)
+class ConfigVersionInfo:
+    id: int
+    sha256: str
+    content: bytes
+    session_id: int | None
+    created_at: datetime
+
+
+async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
+    """The kept versions of a repository's config, newest first; for who may change it."""
+    repository = await Repository.get_or_none(id=repository_id)
+    if repository is None:
+        raise NotFound("There is no such repository.")
+    await require(actor, repository, Level.MANAGE)
+    rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
+    return [
+        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
+        for r in rows
+    ]
+
+
+def info_of(row: Session) -> SessionInfo:
+    """What may be shown of the row; its repository must have been fetched."""
+    objects_added, objects_removed = _objects(row)
+    return SessionInfo(
+        id=row.id,
+        repository_id=row.repository_id,
+        repository=row.repository.name,
+        login=row.login,
+        key=row.key_name,
+        key_fingerprint=row.key_fingerprint,
+        peer=row.peer,
+        client=row.client,
+        borg_version=row.borg_version,
+        command=row.command,
+        need=row.need,
+        mode=row.mode,
+        access=row.access,
+        operation=row.operation,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        bytes_in=row.bytes_in,
+        bytes_out=row.bytes_out,
+        exit_status=row.exit_status,
+        end_reason=row.end_reason,
+        archive_created=row.archive_created,
+        bytes_added=row.bytes_added,
+        bytes_removed=row.bytes_removed,
+        bytes_freed=row.bytes_freed,
+        reclaimable_bytes=row.reclaimable_bytes,
+        error=row.error,
+        objects_added=objects_added,
+        objects_removed=objects_removed,
+    )
+
+
+def _objects(row: Session) -> tuple[int | None, int | None]:
+    """How many objects were put and deleted in what was committed; the manifest does not count."""
+    committed = (row.observed or {}).get("committed")
+    if not isinstance(committed, dict) or (row.observed or {}).get("note") is not None:
+        return None, None
+    removed = ("read_deletes", "own_deletes", "other_deletes")
+    return committed.get("puts", 0), sum(committed.get(name, 0) for name in removed)

@@ -1,0 +1,316 @@
+"""The disks of our directories: how full they are, and how much free space is too little.
+
+A disk counts as full before it is: below a reserve no session writes new data any more, so that
+there is room for the way out. Admission, imports, doctor, /healthz, alarms and pages all ask here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from hive import clock
+from hive.models import Inspection, Location
+from hive.services import runtime
+from hive.services.alarms.rules import DISK_STEPS, level
+from hive.services.checks import Finding
+from hive.services.installation import presence
+from hive.services.storage import forecast
+from hive.services.storage import paths as storage
+from hive.units import format_size
+
+FULL = 100  # the level above all steps: new data is refused
+
+_MIB = 1024**2
+_LEAST_RESERVE = 512 * _MIB
+_LARGEST_RESERVE = 10 * 1024 * _MIB
+_LARGEST_SHARE = 10  # of a small disk no more than one part in ten
+_NEAR = 2  # reserves that are left when people are warned, whatever the percentage
+_asked: dict[Path, int] = {}  # storage root -> what borg wants free for its largest repository
+_lent: dict[Path, tuple[int, int]] = {}  # storage root -> its device, and the ballast in use
+_INODES = 1000  # kept free, where the file system has a fixed number of them
+
+
+@dataclass(frozen=True)
+class Space:
+    """A file system as df shows it: what is reserved for root is neither used nor free."""
+
+    used_bytes: int
+    free_bytes: int
+    used_inodes: int = 0
+    free_inodes: int = 0
+    asked_bytes: int = 0  # by borg, before it commits anything there
+
+    @property
+    def total_bytes(self) -> int:
+        return self.used_bytes + self.free_bytes
+
+    @property
+    def percent(self) -> float:
+        """How much of it is used, by bytes or by inodes, whichever is worse."""
+        shares = [0.0]
+        for used, free in (
+            (self.used_bytes, self.free_bytes),
+            (self.used_inodes, self.free_inodes),
+        ):
+            if used + free:
+                shares.append(100 * used / (used + free))
+        return max(shares)
+
+    @property
+    def reserve_bytes(self) -> int:
+        """Below this, no new data: the setting, else 1 % within bounds that fit the disk.
+
+        Nor less than borg asks for: its client would upload everything, and be refused then.
+        """
+        wanted = runtime.settings().storage.reserve
+        if wanted is not None:
+            return wanted
+        least = max(_LEAST_RESERVE, self.asked_bytes)
+        bounded = min(max(self.total_bytes // 100, least), _LARGEST_RESERVE)
+        return min(bounded, self.total_bytes // _LARGEST_SHARE)
+
+    @property
+    def is_full(self) -> bool:
+        return self.free_bytes < self.reserve_bytes or self._lacks_inodes
+
+    @property
+    def _lacks_inodes(self) -> bool:
+        total = self.used_inodes + self.free_inodes
+        return bool(total) and self.free_inodes < min(_INODES, total // 100)
+
+    def level(self, current: int = 0) -> int:
+        """The step of fullness that is passed, FULL above all; `current` holds a little longer."""
+        is_barely_over = current >= FULL and self.free_bytes < self.reserve_bytes * 5 // 4
+        if self.is_full or is_barely_over:
+            return FULL
+        percent = self.percent
+        if self.free_bytes < _NEAR * self.reserve_bytes:
+            percent = max(percent, DISK_STEPS[-2])
+        return level(percent, DISK_STEPS, min(current, DISK_STEPS[-1]))
+
+    @property
+    def words(self) -> str:
+        """What is left, for people."""
+        if self._lacks_inodes and self.free_bytes >= self.reserve_bytes:
+            return f"{self.free_inodes} inodes are free"
+        free, reserve = format_size(self.free_bytes), format_size(self.reserve_bytes)
+        return f"{free} are free, {reserve} are kept in reserve"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """One file system, by our directories on it; `space` is None where it cannot be reached."""
+
+    paths: tuple[Path, ...]
+    space: Space | None
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return ", ".join(map(str, self.paths))
+
+
+def measure(path: Path) -> Space:
+    """The space of the file system that `path` is on; OSError where it cannot be reached.
+
+    Ballast that was given up for somebody is free for nobody else.
+    """
+    status = os.statvfs(path)
+    lent = _lent_on(path)
+    free = max(0, status.f_bavail * status.f_frsize - lent)
+    return Space(
+        used_bytes=(status.f_blocks - status.f_bfree) * status.f_frsize + lent,
+        free_bytes=free,
+        # some file systems have no fixed number of inodes, and say 0
+        used_inodes=status.f_files - status.f_ffree,
+        free_inodes=status.f_favail,
+        asked_bytes=_asked.get(path, 0),
+    )
+
+
+def note_asked(asked: Mapping[Path, int]) -> None:
+    """Take note of what borg wants free on each storage root."""
+    _asked.clear()
+    _asked.update(asked)
+
+
+def note_lent(root: Path, size: int) -> None:
+    """Take note of ballast that is given up for a session, or (0) is back."""
+    if size:
+        _lent[root] = (root.stat().st_dev, size)
+    else:
+        _lent.pop(root, None)
+
+
+def _lent_on(path: Path) -> int:
+    if not _lent:
+        return 0
+    device = path.stat().st_dev
+    return sum(size for other, size in list(_lent.values()) if other == device)
+
+
+def asked_bytes(root: Path) -> int:
+    return _asked.get(root, 0)
+
+
+def free_bytes(path: Path) -> int | None:
+    """Bytes that may still be written there; None where it cannot be reached."""
+    try:
+        return measure(path).free_bytes
+    except OSError:
+        return None
+
+
+def refusal(root: Path) -> str | None:
+    """Why no new data may be written to this storage root now, for clients. Blocking.
+
+    The data directory counts as well: without room there, nothing can be recorded.
+    """
+    presence.require(root)
+    for path in (root, runtime.paths().data_dir):
+        try:
+            space = measure(path)
+        except OSError:
+            continue  # whoever wants to write there is told why that fails
+        if space.is_full:
+            return (
+                f"The server's disk is full: {space.words}. Its administrator has been notified."
+                " Listing, restoring, deleting and compacting still work."
+            )
+    return None
+
+
+async def all_disks() -> list[Disk]:
+    """Every disk that holds a storage root or the data directory, once."""
+    roots = {storage.root_of(location) for location in await Location.all()}
+    away = {root: why for root in roots if (why := presence.words_of_root(root)) is not None}
+    there = [*sorted(roots - away.keys()), runtime.paths().data_dir]
+    found = await asyncio.to_thread(_by_device, there)
+    return [*found, *(Disk((root,), None, away[root]) for root in sorted(away))]
+
+
+def _by_device(paths: Collection[Path]) -> list[Disk]:
+    together: dict[int, list[Path]] = {}
+    missing = []
+    for path in paths:
+        try:
+            together.setdefault(path.stat().st_dev, []).append(path)
+        except OSError as error:
+            missing.append(Disk((path,), None, error.strerror or str(error)))
+    found = []
+    for group in together.values():
+        try:
+            found.append(Disk(tuple(group), measure(group[0])))
+        except OSError as error:
+            missing.append(Disk(tuple(group), None, error.strerror or str(error)))
+    return [*found, *missing]
+
+
+async def problems() -> list[str]:
+    """What keeps new backups out, in a sentence for each disk; it names no path."""
+    return [
+        f"a disk of the server is full: {disk.space.words}, so no new data is taken"
+        for disk in await all_disks()
+        if disk.space is not None and disk.space.is_full
+    ]
+
+
+def findings(disk: Disk) -> Finding:
+    """What `hive doctor` says of a disk."""
+    subject, space = "Storage", disk.space
+    if space is None:
+        message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
+        return Finding("error", subject, message, "Mount or make it.")
+    if space.is_full:
+        message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
+        remedy = "Delete archives and compact, delete repositories, or add a disk."
+        return Finding("error", subject, message, remedy)
+    message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
+    if space.level() >= DISK_STEPS[-2]:
+        remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
+        return Finding("warning", subject, message, remedy)
+    return Finding("ok", subject, message)
+
+
+@dataclass(frozen=True)
+class DiskInfo:
+    """One storage root, by the names of the locations that lie there; not by its path."""
+
+    locations: tuple[str, ...]
+    used_bytes: int
+    total_bytes: int
+    percent: int  # as Space.percent has it, by bytes or by inodes
+    full_on: date | None  # when no new data is taken any more
+
+
+async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
+    """The disks of these locations, the fullest first; one that cannot be reached is left out."""
+    found = []
+    for rows, space, full in await _forecasts():
+        names = tuple(row.name for row in rows if row.id in location_ids)
+        if names:
+            percent = round(space.percent)
+            found.append(DiskInfo(names, space.used_bytes, space.total_bytes, percent, full))
+    return sorted(found, key=lambda one: -one.percent)
+
+
+async def full_on(location: str) -> date | None:
+    """When the disk of this location will take no new data any more."""
+    for rows, _, full in await _forecasts():
+        if any(row.name == location for row in rows):
+            return full
+    return None
+
+
+async def _forecasts() -> list[tuple[list[Location], Space, date | None]]:
+    """The one forecast: by storage root, at the rate of all repositories on its disk together.
+
+    What the disk keeps in reserve is not used up by backups: it is full when they are refused.
+    """
+    growth = await _growth()
+    places: dict[Path, list[Location]] = {}
+    for row in await Location.all().order_by("name"):
+        places.setdefault(storage.root_of(row), []).append(row)
+    there = [root for root in places if presence.words_of_root(root) is None]
+    spaces = await asyncio.to_thread(_spaces, there)
+    by_device: dict[int, int] = {}
+    for root, (device, _) in spaces.items():
+        grows = sum(growth.get(row.id, 0) for row in places[root])
+        by_device[device] = by_device.get(device, 0) + grows
+    return [
+        (places[root], space, _full_on(space, by_device[device]))
+        for root, (device, space) in spaces.items()
+    ]
+
+
+def _spaces(roots: Collection[Path]) -> dict[Path, tuple[int, Space]]:
+    found = {}
+    for root in roots:
+        with suppress(OSError):
+            found[root] = (root.stat().st_dev, measure(root))
+    return found
+
+
+def _full_on(space: Space, grows: int) -> date | None:
+    now = clock.now()
+    if space.is_full:
+        return now.date()
+    return forecast.full_on(0, space.free_bytes - space.reserve_bytes, grows, now)
+
+
+async def _growth() -> dict[int, int]:
+    """Bytes a week of all repositories at each location, those that nobody asks for included."""
+    rows = await Inspection.filter(
+        repository__deleted_at=None, growth_bytes_per_week__not_isnull=True
+    ).values("repository__location_id", "growth_bytes_per_week")
+    total: dict[int, int] = {}
+    for row in rows:
+        location = row["repository__location_id"]
+        total[location] = total.get(location, 0) + row["growth_bytes_per_week"]
+    return total

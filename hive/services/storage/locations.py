@@ -1,0 +1,326 @@
+"""Locations: named places for repositories."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tortoise.functions import Count
+
+from hive import clock, patience, signals
+from hive.database import after_commit, transactional
+from hive.errors import Conflict, InvalidInput, NotFound, StorageError
+from hive.models import Location, Repository
+from hive.services import audit, names, references, runtime
+from hive.services.installation import marker, presence
+from hive.services.permissions import Actor, require_admin
+from hive.services.storage import adoption, disks, paths, places
+
+_HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
+)
+
+
+@dataclass(frozen=True)
+class LocationInfo:
+    id: int
+    name: str
+    host: str
+    port: int
+    root: Path
+    is_default: bool
+    repositories: int
+    free_bytes: int | None
+    created_at: datetime
+    problem: str | None  # why its storage is not available, in a sentence
+
+
+def host_of(location: Location) -> str:
+    """The host as clients see it."""
+    return location.host or runtime.host_name()
+
+
+def port_of(location: Location) -> int:
+    return location.port or runtime.ssh_port()
+
+
+async def list_locations(_actor: Actor) -> list[LocationInfo]:
+    """All locations: everybody may choose one."""
+    rows = await Location.all().order_by("name")
+    counts = await _counts()
+    return [_info(row, counts.get(row.id, 0)) for row in rows]
+
+
+async def find_location(_actor: Actor, reference: str) -> LocationInfo:
+    """The location of this name or id; everybody may see it."""
+    return await _info_of(await get_location(reference))
+
+
+async def find_location_by_id(_actor: Actor, location_id: int) -> LocationInfo:
+    return await _info_of(await _get(location_id))
+
+
+async def get_location(reference: str | None) -> Location:
+    """The row itself, for other services; the default location for None."""
+    if reference is None:
+        location = await Location.filter(is_default=True).first()
+        if location is None:
+            raise NotFound("There is no default location: `hive location set NAME --default`.")
+        return location
+    location = await references.location(reference)
+    if location is None:
+        raise NotFound(f"There is no location {reference!r}.")
+    return location
+
+
+async def add_location(
+    actor: Actor, name: str, *, host: str, port: int | None = None, root: Path | None = None
+) -> LocationInfo:
+    require_admin(actor)
+    names.check_account(name, "location")
+    _check_host(host)
+    _check_port(port)
+    await _check_free(name)
+    uid = str(uuid.uuid4())
+    await _mark(root, uid)
+    return await _create(actor, name, host, port=port, root=root, uid=uid)
+
+
+async def _check_free(name: str) -> None:
+    if await Location.filter(name__iexact=name).exists():
+        raise Conflict(f"There is a location {name} already.", field="name")
+
+
+async def _mark(root: Path | None, uid: str) -> None:
+    """Write the marker of a new location; StorageError where its root cannot be used."""
+    path = root or runtime.paths().repositories
+    for other in await Location.all():
+        if paths.root_of(other) == path:
+            await places.require(other)
+    try:
+        await patience.within(places.PATIENCE, _prepare_and_mark, root, path, uid)
+    except TimeoutError:
+        raise StorageError(f"The storage root {path} does not answer.") from None
+    except OSError as error:
+        raise StorageError(f"The storage root {path} cannot be used: {error.strerror}.") from error
+
+
+def _prepare_and_mark(root: Path | None, path: Path, uid: str) -> None:
+    if root is not None:
+        _check_root(root)
+    places.put_marker(path, uid)
+
+
+@transactional
+async def _create(
+    actor: Actor, name: str, host: str, *, port: int | None, root: Path | None, uid: str
+) -> LocationInfo:
+    await _check_free(name)
+    location = await Location.create(
+        name=name,
+        host=host,
+        port=port,
+        root=str(root) if root else None,
+        created_at=clock.now(),
+        uid=uid,
+        marked_at=clock.now(),
+    )
+    await audit.record(actor, "location.add", f"location {name}", host=host, port=port)
+    _tell(location.id)
+    return await _info_of(location)
+
+
+def _tell(location_id: int) -> None:
+    after_commit(lambda: signals.tell(signals.StorageChanged(location_id)))
+
+
+async def adopt(actor: Actor, location_id: int) -> LocationInfo:
+    """Take what is at the root now for the storage of this location: write its marker there.
+
+    Conflict where another installation uses it.
+    """
+    require_admin(actor)
+    location = await _get(location_id)
+    if await _installation_at(location) not in (None, runtime.installation().uid):
+        raise Conflict(
+            f"The storage of {location.name} is used by another installation. Only if that no"
+            f" longer runs: `hive location take-over {location.name}`."
+        )
+    return await _claim(actor, location, "location.adopt", is_taken_over=False)
+
+
+async def take_over(actor: Actor, location_id: int) -> LocationInfo:
+    """Make the storage this installation's; whoever asks is sure that no other one uses it.
+
+    Conflict where no other installation does.
+    """
+    require_admin(actor)
+    location = await _get(location_id)
+    if await _installation_at(location) in (None, runtime.installation().uid):
+        raise Conflict(f"The storage of {location.name} is not used by another installation.")
+    return await _claim(actor, location, "location.take-over", is_taken_over=True)
+
+
+async def _installation_at(location: Location) -> str | None:
+    """Which installation the marker names; None where there is none."""
+    root = paths.root_of(location)
+    try:
+        found = await patience.within(places.PATIENCE, marker.read, root)
+    except marker.Damaged:
+        return None
+    except TimeoutError:
+        raise StorageError(f"The storage root {root} does not answer.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {root} cannot be read: {error.strerror}. Mount or make it first."
+        ) from error
+    return None if found is None else found.installation
+
+
+async def _claim(
+    actor: Actor, location: Location, action: str, *, is_taken_over: bool
+) -> LocationInfo:
+    root = paths.root_of(location)
+    try:
+        await patience.within(
+            places.PATIENCE,
+            places.put_marker,
+            root,
+            str(location.uid),
+            is_taken_over=is_taken_over,
+        )
+        await adoption.note_vanished(location, seconds=places.PATIENCE)
+    except TimeoutError:
+        raise StorageError(f"The storage root {root} does not answer.") from None
+    except OSError as error:
+        raise StorageError(
+            f"The storage root {root} cannot be written: {error.strerror}."
+        ) from error
+    await _note_claimed(actor, location, action)
+    await places.look(location, max_age=0)
+    return await _info_of(await _get(location.id))
+
+
+@transactional
+async def _note_claimed(actor: Actor, location: Location, action: str) -> None:
+    await Location.filter(id=location.id).update(marked_at=clock.now())
+    await audit.record(actor, action, f"location {location.name}")
+    _tell(location.id)
+
+
+@transactional
+async def set_location(
+    actor: Actor,
+    location_id: int,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    is_default: bool | None = None,
+) -> LocationInfo:
+    """Change host, port or the default; the root stays: the repositories are there."""
+    require_admin(actor)
+    location = await _get(location_id)
+    if host is not None:
+        _check_host(host)
+        location.host = host
+    if port is not None:
+        _check_port(port)
+        location.port = port
+    if is_default:
+        await Location.filter(is_default=True).update(is_default=False)
+        location.is_default = True
+    await location.save()
+    await audit.record(
+        actor,
+        "location.set",
+        f"location {location.name}",
+        host=host,
+        port=port,
+        default=is_default,
+    )
+    return await _info_of(location)
+
+
+@transactional
+async def delete_location(actor: Actor, location_id: int) -> None:
+    """Delete a location that no repository is at, not even one in the trash."""
+    require_admin(actor)
+    location = await _get(location_id)
+    if location.is_default:
+        raise Conflict("This is the default location: make another one the default first.")
+    count = await Repository.filter(location_id=location_id).count()
+    if count:
+        raise Conflict(
+            f"{count} repositories are at {location.name} (those in the trash included): nothing"
+            " is deleted as long as they are there."
+        )
+    await location.delete()
+    await audit.record(actor, "location.delete", f"location {location.name}")
+    _tell(location.id)
+
+
+def _check_host(host: str) -> None:
+    try:
+        if "%" in host:  # a zone means nothing to clients, and may hold any character
+            raise ValueError
+        ipaddress.ip_address(host)
+    except ValueError:
+        if not _HOST.fullmatch(host):
+            raise InvalidInput(
+                f"{host[:80]!r} is no host name and no address.", field="host"
+            ) from None
+
+
+def _check_port(port: int | None) -> None:
+    if port is not None and not 1 <= port <= 65535:
+        raise InvalidInput("A port is a number from 1 to 65535.", field="port")
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_absolute():
+        raise InvalidInput("The storage root must be an absolute path.", field="root")
+    try:
+        runtime.prepare_root(root)
+    except OSError as error:
+        raise StorageError(f"The storage root {root} cannot be made: {error.strerror}.") from error
+    if not root.is_dir():
+        raise InvalidInput(f"{root} is no directory.", field="root")
+
+
+async def _get(location_id: int) -> Location:
+    location = await Location.get_or_none(id=location_id)
+    if location is None:
+        raise NotFound("There is no such location.")
+    return location
+
+
+async def _counts() -> dict[int, int]:
+    """How many repositories there are at each location."""
+    there = Repository.filter(deleted_at=None).annotate(count=Count("id"))
+    rows = await there.group_by("location_id").values("location_id", "count")
+    return {row["location_id"]: row["count"] for row in rows}
+
+
+async def _info_of(location: Location) -> LocationInfo:
+    return _info(location, (await _counts()).get(location.id, 0))
+
+
+def _info(location: Location, repositories: int) -> LocationInfo:
+    root = paths.root_of(location)
+    problem = presence.words(location.id)
+    return LocationInfo(
+        location.id,
+        location.name,
+        host_of(location),
+        port_of(location),
+        root,
+        location.is_default,
+        repositories,
+        None if problem else disks.free_bytes(root),
+        location.created_at,
+        problem,
+    )
