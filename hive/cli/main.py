@@ -11,7 +11,6 @@ from hive import __version__
 from hive.cli import output
 from hive.cli.address import address
 from hive.cli.alarm import alarm
-from hive.cli.channel import channel
 from hive.cli.clock import clock
 from hive.cli.config import config
 from hive.cli.doctor import doctor
@@ -22,11 +21,12 @@ from hive.cli.job import job
 from hive.cli.key import key
 from hive.cli.location import location
 from hive.cli.maintenance import maintenance
-from hive.cli.notification import delivery, notification
+from hive.cli.notifications.channel import channel
+from hive.cli.notifications.notification import delivery, notification
+from hive.cli.notifications.rule import rule
 from hive.cli.options import Options
-from hive.cli.repo import repo
+from hive.cli.repo.main import repo
 from hive.cli.report import report
-from hive.cli.rule import rule
 from hive.cli.secrets import secrets
 from hive.cli.session import session
 from hive.cli.status import status

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from hive.cli import output, values
+from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
-from hive.cli.user_preferences import preferences
 from hive.services.accounts import dependents, second_factor, users
 from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor

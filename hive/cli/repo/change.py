@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from hive.cli import output, values
-from hive.cli.repo_documents import document
-from hive.cli.repo_schedule import apply, change_of, health_document, schedule_options
+from hive.cli.repo.documents import document
+from hive.cli.repo.schedule import apply, change_of, health_document, schedule_options
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import Unavailable

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from hive.cli import output, values
-from hive.cli.repo_documents import (
+from hive.cli.repo.change import configs, restore_config, set_
+from hive.cli.repo.documents import (
     document,
     fields,
     first_steps,
@@ -21,11 +22,10 @@ from hive.cli.repo_documents import (
     occupancy_document,
     occupancy_fields,
 )
-from hive.cli.repo_import import clear_config_limits, discard_import
-from hive.cli.repo_lock import break_lock
-from hive.cli.repo_ping_token import ping_token
-from hive.cli.repo_rollback import roll_back
-from hive.cli.repo_schedule import (
+from hive.cli.repo.lock import break_lock
+from hive.cli.repo.ping_token import ping_token
+from hive.cli.repo.rollback import roll_back
+from hive.cli.repo.schedule import (
     acknowledge,
     change_of,
     dismiss,
@@ -39,8 +39,8 @@ from hive.cli.repo_schedule import (
     schedule_options,
     unmute,
 )
-from hive.cli.repo_set import configs, restore_config, set_
-from hive.cli.repo_upkeep import check, compact
+from hive.cli.repo.staged_import import clear_config_limits, discard_import
+from hive.cli.repo.upkeep import check, compact
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import Mode

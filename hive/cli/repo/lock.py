@@ -9,7 +9,7 @@ import click
 
 from hive import clock
 from hive.cli import output
-from hive.cli.repo_documents import lock_document
+from hive.cli.repo.documents import lock_document
 from hive.cli.running import with_hive
 from hive.errors import Conflict
 from hive.services.permissions import Actor
