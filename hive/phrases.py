@@ -1,4 +1,6 @@
-"""Words that services and commands say and pages translate: web/service_sentences.py finds them."""
+"""Words that services and commands say and pages translate: web/text/service_sentences.py finds
+them.
+"""
 
 from __future__ import annotations
 

@@ -19,9 +19,10 @@ from hive.services.accounts import second_factor, users
 from hive.services.reports import log_files, logs, redaction, verdicts
 from hive.services.repositories import tags
 from sshgate import command
-from web import format as formats
-from web import forms, i18n, rendering
+from web import forms, rendering
 from web.middleware import address
+from web.text import format as formats
+from web.text import i18n
 
 
 def functions() -> dict[str, Callable[[str], object]]:
@@ -101,14 +102,14 @@ def functions() -> dict[str, Callable[[str], object]]:
             f"borg serve --rest --backend {text}"[:4096]
         ),
         "web.forms": forms.internal_path,
-        "web.format": formats.browser,
-        "web.i18n accept": i18n.preferred,
+        "web.text.format": formats.browser,
+        "web.text.i18n accept": i18n.preferred,
         "web.rendering": rendering.lines,
         "web.middleware.address": lambda text: address.visitor(
             "10.0.0.1", text, [ip_network("10.0.0.0/8")]
         ),
-        "web.service_sentences": german.translate,
-        "web.service_sentences longest": lambda text: german.translate(text[:8192]),
+        "web.text.service_sentences": german.translate,
+        "web.text.service_sentences longest": lambda text: german.translate(text[:8192]),
     }
 
 

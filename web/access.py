@@ -10,8 +10,8 @@ from hive.kinds import Source
 from hive.services.accounts.login import Visitor
 from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor
+from web.app_keys import ADDRESS, USER
 from web.cookies import browser_of
-from web.keys import ADDRESS, USER
 
 T = TypeVar("T")
 

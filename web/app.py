@@ -6,12 +6,12 @@ from aiohttp import web
 
 from hive.config.settings import Settings
 from hive.services.sessions.live_feed import Followers
+from web.app_keys import ASSETS, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
 from web.assets import Assets
 from web.connection import keep_deadlines
 from web.flashes import Flashes
 from web.forms import MAX_BODY
 from web.headers import add_headers
-from web.keys import ASSETS, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
 from web.middleware.kept import refuse_what_is_lost

@@ -17,8 +17,8 @@ from typing import cast
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from web.app_keys import ADDRESS, Handler
 from web.door import Door
-from web.keys import ADDRESS, Handler
 
 _CLOSE_SECONDS = 5.0  # for the last bytes, before the connection is cut
 _PROXY_IDLE_SECONDS = 3600.0  # proxies keep connections open and want to end them themselves

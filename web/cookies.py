@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from web.keys import SETTINGS
+from web.app_keys import SETTINGS
 
 THEME = "hive-theme"
 LANGUAGE = "hive-language"

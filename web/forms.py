@@ -15,7 +15,7 @@ from aiohttp.web_request import FileField
 from hive import units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
-from web.i18n import N_, sentence
+from web.text.i18n import N_, sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
 _MAX_FIELDS = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.keys import REQUEST_ID, SETTINGS
+from web.app_keys import REQUEST_ID, SETTINGS
 
 POLICY = "; ".join(
     (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hive.services.accounts.users import UserInfo
-from web.i18n import N_
+from web.text.i18n import N_
 
 _MAIN = (
     ("/", N_("Overview")),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hive.services.accounts.passkeys import RelyingParty
-from web.keys import SETTINGS
+from web.app_keys import SETTINGS
 from web.middleware.address import is_trusted_proxy
 
 

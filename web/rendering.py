@@ -12,14 +12,15 @@ from markupsafe import Markup
 
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
-from web import format as formats
-from web import i18n, navigation
+from web import navigation
+from web.app_keys import FLASHES, REQUEST_ID, USER
 from web.assets import Assets
 from web.cookies import token_of
 from web.flashes import Flash
-from web.keys import FLASHES, REQUEST_ID, USER
 from web.middleware.reader import theme_of
-from web.words import word
+from web.text import format as formats
+from web.text import i18n
+from web.text.words import word
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

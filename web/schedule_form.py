@@ -14,7 +14,7 @@ from hive.services.accounts.users import UserInfo
 from hive.services.health.infos import ScheduleInfo
 from hive.services.health.schedules import ScheduleChange
 from web.forms import Form
-from web.i18n import N_
+from web.text.i18n import N_
 
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 

@@ -13,8 +13,8 @@ from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
 from tests.web.rows import add_session
 from tests.web.test_hostile_text import HOSTILE, check
-from web import format as formats
-from web.i18n import Reader, reading
+from web.text import format as formats
+from web.text.i18n import Reader, reading
 
 NEW = "another horse battery"
 

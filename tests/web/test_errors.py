@@ -16,7 +16,7 @@ from hive.services.overview.outlines import Order
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Health
-from web.pages import health as health_page
+from web.pages import healthz as health_page
 
 
 @pytest.fixture

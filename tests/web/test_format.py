@@ -7,9 +7,9 @@ import pytest
 from aiohttp.web import Application
 
 from hive import clock
-from web import format as formats
 from web.assets import Assets
 from web.rendering import cut, set_up_templates
+from web.text import format as formats
 
 NOW = datetime(2026, 11, 23, 17, 5, 30, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ import pytest
 
 from hive.services.permissions import Actor
 from tests.web.browser import Browser, NewBrowser
-from web import format as formats
 from web.flashes import Flash, Flashes
-from web.i18n import Reader, reading
+from web.text import format as formats
+from web.text.i18n import Reader, reading
 
 AT = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
 

@@ -37,8 +37,8 @@ from tests.web.browser import Browser
 from tests.web.pages import pages_of
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 from tests.web.scene import add_passkey, make_scene
+from web.app_keys import FLASHES
 from web.flashes import Flash
-from web.keys import FLASHES
 
 SCRIPT = "<script>alert(1)</script>"
 QUOTES = "\"'><img src=x onerror=alert(1)>"

@@ -23,8 +23,8 @@ from hive.services.secrets import settings_of
 from tests.notify.far_end import FarEnd, far_end
 from tests.web.browser import Browser
 from tests.web.notices import HERE, TOKEN, phone
-from web import channel_words
-from web.i18n import Reader, reading, sentence
+from web.text import channel_words
+from web.text.i18n import Reader, reading, sentence
 
 
 @pytest.fixture

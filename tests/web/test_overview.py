@@ -24,7 +24,7 @@ from hive.services.repositories import catalogue, creation, tags
 from hive.services.storage import disks
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
-from web.pages import overview as page
+from web.pages.repositories import overview as page
 
 
 async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given: Any) -> int:

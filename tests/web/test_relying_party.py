@@ -10,7 +10,7 @@ from hive.config.settings import WebSettings
 from hive.services.accounts.passkeys import RelyingParty
 from hive.services.permissions import Actor
 from tests.web.browser import NewBrowser
-from web.keys import SETTINGS
+from web.app_keys import SETTINGS
 from web.relying_party import relying_party
 
 

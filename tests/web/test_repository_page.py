@@ -25,7 +25,7 @@ from hive.services.repositories import catalogue
 from tests.programs import tool_command
 from tests.web.browser import Browser
 from tests.web.rows import add_session, public_key, put_on_disk
-from web import client_setup
+from web.setup_guides import clients
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ async def test_the_set_up_of_clients_has_the_real_address(
     await host_keys.load()
     details = await glances.details(alice, documents)
     repository = details.repository
-    ways = {way.id: way for way in client_setup.ways(details)}
+    ways = {way.id: way for way in clients.ways(details)}
     assert set(ways) == {"borg", "borgmatic", "vorta", "pika", "systemd", "ssh"}
     for name in ("borg", "borgmatic", "vorta", "pika", "systemd"):
         assert any(repository.url in snippet.text for snippet in ways[name].snippets), name
@@ -247,7 +247,7 @@ async def test_borgmatic_takes_its_configuration(
     alice: Actor, documents: int, tmp_path: Path
 ) -> None:
     details = await glances.details(alice, documents)
-    way = next(way for way in client_setup.ways(details) if way.id == "borgmatic")
+    way = next(way for way in clients.ways(details) if way.id == "borgmatic")
     file = tmp_path / "config.yaml"
     file.write_text(way.snippets[0].text)
     borgmatic = tool_command(".venv-borgmatic", "borgmatic", "HIVE_TEST_BORGMATIC")

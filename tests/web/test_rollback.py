@@ -88,7 +88,7 @@ async def test_a_long_reading_shows_how_far_it_is_and_can_be_cancelled(
     target = page.text.partition("?to=")[2].partition('"')[0]
     form = await browser.get(f"{here}?to={target}")
     expected = form.text.partition('name="expected" value="')[2].partition('"')[0]
-    monkeypatch.setattr("web.pages.repository_rollback._PATIENCE", 0.05)
+    monkeypatch.setattr("web.pages.repositories.rollback._PATIENCE", 0.05)
     real = work.check
     goes_on = asyncio.Event()
 

@@ -8,8 +8,8 @@ import pytest
 
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
-from web.i18n import Reader, reading, sentence
-from web.service_sentences import Sentences, extract
+from web.text.i18n import Reader, reading, sentence
+from web.text.service_sentences import Sentences, extract
 
 CODE = b"""
 class Keys:

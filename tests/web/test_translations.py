@@ -20,11 +20,11 @@ from jinja2 import nodes
 from hive import clock
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
-from web import format as formats
-from web import i18n, words
 from web.assets import Assets
-from web.i18n import Reader, reading
 from web.rendering import set_up_templates
+from web.text import format as formats
+from web.text import i18n, words
+from web.text.i18n import Reader, reading
 
 HOME = i18n.LOCALES.parent
 TEMPLATES = sorted((HOME / "templates").glob("*.html"))

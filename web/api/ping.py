@@ -18,7 +18,7 @@ from hive.off_loop import off_loop
 from hive.services.reports import reports, tokens
 from hive.services.reports.reports import Report, ReportKind
 from web.access import public
-from web.keys import ADDRESS
+from web.app_keys import ADDRESS
 
 PING = r"/ping/{token:/*[^/]+}{rest:(?:/.*)?}"
 PUSH = r"/api/push/{token:[^/]+}"

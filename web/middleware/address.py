@@ -9,7 +9,7 @@ from aiohttp import web
 
 from hive import addresses, log
 from hive.addresses import Address, Network
-from web.keys import ADDRESS, SETTINGS, Handler
+from web.app_keys import ADDRESS, SETTINGS, Handler
 
 _MAX_HOPS = 20
 

@@ -7,9 +7,9 @@ from aiohttp import web
 
 from hive import errors, log
 from hive.database import DriverError
-from web.i18n import N_, gettext, sentence
-from web.keys import REQUEST_ID, Handler
+from web.app_keys import REQUEST_ID, Handler
 from web.rendering import page
+from web.text.i18n import N_, gettext, sentence
 
 logger = log.get(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.services.server import database_watch
-from web.keys import Handler
+from web.app_keys import Handler
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 

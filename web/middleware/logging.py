@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from hive import log
-from web.keys import REQUEST_ID, USER, Handler
+from web.app_keys import REQUEST_ID, USER, Handler
 
 logger = log.get(__name__)
 

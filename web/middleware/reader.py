@@ -9,9 +9,9 @@ from aiohttp import web
 
 from hive.kinds import Theme
 from hive.services.accounts.users import UserInfo
+from web.app_keys import Handler
 from web.cookies import LANGUAGE, THEME, choice, keep_choice
-from web.i18n import LANGUAGES, Reader, change_reader, preferred, reading
-from web.keys import Handler
+from web.text.i18n import LANGUAGES, Reader, change_reader, preferred, reading
 
 THEMES = (Theme.LIGHT, Theme.DARK)  # what a browser can be told; else it asks its system
 

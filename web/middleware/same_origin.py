@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hive.errors import Forbidden
+from web.app_keys import SETTINGS, Handler
 from web.cookies import token_of, waiting_login_of
-from web.i18n import N_
-from web.keys import SETTINGS, Handler
+from web.text.i18n import N_
 
 _READING = ("GET", "HEAD", "OPTIONS")
 

@@ -8,9 +8,9 @@ from aiohttp import web
 
 from hive.services.accounts import browser_sessions
 from web.access import is_public
+from web.app_keys import USER, Handler
 from web.cookies import token_of
 from web.forms import internal_path
-from web.keys import USER, Handler
 from web.middleware.reader import read_as
 from web.rendering import see_other
 

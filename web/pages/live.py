@@ -16,9 +16,9 @@ from hive.services.accounts import browser_sessions
 from hive.services.accounts.users import UserInfo
 from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
+from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.format import size, took
-from web.keys import FOLLOWERS
+from web.text.format import size, took
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
 _PAUSE = 0.5  # seconds; what happens at once is told at once

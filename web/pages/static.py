@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.access import public
-from web.keys import ASSETS
+from web.app_keys import ASSETS
 
 
 @public

@@ -10,8 +10,8 @@ from hive.services.gate import client_addresses
 from hive.services.permissions import require_admin
 from web.access import actor_of
 from web.forms import Form, read_form, sent
-from web.i18n import N_, gettext
 from web.rendering import done, page
+from web.text.i18n import N_, gettext
 
 _PATH = "/admin/addresses"
 

@@ -10,8 +10,8 @@ from hive.services.accounts.groups import GroupInfo
 from hive.services.repositories import quotas
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
-from web.i18n import gettext
 from web.rendering import done, page, quota_set
+from web.text.i18n import gettext
 
 
 async def show_all(request: web.Request) -> web.Response:

@@ -7,8 +7,8 @@ from aiohttp import web
 from hive.services.server import scheduler
 from web.access import actor_of
 from web.forms import read_form
-from web.i18n import gettext
 from web.rendering import done, page
+from web.text.i18n import gettext
 
 
 async def show(request: web.Request) -> web.Response:

@@ -12,8 +12,8 @@ from hive.services.storage import locations
 from hive.services.storage.locations import LocationInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.i18n import N_, gettext, sentence
 from web.rendering import done, page
+from web.text.i18n import N_, gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:

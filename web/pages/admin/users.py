@@ -12,8 +12,8 @@ from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
-from web.i18n import N_, gettext, sentence
 from web.rendering import done, page, quota_set
+from web.text.i18n import N_, gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:

@@ -15,7 +15,6 @@ from hive.services.outbox import allowed, sending
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
-from web.i18n import N_, gettext, sentence
 from web.pages.notifications.channel_form import (
     empty_form,
     form_of,
@@ -23,6 +22,7 @@ from web.pages.notifications.channel_form import (
     typed_settings,
 )
 from web.rendering import done, page
+from web.text.i18n import N_, gettext, sentence
 
 _HERE = "/notifications/channels"
 

@@ -8,9 +8,9 @@ from hive.errors import Conflict
 from hive.services.notifications import channels, history
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, internal_path, query, read_form
-from web.i18n import gettext, sentence
 from web.pages.notifications.person import names_for, person_of
 from web.rendering import done, page
+from web.text.i18n import gettext, sentence
 
 _ROWS = 50
 _HERE = "/notifications/deliveries"

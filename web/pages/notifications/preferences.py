@@ -10,9 +10,9 @@ from hive.services.notifications import preferences
 from hive.services.notifications.preferences import Preferences
 from web.access import actor_of
 from web.forms import Form, sent
-from web.i18n import N_, gettext
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
+from web.text.i18n import N_, gettext
 
 _HERE = "/notifications/preferences"
 _WEEKDAYS = (

@@ -15,10 +15,10 @@ from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
 from hive.services.outbox import kinds
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
-from web.i18n import N_, gettext
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
-from web.words import word
+from web.text.i18n import N_, gettext
+from web.text.words import word
 
 T = TypeVar("T", str, str | int)
 

@@ -1,0 +1,61 @@
+"""What this server is and how it is, and the button that trusts its clock again."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.errors import InvalidInput, NotFound
+from hive.services.clock import trust
+from hive.services.outbox import downtimes
+from hive.services.permissions import require_admin
+from hive.services.server import about as installation
+from hive.services.server import doctor
+from hive.units import parse_duration
+from web.access import actor_of
+from web.forms import sent
+from web.rendering import done, page
+from web.text.i18n import N_, gettext, sentence
+
+SPANS = {"1h": N_("1 hour"), "4h": N_("4 hours"), "12h": N_("12 hours"), "2d": N_("2 days")}
+
+
+async def show(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    about = installation.about(actor)
+    findings = await doctor.examine_running(actor)
+    order = ("error", "warning", "ok")
+    return page(
+        request,
+        "admin_health.html",
+        about=about,
+        is_clock_doubted=not await trust.is_trusted(),
+        findings=sorted(findings, key=lambda one: order.index(one.level)),
+        troubles=sum(one.level != "ok" for one in findings),
+        spans=SPANS,
+    )
+
+
+async def confirm_clock(request: web.Request) -> web.Response:
+    await trust.confirm(actor_of(request))
+    return done(request, "/admin", gettext("The clock is trusted as it is now."))
+
+
+async def announce(request: web.Request) -> web.Response:
+    """Begin maintenance: for so long, no missing backup is reported."""
+    actor, form = actor_of(request), await sent(request)
+    require_admin(actor)
+    try:
+        await downtimes.announce(actor, parse_duration(form.text("for")))
+    except InvalidInput as error:
+        return done(request, "/admin", sentence(error.message), problem=True)
+    return done(request, "/admin", gettext("Maintenance has begun."))
+
+
+async def end_maintenance(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    require_admin(actor)
+    try:
+        await downtimes.end(actor)
+    except NotFound as error:
+        return done(request, "/admin", sentence(error.message), problem=True)
+    return done(request, "/admin", gettext("The maintenance is over."))

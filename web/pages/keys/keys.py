@@ -1,0 +1,149 @@
+"""Public keys: the list, adding, changing and deleting one."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.errors import InvalidInput
+from hive.kinds import Level
+from hive.services.accounts import groups, users
+from hive.services.gate import client_addresses
+from hive.services.keys import keys, refused_keys, revocation
+from hive.services.keys.keys import KeyInfo
+from web.access import actor_of, user_of
+from web.forms import Form, id_of, sent, share_levels
+from web.rendering import done, page
+from web.text.i18n import N_, gettext
+
+
+async def show_all(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    return page(
+        request,
+        "keys.html",
+        keys=await keys.list_keys(actor),
+        refused=await refused_keys.list_refused(actor),
+        other_algorithms=await client_addresses.without_common_algorithm(actor),
+    )
+
+
+async def show_add(request: web.Request) -> web.Response:
+    return await _add_page(request, Form({"owner": user_of(request).name}))
+
+
+async def add(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    form = await sent(request, with_files=True)
+    pasted, file = form.text("public_key"), form.values.get("file", "").strip()
+    if pasted and file and pasted != file:
+        form.complain(InvalidInput(N_("Paste a key or choose a file, not both."), field="file"))
+    expires_at = form.when("expires")
+    if form.is_fine:
+        with form.asking():
+            info = await keys.add_key(
+                actor,
+                form.text("name"),
+                owner=form.text("owner") if actor.is_admin else actor.name,
+                text=pasted or file,
+                expires_at=expires_at,
+                networks=_networks(form),
+            )
+            message = gettext("The key %(name)s was added.", name=info.name)
+            return done(request, f"/keys/{info.id}", message)
+    return await _add_page(request, form)
+
+
+def _networks(form: Form) -> list[str]:
+    return form.text("networks").replace(",", " ").split()
+
+
+async def _add_page(request: web.Request, form: Form) -> web.Response:
+    actor = actor_of(request)
+    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    return page(request, "key_add.html", status=form.status, form=form, owners=owners)
+
+
+async def show(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    return await _edit_page(request, info, _as_it_is(info))
+
+
+def _as_it_is(info: KeyInfo) -> Form:
+    expires = info.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if info.expires_at else ""
+    return Form(
+        {
+            "name": info.name,
+            "enabled": "yes" if info.enabled else "",
+            "expires": expires,
+            "networks": "\n".join(info.networks),
+            **{f"share-{share.group}": share.level for share in info.shares},
+        }
+    )
+
+
+async def change(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    form = await sent(request)
+    expires_at = form.when("expires")
+    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    if form.is_fine:
+        with form.asking():
+            changed = await keys.set_key(
+                actor,
+                info.id,
+                name=form.text("name"),
+                enabled=form.has("enabled"),
+                expires_at=expires_at,
+                never_expires=expires_at is None,
+                networks=_networks(form),
+                share_levels=levels,
+            )
+            message = gettext("The key %(name)s was changed.", name=changed.name)
+            return done(request, f"/keys/{info.id}", message)
+    return await _edit_page(request, info, form)
+
+
+async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Response:
+    actor = actor_of(request)
+    mine = [group.name for group in await groups.list_groups(actor)]
+    return page(
+        request,
+        "key.html",
+        status=form.status,
+        key=info,
+        form=form,
+        groups=mine,
+        other_shares=[share for share in info.shares if share.group not in mine],
+        may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
+        may_disable_everywhere=actor.is_admin or info.owner == actor.name,
+    )
+
+
+async def disable_everywhere(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    await keys.require_manage(actor, info.id)
+    disabled = await revocation.disable_everywhere(actor, info.fingerprint)
+    names = ", ".join(f"{one.owner}/{one.name}" for one in disabled)
+    message = (
+        gettext("This key was disabled: %(names)s.", names=names)
+        if disabled
+        else gettext("This key was disabled everywhere already.")
+    )
+    return done(request, f"/keys/{info.id}", message)
+
+
+async def show_delete(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    await keys.require_manage(actor, info.id)
+    return page(request, "key_delete.html", key=info)
+
+
+async def delete(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await keys.find_key_by_id(actor, id_of(request))
+    await keys.delete_key(actor, info.id)
+    return done(request, "/keys", gettext("The key %(name)s was deleted.", name=info.name))

@@ -1,0 +1,96 @@
+"""Changing a repository: name, quota, shares; and giving it to another owner."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hive.errors import Conflict
+from hive.services.accounts import groups, users
+from hive.services.repositories import catalogue, former_paths, quotas
+from hive.services.repositories.infos import RepositoryInfo
+from web.access import actor_of
+from web.forms import Form, id_of, sent, share_levels, size_field
+from web.rendering import done, page, quota_set
+from web.text.i18n import gettext, sentence
+
+
+async def show(request: web.Request) -> web.Response:
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
+    return await _page(request, info, _as_it_is(info))
+
+
+def _as_it_is(info: RepositoryInfo) -> Form:
+    quota = size_field(info.quota_bytes)
+    shares = {f"share-{share.group}": str(share.level) for share in info.groups}
+    return Form({"name": info.name, "quota": quota, "owner": info.owner, **shares})
+
+
+async def submit(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await catalogue.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    quota = form.size("quota")
+    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    if form.is_fine:
+        with form.asking():
+            await catalogue.set_repository(
+                actor,
+                info.id,
+                name=form.text("name"),
+                quota_bytes=quota,
+                no_quota=quota is None,
+                share_levels=levels,
+            )
+            message = gettext("The repository %(name)s was changed.", name=form.text("name"))
+            use = await quotas.use_of_repository(info.id)
+            return quota_set(request, f"/repositories/{info.id}", message, use)
+    return await _page(request, info, form)
+
+
+async def give(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await catalogue.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    owner = form.text("owner")
+    with form.asking():
+        await catalogue.set_repository(actor, info.id, owner=owner)
+        message = gettext(
+            "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
+        )
+        return done(request, f"/repositories/{info.id}", message)
+    shown = Form({**_as_it_is(info).values, **form.values}, form.problems, form.status)
+    return await _page(request, info, shown)
+
+
+async def set_strict_paths(request: web.Request) -> web.Response:
+    repository_id = id_of(request)
+    await former_paths.set_strict(actor_of(request), repository_id)
+    message = gettext("From now on only the path in its URL opens the repository.")
+    return done(request, f"/repositories/{repository_id}", message)
+
+
+async def confirm_empty(request: web.Request) -> web.Response:
+    repository_id = id_of(request)
+    try:
+        await catalogue.confirm_empty(actor_of(request), repository_id)
+    except Conflict as error:
+        where = f"/repositories/{repository_id}"
+        return done(request, where, sentence(error.message), problem=True)
+    message = gettext("Clients may create the repository again.")
+    return done(request, f"/repositories/{repository_id}", message)
+
+
+async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
+    actor = actor_of(request)
+    mine = [group.name for group in await groups.list_groups(actor)]
+    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    return page(
+        request,
+        "repository_edit.html",
+        status=form.status,
+        repository=info,
+        form=form,
+        groups=mine,
+        other_shares=[share for share in info.groups if share.group not in mine],
+        owners=owners,
+    )

@@ -1,0 +1,131 @@
+"""When backups are expected and by which words the repository is found; and being left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+
+from aiohttp import web
+
+from hive import units
+from hive.errors import Conflict, InvalidInput
+from hive.services.accounts.users import UserInfo
+from hive.services.health import infos as health_info
+from hive.services.health import schedules
+from hive.services.health.infos import HealthInfo
+from hive.services.health.schedules import ScheduleChange
+from hive.services.permissions import Actor
+from hive.services.repositories import catalogue, tags
+from hive.services.sessions import small_backups
+from web import schedule_form
+from web.access import actor_of, user_of
+from web.forms import Form, id_of, sent
+from web.rendering import done, page
+from web.text.i18n import N_, gettext, sentence
+
+
+async def show(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await catalogue.find_changeable(actor, id_of(request))
+    form = _as_it_is(await health_info.health_info(actor, info.id), user_of(request))
+    return page(request, "repository_schedule.html", repository=info, form=form)
+
+
+def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
+    schedule = info.schedule
+    grace = None if schedule.has_default_grace else schedule.grace
+    return Form(
+        {
+            **schedule_form.as_it_is(schedule, user),
+            "grace": units.format_duration(grace) if grace is not None else "",
+            "tag": " ".join(info.tags),
+        }
+    )
+
+
+async def submit(request: web.Request) -> web.Response:
+    actor = actor_of(request)
+    info = await catalogue.find_changeable(actor, id_of(request))
+    form = await sent(request)
+    change = _change(form)
+    if form.is_fine:
+        with form.asking():
+            wanted = form.text("tag").replace(",", " ").split()
+            await tags.set_schedule_and_tags(actor, info.id, change, wanted)
+            return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
+    return page(request, "repository_schedule.html", status=form.status, repository=info, form=form)
+
+
+def _change(form: Form) -> ScheduleChange:
+    change = schedule_form.change_of(form)
+    grace = form.read("grace", units.parse_duration)
+    return replace(change, grace=grace, default_grace=grace is None)
+
+
+async def watch(request: web.Request) -> web.Response:
+    """Expect backups from now on, as often as proposed, else every day."""
+    form = await sent(request)
+    every = form.read("every", units.parse_duration) or schedules.DEFAULT
+
+    async def begin(actor: Actor, repository_id: int) -> None:
+        await schedules.set_schedule(actor, repository_id, ScheduleChange(every=every))
+
+    return await _act(request, begin, N_("Backups are expected from now on."))
+
+
+async def pause(request: web.Request) -> web.Response:
+    return await _until(request, schedules.pause, N_("No backup is expected for a while."))
+
+
+async def mute(request: web.Request) -> web.Response:
+    return await _until(request, schedules.mute, N_("Nobody is told of a missing backup."))
+
+
+async def resume(request: web.Request) -> web.Response:
+    return await _act(request, schedules.resume, N_("Backups are expected again."))
+
+
+async def unmute(request: web.Request) -> web.Response:
+    return await _act(request, schedules.unmute, N_("A missing backup is told of again."))
+
+
+async def acknowledge(request: web.Request) -> web.Response:
+    return await _act(request, schedules.acknowledge, N_("There will be no more reminders."))
+
+
+async def dismiss_small_backup(request: web.Request) -> web.Response:
+    return await _act(request, small_backups.dismiss, N_("The small backup is dismissed."))
+
+
+async def _until(
+    request: web.Request,
+    act: Callable[[Actor, int, datetime], Awaitable[None]],
+    message: str,
+) -> web.Response:
+    """Act until the time of the form: a date, else a span from now."""
+    form = await sent(request)
+    until = form.when("until" if form.has("until") else "span")
+    if until is None:
+        form.complain(InvalidInput(N_("Say when it ends."), field="until"))
+
+    async def bounded(actor: Actor, repository_id: int) -> None:
+        if until is None:
+            raise InvalidInput(next(iter(form.problems.values())))
+        await act(actor, repository_id, until)
+
+    return await _act(request, bounded, message)
+
+
+async def _act(
+    request: web.Request, act: Callable[[Actor, int], Awaitable[None]], message: str
+) -> web.Response:
+    """Do it, and say on the repository's page what came of it."""
+    actor, repository_id = actor_of(request), id_of(request)
+    await catalogue.require_manage(actor, repository_id)
+    here = f"/repositories/{repository_id}"
+    try:
+        await act(actor, repository_id)
+    except (InvalidInput, Conflict) as error:
+        return done(request, here, sentence(error.message), problem=True)
+    return done(request, here, gettext(message))

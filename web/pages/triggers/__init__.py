@@ -1,0 +1,4 @@
+"""Pages of triggers and of their calls.
+
+A page parses the request, calls a service and renders; pages do not import each other's packages.
+"""

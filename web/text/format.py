@@ -1,0 +1,126 @@
+"""Times, spans and sizes as the pages show them, in the reader's language and zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from babel.dates import format_timedelta
+from markupsafe import Markup
+
+from hive import clock, units
+from web.text.i18n import gettext, reader
+
+_STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
+
+
+def exact(at: datetime) -> str:
+    """2026-11-23 17:05:00 UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def span(length: timedelta) -> str:
+    """A span in its largest unit: '3 minutes', '2 weeks'."""
+    if length < timedelta(minutes=1):
+        return gettext("less than a minute")
+    return format_timedelta(_whole(length), threshold=1, locale=reader().language)
+
+
+def _whole(length: timedelta) -> timedelta:
+    """Rounded down to the largest unit in it: 59 minutes and a half are not an hour yet."""
+    seconds = int(length.total_seconds())
+    step = next((step for step in _STEPS if seconds >= step), 1)
+    return timedelta(seconds=seconds - seconds % step)
+
+
+def relative(at: datetime) -> str:
+    distance = at - clock.now()
+    if abs(distance) < timedelta(minutes=1):
+        return gettext("just now")
+    whole = _whole(abs(distance))
+    signed = whole if distance > timedelta(0) else -whole
+    return format_timedelta(signed, threshold=1, add_direction=True, locale=reader().language)
+
+
+def ago(at: datetime) -> Markup:
+    """How long ago, with the exact time in UTC on hover."""
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        clock.rfc3339(at), exact(at), relative(at)
+    )
+
+
+def moment(at: datetime) -> Markup:
+    """The time itself in the reader's zone, with UTC on hover.
+
+    Where the zone is not known here it is UTC, which the page's script turns into the browser's.
+    """
+    who = reader()
+    template = '<time datetime="{}" title="{}"{}>{}</time>'
+    local = Markup(" data-local") if who.zone is None else ""
+    shown = at.astimezone(who.shown_zone).strftime("%Y-%m-%d %H:%M")
+    return Markup(template).format(  # noqa: S704 - ours
+        clock.rfc3339(at), exact(at), local, shown if who.zone is not None else f"{shown} UTC"
+    )
+
+
+def took(start: datetime, end: datetime | None) -> str:
+    """How long from start to end, or until now: '3m12s'; the two largest units are enough."""
+    seconds = max(0, int(((end or clock.now()) - start).total_seconds()))
+    bounds = ((604_800, 86_400), (86_400, 3_600), (3_600, 60))
+    unit = next((unit for bound, unit in bounds if seconds >= bound), 1)
+    return units.format_duration(timedelta(seconds=seconds - seconds % unit))
+
+
+def size(count: int | None) -> str:
+    return "\u2013" if count is None else units.format_size(count)
+
+
+def plain(value: object) -> str:
+    """A value of JSON as people write it: no brackets, no True."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {plain(one)}" for name, one in value.items())
+    return "\u2013" if value is None else str(value)
+
+
+def ahead(day: date) -> str:
+    """When a day comes, about: 'in 7 months'; 'today'."""
+    days = (day - clock.now().date()).days
+    if days <= 0:
+        return gettext("today")
+    whole = _whole(timedelta(days=days))
+    return format_timedelta(whole, threshold=1, add_direction=True, locale=reader().language)
+
+
+def change(count: int) -> str:
+    """A size that something has changed by, with its sign."""
+    if count == 0:
+        return gettext("unchanged")
+    sign = "+" if count > 0 else "\u2212"
+    return f"{sign}{units.format_size(abs(count))}"
+
+
+def lasted(length: timedelta) -> str:
+    """'3m12s': the two largest units are enough."""
+    now = clock.now()
+    return took(now - length, now)
+
+
+def observed(length: timedelta) -> str:
+    """'24 hours', '7 days': in a unit of which there are some."""
+    return format_timedelta(length, threshold=2, locale=reader().language)
+
+
+_BROWSERS = ("Edg", "OPR", "Firefox", "Chromium", "Chrome", "Safari", "curl")
+_BROWSER_NAMES = {"Edg": "Edge", "OPR": "Opera"}
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
+
+
+def browser(user_agent: str) -> str:
+    """What a browser calls itself, in short: 'Firefox, Linux'; nothing where it is not known."""
+    program = next((name for name in _BROWSERS if f"{name}/" in user_agent), None)
+    system = next((name for name in _SYSTEMS if name in user_agent), None)
+    known = (_BROWSER_NAMES.get(program, program) if program else None, system)
+    return ", ".join(name for name in known if name)
