@@ -12,7 +12,7 @@ from web.assets import Assets
 from web.rendering import set_up_templates
 
 HOME = Path(web.__file__).parent
-TEMPLATES = sorted((HOME / "templates").glob("*"))
+TEMPLATES = sorted((HOME / "templates").rglob("*.*"))
 STATIC = sorted((HOME / "static").glob("*.*"))
 FORBIDDEN = {
     "an inline style": r"\bstyle\s*=|<style",
@@ -38,7 +38,9 @@ def test_no_file_comes_from_another_site(path: Path) -> None:
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
 def test_every_template_compiles(path: Path) -> None:
-    set_up_templates(Application(), Assets()).get_template(path.name)
+    set_up_templates(Application(), Assets()).get_template(
+        str(path.relative_to(HOME / "templates"))
+    )
 
 
 def test_every_table_tells_what_its_heads_are_for() -> None:

@@ -27,7 +27,7 @@ from web.text import i18n, words
 from web.text.i18n import Reader, reading
 
 HOME = i18n.LOCALES.parent
-TEMPLATES = sorted((HOME / "templates").glob("*.html"))
+TEMPLATES = sorted((HOME / "templates").rglob("*.html"))
 OTHERS = [language for language in i18n.LANGUAGES if language != i18n.DEFAULT]
 KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "gettext": None} | {
     "ngettext": (1, 2),

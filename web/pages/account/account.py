@@ -42,7 +42,7 @@ async def submit(request: web.Request) -> web.Response:
 
 def _preferences(request: web.Request, form: Form) -> web.Response:
     zones = own_account.time_zones()
-    return page(request, "account.html", status=form.status, form=form, zones=zones)
+    return page(request, "account/account.html", status=form.status, form=form, zones=zones)
 
 
 async def show_email(request: web.Request) -> web.Response:
@@ -59,7 +59,7 @@ async def submit_email(request: web.Request) -> web.Response:
 
 
 def _email(request: web.Request, form: Form) -> web.Response:
-    return page(request, "account_email.html", status=form.status, form=form)
+    return page(request, "account/email.html", status=form.status, form=form)
 
 
 async def show_password(request: web.Request) -> web.Response:
@@ -86,12 +86,12 @@ async def submit_password(request: web.Request) -> web.Response:
 
 def _password(request: web.Request, form: Form) -> web.Response:
     least = passwords.MIN_LENGTH
-    return page(request, "account_password.html", status=form.status, form=form, least=least)
+    return page(request, "account/password.html", status=form.status, form=form, least=least)
 
 
 async def show_sessions(request: web.Request) -> web.Response:
     sessions = await browser_sessions.list_own(actor_of(request), token_of(request))
-    return page(request, "account_sessions.html", sessions=sessions)
+    return page(request, "account/sessions.html", sessions=sessions)
 
 
 async def end_session(request: web.Request) -> web.Response:

@@ -60,7 +60,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     actor = actor_of(request)
     return page(
         request,
-        "account_app.html",
+        "account/app.html",
         status=form.status,
         form=form,
         factors=await second_factor.factors_of(second_factor.own_id(actor)),

@@ -29,7 +29,7 @@ async def begin(request: web.Request) -> web.Response:
         name = names.check_title(form.text("name"), "passkey")
         await own_account.require_password(actor, form.values.get("password", ""))
         options = await passkeys.creation_options(actor, party)
-        return page(request, "account_passkey_make.html", name=name, options=json.dumps(options))
+        return page(request, "account/passkey_make.html", name=name, options=json.dumps(options))
     return _new(request, form)
 
 
@@ -47,7 +47,7 @@ async def add(request: web.Request) -> web.Response:
 def _new(request: web.Request, form: Form) -> web.Response:
     return page(
         request,
-        "account_passkey_new.html",
+        "account/passkey_new.html",
         status=form.status,
         form=form,
         is_possible=relying_party(request) is not None,
@@ -80,4 +80,4 @@ async def _one(request: web.Request, form: Form | None) -> web.Response:
     form = form or Form({})
     # what is deleted keeps its name
     shown = Form({"name": passkey.name, **form.values}, form.problems, form.status)
-    return page(request, "account_passkey.html", status=form.status, form=shown, passkey=passkey)
+    return page(request, "account/passkey.html", status=form.status, form=shown, passkey=passkey)

@@ -20,7 +20,7 @@ async def show_factors(request: web.Request) -> web.Response:
     party = relying_party(request)
     return page(
         request,
-        "account_second_factor.html",
+        "account/second_factor.html",
         factors=await second_factor.factors_of(second_factor.own_id(actor)),
         passkeys=await passkeys.list_passkeys(actor),
         rp_id=party.id if party else None,
@@ -46,13 +46,13 @@ def first_codes(request: web.Request, codes: Sequence[str], message: str) -> web
 
 def _shown(request: web.Request, codes: Sequence[str]) -> web.Response:
     """The one time that recovery codes are shown."""
-    return page(request, "account_codes_shown.html", codes=codes)
+    return page(request, "account/codes_shown.html", codes=codes)
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
     return page(
         request,
-        "account_codes.html",
+        "account/codes.html",
         status=form.status,
         form=form,
         factors=await second_factor.factors_of(second_factor.own_id(actor_of(request))),

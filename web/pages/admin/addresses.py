@@ -22,7 +22,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def _page(request: web.Request, form: Form) -> web.Response:
     rows = await client_addresses.list_addresses(actor_of(request))
-    return page(request, "admin_addresses.html", status=form.status, form=form, addresses=rows)
+    return page(request, "admin/addresses.html", status=form.status, form=form, addresses=rows)
 
 
 async def decide(request: web.Request) -> web.Response:

@@ -22,7 +22,7 @@ async def show(request: web.Request) -> web.Response:
     filters = {"by": by, "action": action}
     return page(
         request,
-        "admin_audit.html",
+        "admin/audit.html",
         entries=shown,
         actions=await audit.actions(actor),
         filters=filters,

@@ -18,7 +18,7 @@ async def show_all(request: web.Request) -> web.Response:
     actor = actor_of(request)
     users = await accounts.list_users(actor)
     return page(
-        request, "admin_groups.html", groups=await groups.list_groups(actor), has_users=bool(users)
+        request, "admin/groups.html", groups=await groups.list_groups(actor), has_users=bool(users)
     )
 
 
@@ -76,7 +76,7 @@ async def _page(request: web.Request, group: GroupInfo | None, form: Form) -> we
     users = await accounts.list_users(actor_of(request))
     return page(
         request,
-        "admin_group.html",
+        "admin/group.html",
         status=form.status,
         group=group,
         form=form,
@@ -87,7 +87,7 @@ async def _page(request: web.Request, group: GroupInfo | None, form: Form) -> we
 
 async def show_delete(request: web.Request) -> web.Response:
     group = await groups.find_group_by_id(actor_of(request), id_of(request))
-    return page(request, "admin_group_delete.html", group=group)
+    return page(request, "admin/group_delete.html", group=group)
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -22,4 +22,4 @@ async def show(request: web.Request) -> web.Response:
         keys, problem = [], error.message  # an administrator may know the path
     places = {(info.host, info.port) for info in await locations.list_locations(actor)}
     lines = [line for place in sorted(places) for line in host_keys.known_hosts_lines(*place, keys)]
-    return page(request, "admin_host_keys.html", keys=keys, lines=lines, problem=problem)
+    return page(request, "admin/host_keys.html", keys=keys, lines=lines, problem=problem)

@@ -12,7 +12,7 @@ from web.text.i18n import gettext
 
 
 async def show(request: web.Request) -> web.Response:
-    return page(request, "admin_jobs.html", jobs=await scheduler.list_jobs(actor_of(request)))
+    return page(request, "admin/jobs.html", jobs=await scheduler.list_jobs(actor_of(request)))
 
 
 async def run(request: web.Request) -> web.Response:

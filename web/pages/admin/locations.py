@@ -19,7 +19,7 @@ from web.text.i18n import N_, gettext, sentence
 async def show_all(request: web.Request) -> web.Response:
     actor = actor_of(request)
     require_admin(actor)
-    return page(request, "admin_locations.html", locations=await locations.list_locations(actor))
+    return page(request, "admin/locations.html", locations=await locations.list_locations(actor))
 
 
 async def show_add(request: web.Request) -> web.Response:
@@ -86,11 +86,11 @@ async def change(request: web.Request) -> web.Response:
 
 
 def _page(request: web.Request, info: LocationInfo | None, form: Form) -> web.Response:
-    return page(request, "admin_location.html", status=form.status, location=info, form=form)
+    return page(request, "admin/location.html", status=form.status, location=info, form=form)
 
 
 async def show_delete(request: web.Request) -> web.Response:
-    return page(request, "admin_location_delete.html", location=await _location(request))
+    return page(request, "admin/location_delete.html", location=await _location(request))
 
 
 async def delete(request: web.Request) -> web.Response:

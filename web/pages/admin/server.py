@@ -26,7 +26,7 @@ async def show(request: web.Request) -> web.Response:
     order = ("error", "warning", "ok")
     return page(
         request,
-        "admin_health.html",
+        "admin/server.html",
         about=about,
         is_clock_doubted=not await trust.is_trusted(),
         findings=sorted(findings, key=lambda one: order.index(one.level)),

@@ -11,4 +11,4 @@ from web.rendering import page
 
 async def show(request: web.Request) -> web.Response:
     sections = about.settings_in_effect(actor_of(request))
-    return page(request, "admin_settings.html", sections=sections)
+    return page(request, "admin/settings.html", sections=sections)

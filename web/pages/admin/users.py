@@ -17,7 +17,7 @@ from web.text.i18n import N_, gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:
-    return page(request, "admin_users.html", users=await users.list_users(actor_of(request)))
+    return page(request, "admin/users.html", users=await users.list_users(actor_of(request)))
 
 
 async def show_add(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ def _password(form: Form) -> str | None:
 
 def _add_page(request: web.Request, form: Form) -> web.Response:
     least = passwords.MIN_LENGTH
-    return page(request, "admin_user_add.html", status=form.status, form=form, least=least)
+    return page(request, "admin/user_add.html", status=form.status, form=form, least=least)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -117,7 +117,7 @@ async def make_reset_link(request: web.Request) -> web.Response:
         link = await users.reset_link(actor_of(request), user.id)
     except Conflict as error:
         return done(request, f"/admin/users/{user.id}", sentence(error.message), problem=True)
-    return page(request, "admin_user_link.html", user=user, link=link)
+    return page(request, "admin/user_link.html", user=user, link=link)
 
 
 async def switch_off_second_factor(request: web.Request) -> web.Response:
@@ -140,7 +140,7 @@ async def _page(
     """`found` depends on the user, who is to be disabled: that is asked for once more."""
     return page(
         request,
-        "admin_user.html",
+        "admin/user.html",
         dependents=found,
         status=form.status,
         user=user,
@@ -154,7 +154,7 @@ async def _page(
 
 
 async def show_delete(request: web.Request) -> web.Response:
-    return page(request, "admin_user_delete.html", user=await _user(request))
+    return page(request, "admin/user_delete.html", user=await _user(request))
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -28,7 +28,7 @@ async def show(request: web.Request) -> web.Response:
     filters = {"repository": repository_id, "kind": group}
     return page(
         request,
-        "events.html",
+        "history/events.html",
         events=shown,
         alarms=GROUPS[EventGroup.ALARMS],
         filters=filters,

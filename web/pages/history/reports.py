@@ -30,7 +30,7 @@ async def show_all(request: web.Request) -> web.Response:
     here = f"/repositories/{info.id}/reports"
     return page(
         request,
-        "reports.html",
+        "history/reports.html",
         repository=info,
         reports=shown,
         tokens=await tokens.list_tokens(actor, info.id),
@@ -48,7 +48,7 @@ async def show(request: web.Request) -> web.Response:
     report = await reports.get_run(actor_of(request), id_of(request))
     return page(
         request,
-        "report.html",
+        "history/report.html",
         report=report,
         log=await off_loop(lines, report.log[-_MAX_LOG:]),
         is_cut_here=len(report.log) > _MAX_LOG,
@@ -58,7 +58,7 @@ async def show(request: web.Request) -> web.Response:
 
 async def show_add_token(request: web.Request) -> web.Response:
     info = await catalogue.find_changeable(actor_of(request), id_of(request))
-    return page(request, "ping_token_add.html", repository=info, form=Form({}))
+    return page(request, "history/ping_token_add.html", repository=info, form=Form({}))
 
 
 async def add_token(request: web.Request) -> web.Response:
@@ -69,13 +69,15 @@ async def add_token(request: web.Request) -> web.Response:
     with form.asking():
         new = await tokens.add_token(actor, info.id, form.text("name"))
         return _new_token_page(request, info, new)
-    return page(request, "ping_token_add.html", status=form.status, repository=info, form=form)
+    return page(
+        request, "history/ping_token_add.html", status=form.status, repository=info, form=form
+    )
 
 
 def _new_token_page(request: web.Request, info: RepositoryInfo, new: NewPingToken) -> web.Response:
     return page(
         request,
-        "ping_token_new.html",
+        "history/ping_token_new.html",
         repository=info,
         token=new.info,
         url=new.url,
@@ -89,7 +91,7 @@ async def show_delete_token(request: web.Request) -> web.Response:
     actor = actor_of(request)
     token = await tokens.get_token(actor, id_of(request))
     info = await catalogue.find_changeable(actor, token.repository_id)
-    return page(request, "ping_token_delete.html", token=token, repository=info)
+    return page(request, "history/ping_token_delete.html", token=token, repository=info)
 
 
 async def delete_token(request: web.Request) -> web.Response:

@@ -51,7 +51,7 @@ async def show_all(request: web.Request) -> web.Response:
     del filters["repository_id"]
     return page(
         request,
-        "sessions.html",
+        "history/sessions.html",
         sessions=progress.with_progress([*running, *ended]),
         filters=filters,
         is_filtered=any(filters.values()),
@@ -70,7 +70,7 @@ async def show(request: web.Request) -> web.Response:
     may_manage = await manageable_ids(actor, [session.repository_id])
     return page(
         request,
-        "session.html",
+        "history/session.html",
         session=session,
         events=await events.recent(actor, session_id=session.id, limit=_EVENTS),
         may_end=session.ended_at is None and bool(may_manage),

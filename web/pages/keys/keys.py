@@ -20,7 +20,7 @@ async def show_all(request: web.Request) -> web.Response:
     actor = actor_of(request)
     return page(
         request,
-        "keys.html",
+        "keys/keys.html",
         keys=await keys.list_keys(actor),
         refused=await refused_keys.list_refused(actor),
         other_algorithms=await client_addresses.without_common_algorithm(actor),
@@ -60,7 +60,7 @@ def _networks(form: Form) -> list[str]:
 async def _add_page(request: web.Request, form: Form) -> web.Response:
     actor = actor_of(request)
     owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
-    return page(request, "key_add.html", status=form.status, form=form, owners=owners)
+    return page(request, "keys/key_add.html", status=form.status, form=form, owners=owners)
 
 
 async def show(request: web.Request) -> web.Response:
@@ -110,7 +110,7 @@ async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Res
     mine = [group.name for group in await groups.list_groups(actor)]
     return page(
         request,
-        "key.html",
+        "keys/key.html",
         status=form.status,
         key=info,
         form=form,
@@ -139,7 +139,7 @@ async def show_delete(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await keys.find_key_by_id(actor, id_of(request))
     await keys.require_manage(actor, info.id)
-    return page(request, "key_delete.html", key=info)
+    return page(request, "keys/key_delete.html", key=info)
 
 
 async def delete(request: web.Request) -> web.Response:

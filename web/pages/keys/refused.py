@@ -41,7 +41,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
         form = Form({**form.values, "name": _suggestion(refused)}, form.problems, form.status)
     return page(
         request,
-        "refused_key.html",
+        "keys/refused_key.html",
         status=form.status,
         refused=refused,
         form=form,

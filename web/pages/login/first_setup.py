@@ -53,7 +53,7 @@ def _form(
 ) -> web.Response:
     return page(
         request,
-        "setup.html",
+        "login/first_setup.html",
         status=status,
         name=name[:150],
         problem=problem,

@@ -95,7 +95,7 @@ async def _form(
     party = relying_party(request)
     return page(
         request,
-        "login.html",
+        "login/password.html",
         status=status,
         next=target,
         name=name[:150],

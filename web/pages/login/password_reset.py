@@ -57,7 +57,7 @@ async def submit(request: web.Request) -> web.Response:
 def _question(request: web.Request, form: Form, *, is_sent: bool = False) -> web.Response:
     return page(
         request,
-        "forgot.html",
+        "login/forgot.html",
         status=form.status,
         form=form,
         is_possible=password_resets.mail_is_possible(),
@@ -67,4 +67,6 @@ def _question(request: web.Request, form: Form, *, is_sent: bool = False) -> web
 
 def _page(request: web.Request, name: str, form: Form) -> web.Response:
     least = passwords.MIN_LENGTH
-    return page(request, "reset.html", status=form.status, name=name, form=form, least=least)
+    return page(
+        request, "login/password_reset.html", status=form.status, name=name, form=form, least=least
+    )

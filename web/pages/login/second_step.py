@@ -61,7 +61,7 @@ async def _page(request: web.Request, target: str, form: Form) -> web.Response:
     passkey = await login.passkey_options(token, party) if party else None
     return page(
         request,
-        "second_step.html",
+        "login/second_step.html",
         status=form.status,
         next=target,
         factors=factors,

@@ -31,7 +31,7 @@ async def show_all(request: web.Request) -> web.Response:
     actor = actor_of(request)
     return page(
         request,
-        "channels.html",
+        "notifications/channels.html",
         channels=await channels.list_channels(actor),
         allowed=await allowed.list_allowed(actor) if actor.is_admin else [],
     )
@@ -41,7 +41,9 @@ async def show_add(request: web.Request) -> web.Response:
     """First the kinds to choose from, then the form of the kind."""
     name = request.query.get("kind")
     if not name:
-        return page(request, "channel_kinds.html", kinds=channels.offered(actor_of(request)))
+        return page(
+            request, "notifications/channel_kinds.html", kinds=channels.offered(actor_of(request))
+        )
     kind = _offered(request, name)
     return await _add_page(request, kind, empty_form(kind, user_of(request).name))
 
@@ -121,7 +123,7 @@ async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Res
     settings = settings_on_form(kind, {})
     return page(
         request,
-        "channel_add.html",
+        "notifications/channel_add.html",
         status=form.status,
         kind=kind,
         form=form,
@@ -174,7 +176,7 @@ async def _edit_page(request: web.Request, info: ChannelInfo, form: Form) -> web
     mine = [group.name for group in await groups.list_groups(actor)]
     return page(
         request,
-        "channel.html",
+        "notifications/channel.html",
         status=form.status,
         channel=info,
         allow_command=f"hive channel allow {info.condition.refused_address}",
@@ -201,7 +203,7 @@ async def test(request: web.Request) -> web.Response:
 async def show_delete(request: web.Request) -> web.Response:
     info = await _channel(request)
     await channels.require_manage(actor_of(request), info.id)
-    return page(request, "channel_delete.html", channel=info)
+    return page(request, "notifications/channel_delete.html", channel=info)
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -32,7 +32,7 @@ async def show(request: web.Request) -> web.Response:
     filters = {"user": chosen.name if chosen else None, "dead": "yes" if is_dead else None}
     return page(
         request,
-        "deliveries.html",
+        "notifications/deliveries.html",
         deliveries=shown,
         failing=[
             one

@@ -80,7 +80,7 @@ async def _page(request: web.Request, person: Person, form: Form) -> web.Respons
     weekdays = [(str(number), gettext(name)) for number, name in enumerate(_WEEKDAYS)]
     return page(
         request,
-        "preferences.html",
+        "notifications/preferences.html",
         status=form.status,
         form=form,
         person=person,

@@ -32,7 +32,7 @@ async def show_all(request: web.Request) -> web.Response:
     person = await person_of(request)
     return page(
         request,
-        "rules.html",
+        "notifications/rules.html",
         rules=await rules.list_rules(actor_of(request), person.user.id),
         person=person,
         names=await names_for(request),
@@ -202,7 +202,7 @@ def _form_page(
     kept = zip(info.channel_ids, info.channels, strict=True) if info is not None else ()
     return page(
         request,
-        "rule.html",
+        "notifications/rule.html",
         status=form.status,
         rule=info,
         form=form,
@@ -242,7 +242,7 @@ def _severities(info: RuleInfo | None) -> list[Severity]:
 
 async def show_delete(request: web.Request) -> web.Response:
     info = await rules.find_rule_by_id(actor_of(request), id_of(request))
-    return page(request, "rule_delete.html", rule=info)
+    return page(request, "notifications/rule_delete.html", rule=info)
 
 
 async def delete(request: web.Request) -> web.Response:

@@ -24,7 +24,7 @@ async def show(request: web.Request) -> web.Response:
     shown, older = cut_page(rows, _ROWS)
     return page(
         request,
-        "notifications.html",
+        "notifications/told.html",
         notifications=shown,
         person=person,
         failing=[

@@ -89,7 +89,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
     return page(
         request,
-        "repository_add.html",
+        "repositories/add.html",
         status=form.status,
         form=Form(values, form.problems),
         owners=owners,

@@ -50,7 +50,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     info = await catalogue.find_changeable(actor_of(request), id_of(request))
     return page(
         request,
-        "repository_delete.html",
+        "repositories/delete.html",
         status=form.status,
         repository=info,
         form=form,

@@ -86,7 +86,7 @@ async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.R
     owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
     return page(
         request,
-        "repository_edit.html",
+        "repositories/edit.html",
         status=form.status,
         repository=info,
         form=form,

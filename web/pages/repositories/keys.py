@@ -51,7 +51,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     granted = {key.key_id for key in info.keys}
     return page(
         request,
-        "repository_keys.html",
+        "repositories/keys.html",
         status=form.status,
         repository=info,
         form=form,

@@ -40,7 +40,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     now = clock.now()
     return page(
         request,
-        "repository_locks.html",
+        "repositories/locks.html",
         status=form.status,
         repository=info,
         form=form,

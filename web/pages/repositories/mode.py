@@ -65,7 +65,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
     begun = {"mode": str(info.mode), **schedule_form.preselected(user_of(request))}
     return page(
         request,
-        "repository_mode.html",
+        "repositories/mode.html",
         status=form.status,
         repository=info,
         form=Form({**begun, **form.values}, form.problems),

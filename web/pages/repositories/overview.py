@@ -88,7 +88,7 @@ async def show(request: web.Request) -> web.Response:
     worries = await reach.worries(actor)
     return page(
         request,
-        "overview.html",
+        "repositories/overview.html",
         icon=tab_icon(
             is_bad=bool(wanting) or bool(worries.failing),
             is_live=any(one.is_in_use for one in found),

@@ -91,7 +91,7 @@ async def _page(request: web.Request, form: Form, transaction: int | None = None
     found = None if job is None or job.is_running else job.outlook
     answer = page(
         request,
-        "repository_rollback.html",
+        "repositories/rollback.html",
         status=form.status,
         repository=info,
         form=form,

@@ -29,7 +29,7 @@ async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await catalogue.find_changeable(actor, id_of(request))
     form = _as_it_is(await health_info.health_info(actor, info.id), user_of(request))
-    return page(request, "repository_schedule.html", repository=info, form=form)
+    return page(request, "repositories/schedule.html", repository=info, form=form)
 
 
 def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
@@ -54,7 +54,9 @@ async def submit(request: web.Request) -> web.Response:
             wanted = form.text("tag").replace(",", " ").split()
             await tags.set_schedule_and_tags(actor, info.id, change, wanted)
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
-    return page(request, "repository_schedule.html", status=form.status, repository=info, form=form)
+    return page(
+        request, "repositories/schedule.html", status=form.status, repository=info, form=form
+    )
 
 
 def _change(form: Form) -> ScheduleChange:

@@ -95,7 +95,7 @@ async def show(request: web.Request) -> web.Response:
     may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     return page(
         request,
-        "repository.html",
+        "repositories/show.html",
         icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.ended_at is None),
         is_bad=is_bad,
         arrival=_arrival(

@@ -17,7 +17,7 @@ from web.text.i18n import gettext, sentence
 async def show(request: web.Request) -> web.Response:
     return page(
         request,
-        "trash.html",
+        "repositories/trash.html",
         trashed=await trash.list_trash(actor_of(request)),
         undone=await undo.in_trash(actor_of(request)),
         days=trash.kept_for().days,

@@ -62,7 +62,7 @@ def _add_page(
         kinds = triggers.kinds_for(actor)
         return page(
             request,
-            "trigger_kinds.html",
+            "triggers/kinds.html",
             status=form.status,
             repository=info,
             form=form,
@@ -70,7 +70,7 @@ def _add_page(
         )
     return page(
         request,
-        "trigger_add.html",
+        "triggers/trigger_add.html",
         status=form.status,
         repository=info,
         form=form,
@@ -141,7 +141,7 @@ async def edit(request: web.Request) -> web.Response:
 def _edit_page(request: web.Request, info: TriggerInfo, form: Form) -> web.Response:
     return page(
         request,
-        "trigger_edit.html",
+        "triggers/trigger_edit.html",
         status=form.status,
         trigger=info,
         form=form,

@@ -23,7 +23,7 @@ async def show_all(request: web.Request) -> web.Response:
     info = await catalogue.find_current(actor, id_of(request))
     return page(
         request,
-        "triggers.html",
+        "triggers/triggers.html",
         repository=info,
         triggers=await triggers.list_triggers(actor, repository_id=info.id),
         may_manage=await _may_manage(actor, info.id),
@@ -42,7 +42,7 @@ async def show(request: web.Request) -> web.Response:
     here = path_of(info)
     return page(
         request,
-        "trigger.html",
+        "triggers/trigger.html",
         trigger=info,
         runs=runs,
         may_manage=await _may_manage(actor, info.repository_id),
@@ -59,7 +59,7 @@ async def show_run(request: web.Request) -> web.Response:
     actor = actor_of(request)
     run = await triggers.get_run(actor, id_of(request))
     info = await triggers.get_trigger(actor, run.trigger_id)
-    return page(request, "trigger_run.html", run=run, trigger=info)
+    return page(request, "triggers/trigger_run.html", run=run, trigger=info)
 
 
 async def start(request: web.Request) -> web.Response:
@@ -86,7 +86,7 @@ async def show_delete(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
     await catalogue.require_manage(actor, info.repository_id)
-    return page(request, "trigger_delete.html", trigger=info)
+    return page(request, "triggers/trigger_delete.html", trigger=info)
 
 
 async def delete(request: web.Request) -> web.Response:
