@@ -28,8 +28,8 @@ from hive.borg.response_framer import ResponseFramer
 from hive.borg.rpc_policy import Phase, Policy
 from hive.kinds import Access
 from sshgate import relay, session
-from tests.gate.files import noise
-from tests.gate.harness import Client, House, open_house
+from tests.e2e.gate.files import noise
+from tests.e2e.gate.harness import Client, House, open_house
 
 PARSED_BYTES = 500_000_000
 UPLOADED_FILES = 20

@@ -22,8 +22,8 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
-from tests.gate.harness import until
-from tests.services.watching import borg
+from tests.e2e.gate.harness import until
+from tests.services.measurements.watching import borg
 
 LIMIT = 5
 REPOSITORIES = 12

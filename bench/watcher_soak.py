@@ -39,10 +39,10 @@ from hive.services.measurements.local_changes import Watcher
 from hive.services.permissions import OPERATOR
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
-from tests.gate.files import make_files
-from tests.gate.harness import Client, House, open_house, until
+from tests.e2e.gate.files import make_files
+from tests.e2e.gate.harness import Client, House, open_house, until
 from tests.programs import borg_command
-from tests.services.watching import borg, environment
+from tests.services.measurements.watching import borg, environment
 
 MINUTES = float(sys.argv[1] if sys.argv[1:] else os.environ.get("HIVE_BENCH_MINUTES", "10"))
 SETTLE_SECONDS = 0.2

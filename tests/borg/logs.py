@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 from hive.borg.segments import MAGIC, Log, Tag
-from tests.gate.files import noise
+from tests.e2e.gate.files import noise
 from tests.programs import borg_command
 
 

@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.e2e.gate.files import noise
 from tests.e2e.installation import Installation
-from tests.gate.files import noise
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -20,10 +20,10 @@ from typing import Any
 import msgpack
 import pytest
 
+from tests.e2e.gate.files import noise
+from tests.e2e.gate.transfers import make_repository
 from tests.e2e.installation import Installation
 from tests.e2e.test_web_crowd import PASSWORD, _log_in, _port
-from tests.gate.files import noise
-from tests.gate.transfers import make_repository
 from tests.programs import borg_command, rsync_command
 
 SHORT, LONG = 40, 600  # seconds

@@ -15,10 +15,10 @@ from hive.services.accounts import users
 from hive.services.permissions import OPERATOR
 from hive.services.reports import tokens
 from hive.services.repositories import catalogue
+from tests.e2e.gate.harness import until
 from tests.e2e.installation import Installation
 from tests.factories import make_settings
-from tests.gate.harness import until
-from tests.triggers.awx import TOKEN, FakeAwx, serve_awx
+from tests.services.triggers.awx import TOKEN, FakeAwx, serve_awx
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hive.services.notifications import channels
 from hive.services.outbox import condition, downtimes
 from hive.services.permissions import OPERATOR, Actor
 from tests import factories
-from tests.notifications.support import happen
 from tests.notify.far_end import FarEnd, far_end
+from tests.services.notifications.support import happen
 from tests.web.browser import Browser, NewBrowser
 
 HERE = "/notifications"

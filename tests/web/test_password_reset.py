@@ -20,7 +20,7 @@ from hive.models import AuditEntry, PasswordReset, User
 from hive.services import runtime as running
 from hive.services.accounts import mail, second_factor, users
 from hive.services.permissions import Actor
-from tests.gate.harness import until
+from tests.e2e.gate.harness import until
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
 from tests.web.test_hostile_text import check

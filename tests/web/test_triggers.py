@@ -16,7 +16,7 @@ from hive.services import triggers
 from hive.services.accounts import groups
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
-from tests.triggers.awx import TOKEN, serve, serve_awx
+from tests.services.triggers.awx import TOKEN, serve, serve_awx
 from tests.web.browser import Browser
 from tests.web.test_hostile_text import HOSTILE, check
 from tests.web.triggering import HOOK, add, add_hook, press, read, words
