@@ -87,15 +87,35 @@ async def level_on(actor: Actor, thing: Repository | Key) -> Level:
     return max((_LEVELS[share] for share in shares), default=Level.NONE)
 
 
+async def manageable_repositories(actor: Actor) -> Q:
+    """What restricts a query on repositories to those on which the actor has MANAGE or more."""
+    if actor.is_admin:
+        return Q()
+    shares = RepositoryShare.filter(
+        group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
+    ).values("repository_id")
+    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shares))
+
+
 async def manageable_ids(actor: Actor, repository_ids: Collection[int]) -> set[int]:
     """Those of the repositories on which the actor has MANAGE or more; in two queries."""
-    query = Repository.filter(id__in=list(repository_ids))
-    if not actor.is_admin:
-        shares = RepositoryShare.filter(
-            group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
-        ).values("repository_id")
-        query = query.filter(Q(owner_id=actor.user_id) | Q(id__in=Subquery(shares)))
-    return {row["id"] for row in await query.values("id")}
+    rows = Repository.filter(await manageable_repositories(actor), id__in=list(repository_ids))
+    return {row["id"] for row in await rows.values("id")}
+
+
+async def repository_for(
+    actor: Actor, repository_id: int, level: Level, *, deleted: bool = False
+) -> Repository:
+    """The row of a repository, with its location, for an actor who has this level on it.
+
+    Raises NotFound where there is none or the actor may not see it, Forbidden where seeing is all.
+    `deleted`: one in the trash counts as well.
+    """
+    row = await Repository.get_or_none(id=repository_id).select_related("location")
+    if row is None or (row.deleted_at is not None and not deleted):
+        raise NotFound("There is no such repository.")
+    await require(actor, row, level)
+    return row
 
 
 async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:

@@ -315,6 +315,19 @@ def read_listening() -> Listening | None:
     return listening if Path(f"/proc/{listening.pid}").exists() else None
 
 
+def base_url() -> str:
+    """What links to our pages begin with, without a slash at the end.
+
+    The address that people type where it is set, else the one that the server listens on, else the
+    one that it will listen on.
+    """
+    web = settings().web
+    if web.public_url is not None:
+        return web.public_url
+    listening = read_listening()
+    return listening.web_url if listening is not None else f"http://{web.address}"
+
+
 def ssh_port() -> int:
     """The port of the gate: the one it listens on, else the one it will listen on."""
     listening = read_listening()

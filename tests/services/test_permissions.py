@@ -10,7 +10,7 @@ import pytest
 from hive.errors import Forbidden, HiveError, NotFound
 from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
 from hive.models import ConfigVersion
-from hive.services import audit, events, shares
+from hive.services import audit, events, permissions, shares
 from hive.services.accounts import groups, users
 from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
@@ -21,6 +21,7 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from hive.services.storage import locations
+from hive.services.upkeep import queue
 from tests import factories
 from tests.factories import People
 
@@ -176,6 +177,40 @@ async def test_levels_are_as_the_roles_say(scene: Scene) -> None:
         "stranger": Level.NONE,
         "administrator": Level.OWN,
     }
+
+
+async def test_a_repository_is_found_by_whoever_has_the_level_and_refused_in_one_way(
+    scene: Scene,
+) -> None:
+    """Whoever may not see it learns no more than of an id that does not exist."""
+    find, one = permissions.repository_for, scene.repository.id
+    nothing = "There is no such repository."
+    assert (await find(scene.actors["viewer"], one, Level.VIEW)).location.is_default
+    assert (await find(scene.actors["manager"], one, Level.MANAGE)).id == one
+    with pytest.raises(Forbidden):
+        await find(scene.actors["viewer"], one, Level.MANAGE)
+    with pytest.raises(Forbidden):
+        await find(scene.actors["manager"], one, Level.OWN)
+    for actor, repository_id in ((scene.actors["stranger"], one), (scene.people.admin, one + 99)):
+        with pytest.raises(NotFound, match=nothing):
+            await find(actor, repository_id, Level.VIEW)
+
+
+async def test_a_repository_in_the_trash_is_found_only_where_that_is_asked_for(
+    scene: Scene,
+) -> None:
+    """It cannot be changed: what is listed of it is for reading."""
+    owner, one = scene.people.alice, scene.repository.id
+    await catalogue.mark_deleted(owner, one)
+    for level in (Level.VIEW, Level.MANAGE, Level.OWN):
+        with pytest.raises(NotFound):
+            await permissions.repository_for(owner, one, level)
+    with pytest.raises(NotFound):
+        await record.config_versions(owner, one)
+    assert await queue.list_upkeeps(owner, one) == []
+    assert (await permissions.repository_for(owner, one, Level.OWN, deleted=True)).id == one
+    with pytest.raises(NotFound):
+        await permissions.repository_for(scene.actors["stranger"], one, Level.VIEW, deleted=True)
 
 
 async def test_who_may_only_use_a_key_does_not_learn_what_else_it_opens(scene: Scene) -> None:

@@ -16,7 +16,7 @@ from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
 from hive.services import audit, events
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import record
@@ -35,12 +35,7 @@ async def restore_config(actor: Actor, repository_id: int, version: int) -> Conf
 
 
 async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVersionInfo:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None).select_related(
-        "location"
-    )
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
     if row is None:
         raise NotFound(f"There is no version {version} of the config of {repository.name}.")

@@ -11,8 +11,8 @@ from tortoise.functions import Max
 
 from hive import clock, log
 from hive.borg.encryption import Encryption
-from hive.errors import NotFound, StorageError
-from hive.kinds import Access, EndReason, Mode
+from hive.errors import StorageError
+from hive.kinds import Access, EndReason, Level, Mode
 from hive.models import Grant, Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.gate import host_keys
@@ -21,7 +21,7 @@ from hive.services.health.infos import HealthInfo
 from hive.services.health.states import Condition, condition_of
 from hive.services.measurements import trends
 from hive.services.measurements.trends import Trend
-from hive.services.permissions import Actor, visible_repositories
+from hive.services.permissions import Actor, repository_for, visible_repositories
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import locks
 from hive.services.repositories.infos import RepositoryInfo, place_of
@@ -225,14 +225,7 @@ async def _last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo
 
 async def details(actor: Actor, repository_id: int) -> Details:
     """What the page of one repository shows; NotFound unless the actor may see it."""
-    visible = await visible_repositories(actor)
-    row = (
-        await Repository.filter(visible, id=repository_id)
-        .select_related("owner", "location")
-        .first()
-    )
-    if row is None:
-        raise NotFound("There is no such repository.")
+    row = await repository_for(actor, repository_id, Level.VIEW, deleted=True)
     last = (await _last_sessions([row.id])).get(row.id)
     health = await health_info.health_info(actor, row.id)
     host, port = locations.host_of(row.location), locations.port_of(row.location)

@@ -22,7 +22,7 @@ from hive.borg.segments import SegmentError
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Level
 from hive.models import ConfigVersion, Repository
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.sessions import rollback_records
 from hive.services.sessions.rollback_records import Written
@@ -98,11 +98,7 @@ async def look(actor: Actor, repository_id: int, reading: Reading | None = None)
 
 async def changeable(actor: Actor, repository_id: int) -> Repository:
     """The repository's row, for whoever may roll it back; Conflict where nobody can."""
-    query = Repository.filter(id=repository_id, deleted_at=None)
-    row = await query.select_related("location").first()
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(row.location)
     where = repository_infos.place_of(row)
     if where.is_borg2:

@@ -33,7 +33,7 @@ from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
 from hive.services.installation import identity
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, repository_for, require, visible_repository_ids
 from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.filters import SessionState
@@ -482,10 +482,7 @@ class ConfigVersionInfo:
 
 async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
     """The kept versions of a repository's config, newest first; for who may change it."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    await repository_for(actor, repository_id, Level.MANAGE)
     rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
     return [
         ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)

@@ -17,12 +17,13 @@ from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
-from hive.models import Repository, Trigger, TriggerRun
+from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.services import audit, names, runtime
 from hive.services.permissions import (
     Actor,
     level_on,
+    repository_for,
     require,
     require_admin,
     visible_repository_ids,
@@ -59,7 +60,7 @@ async def add_trigger(
     is_for_late: bool = False,
 ) -> TriggerInfo:
     """Add a trigger; without schedule it is called by its button, or when a backup is late."""
-    repository = await _repository(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     title = names.check_title(name, "trigger")
     await _check_free(repository.id, title)
     given = {key: value for key, value in values.items() if value != ""}
@@ -118,14 +119,6 @@ def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) ->
 async def _check_free(repository_id: int, name: str) -> None:
     if await Trigger.filter(repository_id=repository_id, name=name).exists():
         raise Conflict(f"The repository has a trigger {name} already.", field="name")
-
-
-async def _repository(actor: Actor, repository_id: int, level: Level) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, level)
-    return repository
 
 
 async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> list[TriggerInfo]:
