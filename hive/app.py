@@ -275,8 +275,7 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
     token = await browser_sessions.new_setup_token()
     if token is not None:
-        base = settings.web.public_url or web_url
-        _print(f"set-up {base.rstrip('/')}/setup/{token}")
+        _print(f"set-up {runtime.base_url()}/setup/{token}")
 
 
 def _bracketed(host: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 from tortoise.functions import Count
 
@@ -92,7 +91,9 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
     if not lines:
         return 0  # who has no repositories has nothing to read
     title, text = _compose(lines, digest, now)
-    notice = Notice(key, Matter(DIGEST, Severity.INFO), title, text, {"url": _public_url()})
+    notice = Notice(
+        key, Matter(DIGEST, Severity.INFO), title, text, {"url": runtime.settings().web.public_url}
+    )
 
     @transactional
     async def write() -> int:
@@ -155,7 +156,7 @@ def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str
     body = [_in_words(line, now) for line in lines[:_MOST]]
     if len(lines) > _MOST:
         body.append(f"... and {len(lines) - _MOST} more.")
-    url = _public_url()
+    url = runtime.settings().web.public_url
     text = [f"{counted}.", "", *body, *(["", url] if url else [])]
     return texts.one_line(title), texts.whole_text(text)
 
@@ -176,7 +177,3 @@ def _in_words(line: _Line, now: datetime) -> str:
         parts.append(f"{line.failures} trouble{'' if line.failures == 1 else 's'}")
     word = _NAMES.get(line.health.state, line.health.state)
     return f"{word.upper()}  {line.repository.name}: {', '.join(parts)}"
-
-
-def _public_url() -> Any:  # noqa: ANN401 - JSON
-    return runtime.settings().web.public_url

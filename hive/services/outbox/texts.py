@@ -200,4 +200,4 @@ def whole_text(lines: list[str]) -> str:
 
 def page_of(public_url: str | None, repository_id: int) -> str | None:
     """The repository's page, where the address of the pages is known."""
-    return None if public_url is None else f"{public_url.rstrip('/')}/repositories/{repository_id}"
+    return None if public_url is None else f"{public_url}/repositories/{repository_id}"
