@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
-from hive import clock
+from hive import addresses, clock
 from hive.database import transactional
 from hive.errors import InvalidInput, NotFound
 from hive.models import AllowedNetwork, Channel
@@ -48,7 +48,7 @@ async def allow(actor: Actor, text: str) -> str:
     if is_new:
         await audit.record(actor, "notifications.allow", f"network {network}")
     for channel in await Channel.exclude(refused_address=None):
-        if _holds(network, channel.refused_address or ""):
+        if addresses.is_in(channel.refused_address or "", [network]):
             channel.refused_address = None
             await channel.save(update_fields=["refused_address"])
             await condition.try_at_once((channel.id, 0))
@@ -82,10 +82,3 @@ def _parse(text: str) -> str:
             field="network",
         )
     return str(network)
-
-
-def _holds(network: str, address: str) -> bool:
-    try:
-        return ip_address(address) in ip_network(network)
-    except ValueError:
-        return False
