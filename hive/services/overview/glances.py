@@ -12,7 +12,7 @@ from tortoise.functions import Max
 from hive import clock, log
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
-from hive.kinds import Access, EndReason, Level, Mode
+from hive.kinds import Access, Level, Mode
 from hive.models import Grant, Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.gate import host_keys
@@ -28,6 +28,7 @@ from hive.services.repositories.infos import RepositoryInfo, place_of
 from hive.services.sessions import latest
 from hive.services.sessions import progress as live
 from hive.services.sessions import record as sessions
+from hive.services.sessions.filters import SessionState
 from hive.services.sessions.record import SessionInfo
 from hive.services.storage import locations
 
@@ -62,14 +63,14 @@ class Glance:
     created_at: datetime
 
     @property
-    def is_running(self) -> bool:
-        return self.last_session is not None and self.last_session.ended_at is None
+    def is_in_use(self) -> bool:
+        """Whether a session is open, whatever it does."""
+        return self.last_session is not None and self.last_session.state == SessionState.LIVE
 
     @property
     def has_failed(self) -> bool:
         """Whether the last session ended, and not well."""
-        last = self.last_session
-        return last is not None and last.ended_at is not None and not ended_well(last)
+        return self.last_session is not None and self.last_session.state == SessionState.BADLY
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,6 @@ class Details:
     host_identities: tuple[HostIdentity, ...]  # empty where they cannot be told just now
 
 
-def ended_well(session: SessionInfo) -> bool:
-    return session.end_reason == EndReason.DONE and session.exit_status in (None, 0)
-
-
 async def glances(actor: Actor, repository_ids: Sequence[int]) -> list[Glance]:
     """These repositories, as far as the actor may see them, in the order of their ids given."""
     rows = await Repository.filter(
@@ -139,7 +136,7 @@ def _condition(row: Repository, health: HealthInfo) -> Condition:
     return condition_of(
         health.state,
         row.maintenance,
-        is_running=health.is_running,
+        is_backing_up=health.is_backing_up,
         is_deleted=row.deleted_at is not None,
     )
 
@@ -159,7 +156,7 @@ class _Known:
 
 def _glance(row: Repository, known: _Known) -> Glance:
     last, trend = known.sessions.get(row.id), known.trends[row.id]
-    is_running = last is not None and last.ended_at is None
+    is_in_use = last is not None and last.state == SessionState.LIVE
     health = known.health[row.id]
     last_backup_at = last_backups.known(row)
     return Glance(
@@ -183,7 +180,7 @@ def _glance(row: Repository, known: _Known) -> Glance:
         trend=trend,
         encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
         has_append_only_keys=row.id in known.append_only,
-        is_locked=row.id in known.locked and not is_running,
+        is_locked=row.id in known.locked and not is_in_use,
         created_at=row.created_at,
     )
 

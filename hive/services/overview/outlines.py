@@ -73,7 +73,7 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
         one = row["id"]
         unknown = unknowns.of(row["location_id"])
         state = state_of(Health(row.pop("health")), is_critical=one in happened, unknown=unknown)
-        condition = condition_of(state, row.pop("maintenance"), is_running=one in running)
+        condition = condition_of(state, row.pop("maintenance"), is_backing_up=one in running)
         found.append(
             Outline(
                 **row,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -39,6 +38,7 @@ from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
 from hive.units import format_size
+from hive.waiting import until
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
@@ -74,6 +74,11 @@ class SessionInfo:
     error: str | None = None
     objects_added: int | None = None
     objects_removed: int | None = None
+
+    @property
+    def state(self) -> SessionState:
+        """LIVE, or how it ended: WELL or BADLY."""
+        return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
 
 @dataclass(frozen=True)
@@ -452,14 +457,15 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
     """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
     if runtime.read_listening() is None:
         seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
-    deadline = asyncio.get_running_loop().time() + seconds
-    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
-        if asyncio.get_running_loop().time() > deadline:
-            raise Conflict(
-                f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
-                " the server running, or was it killed? Start it and try again."
-            )
-        await asyncio.sleep(0.1)
+
+    async def are_closed() -> bool:
+        return not await Session.filter(repository_id=repository_id, ended_at=None).exists()
+
+    if not await until(are_closed, seconds=seconds):
+        raise Conflict(
+            f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
+            " the server running, or was it killed? Start it and try again."
+        )
 
 
 async def in_the_way(repository_id: int) -> str:

@@ -26,6 +26,7 @@ from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places, scratch
 from hive.services.upkeep import append_only, making_room, queue
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -62,7 +63,7 @@ class Caretaker:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._turn: _Turn | None = None
         self._rested_at: dict[int, float] = {}  # repository -> when it may be tried again
 
@@ -75,13 +76,8 @@ class Caretaker:
         unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
-                self._stirred.clear()
                 if not await self.work():
-                    try:
-                        async with asyncio.timeout(_LOOK_EVERY):
-                            await self._stirred.wait()
-                    except TimeoutError:
-                        continue
+                    await self._stir.wait(_LOOK_EVERY)
         finally:
             if self._turn is not None:
                 self._turn.stop.set()
@@ -101,7 +97,7 @@ class Caretaker:
 
     def _on_happening(self, happening: signals.Happening) -> None:
         if isinstance(happening, signals.UpkeepWanted):
-            self._stirred.set()
+            self._stir.set()
         elif isinstance(happening, signals.GiveWay):
             turn = self._turn
             if turn is not None and turn.row.repository_id == happening.repository_id:

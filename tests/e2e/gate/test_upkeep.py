@@ -173,7 +173,7 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     assert (current.state, current.interruptions) == (UpkeepState.WAITING, 1)
     carer._host = house.gate.host
     monkeypatch.setattr(carer, "_rested_at", {})
-    carer._stirred.set()
+    carer._stir.set()
     assert (await ended(asked)).problems == ()
     assert EventKind.UPDATED_LOCALLY not in await kinds()
 

@@ -150,7 +150,7 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
     await time.pass_by(31 * HOUR)
     for archives, expected in ((0, Health.DOWN), (1, Health.FINE)):
         admission = await factories.open_session(documents, key)
-        assert (await health_info.health_info(OPERATOR, documents.id)).is_running
+        assert (await health_info.health_info(OPERATOR, documents.id)).is_backing_up
         put = Transaction(puts=3, put_bytes=1000)
         facts = Facts(is_open=True, exclusive=True, commits=1, eof=True)
         facts = replace(facts, archives=archives, committed=put, first=put)
@@ -323,7 +323,7 @@ async def test_a_running_session_keeps_it_from_going_down_for_a_while(
     await session.save()
     await time.pass_by(46 * HOUR)
     assert (await row_of(documents)).health == Health.LATE
-    assert (await health_info.health_info(people.alice, documents.id)).is_running
+    assert (await health_info.health_info(people.alice, documents.id)).is_backing_up
     await time.pass_by(HOUR)  # 48 hours after it was opened it is believed no longer
     assert (await row_of(documents)).health == Health.DOWN
 

@@ -98,7 +98,7 @@ def test_an_alarm_weighs_more_than_all_else_and_what_is_unknown_more_than_the_sc
 
 @pytest.mark.parametrize("one", list(State))
 def test_a_backup_that_runs_hides_no_trouble(one: State) -> None:
-    shown = condition_of(one, None, is_running=True)
+    shown = condition_of(one, None, is_backing_up=True)
     assert shown == (Condition(one) if one in BAD else Condition.RUNNING)
 
 

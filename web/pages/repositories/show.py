@@ -24,6 +24,7 @@ from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths
 from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.sessions import progress, record
+from hive.services.sessions.filters import SessionState
 from hive.services.sessions.record import SessionInfo
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
@@ -90,13 +91,13 @@ async def show(request: web.Request) -> web.Response:
         _EVENTS,
     )
     last = details.last_session
-    has_failed = last is not None and last.ended_at is not None and not glances.ended_well(last)
+    has_failed = last is not None and last.state == SessionState.BADLY
     is_bad = has_failed or details.health.state in BAD
     may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     return page(
         request,
         "repositories/show.html",
-        icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.ended_at is None),
+        icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.state == SessionState.LIVE),
         is_bad=is_bad,
         arrival=_arrival(
             details, shown_sessions, are_all=sessions_before is None and older_sessions is None
