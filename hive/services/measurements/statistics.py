@@ -25,8 +25,7 @@ from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo, place_of
 from hive.services.repositories.locks import LockInfo
 from hive.services.repositories.quotas import QuotaUse
-from hive.services.storage import disks, forecast, places
-from hive.services.storage.forecast import Point
+from hive.services.storage import disks, forecast, places, sizes
 
 logger = log.get(__name__)
 
@@ -281,18 +280,9 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
     inspection.live_bytes = found.live_bytes
     inspection.reclaimable_bytes = found.reclaimable_bytes
     inspection.objects = found.objects
-    points = await history(inspection.repository_id, since=now - forecast.WINDOW)
+    points = await sizes.points(inspection.repository_id, since=now - forecast.WINDOW)
     inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
     await inspection.save()
-
-
-async def history(repository_id: int, *, since: datetime) -> list[Point]:
-    rows = (
-        await Statistic.filter(repository_id=repository_id, at__gte=since)
-        .order_by("at", "id")
-        .values("at", "size_bytes")
-    )
-    return [Point(row["at"], row["size_bytes"]) for row in rows]
 
 
 async def measure_all() -> None:

@@ -15,7 +15,7 @@ from tortoise.functions import Count
 from hive import clock
 from hive.database import transactional
 from hive.kinds import Digest, Severity, Source, State
-from hive.models import Event, Notification, Preference, Repository, Statistic, User
+from hive.models import Event, Notification, Preference, Repository, User
 from hive.services import runtime
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
@@ -26,6 +26,7 @@ from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
 from hive.services.permissions import Actor, visible_repositories
+from hive.services.storage import sizes
 from hive.units import format_duration, format_size
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
@@ -113,27 +114,18 @@ async def _lines(person: Person, since: datetime) -> list[_Line]:
     if not ids:
         return []
     infos = await health_info.health_infos(actor, ids)
-    sizes = await _sizes_at(ids, since)
+    changes = await sizes.changes(ids, since)
     failed = await _counts(ids, since)
     lines = [
         _Line(
             row,
             infos[row.id],
-            None
-            if row.size_bytes is None or row.id not in sizes
-            else row.size_bytes - sizes[row.id],
+            changes.get(row.id),
             failed.get(row.id, 0),
         )
         for row in rows.values()
     ]
     return sorted(lines, key=lambda line: (_ORDER.index(line.health.state), line.repository.name))
-
-
-async def _sizes_at(ids: Sequence[int], since: datetime) -> dict[int, int]:
-    """The first size that was measured since then."""
-    rows = Statistic.filter(repository_id__in=ids, at__gte=since).order_by("-at", "-id")
-    found = await rows.values("repository_id", "size_bytes")
-    return {row["repository_id"]: row["size_bytes"] for row in found}
 
 
 async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
