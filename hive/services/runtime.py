@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive import clock, migrate
+from hive import clock, files, migrate
 from hive.ballast import Ballast
 from hive.config.settings import Paths, Settings
 from hive.database import (
@@ -280,10 +280,7 @@ def listening_file() -> Path:
 
 def write_listening(listening: Listening) -> None:
     """Tell the commands of the command line where the server listens."""
-    target = listening_file()
-    temporary = target.with_suffix(".new")
-    temporary.write_text(json.dumps(listening.__dict__))
-    temporary.replace(target)
+    files.replace(listening_file(), json.dumps(listening.__dict__).encode())
     paths().process_id.write_text(f"{listening.pid}\n")
 
 

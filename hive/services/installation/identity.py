@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from hive import files
 from hive.config.settings import Paths
 from hive.errors import StorageError
 
@@ -129,11 +130,8 @@ def _write(paths: Paths, identity: Identity) -> Identity:
 
     On a full disk, the former one stays.
     """
-    temporary = paths.node.with_name(f"node.{secrets.token_hex(4)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(temporary, flags, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with files.replacing(paths.node) as file:
             status = paths.data_dir.stat()
             written = replace(
                 identity,
@@ -142,12 +140,8 @@ def _write(paths: Paths, identity: Identity) -> Identity:
                 file=os.fstat(file.fileno()).st_ino,
                 boot=_boot(),
             )
-            json.dump(asdict(written), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(paths.node)
+            file.write(json.dumps(asdict(written)).encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return identity  # a full disk keeps no server from starting

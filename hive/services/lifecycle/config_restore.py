@@ -11,6 +11,7 @@ import os
 import stat
 from pathlib import Path
 
+from hive import files
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
@@ -102,28 +103,14 @@ def write(where: paths.Place, content: bytes) -> None:
     The new file is made beside the repository, and no session runs meanwhile.
     """
     paths.require_below(where.root, where.repository)
-    new = where.home / _NEW_FILE
+    path = where.repository / "config"
     try:
-        new.unlink(missing_ok=True)
         owner = where.repository.stat()
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with files.replacing(path, through=where.home / _NEW_FILE) as file:
             if os.geteuid() == 0:
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(where.repository / "config")
-        _flush_directory(where.repository)
     except OSError as error:
         raise StorageError(
             f"The config in {where.repository} cannot be written: {error.strerror}."
         ) from error
-
-
-def _flush_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

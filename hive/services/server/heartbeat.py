@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hive import clock, log
+from hive import clock, files, log
 from hive.config.settings import HeartbeatSettings
 from hive.errors import OutgoingFailed
 from hive.services import runtime
@@ -58,9 +58,8 @@ async def beat(
 
 def _keep(result: Beat) -> None:
     """In one step: doctor may read it just now."""
-    fresh = _file().with_suffix(".new")
-    fresh.write_text(json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem}))
-    fresh.replace(_file())
+    kept = json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem})
+    files.replace(_file(), kept.encode())
 
 
 async def _send(settings: HeartbeatSettings, outgoing: Outgoing) -> str | None:
