@@ -9,13 +9,14 @@ import pytest
 
 from hive.errors import Forbidden, HiveError, NotFound
 from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
-from hive.models import ConfigVersion
+from hive.models import Channel, ConfigVersion, Key, Repository
 from hive.services import audit, events, permissions, shares
 from hive.services.accounts import groups, users
 from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
 from hive.services.keys.keys import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
+from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -235,6 +236,40 @@ async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
         await shares.share(
             scene.people.charlie, await keys.get_key(OPERATOR, "laptop"), ["team"], ShareLevel.VIEW
         )
+
+
+@pytest.mark.parametrize("kind", ["repository", "key", "channel"])
+async def test_the_same_share_gives_the_same_rights_on_everything(
+    people: People, kind: str
+) -> None:
+    """Repositories, keys and channels: one rule, also for ending a share with a group one left."""
+    alice, bob, thing = people.alice, people.bob, await thing_of(people.alice, kind)
+    assert await permissions.level_on(alice, thing) == Level.OWN
+    assert await permissions.level_on(people.admin, thing) == Level.OWN
+    assert await permissions.level_on(bob, thing) == Level.NONE
+    for share, level in ((ShareLevel.VIEW, Level.VIEW), (ShareLevel.MANAGE, Level.MANAGE)):
+        await shares.share(alice, thing, ["team"], share)
+        assert await permissions.level_on(bob, thing) == level
+        assert await permissions.level_on(people.charlie, thing) == Level.NONE
+    with pytest.raises(NotFound):
+        await shares.share(people.charlie, thing, ["team"], ShareLevel.VIEW)
+    team = await groups.find_group(OPERATOR, "team")
+    await groups.set_group(OPERATOR, team.id, remove_members=["alice"])
+    await shares.unshare(alice, thing, ["team"])
+    assert await permissions.level_on(bob, thing) == Level.NONE
+    with pytest.raises(NotFound):
+        await shares.unshare(alice, thing, ["team"])  # it is no longer hers to know of
+
+
+async def thing_of(owner: Actor, kind: str) -> permissions.Thing:
+    if kind == "repository":
+        info = await factories.make_repository(owner)
+        return await Repository.get(id=info.id)
+    if kind == "key":
+        return await Key.get(id=(await factories.make_key(owner)).id)
+    settings = {"url": "https://example.org/hook"}
+    made = await channels.add(owner, "hook", owner=owner.name, kind="webhook", settings=settings)
+    return await Channel.get(id=made.id)
 
 
 async def test_nobody_adds_things_for_others(people: People) -> None:
