@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from hive import clock
 from hive.ballast import Ballast
 from hive.config.settings import Settings
 from hive.database import transactional
 from hive.errors import DatabaseFull
-from hive.models import Alarm, Location, Notification
+from hive.models import Alarm, Inspection, Location, Notification
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS
+from hive.services.measurements import statistics
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
-from hive.services.storage import disk_alarms, disks, paths
+from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
+from hive.services.storage import disk_alarms, disks, locations, paths
 from hive.services.storage.disks import FULL, Space
 from hive.services.upkeep import making_room
 from tests import factories
@@ -80,6 +85,33 @@ async def test_doctor_alarm_and_overview_measure_alike(people: People) -> None:
     assert disk.space is not None
     assert abs(info.percent - disk.space.percent) <= 1 or disk.space.used_inodes
     assert f"used to {disk.space.percent:.0f} %" in disks.findings(disk).message
+
+
+async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fills up with all that grows on it: by one location alone, it would seem to last longer.
+
+    A location without a root shares the default one; another root may lie on the same disk.
+    """
+    await locations.add_location(OPERATOR, "second", host="b.example.org", port=22)
+    root = tmp_path / "other root"
+    await locations.add_location(OPERATOR, "third", host="c.example.org", port=22, root=root)
+    space = Space(50 * GIB, 150 * GIB)
+    monkeypatch.setattr(disks, "measure", lambda _path: space)  # others write to it meanwhile
+    weekly = (space.free_bytes - space.reserve_bytes) // 156
+    infos = []
+    for location in ("default", "second", "third"):
+        info = await catalogue.add_repository(OPERATOR, location, owner="alice", location=location)
+        await Inspection.create(repository_id=info.id, growth_bytes_per_week=weekly)
+        infos.append(info)
+
+    expected = clock.now().date() + timedelta(weeks=52)
+    days = {one.full_on for one in await disks.disks({row.id for row in await Location.all()})}
+    days |= {(await statistics.insight(info)).disk_full_on for info in infos}
+    (day,) = days
+    assert day is not None
+    assert abs(day - expected) <= timedelta(days=1)
 
 
 @needs_mount
