@@ -89,10 +89,10 @@ async def _serve(settings: Settings) -> int:
         storage = storage_watch.Watcher()
         stack.callback(places.clear)
         await storage.begin()
-        await recovery.clean_up()
+        await recovery.recover_from_crash()
         if (was_off := await downtimes.note_start()) is not None:
             await downtime_notices.tell(was_off)
-        here, findings = await host.look(settings)
+        here, findings = await host.inspect_host(settings)
         _warn(_in_words(findings))
         _tell_confinement(findings)
         handover.use(here.confinement.owner)

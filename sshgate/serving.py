@@ -100,7 +100,7 @@ async def metered(
 async def settle(admission: Admission, say: Callable[[str], None]) -> int:
     """Verify an import that rsync brought to its end, and put it in place; the exit status."""
     try:
-        settled = await imports.settle(admission.repository_id)
+        settled = await imports.finish_import(admission.repository_id)
     except HiveError as error:
         say(f"The import stays staged: {error.message}")
         return REJECTED_STATUS

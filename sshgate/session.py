@@ -241,7 +241,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         except AccessRefused as refused:
             if refused.cause != RefusalCause.BUSY:
                 raise
-            if not await maintenance.outrank(identity.repository_id):
+            if not await maintenance.interrupt_upkeep(identity.repository_id):
                 raise
         return await access.admit(identity, request)
 

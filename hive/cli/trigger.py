@@ -231,7 +231,7 @@ async def delete(actor: Actor, reference: str, repo: str | None) -> None:
 async def run(actor: Actor, reference: str, repo: str | None) -> None:
     """Call it now: through the server, or without one from here, waiting for the answer."""
     found = await _find(actor, reference, repo)
-    asked = await triggers.press(actor, found.id)
+    asked = await triggers.start_now(actor, found.id)
     if not await running.server_was_told():
         await triggers.carry_out(asked.id)
     info = await triggers.get_run(actor, asked.id)

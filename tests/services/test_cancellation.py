@@ -206,7 +206,7 @@ TRIES: dict[str, Try] = {
         )
     ),
     "switch mode": on_repository(lambda _, r: imports.switch_mode(OPERATOR, r.id, Mode.IMPORT)),
-    "settle": on_repository(lambda _, r: imports.settle(r.id)),
+    "settle": on_repository(lambda _, r: imports.finish_import(r.id)),
     "grant": on_repository(
         lambda w, r: grants.grant(OPERATOR, r.id, {w.key.fingerprint: Access.READ_ONLY})
     ),

@@ -204,7 +204,7 @@ class Month:
         await see_storage()
         await self._back_up(step)
         await self._alarm(step)
-        await review.tick()
+        await review.review_due()
         for thing in self.things:
             if thing.expected is not None and self._can_be_seen(thing):
                 thing.expected.look(self._clocks.wall)

@@ -89,7 +89,7 @@ async def _wait(asked: UpkeepInfo) -> UpkeepInfo:
 
 async def _do_here(asked: UpkeepInfo) -> UpkeepInfo:
     """No server runs, so no session can be in the way."""
-    here, _ = await host.look(runtime.settings())
+    here, _ = await host.inspect_host(runtime.settings())
     caretaker = Caretaker(here)
     while (current := await queue.get(asked.id)).is_open:
         if not await caretaker.work():

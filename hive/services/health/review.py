@@ -39,7 +39,7 @@ _MAX_EXPIRATION = timedelta(days=30)
 _ROW_ERRORS = (HiveError, DriverError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
-async def tick() -> int:
+async def review_due() -> int:
     """Look at the repositories that are due, each on its own; how many of them changed.
 
     None while the clock cannot be trusted: what it calls late may not be.

@@ -82,7 +82,7 @@ async def _clear(actor: Actor, repository_id: int) -> ConfigLimits:
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(repository.location)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.CLEARING_LIMITS)
     try:
         former = await asyncio.to_thread(config_restore.read, where.repository / "config")

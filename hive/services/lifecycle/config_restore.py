@@ -43,7 +43,7 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
     await places.require(repository.location)
     where = repository_infos.place_of(repository)
     content = bytes(row.content)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)
     try:
         former = await asyncio.to_thread(read, where.repository / "config")

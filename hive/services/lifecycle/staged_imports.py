@@ -68,7 +68,7 @@ async def discard(actor: Actor, repository_id: int) -> int:
 async def _discard(actor: Actor, repository: Repository) -> int:
     where = repository_infos.place_of(repository)
     await places.require(repository.location)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.DISCARDING)
     try:
         if not await asyncio.to_thread(imports.is_staged, where):

@@ -76,7 +76,7 @@ async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
 async def _delete(actor: Actor, repository_id: int) -> Deleted:
     await catalogue.require_manage(actor, repository_id)
     await places.require_for(repository_id)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await catalogue.mark_deleted(actor, repository_id)
     try:
         await record.wait_until_closed(repository_id, seconds=_END_SECONDS)

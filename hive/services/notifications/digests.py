@@ -49,7 +49,7 @@ class _Line:
 
 async def write_due() -> int:
     """Write the digests whose hour has come; how many there are."""
-    await health.tick()  # what a digest says of health is to be true
+    await health.review_due()  # what a digest says of health is to be true
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
     users = {user.id: user for user in await User.filter(enabled=True)}

@@ -46,7 +46,7 @@ class Host:
         return not (self.settings.child.confinement == "require" and self.shortcomings)
 
 
-async def look(settings: Settings) -> tuple[Host, list[Finding]]:
+async def inspect_host(settings: Settings) -> tuple[Host, list[Finding]]:
     """Find the programs and try what confines them; with all that there is to say of it.
 
     Makes the account that they run as. Raises Unavailable where they would run as root.

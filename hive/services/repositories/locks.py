@@ -174,7 +174,7 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
     """
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(repository.location)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     work = _break(actor, repository, force=force)
     return await unbroken(_kept_out(repository_id, work), name="break lock")
 

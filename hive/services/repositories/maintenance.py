@@ -47,7 +47,7 @@ async def claim(repository_id: int, reason: str) -> None:
         raise BusyError("This repository is busy already. Try again in a moment.")
 
 
-async def outrank(repository_id: int) -> bool:
+async def interrupt_upkeep(repository_id: int) -> bool:
     """Have an upkeep that runs there stop, and wait until it has; False where none does.
 
     Sessions and what people ask for have precedence: an upkeep goes on later.
@@ -64,7 +64,7 @@ async def outrank(repository_id: int) -> bool:
 
 
 @transactional
-async def go_on(repository_id: int, reason: str) -> None:
+async def set_stage(repository_id: int, reason: str) -> None:
     """The next step of a maintenance that has begun."""
     await Repository.filter(id=repository_id).update(maintenance=reason)
 

@@ -91,7 +91,7 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
     repository = await Repository.get(id=row.repository_id).select_related("location")
     await require(actor, repository, Level.MANAGE)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.ROLLING_BACK)
     try:
         await work.lock(repository.id, where)

@@ -104,7 +104,7 @@ async def _roll_back(
 ) -> RolledBack:
     repository = await preview.changeable(actor, repository_id)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.ROLLING_BACK)
     row = None
     try:
@@ -163,7 +163,7 @@ async def _leave_unfinished(row: Rollback) -> None:
     """Nobody is at it any more; borg's lock stays."""
     row.worker = ""
     await row.save()
-    await maintenance.go_on(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
+    await maintenance.set_stage(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
 
 
 def me() -> Holder:

@@ -50,7 +50,9 @@ JOBS = (
         at_start=True,
     ),
     Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
-    _by_time("look at schedules", timedelta(seconds=30), review.tick, limit=timedelta(minutes=10)),
+    _by_time(
+        "look at schedules", timedelta(seconds=30), review.review_due, limit=timedelta(minutes=10)
+    ),
     _by_time("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
     Job("complete rollbacks", timedelta(hours=1), completion.recover),
     Job(
@@ -65,7 +67,7 @@ JOBS = (
         "thin out statistics", timedelta(days=1), statistics.thin_out, jitter=timedelta(hours=6)
     ),
     _by_time(
-        "want checks and compactions", timedelta(days=1), queue.want_due, jitter=timedelta(hours=6)
+        "want checks and compactions", timedelta(days=1), queue.queue_due, jitter=timedelta(hours=6)
     ),
     _by_time("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
     _by_time("discard old imports", timedelta(hours=1), staged_imports.discard_old),

@@ -78,7 +78,7 @@ class Watcher:
         elif away is None and row.away_since is not None:
             await _note_back(row.id)
             if not is_start:  # then all this is done anyway
-                await recovery.clean_up_at(row.id)
+                await recovery.recover_location(row.id)
                 spawn(_measure(row.id), name="measure what is back")
             signals.tell(signals.StorageChanged(row.id))
 

@@ -28,8 +28,8 @@ from hive.services.triggers.store import (
     kinds_for,
     list_runs,
     list_triggers,
-    press,
     set_trigger,
+    start_now,
 )
 
 __all__ = [
@@ -48,11 +48,11 @@ __all__ = [
     "list_runs",
     "list_triggers",
     "listen",
-    "press",
     "recover",
     "run_due",
     "set_trigger",
     "settled",
+    "start_now",
     "stop",
     "thin_out",
 ]

@@ -262,7 +262,7 @@ async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
 
 
 @transactional
-async def press(actor: Actor, trigger_id: int) -> TriggerRunInfo:
+async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     """Have it called now; whoever listens (the server) makes the call, after commit."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)

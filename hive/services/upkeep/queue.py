@@ -152,7 +152,7 @@ async def waits_for(info: UpkeepInfo) -> str:
 
 
 @transactional
-async def want_due() -> int:
+async def queue_due() -> int:
     """Want what the schedule says is due, and go on with what was paused; how many there are."""
     settings, now = runtime.settings().upkeep, clock.now()
     wanted = await Upkeep.filter(state=UpkeepState.PAUSED).update(state=UpkeepState.WAITING)

@@ -1,7 +1,7 @@
 """The caretaker: checks and compacts repositories with the server's own borg, one at a time.
 
 A session that arrives has precedence: it asks for the repository by hive.signals.GiveWay (see
-maintenance.outrank), borg is ended, and the upkeep goes on where it stopped.
+maintenance.interrupt_upkeep), borg is ended, and the upkeep goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -268,20 +268,20 @@ async def test_the_schedule_wants_what_is_due_and_only_on_idle_repositories(
 ) -> None:
     await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
-    assert await queue.want_due() == 0  # it was made just now
+    assert await queue.queue_due() == 0  # it was made just now
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    assert await queue.want_due() == 1
-    assert await queue.want_due() == 0  # it is wanted already
+    assert await queue.queue_due() == 1
+    assert await queue.queue_due() == 0  # it is wanted already
     await Repository.filter(id=info.id).update(last_access_at=clock.now())
     assert not await Caretaker(house.gate.host).work()
     clock.use(lambda: now + timedelta(days=31, minutes=11))
     assert await Caretaker(house.gate.host).work()
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.asked_by, row.problems) == (UpkeepState.DONE, None, ())
-    assert await queue.want_due() == 0
+    assert await queue.queue_due() == 0
     clock.use(lambda: now + timedelta(days=62, minutes=12))
-    assert await queue.want_due() == 1
+    assert await queue.queue_due() == 1
 
 
 async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the_next_day(
@@ -292,7 +292,7 @@ async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the
     await with_archives(house, tmp_path, size=100_000)
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    await queue.want_due()
+    await queue.queue_due()
     host = house.gate.host
     short = host.settings.upkeep.model_copy(update={"minutes_a_day": 0})
     settings = host.settings.model_copy(update={"upkeep": short})
@@ -301,7 +301,7 @@ async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert row.state in (UpkeepState.PAUSED, UpkeepState.DONE)
     while row.state == UpkeepState.PAUSED:
-        assert await queue.want_due() == 1
+        assert await queue.queue_due() == 1
         assert await Caretaker(replace(host, settings=settings)).work()
         (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.problems) == (UpkeepState.DONE, ())

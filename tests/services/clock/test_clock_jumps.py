@@ -132,7 +132,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     repository_id = await watched_repository(people)
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))
-    assert await review.tick() == 0
+    assert await review.review_due() == 0
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == "Clock jumped"
     assert len(server_alarms.outages()) == 1
@@ -140,7 +140,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     assert await downs() == 0
     clocks.jump(-jump)
     await run(clocks, timedelta(minutes=2))
-    await review.tick()
+    await review.review_due()
     assert await notified() == [Severity.CRITICAL, Severity.RECOVERY]
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == ""
@@ -155,7 +155,7 @@ async def test_what_is_late_by_the_new_time_is_reported_once_it_is_confirmed(
     await run(clocks, timedelta(minutes=5))
     await trust.confirm(people.admin)
     await run(clocks, timedelta(minutes=1))
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=repository_id)).health == Health.DOWN
     assert await downs() == 1
 
@@ -248,7 +248,7 @@ async def test_a_last_backup_from_a_clock_that_was_ahead_is_not_known_until_the_
     await review.note_backup(repository_id, clock.now())
     assert (await ahead.get()).last_backup_at == clock.now()
     clocks.run(30 * DAY)
-    await review.tick()
+    await review.review_due()
     assert (await ahead.get()).health == Health.DOWN
 
 

@@ -254,7 +254,7 @@ async def test_whose_content_is_gone_is_never_fine(
     await review.review(documents.id)
     assert (await state(documents))[0] == State.NEW
     time[0] += timedelta(days=2)
-    await review.tick()
+    await review.review_due()
     assert (await state(documents))[0] == State.DOWN
     await review.note_backup(documents.id, time[0])
     assert (await state(documents))[0] == State.FINE
@@ -334,7 +334,7 @@ async def test_without_a_schedule_nothing_is_fine(
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
     time[0] += timedelta(days=400)
-    await review.tick()
+    await review.review_due()
     assert await state(documents) == (State.UNWATCHED, "")
     assert (await status.look(OPERATOR)).is_fine  # it is counted, and no trouble
     assert (await status.look(OPERATOR)).counts[Condition.UNWATCHED] == 1

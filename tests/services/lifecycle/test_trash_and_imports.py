@@ -212,7 +212,7 @@ async def test_an_import_is_not_settled_while_a_session_runs(
     await stage(made, borg_tree)
     await factories.open_session(made, key)
     with pytest.raises(Conflict):
-        await imports.settle(made.id)
+        await imports.finish_import(made.id)
 
 
 @pytest.mark.parametrize("step", ["verified", "former moved", "renamed"])
@@ -223,7 +223,7 @@ async def test_an_import_that_was_killed_on_its_way_is_completed(
     where = await stage(made, borg_tree)
     (where.repository / "config").write_text("the former one")
     await maintenance.begin(made.id, maintenance.VERIFYING)
-    await maintenance.go_on(made.id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(made.id, maintenance.PUTTING_IN_PLACE)
     if step != "verified":
         target = paths.trash_target(where, clock.now())
         await catalogue.note_trashed(made.id, where.root, target, TrashReason.REPLACED)

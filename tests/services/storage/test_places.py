@@ -279,18 +279,18 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         places.clear()
         await watcher.begin()
         hours = 72
-        assert await review.tick() == 0
+        assert await review.review_due() == 0
         assert not await review.review(documents.id)
         assert (await Repository.get(id=documents.id)).health == Health.FINE
     places.clear()
     await watcher.begin()
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 5
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 6
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -433,7 +433,7 @@ async def test_a_start_closes_all_open_sessions_whatever_the_host_was_called(
     await open_rows(documents, ["container-1"] * 7 + [runtime.node()])
     with pytest.raises(AccessRefused, match="Too many sessions: 8"):
         await ask_for(documents)
-    await recovery.clean_up()
+    await recovery.recover_from_crash()
     assert not await Session.filter(ended_at=None).exists()
     assert {row.end_reason for row in await Session.all()} == {EndReason.INTERRUPTED}
     await ask_for(documents)

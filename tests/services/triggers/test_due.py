@@ -156,7 +156,7 @@ async def test_a_button_reaches_whoever_listens_after_commit(
     trigger = await add(people, documents)
     heard: list[signals.Happening] = []
     end = signals.subscribe(heard.append)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     end()
     assert signals.TriggerAsked(run.id) in heard
     await triggers.carry_out(run.id)
@@ -216,7 +216,7 @@ async def test_who_may_only_look_sees_and_changes_nothing(
         with pytest.raises(error):
             await triggers.set_trigger(actor, trigger.id, Wanted(enabled=False))
         with pytest.raises(error):
-            await triggers.press(actor, trigger.id)
+            await triggers.start_now(actor, trigger.id)
         with pytest.raises(error):
             await triggers.delete_trigger(actor, trigger.id)
     with pytest.raises(NotFound):
@@ -233,7 +233,7 @@ async def test_what_is_changed_is_audited_and_what_is_wrong_is_refused(
         with pytest.raises(InvalidInput):
             await triggers.set_trigger(people.alice, trigger.id, wrong)
     await triggers.set_trigger(people.alice, trigger.id, Wanted(name="weekly", cron="0 3 * * sun"))
-    await triggers.press(people.alice, trigger.id)
+    await triggers.start_now(people.alice, trigger.id)
     await triggers.delete_trigger(people.alice, trigger.id)
     actions = [row.action for row in await AuditEntry.filter(action__startswith="trigger.")]
     assert actions == ["trigger.add", "trigger.set", "trigger.run", "trigger.delete"]

@@ -41,7 +41,7 @@ async def test_of_a_run_strangers_learn_not_even_that_its_trigger_is_there(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents, TriggerKind.WEBHOOK, HOOK)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     for number in (run.id, 9999):
         with pytest.raises(NotFound, match="no such run"):
             await triggers.get_run(people.charlie, number)

@@ -65,7 +65,7 @@ async def show_run(request: web.Request) -> web.Response:
 async def start(request: web.Request) -> web.Response:
     actor, trigger_id = actor_of(request), id_of(request)
     try:
-        run = await triggers.press(actor, trigger_id)
+        run = await triggers.start_now(actor, trigger_id)
     except Conflict as error:
         return done(request, f"/triggers/{trigger_id}", sentence(error.message), problem=True)
     message = gettext("%(name)s is called.", name=run.trigger)
