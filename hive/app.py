@@ -21,7 +21,7 @@ from hive.outgoing.client import Outgoing
 from hive.services import runtime, secrets, triggers
 from hive.services.accounts import attempt_limits, browser_sessions, mail
 from hive.services.alarms import server_alarms
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.clock import trust
 from hive.services.delivery.courier import Courier
 from hive.services.gate import host_keys
@@ -43,7 +43,7 @@ from hive.services.server import (
     storage_watch,
 )
 from hive.services.storage import disks, places
-from hive.services.upkeep.worker import Caretaker
+from hive.services.upkeep.worker import UpkeepWorker
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
@@ -112,9 +112,9 @@ async def _serve(settings: Settings) -> int:
         stack.callback(loop_watchdog.watch())
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
-        caretaker = Caretaker(here)
+        worker = UpkeepWorker(here)
         watched = program_watch.Watch(
-            settings, here.confinement, functools.partial(_use_programs, gate, caretaker)
+            settings, here.confinement, functools.partial(_use_programs, gate, worker)
         )
         for name, task in (
             ("recheck", _recheck(gate)),
@@ -122,7 +122,7 @@ async def _serve(settings: Settings) -> int:
             ("show progress", _show_progress(gate)),
             ("watch the storage", storage.run()),
             ("watch for local changes", local_changes.Watcher().run()),
-            ("take care of repositories", caretaker.run()),
+            ("take care of repositories", worker.run()),
             ("watch the clock", server_watch.watch_clock()),
             ("watch the database", server_watch.watch_database(base)),
             ("watch the mail relay", server_watch.watch_mail(_mail_watch(means))),
@@ -137,9 +137,9 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-def _use_programs(gate: Gate, caretaker: Caretaker, found: Programs) -> None:
+def _use_programs(gate: Gate, worker: UpkeepWorker, found: Programs) -> None:
     if gate.use_programs(found):
-        caretaker.use(gate.host)
+        worker.use(gate.host)
 
 
 def _raise_open_files(settings: Settings) -> None:
@@ -193,21 +193,21 @@ def mail_sender(settings: Settings) -> mail.Sender | None:
     """What sends the mails of services through the relay of the settings, if there is one."""
     if settings.mail.host is None:
         return None
-    relay = email.Relay(settings.mail, settings.web.public_url)
+    server = email.MailServer(settings.mail, settings.web.public_url)
 
     async def send(message: mail.Message) -> None:
-        await email.send_text(relay, message.to, message.subject, message.text)
+        await email.send_text(server, message.to, message.subject, message.text)
 
     return send
 
 
 def _mail_watch(means: Means) -> mail_watch.Watch:
-    relay = email.Relay.of(means)
-    examine = functools.partial(email.certificate_problem, relay)
-    return mail_watch.Watch(relay.settings.host, examine)
+    server = email.MailServer.of(means)
+    examine = functools.partial(email.certificate_problem, server)
+    return mail_watch.Watch(server.settings.host, examine)
 
 
-def _in_words(findings: Sequence[Finding]) -> list[str]:
+def _in_words(findings: Sequence[Check]) -> list[str]:
     return [
         f"{finding.message}. {finding.remedy or ''}".strip()
         for finding in findings
@@ -215,7 +215,7 @@ def _in_words(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _tell_confinement(findings: Sequence[Finding]) -> None:
+def _tell_confinement(findings: Sequence[Check]) -> None:
     for finding in findings:
         if finding.level == "ok" and finding.subject in confinement.SUBJECTS:
             logger.info(finding.message)

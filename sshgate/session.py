@@ -230,7 +230,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _admit(self, need: Need) -> Admission:
         identity = self._connection.identity
-        request = access.Request(
+        request = access.SessionRequest(
             need, self._command or "", self._connection.peer, self._connection.client_version
         )
         await access.look_at_storage(identity)

@@ -24,7 +24,7 @@ _SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class SessionInfo:
+class BrowserSession:
     """A browser that is logged in."""
 
     id: int
@@ -86,7 +86,7 @@ async def end(token: str) -> None:
     await WebSession.filter(token_sha256=tokens.digest(token)).delete()
 
 
-async def list_own(actor: Actor, token: str | None) -> list[SessionInfo]:
+async def list_own(actor: Actor, token: str | None) -> list[BrowserSession]:
     """The actor's sessions, this one first, then the last seen; `token` is that of this one."""
     now, current = trust.estimated(), tokens.digest(token or "")
     idle = now - timedelta(hours=runtime.settings().web.session_idle_hours)
@@ -94,7 +94,7 @@ async def list_own(actor: Actor, token: str | None) -> list[SessionInfo]:
         user_id=actor.user_id, expires_at__gt=now, last_seen_at__gte=idle
     ).order_by("-last_seen_at", "-id")
     found = [
-        SessionInfo(
+        BrowserSession(
             row.id,
             row.address,
             row.user_agent,

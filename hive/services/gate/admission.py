@@ -30,7 +30,7 @@ _MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
 
 @dataclass(frozen=True)
-class Request:
+class SessionRequest:
     """What a client asks for on a channel."""
 
     need: Need
@@ -58,7 +58,7 @@ class Admission:
 
 
 @dataclass(frozen=True)
-class Situation:
+class GateFacts:
     """What `decide` decides on."""
 
     name: str
@@ -70,7 +70,7 @@ class Situation:
     is_vanished: bool = False  # it contained something that no session of ours deleted
 
 
-def decide(situation: Situation, need: Need) -> None:
+def decide(situation: GateFacts, need: Need) -> None:
     """Raise AccessRefused, in words for the client, unless `need` is allowed now.
 
     mode     need     access                   besides
@@ -93,7 +93,7 @@ def decide(situation: Situation, need: Need) -> None:
     _check_running(situation, need)
 
 
-def _check_mode(situation: Situation, need: Need) -> None:
+def _check_mode(situation: GateFacts, need: Need) -> None:
     wanted = {Need.BORG: Mode.BORG, Need.IMPORT: Mode.IMPORT, Need.EXPORT: Mode.EXPORT}[need]
     if situation.mode == wanted:
         return
@@ -109,7 +109,7 @@ def _check_mode(situation: Situation, need: Need) -> None:
     )
 
 
-def _check_access(situation: Situation, need: Need) -> None:
+def _check_access(situation: GateFacts, need: Need) -> None:
     name, access = situation.name, situation.access
     if need == Need.IMPORT and access != Access.FULL:
         raise AccessRefused(
@@ -137,7 +137,7 @@ def _check_access(situation: Situation, need: Need) -> None:
         )
 
 
-def _check_running(situation: Situation, need: Need) -> None:
+def _check_running(situation: GateFacts, need: Need) -> None:
     in_the_way = {
         Need.BORG: {Need.IMPORT, Need.EXPORT},
         Need.IMPORT: {Need.IMPORT, Need.EXPORT, Need.BORG},
@@ -153,14 +153,14 @@ def _check_running(situation: Situation, need: Need) -> None:
 
 
 @transactional
-async def admit(identity: Identity, request: Request) -> Admission:
+async def admit(identity: Identity, request: SessionRequest) -> Admission:
     """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
     grant, admission = await decided(identity, request)
     session_id = await open_session(grant, request, clock.now())
     return replace(admission, session_id=session_id)
 
 
-async def decided(identity: Identity, request: Request) -> tuple[Grant, Admission]:
+async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, Admission]:
     """Decide on a request; what is admitted has no session yet. Nothing is written."""
     grant = await current_grant(identity, request.peer)
     repository = grant.repository
@@ -176,7 +176,7 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     running = await _running(repository.id)
     is_expected = repository.initialized_at is not None and not running
     decide(
-        Situation(
+        GateFacts(
             repository.name,
             repository.mode,
             grant.access,
@@ -265,7 +265,7 @@ async def _check_limits(identity: Identity, *, on_repository: int) -> None:
             )
 
 
-async def open_session(grant: Grant, request: Request, now: datetime) -> int:
+async def open_session(grant: Grant, request: SessionRequest, now: datetime) -> int:
     """Write the row of a session that begins (or began) `now`; its id."""
     repository, key = grant.repository, grant.key
     session = await Session.create(
@@ -343,9 +343,9 @@ async def _objection(session: Session) -> str | None:
     return None
 
 
-def _situation_of(grant: Grant) -> Situation:
+def _situation_of(grant: Grant) -> GateFacts:
     repository = grant.repository
-    return Situation(
+    return GateFacts(
         repository.name,
         repository.mode,
         grant.access,

@@ -24,7 +24,7 @@ from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.clock import last_backups, trust
 from hive.services.health import causes
-from hive.services.health.wording import Situation
+from hive.services.health.wording import HealthReport
 from hive.services.installation import presence
 from hive.services.outbox import downtimes
 
@@ -168,7 +168,7 @@ async def review(
 class _Found:
     """What a look at a row came to."""
 
-    situation: Situation
+    situation: HealthReport
     values: dict[str, Any]  # of the row, from now on
     muted: bool
     tells_down: bool  # though its health is what it was: the mute is over, or a reminder is due
@@ -202,7 +202,7 @@ async def _look_closely(row: Repository) -> _Found:
         "muted_until": row.muted_until if muted else None,
         **({"acknowledged_at": None, "acknowledged_by": None} if changed else {}),
     }
-    situation = Situation(
+    situation = HealthReport(
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,

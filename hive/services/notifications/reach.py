@@ -9,7 +9,7 @@ from datetime import datetime
 from hive import clock
 from hive.kinds import EventKind, Severity
 from hive.models import Channel, Membership, Repository, RepositoryTag
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
 from hive.services.outbox.audiences import Audience, works
 from hive.services.outbox.kinds import Matter
@@ -173,15 +173,15 @@ async def worries(actor: Actor) -> Worries:
     return Worries(tuple(await unreachable(actor)), failing, len(rows))
 
 
-async def findings(actor: Actor) -> list[Finding]:
+async def findings(actor: Actor) -> list[Check]:
     """What `hive doctor` says of it."""
     found = await worries(actor)
     result = [
-        Finding("warning", "Notifications", sentence, "See `hive channel list`.")
+        Check("warning", "Notifications", sentence, "See `hive channel list`.")
         for sentence in found.sentences
     ]
     result += [
-        Finding("warning", "Notifications", f"{one.repository} would notify {one.words}")
+        Check("warning", "Notifications", f"{one.repository} would notify {one.words}")
         for one in found.unreachable[:_MOST]
     ]
-    return result or [Finding("ok", "Notifications", "Somebody is notified of each repository")]
+    return result or [Check("ok", "Notifications", "Somebody is notified of each repository")]

@@ -15,7 +15,7 @@ from hive.errors import Unavailable
 from hive.process import found as processes
 from hive.process.child import ChildSpec, Confinement, Limits
 from hive.services import runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.permissions import SYSTEM
 from hive.services.programs import child_account, confinement
 from hive.services.programs import discovery as programs
@@ -46,7 +46,7 @@ class Host:
         return not (self.settings.child.confinement == "require" and self.shortcomings)
 
 
-async def inspect_host(settings: Settings) -> tuple[Host, list[Finding]]:
+async def inspect_host(settings: Settings) -> tuple[Host, list[Check]]:
     """Find the programs and try what confines them; with all that there is to say of it.
 
     Makes the account that they run as. Raises Unavailable where they would run as root.

@@ -18,7 +18,7 @@ _LONGEST = 30 * 86400.0  # seconds; whatever else was said
 
 
 @dataclass(frozen=True)
-class Ended:
+class Finished:
     """How an errand ended. `status` is negative where a signal ended it."""
 
     status: int
@@ -35,7 +35,7 @@ async def run(
     seconds: float,
     stop: asyncio.Event,
     grace: float = 5.0,
-) -> Ended:
+) -> Finished:
     """Run the program to its end; end it after `seconds`, or as soon as `stop` is set.
 
     Raises Unavailable where it cannot be started.
@@ -63,7 +63,7 @@ async def run(
     finally:
         await child.end(0)
         child.close()
-    return Ended(
+    return Finished(
         status,
         output.text,
         time.monotonic() - begun,

@@ -18,7 +18,7 @@ from hive import clock
 from hive.models import Inspection, Location
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.installation import presence
 from hive.services.storage import forecast
 from hive.services.storage import paths as storage
@@ -221,21 +221,21 @@ async def problems() -> list[str]:
     ]
 
 
-def findings(disk: Disk) -> Finding:
+def findings(disk: Disk) -> Check:
     """What `hive doctor` says of a disk."""
     subject, space = "Storage", disk.space
     if space is None:
         message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
-        return Finding("error", subject, message, "Mount or make it.")
+        return Check("error", subject, message, "Mount or make it.")
     if space.is_full:
         message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
         remedy = "Delete archives and compact, delete repositories, or add a disk."
-        return Finding("error", subject, message, remedy)
+        return Check("error", subject, message, remedy)
     message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
     if space.level() >= DISK_STEPS[-2]:
         remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
-        return Finding("warning", subject, message, remedy)
-    return Finding("ok", subject, message)
+        return Check("warning", subject, message, remedy)
+    return Check("ok", subject, message)
 
 
 @dataclass(frozen=True)

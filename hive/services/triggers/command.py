@@ -61,7 +61,7 @@ def _environment(subject: Subject) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Finished:
     status: int
     output: str
     timed_out: bool
@@ -100,7 +100,7 @@ class _Tail:
         return self._kept.decode(errors="replace").strip()
 
 
-async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Ended:
+async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Finished:
     process, tail = _start(argv, environment)
     timed_out, output = False, ""
     try:
@@ -116,7 +116,7 @@ async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: 
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         output = tail.close()
-    return _Ended(status, output, timed_out)
+    return _Finished(status, output, timed_out)
 
 
 def _start(

@@ -206,7 +206,7 @@ async def resume_all() -> int:
     return await Upkeep.filter(state=UpkeepState.RUNNING).update(state=UpkeepState.WAITING)
 
 
-# what the caretaker writes
+# what the worker writes
 
 
 async def waiting() -> list[Upkeep]:

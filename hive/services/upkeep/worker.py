@@ -1,4 +1,4 @@
-"""The caretaker: checks and compacts repositories with the server's own borg, one at a time.
+"""The upkeep worker: checks and compacts repositories with the server's own borg, one at a time.
 
 A session that arrives has precedence: it asks for the repository by hive.signals.GiveWay (see
 maintenance.interrupt_upkeep), borg is ended, and the upkeep goes on where it stopped.
@@ -58,7 +58,7 @@ class _Turn:
         return self.deadline - time.monotonic()
 
 
-class Caretaker:
+class UpkeepWorker:
     """One for a server, as long as it runs; or for one command where no server does."""
 
     def __init__(self, host: Host) -> None:
@@ -208,7 +208,9 @@ class Caretaker:
             return borg.continued_argv(program.path, path, seconds=seconds, since_seconds=since)
         return borg.check_argv(program.path, path, is_borg2=is_borg2, seconds=seconds)
 
-    async def _is_whole(self, turn: _Turn, ended: server_programs.Ended, *, is_borg2: bool) -> bool:
+    async def _is_whole(
+        self, turn: _Turn, ended: server_programs.Finished, *, is_borg2: bool
+    ) -> bool:
         if not turn.is_partial:
             return True
         if is_borg2:  # it stops before the end only where its time is up
@@ -251,7 +253,9 @@ class Caretaker:
             raise Conflict(f"There is no borg {2 if is_borg2 else 1} on this server.")
         return program
 
-    async def _run(self, turn: _Turn, program: Program, argv: list[str]) -> server_programs.Ended:
+    async def _run(
+        self, turn: _Turn, program: Program, argv: list[str]
+    ) -> server_programs.Finished:
         spec = borg_child(turn.place, program, argv, self._host, is_background=True)
         limit = turn.seconds_left + (_PATIENCE if turn.is_partial else 0)
         confinement = self._host.confinement
@@ -269,7 +273,7 @@ class Caretaker:
         self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
         await queue.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
-    async def _leave(self, turn: _Turn, ended: server_programs.Ended) -> None:
+    async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
             # in one piece it would begin anew each time
@@ -292,7 +296,7 @@ def _was_rest(row: Upkeep) -> bool:
     return was_rest
 
 
-async def _note_part(row: Upkeep, ended: server_programs.Ended) -> None:
+async def _note_part(row: Upkeep, ended: server_programs.Finished) -> None:
     """Keep what a part has found: the next may come after a restart of the server."""
     found = list(row.details.get("problems", []))
     if ended.status == borg.ERRORS_FOUND:
@@ -314,7 +318,7 @@ async def _keep_snapshot(turn: _Turn) -> None:
     await write()
 
 
-def _borg_failed(what: str, ended: server_programs.Ended) -> str:
+def _borg_failed(what: str, ended: server_programs.Finished) -> str:
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     reason = " ".join(lines[-3:])[:500] or "it said nothing"
     return f"The {what} failed, borg ended with status {ended.status}: {reason}"

@@ -20,7 +20,7 @@ from hive.errors import DatabaseError
 from hive.kinds import Access, EndReason, EventKind
 from hive.models import Event, Session
 from hive.notify import email
-from hive.notify.email import Relay
+from hive.notify.email import MailServer
 from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.permissions import OPERATOR
@@ -143,7 +143,7 @@ async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_righ
         "mail.security": "tls",
     }
     settings = load_settings(None, data_dir=hive.paths.data_dir, overrides=given, environment={})
-    found = await email.certificate_problem(Relay(settings.mail, None))
+    found = await email.certificate_problem(MailServer(settings.mail, None))
     assert found is not None
     assert "self-signed" in found
     answers = [found, found, None]
@@ -166,7 +166,7 @@ async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_righ
 async def test_a_relay_that_is_not_there_is_no_refused_certificate(hive: Settings) -> None:
     given = {"mail.host": "127.0.0.1", "mail.port": "9", "mail.security": "tls"}
     settings = load_settings(None, data_dir=hive.paths.data_dir, overrides=given, environment={})
-    assert await email.certificate_problem(Relay(settings.mail, None)) is None
+    assert await email.certificate_problem(MailServer(settings.mail, None)) is None
 
 
 async def test_no_second_database_is_made_where_one_was(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.gate import admission as access
 from hive.services.gate import authentication
-from hive.services.gate.admission import Request
+from hive.services.gate.admission import SessionRequest
 from hive.services.health import review
 from hive.services.installation import marker, presence
 from hive.services.lifecycle import trash
@@ -204,7 +204,7 @@ async def ask_for(info: RepositoryInfo, need: Need = Need.BORG) -> access.Admiss
     identity = await authentication.authenticate(info.login, key, "192.0.2.7")
     assert identity is not None
     await access.look_at_storage(identity)
-    return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", None))
+    return await access.admit(identity, SessionRequest(need, "borg serve", "192.0.2.7", None))
 
 
 async def test_only_the_status_is_told_while_the_storage_is_away(
