@@ -86,7 +86,7 @@ async def _serve(settings: Settings) -> int:
         mail.use(mail_sender(settings))
         stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
-        storage = storage_watch.Watcher()
+        storage = storage_watch.StorageWatch()
         stack.callback(places.clear)
         await storage.begin()
         await recovery.recover_from_crash()
@@ -113,7 +113,7 @@ async def _serve(settings: Settings) -> int:
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
         worker = UpkeepWorker(here)
-        watched = program_watch.Watch(
+        watched = program_watch.ProgramWatch(
             settings, here.confinement, functools.partial(_use_programs, gate, worker)
         )
         for name, task in (
@@ -121,7 +121,7 @@ async def _serve(settings: Settings) -> int:
             ("close lost sessions", _close_lost(gate)),
             ("show progress", _show_progress(gate)),
             ("watch the storage", storage.run()),
-            ("watch for local changes", local_changes.Watcher().run()),
+            ("watch for local changes", local_changes.LocalChangeWatch().run()),
             ("take care of repositories", worker.run()),
             ("watch the clock", server_watch.watch_clock()),
             ("watch the database", server_watch.watch_database(base)),
@@ -195,16 +195,16 @@ def mail_sender(settings: Settings) -> mail.Sender | None:
         return None
     server = email.MailServer(settings.mail, settings.web.public_url)
 
-    async def send(message: mail.Message) -> None:
+    async def send(message: mail.Mail) -> None:
         await email.send_text(server, message.to, message.subject, message.text)
 
     return send
 
 
-def _mail_watch(means: Means) -> mail_watch.Watch:
+def _mail_watch(means: Means) -> mail_watch.MailWatch:
     server = email.MailServer.of(means)
     examine = functools.partial(email.certificate_problem, server)
-    return mail_watch.Watch(server.settings.host, examine)
+    return mail_watch.MailWatch(server.settings.host, examine)
 
 
 def _in_words(findings: Sequence[Check]) -> list[str]:

@@ -34,7 +34,7 @@ _HEADER = (
 
 
 @dataclass(frozen=True)
-class Key:
+class SealingKey:
     id: str
     value: bytes
 
@@ -42,11 +42,11 @@ class Key:
         return f"Key({self.id})"
 
 
-def _key(value: bytes) -> Key:
-    return Key(hashlib.sha256(b"borg-hive key id" + value).hexdigest()[:12], value)
+def _key(value: bytes) -> SealingKey:
+    return SealingKey(hashlib.sha256(b"borg-hive key id" + value).hexdigest()[:12], value)
 
 
-def new_key() -> Key:
+def new_key() -> SealingKey:
     return _key(secrets.token_bytes(_KEY_BYTES))
 
 
@@ -54,11 +54,11 @@ def new_key() -> Key:
 class KeyRing:
     """The current key, and former ones that still open what they sealed."""
 
-    current: Key
-    former: tuple[Key, ...] = ()
+    current: SealingKey
+    former: tuple[SealingKey, ...] = ()
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[SealingKey, ...]:
         return (self.current, *self.former)
 
     def seal(self, text: str, place: str) -> str:

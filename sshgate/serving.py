@@ -24,7 +24,7 @@ from hive.services.gate.admission import Admission
 from hive.services.lifecycle import imports
 from hive.services.measurements import statistics
 from hive.services.programs import discovery
-from hive.services.repositories.quota_watch import Meter, Watch
+from hive.services.repositories.quota_watch import Meter, QuotaWatch
 from hive.services.sessions import lock_holders, record
 from hive.services.sessions.record import Outcome
 from hive.services.storage import paths
@@ -80,7 +80,7 @@ def may_write(admission: Admission, request: command.Request) -> bool:
 
 
 async def metered(
-    watch: Watch, admission: Admission, request: command.Request, brake: Brake
+    watch: QuotaWatch, admission: Admission, request: command.Request, brake: Brake
 ) -> Meter:
     """Hold what the session writes against its quotas; an import over one does not begin."""
     is_import = admission.need == Need.IMPORT

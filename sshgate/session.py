@@ -29,7 +29,7 @@ from hive.services.storage import paths, places, scratch
 from sshgate import command, refusal, status, words
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
-from sshgate.command import Rsync, Status
+from sshgate.command import Rsync, ShowStatus
 from sshgate.inbox import Inbox
 from sshgate.owner import Owner
 from sshgate.plan import Plan, make_plan, need_of
@@ -249,7 +249,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         """Do what was admitted; the session's row is closed whatever happens."""
         outcome = Outcome(EndReason.FAILED, FAILED_STATUS, 0, 0)
         try:
-            if isinstance(request, Status):
+            if isinstance(request, ShowStatus):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)

@@ -13,7 +13,7 @@ from hive.kinds import TriggerKind, TriggerState
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerInfo, TriggerRunInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
 REPO = click.option("--repo", metavar="R", help="The repository that it belongs to.")
@@ -199,7 +199,7 @@ async def set_(
 ) -> None:
     """Change a trigger. What is not given stays."""
     found = await _find(actor, reference, repo)
-    wanted = Wanted(
+    wanted = TriggerChanges(
         name=name,
         settings=_given(pairs, secret_stdin) or None,
         cron=cron,

@@ -12,7 +12,7 @@ from hive.services.permissions import Actor, require_admin
 
 
 @dataclass(frozen=True)
-class Entry:
+class AuditInfo:
     id: int
     at: datetime
     actor: str
@@ -44,7 +44,7 @@ async def recent(
     action: str | None = None,
     limit: int = 200,
     before_id: int | None = None,
-) -> list[Entry]:
+) -> list[AuditInfo]:
     """The newest entries first; administrators only."""
     require_admin(actor)
     query = AuditEntry.all() if before_id is None else AuditEntry.filter(id__lt=before_id)
@@ -54,7 +54,7 @@ async def recent(
         query = query.filter(action=action)
     rows = await query.order_by("-id").limit(limit)
     return [
-        Entry(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
+        AuditInfo(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
         for r in rows
     ]
 

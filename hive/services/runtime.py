@@ -29,11 +29,11 @@ from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError, StorageError
 from hive.models import Installation, Location, Repository
 from hive.services.installation import identity, marker, presence
-from hive.services.installation.identity import Identity
+from hive.services.installation.identity import DirectoryIdentity
 
 _settings: Settings | None = None
 _installation: Installation | None = None
-_identity: Identity | None = None
+_identity: DirectoryIdentity | None = None
 _database_file: DatabaseFile | None = None
 
 DEFAULT_LOCATION = "default"
@@ -90,7 +90,7 @@ def begin_run() -> None:
     _identity = identity.begin_run(paths(), _known_identity())
 
 
-def _known_identity() -> Identity:
+def _known_identity() -> DirectoryIdentity:
     if _identity is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)

@@ -19,7 +19,7 @@ from hive.services.programs.discovery import Program, Programs
 from hive.services.programs.host import Host, scratch
 from hive.services.storage.paths import Place
 from sshgate import command
-from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, Status
+from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, ShowStatus
 from sshgate.plan import make_plan, need_of
 
 BORG = Program("/usr/bin/borg", (1, 4, 5))
@@ -212,7 +212,7 @@ def permissions_of(admission: Admission, typed: str) -> str:
         (Borg2Serve("x"), Need.BORG),
         (Rsync(sending=True, options=()), Need.EXPORT),
         (Rsync(sending=False, options=()), Need.IMPORT),
-        (Status(as_json=False), Need.STATUS),
+        (ShowStatus(as_json=False), Need.STATUS),
     ],
 )
 def test_each_request_has_its_need(request_: command.Request, need: Need) -> None:
@@ -256,7 +256,7 @@ def test_whatever_is_asked_nothing_outside_is_named(admission: Admission, asked:
         request = command.parse(" ".join(asked))
     except CommandRefused:
         return
-    if isinstance(request, Status):
+    if isinstance(request, ShowStatus):
         return
     try:
         spec = make_plan(admission, request, HOST).spec

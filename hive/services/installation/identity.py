@@ -28,7 +28,7 @@ _MOST = 4096
 
 
 @dataclass(frozen=True)
-class Identity:
+class DirectoryIdentity:
     """`run` is the token of the server that was started last, and of commands since."""
 
     id: str
@@ -44,7 +44,7 @@ class Identity:
         return self.file != 0
 
 
-def ensure(paths: Paths, *, is_server: bool) -> Identity:
+def ensure(paths: Paths, *, is_server: bool) -> DirectoryIdentity:
     """The identity of this data directory, made where there is none or it is a copy's.
 
     `is_server`: nobody else can be at it. A command leaves it alone where a server runs.
@@ -67,7 +67,7 @@ def ensure(paths: Paths, *, is_server: bool) -> Identity:
         raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
 
 
-def begin_run(paths: Paths, identity: Identity) -> Identity:
+def begin_run(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
     """Give the children that are started from now on another token."""
     try:
         return _write(paths, replace(identity, run=secrets.token_hex(16)))
@@ -75,9 +75,9 @@ def begin_run(paths: Paths, identity: Identity) -> Identity:
         raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
 
 
-def _new(paths: Paths) -> Identity:
+def _new(paths: Paths) -> DirectoryIdentity:
     status = paths.data_dir.stat()
-    return Identity(
+    return DirectoryIdentity(
         f"{PREFIX}{uuid.uuid4().hex}",
         secrets.token_hex(16),
         status.st_dev,
@@ -87,7 +87,7 @@ def _new(paths: Paths) -> Identity:
     )
 
 
-def _is_of(found: Identity, paths: Paths) -> bool:
+def _is_of(found: DirectoryIdentity, paths: Paths) -> bool:
     """Whether the file was written in this directory, and is not a copy from another one."""
     status = paths.data_dir.stat()
     is_same_boot = found.boot == _boot()
@@ -104,7 +104,7 @@ def _boot() -> str:
     return ""
 
 
-def _read(path: Path) -> Identity | None:
+def _read(path: Path) -> DirectoryIdentity | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -113,7 +113,7 @@ def _read(path: Path) -> Identity | None:
         content = file.read(_MOST)
     try:
         values = json.loads(content)
-        return Identity(
+        return DirectoryIdentity(
             str(values["id"]),
             str(values["run"]),
             int(values["device"]),
@@ -125,7 +125,7 @@ def _read(path: Path) -> Identity | None:
         return None
 
 
-def _write(paths: Paths, identity: Identity) -> Identity:
+def _write(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
     """Write it atomically, with the inode of the file that it is written to.
 
     On a full disk, the former one stays.

@@ -59,7 +59,7 @@ class _Look:
     is_at_rest: bool  # nothing was copied there a moment ago
 
 
-class Watcher:
+class LocalChangeWatch:
     """Looks at repositories when something moves in them, and at all of them now and then."""
 
     def __init__(

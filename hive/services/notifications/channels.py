@@ -16,7 +16,7 @@ from hive.services import audit, names, references, shares
 from hive.services.delivery import failing
 from hive.services.health.wording import moment
 from hive.services.outbox import condition, sending
-from hive.services.outbox.condition import Condition
+from hive.services.outbox.condition import ChannelCondition
 from hive.services.permissions import Actor, level_on, visible_channels
 from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
@@ -44,7 +44,7 @@ class ChannelInfo:
     rules: tuple[str, ...]
     created_at: datetime
     shares: tuple[GroupShare, ...]
-    condition: Condition
+    condition: ChannelCondition
     waiting: int  # messages
     given_up: int  # since it fails
 

@@ -13,7 +13,7 @@ from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
 from hive.services.outbox.audiences import Audience, works
 from hive.services.outbox.kinds import Matter
-from hive.services.outbox.routing import Place
+from hive.services.outbox.routing import Destination
 from hive.services.permissions import Actor, group_ids, visible_repositories
 
 _MOST = 5  # that are named in a sentence
@@ -128,7 +128,7 @@ def _reach(
     return Reach(repository_id, str(row["name"]), tuple(people), others, reasons)
 
 
-def _way(place: Place) -> str:
+def _way(place: Destination) -> str:
     return "mail" if place.channel_id is None else place.kind
 
 

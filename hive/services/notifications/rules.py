@@ -70,7 +70,7 @@ class Wanted:
 class Choices:
     """What a rule of somebody's may name."""
 
-    repositories: Sequence[repositories.Choice]
+    repositories: Sequence[repositories.RepositoryChoice]
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]

@@ -32,7 +32,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Condition:
+class ChannelCondition:
     """`next_try` is None where it works, or where trying again cannot help."""
 
     failing_since: datetime | None = None
@@ -56,10 +56,10 @@ class Condition:
         return is_lasting or self.failures >= _HICCUPS or is_old
 
 
-def of_row(row: Channel | MailPlace | None) -> Condition:
+def of_row(row: Channel | MailPlace | None) -> ChannelCondition:
     if row is None:
-        return Condition()
-    return Condition(
+        return ChannelCondition()
+    return ChannelCondition(
         row.failing_since,
         row.failures,
         row.next_try,
@@ -73,9 +73,9 @@ def lane_of(channel_id: int | None, user_id: int) -> Lane:
     return channel_id, 0 if channel_id is not None else user_id
 
 
-async def failing() -> Mapping[Lane, Condition]:
+async def failing() -> Mapping[Lane, ChannelCondition]:
     """Those that fail; in two queries."""
-    found: dict[Lane, Condition] = {}
+    found: dict[Lane, ChannelCondition] = {}
     for channel in await Channel.exclude(failing_since=None):
         found[channel.id, 0] = of_row(channel)
     for place in await MailPlace.exclude(failing_since=None):
@@ -83,13 +83,13 @@ async def failing() -> Mapping[Lane, Condition]:
     return found
 
 
-async def of_mail(user_ids: Collection[int]) -> Mapping[int, Condition]:
+async def of_mail(user_ids: Collection[int]) -> Mapping[int, ChannelCondition]:
     """How mail to the own addresses of these users is, where something is known of it."""
     rows = await MailPlace.filter(user_id__in=list(user_ids))
     return {row.user_id: of_row(row) for row in rows}
 
 
-async def get(lane: Lane) -> Condition:
+async def get(lane: Lane) -> ChannelCondition:
     return of_row(await _row(lane))
 
 

@@ -127,7 +127,7 @@ _ADVICE: Mapping[EventKind, str] = {
 
 
 @dataclass(frozen=True)
-class About:
+class AboutRepository:
     """The repository that something is told of."""
 
     name: str
@@ -146,7 +146,7 @@ def event_title(kind: EventKind, repository: str, details: Mapping[str, Any]) ->
 
 
 def event_text(
-    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: About
+    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: AboutRepository
 ) -> str:
     """What happened, since when, what to do next and where to look."""
     lines = [one_line(message, 1_000), ""]

@@ -32,7 +32,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedSession:
     """The last session, which did not end well."""
 
     session_id: int
@@ -49,7 +49,7 @@ class Outline:
     condition: Condition
     tags: tuple[str, ...]
     size_bytes: int | None
-    failure: Failure | None
+    failure: FailedSession | None
     is_in_use: bool  # by any session
     reason: str  # what happened, or why nothing is known; empty for the other conditions
 
@@ -95,10 +95,10 @@ async def _tags(ids: Collection[int]) -> dict[int, list[str]]:
     return found
 
 
-async def _failures(last: Mapping[int, int]) -> dict[int, Failure]:
+async def _failures(last: Mapping[int, int]) -> dict[int, FailedSession]:
     failed = Session.filter(in_state(SessionState.BADLY), id__in=list(last.values()))
     return {
-        row["repository_id"]: Failure(row["id"], row["ended_at"])
+        row["repository_id"]: FailedSession(row["id"], row["ended_at"])
         for row in await failed.values("id", "repository_id", "ended_at")
     }
 

@@ -47,7 +47,7 @@ class Concern:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleRepositories:
     """What the sources look at: the repositories that the actor may see."""
 
     actor: Actor
@@ -69,13 +69,15 @@ class Status:
         return not self.concerns
 
 
-Source = Callable[[Seen], Awaitable[list[Concern]]]
+Source = Callable[[VisibleRepositories], Awaitable[list[Concern]]]
 
 
 async def look(actor: Actor) -> Status:
     """How everything is that the actor may see."""
     found = await outlines.outlines(actor)
-    seen = Seen(actor, found, await health_info.health_infos(actor, [one.id for one in found]))
+    seen = VisibleRepositories(
+        actor, found, await health_info.health_infos(actor, [one.id for one in found])
+    )
     counts = Counter(one.condition for one in found)
     concerns = [concern for source in SOURCES for concern in await source(seen)]
     order = list(ConcernKind)
@@ -85,7 +87,7 @@ async def look(actor: Actor) -> Status:
     )
 
 
-async def _repositories(seen: Seen) -> list[Concern]:
+async def _repositories(seen: VisibleRepositories) -> list[Concern]:
     """Those that are unknown, down or late; what is critical is told by its alarms."""
     found = []
     for one in seen.outlines:
@@ -104,7 +106,7 @@ def _missing(health: HealthInfo) -> str:
     return f"{said}." if due is None else f"{said}; one was due {moment(due)}."
 
 
-async def _alarms(seen: Seen) -> list[Concern]:
+async def _alarms(seen: VisibleRepositories) -> list[Concern]:
     return [
         Concern(
             ConcernKind.CRITICAL if alarm.is_critical else ConcernKind.ALARM,
@@ -119,7 +121,7 @@ async def _alarms(seen: Seen) -> list[Concern]:
     ]
 
 
-async def _server(seen: Seen) -> list[Concern]:
+async def _server(seen: VisibleRepositories) -> list[Concern]:
     if not seen.actor.is_admin:
         return []
     return [
@@ -128,7 +130,7 @@ async def _server(seen: Seen) -> list[Concern]:
     ]
 
 
-async def _notifying(seen: Seen) -> list[Concern]:
+async def _notifying(seen: VisibleRepositories) -> list[Concern]:
     """Whether nobody would hear of something; one channel that fails beside others is an alarm."""
     found = await reach.worries(seen.actor)
     is_nobody = bool(found.unreachable) or found.failing == found.channels

@@ -100,7 +100,7 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
 
 
 @dataclass(frozen=True)
-class Choice:
+class RepositoryChoice:
     """A repository to choose from a list."""
 
     id: int
@@ -108,11 +108,11 @@ class Choice:
     owner: str
 
 
-async def choices(actor: Actor) -> list[Choice]:
+async def choices(actor: Actor) -> list[RepositoryChoice]:
     """The repositories that the actor may see, in one query."""
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await visible.order_by("name", "id").select_related("owner")
-    return [Choice(row.id, row.name, row.owner.name) for row in rows]
+    return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:

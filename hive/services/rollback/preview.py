@@ -17,7 +17,7 @@ from pathlib import Path
 from hive.borg import rollback as borg
 from hive.borg.replay import Amount
 from hive.borg.repository import last_transaction, read_config
-from hive.borg.rollback import Obstacle, Reading, State, Stopped, Survey
+from hive.borg.rollback import Obstacle, ReadingProgress, State, Stopped, Survey
 from hive.borg.segments import SegmentError
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Level
@@ -60,7 +60,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class RollbackOutlook:
     """All steps, the newest first."""
 
     repository_id: int
@@ -83,7 +83,9 @@ class Outlook:
         return self.steps
 
 
-async def look(actor: Actor, repository_id: int, reading: Reading | None = None) -> Outlook:
+async def look(
+    actor: Actor, repository_id: int, reading: ReadingProgress | None = None
+) -> RollbackOutlook:
     """Read the repository's log; a large one takes its time, `reading` says how far it is."""
     row = await changeable(actor, repository_id)
     path = repository_infos.place_of(row).repository
@@ -116,11 +118,11 @@ async def survey(
     written: Sequence[Written],
     *,
     verify_until: int | None = None,
-    reading: Reading | None = None,
+    reading: ReadingProgress | None = None,
 ) -> Survey:
     """hive.borg.rollback.survey in a thread, its errors in words for people."""
     counts = rollback_records.counts(written)
-    reading = reading or Reading()
+    reading = reading or ReadingProgress()
     try:
         return await asyncio.to_thread(
             borg.survey, path, recorded=counts, verify_until=verify_until, reading=reading
@@ -140,7 +142,7 @@ async def survey(
         raise StorageError(f"The log of the repository cannot be read: {reason}.") from error
 
 
-async def outlook(row: Repository, found: Survey, written: Sequence[Written]) -> Outlook:
+async def outlook(row: Repository, found: Survey, written: Sequence[Written]) -> RollbackOutlook:
     await row.fetch_related("location")
     path = repository_infos.place_of(row).repository
     config = await asyncio.to_thread(read_config, path)
@@ -151,7 +153,7 @@ async def outlook(row: Repository, found: Survey, written: Sequence[Written]) ->
         .order_by("id")
         .values("id", "sha256", "created_at")
     )
-    return Outlook(
+    return RollbackOutlook(
         row.id,
         row.name,
         config.id if config is not None and _BORG_ID.fullmatch(config.id) else "REPOSITORY_ID",
@@ -245,7 +247,7 @@ def _is_before(created_at: object, at: datetime) -> bool:
     return isinstance(created_at, datetime) and created_at <= at + _CONFIG_SLACK
 
 
-def find(found: Outlook, reference: str) -> Step:
+def find(found: RollbackOutlook, reference: str) -> Step:
     """The step that `SESSION`, `TRANSACTION`, `session:N` or `transaction:N` means."""
     kind, colon, number = reference.strip().rpartition(":")
     if not (number.isascii() and number.isdigit() and len(number) < 19) or (
@@ -306,7 +308,7 @@ def require_possible(step: Step, name: str) -> None:
             )
 
 
-def client_commands(found: Outlook) -> tuple[str, ...]:
+def client_commands(found: RollbackOutlook) -> tuple[str, ...]:
     """What a client runs that has seen a newer state: it refuses the older one before."""
     return (
         f"rm -f ~/.config/borg/security/{found.borg_id}/manifest-timestamp",

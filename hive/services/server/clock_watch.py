@@ -33,7 +33,7 @@ _REMEDY = (
 )
 
 
-class Watch:
+class ClockWatch:
     """Looks at the clock every few seconds; the database is written each minute, or in doubt."""
 
     def __init__(self) -> None:

@@ -30,7 +30,7 @@ _TRIAL_SECONDS = 20.0
 _BORG, _BORG2, _RSYNC, _CHILDREN = "program:borg", "program:borg2", "program:rsync", "children"
 
 
-class Watch:
+class ProgramWatch:
     """Reports what is wrong with programs, and hands on which work."""
 
     def __init__(

@@ -30,7 +30,7 @@ _INTERVAL = 10.0  # seconds
 _PAUSE = 0.2  # after something stirs: others look at the same moment
 
 
-class Watcher:
+class StorageWatch:
     """One for a server; `begin` before anything touches a storage root."""
 
     def __init__(self, *, interval: float = _INTERVAL) -> None:

@@ -18,7 +18,7 @@ from hive.services.triggers.calling import (
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo
 from hive.services.triggers.store import (
     DEFAULT_TIMEZONE,
-    Wanted,
+    TriggerChanges,
     add_trigger,
     commands,
     delete_trigger,
@@ -34,9 +34,9 @@ from hive.services.triggers.store import (
 
 __all__ = [
     "DEFAULT_TIMEZONE",
+    "TriggerChanges",
     "TriggerInfo",
     "TriggerRunInfo",
-    "Wanted",
     "add_trigger",
     "carry_out",
     "commands",

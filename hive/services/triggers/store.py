@@ -36,7 +36,7 @@ DEFAULT_TIMEZONE = "UTC"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TriggerChanges:
     """What is to be changed; None stays. `cron` "" takes the schedule away."""
 
     name: str | None = None
@@ -206,7 +206,7 @@ async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
 
 
 @transactional
-async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerInfo:
+async def set_trigger(actor: Actor, trigger_id: int, wanted: TriggerChanges) -> TriggerInfo:
     """Change what is given; a new schedule counts from now."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     if wanted.name is not None and wanted.name != row.name:

@@ -23,7 +23,7 @@ from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.server import clock_watch, doctor, jobs
-from hive.services.server.clock_watch import Watch
+from hive.services.server.clock_watch import ClockWatch
 from hive.services.server.scheduler import Scheduler
 from tests import factories
 from tests.factories import People
@@ -67,7 +67,7 @@ async def run(clocks: Clocks, span: timedelta) -> None:
     """Let time pass, with a look each minute."""
     for _ in range(int(span // timedelta(minutes=1))):
         clocks.run(timedelta(minutes=1))
-        await Watch().look()
+        await ClockWatch().look()
 
 
 async def notified(kind: str = "clock jumped") -> list[str]:
@@ -183,7 +183,7 @@ async def test_a_command_that_confirms_is_heard_by_the_running_server(
     assert await trust.is_trusted()
     trust._server = as_a_command
     assert not await trust.is_trusted()
-    await Watch().look()
+    await ClockWatch().look()
     assert await trust.is_trusted()
 
 
@@ -204,7 +204,7 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
 
 async def test_a_doubt_outlives_a_restart(clocks: Clocks) -> None:
     clocks.jump(40 * DAY)
-    await Watch().look()
+    await ClockWatch().look()
     trust.stop()
     clocks.run(timedelta(minutes=1))
     await trust.start()

@@ -151,7 +151,7 @@ async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_righ
     async def examine() -> str | None:
         return answers.pop(0)
 
-    watch = mail_watch.Watch("localhost", examine)
+    watch = mail_watch.MailWatch("localhost", examine)
     for _ in range(2):
         await watch.look()
         assert server_alarms.outages() == [

@@ -35,7 +35,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.server import recovery
-from hive.services.server.storage_watch import Watcher
+from hive.services.server.storage_watch import StorageWatch
 from hive.services.storage import locations, paths, places
 from hive.services.storage.places import Absence
 from tests import factories
@@ -235,7 +235,7 @@ async def test_one_alarm_tells_of_a_location_and_its_end(
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
-    watcher = Watcher()
+    watcher = StorageWatch()
     await watcher.begin()
     with moved_away(root()):
         places.clear()
@@ -270,7 +270,7 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         return TIME + timedelta(hours=hours)
 
     clock.use(now)
-    watcher = Watcher()
+    watcher = StorageWatch()
     await Repository.filter(id=documents.id).update(
         schedule_kind="interval", schedule_seconds=86400, grace_seconds=6 * 3600
     )

@@ -13,7 +13,7 @@ from hive.kinds import EventKind, TriggerKind, TriggerState
 from hive.services import runtime, triggers
 from hive.services.permissions import Actor
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerRunInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerRunInfo
 from tests.e2e.gate.harness import until
 from tests.factories import People
 from tests.services.triggers.awx import serve
@@ -199,8 +199,10 @@ async def test_only_an_administrator_attaches_a_command_and_only_one_that_is_con
             await add(people.admin, documents.id, "other", kind, {"command": name})
     made = await add(people.admin, documents.id, "wake", kind, {"command": "env"})
     with pytest.raises(Forbidden, match="administrator"):
-        await triggers.set_trigger(people.alice, made.id, Wanted(settings={"command": "fail"}))
-    changed = await triggers.set_trigger(people.alice, made.id, Wanted(cron="0 3 * * *"))
+        await triggers.set_trigger(
+            people.alice, made.id, TriggerChanges(settings={"command": "fail"})
+        )
+    changed = await triggers.set_trigger(people.alice, made.id, TriggerChanges(cron="0 3 * * *"))
     assert changed.cron == "0 3 * * *"
     assert (await triggers.start_now(people.alice, made.id)).asked_by == "alice"
     with pytest.raises(Conflict, match="still running"):
