@@ -17,8 +17,8 @@ from hive.services.health.infos import HealthInfo
 from hive.services.health.states import COUNTED, Condition
 from hive.services.health.wording import moment
 from hive.services.notifications import reach
-from hive.services.overview import outlines
-from hive.services.overview.outlines import Outline
+from hive.services.overview import summaries
+from hive.services.overview.summaries import Summary
 from hive.services.permissions import Actor
 
 
@@ -51,10 +51,10 @@ class VisibleRepositories:
     """What the sources look at: the repositories that the actor may see."""
 
     actor: Actor
-    outlines: Sequence[Outline]
+    summaries: Sequence[Summary]
     healths: Mapping[int, HealthInfo]
 
-    def name(self, one: Outline) -> str:
+    def name(self, one: Summary) -> str:
         return f"{one.owner}/{one.name}"
 
 
@@ -74,7 +74,7 @@ Source = Callable[[VisibleRepositories], Awaitable[list[Concern]]]
 
 async def look(actor: Actor) -> Status:
     """How everything is that the actor may see."""
-    found = await outlines.outlines(actor)
+    found = await summaries.summaries(actor)
     seen = VisibleRepositories(
         actor, found, await health_info.health_infos(actor, [one.id for one in found])
     )
@@ -90,7 +90,7 @@ async def look(actor: Actor) -> Status:
 async def _repositories(seen: VisibleRepositories) -> list[Concern]:
     """Those that are unknown, down or late; what is critical is told by its alarms."""
     found = []
-    for one in seen.outlines:
+    for one in seen.summaries:
         health = seen.healths[one.id]
         if one.condition == Condition.UNKNOWN:
             found.append(Concern(ConcernKind.UNKNOWN, f"{one.reason}.", seen.name(one)))
@@ -116,7 +116,7 @@ async def _alarms(seen: VisibleRepositories) -> list[Concern]:
             str(alarm.kind),
             alarm.id if alarm.is_critical else None,
         )
-        for one in seen.outlines
+        for one in seen.summaries
         for alarm in seen.healths[one.id].alarms
     ]
 

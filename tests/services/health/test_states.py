@@ -32,7 +32,7 @@ from hive.services.health.states import BAD, Condition, condition_of, state_of
 from hive.services.keys import keys
 from hive.services.notifications import channels
 from hive.services.outbox.kinds import TABLE
-from hive.services.overview import outlines, status
+from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, creation
 from hive.services.repositories.infos import RepositoryInfo
@@ -70,7 +70,7 @@ async def state(info: RepositoryInfo) -> tuple[State, str]:
 
 
 async def condition(info: RepositoryInfo) -> Condition:
-    return next(one for one in await outlines.outlines(OPERATOR) if one.id == info.id).condition
+    return next(one for one in await summaries.summaries(OPERATOR) if one.id == info.id).condition
 
 
 async def delete_much(info: RepositoryInfo, **more: Any) -> int:

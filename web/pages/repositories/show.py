@@ -18,8 +18,8 @@ from hive.services.health import proposals
 from hive.services.health.states import BAD, Condition
 from hive.services.measurements import statistics, trends
 from hive.services.notifications import reach
-from hive.services.overview import glances, occupancy
-from hive.services.overview.glances import Details
+from hive.services.overview import occupancy
+from hive.services.overview.details import Details, find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths
 from hive.services.repositories.former_paths import FormerPathInfo
@@ -77,7 +77,7 @@ async def show(request: web.Request) -> web.Response:
     sessions_before = before(request, "before")
     events_before = before(request, "events_before")
     chosen = one_of(request, "range", Range) or Range.MONTH
-    details = await glances.details(actor, repository_id)
+    details = await find_details(actor, repository_id)
     shown_sessions, older_sessions = cut_page(
         await record.list_sessions(
             actor, repository_id=repository_id, limit=_SESSIONS + 1, before_id=sessions_before

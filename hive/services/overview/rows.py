@@ -7,36 +7,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from tortoise.functions import Max
-
-from hive import clock, log
+from hive import log
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
-from hive.kinds import Access, Level, Mode
+from hive.kinds import Access, Mode
 from hive.models import Grant, Inspection, Repository, Session
 from hive.services.clock import last_backups
-from hive.services.gate import host_keys
 from hive.services.health import infos as health_info
 from hive.services.health.infos import HealthInfo
 from hive.services.health.states import Condition, condition_of
 from hive.services.measurements import trends
 from hive.services.measurements.trends import Trend
-from hive.services.permissions import Actor, repository_for, visible_repositories
-from hive.services.repositories import infos as repository_infos
+from hive.services.permissions import Actor, visible_repositories
 from hive.services.repositories import locks
-from hive.services.repositories.infos import RepositoryInfo, place_of
+from hive.services.repositories.infos import place_of
 from hive.services.sessions import latest
 from hive.services.sessions import progress as live
 from hive.services.sessions import record as sessions
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.record import SessionInfo
-from hive.services.storage import locations
 
 logger = log.get(__name__)
 
 
 @dataclass(frozen=True)
-class Glance:
+class Row:
     """One repository in the list of all."""
 
     id: int
@@ -73,47 +68,7 @@ class Glance:
         return self.last_session is not None and self.last_session.state == SessionState.BADLY
 
 
-@dataclass(frozen=True)
-class KeyOnRepository:
-    """A key that opens the repository, as anybody who sees the repository may know it."""
-
-    name: str
-    owner: str
-    type: str
-    fingerprint: str
-    access: Access
-    enabled: bool
-    owner_enabled: bool
-    is_expired: bool
-    expires_at: datetime | None
-    networks: tuple[str, ...]
-    last_used_here_at: datetime | None
-
-
-@dataclass(frozen=True)
-class HostIdentity:
-    """One host key, for people to compare and for their known_hosts."""
-
-    type: str
-    fingerprint: str
-    known_hosts_line: str
-
-
-@dataclass(frozen=True)
-class Details:
-    """One repository on its own page."""
-
-    repository: RepositoryInfo
-    host: str
-    port: int
-    condition: Condition
-    health: HealthInfo
-    last_session: SessionInfo | None
-    keys: tuple[KeyOnRepository, ...]
-    host_identities: tuple[HostIdentity, ...]  # empty where they cannot be told just now
-
-
-async def glances(actor: Actor, repository_ids: Sequence[int]) -> list[Glance]:
+async def rows_of(actor: Actor, repository_ids: Sequence[int]) -> list[Row]:
     """These repositories, as far as the actor may see them, in the order of their ids given."""
     rows = await Repository.filter(
         await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
@@ -121,18 +76,19 @@ async def glances(actor: Actor, repository_ids: Sequence[int]) -> list[Glance]:
     ids = [row.id for row in rows]
     known = _Known(
         health=await health_info.health_infos(actor, ids),
-        sessions=await _last_sessions(ids),
+        sessions=await last_sessions(ids),
         trends=await trends.trends(ids),
         encryption=await _encryption(ids),
         append_only=await _with_append_only_keys(ids),
         locked=await asyncio.to_thread(_locked, rows),
         progress={one.session_id: one.bytes_in for one in live.view.running},
     )
-    found = {row.id: _glance(row, known) for row in rows if row.id in known.health}
+    found = {row.id: _row(row, known) for row in rows if row.id in known.health}
     return [found[one] for one in repository_ids if one in found]
 
 
-def _condition(row: Repository, health: HealthInfo) -> Condition:
+def condition(row: Repository, health: HealthInfo) -> Condition:
+    """What is shown of a repository in this health."""
     return condition_of(
         health.state,
         row.maintenance,
@@ -154,19 +110,19 @@ class _Known:
     progress: dict[int, int]
 
 
-def _glance(row: Repository, known: _Known) -> Glance:
+def _row(row: Repository, known: _Known) -> Row:
     last, trend = known.sessions.get(row.id), known.trends[row.id]
     is_in_use = last is not None and last.state == SessionState.LIVE
     health = known.health[row.id]
     last_backup_at = last_backups.known(row)
-    return Glance(
+    return Row(
         id=row.id,
         name=row.name,
         login=row.login,
         owner=row.owner.name,
         location_id=row.location_id,
         mode=row.mode,
-        condition=_condition(row, health),
+        condition=condition(row, health),
         health=health,
         maintenance=row.maintenance,
         size_bytes=row.size_bytes,
@@ -214,67 +170,8 @@ def _locked(rows: Sequence[Repository]) -> set[int]:
     return found
 
 
-async def _last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
+async def last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
+    """The session of each that runs, else the newest; a look at the status is none."""
     ids = await latest.ids(repository_ids)
     rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
     return {row.repository_id: sessions.info_of(row) for row in rows}
-
-
-async def details(actor: Actor, repository_id: int) -> Details:
-    """What the page of one repository shows; NotFound unless the actor may see it."""
-    row = await repository_for(actor, repository_id, Level.VIEW, deleted=True)
-    last = (await _last_sessions([row.id])).get(row.id)
-    health = await health_info.health_info(actor, row.id)
-    host, port = locations.host_of(row.location), locations.port_of(row.location)
-    return Details(
-        # of the same row: a second read could tell of another moment
-        repository=await repository_infos.info_of(row),
-        host=host,
-        port=port,
-        condition=_condition(row, health),
-        health=health,
-        last_session=last,
-        keys=tuple(await _keys(row)),
-        host_identities=await _identities(host, port),
-    )
-
-
-async def _keys(repository: Repository) -> list[KeyOnRepository]:
-    grants = await Grant.filter(repository_id=repository.id).select_related("key__owner")
-    used = (
-        await Session.filter(repository_id=repository.id)
-        .annotate(used_at=Max("started_at"))
-        .group_by("key_id")
-        .values("key_id", "used_at")
-    )
-    # Where else the key is used, and when, is not for everybody who sees this repository.
-    used_at = {row["key_id"]: row["used_at"] for row in used}
-    return [
-        KeyOnRepository(
-            name=grant.key.name,
-            owner=grant.key.owner.name,
-            type=grant.key.type,
-            fingerprint=grant.key.fingerprint,
-            access=grant.access,
-            enabled=grant.key.enabled,
-            owner_enabled=grant.key.owner.enabled,
-            is_expired=grant.key.expires_at is not None and grant.key.expires_at <= clock.now(),
-            expires_at=grant.key.expires_at,
-            networks=tuple(grant.key.networks),
-            last_used_here_at=used_at.get(grant.key_id),
-        )
-        for grant in sorted(grants, key=lambda one: (one.key.name.lower(), one.id))
-    ]
-
-
-async def _identities(host: str, port: int) -> tuple[HostIdentity, ...]:
-    try:
-        keys = await host_keys.public_keys()
-    except StorageError as error:
-        # The page is worth seeing all the same; the message names paths and is for the log.
-        logger.warning("host keys cannot be shown", error=error.message)
-        return ()
-    lines = host_keys.known_hosts_lines(host, port, keys)
-    return tuple(
-        HostIdentity(key.type, key.fingerprint, line) for key, line in zip(keys, lines, strict=True)
-    )

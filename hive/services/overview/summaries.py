@@ -1,7 +1,7 @@
-"""All repositories that one may see, each in outline: for counts, order, filters and pages.
+"""All repositories that one may see, in short: for counts, order, filters and pages.
 
 A list can be long, so this asks for little, in few queries; what a page shows of the rows on it
-is asked for those alone (`overview.glances`).
+is asked for those alone (`overview.rows`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FailedSession:
 
 
 @dataclass(frozen=True)
-class Outline:
+class Summary:
     id: int
     name: str
     login: str
@@ -57,7 +57,7 @@ class Outline:
 _COLUMNS = ("id", "name", "login", "location_id", "health", "maintenance", "size_bytes")
 
 
-async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
+async def summaries(actor: Actor, order: Order = Order.WORST) -> list[Summary]:
     """In this order."""
     query = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await query.order_by("last_backup_at", "id").values(*_COLUMNS, owner="owner__name")
@@ -75,7 +75,7 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
         state = state_of(Health(row.pop("health")), is_critical=one in happened, unknown=unknown)
         condition = condition_of(state, row.pop("maintenance"), is_backing_up=one in running)
         found.append(
-            Outline(
+            Summary(
                 **row,
                 condition=condition,
                 tags=tuple(tags.get(one, ())),
@@ -103,7 +103,7 @@ async def _failures(last: Mapping[int, int]) -> dict[int, FailedSession]:
     }
 
 
-async def _sorted(found: Sequence[Outline], order: Order) -> list[Outline]:
+async def _sorted(found: Sequence[Summary], order: Order) -> list[Summary]:
     match order:
         case Order.WORST:
             conditions = list(Condition)
