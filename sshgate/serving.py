@@ -47,7 +47,7 @@ _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session 
 
 def refused_outcome(refused: AccessRefused, status: int) -> Outcome:
     """What became of a session that was refused after it began."""
-    outcome = Outcome(EndReason.REFUSED, status, 0, 0)
+    outcome = Outcome(end_reason=EndReason.REFUSED, exit_status=status, bytes_in=0, bytes_out=0)
     if refused.cause != RefusalCause.PROGRAM:
         return outcome
     return replace(outcome, could_not_start=True, said=refused.message)

@@ -247,7 +247,9 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _serve(self, admission: Admission, request: command.Request) -> int:
         """Do what was admitted; the session's row is closed whatever happens."""
-        outcome = Outcome(EndReason.FAILED, FAILED_STATUS, 0, 0)
+        outcome = Outcome(
+            end_reason=EndReason.FAILED, exit_status=FAILED_STATUS, bytes_in=0, bytes_out=0
+        )
         try:
             if isinstance(request, ShowStatus):
                 outcome = await self._status(admission, as_json=request.as_json)
@@ -328,7 +330,14 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         allowed = with_less(admission, request, meter)
         plan = await asyncio.to_thread(make_plan, allowed, request, self._gate.host)
         if self._end is not None:
-            return Outcome(self._end[0], None, 0, 0, before=before, after=before)
+            return Outcome(
+                end_reason=self._end[0],
+                exit_status=None,
+                bytes_in=0,
+                bytes_out=0,
+                before=before,
+                after=before,
+            )
         requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
         self._purpose = Purpose(admission, observer)
@@ -418,7 +427,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         answer = await status.answer(admission, as_json=as_json)
         if self._channel is not None:
             self._channel.write(answer)
-        return Outcome(EndReason.DONE, 0, 0, len(answer))
+        return Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=0, bytes_out=len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         asked = (self._command or self._subsystem or "")[:200]

@@ -122,7 +122,12 @@ class Observer:
         facts = self._watch.facts(eof=self._eof)
         if self._note is None:
             return facts
-        return Facts(facts.protocol, self._note, facts.client_version, facts.is_open)
+        return Facts(
+            protocol=facts.protocol,
+            note=self._note,
+            client_version=facts.client_version,
+            is_open=facts.is_open,
+        )
 
 
 class RpcWatch:

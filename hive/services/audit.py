@@ -11,7 +11,7 @@ from hive.models import AuditEntry
 from hive.services.permissions import Actor, require_admin
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AuditInfo:
     id: int
     at: datetime
@@ -54,7 +54,16 @@ async def recent(
         query = query.filter(action=action)
     rows = await query.order_by("-id").limit(limit)
     return [
-        AuditInfo(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
+        AuditInfo(
+            id=r.id,
+            at=r.at,
+            actor=r.actor,
+            source=r.source,
+            address=r.address,
+            action=r.action,
+            subject=r.subject,
+            details=r.details,
+        )
         for r in rows
     ]
 

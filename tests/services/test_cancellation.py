@@ -76,7 +76,7 @@ class World:
         return (await factories.open_session(made, self.key)).session_id
 
 
-OUTCOME = record.Outcome(EndReason.DONE, 0, bytes_in=1, bytes_out=2)
+OUTCOME = record.Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=2)
 Try = Callable[[World], Awaitable[Callable[[], Awaitable[object]]]]
 
 

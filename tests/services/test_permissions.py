@@ -67,7 +67,8 @@ async def scene(people: People) -> Scene:
 
 async def close_session(scene: Scene) -> None:
     await record.finish(
-        scene.session_id, record.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
+        scene.session_id,
+        record.Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=0, bytes_out=0),
     )
 
 

@@ -23,7 +23,7 @@ from hive.services.permissions import Actor
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BrowserSession:
     """A browser that is logged in."""
 
@@ -95,12 +95,12 @@ async def list_own(actor: Actor, token: str | None) -> list[BrowserSession]:
     ).order_by("-last_seen_at", "-id")
     found = [
         BrowserSession(
-            row.id,
-            row.address,
-            row.user_agent,
-            row.created_at,
-            row.last_seen_at,
-            row.token_sha256 == current,
+            id=row.id,
+            address=row.address,
+            user_agent=row.user_agent,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            is_current=row.token_sha256 == current,
         )
         for row in rows
     ]

@@ -123,7 +123,9 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
     first = rows[0]
     if all(row.notification.kind == DEAD_LETTER for row in rows):
         return
-    place = Destination(first.channel_id, first.channel_name, first.channel_kind)
+    place = Destination(
+        channel_id=first.channel_id, name=first.channel_name, kind=first.channel_kind
+    )
     by_user: dict[int, list[Delivery]] = {}
     for row in rows:
         by_user.setdefault(row.notification.user_id, []).append(row)

@@ -39,7 +39,7 @@ class SessionRequest:
     client: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Admission:
     """A session that may begin: its row is written, its slot is taken."""
 
@@ -57,7 +57,7 @@ class Admission:
     paths: PathRule
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GateFacts:
     """What `decide` decides on."""
 
@@ -177,12 +177,12 @@ async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, A
     is_expected = repository.initialized_at is not None and not running
     decide(
         GateFacts(
-            repository.name,
-            repository.mode,
-            grant.access,
-            is_created,
-            repository.maintenance,
-            tuple(running),
+            name=repository.name,
+            mode=repository.mode,
+            access=grant.access,
+            is_created=is_created,
+            maintenance=repository.maintenance,
+            running=tuple(running),
             is_vanished=not is_created and (is_expected or repository.vanished_at is not None),
         ),
         request.need,
@@ -190,18 +190,18 @@ async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, A
     if request.need != Need.STATUS:
         await _check_limits(identity, on_repository=len(running))
     return grant, Admission(
-        0,
-        repository.id,
-        repository.name,
-        repository.login,
-        where,
-        repository_infos.url(repository.location, repository.login, repository.directory),
-        repository.mode,
-        grant.access,
-        request.need,
-        is_created,
-        repository.import_folder,
-        await _path_rule(repository),
+        session_id=0,
+        repository_id=repository.id,
+        name=repository.name,
+        login=repository.login,
+        place=where,
+        url=repository_infos.url(repository.location, repository.login, repository.directory),
+        mode=repository.mode,
+        access=grant.access,
+        need=request.need,
+        is_created=is_created,
+        import_folder=repository.import_folder,
+        paths=await _path_rule(repository),
     )
 
 
@@ -346,9 +346,9 @@ async def _objection(session: Session) -> str | None:
 def _situation_of(grant: Grant) -> GateFacts:
     repository = grant.repository
     return GateFacts(
-        repository.name,
-        repository.mode,
-        grant.access,
+        name=repository.name,
+        mode=repository.mode,
+        access=grant.access,
         is_created=True,
         maintenance=None,
         running=(),

@@ -21,7 +21,7 @@ from hive.services.outbox import downtimes
 from hive.services.permissions import Actor, visible_repositories
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScheduleInfo:
     """When backups are expected."""
 
@@ -37,7 +37,7 @@ class ScheduleInfo:
     problem: str | None  # why it cannot be followed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HealthInfo:
     repository_id: int
     state: State  # all things considered

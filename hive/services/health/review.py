@@ -164,7 +164,7 @@ async def review(
     raise Conflict("The repository's health is being changed by somebody else. Try again.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Found:
     """What a look at a row came to."""
 
@@ -212,7 +212,13 @@ async def _look_closely(row: Repository) -> _Found:
         was_due_at=row.due_at,
         now=now,
     )
-    return _Found(situation, values, muted, tells_down, first=row.alerted_at is None)
+    return _Found(
+        situation=situation,
+        values=values,
+        muted=muted,
+        tells_down=tells_down,
+        first=row.alerted_at is None,
+    )
 
 
 def schedule_of(row: Repository) -> Schedule:
@@ -238,7 +244,9 @@ def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
     begun_at = max(filter(None, (row.created_at, row.emptied_at)))
     last = last_backups.known(row)
     later = tuple(one for one in downtimes if one[1] > (last or begun_at))
-    return Record(begun_at, last, row.paused_until, downtimes=later)
+    return Record(
+        created_at=begun_at, last_backup_at=last, paused_until=row.paused_until, downtimes=later
+    )
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:

@@ -61,9 +61,9 @@ async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange)
     if change.grace is not None and change.default_grace:
         raise InvalidInput("Give a grace, or have the one of the settings: not both.")
     if change.no_schedule:
-        _store(row, Schedule(ScheduleKind.NONE))
+        _store(row, Schedule(kind=ScheduleKind.NONE))
     elif change.every is not None:
-        _store(row, Schedule(ScheduleKind.INTERVAL, interval=change.every))
+        _store(row, Schedule(kind=ScheduleKind.INTERVAL, interval=change.every))
     if change.cron is not None or change.timezone is not None:
         _store(row, await _by_cron(row, change))
     if change.grace is not None:
@@ -116,7 +116,7 @@ async def _by_cron(row: Repository, change: ScheduleChange) -> Schedule:
         zone = owner.timezone or "UTC"
     check_timezone(zone)
     fields = " ".join((cron or "").split())
-    return Schedule(ScheduleKind.CRON, cron=fields, timezone=zone)
+    return Schedule(kind=ScheduleKind.CRON, cron=fields, timezone=zone)
 
 
 @transactional

@@ -27,7 +27,7 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MOST = 4096
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DirectoryIdentity:
     """`run` is the token of the server that was started last, and of commands since."""
 
@@ -78,12 +78,12 @@ def begin_run(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
 def _new(paths: Paths) -> DirectoryIdentity:
     status = paths.data_dir.stat()
     return DirectoryIdentity(
-        f"{PREFIX}{uuid.uuid4().hex}",
-        secrets.token_hex(16),
-        status.st_dev,
-        status.st_ino,
-        0,
-        _boot(),
+        id=f"{PREFIX}{uuid.uuid4().hex}",
+        run=secrets.token_hex(16),
+        device=status.st_dev,
+        inode=status.st_ino,
+        file=0,
+        boot=_boot(),
     )
 
 
@@ -114,12 +114,12 @@ def _read(path: Path) -> DirectoryIdentity | None:
     try:
         values = json.loads(content)
         return DirectoryIdentity(
-            str(values["id"]),
-            str(values["run"]),
-            int(values["device"]),
-            int(values["inode"]),
-            int(values["file"]),
-            str(values["boot"]),
+            id=str(values["id"]),
+            run=str(values["run"]),
+            device=int(values["device"]),
+            inode=int(values["inode"]),
+            file=int(values["file"]),
+            boot=str(values["boot"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -31,7 +31,7 @@ MAX_PER_REPOSITORY = 20
 _LENGTH = 4  # bytes before the type in a key's data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RefusedKeyInfo:
     id: int
     repository_id: int

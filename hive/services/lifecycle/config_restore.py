@@ -52,7 +52,13 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
         await _note(actor, repository_id, version, content)
     finally:
         await maintenance.end(repository_id)
-    return ConfigVersionInfo(row.id, row.sha256, content, row.session_id, row.created_at)
+    return ConfigVersionInfo(
+        id=row.id,
+        sha256=row.sha256,
+        content=content,
+        session_id=row.session_id,
+        created_at=row.created_at,
+    )
 
 
 @transactional

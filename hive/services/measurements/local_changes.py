@@ -48,7 +48,7 @@ _FIRST_COMMIT_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 5.0  # whether a maintenance is over; whether the database answers again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Look:
     """What the disk shows of a repository, and who holds it past the gate."""
 
@@ -246,10 +246,10 @@ def _look_closely(path: Path, arrival_seconds: float = 0.0) -> _Look:
     is_begun = after.config is not None and after.transaction is None  # before the first commit
     needed = max(arrival_seconds, _FIRST_COMMIT_SECONDS) if is_begun else arrival_seconds
     return _Look(
-        holder,
-        after,
-        last_backup.read(path),
-        damage(path),
+        local_holder=holder,
+        after=after,
+        disk=last_backup.read(path),
+        missing=damage(path),
         # of the system's clock, as the times of files are
         is_at_rest=time.time() - changed_at(path) >= needed,
     )

@@ -28,7 +28,7 @@ CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothi
 UNREADABLE = "Its settings are none that this version knows: give them anew."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChannelInfo:
     """`settings` hold no secret: what is set shows as a mask."""
 
@@ -68,7 +68,7 @@ class ChannelInfo:
         return f"{self.waiting - 1} waiting behind one that failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KindInfo:
     kind: str
     title: str
@@ -79,7 +79,12 @@ class KindInfo:
 def kinds() -> list[KindInfo]:
     """What there is, with what each needs to know."""
     return [
-        KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
+        KindInfo(
+            kind=kind,
+            title=channel.title,
+            fields=channel.fields(),
+            administrators_only=channel.administrators_only,
+        )
         for kind, channel in sending.channels().items()
     ]
 

@@ -19,7 +19,7 @@ from hive.services.permissions import Actor
 _REPEATABLE = (DeliveryState.DEAD, DeliveryState.DROPPED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttemptInfo:
     at: datetime
     seconds: float | None
@@ -36,7 +36,7 @@ class ShortDelivery:
     state: DeliveryState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryInfo:
     id: int
     notification_id: int
@@ -56,7 +56,7 @@ class DeliveryInfo:
         return self.state in _REPEATABLE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NotificationInfo:
     """`repository` is its name when it was told of."""
 
@@ -125,7 +125,9 @@ async def deliveries(
     rows = await query.order_by("-id").limit(limit).select_related("notification__user")
     tries: dict[int, list[AttemptInfo]] = {row.id: [] for row in rows}
     for one in await DeliveryAttempt.filter(delivery_id__in=list(tries)).order_by("id"):
-        tries[one.delivery_id].append(AttemptInfo(one.at, one.seconds, one.outcome, one.answer))
+        tries[one.delivery_id].append(
+            AttemptInfo(at=one.at, seconds=one.seconds, outcome=one.outcome, answer=one.answer)
+        )
     failing = await condition.failing()
     return [
         _info(

@@ -31,7 +31,7 @@ class Reached:
         return f"{self.name} by {' and '.join(self.ways)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reach:
     """`others` are people whom the one who asks may not know."""
 
@@ -125,7 +125,13 @@ def _reach(
     reasons: tuple[str, ...] = found.reasons
     if known is not None and audience.people and (people or others):
         reasons = ()  # what keeps others from it is for their administrators
-    return Reach(repository_id, str(row["name"]), tuple(people), others, reasons)
+    return Reach(
+        repository_id=repository_id,
+        repository=str(row["name"]),
+        people=tuple(people),
+        others=others,
+        reasons=reasons,
+    )
 
 
 def _way(place: Destination) -> str:

@@ -27,7 +27,7 @@ from hive.services.repositories.tags import check_tag
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleInfo:
     """What matches; None and empty match everything. Quiet hours as '22:00-07:00'.
 

@@ -20,7 +20,7 @@ _NEVER = tuple(ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:
 _WIDEST = {4: 8, 6: 32}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AllowedInfo:
     network: str
     created_by: str
@@ -35,7 +35,10 @@ async def networks() -> Sequence[str]:
 async def list_allowed(actor: Actor) -> list[AllowedInfo]:
     require_admin(actor)
     rows = await AllowedNetwork.all().order_by("network")
-    return [AllowedInfo(row.network, row.created_by, row.created_at) for row in rows]
+    return [
+        AllowedInfo(network=row.network, created_by=row.created_by, created_at=row.created_at)
+        for row in rows
+    ]
 
 
 @transactional

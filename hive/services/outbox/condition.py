@@ -31,7 +31,7 @@ _MAX_ERROR = 500
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChannelCondition:
     """`next_try` is None where it works, or where trying again cannot help."""
 
@@ -60,12 +60,12 @@ def of_row(row: Channel | MailPlace | None) -> ChannelCondition:
     if row is None:
         return ChannelCondition()
     return ChannelCondition(
-        row.failing_since,
-        row.failures,
-        row.next_try,
-        row.last_error,
-        row.worked_at,
-        row.refused_address if isinstance(row, Channel) else None,
+        failing_since=row.failing_since,
+        failures=row.failures,
+        next_try=row.next_try,
+        last_error=row.last_error,
+        worked_at=row.worked_at,
+        refused_address=row.refused_address if isinstance(row, Channel) else None,
     )
 
 

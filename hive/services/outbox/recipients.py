@@ -72,12 +72,12 @@ async def load(user_ids: Collection[int]) -> list[Person]:
     mail = await condition.of_mail(ids)
     return [
         Person(
-            user.id,
-            user.name,
-            timezone_of(user),
-            own_mail_of(user, mail.get(user.id)),
-            tuple(own[user.id]),
-            tuple(rules[user.id]),
+            id=user.id,
+            name=user.name,
+            timezone=timezone_of(user),
+            own_mail=own_mail_of(user, mail.get(user.id)),
+            channels=tuple(own[user.id]),
+            rules=tuple(rules[user.id]),
             rest=wishes.get(user.id, usual).rest,
             is_told_of_critical=wishes.get(user.id, usual).is_told_of_critical,
             has_address=bool(user.email),
@@ -135,14 +135,20 @@ def _may_be_used(channel: Channel) -> bool:
 
 def place_of(channel: Channel) -> Destination:
     error = _error_of(condition.of_row(channel))
-    return Destination(channel.id, channel.name, channel.kind, channel.enabled, error)
+    return Destination(
+        channel_id=channel.id,
+        name=channel.name,
+        kind=channel.kind,
+        enabled=channel.enabled,
+        error=error,
+    )
 
 
 def own_mail_of(user: User, known: ChannelCondition | None) -> Destination | None:
     if not user.email or not sending.sends_mail():
         return None
     error = _error_of(known or ChannelCondition())
-    return Destination(None, "own mail address", OWN_MAIL, error=error)
+    return Destination(channel_id=None, name="own mail address", kind=OWN_MAIL, error=error)
 
 
 def _error_of(found: ChannelCondition) -> str:

@@ -20,7 +20,7 @@ from hive.services.outbox.kinds import DIGEST, ORDER, Matter
 OWN_MAIL = "own mail"  # the kind of a delivery that goes to the person's own address
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Destination:
     """Where a notification goes: a channel, or the person's own mail address (no id)."""
 
@@ -51,7 +51,7 @@ class RoutingRule:
     places: tuple[Destination, ...] = ()  # those that its person may use
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody who can be told, with what they set up for it."""
 

@@ -73,7 +73,7 @@ def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = (
     run_as, wrong = _account(wishes.user) if is_root else (None, None)
     abi = confine.landlock_abi() if wishes.landlock else 0
     system_calls = open_seccomp() is not None
-    confined = Confinement(abi > 0, run_as, system_calls=system_calls)
+    confined = Confinement(landlock=abi > 0, user=run_as, system_calls=system_calls)
     if wishes.mounts and (is_root or abi < CUTS_NOTHING):
         confined = replace(confined, mounts=_mounts_work(confined))
     findings = [*_about_files(confined, abi), *_about_calls(confined, abi)]
@@ -217,7 +217,7 @@ class _Trial:
         flag = "-x" if path.is_dir() or os.access(path, os.X_OK) else "-r"
         argv = (self._program, flag, str(path))
         needed = () if path == Path("/") else (path,)
-        spec = ChildSpec(argv, environment={}, cwd=Path("/"), executable=needed)
+        spec = ChildSpec(argv=argv, environment={}, cwd=Path("/"), executable=needed)
         confined = replace(self._confined, landlock=False, allow_root=True)
         try:
             done = run_blocking(spec, confined, seconds=SECONDS_FOR_A_TRIAL)

@@ -26,7 +26,7 @@ from hive.services.storage.paths import Place
 _BACKGROUND_NICE = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """What whoever starts a program needs to know of this server.
 
@@ -70,7 +70,14 @@ async def inspect_host(settings: Settings) -> tuple[Host, list[Check]]:
         if finding.level != "ok"
     )
     confined = assessment.confinement
-    host = Host(settings, found, runtime.host_id(), confined, shortcomings, runtime.run_token())
+    host = Host(
+        settings=settings,
+        programs=found,
+        host_id=runtime.host_id(),
+        confinement=confined,
+        shortcomings=shortcomings,
+        run_token=runtime.run_token(),
+    )
     about_programs = programs.findings(found, settings, is_held=confined.holds_files)
     return host, [*about_programs, *assessment.findings]
 

@@ -17,7 +17,7 @@ _CHUNK = 64 * 1024
 _LONGEST = 30 * 86400.0  # seconds; whatever else was said
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finished:
     """How an errand ended. `status` is negative where a signal ended it."""
 
@@ -64,9 +64,9 @@ async def run(
         await child.end(0)
         child.close()
     return Finished(
-        status,
-        output.text,
-        time.monotonic() - begun,
+        status=status,
+        output=output.text,
+        seconds=time.monotonic() - begun,
         was_stopped=was_ended and stop.is_set(),
         is_overdue=was_ended and not stop.is_set(),
     )

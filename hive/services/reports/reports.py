@@ -49,7 +49,7 @@ class ReportKind(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     kind: ReportKind
     peer: str
@@ -61,7 +61,7 @@ class Report:
     cut: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunInfo:
     """One run as its client told it, and what became of it."""
 

@@ -26,7 +26,7 @@ _reports = Tries()
 _guesses = Tries()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PingTokenInfo:
     id: int
     repository_id: int
@@ -153,7 +153,13 @@ def forget_tries() -> None:
 
 
 def _info(row: PingToken) -> PingTokenInfo:
-    return PingTokenInfo(row.id, row.repository_id, row.name, row.created_at, row.last_used_at)
+    return PingTokenInfo(
+        id=row.id,
+        repository_id=row.repository_id,
+        name=row.name,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )
 
 
 def _subject(row: PingToken, repository: Repository) -> str:

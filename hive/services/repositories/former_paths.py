@@ -22,7 +22,7 @@ _LONGEST = 500
 _MOST_KEPT = 100  # of one repository
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FormerPathInfo:
     """One machine that has to be changed: how it opens the repository, and when it last did."""
 
@@ -67,7 +67,12 @@ async def list_former_paths(actor: Actor, repository_id: int) -> list[FormerPath
     rows = await FormerPath.filter(repository_id=repository_id).order_by("-last_used_at", "-id")
     return [
         FormerPathInfo(
-            row.path, row.key_name, row.key_fingerprint, row.peer, row.uses, row.last_used_at
+            path=row.path,
+            key_name=row.key_name,
+            key_fingerprint=row.key_fingerprint,
+            peer=row.peer,
+            uses=row.uses,
+            last_used_at=row.last_used_at,
         )
         for row in rows
     ]

@@ -36,7 +36,7 @@ T = TypeVar("T")
 BREAKING = "a lock is being removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LockInfo:
     host_id: str
     pid: int
@@ -81,13 +81,13 @@ def judge(locks: list[Lock] | tuple[Lock, ...]) -> list[LockInfo]:
         is_stale = is_dead or rules.is_overdue(lock.since, now, hours)
         found.append(
             LockInfo(
-                lock.holder.host_id,
-                lock.holder.pid,
-                lock.is_exclusive,
-                lock.since,
-                is_ours,
-                is_dead,
-                is_stale,
+                host_id=lock.holder.host_id,
+                pid=lock.holder.pid,
+                is_exclusive=lock.is_exclusive,
+                since=lock.since,
+                is_ours=is_ours,
+                is_dead=is_dead,
+                is_stale=is_stale,
             )
         )
     return found

@@ -33,7 +33,7 @@ _TRIES = 3
 _CONFIG_SLACK = timedelta(seconds=10)  # its copy is taken when the session has ended
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """The repository after a transaction, and the session that made it, where one is known.
 
@@ -59,7 +59,7 @@ class Step:
         return self.obstacle is None and not self.is_current
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RollbackOutlook:
     """All steps, the newest first."""
 
@@ -154,12 +154,14 @@ async def outlook(row: Repository, found: Survey, written: Sequence[Written]) ->
         .values("id", "sha256", "created_at")
     )
     return RollbackOutlook(
-        row.id,
-        row.name,
-        config.id if config is not None and _BORG_ID.fullmatch(config.id) else "REPOSITORY_ID",
-        repository_infos.url(row.location, row.login, row.directory),
-        tuple(_with_config(step, versions) for step in steps),
-        found.is_cut,
+        repository_id=row.id,
+        name=row.name,
+        borg_id=config.id
+        if config is not None and _BORG_ID.fullmatch(config.id)
+        else "REPOSITORY_ID",
+        url=repository_infos.url(row.location, row.login, row.directory),
+        steps=tuple(_with_config(step, versions) for step in steps),
+        is_cut=found.is_cut,
     )
 
 
@@ -193,9 +195,9 @@ def _compacted(found: Survey, written: Sequence[Written]) -> list[Step]:
     nothing = Amount()
     return [
         Step(
-            one.after,
-            one.ended_at,
-            one,
+            transaction=one.after,
+            at=one.ended_at,
+            session=one,
             ends_session=True,
             added=nothing,
             deleted=nothing,

@@ -49,7 +49,7 @@ UNDER_WAY = (RollbackState.MOVING, RollbackState.TAKING_BACK)
 _ERRORS = (OSError, SegmentError, AlreadyThere)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolledBack:
     """What is left to know after a rollback."""
 
@@ -123,7 +123,9 @@ async def _roll_back(
     finally:
         await leave(row, where, repository_id)
     commands = preview.client_commands(outlook)
-    return RolledBack(repository.name, step, Path(row.path), _until(row), commands)
+    return RolledBack(
+        name=repository.name, step=step, trash=Path(row.path), until=_until(row), commands=commands
+    )
 
 
 def _until(row: Rollback) -> datetime:

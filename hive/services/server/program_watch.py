@@ -145,7 +145,7 @@ def _trial(confinement: Confinement) -> str | None:
     if program is None:
         return None
     spec = ChildSpec(
-        (program,), environment={}, cwd=Path("/"), executable=(Path(program).resolve(),)
+        argv=(program,), environment={}, cwd=Path("/"), executable=(Path(program).resolve(),)
     )
     try:
         done = run_blocking(spec, confinement, seconds=_TRIAL_SECONDS)

@@ -44,7 +44,7 @@ MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionInfo:
     id: int
     repository_id: int
@@ -81,7 +81,7 @@ class SessionInfo:
         return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What the gate saw of a session that has ended."""
 
@@ -477,7 +477,7 @@ async def in_the_way(repository_id: int) -> str:
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigVersionInfo:
     id: int
     sha256: str
@@ -491,7 +491,13 @@ async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersio
     await repository_for(actor, repository_id, Level.MANAGE)
     rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
     return [
-        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
+        ConfigVersionInfo(
+            id=r.id,
+            sha256=r.sha256,
+            content=bytes(r.content),
+            session_id=r.session_id,
+            created_at=r.created_at,
+        )
         for r in rows
     ]
 

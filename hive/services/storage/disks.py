@@ -36,7 +36,7 @@ _lent: dict[Path, tuple[int, int]] = {}  # storage root -> its device, and the b
 _INODES = 1000  # kept free, where the file system has a fixed number of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
     """A file system as df shows it: what is reserved for root is neither used nor free."""
 
@@ -238,7 +238,7 @@ def findings(disk: Disk) -> Check:
     return Check("ok", subject, message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiskInfo:
     """One storage root, by the names of the locations that lie there; not by its path."""
 
@@ -256,7 +256,15 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
         names = tuple(row.name for row in rows if row.id in location_ids)
         if names:
             percent = round(space.percent)
-            found.append(DiskInfo(names, space.used_bytes, space.total_bytes, percent, full))
+            found.append(
+                DiskInfo(
+                    locations=names,
+                    used_bytes=space.used_bytes,
+                    total_bytes=space.total_bytes,
+                    percent=percent,
+                    full_on=full,
+                )
+            )
     return sorted(found, key=lambda one: -one.percent)
 
 

@@ -24,7 +24,7 @@ _HOST = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocationInfo:
     id: int
     name: str
@@ -307,14 +307,14 @@ def _info(location: Location, repositories: int) -> LocationInfo:
     root = paths.root_of(location)
     problem = presence.words(location.id)
     return LocationInfo(
-        location.id,
-        location.name,
-        host_of(location),
-        port_of(location),
-        root,
-        location.is_default,
-        repositories,
-        None if problem else disks.free_bytes(root),
-        location.created_at,
-        problem,
+        id=location.id,
+        name=location.name,
+        host=host_of(location),
+        port=port_of(location),
+        root=root,
+        is_default=location.is_default,
+        repositories=repositories,
+        free_bytes=None if problem else disks.free_bytes(root),
+        created_at=location.created_at,
+        problem=problem,
     )

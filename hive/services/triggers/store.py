@@ -96,7 +96,7 @@ def next_time(row: Trigger) -> datetime | None:
     """When the schedule calls it next; InvalidInput for what is no schedule."""
     if row.cron is None or not row.enabled:
         return None
-    schedule = Schedule(ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
+    schedule = Schedule(kind=ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
     return schedule.due_after(clock.now())
 
 

@@ -31,7 +31,7 @@ OPEN = (UpkeepState.WAITING, UpkeepState.RUNNING, UpkeepState.PAUSED)
 _WORTH_COMPACTING = 1_000_000  # reclaimable bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UpkeepInfo:
     """`asked_by` is None for the schedule's; `message` is how it ended, in a sentence."""
 

@@ -154,7 +154,9 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
         put = Transaction(puts=3, put_bytes=1000)
         facts = Facts(is_open=True, exclusive=True, commits=1, eof=True)
         facts = replace(facts, archives=archives, committed=put, first=put)
-        outcome = record.Outcome(EndReason.DONE, 0, 1, 1, facts=facts)
+        outcome = record.Outcome(
+            end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1, facts=facts
+        )
         await record.finish(admission.session_id, outcome)
         assert (await row_of(documents)).health == expected
     recovered = await last(documents, EventKind.RECOVERED)

@@ -210,7 +210,12 @@ async def test_the_key_that_did_it_can_be_disabled(
 def on_disk(content: bytes | None) -> Snapshot:
     """What a look at the disk told; None: nothing is there."""
     config = None if content is None else b"[repository]\nid = 00\nkey = " + content
-    return Snapshot(content is not None, str(content), config, None if content is None else 1)
+    return Snapshot(
+        is_created=content is not None,
+        state=str(content),
+        config=config,
+        size_bytes=None if content is None else 1,
+    )
 
 
 async def end_session(info: RepositoryInfo, access: Access, after: Snapshot) -> None:

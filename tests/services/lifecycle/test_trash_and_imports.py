@@ -161,7 +161,8 @@ async def test_a_repository_whose_session_stays_open_is_moved_later(people: Peop
     await trash.clear_left_behind()
     assert made.path.exists()
     await record.finish(
-        opened.session_id, record.Outcome(EndReason.REVOKED, None, bytes_in=0, bytes_out=0)
+        opened.session_id,
+        record.Outcome(end_reason=EndReason.REVOKED, exit_status=None, bytes_in=0, bytes_out=0),
     )
     await trash.clear_left_behind()
     assert not made.path.exists()

@@ -199,4 +199,4 @@ async def test_what_a_look_cannot_tell_leaves_the_measured_size(laptop: Reposito
 
     assert await note(measured) == 4711
     assert await note(untold) == 4711
-    assert await note(Snapshot(False, "", None, None)) is None
+    assert await note(Snapshot(is_created=False, state="", config=None, size_bytes=None)) is None

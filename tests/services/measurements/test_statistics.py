@@ -58,7 +58,10 @@ async def session_on(info: RepositoryInfo, peer: str = "192.0.2.7") -> Admission
 
 async def finished(info: RepositoryInfo, peer: str = "192.0.2.7") -> int:
     admission = await session_on(info, peer)
-    await record.finish(admission.session_id, Outcome(EndReason.DONE, 0, 1, 1))
+    await record.finish(
+        admission.session_id,
+        Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1),
+    )
     return admission.session_id
 
 

@@ -125,7 +125,7 @@ async def test_who_is_new_gets_no_digest_of_a_time_before_them(people: People) -
     ],
 )
 def test_a_day_without_its_hour_has_a_digest_all_the_same(day: str, due: str) -> None:
-    alice = Person(1, "alice", ZoneInfo("Europe/Berlin"), None)
+    alice = Person(id=1, name="alice", timezone=ZoneInfo("Europe/Berlin"), own_mail=None)
     wish = Preference(digest=Digest.DAILY, digest_hour=2)
     assert digests.due_at(alice, wish, datetime.fromisoformat(day)) == datetime.fromisoformat(due)
 

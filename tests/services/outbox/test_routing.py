@@ -31,10 +31,15 @@ from hive.services.outbox.routing import (
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-MAIL = Destination(None, "own mail address", "own mail")
-PAGER, CHAT = Destination(1, "pager", "webhook"), Destination(2, "chat", "slack")
-OFF = Destination(3, "off", "webhook", enabled=False)
-ALICE = Person(1, "alice", BERLIN, MAIL, rest=Rest.NOTHING)  # her rules alone count
+MAIL = Destination(channel_id=None, name="own mail address", kind="own mail")
+PAGER, CHAT = (
+    Destination(channel_id=1, name="pager", kind="webhook"),
+    Destination(channel_id=2, name="chat", kind="slack"),
+)
+OFF = Destination(channel_id=3, name="off", kind="webhook", enabled=False)
+ALICE = Person(
+    id=1, name="alice", timezone=BERLIN, own_mail=MAIL, rest=Rest.NOTHING
+)  # her rules alone count
 
 DOWN = Matter("down", Severity.CRITICAL, repository_id=7, owner_id=1, tags=frozenset({"office"}))
 LOCK = replace(DOWN, kind="stale lock", severity=Severity.WARNING)

@@ -89,7 +89,9 @@ async def test_a_session_has_ended_when_it_did_however_late_it_is_closed(people:
     made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
     ended = clock.now()
-    outcome = Outcome(EndReason.DONE, 0, 1, 1, ended_at=ended)
+    outcome = Outcome(
+        end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1, ended_at=ended
+    )
     clock.use(lambda: datetime.now(UTC) + timedelta(seconds=75))
     await record.finish(admission.session_id, outcome)
     assert (await Session.get(id=admission.session_id)).ended_at == ended
@@ -101,7 +103,14 @@ async def test_a_session_whose_program_did_not_start_is_a_failure_that_is_notifi
     key = await factories.make_key(people.alice)
     made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
-    outcome = Outcome(EndReason.FAILED, 3, 0, 0, could_not_start=True, said="It did not start.")
+    outcome = Outcome(
+        end_reason=EndReason.FAILED,
+        exit_status=3,
+        bytes_in=0,
+        bytes_out=0,
+        could_not_start=True,
+        said="It did not start.",
+    )
     await record.finish(admission.session_id, outcome)
     event = await Event.get(kind=EventKind.SESSION_FAILED)
     assert event.message.endswith("failed: It did not start.")
