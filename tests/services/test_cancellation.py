@@ -40,7 +40,7 @@ from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance, tags
 from hive.services.repositories import infos as repository_infos
-from hive.services.sessions import record
+from hive.services.sessions import config_versions, record
 from hive.services.storage import locations
 from tests import factories
 from tests.factories import People
@@ -121,8 +121,8 @@ async def _admit(world: World, made: repository_infos.RepositoryInfo) -> None:
 
 async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
     made = await world.repository()
-    await record.keep_config(await Repository.get(id=made.id), b"content", None)
-    version = (await record.config_versions(OPERATOR, made.id))[0].id
+    await config_versions.keep_config(await Repository.get(id=made.id), b"content", None)
+    version = (await config_versions.list_versions(OPERATOR, made.id))[0].id
     return lambda: config_restore.restore_config(OPERATOR, made.id, version)
 
 

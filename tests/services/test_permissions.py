@@ -20,7 +20,7 @@ from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import config_versions, record
 from hive.services.storage import locations
 from hive.services.upkeep import queue
 from tests import factories
@@ -108,7 +108,7 @@ CHANGE: dict[str, Action] = {
     "disable the key": lambda a, s: keys.set_key(a, s.key.id, enabled=False),
     "delete the key": lambda a, s: keys.delete_key(a, s.key.id),
     "end the session": lambda a, s: record.kill(a, s.session_id),
-    "see the kept configs": lambda a, s: record.config_versions(a, s.repository.id),
+    "see the kept configs": lambda a, s: config_versions.list_versions(a, s.repository.id),
     "put a config back": restore_config,
 }
 OWN: dict[str, Action] = {
@@ -208,7 +208,7 @@ async def test_a_repository_in_the_trash_is_found_only_where_that_is_asked_for(
         with pytest.raises(NotFound):
             await permissions.repository_for(owner, one, level)
     with pytest.raises(NotFound):
-        await record.config_versions(owner, one)
+        await config_versions.list_versions(owner, one)
     assert await queue.list_upkeeps(owner, one) == []
     assert (await permissions.repository_for(owner, one, Level.OWN, deleted=True)).id == one
     with pytest.raises(NotFound):

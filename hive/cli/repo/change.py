@@ -21,7 +21,7 @@ from hive.services.lifecycle import config_restore as service
 from hive.services.lifecycle import imports
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths, quotas
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
 async def configs(actor: Actor, reference: str) -> None:
     """List the kept versions of a repository's config; it holds the key of repokey encryption."""
     found = await catalogue.find_repository(actor, reference)
-    infos = await record.config_versions(actor, found.id)
+    infos = await config_versions.list_versions(actor, found.id)
     output.show_list(
         [
             {

@@ -24,7 +24,7 @@ from hive.services.lifecycle import config_restore
 from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 from hive.services.storage import paths, places
 from hive.units import format_size
 
@@ -111,7 +111,7 @@ def _write(where: paths.Place, content: bytes) -> None:
 
 @transactional
 async def _note(actor: Actor, repository: Repository, former: ConfigLimits, content: bytes) -> None:
-    await record.keep_config(repository, content, None)
+    await config_versions.keep_config(repository, content, None)
     await events.record(
         repository.id,
         EventKind.CONFIG_CHANGED,

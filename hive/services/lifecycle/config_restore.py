@@ -20,8 +20,8 @@ from hive.services import audit, events
 from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
-from hive.services.sessions import record
-from hive.services.sessions.record import ConfigVersionInfo
+from hive.services.sessions import config_versions
+from hive.services.sessions.config_versions import ConfigVersionInfo
 from hive.services.storage import paths, places
 
 _NEW_FILE = ".config-new"
@@ -64,13 +64,13 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
 @transactional
 async def keep(repository_id: int, content: bytes | None) -> None:
     if content is not None:
-        await record.keep_config(await Repository.get(id=repository_id), content, None)
+        await config_versions.keep_config(await Repository.get(id=repository_id), content, None)
 
 
 @transactional
 async def _note(actor: Actor, repository_id: int, version: int, content: bytes) -> None:
     repository = await Repository.get(id=repository_id)
-    await record.keep_config(repository, content, None)
+    await config_versions.keep_config(repository, content, None)
     await events.record(
         repository_id,
         EventKind.CONFIG_CHANGED,
@@ -96,9 +96,9 @@ def read(path: Path) -> bytes | None:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise Conflict("This is a repository of borg 2: it has no single config file.")
-        if not stat.S_ISREG(status.st_mode) or status.st_size > record.MAX_CONFIG:
+        if not stat.S_ISREG(status.st_mode) or status.st_size > config_versions.MAX_CONFIG:
             raise StorageError(f"{path} is no config of borg's: look at it first.")
-        return os.read(descriptor, record.MAX_CONFIG)
+        return os.read(descriptor, config_versions.MAX_CONFIG)
     finally:
         os.close(descriptor)
 

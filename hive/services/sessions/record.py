@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,7 +12,6 @@ from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
-from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
@@ -27,20 +25,20 @@ from hive.kinds import (
     Need,
     Operation,
 )
-from hive.models import ConfigVersion, Repository, Session
+from hive.models import Repository, Session
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
 from hive.services.installation import identity
-from hive.services.permissions import Actor, repository_for, require, visible_repository_ids
+from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
+from hive.services.sessions.config_versions import keep_config
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
 from hive.units import format_size
 from hive.waiting import until
 
-MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
 
 
@@ -268,57 +266,6 @@ async def note_snapshot(
         await review.review(repository.id)
 
 
-async def keep_config(
-    repository: Repository,
-    content: bytes,
-    session_id: int | None,
-    *,
-    by_hive: bool = True,
-    is_back: bool = False,
-) -> None:
-    """Keep a copy of the config where it changed: it holds the key, and clients can change it.
-
-    `is_back`: there was no content before. The same config as ever means that it has come back.
-
-    The first version is never dropped, nor the newest one that a session with full access or the
-    server itself wrote: no number of other versions can push the true key out.
-    """
-    if len(content) > MAX_CONFIG:
-        return
-    # How far a check has come is noted there as well; that is no other config.
-    digest = hashlib.sha256(without_note(content)).hexdigest()
-    session = None if session_id is None else await Session.get_or_none(id=session_id)
-    access = None if session is None else session.access
-    newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
-    if newest is not None and newest.sha256 == digest:
-        if is_back:
-            await Repository.filter(id=repository.id).update(emptied_at=None)
-        return
-    await ConfigVersion.create(
-        repository_id=repository.id,
-        sha256=digest,
-        content=content,
-        session_id=session_id,
-        created_at=clock.now(),
-        access=access,
-    )
-    if newest is not None:
-        is_suspicious = not by_hive and not is_back and access != Access.FULL
-        await content_alarms.note_config(repository.id, session, is_suspicious=is_suspicious)
-    await _drop_old_configs(repository.id)
-
-
-async def _drop_old_configs(repository_id: int) -> None:
-    keep = runtime.settings().storage.config_versions
-    rows = (
-        await ConfigVersion.filter(repository_id=repository_id).order_by("-id").only("id", "access")
-    )
-    trusted = [row.id for row in rows if row.access in (None, Access.FULL)]
-    kept = {row.id for row in rows[:keep]} | {row.id for row in rows[-1:]} | set(trusted[:1])
-    dropped = [row.id for row in rows if row.id not in kept]
-    await ConfigVersion.filter(id__in=dropped).delete()
-
-
 async def _record_end(session: Session) -> None:
     kind = {
         Need.BORG: EventKind.CLOSED,
@@ -475,31 +422,6 @@ async def in_the_way(repository_id: int) -> str:
     if first is None:
         return ""
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConfigVersionInfo:
-    id: int
-    sha256: str
-    content: bytes
-    session_id: int | None
-    created_at: datetime
-
-
-async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
-    """The kept versions of a repository's config, newest first; for who may change it."""
-    await repository_for(actor, repository_id, Level.MANAGE)
-    rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
-    return [
-        ConfigVersionInfo(
-            id=r.id,
-            sha256=r.sha256,
-            content=bytes(r.content),
-            session_id=r.session_id,
-            created_at=r.created_at,
-        )
-        for r in rows
-    ]
 
 
 def info_of(row: Session) -> SessionInfo:

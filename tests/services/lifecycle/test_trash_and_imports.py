@@ -19,7 +19,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import config_versions, record
 from hive.services.storage import paths
 from tests import factories
 from tests.factories import People, tree
@@ -185,7 +185,9 @@ async def test_an_import_takes_the_place_of_what_was_there(
     after = await catalogue.find_repository(people.alice, made.login)
     assert (after.mode, after.state, after.maintenance) == (Mode.BORG, RepositoryState.READY, None)
     assert EventKind.IMPORT_VERIFIED in await kinds(made)
-    assert [len(v.content) > 0 for v in await record.config_versions(OPERATOR, made.id)] == [True]
+    assert [len(v.content) > 0 for v in await config_versions.list_versions(OPERATOR, made.id)] == [
+        True
+    ]
 
 
 async def test_a_bad_import_stays_staged_and_the_repository_as_it_is(
@@ -259,8 +261,8 @@ async def test_a_busy_repository_is_not_deleted(people: People) -> None:
 
 
 async def keep(info: RepositoryInfo, content: bytes) -> int:
-    await record.keep_config(await Repository.get(id=info.id), content, None)
-    return (await record.config_versions(OPERATOR, info.id))[0].id
+    await config_versions.keep_config(await Repository.get(id=info.id), content, None)
+    return (await config_versions.list_versions(OPERATOR, info.id))[0].id
 
 
 async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People) -> None:
@@ -272,7 +274,9 @@ async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People)
     await config_restore.restore_config(people.alice, made.id, good)
     assert (made.path / "config").read_bytes() == b"the good key"
     assert (made.path / "config").stat().st_mode & 0o777 == 0o600
-    contents = [version.content for version in await record.config_versions(OPERATOR, made.id)]
+    contents = [
+        version.content for version in await config_versions.list_versions(OPERATOR, made.id)
+    ]
     assert contents == [b"the good key", b"overwritten", b"the good key"]
     assert sorted(path.name for path in made.path.parent.rglob("*")) == ["config", "documents"]
     after = await catalogue.find_repository(people.alice, made.login)
