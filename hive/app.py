@@ -19,7 +19,7 @@ from hive.notify import email
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
 from hive.services import runtime, secrets, triggers
-from hive.services.accounts import attempt_limits, browser_sessions, mail
+from hive.services.accounts import attempt_limits, first_setup, mail
 from hive.services.alarms import server_alarms
 from hive.services.checks import Check
 from hive.services.clock import trust
@@ -273,7 +273,7 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     opened = None if file is None else (file.device, file.inode)
     runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url, opened))
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
-    token = await browser_sessions.new_setup_token()
+    token = await first_setup.new_setup_token()
     if token is not None:
         _print(f"set-up {runtime.base_url()}/setup/{token}")
 

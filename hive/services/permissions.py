@@ -152,3 +152,10 @@ async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:
 
 def _noun(thing: Repository | Key) -> str:
     return "repository" if isinstance(thing, Repository) else "key"
+
+
+def own_id(actor: Actor) -> int:
+    """The user that the actor is; nobody does these things for others."""
+    if actor.user_id is None:
+        raise NotFound("There is no such user.")
+    return actor.user_id

@@ -10,7 +10,7 @@ from tortoise.exceptions import OperationalError
 
 from hive import errors, log
 from hive.services import runtime
-from hive.services.accounts import browser_sessions
+from hive.services.accounts import first_setup
 from hive.services.overview import summaries
 from hive.services.overview.summaries import Order
 from hive.services.permissions import Actor
@@ -130,7 +130,7 @@ async def test_nothing_secret_is_logged(
     browser: Browser, logged: pytest.CaptureFixture[str]
 ) -> None:
     log.configure("debug")
-    token = await browser_sessions.new_setup_token()
+    token = await first_setup.new_setup_token()
     assert token
     await browser.get(f"/setup/{token}")
     await browser.get(f"/setup/{token}/")

@@ -17,9 +17,8 @@ from hive.services.accounts import (
     reset_tokens,
     users,
 )
-from hive.services.accounts.second_factor import own_id
 from hive.services.accounts.users import UserInfo
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, own_id
 
 
 @cache

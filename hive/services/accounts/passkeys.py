@@ -31,8 +31,7 @@ from hive.kinds import Source
 from hive.models import Passkey
 from hive.services import audit, names, runtime
 from hive.services.accounts import challenges, second_factor
-from hive.services.accounts.second_factor import own_id
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, own_id
 
 logger = log.get(__name__)
 

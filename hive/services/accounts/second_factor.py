@@ -16,7 +16,7 @@ from hive.models import Passkey, RecoveryCode, Totp, User
 from hive.services import audit, runtime
 from hive.services import secrets as sealed
 from hive.services.accounts import attempt_limits
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, own_id, require_admin
 
 logger = log.get(__name__)
 
@@ -56,13 +56,6 @@ async def factors_of(user_id: int) -> Factors:
         await Passkey.filter(user_id=user_id).count(),
         await RecoveryCode.filter(user_id=user_id, used_at=None).count(),
     )
-
-
-def own_id(actor: Actor) -> int:
-    """The user that the actor is; nobody does these things for others."""
-    if actor.user_id is None:
-        raise NotFound("There is no such user.")
-    return actor.user_id
 
 
 # --- the app ------------------------------------------------------------------------------

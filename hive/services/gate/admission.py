@@ -13,12 +13,11 @@ from hive import clock, log
 from hive.borg.repository_path import PathRule
 from hive.database import DriverError, transactional
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
-from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
+from hive.kinds import Access, EventKind, Mode, Need
 from hive.models import Grant, Key, Repository, Session
 from hive.services import events, runtime
 from hive.services.gate import authentication
 from hive.services.gate.authentication import Identity
-from hive.services.installation import presence
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths as storage
 from hive.services.storage import places
@@ -353,14 +352,3 @@ def _situation_of(grant: Grant) -> GateFacts:
         maintenance=None,
         running=(),
     )
-
-
-def state_in_words(info: repository_infos.RepositoryInfo) -> str:
-    """One short sentence on the repository's state, for the status command and the pages."""
-    if presence.is_away(info.path):
-        return "not known: its storage is not available"
-    if info.maintenance:
-        return f"busy: {info.maintenance}"
-    if info.state == RepositoryState.NEW:
-        return "not created yet: run borg init"
-    return "ready"

@@ -352,3 +352,10 @@ async def _tell_broken(repository_id: int, problem: str) -> None:
         f"The schedule cannot be followed, so no missing backup is told: {problem}",
         problem=problem,
     )
+
+
+async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
+    """What the disk tells of a repository that was imported or adopted; never in the future."""
+    if written_at is not None:
+        at = min(written_at, clock.now())
+        await note_backup(repository_id, at, is_estimated=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from hive import clock
@@ -16,9 +17,10 @@ from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
-from hive.kinds import EventKind, Mode, TrashReason
-from hive.models import Repository, TrashEntry
+from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
+from hive.models import Repository, Session, TrashEntry
 from hive.services import events
+from hive.services.health import review
 from hive.services.lifecycle import config_limits
 from hive.services.measurements import statistics
 from hive.services.permissions import Actor
@@ -114,7 +116,7 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
 async def _settle_as_left(repository_id: int, where: paths.Place) -> Settled:
     """Settle what is staged now, unless the last rsync was cut off in the middle of it."""
-    status = await record.last_import_status(repository_id)
+    status = await last_import_status(repository_id)
     if status == 0:
         await maintenance.set_stage(repository_id, maintenance.VERIFYING)
         return await _verify_and_replace(repository_id, where)
@@ -234,7 +236,7 @@ async def _finish(
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await record.note_snapshot(repository_id, after, by_hive=True, is_brought=True)
-        await record.estimate_backup(repository_id, disk.at)
+        await review.estimate_backup(repository_id, disk.at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()
@@ -269,3 +271,15 @@ async def _place(repository_id: int) -> paths.Place:
     if repository is None:
         raise NotFound("There is no such repository.")
     return repository_infos.place_of(repository)
+
+
+async def last_import_status(repository_id: int) -> int | None:
+    """How the last rsync ended that brought something; None where it was cut off.
+
+    0 where none is known: nothing speaks against what is staged.
+    """
+    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
+    # A session that was killed with the server has no operation.
+    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
+    last = await brought.order_by("-id").first()
+    return 0 if last is None else last.exit_status

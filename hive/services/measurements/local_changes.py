@@ -33,6 +33,7 @@ from hive.models import Event, Repository, Session
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.alarms.rules import Finding
+from hive.services.health import review
 from hive.services.installation import presence
 from hive.services.measurements import disk_backups, statistics
 from hive.services.measurements.place_watches import Watches
@@ -313,7 +314,7 @@ async def _note_change(row: Repository, look: _Look) -> bool:
     if after.is_created and not row.known_state:
         await disk_backups.note_arrival(row.id, look.disk, after.transaction)
     elif after.is_created and after.config is None:
-        await record.estimate_backup(row.id, look.disk.at)  # borg 2
+        await review.estimate_backup(row.id, look.disk.at)  # borg 2
     if row.known_state is None:
         return after.is_created  # nothing to tell, but to measure
     if after.is_created or row.initialized_at is None:

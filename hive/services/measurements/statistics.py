@@ -19,6 +19,7 @@ from hive.models import Inspection, Repository, Session, Statistic
 from hive.services import runtime
 from hive.services.alarms import alarms, rules
 from hive.services.alarms.rules import Cause, Usage
+from hive.services.gate import key_use
 from hive.services.measurements import disk_backups, thinning
 from hive.services.repositories import locks as stale_locks
 from hive.services.repositories import maintenance, quotas
@@ -45,7 +46,7 @@ async def after_session(repository_id: int, session_id: int, *, changed: bool) -
         if changed:
             await measure(repository_id, session_id)
         else:
-            await alarms.key_used(session_id)
+            await key_use.key_used(session_id)
     except (HiveError, DriverError) as error:
         logger.error("not measured", repository=repository_id, reason=str(error))
 
@@ -60,7 +61,7 @@ async def measure(
     A repository that cannot be measured says so in an event, once for each cause.
     """
     if session_id is not None:
-        await alarms.key_used(session_id)
+        await key_use.key_used(session_id)
     async with _measuring.setdefault(repository_id, asyncio.Lock()):
         await _measure(repository_id, session_id, is_local=is_local)
 

@@ -11,6 +11,7 @@ from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
 from hive.services.clock import last_backups
 from hive.services.installation import presence
+from hive.services.repositories import infos as repository_infos
 from hive.services.shares import GroupShare
 from hive.services.storage import locations, paths
 
@@ -138,3 +139,14 @@ def state_of(repository: Repository) -> RepositoryState:
     if repository.initialized_at is None:
         return RepositoryState.NEW
     return RepositoryState.READY
+
+
+def state_in_words(info: repository_infos.RepositoryInfo) -> str:
+    """One short sentence on the repository's state, for the status command and the pages."""
+    if presence.is_away(info.path):
+        return "not known: its storage is not available"
+    if info.maintenance:
+        return f"busy: {info.maintenance}"
+    if info.state == RepositoryState.NEW:
+        return "not created yet: run borg init"
+    return "ready"

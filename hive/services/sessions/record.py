@@ -163,13 +163,6 @@ async def note_reading(session_id: int, *, only_reads: bool) -> None:
     await Session.filter(id=session_id, ended_at=None).update(only_reads=only_reads)
 
 
-async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
-    """What the disk tells of a repository that was imported or adopted; never in the future."""
-    if written_at is not None:
-        at = min(written_at, clock.now())
-        await review.note_backup(repository_id, at, is_estimated=True)
-
-
 def _evidence(need: Need, outcome: Outcome) -> Evidence:
     return Evidence(
         need=need,
@@ -280,18 +273,6 @@ async def _record_end(session: Session) -> None:
         f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
         session_id=session.id,
     )
-
-
-async def last_import_status(repository_id: int) -> int | None:
-    """How the last rsync ended that brought something; None where it was cut off.
-
-    0 where none is known: nothing speaks against what is staged.
-    """
-    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
-    # A session that was killed with the server has no operation.
-    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
-    last = await brought.order_by("-id").first()
-    return 0 if last is None else last.exit_status
 
 
 @transactional
