@@ -21,7 +21,7 @@ from hive.services import events
 from hive.services.alarms import alarms
 from hive.services.health import infos as health_info
 from hive.services.lifecycle import trash
-from hive.services.measurements import statistics
+from hive.services.measurements import insights, statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -93,7 +93,7 @@ async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
     before = factories.tree(info.path)
     done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert insight.checked_at is not None
     assert insight.check_error is None
     assert EventKind.CHECKED in await kinds()
@@ -114,7 +114,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     segment.write_bytes(broken)
     done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert "checksum mismatch" in " ".join(done.problems)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     lasting = await alarms.lasting(info.id)
     assert [alarm.kind for alarm in lasting] == [EventKind.INTEGRITY_ERROR]
     health = await health_info.health_info(OPERATOR, info.id)
@@ -123,7 +123,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     segment.write_bytes(sound)
     (await client.borg("check", "--repository-only", info.url)).must()  # a client's proves it too
     await until(house.is_quiet)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert (await alarms.lasting(info.id), insight.check_error) == ([], None)
 
 
@@ -195,13 +195,13 @@ async def test_compacting_frees_what_was_deleted(
     info = await laptop()
     (await client.borg("delete", f"{info.url}::first")).must()
     await measured(house)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert (insight.reclaimable_bytes or 0) > 2_900_000
     done = await ended(await queue.ask(OPERATOR, info.id, COMPACT))
     assert done.state == UpkeepState.DONE
     assert "3.00 MB" in done.message or "3.0 MB" in done.message or "MB were freed" in done.message
     await measured(house)
-    after = await statistics.insight(info)
+    after = await insights.insight_of(info)
     assert (after.reclaimable_bytes or 0) < 100_000
     assert after.compacted_at is not None
     assert snapshot(info.path).size_bytes == pytest.approx(3_000_000, rel=0.02)

@@ -17,7 +17,7 @@ from hive.errors import DatabaseFull
 from hive.models import Alarm, Inspection, Location, Notification
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS
-from hive.services.measurements import statistics
+from hive.services.measurements import insights
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
@@ -110,7 +110,7 @@ async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(
 
     expected = clock.now().date() + timedelta(weeks=52)
     days = {one.full_on for one in await disks.disks({row.id for row in await Location.all()})}
-    days |= {(await statistics.insight(info)).disk_full_on for info in infos}
+    days |= {(await insights.insight_of(info)).disk_full_on for info in infos}
     (day,) = days
     assert day is not None
     assert abs(day - expected) <= timedelta(days=1)

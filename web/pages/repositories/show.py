@@ -16,7 +16,7 @@ from hive.services import events
 from hive.services.alarms import answers
 from hive.services.health import proposals
 from hive.services.health.states import BAD, Condition
-from hive.services.measurements import statistics, trends
+from hive.services.measurements import insights, trends
 from hive.services.notifications import reach
 from hive.services.overview import occupancy
 from hive.services.overview.details import Details, find_details
@@ -164,7 +164,7 @@ def _arrival(details: Details, shown: Sequence[SessionInfo], *, are_all: bool) -
 class _Inside:
     """What is known of the repository's content; of one in the trash nobody looks."""
 
-    insight: statistics.Insight
+    insight: insights.Insight
     room: occupancy.Occupancy
     chart: Chart | None
     upkeeps: list[upkeeps.UpkeepInfo]
@@ -179,7 +179,7 @@ async def _inside(actor: Actor, details: Details, chosen: Range) -> _Inside | No
     repository, now = details.repository, clock.now()
     since = _since(chosen, now)
     return _Inside(
-        insight=await statistics.insight(repository),
+        insight=await insights.insight_of(repository),
         room=await occupancy.look(actor, repository),
         chart=charts.chart(await trends.history(repository.id, since), since, now),
         upkeeps=await upkeeps.list_upkeeps(actor, repository.id, limit=_UPKEEPS),
