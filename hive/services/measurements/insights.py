@@ -1,4 +1,4 @@
-"""What is known of a repository from outside: what was measured last, its locks, when it is full."""
+"""What is known of a repository from outside: measurements, locks, and when it is full."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
 from hive.services.clock import last_backups
 from hive.services.installation import presence
-from hive.services.repositories import infos as repository_infos
 from hive.services.shares import GroupShare
 from hive.services.storage import locations, paths
 
@@ -141,7 +140,7 @@ def state_of(repository: Repository) -> RepositoryState:
     return RepositoryState.READY
 
 
-def state_in_words(info: repository_infos.RepositoryInfo) -> str:
+def state_in_words(info: RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
     if presence.is_away(info.path):
         return "not known: its storage is not available"
