@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hive.config import values
 
-if TYPE_CHECKING:  # the tree offers `dangerous` itself, as hive.config.settings.dangerous
+if TYPE_CHECKING:
     from hive.config.settings import Settings
 
 # Above these, a limit no longer protects anything. In the order of the sections.

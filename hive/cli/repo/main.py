@@ -1,4 +1,4 @@
-"""hive repo ...: making, showing, deleting and restoring; repo_set.py has what changes one."""
+"""hive repo ...: making, showing, deleting and restoring; `change` has what changes one."""
 
 from __future__ import annotations
 

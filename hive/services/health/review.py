@@ -267,7 +267,7 @@ async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outloo
 async def running_until(repository_ids: list[int] | None, now: datetime) -> dict[int, datetime]:
     """Until when sessions that are open may be a backup, for each repository that has one.
 
-    One that only mounts, lists or checks is none: `sessions.note_reading` tells.
+    One that only mounts, lists or checks is none: `record.note_reading` says so.
     """
     limit = timedelta(hours=runtime.settings().schedules.running_hours)
     query = Session.filter(

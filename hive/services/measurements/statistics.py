@@ -32,7 +32,6 @@ _SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
 _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
-# An end that is known by its word: it is told by whoever reads borg's answers.
 
 # One look at a repository at a time, so that a later one is kept later.
 _measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()

@@ -73,7 +73,7 @@ async def set_stage(repository_id: int, reason: str) -> None:
 async def end(repository_id: int) -> None:
     """Let sessions in again.
 
-    Whoever changed the repository has noted that before (sessions.note_snapshot): else it is told
+    Whoever changed the repository has noted that before (`record.note_snapshot`): else it is told
     as a change past the gate.
     """
     await Repository.filter(id=repository_id).update(maintenance=None)
