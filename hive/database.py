@@ -73,7 +73,7 @@ async def open_database(url: str) -> None:
     except (BaseORMException, sqlite3.Error, OSError) as error:
         # a file that is no database raises what the ORM does not translate
         await Tortoise.close_connections()
-        raise DatabaseError(f"The database cannot be opened: {error}") from error
+        raise DatabaseError("The database cannot be opened: %(error)s", error=error) from error
     _base_context = contextvars.copy_context()
 
 
@@ -271,8 +271,10 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
         ) from error
     except (OperationalError, sqlite3.Error) as error:
         if _is_full(error):
-            raise DatabaseFull(f"The disk of the database is full: {error}") from error
-        raise DatabaseError(f"The database could not do this: {error}") from error
+            raise DatabaseFull(
+                "The disk of the database is full: %(error)s", error=error
+            ) from error
+        raise DatabaseError("The database could not do this: %(error)s", error=error) from error
 
 
 def _is_full(error: BaseException | None) -> bool:

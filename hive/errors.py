@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from hive.sentences import Sentence, Value
+from hive.sentences import Sentence
 
 
 class HiveError(Exception):
@@ -33,7 +33,7 @@ class HiveError(Exception):
     ready; text that is neither, such as that of another program, is shown as it is.
     """
 
-    def __init__(self, text: str, /, **values: Value) -> None:
+    def __init__(self, text: str, /, **values: object) -> None:
         message = text if isinstance(text, Sentence) and not values else Sentence(text, values)
         super().__init__(message)
         self.message = message
@@ -46,7 +46,7 @@ class ConfigError(HiveError):
 class InvalidInput(HiveError):
     """`field` is the name of the input that is wrong, as the asker knows it."""
 
-    def __init__(self, text: str, /, *, field: str | None = None, **values: Value) -> None:
+    def __init__(self, text: str, /, *, field: str | None = None, **values: object) -> None:
         super().__init__(text, **values)
         self.field = field
 
@@ -64,7 +64,7 @@ class TooMany(HiveError):
 
 
 class Conflict(HiveError):
-    def __init__(self, text: str, /, *, field: str | None = None, **values: Value) -> None:
+    def __init__(self, text: str, /, *, field: str | None = None, **values: object) -> None:
         super().__init__(text, **values)
         self.field = field
 
@@ -93,7 +93,7 @@ class RefusalCause(StrEnum):
 
 
 class AccessRefused(HiveError):
-    def __init__(self, text: str, cause: RefusalCause, /, **values: Value) -> None:
+    def __init__(self, text: str, cause: RefusalCause, /, **values: object) -> None:
         super().__init__(text, **values)
         self.cause = cause
 
@@ -131,7 +131,7 @@ class OutgoingFailed(HiveError):
         *,
         permanent: bool = False,
         address: str | None = None,
-        **values: Value,
+        **values: object,
     ) -> None:
         super().__init__(text, **values)
         self.permanent = permanent
@@ -152,7 +152,7 @@ class DeliveryFailed(HiveError):
         permanent: bool = False,
         retry_after: float | None = None,
         address: str | None = None,
-        **values: Value,
+        **values: object,
     ) -> None:
         super().__init__(text, **values)
         self.permanent = permanent

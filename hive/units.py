@@ -31,12 +31,14 @@ def parse_size(text: str) -> int:
     text = text.strip()[:_LONGEST_TEXT]
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise InvalidInput(f"{text!r} is not a size; write for example 500MB, 10GB or 5GiB")
+        raise InvalidInput(
+            "%(text)r is not a size; write for example 500MB, 10GB or 5GiB", text=text
+        )
     number, prefix, binary = found.groups()
     scale = (1024 if binary else 1000) ** (_PREFIXES.index(prefix.lower()) + 1) if prefix else 1
     size = int(Decimal(number) * scale)
     if size > _LARGEST_SIZE:
-        raise InvalidInput(f"{text!r} is too large; the largest size is 9.2EB")
+        raise InvalidInput("%(text)r is too large; the largest size is 9.2EB", text=text)
     return size
 
 
@@ -52,11 +54,14 @@ def parse_duration(text: str) -> timedelta:
     text = text.strip()[:_LONGEST_TEXT]
     compact = text.lower().replace(" ", "")
     if not _DURATION.fullmatch(compact):
-        raise InvalidInput(f"{text!r} is not a time span; write for example 90m, 6h, 1d or 1d12h")
+        raise InvalidInput(
+            "%(text)r is not a time span; write for example 90m, 6h, 1d or 1d12h",
+            text=text,
+        )
     parts = _DURATION_PART.findall(compact)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
     if seconds > _LONGEST_DURATION:
-        raise InvalidInput(f"{text!r} is too long; a time span ends at 100 years")
+        raise InvalidInput("%(text)r is too long; a time span ends at 100 years", text=text)
     return timedelta(seconds=seconds)
 
 
@@ -69,8 +74,9 @@ def parse_when(text: str) -> datetime:
     if given.startswith("+"):
         return clock.now() + parse_duration(given[1:])
     wrong = InvalidInput(
-        f"{text!r} is not a point in time; write for example 2027-01-31, "
-        "2027-01-31T18:00:00Z or +90d"
+        "%(text)r is not a point in time; write for example 2027-01-31,"
+        " 2027-01-31T18:00:00Z or +90d",
+        text=text,
     )
     try:
         at = datetime.fromisoformat(given)
@@ -79,7 +85,10 @@ def parse_when(text: str) -> datetime:
     if _DATE.fullmatch(given):
         return at.replace(tzinfo=UTC)
     if at.tzinfo is None:
-        raise InvalidInput(f"{text!r} lacks its time zone; add Z for UTC, or for example +01:00")
+        raise InvalidInput(
+            "%(text)r lacks its time zone; add Z for UTC, or for example +01:00",
+            text=text,
+        )
     try:
         return at.astimezone(UTC)
     except OverflowError:

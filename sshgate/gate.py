@@ -176,8 +176,10 @@ class Gate:
         for number, other in self._others(repository_id, session_id):
             if other.is_breaking_locks:
                 raise AccessRefused(
-                    f"Session {number} is breaking this repository's locks. Try again in a moment.",
+                    "Session %(number)s is breaking this repository's locks."
+                    " Try again in a moment.",
                     RefusalCause.BUSY,
+                    number=number,
                 )
 
     def _others(self, repository_id: int, session_id: int) -> list[tuple[int, RunningSession]]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hive.errors import StorageError
 from hive.process.child import RunAs
+from hive.sentences import say
 
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
 DEEPEST = 64
@@ -81,7 +82,12 @@ def chown_tree(path: Path, run_as: RunAs) -> int:
 
 
 def _failed(path: Path, run_as: RunAs, error: OSError) -> StorageError:
-    return StorageError(f"{path} cannot be given to user {run_as.uid}: {error}")
+    return StorageError(
+        "%(path)s cannot be given to user %(uid)s: %(error)s",
+        path=path,
+        uid=run_as.uid,
+        error=error,
+    )
 
 
 @contextmanager
@@ -125,10 +131,12 @@ def _give_itself(directory: int, run_as: RunAs) -> int:
 
 def _give_directory(directory: int, path: Path, run_as: RunAs, depth: int) -> int:
     if _stopped.is_set():
-        message = f"{path} is not given yet: the server stops"
+        message = say("%(path)s is not given yet: the server stops", path=path)
         raise StorageError(message)
     if depth > DEEPEST:
-        message = f"{path} lies more than {DEEPEST} directories deep"
+        message = say(
+            "%(path)s lies more than %(deepest)s directories deep", path=path, deepest=DEEPEST
+        )
         raise StorageError(message)
     given = 0
     with os.scandir(directory) as entries:
@@ -156,12 +164,13 @@ def _give_entry(directory: int, name: str, path: Path, run_as: RunAs) -> None:
     try:
         status = os.fstat(entry)
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-            message = f"{path} is neither a file nor a directory"
+            message = say("%(path)s is neither a file nor a directory", path=path)
             raise StorageError(message)
         if status.st_nlink > 1:
-            message = (
-                f"{path} is a file with several names, one of which may lie elsewhere, so that it"
-                " stays as it is. Put a copy of the file in its place"
+            message = say(
+                "%(path)s is a file with several names, one of which may lie elsewhere, so that it"
+                " stays as it is. Put a copy of the file in its place",
+                path=path,
             )
             raise StorageError(message)
         os.chown(f"/proc/self/fd/{entry}", run_as.uid, run_as.gid)

@@ -158,9 +158,10 @@ def _require_same_file(path: Path) -> None:
         found = (status.st_dev, status.st_ino)
     if found != listening.database:
         raise DatabaseError(
-            f"The database {path} is not the one that the running server has open: that was deleted"
-            f" or replaced. The server keeps a copy of it in {path}.rescued-*. Stop the server, put"
-            " that copy in its place, and start it again."
+            "The database %(path)s is not the one that the running server has open: that was"
+            " deleted or replaced. The server keeps a copy of it in %(path)s.rescued-*. Stop"
+            " the server, put that copy in its place, and start it again.",
+            path=path,
         )
 
 
@@ -199,8 +200,11 @@ def prepare_directories(place: Paths) -> None:
         _prepare_scratch(place, mode)
     except OSError as error:
         raise StorageError(
-            f"The data directory {place.data_dir} cannot be prepared: {error.strerror}"
-            f" ({error.filename}). Name another one with --data-dir or correct its owner."
+            "The data directory %(data_dir)s cannot be prepared: %(strerror)s (%(filename)s)."
+            " Name another one with --data-dir or correct its owner.",
+            data_dir=place.data_dir,
+            strerror=error.strerror,
+            filename=error.filename,
         ) from error
 
 
@@ -211,7 +215,8 @@ def _prepare_scratch(place: Paths, mode: int) -> None:
     owners = {0, os.geteuid(), place.data_dir.stat().st_uid}
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
         raise StorageError(
-            f"{place.scratch} belongs to somebody else: name another child.scratch_dir."
+            "%(scratch)s belongs to somebody else: name another child.scratch_dir.",
+            scratch=place.scratch,
         )
 
 
@@ -256,7 +261,10 @@ async def _prepare_first_root() -> None:
         prepare_root(root)
     except OSError as error:
         raise StorageError(
-            f"The storage root {root} cannot be made: {error.strerror} ({error.filename})."
+            "The storage root %(root)s cannot be made: %(strerror)s (%(filename)s).",
+            root=root,
+            strerror=error.strerror,
+            filename=error.filename,
         ) from error
     try:
         found = marker.read(root)

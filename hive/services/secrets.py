@@ -254,8 +254,10 @@ async def rotate(
         closed = await _seal_all(fresh.id, on_step=on_step)
         if closed and not is_lost:
             raise Conflict(
-                f"{closed} secrets cannot be opened, so the former keys stay in {path}. Set these"
-                " secrets again (hive doctor names them), then rotate again."
+                "%(closed)s secrets cannot be opened, so the former keys stay in %(path)s. Set"
+                " these secrets again (hive doctor names them), then rotate again.",
+                closed=closed,
+                path=path,
             )
         held = await _sealed_with()
         kept = tuple(one for one in (before.keys if before else ()) if one.id in held)

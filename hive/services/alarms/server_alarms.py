@@ -174,7 +174,7 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
     is_new = row is None
     row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
     row.level = CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
-    row.message = trouble.message[:1000]
+    row.message = trouble.message
     row.details = {  # for commands, which are other processes
         "title": trouble.title,
         "remedy": trouble.remedy,

@@ -63,7 +63,9 @@ def ensure(paths: Paths, *, is_server: bool) -> Identity:
         finally:
             os.close(directory)
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
 def begin_run(paths: Paths, identity: Identity) -> Identity:
@@ -71,7 +73,9 @@ def begin_run(paths: Paths, identity: Identity) -> Identity:
     try:
         return _write(paths, replace(identity, run=secrets.token_hex(16)))
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
 def _new(paths: Paths) -> Identity:

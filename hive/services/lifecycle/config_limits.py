@@ -19,6 +19,7 @@ from hive.errors import Conflict, NotFound
 from hive.formats import format_size
 from hive.kinds import EventKind, Level
 from hive.models import Repository
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import config_restore
@@ -119,7 +120,11 @@ async def _note(actor: Actor, repository: Repository, former: ConfigLimits, cont
     await events.record(
         repository.id,
         EventKind.CONFIG_CHANGED,
-        f"Limits in the config cleared by {actor.name}: {', '.join(former.in_words)}.",
+        say(
+            "Limits in the config cleared by %(name)s: %(in_words)s.",
+            name=actor.name,
+            in_words=", ".join(former.in_words),
+        ),
     )
     await audit.record(
         actor,

@@ -19,6 +19,7 @@ from hive.errors import HiveError, NotFound, StorageError
 from hive.formats import format_size
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
+from hive.sentences import say
 from hive.services import events
 from hive.services.lifecycle import config_limits
 from hive.services.measurements import statistics
@@ -170,7 +171,11 @@ def _verify(where: paths.Place) -> Verified:
         facts = verify(where.staging)
         paths.take_out_of_folder(where, facts.folder)
     except OSError as error:
-        raise StorageError(f"The import in {where.staging} cannot be read: {error}.") from error
+        raise StorageError(
+            "The import in %(staging)s cannot be read: %(error)s.",
+            staging=where.staging,
+            error=error,
+        ) from error
     return facts
 
 
@@ -182,7 +187,9 @@ async def _replace(repository_id: int, where: paths.Place) -> None:
         await asyncio.to_thread(_put_in_place, where)
     except OSError as error:
         raise StorageError(
-            f"The import in {where.staging} cannot be put in place: {error.strerror}."
+            "The import in %(staging)s cannot be put in place: %(strerror)s.",
+            staging=where.staging,
+            strerror=error.strerror,
         ) from error
 
 
@@ -218,7 +225,7 @@ async def _renew(note: TrashEntry) -> None:
 
 @transactional
 async def _reject(repository_id: int, problem: str) -> None:
-    message = f"The import was refused: {problem}."
+    message = say("The import was refused: %(problem)s.", problem=problem)
     await events.record(repository_id, EventKind.IMPORT_REJECTED, message)
 
 

@@ -129,13 +129,13 @@ async def _begin_with(repository_id: int, found: RepositoryFacts) -> None:
 @transactional
 async def _note_failure(repository_id: int, problem: str) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
-    if inspection.problem == problem[:500]:
+    if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
     if inspection.problem is not None:  # another cause is told anew
         await alarms.end(repository_id, EventKind.MEASURING_FAILED, "The cause is another now.")
     else:
         inspection.problem_since = clock.now()
-    inspection.problem = problem[:500]
+    inspection.problem = problem
     await inspection.save()
     await alarms.begin(
         repository_id,

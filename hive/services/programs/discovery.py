@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hive.config.settings import Settings
 from hive.errors import Unavailable
+from hive.sentences import say
 from hive.services.checks import Finding
 
 SECONDS_FOR_AN_ANSWER = 10
@@ -41,7 +42,9 @@ def program_roots(command: str) -> tuple[Path, ...]:
     try:
         return _roots(path, path.stat().st_mtime_ns)
     except OSError as error:
-        message = f"{command} cannot be read: {error.strerror}"
+        message = say(
+            "%(command)s cannot be read: %(strerror)s", command=command, strerror=error.strerror
+        )
         raise Unavailable(message) from error
 
 
@@ -75,7 +78,11 @@ def _interpreter(program: Path) -> Path | None:
     name = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
     found = shutil.which(name)
     if found is None:
-        message = f"{program} needs {name or 'an interpreter'}, which is not here"
+        message = say(
+            "%(program)s needs %(name)s, which is not here",
+            program=program,
+            name=name or "an interpreter",
+        )
         raise Unavailable(message)
     return Path(found)
 
@@ -92,7 +99,11 @@ def _python_roots(interpreter: Path) -> set[Path]:
         )
         answer = [Path(path) for path in json.loads(done.stdout)]
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        message = f"{interpreter} does not say where its modules are: {error}"
+        message = say(
+            "%(interpreter)s does not say where its modules are: %(error)s",
+            interpreter=interpreter,
+            error=error,
+        )
         raise Unavailable(message) from error
     existing = {path for path in answer if path.is_absolute() and path.exists()}
     return (existing | {path.resolve() for path in existing}) - {Path("/")}

@@ -67,9 +67,13 @@ async def add_token(actor: Actor, repository_id: int, name: str) -> NewPingToken
     title = names.check_title(name, "ping token")
     mine = PingToken.filter(repository_id=repository.id)
     if await mine.filter(name=title).exists():
-        raise Conflict(f"The repository has a ping token {title} already.", field="name")
+        raise Conflict(
+            "The repository has a ping token %(title)s already.", field="name", title=title
+        )
     if await mine.count() >= _MOST:
-        raise Conflict(f"A repository has at most {_MOST} ping tokens: delete one first.")
+        raise Conflict(
+            "A repository has at most %(most)s ping tokens: delete one first.", most=_MOST
+        )
     token = secrets.token_urlsafe(32)
     row = await PingToken.create(
         repository_id=repository.id, name=title, token_sha256=digest(token), created_at=clock.now()
@@ -104,9 +108,11 @@ async def delete_token(actor: Actor, repository_id: int, reference: str) -> Ping
         if row.name == reference or row.id == names.as_id(reference)
     ]
     if not rows:
-        raise NotFound(f"The repository has no ping token {reference!r}.")
+        raise NotFound("The repository has no ping token %(reference)r.", reference=reference)
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} is the name of one and the id of another.")
+        raise InvalidInput(
+            "%(reference)r is the name of one and the id of another.", reference=reference
+        )
     return await _delete(actor, rows[0], repository)
 
 

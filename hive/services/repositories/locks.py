@@ -21,6 +21,7 @@ from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
@@ -144,7 +145,7 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        "A lock was removed that a dead process of this server had left.",
+        say("A lock was removed that a dead process of this server had left."),
         pids=pids,
     )
     await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
@@ -190,7 +191,9 @@ async def _break(actor: Actor, repository: Repository, *, force: bool) -> list[L
     try:
         await asyncio.to_thread(remove_locks, path, lambda holder: holder in holders)
     except OSError as error:
-        raise StorageError(f"The lock cannot be removed: {error.strerror}.") from error
+        raise StorageError(
+            "The lock cannot be removed: %(strerror)s.", strerror=error.strerror
+        ) from error
     if wanted:
         await _note_broken(actor, repository, wanted)
     return wanted
@@ -203,7 +206,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
     await events.record(
         repository.id,
         EventKind.LOCK_REMOVED,
-        f"Lock removed by {actor.name}: {'; '.join(words)}.",
+        say("Lock removed by %(name)s: %(words)s.", name=actor.name, words="; ".join(words)),
     )
     await audit.record(
         actor,

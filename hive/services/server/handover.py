@@ -99,7 +99,11 @@ async def hand_over_all() -> int:
         given += 1
         logger.info("a repository was handed over", repository=place.login, things=count)
     if failed:
-        raise StorageError(f"{len(failed)} of the repositories could not be given: {failed[0]}.")
+        raise StorageError(
+            "%(count)s of the repositories could not be given: %(failed)s.",
+            count=len(failed),
+            failed=failed[0],
+        )
     return given
 
 

@@ -16,6 +16,7 @@ from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.process import found
+from hive.sentences import say
 from hive.services import events, runtime, triggers
 from hive.services.health import review
 from hive.services.installation import presence
@@ -70,8 +71,9 @@ async def _end_processes() -> None:
         waited = asyncio.get_running_loop().time() - begun
         if waited > _GIVE_UP_AFTER:
             raise Unavailable(
-                f"The processes {children} of a former server cannot be ended: end them first, they"
-                " hold repositories."
+                "The processes %(children)s of a former server cannot be ended: end them first,"
+                " they hold repositories.",
+                children=children,
             )
         number = signal.SIGKILL if waited > _KILL_AFTER else signal.SIGTERM
         for pid in children:
@@ -110,5 +112,5 @@ async def _record(repository_id: int) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        "A lock of a session that the server's end interrupted was removed.",
+        say("A lock of a session that the server's end interrupted was removed."),
     )

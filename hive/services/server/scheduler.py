@@ -110,7 +110,7 @@ class Scheduler:
     def start(self, job: Job) -> asyncio.Task[None]:
         """Begin the job now; Conflict where it runs."""
         if job.name in self._running:
-            raise Conflict(f"The job {job.name!r} is running already.")
+            raise Conflict("The job %(name)r is running already.", name=job.name)
         # Taken before anything is awaited: whoever comes now is too late.
         task = self._running[job.name] = spawn(self._do(job), name=job.name)
         task.add_done_callback(lambda _: self._running.pop(job.name))
@@ -316,7 +316,7 @@ def _find(name: str) -> Job:
         if job.name.replace(" ", "-") == name.strip().lower().replace(" ", "-"):
             return job
     known = ", ".join(job.name for job in jobs.JOBS)
-    raise NotFound(f"There is no job {name[:60]!r}; there are: {known}.")
+    raise NotFound("There is no job %(name)r; there are: %(known)s.", name=name[:60], known=known)
 
 
 def _info(job: Job, row: Row | None) -> JobInfo:

@@ -50,7 +50,7 @@ async def _note(root: str, name: str, space: Space) -> None:
         await Alarm.filter(subject=root, kind=EventKind.DISK_FILLING).delete()
     else:
         row = row or Alarm(subject=root, kind=EventKind.DISK_FILLING, since=clock.now())
-        row.level, row.message, row.details = level, message[:1000], details
+        row.level, row.message, row.details = level, message, details
         await row.save()
     is_open_again = former >= FULL > level
     if level == former or not (level > former or level == 0 or is_open_again):

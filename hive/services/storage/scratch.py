@@ -42,9 +42,11 @@ def enter(where: Place, run_as: RunAs | None) -> None:
             if run_as is not None and status.st_uid != run_as.uid:
                 os.chown(path, run_as.uid, run_as.gid, follow_symlinks=False)
         except OSError as error:
-            raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
+            raise StorageError(
+                "%(path)s cannot be made: %(strerror)s.", path=path, strerror=error.strerror
+            ) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StorageError(f"{path} is not a directory: remove it.")
+            raise StorageError("%(path)s is not a directory: remove it.", path=path)
         _users[where.login] += 1
 
 

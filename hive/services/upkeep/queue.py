@@ -19,6 +19,7 @@ from hive.errors import Conflict, Forbidden, NotFound
 from hive.formats import format_duration, format_size
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms
 from hive.services.installation import presence
@@ -108,21 +109,27 @@ async def _require_possible(
     repository: Repository, kind: UpkeepKind, *, is_confirmed: bool
 ) -> None:
     if repository.initialized_at is None:
-        raise Conflict(f"{repository.name} is not created yet: there is nothing to {kind}.")
+        raise Conflict(
+            "%(name)s is not created yet: there is nothing to %(kind)s.",
+            name=repository.name,
+            kind=kind,
+        )
     if repository.mode == Mode.IMPORT:
-        raise Conflict(f"{repository.name} is in mode IMPORT: switch it to BORG first.")
+        raise Conflict("%(name)s is in mode IMPORT: switch it to BORG first.", name=repository.name)
     if kind != UpkeepKind.COMPACT:
         return
     inspection = await Inspection.get_or_none(repository_id=repository.id) or Inspection()
     if inspection.kind == Kind.BORG2:
         raise Conflict(
-            f"{repository.name} is a repository of borg 2: compacting it takes its passphrase,"
-            " which this server does not have. Run borg compact on a client."
+            "%(name)s is a repository of borg 2: compacting it takes its passphrase, which"
+            " this server does not have. Run borg compact on a client.",
+            name=repository.name,
         )
     if inspection.append_only:
         raise Conflict(
-            f"{repository.name} is append-only by its own config (borg config append_only): borg"
-            " does not compact it."
+            "%(name)s is append-only by its own config (borg config append_only): borg does"
+            " not compact it.",
+            name=repository.name,
         )
     found = [] if is_confirmed else await append_only.deletions(repository.id)
     if found:
@@ -265,7 +272,7 @@ async def note_refused(row: Upkeep, found: Sequence[append_only.Deletion]) -> No
     await events.record(
         row.repository_id,
         EventKind.UPKEEP_REFUSED,
-        f"Not compacted: {message}",
+        say("Not compacted: %(message)s", message=message),
         upkeep=row.id,
         sessions=[deletion.session_id for deletion in found],
     )
@@ -283,11 +290,14 @@ async def note_checked(row: Upkeep, problems: Sequence[str], *, seconds: float) 
     await inspection.save()
     row.details = {**row.details, "problems": list(problems)}
     if problems:
-        message = f"A check found the repository damaged: {borg.in_a_sentence(problems)}"
+        message = say(
+            "A check found the repository damaged: %(problems)s",
+            problems=borg.in_a_sentence(problems),
+        )
         await _end(row, UpkeepState.DONE, message, seconds)
         await alarms.integrity_error(row.repository_id, message, upkeep=row.id, problems=problems)
         return
-    message = f"A check of the whole repository found no problems; it took {took}."
+    message = say("A check of the whole repository found no problems; it took %(took)s.", took=took)
     await _end(row, UpkeepState.DONE, message, seconds)
     await events.record(row.repository_id, EventKind.CHECKED, message, upkeep=row.id)
     await alarms.integrity_proven(row.repository_id)
@@ -300,7 +310,11 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
     inspection.compacted_at = now
     await inspection.save()
     shown = "" if freed is None else f" {format_size(freed)} were freed;"
-    message = f"The repository was compacted:{shown} it took {_duration(row.seconds + seconds)}."
+    message = say(
+        "The repository was compacted:%(shown)s it took %(value)s.",
+        shown=shown,
+        value=_duration(row.seconds + seconds),
+    )
     row.details = {**row.details, "freed_bytes": freed}
     await _end(row, UpkeepState.DONE, message, seconds)
     await events.record(

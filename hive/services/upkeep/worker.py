@@ -252,7 +252,7 @@ class Caretaker:
         programs = self._host.programs
         program = programs.borg2 if is_borg2 else programs.borg
         if program is None:
-            raise Conflict(f"There is no borg {2 if is_borg2 else 1} on this server.")
+            raise Conflict("There is no borg %(value)s on this server.", value=2 if is_borg2 else 1)
         return program
 
     async def _run(self, turn: _Turn, program: Program, argv: list[str]) -> server_programs.Ended:

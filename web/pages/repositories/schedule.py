@@ -109,7 +109,7 @@ async def _until(
     form = await sent(request)
     until = form.when("until" if form.has("until") else "span")
     if until is None:
-        form.complain(InvalidInput(N_("Say when it ends."), field="until"))
+        form.complain(InvalidInput("Say when it ends.", field="until"))
 
     async def bounded(actor: Actor, repository_id: int) -> None:
         if until is None:
