@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from functools import cache
 
+from hive import tokens
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Language, Theme
@@ -12,7 +13,6 @@ from hive.models import User
 from hive.services import audit
 from hive.services.accounts import (
     attempt_limits,
-    browser_sessions,
     passwords,
     reset_tokens,
     users,
@@ -117,7 +117,7 @@ async def change_password(
         actor,
         own_id(actor),
         hashed,
-        keep=browser_sessions.digest(session) if session else None,
+        keep=tokens.digest(session) if session else None,
         forget_browsers=forget_browsers,
         keep_browser=browser,
     )

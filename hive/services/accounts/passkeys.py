@@ -61,7 +61,7 @@ class RelyingParty:
     origin: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PasskeyInfo:
     id: int
     name: str
@@ -297,4 +297,10 @@ async def _own(actor: Actor, passkey_id: int) -> Passkey:
 
 
 def _info(row: Passkey) -> PasskeyInfo:
-    return PasskeyInfo(row.id, row.name, row.rp_id, row.created_at, row.last_used_at)
+    return PasskeyInfo(
+        id=row.id,
+        name=row.name,
+        rp_id=row.rp_id,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )

@@ -37,7 +37,7 @@ UNTIL_ANSWERED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlarmInfo:
     """An alarm about a repository; `count` is how often it happened, `message` tells the newest."""
 

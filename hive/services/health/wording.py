@@ -13,7 +13,7 @@ from hive.schedule import Outlook, Schedule
 
 
 @dataclass(frozen=True)
-class Situation:
+class HealthReport:
     """A repository at the moment when something is said of it."""
 
     schedule: Schedule

@@ -109,7 +109,7 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         except maintenance.BusyError:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-        if not await maintenance.outrank(repository_id):
+        if not await maintenance.interrupt_upkeep(repository_id):
             await asyncio.sleep(0.1)
 
 
@@ -117,7 +117,7 @@ async def _settle_as_left(repository_id: int, where: paths.Place) -> Settled:
     """Settle what is staged now, unless the last rsync was cut off in the middle of it."""
     status = await record.last_import_status(repository_id)
     if status == 0:
-        await maintenance.go_on(repository_id, maintenance.VERIFYING)
+        await maintenance.set_stage(repository_id, maintenance.VERIFYING)
         return await _verify_and_replace(repository_id, where)
     shown = "was cut off" if status is None else f"ended with status {status}"
     problem = f"the last rsync {shown}, so it is not complete"
@@ -133,7 +133,7 @@ def is_staged(where: paths.Place) -> bool:
         return False
 
 
-async def settle(repository_id: int) -> Settled:
+async def finish_import(repository_id: int) -> Settled:
     """Verify the staged import and put it in the repository's place, the former to the trash.
 
     Raises Conflict while a session runs. Sessions are refused meanwhile.
@@ -157,7 +157,7 @@ async def _verify_and_replace(repository_id: int, where: paths.Place) -> Settled
     except NotARepository as error:
         await _reject(repository_id, error.message)
         return Settled(None, error.message)
-    await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
     limits = await asyncio.to_thread(config_limits.read, where.repository)
     settled = Settled(facts, None, limits.hint)

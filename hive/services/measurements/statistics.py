@@ -25,8 +25,7 @@ from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo, place_of
 from hive.services.repositories.locks import LockInfo
 from hive.services.repositories.quotas import QuotaUse
-from hive.services.storage import disks, forecast, places
-from hive.services.storage.forecast import Point
+from hive.services.storage import disks, forecast, places, sizes
 
 logger = log.get(__name__)
 
@@ -206,24 +205,24 @@ def _usage_before(inspection: Inspection) -> Usage | None:
     if inspection.size_bytes is None or inspection.kind in (None, Kind.NONE):
         return None
     return Usage(
-        inspection.size_bytes,
-        inspection.live_bytes,
-        inspection.reclaimable_bytes,
-        inspection.transaction,
-        inspection.borg_id,
-        inspection.encryption,
+        size_bytes=inspection.size_bytes,
+        live_bytes=inspection.live_bytes,
+        reclaimable_bytes=inspection.reclaimable_bytes,
+        transaction=inspection.transaction,
+        borg_id=inspection.borg_id,
+        encryption=inspection.encryption,
     )
 
 
 def _usage(found: RepositoryFacts) -> Usage:
     return Usage(
-        found.size_bytes,
-        found.live_bytes,
-        found.reclaimable_bytes,
-        found.transaction,
-        found.id,
-        found.encryption,
-        found.kind != Kind.NONE,
+        size_bytes=found.size_bytes,
+        live_bytes=found.live_bytes,
+        reclaimable_bytes=found.reclaimable_bytes,
+        transaction=found.transaction,
+        borg_id=found.id,
+        encryption=found.encryption,
+        is_repository=found.kind != Kind.NONE,
     )
 
 
@@ -235,7 +234,11 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
     else:
         deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
         cause = Cause(
-            session.access, session.operation, session.key_name, deleted, session.bytes_removed
+            access=session.access,
+            operation=session.operation,
+            key_name=session.key_name,
+            may_have_deleted=deleted,
+            bytes_removed=session.bytes_removed,
         )
         findings = rules.of_session(before, after, cause, limits.mass_deletion_percent)
         findings += rules.of_identity(before, after)
@@ -281,18 +284,9 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
     inspection.live_bytes = found.live_bytes
     inspection.reclaimable_bytes = found.reclaimable_bytes
     inspection.objects = found.objects
-    points = await history(inspection.repository_id, since=now - forecast.WINDOW)
+    points = await sizes.points(inspection.repository_id, since=now - forecast.WINDOW)
     inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
     await inspection.save()
-
-
-async def history(repository_id: int, *, since: datetime) -> list[Point]:
-    rows = (
-        await Statistic.filter(repository_id=repository_id, at__gte=since)
-        .order_by("at", "id")
-        .values("at", "size_bytes")
-    )
-    return [Point(row["at"], row["size_bytes"]) for row in rows]
 
 
 async def measure_all() -> None:

@@ -35,7 +35,7 @@ _GIVE_UP_AFTER = 25.0
 _waiting: set[int] = set()  # locations that were away at start
 
 
-async def clean_up() -> None:
+async def recover_from_crash() -> None:
     """Bring everything to rest; call at start, before anybody can log in."""
     await _end_processes()
     closed = await record.interrupt_left_open()
@@ -53,7 +53,7 @@ async def clean_up() -> None:
     await review.look_at_unseen()
 
 
-async def clean_up_at(location_id: int) -> None:
+async def recover_location(location_id: int) -> None:
     """Bring the repositories of a location to rest that was not available at start."""
     if location_id not in _waiting:
         return

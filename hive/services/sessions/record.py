@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -34,17 +33,18 @@ from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
 from hive.services.installation import identity
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, repository_for, require, visible_repository_ids
 from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
+from hive.waiting import until
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionInfo:
     id: int
     repository_id: int
@@ -75,8 +75,13 @@ class SessionInfo:
     objects_added: int | None = None
     objects_removed: int | None = None
 
+    @property
+    def state(self) -> SessionState:
+        """LIVE, or how it ended: WELL or BADLY."""
+        return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What the gate saw of a session that has ended."""
 
@@ -466,16 +471,17 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
     """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
     if runtime.read_listening() is None:
         seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
-    deadline = asyncio.get_running_loop().time() + seconds
-    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
-        if asyncio.get_running_loop().time() > deadline:
-            raise Conflict(
-                "%(repository_id)s has not ended within %(seconds).0f seconds: is the server"
-                " running, or was it killed? Start it and try again.",
-                repository_id=await in_the_way(repository_id),
-                seconds=seconds,
-            )
-        await asyncio.sleep(0.1)
+
+    async def are_closed() -> bool:
+        return not await Session.filter(repository_id=repository_id, ended_at=None).exists()
+
+    if not await until(are_closed, seconds=seconds):
+        raise Conflict(
+            "%(repository_id)s has not ended within %(seconds).0f seconds: is the server"
+            " running, or was it killed? Start it and try again.",
+            repository_id=await in_the_way(repository_id),
+            seconds=seconds,
+        )
 
 
 async def in_the_way(repository_id: int) -> str:
@@ -487,7 +493,7 @@ async def in_the_way(repository_id: int) -> str:
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigVersionInfo:
     id: int
     sha256: str
@@ -498,13 +504,16 @@ class ConfigVersionInfo:
 
 async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
     """The kept versions of a repository's config, newest first; for who may change it."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    await repository_for(actor, repository_id, Level.MANAGE)
     rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
     return [
-        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
+        ConfigVersionInfo(
+            id=r.id,
+            sha256=r.sha256,
+            content=bytes(r.content),
+            session_id=r.session_id,
+            created_at=r.created_at,
+        )
         for r in rows
     ]
 
