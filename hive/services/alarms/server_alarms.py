@@ -7,9 +7,9 @@ so that it is shown while the database cannot be written; it is stored with the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.database import DriverError, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Severity
@@ -45,17 +45,23 @@ class Trouble:
 
 
 CRITICAL_LEVEL = 2  # of a row; lesser ones are 1
-_current: dict[str, Trouble] = {}
-_unstored: dict[str, Trouble] = {}  # what could not be stored yet, be it over or not
+
+
+@dataclass
+class _Memory:
+    current: dict[str, Trouble] = field(default_factory=dict)
+    # what could not be stored yet, be it over or not
+    unstored: dict[str, Trouble] = field(default_factory=dict)
 
 
 async def report(subject: str, trouble: Trouble | None) -> None:
     """Say how it stands with a subject ("program:borg", "location:3"): a trouble, or None."""
-    former = _current.get(subject)
+    current = memory.of(_Memory).current
+    former = current.get(subject)
     if trouble is None:
-        _current.pop(subject, None)
+        current.pop(subject, None)
     else:
-        _current[subject] = trouble
+        current[subject] = trouble
     if trouble != former:
         # that a message was not delivered is logged by the courier, or shown to who sent it
         is_logged = trouble is not None and trouble.kind != EventKind.CHANNEL_FAILING
@@ -67,9 +73,10 @@ async def report(subject: str, trouble: Trouble | None) -> None:
 
 async def _keep(subject: str, trouble: Trouble | None) -> None:
     """Store it; administrators learn later of what began and ended while nothing was stored."""
-    missed = _unstored.get(subject)
+    unstored = memory.of(_Memory).unstored
+    missed = unstored.get(subject)
     if trouble is not None:
-        _unstored[subject] = trouble
+        unstored[subject] = trouble
     try:
         if trouble is None and missed is not None:
             await _store(subject, missed)
@@ -77,17 +84,17 @@ async def _keep(subject: str, trouble: Trouble | None) -> None:
     except (HiveError, DriverError) as error:
         logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
     else:
-        _unstored.pop(subject, None)
+        unstored.pop(subject, None)
 
 
 def is_on(subject: str) -> bool:
     """Whether something is known to be wrong with a subject."""
-    return subject in _current
+    return subject in memory.of(_Memory).current
 
 
 def outages() -> list[str]:
     """What keeps backups out, in a sentence each, for /healthz."""
-    return [trouble.message for trouble in _current.values() if trouble.is_outage]
+    return [trouble.message for trouble in memory.of(_Memory).current.values() if trouble.is_outage]
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,11 @@ def unknown(location_id: int) -> str:
 
 def _known() -> Unknowns:
     return Unknowns(
-        tuple((one.location_id, one.unknown) for one in _current.values() if one.unknown)
+        tuple(
+            (one.location_id, one.unknown)
+            for one in memory.of(_Memory).current.values()
+            if one.unknown
+        )
     )
 
 
@@ -130,7 +141,7 @@ async def recall() -> None:
         details = row.details
         if "title" not in details:
             continue
-        _current[row.subject] = Trouble(
+        memory.of(_Memory).current[row.subject] = Trouble(
             row.kind,
             str(details.get("title", row.kind)),
             row.message,
@@ -140,12 +151,6 @@ async def recall() -> None:
             str(details.get("unknown", "")),
             details.get("location_id"),
         )
-
-
-def clear() -> None:
-    """Forget what is in memory; call when the server stops."""
-    _current.clear()
-    _unstored.clear()
 
 
 async def findings() -> list[Finding]:

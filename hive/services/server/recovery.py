@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 from tortoise.queryset import QuerySet
 
+from hive import memory
 from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
@@ -31,7 +33,10 @@ logger = structlog.get_logger(__name__)
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
 
-_waiting: set[int] = set()  # locations that were away at start
+
+@dataclass
+class _Memory:
+    waiting: set[int] = field(default_factory=set)  # locations that were away at start
 
 
 async def clean_up() -> None:
@@ -41,8 +46,8 @@ async def clean_up() -> None:
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await triggers.recover()
-    _waiting.update(presence.away())
-    there = Repository.exclude(location_id__in=list(_waiting))
+    memory.of(_Memory).waiting.update(presence.away())
+    there = Repository.exclude(location_id__in=list(memory.of(_Memory).waiting))
     await imports.recover(there)
     await completion.recover()
     await queue.resume_all()
@@ -54,13 +59,13 @@ async def clean_up() -> None:
 
 async def clean_up_at(location_id: int) -> None:
     """Bring the repositories of a location to rest that was not available at start."""
-    if location_id not in _waiting:
+    if location_id not in memory.of(_Memory).waiting:
         return
     there = Repository.filter(location_id=location_id)
     await imports.recover(there)
     await completion.recover()
     await _remove_locks(there)
-    _waiting.discard(location_id)
+    memory.of(_Memory).waiting.discard(location_id)
 
 
 async def _end_processes() -> None:

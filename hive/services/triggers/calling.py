@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from hive import clock, log, signals
+from hive import clock, log, memory, signals
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
@@ -32,7 +32,10 @@ _AT_ONCE = 16  # calls; more wait for the next tick
 _KEPT = timedelta(days=400)
 _IN_TROUBLE = (Health.LATE, Health.DOWN)
 
-_working: dict[int, asyncio.Task[None]] = {}
+
+@dataclass
+class _Memory:
+    working: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
 
 def listen() -> Callable[[], None]:
@@ -162,10 +165,11 @@ async def _late_since(repository_id: int) -> datetime | None:
 
 
 def _start(run_id: int) -> None:
-    if run_id not in _working and len(_working) < _AT_ONCE:
+    working = memory.of(_Memory).working
+    if run_id not in working and len(working) < _AT_ONCE:
         task = spawn(carry_out(run_id), name=f"trigger run {run_id}")
-        _working[run_id] = task
-        task.add_done_callback(lambda _: _working.pop(run_id, None))
+        working[run_id] = task
+        task.add_done_callback(lambda _: working.pop(run_id, None))
 
 
 async def carry_out(run_id: int) -> None:
@@ -217,13 +221,14 @@ async def _act(run: TriggerRun) -> Outcome:
 
 async def settled() -> None:
     """Wait until no call is being made or looked at just now."""
-    while _working:
-        await asyncio.wait(set(_working.values()))
+    working = memory.of(_Memory).working
+    while working:
+        await asyncio.wait(set(working.values()))
 
 
 async def stop() -> None:
     """End what is under way, commands with all their processes; call when the server stops."""
-    for task in list(_working.values()):
+    for task in list(memory.of(_Memory).working.values()):
         task.cancel()
     await settled()
 

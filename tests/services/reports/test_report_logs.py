@@ -48,7 +48,6 @@ async def small(settings: Settings, time: Time) -> AsyncIterator[Settings]:
     }
     made = factories.make_settings(settings.server.data_dir, **bounds)
     await runtime.start(made)
-    tokens.forget_tries()
     yield made
     await runtime.stop()
 

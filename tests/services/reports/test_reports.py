@@ -35,11 +35,6 @@ def time() -> Iterator[Time]:
     clock.use(None)
 
 
-@pytest.fixture(autouse=True)
-def _counting_afresh() -> None:
-    tokens.forget_tries()
-
-
 @pytest.fixture
 async def documents(people: People, time: Time) -> RepositoryInfo:
     return await factories.make_repository(people.alice, share_with="team")

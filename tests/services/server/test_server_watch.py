@@ -136,7 +136,6 @@ async def self_signed_relay(tmp_path: Path) -> AsyncIterator[int]:
 async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_right(
     hive: Settings, self_signed_relay: int
 ) -> None:
-    server_alarms.clear()
     given = {
         "mail.host": "localhost",
         "mail.port": str(self_signed_relay),
