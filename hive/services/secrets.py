@@ -16,13 +16,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from hive import log, memory, sealing
-from hive.database import forget_deleted_content, transactional, wipe_deleted_content, wipe_log
+from hive.database import transactional
 from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
 from hive.services import audit, runtime
 from hive.services.checks import Finding
 from hive.services.permissions import Actor, require_admin
+from hive.sql import forget_deleted_content, wipe_deleted_content, wipe_log
 
 logger = log.get(__name__)
 

@@ -113,13 +113,16 @@ def state_of(path: str, tree: ast.Module) -> list[str]:
         elif isinstance(value, ast.Call) and _name(value) not in _CONSTANT:
             found.append(f"{path}: {name} is made by {_name(value)}")
     for node in ast.walk(tree):
-        for inner in node.body if isinstance(node, ast.ClassDef) else ():
-            if isinstance(inner, ast.Assign | ast.AnnAssign) and _is_empty(inner.value):
-                found.append(f"{path}: {node.name} has state for all: {ast.unparse(inner)}")
-        for decorator in getattr(node, "decorator_list", ()):
-            is_cache = _name(decorator) in ("cache", "lru_cache")
-            if is_cache and f"{path}:{node.name}" not in _CACHES:  # type: ignore[attr-defined]
-                found.append(f"{path}: {node.name} is cached")  # type: ignore[attr-defined]
+        if isinstance(node, ast.ClassDef):
+            found += [
+                f"{path}: {node.name} has state for all: {ast.unparse(inner)}"
+                for inner in node.body
+                if isinstance(inner, ast.Assign | ast.AnnAssign) and _is_empty(inner.value)
+            ]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            is_cached = {"cache", "lru_cache"} & {_name(one) for one in node.decorator_list}
+            if is_cached and f"{path}:{node.name}" not in _CACHES:
+                found.append(f"{path}: {node.name} is cached")
     return found
 
 

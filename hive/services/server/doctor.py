@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive import database, memory
+from hive import memory, sql
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import Settings
@@ -163,7 +163,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
 
 
 async def _check_database() -> list[Finding]:
-    wrong = await database.problems()
+    wrong = await sql.problems()
     if wrong:
         remedy = "Stop the server and restore a backup: the file is damaged."
         return [Finding("error", "Database", "; ".join(wrong[:5]), remedy)]
