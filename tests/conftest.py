@@ -93,6 +93,12 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     memory.end()  # of services that a test left running
 
 
+@pytest.fixture
+def remembering() -> None:
+    """The memory that services start with, for a test that starts none."""
+    memory.begin()
+
+
 @pytest.fixture(autouse=True)
 def _quick_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Services that start on a new directory; tests of the migrations import what they test."""

@@ -38,12 +38,7 @@ class Notes:
     lines: list[str] = field(default_factory=list)
 
 
-@pytest.fixture
-def _memory() -> None:
-    memory.begin()
-
-
-@pytest.mark.usefixtures("_memory")
+@pytest.mark.usefixtures("remembering")
 def test_there_is_one_object_of_each_class_until_the_memory_ends() -> None:
     memory.of(Notes).lines.append("first run")
     assert memory.of(Notes).lines == ["first run"]
@@ -58,7 +53,7 @@ def test_before_the_start_nothing_is_remembered() -> None:
     assert memory.of(Notes).lines == []
 
 
-@pytest.mark.usefixtures("_memory")
+@pytest.mark.usefixtures("remembering")
 def test_threads_that_ask_at_once_get_the_same_object() -> None:
     barrier = threading.Barrier(8)
 

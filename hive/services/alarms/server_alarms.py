@@ -43,6 +43,33 @@ class Trouble:
     def words(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
+    @classmethod
+    def of(cls, row: Alarm) -> Trouble:
+        kept = row.details
+        location_id = kept.get("location_id")
+        return cls(
+            kind=row.kind,
+            title=str(kept.get("title", row.kind)),
+            message=row.message,
+            remedy=str(kept.get("remedy") or ""),
+            severity=Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
+            is_outage=bool(kept.get("is_outage")),
+            unknown=str(kept.get("unknown") or ""),
+            location_id=location_id if isinstance(location_id, int) else None,
+        )
+
+    def store(self, row: Alarm) -> None:
+        """Put it into a row of this kind, for commands, which are other processes."""
+        row.level = CRITICAL_LEVEL if self.severity == Severity.CRITICAL else 1
+        row.message = self.message[:1000]
+        row.details = {
+            "title": self.title,
+            "remedy": self.remedy,
+            "is_outage": self.is_outage,
+            "unknown": self.unknown,
+            "location_id": self.location_id,
+        }
+
 
 CRITICAL_LEVEL = 2  # of a row; lesser ones are 1
 
@@ -125,12 +152,8 @@ def _known() -> Unknowns:
 
 async def unknowns() -> Unknowns:
     """Of which locations nothing can be said, as the server knows or has stored it."""
-    rows = await Alarm.filter(repository_id=None).values("details")
-    stored = tuple(
-        (row["details"].get("location_id"), str(row["details"]["unknown"]))
-        for row in rows
-        if row["details"].get("unknown")
-    )
+    found = [Trouble.of(row) for row in await Alarm.filter(repository_id=None)]
+    stored = tuple((one.location_id, one.unknown) for one in found if one.unknown)
     return Unknowns(_known().words + stored)
 
 
@@ -138,19 +161,8 @@ async def recall() -> None:
     """Take what the server has stored; for commands, which watch nothing themselves."""
     rows = Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
     for row in await rows:
-        details = row.details
-        if "title" not in details:
-            continue
-        memory.of(_Memory).current[row.subject] = Trouble(
-            row.kind,
-            str(details.get("title", row.kind)),
-            row.message,
-            str(details.get("remedy", "")),
-            Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
-            bool(details.get("is_outage")),
-            str(details.get("unknown", "")),
-            details.get("location_id"),
-        )
+        if "title" in row.details:
+            memory.of(_Memory).current[row.subject] = Trouble.of(row)
 
 
 async def findings() -> list[Finding]:
@@ -161,7 +173,7 @@ async def findings() -> list[Finding]:
             "error" if row.level >= CRITICAL_LEVEL else "warning",
             "Alarm",
             row.message,
-            row.details.get("remedy") or None,
+            Trouble.of(row).remedy or None,
         )
         for row in rows
     ]
@@ -178,15 +190,7 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
         return
     is_new = row is None
     row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
-    row.level = CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
-    row.message = trouble.message[:1000]
-    row.details = {  # for commands, which are other processes
-        "title": trouble.title,
-        "remedy": trouble.remedy,
-        "is_outage": trouble.is_outage,
-        "unknown": trouble.unknown,
-        "location_id": trouble.location_id,
-    }
+    trouble.store(row)
     await row.save()
     if is_new:
         await outbox.tell_administrators(
@@ -203,7 +207,7 @@ async def _notify_over(row: Alarm) -> None:
         f"{row.subject}:over:{clock.rfc3339(clock.now())}"[:150],
         row.kind,
         Severity.RECOVERY,
-        f"Over: {row.details.get('title', row.kind)}",
+        f"Over: {Trouble.of(row).title}",
         f"This is over: {row.message}",
         ends=(row.kind,),
     )

@@ -12,6 +12,7 @@ from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
+from hive.borg.observed import Observed
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
@@ -236,7 +237,8 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
         findings = rules.of_change(before, after, limits.shrink_percent)
         findings += rules.of_identity(before, after)
     else:
-        deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
+        observed = Observed.of(session.observed)
+        deleted = may_have_deleted(session.operation, session.bytes_removed, observed)
         cause = Cause(
             session.access, session.operation, session.key_name, deleted, session.bytes_removed
         )

@@ -102,7 +102,7 @@ async def test_start_log_and_finish_are_one_run_and_the_longer_text_is_kept(
     assert await report(token, FINISH, CLAIM) == first
     (run,) = await judged(time)
     assert (run.state, run.verdict) == (RunState.SUCCEEDED, RunVerdict.AGREES)
-    assert run.details["sessions"] == [made]
+    assert run.notes.session_ids == (made,)
     assert (run.ended_at or time.now) - (run.started_at or time.now) == timedelta(minutes=10)
     assert (await reports.get_run(people.bob, first)).log == CLAIM + "Pinging log"
     assert await told() == []

@@ -48,7 +48,7 @@ def test_a_walk_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     ownership.stop()
     with pytest.raises(StorageError, match="the server stops"):
         paths.hand_over(where, NOBODY)
-    memory.end()
+    memory.begin()  # the next server
     assert not paths.is_handed_over(where, NOBODY)
     assert paths.hand_over(where, NOBODY) > 0
     assert paths.is_handed_over(where, NOBODY)
@@ -94,6 +94,7 @@ def test_a_file_with_a_second_name_elsewhere_stays_as_it_is(tmp_path: Path) -> N
     assert (tmp_path / "shadow").stat().st_uid == 0
 
 
+@pytest.mark.usefixtures("remembering")
 async def test_two_that_come_at_once_give_everything_once(tmp_path: Path) -> None:
     where = make_home(tmp_path, files=200)
     given = await asyncio.gather(

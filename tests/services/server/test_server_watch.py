@@ -44,6 +44,7 @@ def starts(path: Path) -> int:
     return len(kept.read_text().split()) if kept.exists() else 0
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "echo borg 1.4.1")
     for _ in range(5):
