@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from tortoise.queryset import QuerySet
+
 from hive import clock, log, memory, signals
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError, InvalidInput, Sealed
@@ -48,14 +50,18 @@ def listen() -> Callable[[], None]:
             EventKind.LATE,
             EventKind.DOWN,
         ):
-            spawn(_look(), name="call triggers for a late backup")
+            at_once = _call_for_late(happening.repository_id)
+            spawn(at_once, name="call triggers for a late backup")
 
     return signals.subscribe(hear)
 
 
-async def _look() -> None:
+async def _call_for_late(repository_id: int) -> None:
+    """Call the triggers of this late backup alone: all others come with the next tick."""
     try:
-        await run_due()
+        if await trust.is_trusted():
+            await _start_late_ones(_for_late().filter(repository_id=repository_id))
+            await _start_waiting(TriggerRun.filter(trigger__repository_id=repository_id))
     except (HiveError, DriverError) as error:
         logger.error("triggers cannot be looked at", reason=str(error))
 
@@ -66,11 +72,16 @@ async def run_due() -> int:
     begun = 0
     if await trust.is_trusted():
         begun = await _start_all(now)
+    await _start_waiting(TriggerRun.all())
+    return begun
+
+
+async def _start_waiting(calls: QuerySet[TriggerRun]) -> None:
+    """Make those of these calls whose time has come."""
     # those that have just begun too, so by the time that it is now
-    waiting = TriggerRun.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())
+    waiting = calls.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())
     for run in await waiting.order_by("look_at").limit(_AT_ONCE):
         _start(run.id)
-    return begun
 
 
 async def _start_all(now: datetime) -> int:
@@ -79,8 +90,18 @@ async def _start_all(now: datetime) -> int:
     due = await Trigger.filter(next_at__lte=now, repository__deleted_at=None).order_by("next_at")
     for trigger in due:
         begun += await _guarded(trigger, _start_due)
+    return begun + await _start_late_ones(_for_late())
+
+
+def _for_late() -> QuerySet[Trigger]:
+    """What may be called because a backup is late, and was called already or not."""
     late = Trigger.filter(is_for_late=True, enabled=True, repository__health__in=_IN_TROUBLE)
-    for trigger in await late.filter(repository__deleted_at=None):
+    return late.filter(repository__deleted_at=None)
+
+
+async def _start_late_ones(late: QuerySet[Trigger]) -> int:
+    begun = 0
+    for trigger in await late:
         begun += await _guarded(trigger, _start_late)
     return begun
 
@@ -142,16 +163,27 @@ async def _disable(trigger: Trigger, reason: str) -> None:
     )
 
 
-@transactional
 async def _start_late(trigger: Trigger) -> bool:
-    """Call it unless it was called since the repository became late."""
-    # the lock of the row: two ticks must not both find that it was not called
-    await Trigger.filter(id=trigger.id).update(is_for_late=True)
-    since = await _late_since(trigger.repository_id)
-    called = TriggerRun.filter(trigger_id=trigger.id, reason=TriggerReason.LATE)
-    if since is None or await called.filter(started_at__gte=since).exists():
+    """Call it unless it was called since the repository became late.
+
+    As long as the trouble lasts, each tick asks: only one that has to call takes a lock.
+    """
+    return await _is_asked_for(trigger) and await _start_once(trigger)
+
+
+@transactional
+async def _start_once(trigger: Trigger) -> bool:
+    """Two ticks must not both find that it was not called."""
+    await runs.lock(trigger)
+    if not await _is_asked_for(trigger):
         return False
     return await runs.begin(trigger, TriggerReason.LATE) is not None
+
+
+async def _is_asked_for(trigger: Trigger) -> bool:
+    since = await _late_since(trigger.repository_id)
+    called = TriggerRun.filter(trigger_id=trigger.id, reason=TriggerReason.LATE)
+    return since is not None and not await called.filter(started_at__gte=since).exists()
 
 
 async def _late_since(repository_id: int) -> datetime | None:

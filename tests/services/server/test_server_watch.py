@@ -57,6 +57,7 @@ def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     assert starts(program) == 2
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_that_fails_or_is_suspected_is_asked_again(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "exit 1")
     for _ in range(3):
