@@ -1,4 +1,4 @@
-"""Sizes, durations and points in time as people write them."""
+"""Sizes, durations and points in time as people type them; formats.py writes them."""
 
 from __future__ import annotations
 
@@ -47,20 +47,6 @@ def parse_limit(text: str) -> int | None:
     return parse_size(text) or None
 
 
-def format_size(size: int) -> str:
-    """`size` in bytes as borg shows it: '5.00 GB'."""
-    if abs(size) < 1000:
-        return f"{size} B"
-    value = Decimal(size)
-    shown = ""
-    for unit in ("kB", "MB", "GB", "TB", "PB", "EB"):
-        value = value / 1000
-        shown = f"{value:.2f} {unit}"
-        if abs(round(value, 2)) < 1000:  # 999.995 would be shown as 1000.00 of this unit
-            break
-    return shown
-
-
 def parse_duration(text: str) -> timedelta:
     """A time span from '90m', '6h', '1d', '2w' or '1d12h'."""
     text = text.strip()[:_LONGEST_TEXT]
@@ -72,18 +58,6 @@ def parse_duration(text: str) -> timedelta:
     if seconds > _LONGEST_DURATION:
         raise InvalidInput(f"{text!r} is too long; a time span ends at 100 years")
     return timedelta(seconds=seconds)
-
-
-def format_duration(span: timedelta) -> str:
-    """`span` as parse_duration reads it, in whole seconds: '1d12h'."""
-    rest = int(span.total_seconds())
-    sign, rest = ("-", -rest) if rest < 0 else ("", rest)
-    parts = []
-    for unit in "dhms":
-        count, rest = divmod(rest, _SECONDS[unit])
-        if count:
-            parts.append(f"{count}{unit}")
-    return sign + ("".join(parts) or "0s")
 
 
 def parse_when(text: str) -> datetime:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from hive import units
+from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
 from web.text.i18n import N_, sentence
@@ -160,7 +160,7 @@ def size_field(size: int | None) -> str:
     """A size that is read as just this one: saving a form unchanged changes nothing."""
     if size is None:
         return ""
-    shown = units.format_size(size)
+    shown = formats.format_size(size)
     return shown if units.parse_size(shown) == size else str(size)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from hive import units
+from hive import formats, units
 from hive.errors import InvalidInput
 from hive.kinds import ScheduleKind
 from hive.schedule_words import daily_of
@@ -41,7 +41,7 @@ def as_it_is(schedule: ScheduleInfo, user: UserInfo) -> dict[str, str]:
         simple = {_DAY: Choice.DAY, _WEEK: Choice.WEEK}
         values["kind"] = simple.get(schedule.every, Choice.INTERVAL)
         if schedule.every not in simple:
-            values["every"] = units.format_duration(schedule.every)
+            values["every"] = formats.format_duration(schedule.every)
     elif schedule.kind == ScheduleKind.CRON and schedule.cron is not None:
         values |= {"timezone": schedule.timezone or "UTC", "zone_is_open": ""}
         values |= _by_cron(schedule.cron)

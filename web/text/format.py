@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from babel.dates import format_timedelta
 from markupsafe import Markup
 
-from hive import clock, units
+from hive import clock, formats
 from web.text.i18n import gettext, reader
 
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
@@ -67,11 +67,11 @@ def took(start: datetime, end: datetime | None) -> str:
     seconds = max(0, int(((end or clock.now()) - start).total_seconds()))
     bounds = ((604_800, 86_400), (86_400, 3_600), (3_600, 60))
     unit = next((unit for bound, unit in bounds if seconds >= bound), 1)
-    return units.format_duration(timedelta(seconds=seconds - seconds % unit))
+    return formats.format_duration(timedelta(seconds=seconds - seconds % unit))
 
 
 def size(count: int | None) -> str:
-    return "\u2013" if count is None else units.format_size(count)
+    return "\u2013" if count is None else formats.format_size(count)
 
 
 def plain(value: object) -> str:
@@ -99,7 +99,7 @@ def change(count: int) -> str:
     if count == 0:
         return gettext("unchanged")
     sign = "+" if count > 0 else "\u2212"
-    return f"{sign}{units.format_size(abs(count))}"
+    return f"{sign}{formats.format_size(abs(count))}"
 
 
 def lasted(length: timedelta) -> str:

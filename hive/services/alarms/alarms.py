@@ -14,13 +14,13 @@ from typing import Any
 
 from hive import addresses, clock
 from hive.database import transactional
+from hive.formats import format_size
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Event, Repository, Session
 from hive.phrases import phrase
 from hive.services import events
 from hive.services.alarms import rules
 from hive.services.alarms.rules import Finding
-from hive.units import format_size
 
 # What a person has to answer, the worst first: until then the repository is critical.
 UNTIL_ANSWERED = (

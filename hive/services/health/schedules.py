@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
+from hive.formats import moment
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
 from hive.services import audit, events
 from hive.services.health import review
-from hive.services.health.wording import moment
 from hive.services.permissions import Actor, require
 
 MAX_SPAN = timedelta(days=366)

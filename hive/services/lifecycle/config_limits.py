@@ -16,6 +16,7 @@ from hive.borg.locks import Holder
 from hive.borg.repository import read_config
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound
+from hive.formats import format_size
 from hive.kinds import EventKind, Level
 from hive.models import Repository
 from hive.services import audit, events, runtime
@@ -26,7 +27,6 @@ from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 _LIMIT = re.compile(
     rb"^(storage_quota|append_only|additional_free_space)[ \t]*[=:].*$", re.MULTILINE

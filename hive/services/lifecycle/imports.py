@@ -16,6 +16,7 @@ from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
+from hive.formats import format_size
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
 from hive.services import events
@@ -33,7 +34,6 @@ from hive.services.repositories import (
 )
 from hive.services.sessions import record
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 logger = structlog.get_logger(__name__)
 

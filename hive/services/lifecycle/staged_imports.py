@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from hive import clock, log
 from hive.database import DriverError, transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
+from hive.formats import format_size
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.services import audit, events, runtime
@@ -19,7 +20,6 @@ from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 logger = log.get(__name__)
 

@@ -12,11 +12,11 @@ from tortoise.expressions import Q, Subquery
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
+from hive.formats import moment
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
 from hive.services import audit, names, references
 from hive.services.delivery import failing
-from hive.services.health.wording import moment
 from hive.services.outbox import condition, sending
 from hive.services.outbox.condition import Condition
 from hive.services.permissions import Actor, group_ids

@@ -13,13 +13,13 @@ from datetime import timedelta
 
 from hive import clock, log
 from hive.database import transactional
+from hive.formats import format_size
 from hive.models import PingToken, Repository, Run
 from hive.off_loop import off_loop
 from hive.services import runtime
 from hive.services.reports import log_files, redaction, verdicts
 from hive.services.reports.log_files import LogFile
 from hive.services.reports.tokens import Admitted
-from hive.units import format_size
 
 logger = log.get(__name__)
 

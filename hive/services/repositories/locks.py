@@ -17,6 +17,7 @@ from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
+from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
@@ -27,7 +28,6 @@ from hive.services.permissions import Actor, require
 from hive.services.repositories import maintenance
 from hive.services.repositories.infos import place_of
 from hive.services.storage import places
-from hive.units import format_duration
 
 logger = log.get(__name__)
 

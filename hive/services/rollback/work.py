@@ -23,6 +23,7 @@ from hive.borg.rollback_files import AlreadyThere
 from hive.borg.segments import SegmentError
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, StorageError
+from hive.formats import format_size
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.process import found as processes
@@ -43,7 +44,6 @@ from hive.services.rollback import preview
 from hive.services.rollback.preview import Outlook, Step
 from hive.services.sessions import record, rollback_records
 from hive.services.storage import paths
-from hive.units import format_size
 
 UNDER_WAY = (RollbackState.MOVING, RollbackState.TAKING_BACK)
 _ERRORS = (OSError, SegmentError, AlreadyThere)

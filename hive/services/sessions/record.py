@@ -19,6 +19,7 @@ from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
+from hive.formats import format_size
 from hive.kinds import (
     Access,
     ArchiveCreated,
@@ -39,7 +40,6 @@ from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
-from hive.units import format_size
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0

@@ -19,12 +19,12 @@ from statistics import median
 from hive.borg.observed import Observed
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
+from hive.formats import format_size
 from hive.kinds import ArchiveCreated, EventKind, Level
 from hive.models import Alarm, Repository, Session
 from hive.services import audit
 from hive.services.alarms import alarms
 from hive.services.permissions import Actor, require
-from hive.units import format_size
 
 _LITTLE = 2048  # bytes: the description of an archive, and hardly anything else
 _ONE_ENTRY = 256  # bytes of a list with one entry, the directory itself

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hive import clock, log, signals
 from hive.database import after_commit, transactional
+from hive.formats import format_size
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
 from hive.services.alarms.rules import DISK_STEPS
 from hive.services.outbox import outbox
 from hive.services.storage import disks
 from hive.services.storage.disks import FULL, Space
-from hive.units import format_size
 
 logger = log.get(__name__)
 

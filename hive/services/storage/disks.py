@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from hive import clock, memory
+from hive.formats import format_size
 from hive.models import Inspection, Location
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
@@ -22,7 +23,6 @@ from hive.services.checks import Finding
 from hive.services.installation import presence
 from hive.services.storage import forecast
 from hive.services.storage import paths as storage
-from hive.units import format_size
 
 FULL = 100  # the level above all steps: new data is refused
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from hive import clock
 from hive.borg.deletion import may_have_deleted
 from hive.borg.observed import Observed
+from hive.formats import format_size
 from hive.kinds import Access, Need
 from hive.models import Inspection, Session
-from hive.units import format_size
 
 _SHOWN = 5
 

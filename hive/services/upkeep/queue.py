@@ -15,6 +15,7 @@ from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, NotFound
+from hive.formats import format_duration, format_size
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
 from hive.services import audit, events, runtime
@@ -25,7 +26,6 @@ from hive.services.sessions import record
 from hive.services.storage import places
 from hive.services.upkeep import append_only
 from hive.services.upkeep.parts import Parts
-from hive.units import format_duration, format_size
 
 OPEN = (UpkeepState.WAITING, UpkeepState.RUNNING, UpkeepState.PAUSED)
 _WORTH_COMPACTING = 1_000_000  # reclaimable bytes

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from hive import units
+from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.services.accounts.users import UserInfo
 from hive.services.health import infos as health_info
@@ -38,7 +38,7 @@ def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
     return Form(
         {
             **schedule_form.as_it_is(schedule, user),
-            "grace": units.format_duration(grace) if grace is not None else "",
+            "grace": formats.format_duration(grace) if grace is not None else "",
             "tag": " ".join(info.tags),
         }
     )
