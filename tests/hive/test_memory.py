@@ -124,6 +124,9 @@ async def test_nothing_of_a_run_is_left_in_the_next(settings: Settings) -> None:
         assert await tokens.admit("wrong", _ADDRESS) is None
         assert attempt_limits.limits().passwords.number("alice") == 0
         assert memory.of(refusals._Memory).lately == {}
+        now = memory._memory
+        assert now is not None
+        assert set(map(id, now._kept.values())).isdisjoint(map(id, remembered._kept.values()))
     finally:
         await runtime.stop()
     with pytest.raises(RuntimeError, match="start was not called"):
