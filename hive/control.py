@@ -219,7 +219,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             raise InvalidInput(judged)
         message = _object(line)
         if message.get("ask") == "progress":
-            answer["progress"] = [astuple(row) for row in live.view.running]
+            answer["progress"] = [astuple(row) for row in live.view().running]
         elif message.get("ask") == "job":
             await scheduler.run_now(OPERATOR, str(message.get("name")))
         else:

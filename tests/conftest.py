@@ -15,13 +15,10 @@ import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
-from hive import clock, database, migrate
+from hive import clock, database, memory, migrate
 from hive.config.settings import Settings
 from hive.services import runtime
 from hive.services.accounts import passwords
-from hive.services.alarms import server_alarms
-from hive.services.clock import trust
-from hive.services.installation import presence
 from tests import factories, schema
 from tests.factories import People
 
@@ -93,9 +90,13 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
-    server_alarms.clear()
-    presence.clear()
-    trust.stop()
+    memory.end()  # of services that a test left running
+
+
+@pytest.fixture
+def remembering() -> None:
+    """The memory that services start with, for a test that starts none."""
+    memory.begin()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from hive.errors import Forbidden, NotFound
 from hive.kinds import Source
 from hive.models import Installation, WebSession
 from hive.services import audit, names, runtime
-from hive.services.accounts import attempt_limits, passwords, users
+from hive.services.accounts import passwords, users
 from hive.services.accounts.users import UserInfo
 from hive.services.clock import trust
 from hive.services.permissions import Actor
@@ -171,8 +171,3 @@ async def require_open_setup(token: str) -> None:
             " since. As long as there is no administrator, the server prints a new one at each"
             " start."
         )
-
-
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    attempt_limits.forget()

@@ -88,7 +88,9 @@ async def _store_preferences(
 
 async def require_password(actor: Actor, password: str) -> None:
     """Make sure that it is the person who sits there; InvalidInput where the password is wrong."""
-    attempt = attempt_limits.confirmations.attempt_own(attempt_limits.codes_account(own_id(actor)))
+    attempt = attempt_limits.limits().confirmations.attempt_own(
+        attempt_limits.codes_account(own_id(actor))
+    )
     user = await User.get_or_none(id=own_id(actor))
     if not await passwords.verify(password, user.password_hash if user else None):
         raise InvalidInput("This is not your password.", field="password")

@@ -226,7 +226,7 @@ async def unlock(actor: Actor, user_id: int) -> None:
 
 def wrong_passwords(name: str) -> int:
     """How many wrong passwords there were for an account within a day, in this process."""
-    return attempt_limits.passwords.number(name)
+    return attempt_limits.limits().passwords.number(name)
 
 
 async def reset_link(actor: Actor, user_id: int) -> ResetLink:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from weakref import WeakValueDictionary
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
+from hive.borg.observed import Observed
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
@@ -35,8 +36,11 @@ _BATCH = 500  # rows deleted in one statement
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
 # An end that is known by its word: it is told by whoever reads borg's answers.
 
-# One look at a repository at a time, so that a later one is kept later.
-_measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+@dataclass
+class _Memory:
+    # One look at a repository at a time, so that a later one is kept later.
+    measuring: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
 async def after_session(repository_id: int, session_id: int, *, changed: bool) -> None:
@@ -61,7 +65,7 @@ async def measure(
     """
     if session_id is not None:
         await alarms.key_used(session_id)
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         await _measure(repository_id, session_id, is_local=is_local)
 
 
@@ -107,7 +111,7 @@ async def _has_less(repository_id: int, found: RepositoryFacts) -> bool:
 
 async def start_over(repository_id: int) -> None:
     """Measure what the server itself has put in place: nothing of it is alarming."""
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         row = await Repository.get(id=repository_id).select_related("location")
         try:
             found = await asyncio.to_thread(facts.read, place_of(row).repository)
@@ -232,7 +236,8 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
         findings = rules.of_change(before, after, limits.shrink_percent)
         findings += rules.of_identity(before, after)
     else:
-        deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
+        observed = Observed.of(session.observed)
+        deleted = may_have_deleted(session.operation, session.bytes_removed, observed)
         cause = Cause(
             access=session.access,
             operation=session.operation,

@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hive import memory
 from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.sentences import say
@@ -144,8 +145,13 @@ class Examined:
 
 
 _Identity = tuple[tuple[str, int, int, int, int], ...]
-_known: dict[str, tuple[_Identity, Examined]] = {}
-_asking = threading.Lock()  # one at a time: who comes meanwhile takes the answer
+
+
+@dataclass
+class _Memory:
+    known: dict[str, tuple[_Identity, Examined]] = field(default_factory=dict)
+    # one at a time: who comes meanwhile takes the answer
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
 
 def find_programs(settings: Settings) -> Programs:
@@ -170,19 +176,20 @@ def examine(command: str | None, question: str = "--version") -> Examined:
     path = shutil.which(command) if command else None
     if path is None:
         return Examined(None, "it is not installed")
-    with _asking:
+    remembered = memory.of(_Memory)
+    with remembered.asking:
         identity = _identity(path)
-        known = _known.get(path)
+        known = remembered.known.get(path)
         if known is not None and known[0] == identity and known[1].program is not None:
             return known[1]
         examined = _ask_version(path, question)
-        _known[path] = (identity, examined)
+        remembered.known[path] = (identity, examined)
         return examined
 
 
 def suspect(path: str) -> None:
     """Have a program asked again at the next look: it did not start for a session."""
-    _known.pop(path, None)
+    memory.of(_Memory).known.pop(path, None)
 
 
 def _identity(path: str) -> _Identity:

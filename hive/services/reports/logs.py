@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from hive import clock, log
 from hive.database import transactional
@@ -39,10 +38,6 @@ class Stored:
     claim: verdicts.Claim
     last_lines: str
     is_cut: bool
-
-    @property
-    def details(self) -> dict[str, Any]:
-        return {"claim": self.claim.value, "tail": self.last_lines}
 
 
 async def store(admitted: Admitted, text: str) -> Stored:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hive import clock, tokens
+from hive import clock, memory, tokens
 from hive.addresses import limit_group
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -22,8 +22,11 @@ GUESSES_PER_MINUTE = 20  # of unknown tokens from one address
 _MOST = 50  # tokens of one repository
 _MINUTE = timedelta(minutes=1)
 
-_reports = Tries()
-_guesses = Tries()
+
+@dataclass
+class _Memory:
+    reports: Tries = field(default_factory=Tries)
+    guesses: Tries = field(default_factory=Tries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,27 +138,21 @@ async def _get(actor: Actor, token_id: int, level: Level) -> tuple[PingToken, Re
 
 async def admit(token: str, address: str) -> Admitted | None:
     """Who reports, or None for what is no token. Forbidden: too many reports, or guesses."""
-    network = limit_group(address)
+    network, tries = limit_group(address), memory.of(_Memory)
     row = None
     if _TOKEN.fullmatch(token):
         known = PingToken.filter(token_sha256=tokens.digest(token), repository__deleted_at=None)
         row = await known.first()
     if row is None:
-        if _guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
+        if tries.guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
             raise Forbidden("Too many unknown tokens. Try again later.")
-        _guesses.count(network)
+        tries.guesses.count(network)
         return None
     who = str(row.id)
-    if _reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
+    if tries.reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
         raise Forbidden("Too many reports with this token. Try again later.")
-    _reports.count(who)
+    tries.reports.count(who)
     return Admitted(row.id, row.repository_id, token)
-
-
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    _reports.forget()
-    _guesses.forget()
 
 
 def _info(row: PingToken) -> PingTokenInfo:

@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import structlog
 from tortoise.queryset import QuerySet
 
+from hive import memory
 from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
@@ -32,7 +34,10 @@ logger = structlog.get_logger(__name__)
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
 
-_waiting: set[int] = set()  # locations that were away at start
+
+@dataclass
+class _Memory:
+    waiting: set[int] = field(default_factory=set)  # locations that were away at start
 
 
 async def recover_from_crash() -> None:
@@ -42,8 +47,8 @@ async def recover_from_crash() -> None:
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await triggers.recover()
-    _waiting.update(presence.away())
-    there = Repository.exclude(location_id__in=list(_waiting))
+    memory.of(_Memory).waiting.update(presence.away())
+    there = Repository.exclude(location_id__in=list(memory.of(_Memory).waiting))
     await imports.recover(there)
     await completion.recover()
     await queue.resume_all()
@@ -55,13 +60,13 @@ async def recover_from_crash() -> None:
 
 async def recover_location(location_id: int) -> None:
     """Bring the repositories of a location to rest that was not available at start."""
-    if location_id not in _waiting:
+    if location_id not in memory.of(_Memory).waiting:
         return
     there = Repository.filter(location_id=location_id)
     await imports.recover(there)
     await completion.recover()
     await _remove_locks(there)
-    _waiting.discard(location_id)
+    memory.of(_Memory).waiting.discard(location_id)
 
 
 async def _end_processes() -> None:

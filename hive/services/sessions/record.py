@@ -12,6 +12,7 @@ from tortoise.expressions import Q
 from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
+from hive.borg.observed import Observed
 from hive.borg.repository import Snapshot
 from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
@@ -555,8 +556,7 @@ def info_of(row: Session) -> SessionInfo:
 
 def _objects(row: Session) -> tuple[int | None, int | None]:
     """How many objects were put and deleted in what was committed; the manifest does not count."""
-    committed = (row.observed or {}).get("committed")
-    if not isinstance(committed, dict) or (row.observed or {}).get("note") is not None:
+    observed = Observed.of(row.observed)
+    if observed is None or observed.committed is None:
         return None, None
-    removed = ("read_deletes", "own_deletes", "other_deletes")
-    return committed.get("puts", 0), sum(committed.get(name, 0) for name in removed)
+    return observed.committed.puts, observed.committed.deletes

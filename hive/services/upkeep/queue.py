@@ -7,9 +7,8 @@ several turns, as sessions have precedence and a scheduled one has so many minut
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from hive import clock, signals
 from hive.borg import upkeep as borg
@@ -27,6 +26,7 @@ from hive.services.permissions import Actor, repository_for
 from hive.services.sessions import record
 from hive.services.storage import places
 from hive.services.upkeep import append_only
+from hive.services.upkeep.parts import Parts
 
 OPEN = (UpkeepState.WAITING, UpkeepState.RUNNING, UpkeepState.PAUSED)
 _WORTH_COMPACTING = 1_000_000  # reclaimable bytes
@@ -238,7 +238,6 @@ async def note_begun(row: Upkeep) -> None:
     row.state = UpkeepState.RUNNING
     if row.started_at is None:
         row.started_at = clock.now()
-        row.details = {**row.details, "since": clock.rfc3339(row.started_at)}
     await row.save()
 
 
@@ -282,7 +281,7 @@ async def note_checked(row: Upkeep, problems: Sequence[str], *, seconds: float) 
     error = borg.in_a_sentence(problems) or None
     inspection.check_error = error  # type: ignore[assignment]  # TextField's hints know no null
     await inspection.save()
-    row.details = {**row.details, "problems": list(problems)}
+    replace(Parts.of(row), problems=tuple(problems)).store(row)
     if problems:
         message = say(
             "A check found the repository damaged: %(problems)s",
@@ -309,7 +308,7 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
         shown=shown,
         value=_duration(row.seconds + seconds),
     )
-    row.details = {**row.details, "freed_bytes": freed}
+    replace(Parts.of(row), freed_bytes=freed).store(row)
     await _end(row, UpkeepState.DONE, message, seconds)
     await events.record(
         row.repository_id, EventKind.COMPACTED, message, upkeep=row.id, freed_bytes=freed
@@ -328,7 +327,6 @@ def _duration(seconds: float) -> str:
 
 
 def info_of(row: Upkeep) -> UpkeepInfo:
-    details: dict[str, Any] = row.details
     return UpkeepInfo(
         id=row.id,
         repository_id=row.repository_id,
@@ -341,5 +339,5 @@ def info_of(row: Upkeep) -> UpkeepInfo:
         seconds=row.seconds,
         interruptions=row.interruptions,
         message=row.message,
-        problems=tuple(details.get("problems", ())),
+        problems=Parts.of(row).problems,
     )
