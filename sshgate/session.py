@@ -9,11 +9,12 @@ from typing import cast
 import asyncssh
 
 from hive import log
+from hive.background import spawn
 from hive.borg.observer import Observer
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.process.child import Child
@@ -207,9 +208,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     async def _answer(self) -> int:
         if self._subsystem is not None:
             raise AccessRefused(
-                f"Subsystem {ascii(self._subsystem)[:40]} is not offered: this server takes borg"
-                " and, in the modes IMPORT and EXPORT, rsync.",
+                "Subsystem %(subsystem)s is not offered: this server takes borg and, in the modes"
+                " IMPORT and EXPORT, rsync.",
                 RefusalCause.COMMAND,
+                subsystem=ascii(self._subsystem)[:40],
             )
         request = self._parsed()
         self._gate.check_accepting()

@@ -26,12 +26,6 @@ async def server() -> AsyncIterator[FarEnd]:
         yield end
 
 
-@pytest.fixture
-async def no_maintenance() -> AsyncIterator[None]:
-    yield
-    downtimes._show(None)
-
-
 async def test_overview_and_page_say_that_nobody_would_be_notified(
     browser: Browser, alice: Actor
 ) -> None:
@@ -128,7 +122,6 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
     assert refused in (await browser.get("/keys")).text
 
 
-@pytest.mark.usefixtures("no_maintenance")
 async def test_maintenance_is_announced_with_a_button_and_shown_to_everybody(
     new_browser: NewBrowser, alice: Actor, root: Actor
 ) -> None:

@@ -29,7 +29,7 @@ async def add_group(actor: Actor, name: str, *, members: Sequence[str] = ()) -> 
     require_admin(actor)
     names.check_account(name, "group")
     if await Group.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a group {name} already.", field="name")
+        raise Conflict("There is a group %(name)s already.", field="name", name=name)
     group = await Group.create(name=name, created_at=clock.now())
     for member in members:
         await _join(group, member)
@@ -46,7 +46,7 @@ async def list_groups(actor: Actor) -> list[GroupInfo]:
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
     group = await references.group(reference)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {reference!r}.")
+        raise NotFound("There is no group %(reference)r.", reference=reference)
     return await _info(group)
 
 
@@ -62,11 +62,13 @@ async def set_group(
     group_id: int,
     *,
     name: str | None = None,
+    members: Sequence[str] | None = None,
     add_members: Sequence[str] = (),
     remove_members: Sequence[str] = (),
     quota_bytes: int | None = None,
     no_quota: bool = False,
 ) -> GroupInfo:
+    """Change what is given; `members` are all that it has from now on, by their names."""
     require_admin(actor)
     group = await _get(group_id)
     wanted = None if no_quota else quota_bytes or group.quota_bytes
@@ -78,9 +80,13 @@ async def set_group(
     if name is not None and name != group.name:
         names.check_account(name, "group")
         if await Group.filter(name__iexact=name).exclude(id=group_id).exists():
-            raise Conflict(f"There is a group {name} already.", field="name")
+            raise Conflict("There is a group %(name)s already.", field="name", name=name)
         group.name = name
         await group.save()
+    if members is not None:
+        had = set((await _info(group)).members)
+        add_members = [*add_members, *sorted(set(members) - had)]
+        remove_members = [*remove_members, *sorted(had - set(members))]
     for member in add_members:
         await _join(group, member)
     for member in remove_members:

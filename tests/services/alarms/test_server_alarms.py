@@ -12,6 +12,7 @@ from hive.models import Alarm, Notification
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 BORG = Trouble(
@@ -24,7 +25,6 @@ BORG = Trouble(
 
 @pytest.fixture(autouse=True)
 async def a_channel(people: People) -> None:
-    server_alarms.clear()
     await factories.hear_everything(people.admin)
 
 
@@ -57,7 +57,7 @@ async def test_a_trouble_is_notified_once_and_its_end_as_well() -> None:
 
 async def test_a_trouble_that_a_former_server_reported_is_ended_by_the_next() -> None:
     await server_alarms.report("program:borg", BORG)
-    server_alarms.clear()
+    forget(server_alarms)
     await server_alarms.report("program:borg", None)
     assert [severity for severity, _ in await said()] == [Severity.CRITICAL, Severity.RECOVERY]
 

@@ -34,9 +34,11 @@ from hive.services.outbox.kinds import TABLE
 from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, creation
+from hive.services.repositories.creation import CreateRepository
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 from tests.web.rows import add_session
 
@@ -56,7 +58,7 @@ def time(settings: Settings) -> list[datetime]:
 @pytest.fixture
 async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
     """Alice's, watched every day, with a backup of just now."""
-    info = await creation.add(people.alice, ScheduleChange(), name="documents", owner="alice")
+    info = await creation.create(people.alice, CreateRepository(name="documents"))
     await review.note_backup(info.id, time[0])
     await factories.make_webhook(people.alice)
     return info
@@ -288,7 +290,7 @@ async def test_what_is_unknown_is_shown_as_that_wherever_health_is_shown(
     await server_alarms.report("location:1", trouble)
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     assert await condition(documents) == Condition.UNKNOWN
-    server_alarms.clear()  # as in a command, which is another process
+    forget(server_alarms)  # as in a command, which is another process
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     found = await status.look(OPERATOR)
     assert [one.kind for one in found.concerns] == ["server", "unknown"]
@@ -307,7 +309,6 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
     everywhere = Trouble(EventKind.CLOCK_JUMPED, "t", "m", unknown="the clock jumped")
     await server_alarms.report("clock", everywhere)
     assert await state(documents) == (State.UNKNOWN, "the clock jumped")
-    server_alarms.clear()
 
 
 @pytest.mark.parametrize(
@@ -325,7 +326,8 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
 async def test_a_new_repository_is_watched_unless_its_mode_or_somebody_says_otherwise(
     people: People, mode: Mode, change: ScheduleChange, expected: str
 ) -> None:
-    info = await creation.add(people.alice, change, name="new", owner="alice", mode=mode)
+    wanted = CreateRepository(name="new", mode=mode, schedule=change)
+    info = await creation.create(people.alice, wanted)
     found = await health_info.health_info(people.alice, info.id)
     assert found.schedule.in_words == expected
     assert found.state == (State.UNWATCHED if expected == "not watched" else State.NEW)
