@@ -1,4 +1,4 @@
-"""docs/channels.md, made from the channels themselves."""
+"""docs/reference/channels.md, made from the channels themselves."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ async def examine_running(actor: Actor) -> list[Finding]:
 
 
 def _check_settings(settings: Settings) -> list[Finding]:
-    remedy = "See docs/configuration.md."
+    remedy = "See docs/reference/configuration.md."
     sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
     return [Finding("warning", "Settings", sentence, remedy) for sentence in sentences]
 
