@@ -17,11 +17,12 @@ def room_of(path: Path) -> str:
 
 
 def test_no_two_classes_of_one_name_are_in_one_room() -> None:
+    """What is private to a module, such as its `_Memory`, is met nowhere else."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for top in TOPS:
         for path in sorted((ROOT / top).rglob("*.py")):
             for node in ast.parse(path.read_text()).body:
-                if isinstance(node, ast.ClassDef):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                     found[room_of(path), node.name].append(str(path.relative_to(ROOT)))
-    assert len(found) > 400
+    assert len(found) > 300
     assert {name: places for name, places in found.items() if len(places) > 1} == {}
