@@ -22,8 +22,8 @@ from pathlib import Path
 from tortoise.connection import get_connection
 
 from hive import log
+from hive.background import spawn
 from hive.config import settings as config
-from hive.database import spawn
 from hive.services import runtime
 from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from hive import log
-from hive.database import spawn
+from hive.background import spawn
 from hive.kinds import EventKind
 from hive.models import Event
 from hive.services import runtime

@@ -31,7 +31,7 @@ from asyncinotify import Mask
 
 from bench import watcher_limit
 from hive import log
-from hive.database import spawn
+from hive.background import spawn
 from hive.kinds import Access, EventKind
 from hive.models import Event
 from hive.services.lifecycle import trash

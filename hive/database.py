@@ -1,4 +1,4 @@
-"""Opening the database, cancellation-safe transactions, background tasks.
+"""Opening the database, and cancellation-safe transactions.
 
 The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
 caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
@@ -26,23 +26,19 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import sql
+from hive import background, driver_error, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DriverError = BaseORMException
+# Services take these from here; the edges, which may not import this module, from where they are.
+spawn, unbroken, DriverError = background.spawn, background.unbroken, driver_error.DriverError
 
 logger = structlog.get_logger(__name__)
 
 MODELS = "hive.models"
 
-_pending: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
-    "hive_after_commit", default=None
-)
-_tasks: set[asyncio.Task[Any]] = set()
-_base_context: contextvars.Context | None = None
 _make_room: Callable[[bool], bool] | None = None  # see make_room_by
 _WAL_BYTES = 8 * 1024**2  # of the journal, kept so that a full disk finds it allocated
 
@@ -66,7 +62,6 @@ def make_room_by(make_room: Callable[[bool], bool] | None) -> None:
 
 async def open_database(url: str) -> None:
     """Open the database. Call once, before any server starts to listen."""
-    global _base_context  # noqa: PLW0603 - one database for the process
     try:
         await Tortoise.init(
             db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
@@ -77,7 +72,7 @@ async def open_database(url: str) -> None:
         # a file that is no database raises what the ORM does not translate
         await Tortoise.close_connections()
         raise DatabaseError("The database cannot be opened: %(error)s", error=error) from error
-    _base_context = contextvars.copy_context()
+    background.begin_in(contextvars.copy_context())
 
 
 def _translate_errors(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine
@@ -99,11 +94,10 @@ def _translated(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any,
 
 async def close_database() -> None:
     """Let running transactions and background tasks end, then close."""
-    global _base_context  # noqa: PLW0603 - see open_database
-    while _tasks:
-        await asyncio.wait(_tasks)
+    while background.tasks:
+        await asyncio.wait(background.tasks)
     await Tortoise.close_connections()
-    _base_context = None
+    background.begin_in(None)
 
 
 async def answers() -> bool:
@@ -133,35 +127,9 @@ async def copy_to(target: Path) -> None:
     await asyncio.to_thread(fresh.replace, target)
 
 
-def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
-    """Start a background task that never joins the caller's transaction."""
-    context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
-    context.run(_pending.set, None)
-    # its log lines still name the session that started it
-    context.run(structlog.contextvars.bind_contextvars, **structlog.contextvars.get_contextvars())
-    return _keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
-
-
-async def unbroken(coroutine: Coroutine[Any, Any, R], *, name: str) -> R:
-    """Await work of several steps that the caller's cancellation must not stop half way."""
-    return await asyncio.shield(spawn(coroutine, name=name))
-
-
-def _keep(task: asyncio.Task[R]) -> asyncio.Task[R]:
-    _tasks.add(task)
-    task.add_done_callback(_finished)
-    return task
-
-
-def _finished(task: asyncio.Task[Any]) -> None:
-    _tasks.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.debug("background task failed", task=task.get_name(), error=repr(error))
-
-
 def after_commit(callback: Callable[[], None]) -> None:
     """Call back when the running transaction is committed; at once where there is none."""
-    pending = _pending.get()
+    pending = background.waiting_for_commit.get()
     if pending is None:
         callback()
     else:
@@ -178,19 +146,19 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
 
     @functools.wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _pending.get() is not None:
+        if background.waiting_for_commit.get() is not None:
             return await function(*args, **kwargs)
 
         async def body() -> R:
             pending: list[Callable[[], None]] = []
-            _pending.set(pending)
+            background.waiting_for_commit.set(pending)
             result = await _with_room(lambda: function(*args, **kwargs), pending)
-            _pending.set(None)
+            background.waiting_for_commit.set(None)
             _call_back(pending)
             return result
 
         name = getattr(function, "__qualname__", "transaction")
-        task = _keep(asyncio.create_task(body(), name=name))  # noqa: TID251 - joins no transaction
+        task = background.keep(asyncio.create_task(body(), name=name))  # noqa: TID251 - joins no transaction
         return await asyncio.shield(task)
 
     return wrapper

@@ -13,7 +13,8 @@ from typing import Any, cast
 import asyncssh
 
 from hive import addresses, log, publickey
-from hive.database import DriverError, spawn
+from hive.background import spawn
+from hive.driver_error import DriverError
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import AddressTrouble
 from hive.services.gate import authentication, refusals

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from hive import clock, log, signals
+from hive.background import spawn
 from hive.config.settings import SshSettings
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
 from hive.services.gate import admission, client_addresses, unrecorded

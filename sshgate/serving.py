@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from hive import log
+from hive.background import spawn
 from hive.borg import locks, manifest
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
 from hive.borg.verdict import is_lock_timeout, was_not_opened
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
 from hive.process.child import Child, RunAs

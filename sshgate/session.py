@@ -9,11 +9,12 @@ from typing import cast
 import asyncssh
 
 from hive import log
+from hive.background import spawn
 from hive.borg.observer import Observer
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.process.child import Child

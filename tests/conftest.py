@@ -15,7 +15,7 @@ import hypothesis
 import pytest
 from argon2 import PasswordHasher
 
-from hive import clock, database, memory, migrate
+from hive import background, clock, memory, migrate
 from hive.config.settings import Settings
 from hive.services import runtime
 from hive.services.accounts import passwords
@@ -139,8 +139,8 @@ async def hive(settings: Settings) -> AsyncIterator[Settings]:
 
 async def _end_what_a_failed_test_left() -> None:
     """Tasks that go on for ever would keep the services, and every test after this one."""
-    if database._tasks:
-        _, left = await asyncio.wait(set(database._tasks), timeout=60)
+    if background.tasks:
+        _, left = await asyncio.wait(set(background.tasks), timeout=60)
         for task in left:
             task.cancel()
 

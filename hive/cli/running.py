@@ -11,9 +11,9 @@ from typing import Any, Concatenate, ParamSpec
 import click
 
 from hive import control, log, memory, signals
+from hive.background import spawn
 from hive.cli import output
 from hive.cli.options import Options
-from hive.database import spawn
 from hive.errors import Unavailable
 from hive.services import runtime
 from hive.services.alarms import server_alarms

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hive import clock, database, sql
+from hive import background, clock, database, sql
 from hive.config.settings import Settings
 from hive.database import after_commit, spawn, transactional, unbroken
 from hive.errors import Conflict, DatabaseError
@@ -180,7 +180,7 @@ async def test_work_of_several_steps_goes_on_when_its_caller_is_cancelled() -> N
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    await asyncio.wait(set(database._tasks))
+    await asyncio.wait(set(background.tasks))
     assert "second" in await names()
 
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from hive import clock, database, signals, sql
+from hive import background, clock, database, signals, sql
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import (
@@ -251,8 +251,8 @@ async def cancel_after(call: Awaitable[object], steps: int) -> None:
     with suppress(asyncio.CancelledError, HiveError):
         await task
     # what was begun ends by itself; the next try must not have to wait for it, but we look now
-    while database._tasks:
-        await asyncio.wait(set(database._tasks))
+    while background.tasks:
+        await asyncio.wait(set(background.tasks))
 
 
 async def actions() -> dict[str, int]:
@@ -340,6 +340,6 @@ async def test_many_callers_who_leave_at_once_do_not_freeze_the_database(world: 
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     await asyncio.wait_for(users.add_user(OPERATOR, "after"), 10)
-    while database._tasks:
-        await asyncio.wait(set(database._tasks))
+    while background.tasks:
+        await asyncio.wait(set(background.tasks))
     await assert_nothing_is_torn()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive import clock, database
+from hive import background, clock
 from hive.config.settings import MailSettings, Settings
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Source
 from hive.models import (
@@ -152,8 +152,8 @@ async def send(means: Means, chance: random.Random) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while database._tasks:  # a transaction that was under way is whole, or it is not
-            await asyncio.wait(database._tasks)
+        while background.tasks:  # a transaction that was under way is whole, or it is not
+            await asyncio.wait(background.tasks)
         await deliveries.take_up_again()
         tasks = await Courier(means).look()
     while tasks:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
-from hive import control, database, signals
+from hive import background, control, signals
 from hive.config.settings import Settings
 from hive.models import AuditEntry, Delivery, KnownBrowser, Notification
 from hive.services.accounts import attempt_limits, own_account, password_resets, users
@@ -58,7 +58,7 @@ async def guess_from_many(browser_at: BrowserAt, name: str, times: int) -> None:
 
 async def quietly() -> None:
     """Until what was started in the background has ended."""
-    while tasks := [one for one in database._tasks if one is not asyncio.current_task()]:
+    while tasks := [one for one in background.tasks if one is not asyncio.current_task()]:
         await asyncio.wait(tasks)
 
 

@@ -21,6 +21,7 @@ from hive.services.overview.attention import AttentionKind
 from hive.services.overview.summaries import Order
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, creation, tags
+from hive.services.repositories.creation import CreateRepository
 from hive.services.storage import disks
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -57,7 +58,7 @@ async def test_the_headline_and_the_order_say_what_is_wrong(browser: Browser, al
     await _backed_up(alice, "watched-by-nobody")
     running = await _backed_up(alice, "at-work")
     await add_session(running, minutes_ago=12, **RUNNING)
-    await creation.add(alice, ScheduleChange(), name="fresh", owner="alice")
+    await creation.create(alice, CreateRepository(name="fresh"))
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     counted = "1 down, 1 late, 1 backing up, 1 fine, 1 not watched, 1 new, 1 paused."

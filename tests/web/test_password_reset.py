@@ -12,7 +12,7 @@ import pyotp
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from hive import clock, database
+from hive import background, clock
 from hive.app import mail_sender
 from hive.config.settings import Settings
 from hive.errors import Conflict, DeliveryFailed, Forbidden, Unavailable
@@ -117,7 +117,7 @@ async def test_the_answer_is_the_same_whether_or_not_there_is_such_an_account(
     assert "on its way" in answers[0].text
 
     async def all_is_sent() -> bool:
-        return not database._tasks
+        return not background.tasks
 
     await until(all_is_sent)
     assert len(mailing.mails) == 2

@@ -53,6 +53,7 @@ from hive.services.notifications import reach
 from hive.services.overview import occupancy
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, creation, former_paths, locks
+from hive.services.repositories.creation import CreateRepository
 
 
 @click.group()
@@ -101,10 +102,7 @@ async def add(
 
     A backup is expected every day unless something else is said; of IMPORT and EXPORT, none.
     """
-    added = await creation.add(
-        actor,
-        change_of(given),
-        tags_to_add=tags,
+    wanted = CreateRepository(
         name=name,
         owner=owner,
         location=location,
@@ -112,7 +110,10 @@ async def add(
         quota_bytes=quota,
         accesses=grants.accesses(full, append_only_key, read_only_key),
         groups=groups,
+        schedule=change_of(given),
+        tags=tags,
     )
+    added = await creation.create(actor, wanted)
     health = await health_info.health_info(actor, added.id)
     output.show_done(document(added) | health_document(health), first_steps(added, health))
 

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from hive.background import spawn
 from hive.borg.replay import Amount
 from hive.borg.rollback import ReadingProgress
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.database import spawn
 from hive.errors import InvalidInput
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue

@@ -62,11 +62,13 @@ async def set_group(
     group_id: int,
     *,
     name: str | None = None,
+    members: Sequence[str] | None = None,
     add_members: Sequence[str] = (),
     remove_members: Sequence[str] = (),
     quota_bytes: int | None = None,
     no_quota: bool = False,
 ) -> GroupInfo:
+    """Change what is given; `members` are all that it has from now on, by their names."""
     require_admin(actor)
     group = await _get(group_id)
     wanted = None if no_quota else quota_bytes or group.quota_bytes
@@ -81,6 +83,10 @@ async def set_group(
             raise Conflict("There is a group %(name)s already.", field="name", name=name)
         group.name = name
         await group.save()
+    if members is not None:
+        had = set((await _info(group)).members)
+        add_members = [*add_members, *sorted(set(members) - had)]
+        remove_members = [*remove_members, *sorted(had - set(members))]
     for member in add_members:
         await _join(group, member)
     for member in remove_members:

@@ -119,6 +119,11 @@ async def _by_cron(row: Repository, change: ScheduleChange) -> Schedule:
     return Schedule(kind=ScheduleKind.CRON, cron=fields, timezone=zone)
 
 
+async def watch(actor: Actor, repository_id: int, every: timedelta | None = None) -> None:
+    """Expect backups from now on; every day where no interval is given."""
+    await set_schedule(actor, repository_id, ScheduleChange(every=every or DEFAULT))
+
+
 @transactional
 async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
     """Expect no backup until then; it resumes by itself."""

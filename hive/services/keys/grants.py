@@ -44,6 +44,14 @@ async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Acces
     await _set(actor, repository, key, access)
 
 
+async def set_access(actor: Actor, repository_id: int, key_id: int, access: Access | None) -> None:
+    """Let one key, by its id, open a repository as far as `access` says; None: no longer."""
+    if access is None:
+        await revoke_key(actor, repository_id, key_id)
+    else:
+        await grant_key(actor, repository_id, key_id, access)
+
+
 @transactional
 async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
     """Take one key, by its id, off a repository; its sessions there end."""

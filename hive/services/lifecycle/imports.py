@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,18 +66,26 @@ class Settled:
         )
 
 
-async def switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
+Along = Callable[[], Awaitable[None]]
+
+
+async def switch_mode(
+    actor: Actor, repository_id: int, mode: Mode, *, along: Along | None = None
+) -> Settled | None:
     """Set the mode, end the sessions that no longer fit it, and settle a staged import.
 
-    Setting the same mode again settles what could not be settled when it was set.
+    Setting the same mode again settles what could not be settled when it was set. `along` is
+    called in the transaction that stores the mode: both happen or neither.
     """
-    return await unbroken(_switch_mode(actor, repository_id, mode), name="switch mode")
+    return await unbroken(_switch_mode(actor, repository_id, mode, along), name="switch mode")
 
 
-async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
+async def _switch_mode(
+    actor: Actor, repository_id: int, mode: Mode, along: Along | None
+) -> Settled | None:
     await places.require_for(repository_id)
     where = await _place(repository_id)
-    former = await _store_mode(actor, repository_id, mode)
+    former = await _store_mode(actor, repository_id, mode, along)
     try:
         if former != mode:
             await record.wait_until_closed(repository_id, seconds=_END_SECONDS)
@@ -88,7 +97,7 @@ async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled 
             await maintenance.end(repository_id)
 
 
-async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
+async def _store_mode(actor: Actor, repository_id: int, mode: Mode, along: Along | None) -> Mode:
     """Store the mode as soon as no maintenance is under way, and return the former one.
 
     A mode that is not IMPORT begins with a maintenance of its own, in the same transaction: no
@@ -97,6 +106,8 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
     @transactional
     async def store() -> Mode:
+        if along is not None:
+            await along()
         former = await repositories.store_mode(actor, repository_id, mode)
         if mode != Mode.IMPORT:
             await maintenance.claim(repository_id, maintenance.SWITCHING)

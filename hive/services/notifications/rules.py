@@ -78,7 +78,10 @@ class Choices:
 
 @dataclass(frozen=True)
 class Changes:
-    """What to change of a rule: None stays as it is, what is empty no longer restricts."""
+    """What to change of a rule: None stays as it is, what is empty no longer restricts.
+
+    `channels` are all that the rule uses from now on.
+    """
 
     name: str | None = None
     enabled: bool | None = None
@@ -89,6 +92,7 @@ class Changes:
     severity: Severity | None = None
     quiet: str | None = None
     is_quiet_for_critical: bool | None = None
+    channels: Sequence[int] | None = None
 
 
 @transactional
@@ -122,10 +126,11 @@ async def _apply(sight: Actor, row: Rule, changes: Changes) -> None:
         row.name = await _free_name(row, changes.name)
     if changes.enabled is not None:
         row.enabled = changes.enabled
-    if changes.repository is not None:
+    # What stays is not asked for again: its person may not see it any more.
+    if changes.repository is not None and changes.repository != row.repository_id:
         row.repository_id = await _repository(sight, changes.repository)
     if changes.owner is not None:
-        row.owner_id = await _owner(sight, changes.owner)
+        row.owner_id = await _owner(sight, changes.owner, row.owner_id)
     if changes.tag is not None:
         row.tag = check_tag(changes.tag) if changes.tag else None
     if changes.kinds is not None:
@@ -161,11 +166,13 @@ def _check_kinds(kinds: Sequence[str]) -> list[str]:
     return sorted(set(kinds))
 
 
-async def _owner(sight: Actor, reference: str) -> int | None:
+async def _owner(sight: Actor, reference: str, former: int | None) -> int | None:
     """Whose repositories it is about: themselves, who shares a group; for administrators all."""
     if not reference:
         return None
     user = await references.user(reference)
+    if user is not None and user.id == former:
+        return former
     if user is None or not await _may_know(sight, user):
         raise NotFound("There is no user %(reference)r.", reference=reference)
     return user.id
@@ -254,6 +261,11 @@ async def change(
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
     await _apply(_as(person, actor), row, changes or Changes())
+    if changes is not None and changes.channels is not None:
+        links = await RuleChannel.filter(rule_id=row.id)
+        wanted, had = set(changes.channels), {link.channel_id for link in links}
+        add_channels = [*add_channels, *sorted(wanted - had)]
+        remove_channels = [*remove_channels, *sorted(had - wanted)]
     if add_channels:
         await _link(_as(person, actor), row, add_channels)
     for reference in remove_channels:

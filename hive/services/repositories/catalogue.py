@@ -244,6 +244,12 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
 async def confirm_empty(actor: Actor, repository_id: int) -> None:
     """Say that a repository whose content is gone may be created again; Conflict if it is not."""
+    await require_emptied(actor, repository_id)
+    await note_confirmed(actor, repository_id)
+
+
+async def require_emptied(actor: Actor, repository_id: int) -> None:
+    """Look on the disk; Conflict where the repository has content, or never had any."""
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require_for(repository_id)
     where = paths.place(repository.location, repository.login, repository.directory)
@@ -253,11 +259,11 @@ async def confirm_empty(actor: Actor, repository_id: int) -> None:
             "The content of %(name)s is not gone: there is nothing to confirm.",
             name=repository.name,
         )
-    await _note_confirmed(actor, repository_id)
 
 
 @transactional
-async def _note_confirmed(actor: Actor, repository_id: int) -> None:
+async def note_confirmed(actor: Actor, repository_id: int) -> None:
+    """The step of `confirm_empty` that touches the database."""
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     repository.vanished_at = repository.initialized_at = repository.size_bytes = None
     await repository.save()

@@ -12,7 +12,6 @@ from hive.errors import InvalidInput
 from hive.kinds import Level
 from hive.models import RepositoryTag
 from hive.services import audit
-from hive.services.health import schedules
 from hive.services.permissions import Actor, repository_for, visible_repository_ids
 
 MAX_TAGS = 50  # of one repository
@@ -65,15 +64,6 @@ async def replace_tags(actor: Actor, repository_id: int, wanted: Sequence[str]) 
     checked = {check_tag(text) for text in wanted}
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     await change_tags(actor, repository_id, add=sorted(checked - has), remove=sorted(has - checked))
-
-
-@transactional
-async def set_schedule_and_tags(
-    actor: Actor, repository_id: int, change: schedules.ScheduleChange, wanted: Sequence[str]
-) -> None:
-    """Change the schedule and replace the tags: both or neither, as a form submits them."""
-    await schedules.set_schedule(actor, repository_id, change)
-    await replace_tags(actor, repository_id, wanted)
 
 
 async def list_tags(actor: Actor) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tortoise.connection import get_connection
 
-from hive import clock, database
+from hive import background, clock, database
 from hive.borg.ledger import Facts, Transaction
 from hive.errors import Conflict, Forbidden, HiveError, InvalidInput, NotFound
 from hive.kinds import Access, EndReason, EventKind, Health, Need, ShareLevel
@@ -451,8 +451,8 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
         task.cancel()
         with suppress(asyncio.CancelledError, HiveError):
             await task
-        while database._tasks:
-            await asyncio.wait(set(database._tasks))
+        while background.tasks:
+            await asyncio.wait(set(background.tasks))
     await review.review_due()
     changes = await HealthChange.filter(repository_id=documents.id).order_by("id")
     assert len(changes) > 20

@@ -35,6 +35,7 @@ from hive.services.outbox.kinds import TABLE
 from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, creation
+from hive.services.repositories.creation import CreateRepository
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from tests import factories
@@ -58,7 +59,7 @@ def time(settings: Settings) -> list[datetime]:
 @pytest.fixture
 async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
     """Alice's, watched every day, with a backup of just now."""
-    info = await creation.add(people.alice, ScheduleChange(), name="documents", owner="alice")
+    info = await creation.create(people.alice, CreateRepository(name="documents"))
     await review.note_backup(info.id, time[0])
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=settings)
@@ -327,7 +328,8 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
 async def test_a_new_repository_is_watched_unless_its_mode_or_somebody_says_otherwise(
     people: People, mode: Mode, change: ScheduleChange, expected: str
 ) -> None:
-    info = await creation.add(people.alice, change, name="new", owner="alice", mode=mode)
+    wanted = CreateRepository(name="new", mode=mode, schedule=change)
+    info = await creation.create(people.alice, wanted)
     found = await health_info.health_info(people.alice, info.id)
     assert found.schedule.in_words == expected
     assert found.state == (State.UNWATCHED if expected == "not watched" else State.NEW)

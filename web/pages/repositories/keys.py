@@ -28,12 +28,12 @@ async def submit(request: web.Request) -> web.Response:
         form.complain(InvalidInput("Choose a key.", field="key"))
     if form.is_fine and key_id is not None:
         with form.asking():
-            if access is None:
-                await grants.revoke_key(actor, info.id, key_id)
-                message = gettext("The key no longer has access.")
-            else:
-                await grants.grant_key(actor, info.id, key_id, access)
-                message = gettext("The key has access now.")
+            await grants.set_access(actor, info.id, key_id, access)
+            message = (
+                gettext("The key has access now.")
+                if access
+                else gettext("The key no longer has access.")
+            )
             return done(request, f"/repositories/{info.id}/keys", message)
     return await _page(request, form)
 
