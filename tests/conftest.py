@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import re
 import shutil
 import tempfile
 import time
@@ -28,6 +30,8 @@ hypothesis.settings.load_profile("hive")
 
 _TIME_LIMIT = pytest.StashKey[object]()
 _RUN_PREFIX = "hive-tests-"
+# what is set for Borg Hive where the tests run; these three are for the tests themselves
+_IS_SETTING = re.compile(r"HIVE_(?!TEST_|BENCH_|SIMULATION_)")
 
 
 _A_DAY = 24 * 3600
@@ -86,7 +90,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_DEFAULT_DATA_DIR"):
+    for name in [name for name in os.environ if _IS_SETTING.match(name)]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
