@@ -32,7 +32,7 @@ _CRON_HELP = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How often a backup is expected, and for how long one that is due may be missing.
 
@@ -88,7 +88,7 @@ class Schedule:
 Downtimes = tuple[tuple[datetime, datetime], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """What a schedule is held against."""
 

@@ -14,7 +14,7 @@ from hive.kinds import EventKind
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepositoryEvent:
     """Something happened to a repository; the row is in the database already."""
 
@@ -77,7 +77,7 @@ class SessionProgress:
     bytes_per_second: int  # both directions together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiskAlarm:
     """A storage root fills up, or no longer does (`level` is 0 then); it has no repository."""
 

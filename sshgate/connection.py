@@ -210,10 +210,10 @@ class GateConnection(asyncssh.SSHServer):
         logger.warning("no common algorithm", peer=self.peer, client=client, reason=reason)
         self.gate.doorman.observe(
             Observation(
-                addresses.limit_group(self.peer),
-                AddressTrouble.NO_COMMON_ALGORITHM,
-                reason,
-                client,
+                address=addresses.limit_group(self.peer),
+                trouble=AddressTrouble.NO_COMMON_ALGORITHM,
+                reason=reason,
+                client=client,
             )
         )
 

@@ -16,7 +16,7 @@ from hive.kinds import EndReason
 from hive.services.gate import admission, client_addresses, unrecorded
 from hive.services.programs.discovery import Programs
 from hive.services.programs.host import Host
-from hive.services.repositories.quota_watch import Watch
+from hive.services.repositories.quota_watch import QuotaWatch
 from hive.services.server import database_watch
 from hive.services.sessions import progress, record
 from hive.services.sessions.record import Outcome
@@ -70,7 +70,7 @@ class Gate:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
-        self.quotas = Watch()
+        self.quotas = QuotaWatch()
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0

@@ -30,7 +30,7 @@ from hive.services.storage import paths, places, scratch
 from sshgate import command, refusal, status, words
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
-from sshgate.command import Rsync, Status
+from sshgate.command import Rsync, ShowStatus
 from sshgate.inbox import Inbox
 from sshgate.owner import Owner
 from sshgate.plan import Plan, make_plan, need_of
@@ -231,7 +231,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _admit(self, need: Need) -> Admission:
         identity = self._connection.identity
-        request = access.Request(
+        request = access.SessionRequest(
             need, self._command or "", self._connection.peer, self._connection.client_version
         )
         await access.look_at_storage(identity)
@@ -242,15 +242,17 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         except AccessRefused as refused:
             if refused.cause != RefusalCause.BUSY:
                 raise
-            if not await maintenance.outrank(identity.repository_id):
+            if not await maintenance.interrupt_upkeep(identity.repository_id):
                 raise
         return await access.admit(identity, request)
 
     async def _serve(self, admission: Admission, request: command.Request) -> int:
         """Do what was admitted; the session's row is closed whatever happens."""
-        outcome = Outcome(EndReason.FAILED, FAILED_STATUS, 0, 0)
+        outcome = Outcome(
+            end_reason=EndReason.FAILED, exit_status=FAILED_STATUS, bytes_in=0, bytes_out=0
+        )
         try:
-            if isinstance(request, Status):
+            if isinstance(request, ShowStatus):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)
@@ -329,7 +331,14 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         allowed = with_less(admission, request, meter)
         plan = await asyncio.to_thread(make_plan, allowed, request, self._gate.host)
         if self._end is not None:
-            return Outcome(self._end[0], None, 0, 0, before=before, after=before)
+            return Outcome(
+                end_reason=self._end[0],
+                exit_status=None,
+                bytes_in=0,
+                bytes_out=0,
+                before=before,
+                after=before,
+            )
         requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
         self._purpose = Purpose(admission, observer)
@@ -419,7 +428,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         answer = await status.answer(admission, as_json=as_json)
         if self._channel is not None:
             self._channel.write(answer)
-        return Outcome(EndReason.DONE, 0, 0, len(answer))
+        return Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=0, bytes_out=len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         asked = (self._command or self._subsystem or "")[:200]

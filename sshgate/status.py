@@ -7,9 +7,9 @@ from datetime import datetime
 
 from hive import clock
 from hive.kinds import Access
-from hive.services.gate.admission import Admission, state_in_words
+from hive.services.gate.admission import Admission
 from hive.services.repositories import catalogue
-from hive.services.repositories.infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo, state_in_words
 from hive.units import format_size
 
 

@@ -13,7 +13,7 @@ from hive.kinds import TriggerKind, TriggerState
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerInfo, TriggerRunInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
 REPO = click.option("--repo", metavar="R", help="The repository that it belongs to.")
@@ -199,7 +199,7 @@ async def set_(
 ) -> None:
     """Change a trigger. What is not given stays."""
     found = await _find(actor, reference, repo)
-    wanted = Wanted(
+    wanted = TriggerChanges(
         name=name,
         settings=_given(pairs, secret_stdin) or None,
         cron=cron,
@@ -231,7 +231,7 @@ async def delete(actor: Actor, reference: str, repo: str | None) -> None:
 async def run(actor: Actor, reference: str, repo: str | None) -> None:
     """Call it now: through the server, or without one from here, waiting for the answer."""
     found = await _find(actor, reference, repo)
-    asked = await triggers.press(actor, found.id)
+    asked = await triggers.start_now(actor, found.id)
     if not await running.server_was_told():
         await triggers.carry_out(asked.id)
     info = await triggers.get_run(actor, asked.id)

@@ -247,6 +247,11 @@ class WebSettings(Section):
     def address(self) -> Address:
         return parse_address(self.listen)
 
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the pages by HTTPS, as the public URL says."""
+        return self.public_url is not None and self.public_url.startswith("https://")
+
 
 class StorageSettings(Section):
     """Where repositories lie and how long deleted ones are kept."""

@@ -36,7 +36,7 @@ class RunAs:
     gid: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one program may take at most; None leaves a limit as it is for the server.
 
@@ -53,7 +53,7 @@ class Limits:
     io_level: int = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChildSpec:
     """What to run and what it may touch; all paths are absolute and resolved.
 
@@ -72,7 +72,7 @@ class ChildSpec:
     umask: int = 0o077
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Confinement:
     """What the server found out that it can apply here.
 

@@ -64,14 +64,16 @@ async def _one(model: type[Named], reference: str) -> Named | None:
     return rows[0] if rows else None
 
 
-def owned_thing(reference: str, *, handle: str) -> Q:
-    """What a reference to a key or a repository may mean: its `handle`, name, OWNER/NAME or id.
+def owned_thing(reference: str, *, handle: str | None = None) -> Q:
+    """What a reference to what somebody owns may mean: name, OWNER/NAME, id, or its `handle`.
 
     All at once, so that a name that looks like another's id is ambiguous and not taken for it.
     """
     owner, slash, name = reference.partition("/")
     number = names.as_id(reference)
-    meanings = [Q(**{handle: reference}), Q(name=reference)]
+    meanings = [Q(name=reference)]
+    if handle is not None:
+        meanings.append(Q(**{handle: reference}))
     if slash:
         meanings.append(Q(owner__name=owner, name=name))
     if number is not None:

@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive import clock, migrate
+from hive import clock, files, migrate
 from hive.ballast import Ballast
 from hive.config.settings import Paths, Settings
 from hive.database import (
@@ -29,11 +29,11 @@ from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError, StorageError
 from hive.models import Installation, Location, Repository
 from hive.services.installation import identity, marker, presence
-from hive.services.installation.identity import Identity
+from hive.services.installation.identity import DirectoryIdentity
 
 _settings: Settings | None = None
 _installation: Installation | None = None
-_identity: Identity | None = None
+_identity: DirectoryIdentity | None = None
 _database_file: DatabaseFile | None = None
 
 DEFAULT_LOCATION = "default"
@@ -90,7 +90,7 @@ def begin_run() -> None:
     _identity = identity.begin_run(paths(), _known_identity())
 
 
-def _known_identity() -> Identity:
+def _known_identity() -> DirectoryIdentity:
     if _identity is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)
@@ -280,10 +280,7 @@ def listening_file() -> Path:
 
 def write_listening(listening: Listening) -> None:
     """Tell the commands of the command line where the server listens."""
-    target = listening_file()
-    temporary = target.with_suffix(".new")
-    temporary.write_text(json.dumps(listening.__dict__))
-    temporary.replace(target)
+    files.replace(listening_file(), json.dumps(listening.__dict__).encode())
     paths().process_id.write_text(f"{listening.pid}\n")
 
 
@@ -313,6 +310,19 @@ def read_listening() -> Listening | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return listening if Path(f"/proc/{listening.pid}").exists() else None
+
+
+def base_url() -> str:
+    """What links to our pages begin with, without a slash at the end.
+
+    The address that people type where it is set, else the one that the server listens on, else the
+    one that it will listen on.
+    """
+    web = settings().web
+    if web.public_url is not None:
+        return web.public_url
+    listening = read_listening()
+    return listening.web_url if listening is not None else f"http://{web.address}"
 
 
 def ssh_port() -> int:

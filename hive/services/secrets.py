@@ -21,7 +21,7 @@ from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
 from hive.services import audit, runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.permissions import Actor, require_admin
 
 logger = log.get(__name__)
@@ -298,19 +298,19 @@ async def closed() -> list[str]:
     ]
 
 
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """Whether the key file is there, private and the right one; and old copies in clear."""
     path = runtime.paths().secret
-    found = [Finding("ok", _SUBJECT, "Stored secrets open with the key file")]
+    found = [Check("ok", _SUBJECT, "Stored secrets open with the key file")]
     try:
         ring = await asyncio.to_thread(sealing.read, path)
     except StorageError as error:
         ring = None
-        found = [Finding("error", _SUBJECT, error.message.rstrip("."), None)]
+        found = [Check("error", _SUBJECT, error.message.rstrip("."), None)]
     else:
         if ring is None and any(await _sealed_with()):
             found = [
-                Finding(
+                Check(
                     "error",
                     _SUBJECT,
                     f"The key file {path} is missing, so stored secrets cannot be opened",
@@ -320,7 +320,7 @@ async def findings() -> list[Finding]:
             ]
     if ring is not None and not runtime.is_private(path):
         found.append(
-            Finding(
+            Check(
                 "error",
                 _SUBJECT,
                 f"The key file {path} can be read by others",
@@ -331,7 +331,7 @@ async def findings() -> list[Finding]:
     if names:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         found = [
-            Finding(
+            Check(
                 "error",
                 _SUBJECT,
                 f"These secrets cannot be opened with the key file {path}: {shown}",
@@ -345,7 +345,7 @@ async def findings() -> list[Finding]:
 _FIRST_SEALED = 9  # the migration from which on secrets are sealed
 
 
-def _old_copies() -> list[Finding]:
+def _old_copies() -> list[Check]:
     """Copies from before an upgrade hold the secrets in clear."""
     database = runtime.paths().database
     old = []
@@ -356,7 +356,7 @@ def _old_copies() -> list[Finding]:
     if not old:
         return []
     return [
-        Finding(
+        Check(
             "warning",
             _SUBJECT,
             f"Copies from before the upgrade hold secrets in clear: {', '.join(old)}",

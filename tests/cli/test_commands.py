@@ -231,7 +231,7 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
             identity = await authentication.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
-            request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
+            request = access.SessionRequest(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
             return (await access.admit(identity, request)).session_id
         finally:
             await runtime.stop()

@@ -16,11 +16,11 @@ BERLIN = "Europe/Berlin"
 
 
 def cron(expression: str) -> Schedule:
-    return Schedule(ScheduleKind.CRON, cron=expression, timezone=BERLIN)
+    return Schedule(kind=ScheduleKind.CRON, cron=expression, timezone=BERLIN)
 
 
 def every(**span: float) -> Schedule:
-    return Schedule(ScheduleKind.INTERVAL, interval=timedelta(**span))
+    return Schedule(kind=ScheduleKind.INTERVAL, interval=timedelta(**span))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def every(**span: float) -> Schedule:
         (every(hours=12), "Every 12 hours, next tomorrow at 00:00 (UTC)"),
         (every(days=7), "Every week, next on 2026-12-07 at 12:00 (UTC)"),
         (every(hours=36), "Every 36 hours, next on 2026-12-02 at 00:00 (UTC)"),
-        (Schedule(ScheduleKind.NONE), "Not watched"),
+        (Schedule(kind=ScheduleKind.NONE), "Not watched"),
     ],
 )
 def test_a_schedule_is_told_with_its_zone_and_the_next_date(schedule: Schedule, words: str) -> None:

@@ -32,7 +32,7 @@ from hive.models import (
 )
 from hive.services.accounts import browser_sessions, groups, second_factor, users
 from hive.services.gate import admission, authentication, host_keys, refusals
-from hive.services.gate.admission import Request
+from hive.services.gate.admission import SessionRequest
 from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants, keys
@@ -40,7 +40,7 @@ from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance, tags
 from hive.services.repositories import infos as repository_infos
-from hive.services.sessions import record
+from hive.services.sessions import config_versions, record
 from hive.services.storage import locations
 from tests import factories
 from tests.factories import People
@@ -76,7 +76,7 @@ class World:
         return (await factories.open_session(made, self.key)).session_id
 
 
-OUTCOME = record.Outcome(EndReason.DONE, 0, bytes_in=1, bytes_out=2)
+OUTCOME = record.Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=2)
 Try = Callable[[World], Awaitable[Callable[[], Awaitable[object]]]]
 
 
@@ -116,13 +116,13 @@ async def _killable(world: World) -> Callable[[], Awaitable[object]]:
 async def _admit(world: World, made: repository_infos.RepositoryInfo) -> None:
     identity = await authentication.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
     assert identity is not None
-    await admission.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
+    await admission.admit(identity, SessionRequest(Need.BORG, "borg serve", "192.0.2.7", None))
 
 
 async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
     made = await world.repository()
-    await record.keep_config(await Repository.get(id=made.id), b"content", None)
-    version = (await record.config_versions(OPERATOR, made.id))[0].id
+    await config_versions.keep_config(await Repository.get(id=made.id), b"content", None)
+    version = (await config_versions.list_versions(OPERATOR, made.id))[0].id
     return lambda: config_restore.restore_config(OPERATOR, made.id, version)
 
 
@@ -206,7 +206,7 @@ TRIES: dict[str, Try] = {
         )
     ),
     "switch mode": on_repository(lambda _, r: imports.switch_mode(OPERATOR, r.id, Mode.IMPORT)),
-    "settle": on_repository(lambda _, r: imports.settle(r.id)),
+    "settle": on_repository(lambda _, r: imports.finish_import(r.id)),
     "grant": on_repository(
         lambda w, r: grants.grant(OPERATOR, r.id, {w.key.fingerprint: Access.READ_ONLY})
     ),

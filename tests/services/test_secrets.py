@@ -141,7 +141,7 @@ async def test_changing_one_setting_keeps_the_secrets(people: People, settings: 
     await _fill(people.alice)
     channel, trigger = await Channel.get(), await Trigger.get()
     await channels.change(people.alice, channel.id, settings={"topic": "others"})
-    changed = triggers.Wanted(settings={"method": "put"})
+    changed = triggers.TriggerChanges(settings={"method": "put"})
     await triggers.set_trigger(people.alice, trigger.id, changed)
     await channel.refresh_from_db()
     await trigger.refresh_from_db()
@@ -329,7 +329,7 @@ async def test_without_its_key_file_nothing_is_lost_and_all_is_said(
         await channels.change(people.alice, channel.id, settings={"topic": "x"})
     with pytest.raises(Sealed):
         await triggers.set_trigger(
-            people.alice, trigger.id, triggers.Wanted(settings={"method": "put"})
+            people.alice, trigger.id, triggers.TriggerChanges(settings={"method": "put"})
         )
     with pytest.raises(Unavailable, match="recovery"):
         await second_factor.enrolment(people.alice)

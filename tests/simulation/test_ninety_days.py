@@ -95,13 +95,13 @@ async def begin(now: datetime, expected: Iterable[Expected]) -> None:
 async def look(chance: random.Random, *, is_killed: bool) -> None:
     """A tick of the scheduler; one that is killed is followed by that of the next server."""
     if is_killed:
-        task = asyncio.ensure_future(review.tick())
+        task = asyncio.ensure_future(review.review_due())
         for _ in range(chance.randrange(1, 60)):
             await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await review.tick()
+    await review.review_due()
 
 
 @pytest.mark.parametrize("seed", [1])

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tortoise.connection import get_connection
 
 from hive import clock
 from hive.config.settings import Settings
@@ -16,6 +15,7 @@ from hive.kinds import Source
 from hive.services import runtime
 from hive.services.accounts import browser_sessions, login, mail, users
 from hive.services.permissions import SYSTEM, Actor
+from tests.statements import recorded
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from web.app import create_app
 
@@ -128,7 +128,4 @@ def time(settings: Settings) -> Iterator[Time]:
 @pytest.fixture
 async def statements(settings: Settings) -> list[str]:
     """What reaches the database from now on."""
-    found: list[str] = []
-    client: Any = get_connection("default")
-    await client._connection.set_trace_callback(found.append)
-    return found
+    return await recorded()

@@ -14,7 +14,7 @@ import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 import web
-from hive.services.accounts import browser_sessions, users
+from hive.services.accounts import first_setup, users
 from hive.services.permissions import OPERATOR
 from tests.chromium import ARGUMENTS, PATH
 from tests.web.browser import PASSWORD, NewBrowser
@@ -105,7 +105,7 @@ async def test_the_pages_on_the_way_in_are_accessible_too(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:
     server = await new_browser()
-    token = await browser_sessions.new_setup_token()
+    token = await first_setup.new_setup_token()
     page = await chromium.new_page()
     watch = Watch(page, server.origin)
     found = await faults_at(page, server.origin, f"/setup/{token}", "setup")

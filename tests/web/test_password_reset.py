@@ -155,7 +155,7 @@ async def test_a_mail_server_that_refuses_changes_nothing_for_the_visitor(
 ) -> None:
     tried = asyncio.Event()
 
-    async def fail(_message: mail.Message) -> None:
+    async def fail(_message: mail.Mail) -> None:
         tried.set()
         raise DeliveryFailed("The mail server is gone.")
 
@@ -171,7 +171,7 @@ async def test_without_mail_the_page_says_what_to_do(browser: Browser, alice: Ac
         check(answer.text)
     assert not await PasswordReset.exists()
     with pytest.raises(Unavailable):
-        await mail.send(mail.Message("a@example.org", "x", "x"))
+        await mail.send(mail.Mail("a@example.org", "x", "x"))
 
 
 async def test_a_link_works_once(browser: Browser, root: Actor, alice: Actor) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from hive.models import AuditEntry, User
-from hive.services.accounts import browser_sessions, users
+from hive.services.accounts import first_setup, users
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 
@@ -15,7 +15,7 @@ def fields(
 
 
 async def link() -> str:
-    token = await browser_sessions.new_setup_token()
+    token = await first_setup.new_setup_token()
     assert token
     return f"/setup/{token}"
 
@@ -70,7 +70,7 @@ async def test_the_link_of_a_former_start_is_not_valid(browser: Browser) -> None
 
 
 async def test_there_is_no_link_where_an_administrator_is(browser: Browser, root: Actor) -> None:
-    assert await browser_sessions.new_setup_token() is None
+    assert await first_setup.new_setup_token() is None
 
 
 async def test_an_administrator_made_elsewhere_closes_the_set_up(browser: Browser) -> None:

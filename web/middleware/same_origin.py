@@ -37,13 +37,13 @@ def _is_ours(request: web.Request) -> bool:
 
 
 def _is_our_origin(origin: str, request: web.Request) -> bool:
-    public_url = request.app[SETTINGS].public_url
-    if public_url is not None and origin.lower() == public_url:
+    settings = request.app[SETTINGS]
+    if origin.lower() == settings.public_url:
         return True
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    if parts.scheme != "https" and (public_url or "").startswith("https://"):
+    if parts.scheme != "https" and settings.is_https:
         return False  # a page that came in clear can be anybody's
     return parts.netloc != "" and parts.netloc.lower() == request.headers.get("Host", "").lower()

@@ -19,7 +19,7 @@ from hive.services.lifecycle import config_restore as service
 from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 
 
 @click.command("set")
@@ -97,7 +97,7 @@ async def _set(actor: Actor, reference: str, wanted: ChangeRepository) -> None:
 async def configs(actor: Actor, reference: str) -> None:
     """List the kept versions of a repository's config; it holds the key of repokey encryption."""
     found = await catalogue.find_repository(actor, reference)
-    infos = await record.config_versions(actor, found.id)
+    infos = await config_versions.list_versions(actor, found.id)
     output.show_list(
         [
             {

@@ -11,7 +11,7 @@ from hive import clock
 from hive.cli import output
 from hive.kinds import Health, Mode
 from hive.services.health.infos import HealthInfo
-from hive.services.measurements.statistics import Insight
+from hive.services.measurements.insights import Insight
 from hive.services.overview.occupancy import Occupancy
 from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.repositories.infos import RepositoryInfo

@@ -1,4 +1,4 @@
-"""hive repo ...: making, showing, deleting and restoring; repo_set.py has what changes one."""
+"""hive repo ...: making, showing, deleting and restoring; `change` has what changes one."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from hive.services.health import infos as health_info
 from hive.services.health import proposals
 from hive.services.keys import grants
 from hive.services.lifecycle import trash
-from hive.services.measurements import statistics
+from hive.services.measurements import insights
 from hive.services.notifications import reach
 from hive.services.overview import occupancy
 from hive.services.permissions import Actor
@@ -157,7 +157,7 @@ async def list_(actor: Actor, deleted: bool) -> None:
 async def show(actor: Actor, reference: str, deleted: bool) -> None:
     """Show one repository."""
     info = await catalogue.find_repository(actor, reference, deleted=deleted)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     health = await health_info.health_info(actor, info.id)
     paths = [] if deleted else await former_paths.list_former_paths(actor, info.id)
     room = await occupancy.look(actor, info)

@@ -67,8 +67,8 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
         "health": info.state,
         "health_reason": info.reason or None,
         "health_since": output.time(info.since),
-        "is_backing_up": info.is_running,
-        "running": info.is_running,
+        "is_backing_up": info.is_backing_up,
+        "running": info.is_backing_up,
         "alarms": [alarm.document(one) for one in info.alarms],
         "schedule": {
             "kind": schedule.kind,
@@ -106,7 +106,7 @@ def health_fields(info: HealthInfo) -> dict[str, Any]:
     }
     if info.alarms:
         found["alarms"] = [_alarm(one) for one in info.alarms]
-    if info.is_running:
+    if info.is_backing_up:
         found["running"] = "a session that may be a backup"
     if info.paused_until is not None:
         found["paused until"] = info.paused_until

@@ -15,7 +15,7 @@ from hive.services.permissions import Actor, group_ids, require_admin
 from hive.services.repositories import quotas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupInfo:
     id: int
     name: str
@@ -140,6 +140,12 @@ async def _infos(rows: Sequence[Group]) -> list[GroupInfo]:
     for one in await Membership.filter(group_id__in=list(members)).select_related("user"):
         members[one.group_id].append(one.user.name)
     return [
-        GroupInfo(row.id, row.name, tuple(sorted(members[row.id])), row.created_at, row.quota_bytes)
+        GroupInfo(
+            id=row.id,
+            name=row.name,
+            members=tuple(sorted(members[row.id])),
+            created_at=row.created_at,
+            quota_bytes=row.quota_bytes,
+        )
         for row in rows
     ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive import clock
+from hive import clock, tokens
 from hive.database import transactional
 from hive.kinds import Source
 from hive.services import audit
@@ -79,7 +78,7 @@ async def begin(name: str, password: str, visitor: Visitor) -> LoggedIn | Second
     attempt.forgive()
     if not (await second_factor.factors_of(user.id)).is_on:
         return await _open(user, visitor)
-    token = secrets.token_urlsafe(32)
+    token = tokens.new()
     _waiting[token] = _Waiting(user.id, await users.password_mark(user.id), clock.now() + LIFE)
     _forget_the_oldest(user.id)
     return SecondStep(token)

@@ -9,7 +9,7 @@ from hive.errors import Unavailable
 
 
 @dataclass(frozen=True)
-class Message:
+class Mail:
     """A mail to one person, as plain text."""
 
     to: str
@@ -18,7 +18,7 @@ class Message:
 
 
 # Returns when the mail server took the message; DeliveryFailed where it did not.
-Sender = Callable[[Message], Awaitable[None]]
+Sender = Callable[[Mail], Awaitable[None]]
 
 _sender: Sender | None = None
 
@@ -33,7 +33,7 @@ def is_configured() -> bool:
     return _sender is not None
 
 
-async def send(message: Message) -> None:
+async def send(message: Mail) -> None:
     """Send it now. Never call this inside a transaction."""
     if _sender is None:
         raise Unavailable("This server sends no mail: none is configured.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from functools import cache
 
+from hive import tokens
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Language, Theme
@@ -12,14 +13,12 @@ from hive.models import User
 from hive.services import audit
 from hive.services.accounts import (
     attempt_limits,
-    browser_sessions,
     passwords,
     reset_tokens,
     users,
 )
-from hive.services.accounts.second_factor import own_id
 from hive.services.accounts.users import UserInfo
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, own_id
 
 
 @cache
@@ -114,7 +113,7 @@ async def change_password(
         actor,
         own_id(actor),
         hashed,
-        keep=browser_sessions.digest(session) if session else None,
+        keep=tokens.digest(session) if session else None,
         forget_browsers=forget_browsers,
         keep_browser=browser,
     )

@@ -31,8 +31,7 @@ from hive.kinds import Source
 from hive.models import Passkey
 from hive.services import audit, names, runtime
 from hive.services.accounts import challenges, second_factor
-from hive.services.accounts.second_factor import own_id
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, own_id
 
 logger = log.get(__name__)
 
@@ -61,7 +60,7 @@ class RelyingParty:
     origin: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PasskeyInfo:
     id: int
     name: str
@@ -297,4 +296,10 @@ async def _own(actor: Actor, passkey_id: int) -> Passkey:
 
 
 def _info(row: Passkey) -> PasskeyInfo:
-    return PasskeyInfo(row.id, row.name, row.rp_id, row.created_at, row.last_used_at)
+    return PasskeyInfo(
+        id=row.id,
+        name=row.name,
+        rp_id=row.rp_id,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -10,14 +9,14 @@ from dataclasses import dataclass
 import pyotp
 from tortoise.expressions import Q
 
-from hive import clock, log
+from hive import clock, log, tokens
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound, Sealed, Unavailable
 from hive.models import Passkey, RecoveryCode, Totp, User
 from hive.services import audit, runtime
 from hive.services import secrets as sealed
 from hive.services.accounts import attempt_limits
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, own_id, require_admin
 
 logger = log.get(__name__)
 
@@ -57,13 +56,6 @@ async def factors_of(user_id: int) -> Factors:
         await Passkey.filter(user_id=user_id).count(),
         await RecoveryCode.filter(user_id=user_id, used_at=None).count(),
     )
-
-
-def own_id(actor: Actor) -> int:
-    """The user that the actor is; nobody does these things for others."""
-    if actor.user_id is None:
-        raise NotFound("There is no such user.")
-    return actor.user_id
 
 
 # --- the app ------------------------------------------------------------------------------
@@ -224,7 +216,7 @@ def _new_code() -> str:
 
 def _digest(code: str) -> str:
     plain = "".join(code[:100].lower().replace("-", " ").split()).translate(_LOOKALIKES)
-    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+    return tokens.digest(plain)
 
 
 # --- by an administrator ------------------------------------------------------------------

@@ -233,10 +233,7 @@ async def reset_link(actor: Actor, user_id: int) -> ResetLink:
     """A link for a user who forgot the password, to be handed over by the administrator."""
     require_admin(actor)
     token, expires_at = await _issue_reset(actor, user_id)
-    listening = runtime.read_listening()
-    settings = runtime.settings().web
-    base = settings.public_url or (listening.web_url if listening else f"http://{settings.address}")
-    return ResetLink(f"{base}/reset/{token}", expires_at)
+    return ResetLink(f"{runtime.base_url()}/reset/{token}", expires_at)
 
 
 @transactional

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hive import addresses, clock
+from hive import clock
 from hive.database import transactional
 from hive.kinds import QUOTA_STEPS, EventKind
-from hive.models import Alarm, Event, Repository, Session
+from hive.models import Alarm, Repository
 from hive.phrases import phrase
 from hive.services import events
 from hive.services.alarms import rules
@@ -37,7 +37,7 @@ UNTIL_ANSWERED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlarmInfo:
     """An alarm about a repository; `count` is how often it happened, `message` tells the newest."""
 
@@ -291,36 +291,3 @@ async def integrity_error(
 async def integrity_proven(repository_id: int) -> None:
     """A whole check found nothing wrong."""
     await end(repository_id, EventKind.INTEGRITY_ERROR, "A check found nothing wrong any more.")
-
-
-@transactional
-async def key_used(session_id: int) -> None:
-    """Tell of a key's first use ever, or of a network that it never came from; once a session."""
-    session = await Session.get_or_none(id=session_id)
-    if session is None or session.key_id is None:
-        return
-    kinds = [EventKind.KEY_FIRST_USED, EventKind.NEW_NETWORK]
-    if await Event.filter(session_id=session_id, kind__in=kinds).exists():
-        return
-    earlier = Session.filter(key_id=session.key_id, id__lt=session_id)
-    peers = await earlier.distinct().values_list("peer", flat=True)
-    network = addresses.neighbourhood(session.peer)
-    seen = {addresses.neighbourhood(str(peer)) for peer in peers}
-    if network is None or network in seen:
-        return
-    if peers:
-        kind = EventKind.NEW_NETWORK
-        message = f"Key {session.key_name} came from {session.peer}, a network new to it."
-    else:
-        kind = EventKind.KEY_FIRST_USED
-        message = f"Key {session.key_name} was used for the first time, from {session.peer}."
-    await events.record(
-        session.repository_id,
-        kind,
-        message,
-        session_id=session_id,
-        fingerprint=session.key_fingerprint,
-        peer=session.peer,
-        network=network,
-        networks_before=sorted(str(one) for one in seen if one)[:20],
-    )

@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tortoise.expressions import Q, Subquery
+from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
-from hive.kinds import EventKind, Level, ShareLevel
-from hive.models import Alarm, Event, Key, Repository, RepositoryShare, Session
+from hive.kinds import EventKind, Level
+from hive.models import Alarm, Event, Key, Repository, Session
 from hive.services import audit, events
 from hive.services.alarms.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import keys
 from hive.services.keys.keys import KeyInfo
-from hive.services.permissions import Actor, group_ids, require, visible_repository_ids
+from hive.services.permissions import (
+    Actor,
+    manageable_ids,
+    require,
+    visible_repository_ids,
+)
 
 _MOST = 200
 
@@ -52,7 +57,7 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
     """What the actor may do about each of these alarms, by alarm; in few queries."""
     if not alarms:
         return {}
-    manageable = await _manageable(actor, {one.repository_id for one in alarms})
+    manageable = await manageable_ids(actor, {one.repository_id for one in alarms})
     disableable = await _keys_to_disable(
         actor, {one.session_id for one in alarms if one.session_id}
     )
@@ -69,18 +74,6 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
         )
         for one in alarms
     }
-
-
-async def _manageable(actor: Actor, repository_ids: Collection[int]) -> set[int]:
-    if actor.is_admin:
-        return set(repository_ids)
-    shared = RepositoryShare.filter(
-        group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
-    ).values("repository_id")
-    rows = Repository.filter(
-        Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared)), id__in=list(repository_ids)
-    )
-    return {row["id"] for row in await rows.values("id")}
 
 
 async def _keys_to_disable(actor: Actor, session_ids: Collection[int]) -> dict[int, int]:

@@ -14,7 +14,7 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.outbox import outbox
 
 logger = log.get(__name__)
@@ -148,11 +148,11 @@ def clear() -> None:
     _unstored.clear()
 
 
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """What `hive doctor` says of the alarms that are stored."""
     rows = await Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
     return [
-        Finding(
+        Check(
             "error" if row.level >= CRITICAL_LEVEL else "warning",
             "Alarm",
             row.message,

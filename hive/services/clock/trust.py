@@ -20,7 +20,7 @@ from hive.errors import Conflict
 from hive.models import ClockState
 from hive.services import audit
 from hive.services.permissions import Actor, require_admin
-from hive.timekeeping import Doubt, Reading, Timekeeping, after, from_json, to_json
+from hive.timekeeping import ClockReading, Doubt, Timekeeping, after, from_json, to_json
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
@@ -147,12 +147,12 @@ def _confirm(server: _Server, confirmations: int) -> None:
 def _stored(row: ClockState | None) -> Timekeeping | None:
     if row is None:
         return None
-    return Timekeeping(Reading(row.wall, row.elapsed, row.boot), from_json(row.doubt))
+    return Timekeeping(ClockReading(row.wall, row.elapsed, row.boot), from_json(row.doubt))
 
 
-def reading() -> Reading:
+def reading() -> ClockReading:
     """Both clocks, now."""
-    return Reading(clock.now(), clock.elapsed(), _boot())
+    return ClockReading(clock.now(), clock.elapsed(), _boot())
 
 
 @functools.cache

@@ -24,7 +24,7 @@ from hive.models import Delivery, DeliveryAttempt, Notification, User
 from hive.services.clock import trust
 from hive.services.delivery import ordering
 from hive.services.outbox import condition
-from hive.services.outbox.condition import Condition, Lane, lane_of
+from hive.services.outbox.condition import ChannelCondition, Lane, lane_of
 
 logger = log.get(__name__)
 
@@ -74,7 +74,7 @@ async def due(busy: Collection[Lane] = (), sending: Collection[int] = ()) -> lis
     failing = await condition.failing()
     chosen: list[int] = []
     for lane, waiting_rows in lanes.items():
-        chosen += ordering.choose(waiting_rows, failing.get(lane, Condition()), now)
+        chosen += ordering.choose(waiting_rows, failing.get(lane, ChannelCondition()), now)
     found = await Delivery.filter(id__in=chosen, state=DeliveryState.WAITING).select_related(
         "notification__user"
     )

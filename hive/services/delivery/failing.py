@@ -20,7 +20,7 @@ from hive.services.outbox import condition, outbox, recipients, texts
 from hive.services.outbox.condition import Lane
 from hive.services.outbox.kinds import DEAD_LETTER, Matter
 from hive.services.outbox.outbox import Notice
-from hive.services.outbox.routing import OWN_MAIL, Place
+from hive.services.outbox.routing import OWN_MAIL, Destination
 
 _MAIL = "mail"
 _MOST = 20  # that are named
@@ -123,7 +123,9 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
     first = rows[0]
     if all(row.notification.kind == DEAD_LETTER for row in rows):
         return
-    place = Place(first.channel_id, first.channel_name, first.channel_kind)
+    place = Destination(
+        channel_id=first.channel_id, name=first.channel_name, kind=first.channel_kind
+    )
     by_user: dict[int, list[Delivery]] = {}
     for row in rows:
         by_user.setdefault(row.notification.user_id, []).append(row)
@@ -134,7 +136,7 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
         await outbox.tell(await recipients.load(others), notice)
 
 
-def _dead_letter(place: Place, rows: Sequence[Delivery], answer: str) -> Notice:
+def _dead_letter(place: Destination, rows: Sequence[Delivery], answer: str) -> Notice:
     first = rows[0].notification
     user: User = first.user
     named = "mail" if place.kind == OWN_MAIL else f"the channel {place.name}"

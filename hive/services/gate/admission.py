@@ -13,12 +13,11 @@ from hive import clock, log
 from hive.borg.repository_path import PathRule
 from hive.database import DriverError, transactional
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
-from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
+from hive.kinds import Access, EventKind, Mode, Need
 from hive.models import Grant, Key, Repository, Session
 from hive.services import events, runtime
 from hive.services.gate import authentication
 from hive.services.gate.authentication import Identity
-from hive.services.installation import presence
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths as storage
 from hive.services.storage import places
@@ -30,7 +29,7 @@ _MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
 
 @dataclass(frozen=True)
-class Request:
+class SessionRequest:
     """What a client asks for on a channel."""
 
     need: Need
@@ -39,7 +38,7 @@ class Request:
     client: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Admission:
     """A session that may begin: its row is written, its slot is taken."""
 
@@ -57,8 +56,8 @@ class Admission:
     paths: PathRule
 
 
-@dataclass(frozen=True)
-class Situation:
+@dataclass(frozen=True, kw_only=True)
+class GateFacts:
     """What `decide` decides on."""
 
     name: str
@@ -70,7 +69,7 @@ class Situation:
     is_vanished: bool = False  # it contained something that no session of ours deleted
 
 
-def decide(situation: Situation, need: Need) -> None:
+def decide(situation: GateFacts, need: Need) -> None:
     """Raise AccessRefused, in words for the client, unless `need` is allowed now.
 
     mode     need     access                   besides
@@ -93,7 +92,7 @@ def decide(situation: Situation, need: Need) -> None:
     _check_running(situation, need)
 
 
-def _check_mode(situation: Situation, need: Need) -> None:
+def _check_mode(situation: GateFacts, need: Need) -> None:
     wanted = {Need.BORG: Mode.BORG, Need.IMPORT: Mode.IMPORT, Need.EXPORT: Mode.EXPORT}[need]
     if situation.mode == wanted:
         return
@@ -109,7 +108,7 @@ def _check_mode(situation: Situation, need: Need) -> None:
     )
 
 
-def _check_access(situation: Situation, need: Need) -> None:
+def _check_access(situation: GateFacts, need: Need) -> None:
     name, access = situation.name, situation.access
     if need == Need.IMPORT and access != Access.FULL:
         raise AccessRefused(
@@ -137,7 +136,7 @@ def _check_access(situation: Situation, need: Need) -> None:
         )
 
 
-def _check_running(situation: Situation, need: Need) -> None:
+def _check_running(situation: GateFacts, need: Need) -> None:
     in_the_way = {
         Need.BORG: {Need.IMPORT, Need.EXPORT},
         Need.IMPORT: {Need.IMPORT, Need.EXPORT, Need.BORG},
@@ -153,14 +152,14 @@ def _check_running(situation: Situation, need: Need) -> None:
 
 
 @transactional
-async def admit(identity: Identity, request: Request) -> Admission:
+async def admit(identity: Identity, request: SessionRequest) -> Admission:
     """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
     grant, admission = await decided(identity, request)
     session_id = await open_session(grant, request, clock.now())
     return replace(admission, session_id=session_id)
 
 
-async def decided(identity: Identity, request: Request) -> tuple[Grant, Admission]:
+async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, Admission]:
     """Decide on a request; what is admitted has no session yet. Nothing is written."""
     grant = await current_grant(identity, request.peer)
     repository = grant.repository
@@ -176,13 +175,13 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     running = await _running(repository.id)
     is_expected = repository.initialized_at is not None and not running
     decide(
-        Situation(
-            repository.name,
-            repository.mode,
-            grant.access,
-            is_created,
-            repository.maintenance,
-            tuple(running),
+        GateFacts(
+            name=repository.name,
+            mode=repository.mode,
+            access=grant.access,
+            is_created=is_created,
+            maintenance=repository.maintenance,
+            running=tuple(running),
             is_vanished=not is_created and (is_expected or repository.vanished_at is not None),
         ),
         request.need,
@@ -190,18 +189,18 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     if request.need != Need.STATUS:
         await _check_limits(identity, on_repository=len(running))
     return grant, Admission(
-        0,
-        repository.id,
-        repository.name,
-        repository.login,
-        where,
-        repository_infos.url(repository.location, repository.login, repository.directory),
-        repository.mode,
-        grant.access,
-        request.need,
-        is_created,
-        repository.import_folder,
-        await _path_rule(repository),
+        session_id=0,
+        repository_id=repository.id,
+        name=repository.name,
+        login=repository.login,
+        place=where,
+        url=repository_infos.url(repository.location, repository.login, repository.directory),
+        mode=repository.mode,
+        access=grant.access,
+        need=request.need,
+        is_created=is_created,
+        import_folder=repository.import_folder,
+        paths=await _path_rule(repository),
     )
 
 
@@ -265,7 +264,7 @@ async def _check_limits(identity: Identity, *, on_repository: int) -> None:
             )
 
 
-async def open_session(grant: Grant, request: Request, now: datetime) -> int:
+async def open_session(grant: Grant, request: SessionRequest, now: datetime) -> int:
     """Write the row of a session that begins (or began) `now`; its id."""
     repository, key = grant.repository, grant.key
     session = await Session.create(
@@ -343,24 +342,13 @@ async def _objection(session: Session) -> str | None:
     return None
 
 
-def _situation_of(grant: Grant) -> Situation:
+def _situation_of(grant: Grant) -> GateFacts:
     repository = grant.repository
-    return Situation(
-        repository.name,
-        repository.mode,
-        grant.access,
+    return GateFacts(
+        name=repository.name,
+        mode=repository.mode,
+        access=grant.access,
         is_created=True,
         maintenance=None,
         running=(),
     )
-
-
-def state_in_words(info: repository_infos.RepositoryInfo) -> str:
-    """One short sentence on the repository's state, for the status command and the pages."""
-    if presence.is_away(info.path):
-        return "not known: its storage is not available"
-    if info.maintenance:
-        return f"busy: {info.maintenance}"
-    if info.state == RepositoryState.NEW:
-        return "not created yet: run borg init"
-    return "ready"

@@ -45,7 +45,7 @@ class Ruling:
         return self.expires_at is None or self.expires_at > clock.now()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """What went wrong at the door with connections from one address."""
 
@@ -59,7 +59,7 @@ class Observation:
         return self if before is None else replace(self, count=self.count + before.count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TroubleInfo:
     trouble: AddressTrouble
     count: int
@@ -69,7 +69,7 @@ class TroubleInfo:
     last_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AddressInfo:
     """An address or network: what was decided about it, and what went wrong there."""
 
@@ -174,9 +174,14 @@ async def list_addresses(actor: Actor) -> list[AddressInfo]:
             found[_written(addresses.parse_network(rule.network))] = _info(rule)
     records = AddressRecord.filter(last_at__gt=clock.now() - LATELY)
     for row in await records.order_by("-last_at", "-id").limit(_MAX_RECORDS):
-        before = found.get(row.address) or AddressInfo(row.address)
+        before = found.get(row.address) or AddressInfo(network=row.address)
         trouble = TroubleInfo(
-            row.trouble, row.count, row.reason, row.client, row.first_at, row.last_at
+            trouble=row.trouble,
+            count=row.count,
+            reason=row.reason,
+            client=row.client,
+            first_at=row.first_at,
+            last_at=row.last_at,
         )
         found[row.address] = replace(before, troubles=(*before.troubles, trouble))
     return list(found.values())
@@ -334,9 +339,9 @@ def _written(network: Network) -> str:
 
 def _info(row: AddressRule) -> AddressInfo:
     return AddressInfo(
-        _written(addresses.parse_network(row.network)),
-        row.ruling,
-        row.reason,
-        row.created_by,
-        row.expires_at,
+        network=_written(addresses.parse_network(row.network)),
+        ruling=row.ruling,
+        reason=row.reason,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
     )

@@ -15,7 +15,7 @@ from hive.database import transactional
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Need
 from hive.services.gate import admission as access
-from hive.services.gate.admission import Admission, Request
+from hive.services.gate.admission import Admission, SessionRequest
 from hive.services.gate.authentication import Identity
 
 logger = log.get(__name__)
@@ -27,14 +27,14 @@ _numbers = count(1)
 @dataclass(frozen=True)
 class _Waiting:
     identity: Identity
-    request: Request
+    request: SessionRequest
     started_at: datetime
 
 
 _waiting: dict[int, _Waiting] = {}  # by the number it has instead of a row's
 
 
-async def admit(identity: Identity, request: Request) -> Admission:
+async def admit(identity: Identity, request: SessionRequest) -> Admission:
     """Admit a session without a row; its number is negative."""
     if request.need == Need.IMPORT or len(_waiting) >= _MOST:
         raise AccessRefused(

@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, InvalidInput, NotFound
+from hive.errors import Conflict, InvalidInput
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
 from hive.services import audit, events
 from hive.services.health import review
 from hive.services.health.wording import moment
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 
 MAX_SPAN = timedelta(days=366)
 DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
@@ -54,16 +54,16 @@ def with_default(change: ScheduleChange, mode: Mode) -> ScheduleChange:
 @transactional
 async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange) -> None:
     """Change when backups are expected; the health follows at once."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     ways = [change.every is not None, change.cron is not None, change.no_schedule]
     if sum(ways) > 1:
         raise InvalidInput("A schedule is an interval or a cron expression or none: give one.")
     if change.grace is not None and change.default_grace:
         raise InvalidInput("Give a grace, or have the one of the settings: not both.")
     if change.no_schedule:
-        _store(row, Schedule(ScheduleKind.NONE))
+        _store(row, Schedule(kind=ScheduleKind.NONE))
     elif change.every is not None:
-        _store(row, Schedule(ScheduleKind.INTERVAL, interval=change.every))
+        _store(row, Schedule(kind=ScheduleKind.INTERVAL, interval=change.every))
     if change.cron is not None or change.timezone is not None:
         _store(row, await _by_cron(row, change))
     if change.grace is not None:
@@ -116,7 +116,7 @@ async def _by_cron(row: Repository, change: ScheduleChange) -> Schedule:
         zone = owner.timezone or "UTC"
     check_timezone(zone)
     fields = " ".join((cron or "").split())
-    return Schedule(ScheduleKind.CRON, cron=fields, timezone=zone)
+    return Schedule(kind=ScheduleKind.CRON, cron=fields, timezone=zone)
 
 
 async def watch(actor: Actor, repository_id: int, every: timedelta | None = None) -> None:
@@ -127,7 +127,7 @@ async def watch(actor: Actor, repository_id: int, every: timedelta | None = None
 @transactional
 async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
     """Expect no backup until then; it resumes by itself."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(paused_until=until)
     message = f"Paused by {actor.name} until {moment(until)}: no backup is expected until then."
@@ -139,7 +139,7 @@ async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
 @transactional
 async def resume(actor: Actor, repository_id: int) -> None:
     """End a pause before its time."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.paused_until is None or row.paused_until <= now:
         raise Conflict(f"{row.name} is not paused.")
@@ -151,7 +151,7 @@ async def resume(actor: Actor, repository_id: int) -> None:
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
     """Tell nobody of a missing backup until then; if it is still missing, it is told then."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(muted_until=until)
     message = f"Muted by {actor.name} until {moment(until)}."
@@ -163,7 +163,7 @@ async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
 @transactional
 async def unmute(actor: Actor, repository_id: int) -> None:
     """End a mute before its time."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.muted_until is None or row.muted_until <= now:
         raise Conflict(f"{row.name} is not muted.")
@@ -175,7 +175,7 @@ async def unmute(actor: Actor, repository_id: int) -> None:
 @transactional
 async def acknowledge(actor: Actor, repository_id: int) -> None:
     """Somebody knows of the missing backup: no reminders, until the health changes."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     if row.health not in review.TROUBLES:
         raise Conflict(f"{row.name} is {row.health}: no missing backup is to be acknowledged.")
     if row.acknowledged_at is not None:
@@ -199,14 +199,6 @@ def _check_until(until: datetime) -> None:
             " needs no schedule.",
             field="until",
         )
-
-
-async def _manageable(actor: Actor, repository_id: int) -> Repository:
-    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
-    return row
 
 
 async def _audit(actor: Actor, row: Repository, action: str, **details: object) -> None:

@@ -14,7 +14,7 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True)
-class Situation:
+class HealthReport:
     """A repository at the moment when something is said of it."""
 
     schedule: Schedule

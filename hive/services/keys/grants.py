@@ -11,13 +11,13 @@ from hive.kinds import Access, EventKind, Level
 from hive.models import Grant, Key, Repository
 from hive.services import audit, events
 from hive.services.keys import keys
-from hive.services.permissions import Actor, require, visible_keys
+from hive.services.permissions import Actor, repository_for, visible_keys
 
 
 @transactional
 async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]) -> None:
     """Give keys (by reference) access to a repository, or another access than before."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     wanted: dict[int, Access] = {}
     for reference, access in accesses.items():
         key = await keys.get_key(actor, reference)  # whoever may see a key may use it
@@ -33,7 +33,7 @@ async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]
 @transactional
 async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Access) -> None:
     """Give one key, by its id, access to a repository, or another access than before."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     key = await Key.filter(await visible_keys(actor), id=key_id).first()
     if key is None:
         raise NotFound("There is no such key.")
@@ -51,7 +51,7 @@ async def set_access(actor: Actor, repository_id: int, key_id: int, access: Acce
 @transactional
 async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
     """Take one key, by its id, off a repository; its sessions there end."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     row = await Grant.get_or_none(repository_id=repository.id, key_id=key_id).select_related("key")
     if row is None:
         raise NotFound("This key has no access to this repository.")
@@ -77,7 +77,7 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
 @transactional
 async def revoke(actor: Actor, repository_id: int, references: Sequence[str]) -> None:
     """Take keys (by reference) off a repository; their sessions there end."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     for reference in references:
         key = await _granted_key(actor, repository, reference)
         await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
@@ -135,14 +135,6 @@ def accesses(
                 )
             found[reference] = access
     return found
-
-
-async def _changeable(actor: Actor, repository_id: int) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
-    return repository
 
 
 async def _tell(

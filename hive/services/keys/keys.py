@@ -44,7 +44,7 @@ class Twin:
     enabled: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyInfo:
     id: int
     name: str
@@ -332,22 +332,22 @@ def _told(
     twins: tuple[Twin, ...],
 ) -> KeyInfo:
     return KeyInfo(
-        key.id,
-        key.name,
-        key.owner.name,
-        key.type,
-        key.bits,
-        key.fingerprint,
-        key.comment,
-        f"{key.type} {key.blob}",
-        key.enabled,
-        key.expires_at,
-        tuple(key.networks),
-        tuple(share.group for share in shared),
-        key.last_used_at,
-        key.created_at,
-        uses,
-        shared,
-        twins,
-        key.owner.enabled,
+        id=key.id,
+        name=key.name,
+        owner=key.owner.name,
+        type=key.type,
+        bits=key.bits,
+        fingerprint=key.fingerprint,
+        comment=key.comment,
+        line=f"{key.type} {key.blob}",
+        enabled=key.enabled,
+        expires_at=key.expires_at,
+        networks=tuple(key.networks),
+        groups=tuple(share.group for share in shared),
+        last_used_at=key.last_used_at,
+        created_at=key.created_at,
+        uses=uses,
+        shares=shared,
+        twins=twins,
+        owner_enabled=key.owner.enabled,
     )

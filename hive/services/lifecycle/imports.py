@@ -8,18 +8,19 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from hive import clock
+from hive import clock, log
 from hive.borg import last_backup
 from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
-from hive.kinds import EventKind, Mode, TrashReason
-from hive.models import Repository, TrashEntry
+from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
+from hive.models import Repository, Session, TrashEntry
 from hive.services import events
+from hive.services.health import review
 from hive.services.lifecycle import config_limits
 from hive.services.measurements import statistics
 from hive.services.permissions import Actor
@@ -36,7 +37,7 @@ from hive.services.sessions import record
 from hive.services.storage import paths, places
 from hive.units import format_size
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _END_SECONDS = 60.0
 _FOLDER_HINT = "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
@@ -119,15 +120,15 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode, along: Along
         except maintenance.BusyError:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-        if not await maintenance.outrank(repository_id):
+        if not await maintenance.interrupt_upkeep(repository_id):
             await asyncio.sleep(0.1)
 
 
 async def _settle_as_left(repository_id: int, where: paths.Place) -> Settled:
     """Settle what is staged now, unless the last rsync was cut off in the middle of it."""
-    status = await record.last_import_status(repository_id)
+    status = await last_import_status(repository_id)
     if status == 0:
-        await maintenance.go_on(repository_id, maintenance.VERIFYING)
+        await maintenance.set_stage(repository_id, maintenance.VERIFYING)
         return await _verify_and_replace(repository_id, where)
     shown = "was cut off" if status is None else f"ended with status {status}"
     problem = f"the last rsync {shown}, so it is not complete"
@@ -143,7 +144,7 @@ def is_staged(where: paths.Place) -> bool:
         return False
 
 
-async def settle(repository_id: int) -> Settled:
+async def finish_import(repository_id: int) -> Settled:
     """Verify the staged import and put it in the repository's place, the former to the trash.
 
     Raises Conflict while a session runs. Sessions are refused meanwhile.
@@ -167,7 +168,7 @@ async def _verify_and_replace(repository_id: int, where: paths.Place) -> Settled
     except NotARepository as error:
         await _reject(repository_id, error.message)
         return Settled(None, error.message)
-    await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
     limits = await asyncio.to_thread(config_limits.read, where.repository)
     settled = Settled(facts, None, limits.hint)
@@ -245,7 +246,7 @@ async def _finish(
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await record.note_snapshot(repository_id, after, by_hive=True, is_brought=True)
-        await record.estimate_backup(repository_id, disk.at)
+        await review.estimate_backup(repository_id, disk.at)
         await events.record(repository_id, EventKind.IMPORT_VERIFIED, message)
 
     await write()
@@ -280,3 +281,15 @@ async def _place(repository_id: int) -> paths.Place:
     if repository is None:
         raise NotFound("There is no such repository.")
     return repository_infos.place_of(repository)
+
+
+async def last_import_status(repository_id: int) -> int | None:
+    """How the last rsync ended that brought something; None where it was cut off.
+
+    0 where none is known: nothing speaks against what is staged.
+    """
+    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
+    # A session that was killed with the server has no operation.
+    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
+    last = await brought.order_by("-id").first()
+    return 0 if last is None else last.exit_status

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from hive import clock, log
 from hive.database import DriverError, transactional, unbroken
-from hive.errors import Conflict, HiveError, NotFound, StorageError
+from hive.errors import Conflict, HiveError, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import imports
-from hive.services.permissions import SYSTEM, Actor, require
+from hive.services.permissions import SYSTEM, Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo
@@ -61,18 +61,14 @@ async def _last_change(repository_id: int, where: paths.Place) -> datetime:
 
 async def discard(actor: Actor, repository_id: int) -> int:
     """Delete what is staged, and return its size; Conflict while a session runs."""
-    query = Repository.get_or_none(id=repository_id, deleted_at=None)
-    repository = await query.select_related("location")
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     return await unbroken(_discard(actor, repository), name="discard import")
 
 
 async def _discard(actor: Actor, repository: Repository) -> int:
     where = repository_infos.place_of(repository)
     await places.require(repository.location)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.DISCARDING)
     try:
         if not await asyncio.to_thread(imports.is_staged, where):

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import structlog
-
-from hive import clock
+from hive import clock, log
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
@@ -18,7 +16,7 @@ from hive.services import audit, events
 from hive.services.clock import trust
 from hive.services.health import review
 from hive.services.installation import presence
-from hive.services.permissions import Actor, manageable_ids, require
+from hive.services.permissions import Actor, manageable_ids, repository_for
 from hive.services.reports import logs
 from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import infos as repository_infos
@@ -26,7 +24,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from hive.services.storage import paths, places
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _END_SECONDS = 60.0
 
@@ -76,7 +74,7 @@ async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
 async def _delete(actor: Actor, repository_id: int) -> Deleted:
     await catalogue.require_manage(actor, repository_id)
     await places.require_for(repository_id)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await catalogue.mark_deleted(actor, repository_id)
     try:
         await record.wait_until_closed(repository_id, seconds=_END_SECONDS)
@@ -131,10 +129,9 @@ async def restore_repository(actor: Actor, repository_id: int) -> None:
 
 
 async def _restore(actor: Actor, repository_id: int) -> None:
-    repository = await Repository.get_or_none(id=repository_id).select_related("location")
-    if repository is None or repository.deleted_at is None:
+    repository = await repository_for(actor, repository_id, Level.MANAGE, deleted=True)
+    if repository.deleted_at is None:
         raise NotFound("There is no such repository in the trash.")
-    await require(actor, repository, Level.MANAGE)
     await places.require(repository.location)
     taken = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
     if await taken.filter(name=repository.name).exists():

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from hive import clock, log
@@ -19,14 +18,13 @@ from hive.models import Inspection, Repository, Session, Statistic
 from hive.services import runtime
 from hive.services.alarms import alarms, rules
 from hive.services.alarms.rules import Cause, Usage
+from hive.services.gate import key_use
 from hive.services.measurements import disk_backups, thinning
 from hive.services.repositories import locks as stale_locks
 from hive.services.repositories import maintenance, quotas
-from hive.services.repositories.infos import RepositoryInfo, place_of
-from hive.services.repositories.locks import LockInfo
+from hive.services.repositories.infos import place_of
 from hive.services.repositories.quotas import QuotaUse
-from hive.services.storage import disks, forecast, places
-from hive.services.storage.forecast import Point
+from hive.services.storage import forecast, places, sizes
 
 logger = log.get(__name__)
 
@@ -34,7 +32,6 @@ _SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
 _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
-# An end that is known by its word: it is told by whoever reads borg's answers.
 
 # One look at a repository at a time, so that a later one is kept later.
 _measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
@@ -46,7 +43,7 @@ async def after_session(repository_id: int, session_id: int, *, changed: bool) -
         if changed:
             await measure(repository_id, session_id)
         else:
-            await alarms.key_used(session_id)
+            await key_use.key_used(session_id)
     except (HiveError, DriverError) as error:
         logger.error("not measured", repository=repository_id, reason=str(error))
 
@@ -61,7 +58,7 @@ async def measure(
     A repository that cannot be measured says so in an event, once for each cause.
     """
     if session_id is not None:
-        await alarms.key_used(session_id)
+        await key_use.key_used(session_id)
     async with _measuring.setdefault(repository_id, asyncio.Lock()):
         await _measure(repository_id, session_id, is_local=is_local)
 
@@ -206,24 +203,24 @@ def _usage_before(inspection: Inspection) -> Usage | None:
     if inspection.size_bytes is None or inspection.kind in (None, Kind.NONE):
         return None
     return Usage(
-        inspection.size_bytes,
-        inspection.live_bytes,
-        inspection.reclaimable_bytes,
-        inspection.transaction,
-        inspection.borg_id,
-        inspection.encryption,
+        size_bytes=inspection.size_bytes,
+        live_bytes=inspection.live_bytes,
+        reclaimable_bytes=inspection.reclaimable_bytes,
+        transaction=inspection.transaction,
+        borg_id=inspection.borg_id,
+        encryption=inspection.encryption,
     )
 
 
 def _usage(found: RepositoryFacts) -> Usage:
     return Usage(
-        found.size_bytes,
-        found.live_bytes,
-        found.reclaimable_bytes,
-        found.transaction,
-        found.id,
-        found.encryption,
-        found.kind != Kind.NONE,
+        size_bytes=found.size_bytes,
+        live_bytes=found.live_bytes,
+        reclaimable_bytes=found.reclaimable_bytes,
+        transaction=found.transaction,
+        borg_id=found.id,
+        encryption=found.encryption,
+        is_repository=found.kind != Kind.NONE,
     )
 
 
@@ -235,7 +232,11 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
     else:
         deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
         cause = Cause(
-            session.access, session.operation, session.key_name, deleted, session.bytes_removed
+            access=session.access,
+            operation=session.operation,
+            key_name=session.key_name,
+            may_have_deleted=deleted,
+            bytes_removed=session.bytes_removed,
         )
         findings = rules.of_session(before, after, cause, limits.mass_deletion_percent)
         findings += rules.of_identity(before, after)
@@ -281,18 +282,9 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
     inspection.live_bytes = found.live_bytes
     inspection.reclaimable_bytes = found.reclaimable_bytes
     inspection.objects = found.objects
-    points = await history(inspection.repository_id, since=now - forecast.WINDOW)
+    points = await sizes.points(inspection.repository_id, since=now - forecast.WINDOW)
     inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
     await inspection.save()
-
-
-async def history(repository_id: int, *, since: datetime) -> list[Point]:
-    rows = (
-        await Statistic.filter(repository_id=repository_id, at__gte=since)
-        .order_by("at", "id")
-        .values("at", "size_bytes")
-    )
-    return [Point(row["at"], row["size_bytes"]) for row in rows]
 
 
 async def measure_all() -> None:
@@ -321,59 +313,3 @@ async def thin_out() -> int:
 @transactional
 async def _delete(ids: list[int]) -> None:
     await Statistic.filter(id__in=ids).delete()
-
-
-@dataclass(frozen=True)
-class Insight:
-    """What is known of a repository from outside; None for what cannot be told."""
-
-    measured_at: datetime | None
-    problem: str | None
-    kind: str | None
-    version: int | None
-    borg_id: str | None
-    encryption: str | None
-    append_only: bool | None
-    transaction: int | None
-    size_bytes: int | None
-    live_bytes: int | None
-    reclaimable_bytes: int | None
-    growth_bytes_per_week: int | None
-    quota_full_on: date | None
-    disk_full_on: date | None
-    checked_at: datetime | None  # of the last whole check
-    check_error: str | None  # what that found
-    compacted_at: datetime | None
-    locks: tuple[LockInfo, ...]
-
-
-async def insight(info: RepositoryInfo) -> Insight:
-    """What was measured last, with the locks of this moment; for who may see the repository."""
-    row = await Inspection.get_or_none(repository_id=info.id) or Inspection()
-    locks = await asyncio.to_thread(stale_locks.look, info.path)
-    now = clock.now()
-    quota_full_on = None
-    if info.quota_bytes is not None and row.quota_use_bytes is not None:
-        quota_full_on = forecast.full_on(
-            row.quota_use_bytes, info.quota_bytes, row.growth_bytes_per_week, now
-        )
-    return Insight(
-        measured_at=row.at,
-        problem=row.problem,
-        kind=row.kind,
-        version=row.version,
-        borg_id=row.borg_id,
-        encryption=row.encryption,
-        append_only=row.append_only,
-        transaction=row.transaction,
-        size_bytes=row.size_bytes,
-        live_bytes=row.live_bytes,
-        reclaimable_bytes=row.reclaimable_bytes,
-        growth_bytes_per_week=row.growth_bytes_per_week,
-        quota_full_on=quota_full_on,
-        disk_full_on=await disks.full_on(info.location),
-        checked_at=row.checked_at,
-        check_error=row.check_error,
-        compacted_at=row.compacted_at,
-        locks=tuple(locks),
-    )

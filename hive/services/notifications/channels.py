@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tortoise.expressions import Q, Subquery
-
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
-from hive.services import audit, names, references
+from hive.services import audit, names, references, shares
 from hive.services.delivery import failing
 from hive.services.health.wording import moment
 from hive.services.outbox import condition, sending
-from hive.services.outbox.condition import Condition
-from hive.services.permissions import Actor, group_ids
+from hive.services.outbox.condition import ChannelCondition
+from hive.services.permissions import Actor, level_on, visible_channels
 from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
 
@@ -30,7 +28,7 @@ CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothi
 UNREADABLE = "Its settings are none that this version knows: give them anew."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChannelInfo:
     """`settings` hold no secret: what is set shows as a mask."""
 
@@ -46,7 +44,7 @@ class ChannelInfo:
     rules: tuple[str, ...]
     created_at: datetime
     shares: tuple[GroupShare, ...]
-    condition: Condition
+    condition: ChannelCondition
     waiting: int  # messages
     given_up: int  # since it fails
 
@@ -70,7 +68,7 @@ class ChannelInfo:
         return f"{self.waiting - 1} waiting behind one that failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KindInfo:
     kind: str
     title: str
@@ -81,7 +79,12 @@ class KindInfo:
 def kinds() -> list[KindInfo]:
     """What there is, with what each needs to know."""
     return [
-        KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
+        KindInfo(
+            kind=kind,
+            title=channel.title,
+            fields=channel.fields(),
+            administrators_only=channel.administrators_only,
+        )
         for kind, channel in sending.channels().items()
     ]
 
@@ -96,32 +99,10 @@ def kind_of(info: ChannelInfo) -> KindInfo | None:
     return next((one for one in kinds() if one.kind == info.kind), None)
 
 
-async def _visible(actor: Actor) -> Q:
-    if actor.is_admin:
-        return Q()
-    shared = ChannelShare.filter(group_id__in=await group_ids(actor)).values("channel_id")
-    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
-
-
-async def level_on(actor: Actor, channel: Channel) -> Level:
-    """Like everywhere: administrators and owners have it; a share lets use it, or manage it."""
-    if actor.is_admin or (actor.user_id is not None and channel.owner_id == actor.user_id):
-        return Level.OWN
-    rows = await ChannelShare.filter(channel_id=channel.id, group_id__in=await group_ids(actor))
-    levels = {ShareLevel.VIEW: Level.VIEW, ShareLevel.MANAGE: Level.MANAGE}
-    return max((levels[row.level] for row in rows), default=Level.NONE)
-
-
 async def find(actor: Actor, reference: str) -> Channel:
     """The channel of this name, OWNER/NAME or id that the actor may see."""
-    owner, slash, name = reference.partition("/")
-    meaning = Q(name=reference)
-    if slash:
-        meaning |= Q(owner__name=owner, name=name)
-    number = names.as_id(reference)
-    if number is not None:
-        meaning |= Q(id=number)
-    rows = await Channel.filter(await _visible(actor)).filter(meaning).distinct().limit(2)
+    visible = Channel.filter(await visible_channels(actor))
+    rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
     if len(rows) > 1:
         raise InvalidInput(f"{reference!r} can be several channels: say OWNER/NAME or the id.")
     if not rows:
@@ -314,22 +295,19 @@ async def share(
 ) -> None:
     """Let a group's members use the channel in their rules, or manage it."""
     row = await changeable(actor, channel_id)
-    found = await references.group(group)
-    if found is None or not (actor.is_admin or found.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {group!r}.")
-    await ChannelShare.update_or_create({"level": level}, channel_id=row.id, group_id=found.id)
-    await audit.record(actor, "channel.share", f"channel {row.name}", group=found.name)
+    await shares.share(actor, row, [group], level)
+    await audit.record(actor, "channel.share", f"channel {row.name}", group=group)
 
 
 @transactional
 async def unshare(actor: Actor, channel_id: int, group: str) -> None:
     row = await changeable(actor, channel_id)
-    await ChannelShare.filter(channel_id=row.id, group__name=group).delete()
+    await shares.unshare(actor, row, [group])
     await audit.record(actor, "channel.unshare", f"channel {row.name}", group=group)
 
 
 async def list_channels(actor: Actor) -> list[ChannelInfo]:
-    rows = await Channel.filter(await _visible(actor)).distinct().order_by("name", "id")
+    rows = await Channel.filter(await visible_channels(actor)).distinct().order_by("name", "id")
     return await _infos(rows)
 
 

@@ -21,7 +21,7 @@ _BOUNDS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preferences:
     reminder_hours: int
     expiration_days: int
@@ -58,14 +58,14 @@ async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  
 
 def _info(row: Preference) -> Preferences:
     return Preferences(
-        row.reminder_hours,
-        row.expiration_days,
-        row.is_told_of_shared,
-        row.digest,
-        row.digest_hour,
-        row.digest_weekday,
-        row.is_told_of_critical,
-        row.rest,
+        reminder_hours=row.reminder_hours,
+        expiration_days=row.expiration_days,
+        is_told_of_shared=row.is_told_of_shared,
+        digest=row.digest,
+        digest_hour=row.digest_hour,
+        digest_weekday=row.digest_weekday,
+        is_told_of_critical=row.is_told_of_critical,
+        rest=row.rest,
     )
 
 

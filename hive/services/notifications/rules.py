@@ -19,7 +19,7 @@ from hive.services import audit, names, references
 from hive.services.notifications import channels
 from hive.services.outbox import recipients, routing
 from hive.services.outbox.kinds import NAMES
-from hive.services.permissions import Actor, group_ids
+from hive.services.permissions import Actor, group_ids, level_on
 from hive.services.repositories import catalogue as repositories
 from hive.services.repositories import tags
 from hive.services.repositories.tags import check_tag
@@ -27,7 +27,7 @@ from hive.services.repositories.tags import check_tag
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleInfo:
     """What matches; None and empty match everything. Quiet hours as '22:00-07:00'.
 
@@ -70,7 +70,7 @@ class Wanted:
 class Choices:
     """What a rule of somebody's may name."""
 
-    repositories: Sequence[repositories.Choice]
+    repositories: Sequence[repositories.RepositoryChoice]
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]
@@ -216,7 +216,7 @@ async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
         raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
     for reference in wanted:
         channel = await _channel(sight, reference)
-        if await channels.level_on(_plain(sight), channel) < Level.VIEW:
+        if await level_on(_plain(sight), channel) < Level.VIEW:
             raise Forbidden(f"The channel {channel.name} is somebody else's and is not shared.")
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
 

@@ -15,15 +15,15 @@ from hive.models import User
 from hive.services.outbox import recipients
 from hive.services.outbox.kinds import ORDER, Matter
 from hive.services.outbox.routing import (
+    Destination,
     Person,
-    Place,
     fallback,
     route,
     route_of_administrator,
     weight_of,
 )
 
-Way = tuple[Person, dict[Place, datetime]]
+Way = tuple[Person, dict[Destination, datetime]]
 
 
 class Reason(str):
@@ -92,12 +92,12 @@ class Audience:
         return found, without
 
 
-def works(times: dict[Place, datetime] | None) -> bool:
+def works(times: dict[Destination, datetime] | None) -> bool:
     """Whether a message can arrive by one of these ways."""
     return any(not place.error for place in times or ())
 
 
-def why_not(person: Person, times: dict[Place, datetime] | None) -> Reason:
+def why_not(person: Person, times: dict[Destination, datetime] | None) -> Reason:
     """Why somebody is not notified."""
     if times and len(times) == 1:
         return Reason(f"{_names(times)} of {person.name} fails")
@@ -112,7 +112,7 @@ def why_not(person: Person, times: dict[Place, datetime] | None) -> Reason:
     return Reason(f"{person.name} has no mail address and no channel")
 
 
-def _names(times: dict[Place, datetime]) -> str:
+def _names(times: dict[Destination, datetime]) -> str:
     return " and ".join("mail" if place.channel_id is None else place.name for place in times)
 
 

@@ -54,7 +54,7 @@ _HELD = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaintenanceInfo:
     begun_at: datetime
     until: datetime
@@ -124,7 +124,9 @@ async def announced() -> MaintenanceInfo | None:
     rows = Downtime.filter(begun_at__lte=now, ended_at__gt=now, announced_by__not_isnull=True)
     row = await rows.order_by("-ended_at").first()
     return (
-        None if row is None else MaintenanceInfo(row.begun_at, row.ended_at, row.announced_by or "")
+        None
+        if row is None
+        else MaintenanceInfo(begun_at=row.begun_at, until=row.ended_at, by=row.announced_by or "")
     )
 
 
@@ -148,7 +150,7 @@ async def announce(actor: Actor, length: timedelta) -> MaintenanceInfo:
     until = now + length
     await Downtime.create(begun_at=now, ended_at=until, announced_by=actor.name)
     await audit.record(actor, "maintenance.begin", "the server", until=clock.rfc3339(until))
-    info = MaintenanceInfo(now, until, actor.name)
+    info = MaintenanceInfo(begun_at=now, until=until, by=actor.name)
     after_commit(lambda: _show(info))
     return info
 

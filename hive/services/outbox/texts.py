@@ -127,7 +127,7 @@ _ADVICE: Mapping[EventKind, str] = {
 
 
 @dataclass(frozen=True)
-class About:
+class AboutRepository:
     """The repository that something is told of."""
 
     name: str
@@ -146,7 +146,7 @@ def event_title(kind: EventKind, repository: str, details: Mapping[str, Any]) ->
 
 
 def event_text(
-    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: About
+    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: AboutRepository
 ) -> str:
     """What happened, since when, what to do next and where to look."""
     lines = [one_line(message, 1_000), ""]
@@ -200,4 +200,4 @@ def whole_text(lines: list[str]) -> str:
 
 def page_of(public_url: str | None, repository_id: int) -> str | None:
     """The repository's page, where the address of the pages is known."""
-    return None if public_url is None else f"{public_url.rstrip('/')}/repositories/{repository_id}"
+    return None if public_url is None else f"{public_url}/repositories/{repository_id}"

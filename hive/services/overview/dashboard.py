@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from hive.services.health.states import COUNTED, Condition
 from hive.services.notifications import reach
 from hive.services.notifications.reach import Worries
-from hive.services.overview import attention, glances, outlines
+from hive.services.overview import attention, rows, summaries
 from hive.services.overview.attention import Attention
-from hive.services.overview.glances import Glance
-from hive.services.overview.outlines import Order, Outline
+from hive.services.overview.rows import Row
+from hive.services.overview.summaries import Order, Summary
 from hive.services.permissions import Actor
 from hive.services.storage import disks
 from hive.services.storage.disks import DiskInfo
@@ -36,7 +36,7 @@ class DashboardQuery:
     order: Order = Order.WORST
     after: int | None = None
 
-    def fits(self, one: Outline) -> bool:
+    def fits(self, one: Summary) -> bool:
         words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
         return self.text.lower() in words and (not self.tag or self.tag in one.tags)
 
@@ -55,7 +55,7 @@ class Dashboard:
     is_any_in_use    whether a session runs on any of them
     """
 
-    repositories: Sequence[Glance]
+    repositories: Sequence[Row]
     next_after: int | None
     fitting: int
     total: int
@@ -71,13 +71,13 @@ class Dashboard:
 
 async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
     """In a constant number of queries, however many repositories there are."""
-    found = await outlines.outlines(actor, query.order)
+    found = await summaries.summaries(actor, query.order)
     fitting = [one for one in found if query.fits(one)]
     shown, next_after = _cut(fitting, query.after)
     conditions = Counter(one.condition for one in found)
     wanting = await attention.list_attention(actor, found)
     return Dashboard(
-        repositories=await glances.glances(actor, [one.id for one in shown]),
+        repositories=await rows.rows_of(actor, [one.id for one in shown]),
         next_after=next_after,
         fitting=len(fitting),
         total=len(found),
@@ -92,7 +92,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
     )
 
 
-def _cut(fitting: Sequence[Outline], after: int | None) -> tuple[Sequence[Outline], int | None]:
+def _cut(fitting: Sequence[Summary], after: int | None) -> tuple[Sequence[Summary], int | None]:
     """The rows of one page, and the cursor to those that follow: the last of its repositories."""
     begin = next((place for place, one in enumerate(fitting, 1) if one.id == after), 0)
     shown = fitting[begin : begin + ROWS]

@@ -16,14 +16,15 @@ from hive.services.alarms.answers import AlarmOffer
 from hive.services.events import EventInfo
 from hive.services.health import proposals
 from hive.services.health.states import BAD, Condition
-from hive.services.measurements import statistics, trends
+from hive.services.measurements import insights, trends
 from hive.services.notifications import reach
-from hive.services.overview import glances, occupancy
-from hive.services.overview.glances import Details
+from hive.services.overview import occupancy
+from hive.services.overview.details import Details, find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths
 from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.sessions import progress, record
+from hive.services.sessions.filters import SessionState
 from hive.services.sessions.record import SessionInfo
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
@@ -60,7 +61,7 @@ class RepositoryViewQuery:
 class Content:
     """What is known of a repository's content."""
 
-    insight: statistics.Insight
+    insight: insights.Insight
     room: occupancy.Occupancy
     history: trends.History
     upkeeps: Sequence[upkeeps.UpkeepInfo]
@@ -102,7 +103,7 @@ async def repository_view(
     actor: Actor, repository_id: int, query: RepositoryViewQuery
 ) -> RepositoryView:
     """The repository as the actor may see it; NotFound where they may not."""
-    details = await glances.details(actor, repository_id)
+    details = await find_details(actor, repository_id)
     sessions = await record.list_sessions(
         actor,
         repository_id=repository_id,
@@ -115,7 +116,7 @@ async def repository_view(
     shown = sessions[:_SESSIONS]
     are_all = query.sessions_before is None and len(sessions) <= _SESSIONS
     last, health = details.last_session, details.health
-    last_failed = last is not None and last.ended_at is not None and not glances.ended_well(last)
+    last_failed = last is not None and last.state == SessionState.BADLY
     may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     waiting = [one for one in health.alarms if one.is_critical]
     offers = await answers.offers(actor, waiting)
@@ -158,7 +159,7 @@ async def _content(actor: Actor, details: Details, since: datetime | None) -> Co
         return None
     repository = details.repository
     return Content(
-        insight=await statistics.insight(repository),
+        insight=await insights.insight_of(repository),
         room=await occupancy.look(actor, repository),
         history=await trends.history(repository.id, since),
         upkeeps=await upkeeps.list_upkeeps(actor, repository.id, limit=_UPKEEPS),

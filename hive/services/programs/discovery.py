@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hive.config.settings import Settings
 from hive.errors import Unavailable
-from hive.services.checks import Finding
+from hive.services.checks import Check
 
 SECONDS_FOR_AN_ANSWER = 10
 SAFE_RSYNC = (3, 5)  # the first with --confine-root and without the holes known in 2026
@@ -216,7 +216,7 @@ def _ask_version(path: str, question: str) -> Examined:
     return Examined(Program(str(Path(path).absolute()), version))
 
 
-def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Finding]:
+def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Check]:
     """What there is to say about the programs, for start-up and `hive doctor`.
 
     `is_held`: whether the server keeps a program to its files, whatever that is made to try.
@@ -225,49 +225,49 @@ def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Find
     return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync, is_held=is_held)]
 
 
-def _about_borg(borg: Program | None) -> Finding:
+def _about_borg(borg: Program | None) -> Check:
     if borg is None:
-        return Finding(
+        return Check(
             "error",
             "borg",
             "There is no working borg: no client can back up",
             "Install borgbackup, or name the program in borg.command.",
         )
     if not (1, 1) <= borg.version < (2,):
-        return Finding(
+        return Check(
             "error",
             "borg",
             f"{borg.path} is borg {borg.version_text}, but borg 1.1 to 1.4 is needed here",
             "Name a borg 1 in borg.command, and borg 2 in borg.borg2_command.",
         )
-    return Finding("ok", "borg", f"{borg.path} is borg {borg.version_text}")
+    return Check("ok", "borg", f"{borg.path} is borg {borg.version_text}")
 
 
-def _about_borg2(borg2: Program | None) -> Finding:
+def _about_borg2(borg2: Program | None) -> Check:
     if borg2 is None or borg2.version < (2,):
-        return Finding(
+        return Check(
             "error",
             "borg 2",
             "borg.borg2_command names no working borg 2",
             "Name a borg 2 there, or leave it away.",
         )
-    return Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
+    return Check("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
 
 
-def _about_rsync(rsync: Program | None, *, is_held: bool) -> Finding:
+def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
     if rsync is None:
-        return Finding(
+        return Check(
             "warning",
             "rsync",
             "There is no working rsync: the modes IMPORT and EXPORT refuse everybody",
             "Install rsync, or name the program in rsync.command.",
         )
     if rsync.version < SAFE_RSYNC and not is_held:
-        return Finding(
+        return Check(
             "warning",
             "rsync",
             f"{rsync.path} is rsync {rsync.version_text}, which cannot be held to one directory"
             " here: the modes IMPORT and EXPORT refuse everybody",
             "Install rsync 3.5 or newer, or see to the confinement that is missing.",
         )
-    return Finding("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")
+    return Check("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")

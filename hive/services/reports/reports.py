@@ -26,7 +26,7 @@ from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.reports import logs, space, upgrade, verdicts
 from hive.services.reports.logs import Stored
 from hive.services.reports.tokens import Admitted
-from hive.services.reports.verdicts import Seen
+from hive.services.reports.verdicts import SeenSession
 
 logger = log.get(__name__)
 
@@ -49,7 +49,7 @@ class ReportKind(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     kind: ReportKind
     peer: str
@@ -61,7 +61,7 @@ class Report:
     cut: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunInfo:
     """One run as its client told it, and what became of it."""
 
@@ -192,7 +192,10 @@ async def _judge(run_id: int) -> bool:
     run.verdict = verdicts.verdict(
         run.state,
         said,
-        [Seen(row.ended_at is not None, row.operation, row.archive_created) for row in sessions],
+        [
+            SeenSession(row.ended_at is not None, row.operation, row.archive_created)
+            for row in sessions
+        ],
         has_start=run.started_at is not None,
         written=_was_written(run.repository, span),
     )

@@ -23,6 +23,7 @@ from hive.services.permissions import (
     SYSTEM,
     Actor,
     level_on,
+    repository_for,
     require,
     visible_repositories,
 )
@@ -99,7 +100,7 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
 
 
 @dataclass(frozen=True)
-class Choice:
+class RepositoryChoice:
     """A repository to choose from a list."""
 
     id: int
@@ -107,11 +108,11 @@ class Choice:
     owner: str
 
 
-async def choices(actor: Actor) -> list[Choice]:
+async def choices(actor: Actor) -> list[RepositoryChoice]:
     """The repositories that the actor may see, in one query."""
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await visible.order_by("name", "id").select_related("owner")
-    return [Choice(row.id, row.name, row.owner.name) for row in rows]
+    return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
@@ -143,7 +144,7 @@ async def level(actor: Actor, repository_id: int) -> Level:
 
 async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
     """The repository, for who may change it; raises as a change would."""
-    return await info_of(await _changeable(actor, repository_id))
+    return await info_of(await repository_for(actor, repository_id, Level.MANAGE))
 
 
 @transactional
@@ -161,7 +162,7 @@ async def set_repository(
     share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
     """Change what is given. A new name changes what people read: login, path and URL stay."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if name is not None and name != repository.name:
         names.check_repository(name)
         await _check_free(repository.owner_id, name, besides=repository.id)
@@ -208,7 +209,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
     Use hive.services.lifecycle.imports.switch_mode, which also settles an import that is staged.
     """
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     former = repository.mode
     if former == mode:
         return former
@@ -238,9 +239,8 @@ async def confirm_empty(actor: Actor, repository_id: int) -> None:
 
 async def require_emptied(actor: Actor, repository_id: int) -> None:
     """Look on the disk; Conflict where the repository has content, or never had any."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require_for(repository_id)
-    await repository.fetch_related("location")
     where = paths.place(repository.location, repository.login, repository.directory)
     is_known = repository.vanished_at is not None or repository.initialized_at is not None
     if not is_known or await asyncio.to_thread(lambda: where.is_created):
@@ -252,7 +252,7 @@ async def require_emptied(actor: Actor, repository_id: int) -> None:
 @transactional
 async def note_confirmed(actor: Actor, repository_id: int) -> None:
     """The step of `confirm_empty` that touches the database."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     repository.vanished_at = repository.initialized_at = repository.size_bytes = None
     await repository.save()
     await events.record(
@@ -267,21 +267,13 @@ async def note_confirmed(actor: Actor, repository_id: int) -> None:
 
 async def require_manage(actor: Actor, repository_id: int) -> None:
     """Raise NotFound or Forbidden unless the actor may change the repository."""
-    await _changeable(actor, repository_id)
-
-
-async def _changeable(actor: Actor, repository_id: int) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
-    return repository
+    await repository_for(actor, repository_id, Level.MANAGE)
 
 
 @transactional
 async def mark_deleted(actor: Actor, repository_id: int) -> None:
     """Take the repository out of use; hive.services.lifecycle.trash moves its directory then."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if repository.maintenance is not None:
         raise Conflict(
             f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
@@ -314,16 +306,10 @@ async def info_by_id(repository_id: int) -> RepositoryInfo:
 
 
 async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryInfo:
-    visible = await visible_repositories(actor)
-    repository = await Repository.filter(visible, id=repository_id).first()
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    return await info_of(repository)
+    """The repository, in the trash or not, for who may see it."""
+    return await info_of(await repository_for(actor, repository_id, Level.VIEW, deleted=True))
 
 
 async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
     """The repository unless it is in the trash."""
-    info = await find_repository_by_id(actor, repository_id)
-    if info.deleted_at is not None:
-        raise NotFound("There is no such repository.")
-    return info
+    return await info_of(await repository_for(actor, repository_id, Level.VIEW))

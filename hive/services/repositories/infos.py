@@ -23,7 +23,7 @@ class KeyAccess:
     access: Access
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepositoryInfo:
     id: int
     name: str
@@ -138,3 +138,14 @@ def state_of(repository: Repository) -> RepositoryState:
     if repository.initialized_at is None:
         return RepositoryState.NEW
     return RepositoryState.READY
+
+
+def state_in_words(info: RepositoryInfo) -> str:
+    """One short sentence on the repository's state, for the status command and the pages."""
+    if presence.is_away(info.path):
+        return "not known: its storage is not available"
+    if info.maintenance:
+        return f"busy: {info.maintenance}"
+    if info.state == RepositoryState.NEW:
+        return "not created yet: run borg init"
+    return "ready"

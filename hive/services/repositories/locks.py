@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
-from hive.errors import Conflict, NotFound, StorageError
+from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import maintenance
 from hive.services.repositories.infos import place_of
 from hive.services.storage import places
@@ -36,7 +36,7 @@ T = TypeVar("T")
 BREAKING = "a lock is being removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LockInfo:
     host_id: str
     pid: int
@@ -81,13 +81,13 @@ def judge(locks: list[Lock] | tuple[Lock, ...]) -> list[LockInfo]:
         is_stale = is_dead or rules.is_overdue(lock.since, now, hours)
         found.append(
             LockInfo(
-                lock.holder.host_id,
-                lock.holder.pid,
-                lock.is_exclusive,
-                lock.since,
-                is_ours,
-                is_dead,
-                is_stale,
+                host_id=lock.holder.host_id,
+                pid=lock.holder.pid,
+                is_exclusive=lock.is_exclusive,
+                since=lock.since,
+                is_ours=is_ours,
+                is_dead=is_dead,
+                is_stale=is_stale,
             )
         )
     return found
@@ -172,12 +172,9 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
 
     Conflict where a session runs: its lock is not stale.
     """
-    repository = await _existing(repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(repository.location)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     work = _break(actor, repository, force=force)
     return await unbroken(_kept_out(repository_id, work), name="break lock")
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from tortoise.functions import Count
 
 from hive.database import transactional
-from hive.errors import InvalidInput, NotFound
+from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.models import Repository, RepositoryTag
+from hive.models import RepositoryTag
 from hive.services import audit
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, repository_for, visible_repository_ids
 
 MAX_TAGS = 50  # of one repository
 _TAG = re.compile(r"[\w.-]{1,50}")
@@ -35,10 +35,7 @@ async def change_tags(
     actor: Actor, repository_id: int, *, add: Sequence[str] = (), remove: Sequence[str] = ()
 ) -> None:
     """Give tags to a repository and take tags from it; one it has, or has not, is no error."""
-    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     wanted = {check_tag(text) for text in add}
     unwanted = {check_tag(text) for text in remove}
     if both := wanted & unwanted:

@@ -25,7 +25,7 @@ from hive.services.sessions import record, rollback_records
 from hive.services.storage import paths as storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Undone:
     """What a rollback has put into the trash."""
 
@@ -52,15 +52,15 @@ async def in_trash(actor: Actor) -> list[Undone]:
     manageable = await manageable_ids(actor, {row.repository_id for row in found})
     return [
         Undone(
-            row.id,
-            row.repository_id,
-            row.repository.name,
-            row.target,
-            row.former,
-            row.actor,
-            row.begun_at,
-            row.begun_at + storage.kept_for(),
-            row.repository_id in manageable,
+            id=row.id,
+            repository_id=row.repository_id,
+            repository=row.repository.name,
+            target=row.target,
+            former=row.former,
+            actor=row.actor,
+            at=row.begun_at,
+            until=row.begun_at + storage.kept_for(),
+            may_restore=row.repository_id in manageable,
         )
         for row in found
     ]
@@ -91,7 +91,7 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
     repository = await Repository.get(id=row.repository_id).select_related("location")
     await require(actor, repository, Level.MANAGE)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.ROLLING_BACK)
     try:
         await work.lock(repository.id, where)

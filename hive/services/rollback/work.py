@@ -18,7 +18,7 @@ from hive import clock
 from hive.borg import locks, rollback_files
 from hive.borg.locks import Holder
 from hive.borg.repository import snapshot
-from hive.borg.rollback import Reading
+from hive.borg.rollback import ReadingProgress
 from hive.borg.rollback_files import AlreadyThere
 from hive.borg.segments import SegmentError
 from hive.database import transactional, unbroken
@@ -40,7 +40,7 @@ from hive.services.repositories import (
     maintenance,
 )
 from hive.services.rollback import preview
-from hive.services.rollback.preview import Outlook, Step
+from hive.services.rollback.preview import RollbackOutlook, Step
 from hive.services.sessions import record, rollback_records
 from hive.services.storage import paths
 from hive.units import format_size
@@ -49,7 +49,7 @@ UNDER_WAY = (RollbackState.MOVING, RollbackState.TAKING_BACK)
 _ERRORS = (OSError, SegmentError, AlreadyThere)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolledBack:
     """What is left to know after a rollback."""
 
@@ -61,8 +61,8 @@ class RolledBack:
 
 
 async def check(
-    actor: Actor, repository_id: int, transaction: int, reading: Reading | None = None
-) -> tuple[Outlook, Step]:
+    actor: Actor, repository_id: int, transaction: int, reading: ReadingProgress | None = None
+) -> tuple[RollbackOutlook, Step]:
     """Read all of that state, checksums included, and say what going back to it would do.
 
     Conflict where it is not possible.
@@ -83,14 +83,14 @@ async def roll_back(
     transaction: int,
     *,
     expected: int,
-    reading: Reading | None = None,
+    reading: ReadingProgress | None = None,
 ) -> RolledBack:
     """Go back to the state of that transaction; the newer ones go to the trash.
 
     `expected` is the last transaction that the actor knows of: Conflict where another came since,
     where a session runs, or where anything speaks against it. Nothing is changed then.
     """
-    reading = reading or Reading()
+    reading = reading or ReadingProgress()
     work = _roll_back(actor, repository_id, transaction, expected, reading)
     try:
         return await unbroken(work, name="roll back")
@@ -100,11 +100,11 @@ async def roll_back(
 
 
 async def _roll_back(
-    actor: Actor, repository_id: int, transaction: int, expected: int, reading: Reading
+    actor: Actor, repository_id: int, transaction: int, expected: int, reading: ReadingProgress
 ) -> RolledBack:
     repository = await preview.changeable(actor, repository_id)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.ROLLING_BACK)
     row = None
     try:
@@ -123,7 +123,9 @@ async def _roll_back(
     finally:
         await leave(row, where, repository_id)
     commands = preview.client_commands(outlook)
-    return RolledBack(repository.name, step, Path(row.path), _until(row), commands)
+    return RolledBack(
+        name=repository.name, step=step, trash=Path(row.path), until=_until(row), commands=commands
+    )
 
 
 def _until(row: Rollback) -> datetime:
@@ -163,7 +165,7 @@ async def _leave_unfinished(row: Rollback) -> None:
     """Nobody is at it any more; borg's lock stays."""
     row.worker = ""
     await row.save()
-    await maintenance.go_on(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
+    await maintenance.set_stage(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
 
 
 def me() -> Holder:

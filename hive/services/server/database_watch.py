@@ -60,7 +60,7 @@ def forget() -> None:
     _lost = None
 
 
-class Watch:
+class DatabaseWatch:
     """Looks at the database of the running server."""
 
     def __init__(self, file: DatabaseFile | None) -> None:
@@ -168,6 +168,6 @@ def _trouble(title: str, words: str, remedy: str) -> Trouble:
     return Trouble(EventKind.DATABASE_IN_TROUBLE, title, words, remedy)
 
 
-def watch() -> Watch:
+def watch() -> DatabaseWatch:
     """A watch of the database that this process has open."""
-    return Watch(runtime.database_file())
+    return DatabaseWatch(runtime.database_file())

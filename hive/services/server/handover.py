@@ -19,7 +19,7 @@ from hive.models import Repository
 from hive.process import ownership
 from hive.process.child import RunAs
 from hive.services import runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths, places
 from hive.services.storage.paths import Place, is_handed_over
@@ -103,7 +103,7 @@ async def hand_over_all() -> int:
     return given
 
 
-async def findings(owner: RunAs | None) -> list[Finding]:
+async def findings(owner: RunAs | None) -> list[Check]:
     """How many repositories wait for the job, if any do."""
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
@@ -113,7 +113,7 @@ async def findings(owner: RunAs | None) -> list[Finding]:
         f" {waiting[0].home} among them"
     )
     remedy = f"The server's job does that: `hive job run {JOB.replace(' ', '-')}` begins it now."
-    return [Finding("warning", "Hand-over", message, remedy)]
+    return [Check("warning", "Hand-over", message, remedy)]
 
 
 async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:

@@ -7,9 +7,9 @@ import os
 import signal
 from contextlib import suppress
 
-import structlog
 from tortoise.queryset import QuerySet
 
+from hive import log
 from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
@@ -26,7 +26,7 @@ from hive.services.sessions import record
 from hive.services.storage import scratch
 from hive.services.upkeep import queue
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
@@ -34,7 +34,7 @@ _GIVE_UP_AFTER = 25.0
 _waiting: set[int] = set()  # locations that were away at start
 
 
-async def clean_up() -> None:
+async def recover_from_crash() -> None:
     """Bring everything to rest; call at start, before anybody can log in."""
     await _end_processes()
     closed = await record.interrupt_left_open()
@@ -52,7 +52,7 @@ async def clean_up() -> None:
     await review.look_at_unseen()
 
 
-async def clean_up_at(location_id: int) -> None:
+async def recover_location(location_id: int) -> None:
     """Bring the repositories of a location to rest that was not available at start."""
     if location_id not in _waiting:
         return

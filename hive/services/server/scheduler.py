@@ -248,7 +248,7 @@ async def _note_error(name: str, error: str) -> None:
     await Row.filter(name=name).update(error=error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobInfo:
     name: str
     interval: timedelta
@@ -321,7 +321,16 @@ def _find(name: str) -> Job:
 
 def _info(job: Job, row: Row | None) -> JobInfo:
     if row is None:
-        return JobInfo(job.name, job.interval, None, None, None, None, None, is_running=False)
+        return JobInfo(
+            name=job.name,
+            interval=job.interval,
+            next_at=None,
+            started_at=None,
+            ended_at=None,
+            succeeded_at=None,
+            error=None,
+            is_running=False,
+        )
     return JobInfo(
         name=job.name,
         interval=job.interval,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +12,6 @@ from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
 from hive.borg.repository import Snapshot
-from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound
@@ -28,7 +25,7 @@ from hive.kinds import (
     Need,
     Operation,
 )
-from hive.models import ConfigVersion, Repository, Session
+from hive.models import Repository, Session
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
@@ -36,15 +33,16 @@ from hive.services.installation import identity
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
+from hive.services.sessions.config_versions import keep_config
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
 from hive.units import format_size
+from hive.waiting import until
 
-MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionInfo:
     id: int
     repository_id: int
@@ -75,8 +73,13 @@ class SessionInfo:
     objects_added: int | None = None
     objects_removed: int | None = None
 
+    @property
+    def state(self) -> SessionState:
+        """LIVE, or how it ended: WELL or BADLY."""
+        return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What the gate saw of a session that has ended."""
 
@@ -158,13 +161,6 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
 async def note_reading(session_id: int, *, only_reads: bool) -> None:
     """Whether a running session lists, mounts or checks alone, or may be a backup after all."""
     await Session.filter(id=session_id, ended_at=None).update(only_reads=only_reads)
-
-
-async def estimate_backup(repository_id: int, written_at: datetime | None) -> None:
-    """What the disk tells of a repository that was imported or adopted; never in the future."""
-    if written_at is not None:
-        at = min(written_at, clock.now())
-        await review.note_backup(repository_id, at, is_estimated=True)
 
 
 def _evidence(need: Need, outcome: Outcome) -> Evidence:
@@ -263,57 +259,6 @@ async def note_snapshot(
         await review.review(repository.id)
 
 
-async def keep_config(
-    repository: Repository,
-    content: bytes,
-    session_id: int | None,
-    *,
-    by_hive: bool = True,
-    is_back: bool = False,
-) -> None:
-    """Keep a copy of the config where it changed: it holds the key, and clients can change it.
-
-    `is_back`: there was no content before. The same config as ever means that it has come back.
-
-    The first version is never dropped, nor the newest one that a session with full access or the
-    server itself wrote: no number of other versions can push the true key out.
-    """
-    if len(content) > MAX_CONFIG:
-        return
-    # How far a check has come is noted there as well; that is no other config.
-    digest = hashlib.sha256(without_note(content)).hexdigest()
-    session = None if session_id is None else await Session.get_or_none(id=session_id)
-    access = None if session is None else session.access
-    newest = await ConfigVersion.filter(repository_id=repository.id).order_by("-id").first()
-    if newest is not None and newest.sha256 == digest:
-        if is_back:
-            await Repository.filter(id=repository.id).update(emptied_at=None)
-        return
-    await ConfigVersion.create(
-        repository_id=repository.id,
-        sha256=digest,
-        content=content,
-        session_id=session_id,
-        created_at=clock.now(),
-        access=access,
-    )
-    if newest is not None:
-        is_suspicious = not by_hive and not is_back and access != Access.FULL
-        await content_alarms.note_config(repository.id, session, is_suspicious=is_suspicious)
-    await _drop_old_configs(repository.id)
-
-
-async def _drop_old_configs(repository_id: int) -> None:
-    keep = runtime.settings().storage.config_versions
-    rows = (
-        await ConfigVersion.filter(repository_id=repository_id).order_by("-id").only("id", "access")
-    )
-    trusted = [row.id for row in rows if row.access in (None, Access.FULL)]
-    kept = {row.id for row in rows[:keep]} | {row.id for row in rows[-1:]} | set(trusted[:1])
-    dropped = [row.id for row in rows if row.id not in kept]
-    await ConfigVersion.filter(id__in=dropped).delete()
-
-
 async def _record_end(session: Session) -> None:
     kind = {
         Need.BORG: EventKind.CLOSED,
@@ -328,18 +273,6 @@ async def _record_end(session: Session) -> None:
         f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
         session_id=session.id,
     )
-
-
-async def last_import_status(repository_id: int) -> int | None:
-    """How the last rsync ended that brought something; None where it was cut off.
-
-    0 where none is known: nothing speaks against what is staged.
-    """
-    imports = Session.filter(repository_id=repository_id, need=Need.IMPORT)
-    # A session that was killed with the server has no operation.
-    brought = imports.filter(Q(operation=None) | ~Q(operation=Operation.DRY_RUN))
-    last = await brought.order_by("-id").first()
-    return 0 if last is None else last.exit_status
 
 
 @transactional
@@ -452,14 +385,15 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
     """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
     if runtime.read_listening() is None:
         seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
-    deadline = asyncio.get_running_loop().time() + seconds
-    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
-        if asyncio.get_running_loop().time() > deadline:
-            raise Conflict(
-                f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
-                " the server running, or was it killed? Start it and try again."
-            )
-        await asyncio.sleep(0.1)
+
+    async def are_closed() -> bool:
+        return not await Session.filter(repository_id=repository_id, ended_at=None).exists()
+
+    if not await until(are_closed, seconds=seconds):
+        raise Conflict(
+            f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
+            " the server running, or was it killed? Start it and try again."
+        )
 
 
 async def in_the_way(repository_id: int) -> str:
@@ -469,28 +403,6 @@ async def in_the_way(repository_id: int) -> str:
     if first is None:
         return ""
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
-
-
-@dataclass(frozen=True)
-class ConfigVersionInfo:
-    id: int
-    sha256: str
-    content: bytes
-    session_id: int | None
-    created_at: datetime
-
-
-async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
-    """The kept versions of a repository's config, newest first; for who may change it."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
-    rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
-    return [
-        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
-        for r in rows
-    ]
 
 
 def info_of(row: Session) -> SessionInfo:

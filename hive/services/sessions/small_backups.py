@@ -18,12 +18,12 @@ from statistics import median
 from typing import Any
 
 from hive.database import transactional
-from hive.errors import Conflict, NotFound
+from hive.errors import Conflict
 from hive.kinds import ArchiveCreated, EventKind, Level
-from hive.models import Alarm, Repository, Session
+from hive.models import Alarm, Session
 from hive.services import audit
 from hive.services.alarms import alarms
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.units import format_size
 
 _LITTLE = 2048  # bytes: the description of an archive, and hardly anything else
@@ -115,10 +115,7 @@ def _size(observed: dict[str, Any] | None) -> Size | None:
 @transactional
 async def dismiss(actor: Actor, repository_id: int) -> None:
     """Somebody who may manage the repository says that the small backup is as it should be."""
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     alarm = Alarm.filter(repository_id=repository_id, kind=EventKind.SMALL_BACKUP)
     if not await alarm.exists():
         raise Conflict("There is no suspiciously small backup to dismiss.")

@@ -56,7 +56,9 @@ async def _note(root: str, name: str, space: Space) -> None:
     if level == former or not (level > former or level == 0 or is_open_again):
         return
     await _notify_administrators(root, name, level, message, is_over=level < former)
-    happening = signals.DiskAlarm(clock.now(), root, level, message, details)
+    happening = signals.DiskAlarm(
+        at=clock.now(), root=root, level=level, message=message, details=details
+    )
     after_commit(lambda: signals.tell(happening))
     log_it = logger.warning if level else logger.info
     after_commit(lambda: log_it(message))

@@ -18,7 +18,7 @@ from hive import clock
 from hive.models import Inspection, Location
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.installation import presence
 from hive.services.storage import forecast
 from hive.services.storage import paths as storage
@@ -36,7 +36,7 @@ _lent: dict[Path, tuple[int, int]] = {}  # storage root -> its device, and the b
 _INODES = 1000  # kept free, where the file system has a fixed number of them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Space:
     """A file system as df shows it: what is reserved for root is neither used nor free."""
 
@@ -221,24 +221,24 @@ async def problems() -> list[str]:
     ]
 
 
-def findings(disk: Disk) -> Finding:
+def findings(disk: Disk) -> Check:
     """What `hive doctor` says of a disk."""
     subject, space = "Storage", disk.space
     if space is None:
         message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
-        return Finding("error", subject, message, "Mount or make it.")
+        return Check("error", subject, message, "Mount or make it.")
     if space.is_full:
         message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
         remedy = "Delete archives and compact, delete repositories, or add a disk."
-        return Finding("error", subject, message, remedy)
+        return Check("error", subject, message, remedy)
     message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
     if space.level() >= DISK_STEPS[-2]:
         remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
-        return Finding("warning", subject, message, remedy)
-    return Finding("ok", subject, message)
+        return Check("warning", subject, message, remedy)
+    return Check("ok", subject, message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiskInfo:
     """One storage root, by the names of the locations that lie there; not by its path."""
 
@@ -256,7 +256,15 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
         names = tuple(row.name for row in rows if row.id in location_ids)
         if names:
             percent = round(space.percent)
-            found.append(DiskInfo(names, space.used_bytes, space.total_bytes, percent, full))
+            found.append(
+                DiskInfo(
+                    locations=names,
+                    used_bytes=space.used_bytes,
+                    total_bytes=space.total_bytes,
+                    percent=percent,
+                    full_on=full,
+                )
+            )
     return sorted(found, key=lambda one: -one.percent)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from tortoise.functions import Count
 
-from hive import clock, patience, signals
+from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
@@ -25,7 +24,7 @@ _HOST = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocationInfo:
     id: int
     name: str
@@ -264,15 +263,10 @@ async def delete_location(actor: Actor, location_id: int) -> None:
 
 
 def _check_host(host: str) -> None:
-    try:
-        if "%" in host:  # a zone means nothing to clients, and may hold any character
-            raise ValueError
-        ipaddress.ip_address(host)
-    except ValueError:
-        if not _HOST.fullmatch(host):
-            raise InvalidInput(
-                f"{host[:80]!r} is no host name and no address.", field="host"
-            ) from None
+    # a zone means nothing to clients, and may hold any character
+    is_address = "%" not in host and addresses.parse(host) is not None
+    if not is_address and not _HOST.fullmatch(host):
+        raise InvalidInput(f"{host[:80]!r} is no host name and no address.", field="host")
 
 
 def _check_port(port: int | None) -> None:
@@ -313,14 +307,14 @@ def _info(location: Location, repositories: int) -> LocationInfo:
     root = paths.root_of(location)
     problem = presence.words(location.id)
     return LocationInfo(
-        location.id,
-        location.name,
-        host_of(location),
-        port_of(location),
-        root,
-        location.is_default,
-        repositories,
-        None if problem else disks.free_bytes(root),
-        location.created_at,
-        problem,
+        id=location.id,
+        name=location.name,
+        host=host_of(location),
+        port=port_of(location),
+        root=root,
+        is_default=location.is_default,
+        repositories=repositories,
+        free_bytes=None if problem else disks.free_bytes(root),
+        created_at=location.created_at,
+        problem=problem,
     )

@@ -23,7 +23,7 @@ from hive.services.clock import trust
 from hive.services.repositories import infos as repository_infos
 from hive.services.secrets import opens, settings_of
 from hive.services.triggers import command, runs, settings, store
-from hive.services.triggers.runs import Outcome
+from hive.services.triggers.runs import CallOutcome
 
 logger = log.get(__name__)
 
@@ -178,9 +178,9 @@ async def carry_out(run_id: int) -> None:
         outcome = await _act(run)
     except Sealed:
         words = "The settings of the trigger cannot be opened: the key of the server is missing."
-        outcome = Outcome(TriggerState.FAILED, words)
+        outcome = CallOutcome(TriggerState.FAILED, words)
     except HiveError as error:
-        outcome = Outcome(TriggerState.FAILED, error.message)
+        outcome = CallOutcome(TriggerState.FAILED, error.message)
     except asyncio.CancelledError:
         await runs.keep(run_id, _cut_off(run, trigger.kind))
         raise
@@ -190,14 +190,14 @@ async def carry_out(run_id: int) -> None:
     await runs.keep(run_id, outcome)
 
 
-def _cut_off(run: TriggerRun, kind: TriggerKind) -> Outcome:
+def _cut_off(run: TriggerRun, kind: TriggerKind) -> CallOutcome:
     """The server stops: a job in AWX goes on, and is looked at again by the next server."""
     if run.external_id is not None:
-        return Outcome(TriggerState.RUNNING, run.message, look_at=clock.now())
+        return CallOutcome(TriggerState.RUNNING, run.message, look_at=clock.now())
     return runs.interrupted(kind)
 
 
-async def _act(run: TriggerRun) -> Outcome:
+async def _act(run: TriggerRun) -> CallOutcome:
     # they load aiohttp, which most commands can do without
     from hive.services.triggers import awx, webhook  # noqa: PLC0415
 

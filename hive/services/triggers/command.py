@@ -21,7 +21,7 @@ from hive.errors import Unavailable
 from hive.kinds import TriggerState
 from hive.process import confine
 from hive.services import runtime
-from hive.services.triggers.runs import Outcome
+from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Command, Subject
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -29,7 +29,7 @@ _TAIL = 4000  # bytes of output that are kept
 _TO_END = 3.0  # seconds between SIGTERM and SIGKILL
 
 
-async def call(command: Command, subject: Subject) -> Outcome:
+async def call(command: Command, subject: Subject) -> CallOutcome:
     """Run it to its end, or to its time limit."""
     settings = runtime.settings().triggers
     argv = settings.commands.get(command.command)
@@ -41,11 +41,11 @@ async def call(command: Command, subject: Subject) -> Outcome:
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
         limit = f"The command was ended after {settings.command_seconds} seconds."
-        return Outcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
+        return CallOutcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
     if ended.status == 0:
-        return Outcome(TriggerState.SUCCEEDED, ended.output)
+        return CallOutcome(TriggerState.SUCCEEDED, ended.output)
     how = f"exit status {ended.status}" if ended.status > 0 else f"signal {-ended.status}"
-    return Outcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
+    return CallOutcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
 
 
 def _environment(subject: Subject) -> dict[str, str]:
@@ -61,7 +61,7 @@ def _environment(subject: Subject) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Finished:
     status: int
     output: str
     timed_out: bool
@@ -100,7 +100,7 @@ class _Tail:
         return self._kept.decode(errors="replace").strip()
 
 
-async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Ended:
+async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Finished:
     process, tail = _start(argv, environment)
     timed_out, output = False, ""
     try:
@@ -116,7 +116,7 @@ async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: 
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         output = tail.close()
-    return _Ended(status, output, timed_out)
+    return _Finished(status, output, timed_out)
 
 
 def _start(

@@ -25,7 +25,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallOutcome:
     """What became of a call, or of a look at it. RUNNING: look again at `look_at`."""
 
     state: TriggerState
@@ -109,7 +109,7 @@ async def claim(run_id: int) -> TriggerRun | None:
 
 
 @transactional
-async def keep(run_id: int, outcome: Outcome) -> None:
+async def keep(run_id: int, outcome: CallOutcome) -> None:
     """Write down what became of it, once; its end is an event."""
     run = await TriggerRun.get_or_none(id=run_id, state=TriggerState.RUNNING)
     if run is None:  # deleted, or ended meanwhile
@@ -149,7 +149,7 @@ async def _kind_of(run: TriggerRun) -> TriggerKind:
     return (await Trigger.get(id=run.trigger_id)).kind
 
 
-def interrupted(kind: TriggerKind) -> Outcome:
+def interrupted(kind: TriggerKind) -> CallOutcome:
     """The server ended in the middle of the call."""
     unknown = "" if kind == TriggerKind.COMMAND else " Whether it arrived is not known."
-    return Outcome(TriggerState.FAILED, f"The server ended while this was called.{unknown}")
+    return CallOutcome(TriggerState.FAILED, f"The server ended while this was called.{unknown}")

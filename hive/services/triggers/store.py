@@ -17,12 +17,13 @@ from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
-from hive.models import Repository, Trigger, TriggerRun
+from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.services import audit, names, runtime
 from hive.services.permissions import (
     Actor,
     level_on,
+    repository_for,
     require,
     require_admin,
     visible_repository_ids,
@@ -35,7 +36,7 @@ DEFAULT_TIMEZONE = "UTC"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TriggerChanges:
     """What is to be changed; None stays. `cron` "" takes the schedule away."""
 
     name: str | None = None
@@ -59,7 +60,7 @@ async def add_trigger(
     is_for_late: bool = False,
 ) -> TriggerInfo:
     """Add a trigger; without schedule it is called by its button, or when a backup is late."""
-    repository = await _repository(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     title = names.check_title(name, "trigger")
     await _check_free(repository.id, title)
     given = {key: value for key, value in values.items() if value != ""}
@@ -95,7 +96,7 @@ def next_time(row: Trigger) -> datetime | None:
     """When the schedule calls it next; InvalidInput for what is no schedule."""
     if row.cron is None or not row.enabled:
         return None
-    schedule = Schedule(ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
+    schedule = Schedule(kind=ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
     return schedule.due_after(clock.now())
 
 
@@ -118,14 +119,6 @@ def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) ->
 async def _check_free(repository_id: int, name: str) -> None:
     if await Trigger.filter(repository_id=repository_id, name=name).exists():
         raise Conflict(f"The repository has a trigger {name} already.", field="name")
-
-
-async def _repository(actor: Actor, repository_id: int, level: Level) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, level)
-    return repository
 
 
 async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> list[TriggerInfo]:
@@ -213,7 +206,7 @@ async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
 
 
 @transactional
-async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerInfo:
+async def set_trigger(actor: Actor, trigger_id: int, wanted: TriggerChanges) -> TriggerInfo:
     """Change what is given; a new schedule counts from now."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     if wanted.name is not None and wanted.name != row.name:
@@ -269,7 +262,7 @@ async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
 
 
 @transactional
-async def press(actor: Actor, trigger_id: int) -> TriggerRunInfo:
+async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     """Have it called now; whoever listens (the server) makes the call, after commit."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)

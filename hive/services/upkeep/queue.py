@@ -15,13 +15,13 @@ from hive import clock, signals
 from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional
-from hive.errors import Conflict, Forbidden, NotFound
+from hive.errors import Conflict, Forbidden
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms
 from hive.services.installation import presence
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.sessions import record
 from hive.services.storage import places
 from hive.services.upkeep import append_only
@@ -31,7 +31,7 @@ OPEN = (UpkeepState.WAITING, UpkeepState.RUNNING, UpkeepState.PAUSED)
 _WORTH_COMPACTING = 1_000_000  # reclaimable bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UpkeepInfo:
     """`asked_by` is None for the schedule's; `message` is how it ended, in a sentence."""
 
@@ -69,10 +69,7 @@ async def ask(
 async def _ask(
     actor: Actor, repository_id: int, kind: UpkeepKind, *, is_confirmed: bool
 ) -> UpkeepInfo:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if is_confirmed and not actor.is_admin:
         raise Forbidden("Only an administrator confirms what append-only keys have deleted.")
     await _require_possible(repository, kind, is_confirmed=is_confirmed)
@@ -131,10 +128,7 @@ async def _require_possible(
 
 async def list_upkeeps(actor: Actor, repository_id: int, *, limit: int = 20) -> list[UpkeepInfo]:
     """The newest first, for who may see the repository."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.VIEW)
+    await repository_for(actor, repository_id, Level.VIEW, deleted=True)
     rows = await Upkeep.filter(repository_id=repository_id).order_by("-id").limit(limit)
     return [info_of(row) for row in rows]
 
@@ -158,7 +152,7 @@ async def waits_for(info: UpkeepInfo) -> str:
 
 
 @transactional
-async def want_due() -> int:
+async def queue_due() -> int:
     """Want what the schedule says is due, and go on with what was paused; how many there are."""
     settings, now = runtime.settings().upkeep, clock.now()
     wanted = await Upkeep.filter(state=UpkeepState.PAUSED).update(state=UpkeepState.WAITING)
@@ -212,7 +206,7 @@ async def resume_all() -> int:
     return await Upkeep.filter(state=UpkeepState.RUNNING).update(state=UpkeepState.WAITING)
 
 
-# what the caretaker writes
+# what the worker writes
 
 
 async def waiting() -> list[Upkeep]:

@@ -1,7 +1,7 @@
-"""The caretaker: checks and compacts repositories with the server's own borg, one at a time.
+"""The upkeep worker: checks and compacts repositories with the server's own borg, one at a time.
 
 A session that arrives has precedence: it asks for the repository by hive.signals.GiveWay (see
-maintenance.outrank), borg is ended, and the upkeep goes on where it stopped.
+maintenance.interrupt_upkeep), borg is ended, and the upkeep goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places, scratch
 from hive.services.upkeep import append_only, making_room, queue
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -57,12 +58,12 @@ class _Turn:
         return self.deadline - time.monotonic()
 
 
-class Caretaker:
+class UpkeepWorker:
     """One for a server, as long as it runs; or for one command where no server does."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._turn: _Turn | None = None
         self._rested_at: dict[int, float] = {}  # repository -> when it may be tried again
 
@@ -75,13 +76,8 @@ class Caretaker:
         unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
-                self._stirred.clear()
                 if not await self.work():
-                    try:
-                        async with asyncio.timeout(_LOOK_EVERY):
-                            await self._stirred.wait()
-                    except TimeoutError:
-                        continue
+                    await self._stir.wait(_LOOK_EVERY)
         finally:
             if self._turn is not None:
                 self._turn.stop.set()
@@ -101,7 +97,7 @@ class Caretaker:
 
     def _on_happening(self, happening: signals.Happening) -> None:
         if isinstance(happening, signals.UpkeepWanted):
-            self._stirred.set()
+            self._stir.set()
         elif isinstance(happening, signals.GiveWay):
             turn = self._turn
             if turn is not None and turn.row.repository_id == happening.repository_id:
@@ -212,7 +208,9 @@ class Caretaker:
             return borg.continued_argv(program.path, path, seconds=seconds, since_seconds=since)
         return borg.check_argv(program.path, path, is_borg2=is_borg2, seconds=seconds)
 
-    async def _is_whole(self, turn: _Turn, ended: server_programs.Ended, *, is_borg2: bool) -> bool:
+    async def _is_whole(
+        self, turn: _Turn, ended: server_programs.Finished, *, is_borg2: bool
+    ) -> bool:
         if not turn.is_partial:
             return True
         if is_borg2:  # it stops before the end only where its time is up
@@ -255,7 +253,9 @@ class Caretaker:
             raise Conflict(f"There is no borg {2 if is_borg2 else 1} on this server.")
         return program
 
-    async def _run(self, turn: _Turn, program: Program, argv: list[str]) -> server_programs.Ended:
+    async def _run(
+        self, turn: _Turn, program: Program, argv: list[str]
+    ) -> server_programs.Finished:
         spec = borg_child(turn.place, program, argv, self._host, is_background=True)
         limit = turn.seconds_left + (_PATIENCE if turn.is_partial else 0)
         confinement = self._host.confinement
@@ -273,7 +273,7 @@ class Caretaker:
         self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
         await queue.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
-    async def _leave(self, turn: _Turn, ended: server_programs.Ended) -> None:
+    async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
             # in one piece it would begin anew each time
@@ -296,7 +296,7 @@ def _was_rest(row: Upkeep) -> bool:
     return was_rest
 
 
-async def _note_part(row: Upkeep, ended: server_programs.Ended) -> None:
+async def _note_part(row: Upkeep, ended: server_programs.Finished) -> None:
     """Keep what a part has found: the next may come after a restart of the server."""
     found = list(row.details.get("problems", []))
     if ended.status == borg.ERRORS_FOUND:
@@ -318,7 +318,7 @@ async def _keep_snapshot(turn: _Turn) -> None:
     await write()
 
 
-def _borg_failed(what: str, ended: server_programs.Ended) -> str:
+def _borg_failed(what: str, ended: server_programs.Finished) -> str:
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     reason = " ".join(lines[-3:])[:500] or "it said nothing"
     return f"The {what} failed, borg ended with status {ended.status}: {reason}"

@@ -11,7 +11,7 @@ from hive.services import events
 from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, former_paths
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 from tests.e2e.gate.files import fingerprint, make_files, noise, same_tree
 from tests.e2e.gate.harness import Client, House
 from tests.programs import borg_version
@@ -183,7 +183,7 @@ async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Pa
     before = (info.path / "config").read_bytes()
     change = ["key", "change-passphrase", url]
     (await client.borg(*change, BORG_NEW_PASSPHRASE="another passphrase")).must()
-    versions = await record.config_versions(OPERATOR, info.id)
+    versions = await config_versions.list_versions(OPERATOR, info.id)
     assert [version.content for version in versions] == [
         (info.path / "config").read_bytes(),
         before,

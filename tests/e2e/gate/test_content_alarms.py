@@ -11,7 +11,7 @@ from hive.services.lifecycle import config_restore
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 from tests.e2e.gate.harness import Client, House
 from tests.e2e.gate.test_borg import change_access, with_backup
 from tests.e2e.gate.test_measured import measure_last
@@ -55,7 +55,7 @@ async def test_putting_a_config_back_raises_nothing(house: House, tmp_path: Path
     await measure_last(house)
     await change_passphrase(house, client, url)
     info = await laptop()
-    first = (await record.config_versions(OPERATOR, info.id))[-1]
+    first = (await config_versions.list_versions(OPERATOR, info.id))[-1]
     await config_restore.restore_config(OPERATOR, info.id, first.id)
     (await client.borg("list", url)).must()
     await measure_last(house)

@@ -12,7 +12,7 @@ from hive.kinds import Access, EventKind
 from hive.models import Event
 from hive.services import runtime
 from hive.services.alarms import alarms
-from hive.services.measurements import statistics
+from hive.services.measurements import insights, statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, locks
 from hive.services.upkeep import append_only
@@ -81,7 +81,7 @@ async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: P
     assert told.count(EventKind.APPEND_ONLY_DELETION) == 2
     assert told.count(EventKind.MASS_DELETION) == 1
     info = await catalogue.find_repository(OPERATOR, "laptop")
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert (insight.encryption, insight.append_only) == ("repokey", False)
     assert insight.reclaimable_bytes is not None
     assert insight.reclaimable_bytes > 6_000_000

@@ -21,13 +21,13 @@ from hive.services import events
 from hive.services.alarms import alarms
 from hive.services.health import infos as health_info
 from hive.services.lifecycle import trash
-from hive.services.measurements import statistics
+from hive.services.measurements import insights, statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.upkeep import queue, worker
 from hive.services.upkeep.queue import UpkeepInfo
-from hive.services.upkeep.worker import Caretaker
+from hive.services.upkeep.worker import UpkeepWorker
 from tests import factories
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, until
@@ -38,10 +38,10 @@ CHECK, COMPACT = UpkeepKind.CHECK, UpkeepKind.COMPACT
 
 
 @pytest.fixture
-async def carer(house: House) -> AsyncIterator[Caretaker]:
-    """A caretaker at work, as the server has it."""
-    made = Caretaker(house.gate.host)
-    task = spawn(made.run(), name="caretaker")
+async def at_work(house: House) -> AsyncIterator[UpkeepWorker]:
+    """A worker at work, as the server has it."""
+    made = UpkeepWorker(house.gate.host)
+    task = spawn(made.run(), name="upkeep")
     yield made
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -86,14 +86,14 @@ async def kinds() -> list[EventKind]:
 
 
 async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     await with_archives(house, tmp_path)
     info = await laptop()
     before = factories.tree(info.path)
     done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert insight.checked_at is not None
     assert insight.check_error is None
     assert EventKind.CHECKED in await kinds()
@@ -103,7 +103,7 @@ async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
 
 
 async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -114,7 +114,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     segment.write_bytes(broken)
     done = await ended(await queue.ask(OPERATOR, info.id, CHECK))
     assert "checksum mismatch" in " ".join(done.problems)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     lasting = await alarms.lasting(info.id)
     assert [alarm.kind for alarm in lasting] == [EventKind.INTEGRITY_ERROR]
     health = await health_info.health_info(OPERATOR, info.id)
@@ -123,12 +123,12 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     segment.write_bytes(sound)
     (await client.borg("check", "--repository-only", info.url)).must()  # a client's proves it too
     await until(house.is_quiet)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert (await alarms.lasting(info.id), insight.check_error) == ([], None)
 
 
 async def test_a_check_in_parts_goes_on_where_it_stopped(
-    house: House, carer: Caretaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_WHOLE_BYTES", 0)
     await with_archives(house, tmp_path)
@@ -148,7 +148,7 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
 
 
 async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
-    house: House, carer: Caretaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -158,7 +158,7 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     program = house.gate.host.programs.borg
     assert program is not None
     programs = replace(house.gate.host.programs, borg=replace(program, path=str(slow)))
-    carer._host = replace(house.gate.host, programs=programs)
+    at_work._host = replace(house.gate.host, programs=programs)
     asked = await queue.ask(OPERATOR, info.id, CHECK)
 
     async def is_running() -> bool:
@@ -171,15 +171,15 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     assert session.operation == Operation.READ
     current = await queue.get(asked.id)
     assert (current.state, current.interruptions) == (UpkeepState.WAITING, 1)
-    carer._host = house.gate.host
-    monkeypatch.setattr(carer, "_rested_at", {})
-    carer._stirred.set()
+    at_work._host = house.gate.host
+    monkeypatch.setattr(at_work, "_rested_at", {})
+    at_work._stir.set()
     assert (await ended(asked)).problems == ()
     assert EventKind.UPDATED_LOCALLY not in await kinds()
 
 
 async def test_a_repository_that_is_checked_can_be_deleted(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     await with_archives(house, tmp_path)
     info = await laptop()
@@ -189,19 +189,19 @@ async def test_a_repository_that_is_checked_can_be_deleted(
 
 
 async def test_compacting_frees_what_was_deleted(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
     (await client.borg("delete", f"{info.url}::first")).must()
     await measured(house)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert (insight.reclaimable_bytes or 0) > 2_900_000
     done = await ended(await queue.ask(OPERATOR, info.id, COMPACT))
     assert done.state == UpkeepState.DONE
     assert "3.00 MB" in done.message or "3.0 MB" in done.message or "MB were freed" in done.message
     await measured(house)
-    after = await statistics.insight(info)
+    after = await insights.insight_of(info)
     assert (after.reclaimable_bytes or 0) < 100_000
     assert after.compacted_at is not None
     assert snapshot(info.path).size_bytes == pytest.approx(3_000_000, rel=0.02)
@@ -210,7 +210,7 @@ async def test_compacting_frees_what_was_deleted(
 
 
 async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_administrator_confirms(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -231,7 +231,7 @@ async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_adminis
 
 
 async def test_backups_of_an_append_only_key_with_checkpoints_do_not_stand_in_the_way(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
@@ -255,7 +255,7 @@ async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
     await change_access(Access.APPEND_ONLY)
     (await client.borg("delete", f"{info.url}::first")).must()
     await until(house.is_quiet)
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     refused = await queue.get(asked.id)
     assert refused.state == UpkeepState.REFUSED
     assert "administrator confirms" in refused.message
@@ -268,20 +268,20 @@ async def test_the_schedule_wants_what_is_due_and_only_on_idle_repositories(
 ) -> None:
     await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
-    assert await queue.want_due() == 0  # it was made just now
+    assert await queue.queue_due() == 0  # it was made just now
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    assert await queue.want_due() == 1
-    assert await queue.want_due() == 0  # it is wanted already
+    assert await queue.queue_due() == 1
+    assert await queue.queue_due() == 0  # it is wanted already
     await Repository.filter(id=info.id).update(last_access_at=clock.now())
-    assert not await Caretaker(house.gate.host).work()
+    assert not await UpkeepWorker(house.gate.host).work()
     clock.use(lambda: now + timedelta(days=31, minutes=11))
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.asked_by, row.problems) == (UpkeepState.DONE, None, ())
-    assert await queue.want_due() == 0
+    assert await queue.queue_due() == 0
     clock.use(lambda: now + timedelta(days=62, minutes=12))
-    assert await queue.want_due() == 1
+    assert await queue.queue_due() == 1
 
 
 async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the_next_day(
@@ -292,17 +292,17 @@ async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the
     await with_archives(house, tmp_path, size=100_000)
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    await queue.want_due()
+    await queue.queue_due()
     host = house.gate.host
     short = host.settings.upkeep.model_copy(update={"minutes_a_day": 0})
     settings = host.settings.model_copy(update={"upkeep": short})
-    assert await Caretaker(replace(host, settings=settings)).work()
+    assert await UpkeepWorker(replace(host, settings=settings)).work()
     info = await laptop()
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert row.state in (UpkeepState.PAUSED, UpkeepState.DONE)
     while row.state == UpkeepState.PAUSED:
-        assert await queue.want_due() == 1
-        assert await Caretaker(replace(host, settings=settings)).work()
+        assert await queue.queue_due() == 1
+        assert await UpkeepWorker(replace(host, settings=settings)).work()
         (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.problems) == (UpkeepState.DONE, ())
 
@@ -315,7 +315,7 @@ async def test_what_a_killed_server_was_at_is_done_by_the_next(
     asked = await queue.ask(OPERATOR, info.id, CHECK)
     await Upkeep.filter(id=asked.id).update(state=UpkeepState.RUNNING)
     assert await queue.resume_all() == 1
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     assert (await queue.get(asked.id)).state == UpkeepState.DONE
 
 

@@ -8,7 +8,7 @@ from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import AuditEntry, User
 from hive.services import audit
-from hive.services.accounts import browser_sessions, groups, users
+from hive.services.accounts import browser_sessions, first_setup, groups, users
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import PASSWORD, People
@@ -112,11 +112,11 @@ async def test_disabling_a_user_ends_their_browser_sessions(people: People) -> N
 
 async def test_one_set_up_token_makes_one_administrator() -> None:
     """Two people who hold the link at once: the second must not end up as administrator too."""
-    token = await browser_sessions.new_setup_token()
+    token = await first_setup.new_setup_token()
     assert token is not None
     results = await asyncio.gather(
         *(
-            browser_sessions.complete_setup(token, name, PASSWORD, address="192.0.2.1")
+            first_setup.complete_setup(token, name, PASSWORD, address="192.0.2.1")
             for name in ("first", "second", "third")
         ),
         return_exceptions=True,
@@ -124,9 +124,9 @@ async def test_one_set_up_token_makes_one_administrator() -> None:
     made = [result for result in results if not isinstance(result, BaseException)]
     assert len(made) == 1
     assert [user.name for user in await users.list_users(OPERATOR)] == [made[0].name]
-    assert await browser_sessions.new_setup_token() is None
+    assert await first_setup.new_setup_token() is None
     with pytest.raises(Forbidden):
-        await browser_sessions.complete_setup(token, "fourth", PASSWORD, address="192.0.2.1")
+        await first_setup.complete_setup(token, "fourth", PASSWORD, address="192.0.2.1")
 
 
 async def test_changes_are_in_the_audit_log_with_who_and_from_where(people: People) -> None:

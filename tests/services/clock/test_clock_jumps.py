@@ -23,7 +23,7 @@ from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.server import clock_watch, doctor, jobs
-from hive.services.server.clock_watch import Watch
+from hive.services.server.clock_watch import ClockWatch
 from hive.services.server.scheduler import Scheduler
 from tests import factories
 from tests.factories import People
@@ -67,7 +67,7 @@ async def run(clocks: Clocks, span: timedelta) -> None:
     """Let time pass, with a look each minute."""
     for _ in range(int(span // timedelta(minutes=1))):
         clocks.run(timedelta(minutes=1))
-        await Watch().look()
+        await ClockWatch().look()
 
 
 async def notified(kind: str = "clock jumped") -> list[str]:
@@ -132,7 +132,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     repository_id = await watched_repository(people)
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))
-    assert await review.tick() == 0
+    assert await review.review_due() == 0
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == "Clock jumped"
     assert len(server_alarms.outages()) == 1
@@ -140,7 +140,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     assert await downs() == 0
     clocks.jump(-jump)
     await run(clocks, timedelta(minutes=2))
-    await review.tick()
+    await review.review_due()
     assert await notified() == [Severity.CRITICAL, Severity.RECOVERY]
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == ""
@@ -155,7 +155,7 @@ async def test_what_is_late_by_the_new_time_is_reported_once_it_is_confirmed(
     await run(clocks, timedelta(minutes=5))
     await trust.confirm(people.admin)
     await run(clocks, timedelta(minutes=1))
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=repository_id)).health == Health.DOWN
     assert await downs() == 1
 
@@ -183,7 +183,7 @@ async def test_a_command_that_confirms_is_heard_by_the_running_server(
     assert await trust.is_trusted()
     trust._server = as_a_command
     assert not await trust.is_trusted()
-    await Watch().look()
+    await ClockWatch().look()
     assert await trust.is_trusted()
 
 
@@ -204,7 +204,7 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
 
 async def test_a_doubt_outlives_a_restart(clocks: Clocks) -> None:
     clocks.jump(40 * DAY)
-    await Watch().look()
+    await ClockWatch().look()
     trust.stop()
     clocks.run(timedelta(minutes=1))
     await trust.start()
@@ -248,7 +248,7 @@ async def test_a_last_backup_from_a_clock_that_was_ahead_is_not_known_until_the_
     await review.note_backup(repository_id, clock.now())
     assert (await ahead.get()).last_backup_at == clock.now()
     clocks.run(30 * DAY)
-    await review.tick()
+    await review.review_due()
     assert (await ahead.get()).health == Health.DOWN
 
 

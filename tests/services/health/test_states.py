@@ -32,7 +32,7 @@ from hive.services.health.states import BAD, Condition, condition_of, state_of
 from hive.services.keys import keys
 from hive.services.notifications import channels
 from hive.services.outbox.kinds import TABLE
-from hive.services.overview import outlines, status
+from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, creation
 from hive.services.repositories.creation import CreateRepository
@@ -71,7 +71,7 @@ async def state(info: RepositoryInfo) -> tuple[State, str]:
 
 
 async def condition(info: RepositoryInfo) -> Condition:
-    return next(one for one in await outlines.outlines(OPERATOR) if one.id == info.id).condition
+    return next(one for one in await summaries.summaries(OPERATOR) if one.id == info.id).condition
 
 
 async def delete_much(info: RepositoryInfo, **more: Any) -> int:
@@ -99,7 +99,7 @@ def test_an_alarm_weighs_more_than_all_else_and_what_is_unknown_more_than_the_sc
 
 @pytest.mark.parametrize("one", list(State))
 def test_a_backup_that_runs_hides_no_trouble(one: State) -> None:
-    shown = condition_of(one, None, is_running=True)
+    shown = condition_of(one, None, is_backing_up=True)
     assert shown == (Condition(one) if one in BAD else Condition.RUNNING)
 
 
@@ -211,7 +211,12 @@ async def test_the_key_that_did_it_can_be_disabled(
 def on_disk(content: bytes | None) -> Snapshot:
     """What a look at the disk told; None: nothing is there."""
     config = None if content is None else b"[repository]\nid = 00\nkey = " + content
-    return Snapshot(content is not None, str(content), config, None if content is None else 1)
+    return Snapshot(
+        is_created=content is not None,
+        state=str(content),
+        config=config,
+        size_bytes=None if content is None else 1,
+    )
 
 
 async def end_session(info: RepositoryInfo, access: Access, after: Snapshot) -> None:
@@ -255,7 +260,7 @@ async def test_whose_content_is_gone_is_never_fine(
     await review.review(documents.id)
     assert (await state(documents))[0] == State.NEW
     time[0] += timedelta(days=2)
-    await review.tick()
+    await review.review_due()
     assert (await state(documents))[0] == State.DOWN
     await review.note_backup(documents.id, time[0])
     assert (await state(documents))[0] == State.FINE
@@ -336,7 +341,7 @@ async def test_without_a_schedule_nothing_is_fine(
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
     time[0] += timedelta(days=400)
-    await review.tick()
+    await review.review_due()
     assert await state(documents) == (State.UNWATCHED, "")
     assert (await status.look(OPERATOR)).is_fine  # it is counted, and no trouble
     assert (await status.look(OPERATOR)).counts[Condition.UNWATCHED] == 1

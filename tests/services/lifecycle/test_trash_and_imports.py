@@ -19,7 +19,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import config_versions, record
 from hive.services.storage import paths
 from tests import factories
 from tests.factories import People, tree
@@ -161,7 +161,8 @@ async def test_a_repository_whose_session_stays_open_is_moved_later(people: Peop
     await trash.clear_left_behind()
     assert made.path.exists()
     await record.finish(
-        opened.session_id, record.Outcome(EndReason.REVOKED, None, bytes_in=0, bytes_out=0)
+        opened.session_id,
+        record.Outcome(end_reason=EndReason.REVOKED, exit_status=None, bytes_in=0, bytes_out=0),
     )
     await trash.clear_left_behind()
     assert not made.path.exists()
@@ -184,7 +185,9 @@ async def test_an_import_takes_the_place_of_what_was_there(
     after = await catalogue.find_repository(people.alice, made.login)
     assert (after.mode, after.state, after.maintenance) == (Mode.BORG, RepositoryState.READY, None)
     assert EventKind.IMPORT_VERIFIED in await kinds(made)
-    assert [len(v.content) > 0 for v in await record.config_versions(OPERATOR, made.id)] == [True]
+    assert [len(v.content) > 0 for v in await config_versions.list_versions(OPERATOR, made.id)] == [
+        True
+    ]
 
 
 async def test_a_bad_import_stays_staged_and_the_repository_as_it_is(
@@ -212,7 +215,7 @@ async def test_an_import_is_not_settled_while_a_session_runs(
     await stage(made, borg_tree)
     await factories.open_session(made, key)
     with pytest.raises(Conflict):
-        await imports.settle(made.id)
+        await imports.finish_import(made.id)
 
 
 @pytest.mark.parametrize("step", ["verified", "former moved", "renamed"])
@@ -223,7 +226,7 @@ async def test_an_import_that_was_killed_on_its_way_is_completed(
     where = await stage(made, borg_tree)
     (where.repository / "config").write_text("the former one")
     await maintenance.begin(made.id, maintenance.VERIFYING)
-    await maintenance.go_on(made.id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(made.id, maintenance.PUTTING_IN_PLACE)
     if step != "verified":
         target = paths.trash_target(where, clock.now())
         await catalogue.note_trashed(made.id, where.root, target, TrashReason.REPLACED)
@@ -258,8 +261,8 @@ async def test_a_busy_repository_is_not_deleted(people: People) -> None:
 
 
 async def keep(info: RepositoryInfo, content: bytes) -> int:
-    await record.keep_config(await Repository.get(id=info.id), content, None)
-    return (await record.config_versions(OPERATOR, info.id))[0].id
+    await config_versions.keep_config(await Repository.get(id=info.id), content, None)
+    return (await config_versions.list_versions(OPERATOR, info.id))[0].id
 
 
 async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People) -> None:
@@ -271,7 +274,9 @@ async def test_a_kept_config_is_put_back_and_the_former_one_kept(people: People)
     await config_restore.restore_config(people.alice, made.id, good)
     assert (made.path / "config").read_bytes() == b"the good key"
     assert (made.path / "config").stat().st_mode & 0o777 == 0o600
-    contents = [version.content for version in await record.config_versions(OPERATOR, made.id)]
+    contents = [
+        version.content for version in await config_versions.list_versions(OPERATOR, made.id)
+    ]
     assert contents == [b"the good key", b"overwritten", b"the good key"]
     assert sorted(path.name for path in made.path.parent.rglob("*")) == ["config", "documents"]
     after = await catalogue.find_repository(people.alice, made.login)

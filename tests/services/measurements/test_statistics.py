@@ -15,9 +15,9 @@ from hive.config.settings import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
 from hive.services.alarms import alarms
-from hive.services.gate.admission import Admission, Request, admit
+from hive.services.gate.admission import Admission, SessionRequest, admit
 from hive.services.gate.authentication import Identity
-from hive.services.measurements import statistics
+from hive.services.measurements import insights, statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -53,12 +53,15 @@ async def fill(info: RepositoryInfo, base: Path, *, size: int = 3_000_000) -> No
 async def session_on(info: RepositoryInfo, peer: str = "192.0.2.7") -> Admission:
     key = info.keys[0]
     identity = Identity(info.login, info.id, key.key_id, key.fingerprint)
-    return await admit(identity, Request(Need.BORG, "borg serve", peer, None))
+    return await admit(identity, SessionRequest(Need.BORG, "borg serve", peer, None))
 
 
 async def finished(info: RepositoryInfo, peer: str = "192.0.2.7") -> int:
     admission = await session_on(info, peer)
-    await record.finish(admission.session_id, Outcome(EndReason.DONE, 0, 1, 1))
+    await record.finish(
+        admission.session_id,
+        Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1),
+    )
     return admission.session_id
 
 
@@ -71,7 +74,7 @@ async def test_a_repository_that_is_not_created_has_nothing_to_measure(
 ) -> None:
     await statistics.measure(documents.id)
     assert await Statistic.all().count() == 0
-    insight = await statistics.insight(documents)
+    insight = await insights.insight_of(documents)
     assert (insight.kind, insight.problem, insight.live_bytes) == ("none", None, None)
 
 
@@ -81,7 +84,7 @@ async def test_measuring_keeps_the_sizes_and_shows_them(
     await fill(documents, base)
     await statistics.measure(documents.id)
     row = await Statistic.get()
-    insight = await statistics.insight(documents)
+    insight = await insights.insight_of(documents)
     assert (insight.kind, insight.encryption, insight.problem) == ("borg1", "none", None)
     assert insight.live_bytes == row.live_bytes
     assert insight.size_bytes == row.size_bytes == (await Repository.get()).size_bytes
@@ -105,13 +108,13 @@ async def test_a_broken_repository_is_told_once_and_stops_no_other(
         await statistics.measure_all()
     assert [row.repository_id for row in await Statistic.all()] == [other.id]
     assert len(await told(EventKind.MEASURING_FAILED)) == 1
-    insight = await statistics.insight(documents)
+    insight = await insights.insight_of(documents)
     assert "not borg's config" in (insight.problem or "")
     lasting = await alarms.lasting(documents.id)
     assert [alarm.kind for alarm in lasting] == [EventKind.MEASURING_FAILED]
     config.write_bytes(content)
     await statistics.measure_all()
-    assert (await statistics.insight(documents)).problem is None
+    assert (await insights.insight_of(documents)).problem is None
     assert [one["alarm"] for one in await told(EventKind.ALARM_ENDED)] == ["measuring failed"]
     config.write_bytes(b"\xff")
     await statistics.measure_all()
@@ -243,7 +246,7 @@ async def test_growth_and_the_day_when_it_is_full_are_shown(
     await fill(documents, base)
     await statistics.measure(documents.id)
     info = await catalogue.info_by_id(documents.id)
-    insight = await statistics.insight(info)
+    insight = await insights.insight_of(info)
     assert insight.growth_bytes_per_week is not None
     assert 5_000_000 < insight.growth_bytes_per_week < 8_000_000
     assert insight.quota_full_on is not None

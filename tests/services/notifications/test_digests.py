@@ -125,7 +125,7 @@ async def test_who_is_new_gets_no_digest_of_a_time_before_them(people: People) -
     ],
 )
 def test_a_day_without_its_hour_has_a_digest_all_the_same(day: str, due: str) -> None:
-    alice = Person(1, "alice", ZoneInfo("Europe/Berlin"), None)
+    alice = Person(id=1, name="alice", timezone=ZoneInfo("Europe/Berlin"), own_mail=None)
     wish = Preference(digest=Digest.DAILY, digest_hour=2)
     assert digests.due_at(alice, wish, datetime.fromisoformat(day)) == datetime.fromisoformat(due)
 
@@ -156,7 +156,7 @@ async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
     assert level() == "warning"
     # what cannot be kept for doctor is sent all the same
     server.answers(200)
-    (hive.paths.run / "heartbeat.new").mkdir()
+    (hive.paths.run / "heartbeat.json").mkdir()
     sent = await heartbeat.beat(beating, well, means.outgoing)
     assert sent is not None
     assert sent.problem is None

@@ -8,12 +8,12 @@ from hive.services.health.states import Condition
 from hive.services.lifecycle import trash
 from hive.services.overview import dashboard
 from hive.services.overview.dashboard import DashboardQuery
-from hive.services.overview.outlines import Order
 from hive.services.overview.repository_view import (
     Arrival,
     RepositoryViewQuery,
     repository_view,
 )
+from hive.services.overview.summaries import Order
 from hive.services.repositories.creation import CreateRepository, create
 from tests.factories import People
 

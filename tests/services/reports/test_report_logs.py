@@ -73,7 +73,18 @@ async def token(cast: People, documents: RepositoryInfo) -> Admitted:
 
 async def send(token: Admitted, text: str, kind: ReportKind = ReportKind.FAIL) -> int:
     size = len(text.encode())
-    return await reports.receive(token, Report(kind, "192.0.2.7", text, None, None, "curl", size))
+    return await reports.receive(
+        token,
+        Report(
+            kind=kind,
+            peer="192.0.2.7",
+            text=text,
+            exit_status=None,
+            rid=None,
+            user_agent="curl",
+            size_bytes=size,
+        ),
+    )
 
 
 async def log_of(run_id: int) -> str:

@@ -62,7 +62,15 @@ async def report(
     status: int | None = None,
 ) -> int:
     size = len(text.encode())
-    given = Report(kind, "192.0.2.7", text, status, rid, "borgmatic", size)
+    given = Report(
+        kind=kind,
+        peer="192.0.2.7",
+        text=text,
+        exit_status=status,
+        rid=rid,
+        user_agent="borgmatic",
+        size_bytes=size,
+    )
     return await reports.receive(token, given)
 
 

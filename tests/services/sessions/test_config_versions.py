@@ -11,7 +11,7 @@ from hive.kinds import Access, Mode, Need
 from hive.models import ConfigVersion, Repository, Session
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 from tests import factories
 
 
@@ -39,7 +39,7 @@ async def keep(repository: Repository, content: bytes, access: Access | None) ->
             node="here",
         )
         session_id = session.id
-    await transactional(record.keep_config)(repository, content, session_id)
+    await transactional(config_versions.keep_config)(repository, content, session_id)
 
 
 async def kept(repository: Repository) -> list[bytes]:

@@ -24,7 +24,7 @@ from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.gate import admission as access
 from hive.services.gate import authentication
-from hive.services.gate.admission import Request
+from hive.services.gate.admission import SessionRequest
 from hive.services.health import review
 from hive.services.installation import marker, presence
 from hive.services.lifecycle import trash
@@ -35,7 +35,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.server import recovery
-from hive.services.server.storage_watch import Watcher
+from hive.services.server.storage_watch import StorageWatch
 from hive.services.storage import locations, paths, places
 from hive.services.storage.places import Absence
 from tests import factories
@@ -204,7 +204,7 @@ async def ask_for(info: RepositoryInfo, need: Need = Need.BORG) -> access.Admiss
     identity = await authentication.authenticate(info.login, key, "192.0.2.7")
     assert identity is not None
     await access.look_at_storage(identity)
-    return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", None))
+    return await access.admit(identity, SessionRequest(need, "borg serve", "192.0.2.7", None))
 
 
 async def test_only_the_status_is_told_while_the_storage_is_away(
@@ -235,7 +235,7 @@ async def test_one_alarm_tells_of_a_location_and_its_end(
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
-    watcher = Watcher()
+    watcher = StorageWatch()
     await watcher.begin()
     with moved_away(root()):
         places.clear()
@@ -270,7 +270,7 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         return TIME + timedelta(hours=hours)
 
     clock.use(now)
-    watcher = Watcher()
+    watcher = StorageWatch()
     await Repository.filter(id=documents.id).update(
         schedule_kind="interval", schedule_seconds=86400, grace_seconds=6 * 3600
     )
@@ -279,18 +279,18 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         places.clear()
         await watcher.begin()
         hours = 72
-        assert await review.tick() == 0
+        assert await review.review_due() == 0
         assert not await review.review(documents.id)
         assert (await Repository.get(id=documents.id)).health == Health.FINE
     places.clear()
     await watcher.begin()
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 5
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 6
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -433,7 +433,7 @@ async def test_a_start_closes_all_open_sessions_whatever_the_host_was_called(
     await open_rows(documents, ["container-1"] * 7 + [runtime.node()])
     with pytest.raises(AccessRefused, match="Too many sessions: 8"):
         await ask_for(documents)
-    await recovery.clean_up()
+    await recovery.recover_from_crash()
     assert not await Session.filter(ended_at=None).exists()
     assert {row.end_reason for row in await Session.all()} == {EndReason.INTERRUPTED}
     await ask_for(documents)

@@ -16,7 +16,7 @@ from hive.services import events as rows
 from hive.services import triggers
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo
 from tests.factories import People
 from tests.services.triggers.conftest import NOON, Time, tick, told
 
@@ -156,7 +156,7 @@ async def test_a_button_reaches_whoever_listens_after_commit(
     trigger = await add(people, documents)
     heard: list[signals.Happening] = []
     end = signals.subscribe(heard.append)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     end()
     assert signals.TriggerAsked(run.id) in heard
     await triggers.carry_out(run.id)
@@ -186,11 +186,11 @@ async def test_disabled_and_deleted_ones_rest(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
     trigger = await add(people, documents, cron="* * * * *")
-    resting = await triggers.set_trigger(people.alice, trigger.id, Wanted(enabled=False))
+    resting = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=False))
     assert resting.next_at is None
     time.pass_by(minutes=2)
     assert await tick() == 0
-    awake = await triggers.set_trigger(people.alice, trigger.id, Wanted(enabled=True))
+    awake = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=True))
     assert awake.next_at == time.now + timedelta(minutes=1)
     await catalogue.mark_deleted(people.alice, documents.id)
     time.pass_by(minutes=2)
@@ -214,9 +214,9 @@ async def test_who_may_only_look_sees_and_changes_nothing(
         with pytest.raises(error):
             await triggers.add_trigger(actor, documents.id, "x", TriggerKind.WEBHOOK, hook)
         with pytest.raises(error):
-            await triggers.set_trigger(actor, trigger.id, Wanted(enabled=False))
+            await triggers.set_trigger(actor, trigger.id, TriggerChanges(enabled=False))
         with pytest.raises(error):
-            await triggers.press(actor, trigger.id)
+            await triggers.start_now(actor, trigger.id)
         with pytest.raises(error):
             await triggers.delete_trigger(actor, trigger.id)
     with pytest.raises(NotFound):
@@ -229,11 +229,16 @@ async def test_what_is_changed_is_audited_and_what_is_wrong_is_refused(
     trigger = await add(people, documents)
     with pytest.raises(Conflict):
         await add(people, documents)
-    for wrong in (Wanted(cron="61 * * * *"), Wanted(cron="* * * * *", timezone="Berlin")):
+    for wrong in (
+        TriggerChanges(cron="61 * * * *"),
+        TriggerChanges(cron="* * * * *", timezone="Berlin"),
+    ):
         with pytest.raises(InvalidInput):
             await triggers.set_trigger(people.alice, trigger.id, wrong)
-    await triggers.set_trigger(people.alice, trigger.id, Wanted(name="weekly", cron="0 3 * * sun"))
-    await triggers.press(people.alice, trigger.id)
+    await triggers.set_trigger(
+        people.alice, trigger.id, TriggerChanges(name="weekly", cron="0 3 * * sun")
+    )
+    await triggers.start_now(people.alice, trigger.id)
     await triggers.delete_trigger(people.alice, trigger.id)
     actions = [row.action for row in await AuditEntry.filter(action__startswith="trigger.")]
     assert actions == ["trigger.add", "trigger.set", "trigger.run", "trigger.delete"]

@@ -7,6 +7,7 @@ import io
 import segno
 from aiohttp import web
 
+from hive.services import permissions
 from hive.services.accounts import confirmed, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
@@ -62,6 +63,6 @@ async def _page(request: web.Request, form: Form) -> web.Response:
         "account/app.html",
         status=form.status,
         form=form,
-        factors=await second_factor.factors_of(second_factor.own_id(actor)),
+        factors=await second_factor.factors_of(permissions.own_id(actor)),
         enrolment=await second_factor.enrolment(actor),
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from hive.services import permissions
 from hive.services.accounts import confirmed, passkeys, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
@@ -21,7 +22,7 @@ async def show_factors(request: web.Request) -> web.Response:
     return page(
         request,
         "account/second_factor.html",
-        factors=await second_factor.factors_of(second_factor.own_id(actor)),
+        factors=await second_factor.factors_of(permissions.own_id(actor)),
         passkeys=await passkeys.list_passkeys(actor),
         rp_id=party.id if party else None,
     )
@@ -55,6 +56,6 @@ async def _page(request: web.Request, form: Form) -> web.Response:
         "account/codes.html",
         status=form.status,
         form=form,
-        factors=await second_factor.factors_of(second_factor.own_id(actor_of(request))),
+        factors=await second_factor.factors_of(permissions.own_id(actor_of(request))),
         codes=second_factor.CODES,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services.accounts import browser_sessions, passwords
+from hive.services.accounts import browser_sessions, first_setup, passwords
 from web.access import public
 from web.app_keys import ADDRESS
 from web.cookies import set_token
@@ -16,22 +16,20 @@ from web.text.i18n import N_
 
 @public
 async def show(request: web.Request) -> web.Response:
-    await browser_sessions.require_open_setup(request.match_info["token"])
+    await first_setup.require_open_setup(request.match_info["token"])
     return _form(request)
 
 
 @public
 async def submit(request: web.Request) -> web.Response:
     token = request.match_info["token"]
-    await browser_sessions.require_open_setup(token)
+    await first_setup.require_open_setup(token)
     form = await read_form(request)
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
             raise InvalidInput(N_("The two passwords are not the same."), field="repeated")
-        user = await browser_sessions.complete_setup(
-            token, name, password, address=request[ADDRESS]
-        )
+        user = await first_setup.complete_setup(token, name, password, address=request[ADDRESS])
     except InvalidInput as error:
         return _form(request, name=name, problem=error, status=422)
     except Conflict as error:

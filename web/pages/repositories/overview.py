@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hive import clock
 from hive.services.overview.dashboard import DashboardQuery, dashboard
-from hive.services.overview.outlines import Order
+from hive.services.overview.summaries import Order
 from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from hive import clock
 from hive.services.overview.repository_view import RepositoryViewQuery, repository_view
+from hive.services.sessions.filters import SessionState
 from web import charts
 from web.access import actor_of
 from web.forms import before, id_of, one_of
@@ -62,7 +63,9 @@ async def show(request: web.Request) -> web.Response:
     return page(
         request,
         "repositories/show.html",
-        icon=tab_icon(is_bad=view.is_bad, is_live=last is not None and last.ended_at is None),
+        icon=tab_icon(
+            is_bad=view.is_bad, is_live=last is not None and last.state == SessionState.LIVE
+        ),
         is_bad=view.is_bad,
         arrival=view.arrival,
         details=details,

@@ -20,7 +20,7 @@ from hive.kinds import Access
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import config_versions
 from tests.e2e.gate.harness import Client, House
 from tests.e2e.gate.rpc import ENDED, Rpc, RpcError, rpc
 
@@ -159,7 +159,7 @@ async def test_another_key_of_borg_is_not_stored_by_an_append_only_key(pair: Pai
             assert said is not None
             assert "changing its key is refused" in said
     assert config.read_bytes() == before
-    assert len(await record.config_versions(OPERATOR, pair.info.id)) == 1
+    assert len(await config_versions.list_versions(OPERATOR, pair.info.id)) == 1
 
 
 async def test_later_backups_still_get_nonces_from_an_append_only_key(pair: Pair) -> None:

@@ -1,7 +1,7 @@
-"""All repositories that one may see, each in outline: for counts, order, filters and pages.
+"""All repositories that one may see, in short: for counts, order, filters and pages.
 
 A list can be long, so this asks for little, in few queries; what a page shows of the rows on it
-is asked for those alone (`overview.glances`).
+is asked for those alone (`overview.rows`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Order(StrEnum):
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailedSession:
     """The last session, which did not end well."""
 
     session_id: int
@@ -40,7 +40,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Outline:
+class Summary:
     id: int
     name: str
     login: str
@@ -49,7 +49,7 @@ class Outline:
     condition: Condition
     tags: tuple[str, ...]
     size_bytes: int | None
-    failure: Failure | None
+    failure: FailedSession | None
     is_in_use: bool  # by any session
     reason: str  # what happened, or why nothing is known; empty for the other conditions
 
@@ -57,7 +57,7 @@ class Outline:
 _COLUMNS = ("id", "name", "login", "location_id", "health", "maintenance", "size_bytes")
 
 
-async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
+async def summaries(actor: Actor, order: Order = Order.WORST) -> list[Summary]:
     """In this order."""
     query = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await query.order_by("last_backup_at", "id").values(*_COLUMNS, owner="owner__name")
@@ -73,9 +73,9 @@ async def outlines(actor: Actor, order: Order = Order.WORST) -> list[Outline]:
         one = row["id"]
         unknown = unknowns.of(row["location_id"])
         state = state_of(Health(row.pop("health")), is_critical=one in happened, unknown=unknown)
-        condition = condition_of(state, row.pop("maintenance"), is_running=one in running)
+        condition = condition_of(state, row.pop("maintenance"), is_backing_up=one in running)
         found.append(
-            Outline(
+            Summary(
                 **row,
                 condition=condition,
                 tags=tuple(tags.get(one, ())),
@@ -95,15 +95,15 @@ async def _tags(ids: Collection[int]) -> dict[int, list[str]]:
     return found
 
 
-async def _failures(last: Mapping[int, int]) -> dict[int, Failure]:
+async def _failures(last: Mapping[int, int]) -> dict[int, FailedSession]:
     failed = Session.filter(in_state(SessionState.BADLY), id__in=list(last.values()))
     return {
-        row["repository_id"]: Failure(row["id"], row["ended_at"])
+        row["repository_id"]: FailedSession(row["id"], row["ended_at"])
         for row in await failed.values("id", "repository_id", "ended_at")
     }
 
 
-async def _sorted(found: Sequence[Outline], order: Order) -> list[Outline]:
+async def _sorted(found: Sequence[Summary], order: Order) -> list[Summary]:
     match order:
         case Order.WORST:
             conditions = list(Condition)
