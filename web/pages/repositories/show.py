@@ -81,7 +81,7 @@ async def show(request: web.Request) -> web.Response:
         upcoming=upcoming(details.health),
         inside=content,
         chart=charts.chart(content.history, since, now) if content is not None else None,
-        ways=clients.ways(details) if content is not None else [],
+        setups=clients.ways(details) if content is not None else [],
         range=chosen,
         ranges=RANGES,
         spans=SPANS,
