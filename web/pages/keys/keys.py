@@ -6,10 +6,10 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services.gate import client_addresses
-from hive.services.keys import keys, refused_keys, revocation
+from hive.services.keys import keys, revocation
 from hive.services.keys.keys import KeyInfo
 from hive.services.overview import choices
+from hive.services.overview.keyring import keyring
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
@@ -17,13 +17,13 @@ from web.text.i18n import N_, gettext
 
 
 async def show_all(request: web.Request) -> web.Response:
-    actor = actor_of(request)
+    found = await keyring(actor_of(request))
     return page(
         request,
         "keys/keys.html",
-        keys=await keys.list_keys(actor),
-        refused=await refused_keys.list_refused(actor),
-        other_algorithms=await client_addresses.without_common_algorithm(actor),
+        keys=found.keys,
+        refused=found.refused,
+        other_algorithms=found.without_common_algorithm,
     )
 
 
