@@ -42,7 +42,7 @@ from hive.services.server import (
     server_watch,
     storage_watch,
 )
-from hive.services.storage import disks, places
+from hive.services.storage import disks
 from hive.services.upkeep.worker import UpkeepWorker
 from sshgate.gate import Gate
 from sshgate.server import Server
@@ -75,19 +75,14 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_server.close)
         await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
-        stack.callback(server_alarms.clear)
         await trust.start()
-        stack.callback(trust.stop)
         await clock_watch.put_right_at_start()
         base = database_watch.watch()
-        stack.callback(database_watch.forget)
         stack.push_async_callback(base.save)
         await secrets.prepare()
         mail.use(mail_sender(settings))
-        stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
         storage = storage_watch.StorageWatch()
-        stack.callback(places.clear)
         await storage.begin()
         await recovery.recover_from_crash()
         if (was_off := await downtimes.note_start()) is not None:

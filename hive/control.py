@@ -131,7 +131,11 @@ async def serve(path: Path) -> ControlServer:
     try:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+        raise StorageError(
+            "%(parent)s cannot be opened: %(strerror)s.",
+            parent=path.parent,
+            strerror=error.strerror,
+        ) from error
     server = ControlServer(path, directory)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -139,12 +143,14 @@ async def serve(path: Path) -> ControlServer:
     except BlockingIOError:
         await server.close()
         raise Unavailable(
-            f"Another server is running on the data directory {path.parent.parent}."
+            "Another server is running on the data directory %(parent)s.", parent=path.parent.parent
         ) from None
     except OSError as error:
         await server.close()
         raise StorageError(
-            f"The control socket {path} cannot be made: {error.strerror}."
+            "The control socket %(path)s cannot be made: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
         ) from error
     return server
 
@@ -157,9 +163,11 @@ async def forward(path: Path, happening: Forwarded) -> bool:
         return False
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
-        raise Unavailable(f"The running server cannot be told: {reason}.") from error
+        raise Unavailable(
+            "The running server cannot be told: %(reason)s.", reason=reason
+        ) from error
     if answer.get("ok") is not True:
-        raise Unavailable(f"The running server refused: {answer.get('error')}.")
+        raise Unavailable("The running server refused: %(value)s.", value=answer.get("error"))
     return True
 
 
@@ -181,7 +189,9 @@ async def run_job(path: Path, name: str) -> bool:
         return False
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
-        raise Unavailable(f"The running server cannot be asked: {reason}.") from error
+        raise Unavailable(
+            "The running server cannot be asked: %(reason)s.", reason=reason
+        ) from error
     if answer.get("ok") is not True:
         raise Conflict(str(answer.get("error")))
     return True
@@ -209,7 +219,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             raise InvalidInput(judged)
         message = _object(line)
         if message.get("ask") == "progress":
-            answer["progress"] = [astuple(row) for row in live.view.running]
+            answer["progress"] = [astuple(row) for row in live.view().running]
         elif message.get("ask") == "job":
             await scheduler.run_now(OPERATOR, str(message.get("name")))
         else:
@@ -273,7 +283,7 @@ def _decode(line: bytes) -> Forwarded:
     values: dict[str, Any] = {field.name: message.get(field.name) for field in fields(kind)}
     for field in fields(kind):
         if type(values[field.name]) is not _TYPES[str(field.type)]:
-            raise InvalidInput(f"the {field.name} is missing")
+            raise InvalidInput("the %(name)s is missing", name=field.name)
     return kind(**values)
 
 
@@ -301,13 +311,18 @@ def no_server(path: Path) -> Iterator[None]:
     try:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+        raise StorageError(
+            "%(parent)s cannot be opened: %(strerror)s.",
+            parent=path.parent,
+            strerror=error.strerror,
+        ) from error
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise Unavailable(
-            f"A server, or another command, is at work on {path.parent.parent}. Try again."
+            "A server, or another command, is at work on %(parent)s. Try again.",
+            parent=path.parent.parent,
         ) from None
     finally:
         os.close(directory)  # and with it the lock

@@ -3,6 +3,9 @@
 The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
 caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
 task that is started inside a transaction would join it.
+
+What is kept here belongs to the process and not to what its services remember (hive/memory.py):
+stopping them waits for the tasks and closes the connection, and the ORM has one for a process.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import background, driver_error
+from hive import background, driver_error, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
@@ -35,7 +38,6 @@ spawn, unbroken, DriverError = background.spawn, background.unbroken, driver_err
 logger = structlog.get_logger(__name__)
 
 MODELS = "hive.models"
-_LOG_TRIES, _LOG_PAUSE = 20, 0.25
 
 _make_room: Callable[[bool], bool] | None = None  # see make_room_by
 _WAL_BYTES = 8 * 1024**2  # of the journal, kept so that a full disk finds it allocated
@@ -65,11 +67,11 @@ async def open_database(url: str) -> None:
             db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
         )
         _translate_errors(get_connection("default"))
-        await get_connection("default").execute_query("SELECT 1")
+        await sql.ping()
     except (BaseORMException, sqlite3.Error, OSError) as error:
         # a file that is no database raises what the ORM does not translate
         await Tortoise.close_connections()
-        raise DatabaseError(f"The database cannot be opened: {error}") from error
+        raise DatabaseError("The database cannot be opened: %(error)s", error=error) from error
     background.begin_in(contextvars.copy_context())
 
 
@@ -101,7 +103,7 @@ async def close_database() -> None:
 async def answers() -> bool:
     """Whether the database answers a query just now."""
     try:
-        await get_connection("default").execute_query("SELECT 1")
+        await sql.ping()
     except (BaseORMException, OSError, ValueError):
         return False
     return True
@@ -123,50 +125,6 @@ async def copy_to(target: Path) -> None:
     finally:
         await asyncio.to_thread(copy.close)
     await asyncio.to_thread(fresh.replace, target)
-
-
-async def problems() -> list[str]:
-    """What SQLite finds wrong in its own file; nothing for other engines, which check theirs."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect != "sqlite":
-        return []
-    try:
-        rows = await connection.execute_query_dict("PRAGMA quick_check(20)")
-        broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
-    except (BaseORMException, sqlite3.Error) as error:
-        return [str(error)]
-    found = [str(row["quick_check"]) for row in rows if row["quick_check"] != "ok"]
-    if broken:
-        found.append(f"{len(broken)} rows refer to rows that are gone")
-    return found
-
-
-async def forget_deleted_content() -> None:
-    """From now on, have SQLite overwrite what this process replaces and deletes."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "sqlite":
-        await connection.execute_query("PRAGMA secure_delete = ON")
-
-
-async def wipe_deleted_content() -> None:
-    """Rewrite SQLite's file without what was deleted before; this takes long on large ones."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "sqlite":
-        await connection.execute_query("VACUUM")
-    await wipe_log()
-
-
-async def wipe_log() -> None:
-    """Empty SQLite's write-ahead log, which holds former pages; others may be reading just now."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect != "sqlite":
-        return
-    for _ in range(_LOG_TRIES):
-        rows = await connection.execute_query_dict("PRAGMA wal_checkpoint(TRUNCATE)")
-        if not rows[0]["busy"]:
-            return
-        await asyncio.sleep(_LOG_PAUSE)
-    logger.warning("the log of the database is in use: former content may still be in it")
 
 
 def after_commit(callback: Callable[[], None]) -> None:
@@ -230,9 +188,7 @@ async def _with_room(function: Callable[[], Awaitable[R]], pending: list[Callabl
 async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
     try:
         async with in_transaction() as connection:
-            if connection.capabilities.dialect == "sqlite":
-                # Take the write lock now, so that busy_timeout applies.
-                await connection.execute_query("UPDATE tortoise_migrations SET id=id WHERE 0")
+            await sql.take_write_lock(connection)
             return await function()
     except IntegrityError as error:
         raise Conflict(
@@ -240,8 +196,10 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
         ) from error
     except (OperationalError, sqlite3.Error) as error:
         if _is_full(error):
-            raise DatabaseFull(f"The disk of the database is full: {error}") from error
-        raise DatabaseError(f"The database could not do this: {error}") from error
+            raise DatabaseFull(
+                "The disk of the database is full: %(error)s", error=error
+            ) from error
+        raise DatabaseError("The database could not do this: %(error)s", error=error) from error
 
 
 def _is_full(error: BaseException | None) -> bool:

@@ -71,7 +71,10 @@ class KeyRing:
         """The text; Sealed where the key is not here, or the text is not one for this place."""
         key = next((one for one in self.keys if one.id == key_id(sealed)), None)
         if key is None:
-            raise Sealed(f"A secret was sealed with the key {key_id(sealed)}, which is not here.")
+            raise Sealed(
+                "A secret was sealed with the key %(sealed)s, which is not here.",
+                sealed=key_id(sealed),
+            )
         try:
             packed = base64.b64decode(sealed.rpartition(":")[2], altchars=b"-_", validate=True)
             opened = AESGCM(key.value).decrypt(
@@ -99,7 +102,11 @@ def read(path: Path) -> KeyRing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"The key file {path} cannot be read: {error.strerror}.") from error
+        raise StorageError(
+            "The key file %(path)s cannot be read: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
     try:
         lines = [line.strip() for line in content.decode("ascii").splitlines()]
         found = [
@@ -110,7 +117,9 @@ def read(path: Path) -> KeyRing | None:
     except (ValueError, binascii.Error):
         found = []
     if not found or any(len(one.value) != _KEY_BYTES for one in found):
-        raise StorageError(f"{path} is not a key file of this server. Restore it from a copy.")
+        raise StorageError(
+            "%(path)s is not a key file of this server. Restore it from a copy.", path=path
+        )
     return KeyRing(found[0], tuple(found[1:]))
 
 
@@ -122,13 +131,17 @@ def create(path: Path) -> KeyRing:
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     except OSError as error:
-        raise StorageError(f"The key file {path} cannot be made: {error.strerror}.") from error
+        raise StorageError(
+            "The key file %(path)s cannot be made: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
     files.sync_directory(path.parent)
     made = read(path)
     if made is None:
-        raise StorageError(f"The key file {path} is gone again.")
+        raise StorageError("The key file %(path)s is gone again.", path=path)
     return made
 
 
@@ -137,7 +150,11 @@ def replace(path: Path, ring: KeyRing) -> None:
     try:
         files.replace(path, _content(ring))
     except OSError as error:
-        raise StorageError(f"The key file {path} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "The key file %(path)s cannot be written: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
 
 
 def _content(ring: KeyRing) -> bytes:

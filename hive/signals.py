@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import structlog
 
+from hive import memory
 from hive.kinds import EventKind
 
 logger = structlog.get_logger(__name__)
@@ -132,21 +133,25 @@ Happening = (
 )
 Subscriber = Callable[[Happening], None]
 
-_subscribers: list[Subscriber] = []
+
+@dataclass
+class _Memory:
+    subscribers: list[Subscriber] = field(default_factory=list)
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     """Have `subscriber` told of everything that happens; returns what ends that."""
-    _subscribers.append(subscriber)
+    subscribers = memory.of(_Memory).subscribers
+    subscribers.append(subscriber)
 
     def unsubscribe() -> None:
-        if subscriber in _subscribers:
-            _subscribers.remove(subscriber)
+        if subscriber in subscribers:
+            subscribers.remove(subscriber)
 
     return unsubscribe
 
 
 def tell(happening: Happening) -> None:
     """Tell all subscribers. Call after commit only: hive.database.after_commit."""
-    for subscriber in tuple(_subscribers):
+    for subscriber in tuple(memory.of(_Memory).subscribers):
         subscriber(happening)

@@ -177,8 +177,10 @@ class Gate:
         for number, other in self._others(repository_id, session_id):
             if other.is_breaking_locks:
                 raise AccessRefused(
-                    f"Session {number} is breaking this repository's locks. Try again in a moment.",
+                    "Session %(number)s is breaking this repository's locks."
+                    " Try again in a moment.",
                     RefusalCause.BUSY,
+                    number=number,
                 )
 
     def _others(self, repository_id: int, session_id: int) -> list[tuple[int, RunningSession]]:
@@ -195,7 +197,7 @@ class Gate:
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""
-        progress.view.update((number, *one.counters) for number, one in self.sessions.items())
+        progress.view().update((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later.

@@ -208,9 +208,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     async def _answer(self) -> int:
         if self._subsystem is not None:
             raise AccessRefused(
-                f"Subsystem {ascii(self._subsystem)[:40]} is not offered: this server takes borg"
-                " and, in the modes IMPORT and EXPORT, rsync.",
+                "Subsystem %(subsystem)s is not offered: this server takes borg and, in the modes"
+                " IMPORT and EXPORT, rsync.",
                 RefusalCause.COMMAND,
+                subsystem=ascii(self._subsystem)[:40],
             )
         request = self._parsed()
         self._gate.check_accepting()

@@ -11,9 +11,9 @@ import click
 
 from hive.cli.options import Options
 from hive.clock import rfc3339
+from hive.formats import format_size
 from hive.log import escape
 from hive.services.repositories.quotas import QuotaUse
-from hive.units import format_size
 
 Document = Mapping[str, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])

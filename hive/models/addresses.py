@@ -6,6 +6,7 @@ from tortoise import fields
 from tortoise.models import Model
 
 from hive.kinds import AddressRuling, AddressTrouble
+from hive.models.fields import SentenceField
 
 
 # A network that is banned from the gate, or that no limit of one address holds for.
@@ -28,7 +29,7 @@ class AddressRecord(Model):
     address = fields.CharField(max_length=64)  # IPv6: the /64
     trouble = fields.CharEnumField(AddressTrouble, description="AddressTrouble", max_length=30)
     count = fields.IntField()
-    reason = fields.CharField(max_length=1000)  # of the last time, as is `client`
+    reason = SentenceField(max_length=1000)  # of the last time, as is `client`
     client = fields.CharField(max_length=255, default="")
     first_at = fields.DatetimeField()
     last_at = fields.DatetimeField(db_index=True)

@@ -26,6 +26,7 @@ from hive.config.values import mail_address
 from hive.errors import DeliveryFailed
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message, as_html, cut, one_line, plain
+from hive.sentences import say
 
 _EXAMINED_SECONDS = 15
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9.-]+")
@@ -53,13 +54,13 @@ class MailServer:
 
 class EmailSettings(ChannelSettings):
     address: Annotated[str, AfterValidator(_recipient)] = Field(
-        title="Address", description="One e-mail address, for example alice@example.org."
+        title=say("Address"), description=say("One e-mail address, for example alice@example.org.")
     )
 
 
 class Email(Channel[EmailSettings]):
     kind = "email"
-    title = "E-mail"
+    title = say("E-mail")
     settings_model = EmailSettings
 
     @classmethod
@@ -90,7 +91,8 @@ async def _hand_over(mail: EmailMessage, server: MailServer) -> str:
         tls = server.tls or await asyncio.to_thread(_trusted, settings)
     except OSError as error:
         raise DeliveryFailed(
-            f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}."
+            "mail.ca_file cannot be used: %(strerror)s.",
+            strerror=error.strerror or "it holds no certificate",
         ) from None
     try:
         _, answer = await aiosmtplib.send(
@@ -215,13 +217,23 @@ def _explain(error: Exception, settings: MailSettings, password: str | None) -> 
         if password:
             said = said.replace(password, "")
         return DeliveryFailed(
-            f"{host} answered {error.code} {cut(one_line(said), 300)}",
+            "%(host)s answered %(code)s %(said)s",
             permanent=500 <= error.code < 600,
+            host=host,
+            code=error.code,
+            said=cut(one_line(said), 300),
         )
     hint = _hint(error, settings)
     if isinstance(error, aiosmtplib.SMTPTimeoutError | TimeoutError):
-        return DeliveryFailed(f"The mail server {host} did not answer in time.{hint}")
-    return DeliveryFailed(f"{host}: {cut(one_line(str(error)), 300).rstrip('.')}.{hint}")
+        return DeliveryFailed(
+            "The mail server %(host)s did not answer in time.%(hint)s", host=host, hint=hint
+        )
+    return DeliveryFailed(
+        "%(host)s: %(error)s.%(hint)s",
+        host=host,
+        error=cut(one_line(str(error)), 300).rstrip("."),
+        hint=hint,
+    )
 
 
 def _hint(error: Exception, settings: MailSettings) -> str:

@@ -43,7 +43,7 @@ async def record(
         repository_id=repository_id,
         session_id=session_id,
         kind=kind,
-        message=message[:1000],
+        message=message,
         details=details,
     )
     await outbox.note(row)

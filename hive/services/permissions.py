@@ -145,9 +145,13 @@ async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:
     """Raise NotFound where the actor may not even see it, Forbidden where that is all."""
     have = await level_on(actor, thing)
     if have == Level.NONE:
-        raise NotFound(f"There is no such {_noun(thing)}.")
+        raise NotFound("There is no such %(thing)s.", thing=_noun(thing))
     if have < level:
-        raise Forbidden(f"You may see the {_noun(thing)} {thing.name}, but not change it.")
+        raise Forbidden(
+            "You may see the %(thing)s %(name)s, but not change it.",
+            thing=_noun(thing),
+            name=thing.name,
+        )
 
 
 def _noun(thing: Repository | Key) -> str:

@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hive import log, sealing
-from hive.database import forget_deleted_content, transactional, wipe_deleted_content, wipe_log
+from hive import log, memory, sealing
+from hive.database import transactional
 from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
 from hive.services import audit, runtime
 from hive.services.checks import Check
 from hive.services.permissions import Actor, require_admin
+from hive.sql import forget_deleted_content, wipe_deleted_content, wipe_log
 
 logger = log.get(__name__)
 
@@ -35,7 +36,7 @@ _TABLES: tuple[type[Row], ...] = (Channel, Trigger, Totp)
 _Stamp = tuple[str, int, int, int]
 
 
-class _Keys:
+class _Memory:
     """The keys of the file, read again when the file changes.
 
     Former keys stay in memory: what was read from the database just before keys changed must
@@ -61,9 +62,6 @@ class _Keys:
             self._ring = KeyRing(found.current, found.former + more)
             self._stamp = stamp
         return self._ring
-
-
-_keys = _Keys()
 
 
 def _stamp_of(path: str) -> _Stamp | None:
@@ -121,7 +119,7 @@ def _place(row: Row) -> str:
 
 def _open(sealed: str, row: Row) -> str:
     try:
-        ring = _keys.ring()
+        ring = memory.of(_Memory).ring()
     except StorageError as error:
         raise Sealed(error.message) from error
     if ring is None:
@@ -138,13 +136,13 @@ def _missing() -> str:
 
 async def _ring_to_seal_with() -> KeyRing:
     """The keys, made where there are none yet; Sealed where they were lost."""
-    ring = _keys.ring()
+    ring = memory.of(_Memory).ring()
     if ring is not None:
         return ring
     if any(await _sealed_with()):
         raise Sealed(_missing())
     sealing.create(runtime.paths().secret)
-    made = _keys.ring()
+    made = memory.of(_Memory).ring()
     if made is None:
         raise Sealed(_missing())
     return made
@@ -254,8 +252,10 @@ async def rotate(
         closed = await _seal_all(fresh.id, on_step=on_step)
         if closed and not is_lost:
             raise Conflict(
-                f"{closed} secrets cannot be opened, so the former keys stay in {path}. Set these"
-                " secrets again (hive doctor names them), then rotate again."
+                "%(closed)s secrets cannot be opened, so the former keys stay in %(path)s. Set"
+                " these secrets again (hive doctor names them), then rotate again.",
+                closed=closed,
+                path=path,
             )
         held = await _sealed_with()
         kept = tuple(one for one in (before.keys if before else ()) if one.id in held)

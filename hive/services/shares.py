@@ -58,5 +58,5 @@ async def _usable_group(actor: Actor, name: str) -> Group:
     """A group that the actor belongs to; administrators may use all."""
     group = await references.group(name)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {name!r}.")
+        raise NotFound("There is no group %(name)r.", name=name)
     return group

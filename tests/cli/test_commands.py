@@ -260,9 +260,12 @@ def test_sessions_are_listed_and_shown(session: int, run: Run) -> None:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[list[signals.Happening]]:
+def server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[signals.Happening]]:
     """The control socket of a running server, in a thread; what it is told."""
     told: list[signals.Happening] = []
+    monkeypatch.setattr(control, "tell", told.append)  # the commands here have no server's memory
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -277,11 +280,7 @@ def server(settings: Settings) -> Iterator[list[signals.Happening]]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     ready.wait(10)
-    unsubscribe = signals.subscribe(
-        lambda happening: told.append(happening) if threading.current_thread() is thread else None
-    )
     yield told
-    unsubscribe()
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     loop.close()

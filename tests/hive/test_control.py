@@ -36,7 +36,7 @@ async def server(path: Path) -> AsyncIterator[control.ControlServer]:
 
 
 @pytest.fixture
-def told() -> Iterator[list[Happening]]:
+def told(remembering: None) -> Iterator[list[Happening]]:
     happenings: list[Happening] = []
     unsubscribe = signals.subscribe(happenings.append)
     yield happenings

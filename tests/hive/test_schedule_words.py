@@ -10,6 +10,7 @@ import pytest
 from hive import schedule_words
 from hive.kinds import ScheduleKind
 from hive.schedule import Schedule
+from hive.translation import translate
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -59,12 +60,5 @@ def test_what_is_overdue_says_since_when() -> None:
 
 
 def test_each_part_is_translated() -> None:
-    heard: list[str] = []
-
-    def say(text: str) -> str:
-        heard.append(text)
-        return text.upper()
-
-    told = schedule_words.describe(cron("0 3 * * *"), NOW + timedelta(hours=14), NOW, say=say)
-    assert told == "EVERY DAY AT 03:00, Europe/Berlin, NEXT TOMORROW"
-    assert heard == ["Every day at 03:00", "next tomorrow"]
+    described = schedule_words.describe(cron("0 3 * * *"), NOW + timedelta(hours=14), NOW)
+    assert translate(described, "de") == "Jeden Tag um 03:00, Europe/Berlin, nächste morgen"

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from hive import background, clock, database, signals
+from hive import background, clock, database, signals, sql
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import (
@@ -264,7 +264,7 @@ async def actions() -> dict[str, int]:
 
 async def assert_nothing_is_torn() -> None:
     assert await asyncio.wait_for(database.answers(), 5)
-    assert await database.problems() == []
+    assert await sql.problems() == []
     audited = await actions()
     deleted = audited.get
     assert await User.all().count() == audited["user.add"] - deleted("user.delete", 0)

@@ -25,6 +25,7 @@ from hive.services.permissions import OPERATOR, SYSTEM, Actor
 from hive.services.repositories import catalogue
 from hive.services.server import doctor
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 TOKEN = "tk_very-secret-token-of-a-channel"
@@ -92,7 +93,7 @@ async def _readable(alice: Actor) -> tuple[str, str, str]:
 
 def _as_in_a_new_process() -> None:
     """Only what the key file says counts."""
-    secrets._keys = secrets._Keys()
+    forget(secrets)
 
 
 def _bytes_of(settings: Settings) -> bytes:

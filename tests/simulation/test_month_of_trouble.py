@@ -65,7 +65,6 @@ async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     made = Clocks()
     await trust.start()
     yield made
-    trust.stop()
     clock.use_elapsed(None)
 
 

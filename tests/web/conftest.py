@@ -13,7 +13,7 @@ from hive import clock
 from hive.config.settings import Settings
 from hive.kinds import Source
 from hive.services import runtime
-from hive.services.accounts import browser_sessions, login, mail, users
+from hive.services.accounts import users
 from hive.services.permissions import SYSTEM, Actor
 from tests.statements import recorded
 from tests.web.browser import PASSWORD, Browser, NewBrowser
@@ -36,10 +36,7 @@ async def settings(
     given = {"server": {"data_dir": str(tmp_path / "data")}, **more_settings}
     made = Settings.model_validate(given)
     await runtime.start(made)
-    browser_sessions.forget_tries()
-    login.forget_waiting()
     yield made
-    mail.use(None)
     await runtime.stop()
     clock.use(None)
 

@@ -17,9 +17,9 @@ from hive.app import mail_sender
 from hive.config.settings import Settings
 from hive.errors import Conflict, DeliveryFailed, Forbidden, Unavailable
 from hive.models import AuditEntry, PasswordReset, User
-from hive.services import runtime as running
 from hive.services.accounts import mail, second_factor, users
 from hive.services.permissions import Actor
+from tests.another_process import started
 from tests.e2e.gate.harness import until
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
@@ -69,7 +69,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 async def mailing(settings: Settings, mailbox: Mailbox, alice: Actor) -> Mailbox:
     """Mail and its public URL are configured, and alice has an address."""
     web = settings.web.model_copy(update={"public_url": URL})
-    running._settings = settings.model_copy(update={"web": web})
+    started().settings = settings.model_copy(update={"web": web})
     await User.filter(id=alice.user_id).update(email="alice@example.org")
     return mailbox
 

@@ -9,9 +9,11 @@ off or never ends is no reason to lose the report that it came with.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from aiohttp import ClientPayloadError, web
 
+from hive import memory
 from hive.errors import Forbidden
 from hive.excerpt import Excerpt
 from hive.off_loop import off_loop
@@ -38,7 +40,11 @@ _KINDS = {
 _WORDS = {"start": ReportKind.START, "fail": ReportKind.FAIL}
 _SHORT = 4096  # bytes that are decoded at once
 _SAYS_NOTHING = ("start", "finish", "fail", "OK")
-_readers = 0
+
+
+@dataclass
+class _Memory:
+    readers: int = 0
 
 
 class Kept(Excerpt):
@@ -112,14 +118,13 @@ class _Reading:
     """A place among those whose body is kept, until what it says is on the disk."""
 
     def __enter__(self) -> Kept:
-        global _readers  # noqa: PLW0603 - the memory is that of the process
-        body = Kept(is_wanted=_readers < MAX_READERS)
-        _readers += 1
+        known = memory.of(_Memory)
+        body = Kept(is_wanted=known.readers < MAX_READERS)
+        known.readers += 1
         return body
 
     def __exit__(self, *_: object) -> None:
-        global _readers  # noqa: PLW0603 - see above
-        _readers -= 1
+        memory.of(_Memory).readers -= 1
 
 
 async def _read(request: web.Request, body: Kept) -> None:

@@ -13,7 +13,6 @@ from aiohttp import web
 from hive.errors import Forbidden
 from web.app_keys import SETTINGS, Handler
 from web.cookies import token_of, waiting_login_of
-from web.text.i18n import N_
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -21,7 +20,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in _READING and not _is_ours(request):
-        raise Forbidden(N_("This came from a page of another site, so nothing was changed."))
+        raise Forbidden("This came from a page of another site, so nothing was changed.")
     return await handler(request)
 
 

@@ -11,17 +11,16 @@ import click
 from hive import clock
 from hive.cli import alarm, output, values
 from hive.cli.running import with_hive
+from hive.formats import format_duration, moment
 from hive.kinds import State
 from hive.services.alarms.alarms import AlarmInfo
 from hive.services.health import infos as health_info
 from hive.services.health import proposals, schedules
 from hive.services.health.infos import HealthInfo
 from hive.services.health.schedules import ScheduleChange
-from hive.services.health.wording import moment
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
-from hive.units import format_duration
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

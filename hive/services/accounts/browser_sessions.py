@@ -14,7 +14,7 @@ from hive.errors import NotFound
 from hive.kinds import Source
 from hive.models import WebSession
 from hive.services import audit, runtime
-from hive.services.accounts import attempt_limits, users
+from hive.services.accounts import users
 from hive.services.accounts.users import UserInfo
 from hive.services.clock import trust
 from hive.services.permissions import Actor
@@ -123,6 +123,3 @@ async def end_others(actor: Actor, token: str) -> int:
     return count
 
 
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    attempt_limits.forget()

@@ -29,7 +29,7 @@ async def add_group(actor: Actor, name: str, *, members: Sequence[str] = ()) -> 
     require_admin(actor)
     names.check_account(name, "group")
     if await Group.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a group {name} already.", field="name")
+        raise Conflict("There is a group %(name)s already.", field="name", name=name)
     group = await Group.create(name=name, created_at=clock.now())
     for member in members:
         await _join(group, member)
@@ -46,7 +46,7 @@ async def list_groups(actor: Actor) -> list[GroupInfo]:
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
     group = await references.group(reference)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {reference!r}.")
+        raise NotFound("There is no group %(reference)r.", reference=reference)
     return await _info(group)
 
 
@@ -80,7 +80,7 @@ async def set_group(
     if name is not None and name != group.name:
         names.check_account(name, "group")
         if await Group.filter(name__iexact=name).exclude(id=group_id).exists():
-            raise Conflict(f"There is a group {name} already.", field="name")
+            raise Conflict("There is a group %(name)s already.", field="name", name=name)
         group.name = name
         await group.save()
     if members is not None:

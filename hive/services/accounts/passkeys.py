@@ -86,7 +86,7 @@ async def creation_options(actor: Actor, party: RelyingParty) -> dict[str, Any]:
     user_id = own_id(actor)
     rows = await Passkey.filter(user_id=user_id)
     if len(rows) >= MOST:
-        raise Conflict(f"You have {MOST} passkeys already. Delete one first.")
+        raise Conflict("You have %(most)s passkeys already. Delete one first.", most=MOST)
     options, _ = _server(party).register_begin(
         PublicKeyCredentialUserEntity(
             name=actor.name, id=_user_handle(user_id), display_name=actor.name

@@ -97,7 +97,9 @@ def _secret(row: Totp) -> str:
 
 async def confirm_totp(actor: Actor, code: str) -> tuple[str, ...]:
     """Switch the app on by its first code; returns recovery codes where there were none."""
-    attempt = attempt_limits.own_codes.attempt_own(attempt_limits.codes_account(own_id(actor)))
+    attempt = attempt_limits.limits().own_codes.attempt_own(
+        attempt_limits.codes_account(own_id(actor))
+    )
     codes = await _confirm_totp(actor, code)
     if codes is None:
         raise InvalidInput(

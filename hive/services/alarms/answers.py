@@ -16,6 +16,7 @@ from hive.database import transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level
 from hive.models import Alarm, Event, Key, Repository, Session
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.alarms.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import keys
@@ -120,7 +121,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     """
     row, repository = await _answerable(actor, alarm_id)
     if row.answered_at is not None:
-        raise Conflict(f"{row.answered_by} has answered this already.")
+        raise Conflict("%(answered_by)s has answered this already.", answered_by=row.answered_by)
     if row.kind not in UNTIL_ANSWERED:
         raise Conflict("This is over when its cause is: there is nothing to answer.")
     covered = row.count if seen is None else min(seen, row.count)
@@ -141,7 +142,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     await events.record(
         repository.id,
         EventKind.ALARM_ANSWERED,
-        f"{actor.name} has answered: {told}.",
+        say("%(name)s has answered: %(told)s.", name=actor.name, told=told),
         session_id=row.session_id,
         alarm=str(row.kind),
     )
@@ -171,7 +172,7 @@ async def undone(by: str, repository_id: int) -> None:
         await events.record(
             repository_id,
             EventKind.ALARM_ANSWERED,
-            f"{by} has answered by a rollback: {row.kind}.",
+            say("%(by)s has answered by a rollback: %(kind)s.", by=by, kind=row.kind),
             session_id=row.session_id,
             alarm=str(row.kind),
         )

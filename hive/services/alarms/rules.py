@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from hive.formats import format_size
 from hive.kinds import Access, EventKind, Operation
-from hive.units import format_size
 
 DISK_STEPS = (80, 90, 95)
 _SLACK = 2.0  # percent points below a step before it is over

@@ -14,6 +14,7 @@ from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
 from hive.notify.message import Message
+from hive.sentences import say
 from hive.services.delivery import deliveries, failing
 from hive.services.delivery.deliveries import Failure
 from hive.services.outbox import sending
@@ -119,7 +120,7 @@ class Courier:
         if kind != OWN_MAIL:
             channel = await Channel.get_or_none(id=row.channel_id or 0)
             if channel is None or not channel.enabled:
-                await deliveries.drop(row, "The channel was deleted or switched off.")
+                await deliveries.drop(row, say("The channel was deleted or disabled."))
                 return True
         if not await deliveries.claim(row):
             return True

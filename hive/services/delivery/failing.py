@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hive import clock
+from hive import clock, formats
 from hive.database import transactional
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Channel, Delivery, MailPlace, User
@@ -50,7 +50,7 @@ async def report(lane: Lane) -> None:
     if not known.fails or not channel.enabled:
         await end(channel.id)
     elif known.is_broken and known.failing_since is not None:
-        since = texts.moment(known.failing_since)
+        since = formats.moment(known.failing_since)
         named = f"{channel.name} of {channel.owner.name}"
         message = f"The channel {named} has failed since {since}: {known.last_error}"
         title = f"The channel {named} fails"
@@ -99,7 +99,7 @@ async def _report_mail() -> None:
             names += f" and {len(broken) - _MOST} more"
         since = min(row.failing_since for row in broken if row.failing_since is not None)
         message = (
-            f"Mail to {names} has not been delivered since {texts.moment(since)}:"
+            f"Mail to {names} has not been delivered since {formats.moment(since)}:"
             f" {broken[0].last_error}"
         )
         await server_alarms.report(

@@ -15,6 +15,7 @@ from hive.database import DriverError, transactional
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need
 from hive.models import Grant, Key, Repository, Session
+from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.gate import authentication
 from hive.services.gate.authentication import Identity
@@ -85,8 +86,10 @@ def decide(situation: GateFacts, need: Need) -> None:
     name = situation.name
     if situation.maintenance:
         raise AccessRefused(
-            f"Repository {name} is busy: {situation.maintenance}. Try again in a moment.",
+            "Repository %(name)s is busy: %(maintenance)s. Try again in a moment.",
             RefusalCause.BUSY,
+            name=name,
+            maintenance=situation.maintenance,
         )
     _check_access(situation, need)
     _check_running(situation, need)
@@ -102,9 +105,13 @@ def _check_mode(situation: GateFacts, need: Need) -> None:
         Mode.EXPORT: "it takes rsync downloads only (rsync -a LOGIN@HOST: TARGET)",
     }[situation.mode]
     raise AccessRefused(
-        f"Repository {situation.name} is in mode {situation.mode}: {now}. Its owner can switch"
-        f" the mode to {wanted}.",
+        "Repository %(name)s is in mode %(mode)s: %(now)s. Its owner can switch the mode"
+        " to %(wanted)s.",
         RefusalCause.MODE,
+        name=situation.name,
+        mode=situation.mode,
+        now=now,
+        wanted=wanted,
     )
 
 
@@ -112,27 +119,33 @@ def _check_access(situation: GateFacts, need: Need) -> None:
     name, access = situation.name, situation.access
     if need == Need.IMPORT and access != Access.FULL:
         raise AccessRefused(
-            f"This key has {access} access to {name}: an import needs a key with full access.",
+            "This key has %(access)s access to %(name)s: an import needs a key with full access.",
             RefusalCause.ACCESS,
+            access=access,
+            name=name,
         )
     if need == Need.EXPORT and access == Access.APPEND_ONLY:
         raise AccessRefused(
-            f"This key has append-only access to {name}: an export needs a key with full or"
+            "This key has append-only access to %(name)s: an export needs a key with full or"
             " read-only access.",
             RefusalCause.ACCESS,
+            name=name,
         )
     if situation.is_vanished and need == Need.BORG:
         raise AccessRefused(
-            f"The content of repository {name} is gone from the server's disk, and no session"
-            " deleted it. It is not created again until somebody who manages it confirms that it"
-            " may begin empty, on its page or by hive repo set --confirm-empty.",
+            "The content of repository %(name)s is gone from the server's disk, and no session"
+            " deleted it. It is not created again until somebody who manages it confirms that"
+            " it may begin empty, on its page or by hive repo set --confirm-empty.",
             RefusalCause.NOT_CREATED,
+            name=name,
         )
     may_create = need == Need.IMPORT or (need == Need.BORG and access == Access.FULL)
     if not situation.is_created and not may_create:
         raise AccessRefused(
-            f"Repository {name} is not created yet: run borg init with a key that has full access.",
+            "Repository %(name)s is not created yet: run borg init with a key that has full"
+            " access.",
             RefusalCause.NOT_CREATED,
+            name=name,
         )
 
 
@@ -145,9 +158,11 @@ def _check_running(situation: GateFacts, need: Need) -> None:
     blocking = [other for other in situation.running if other in in_the_way]
     if blocking:
         raise AccessRefused(
-            f"Repository {situation.name} is in use: a session of kind {blocking[0]} is running."
-            " Try again when it has ended.",
+            "Repository %(name)s is in use: a session of kind %(blocking)s is running. Try"
+            " again when it has ended.",
             RefusalCause.BUSY,
+            name=situation.name,
+            blocking=blocking[0],
         )
 
 
@@ -167,8 +182,9 @@ async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, A
     away = places.known(repository.location_id)
     if away is not None and request.need != Need.STATUS:
         raise AccessRefused(
-            f"{away.message} Its administrator has been notified. Try again when it is back.",
+            "%(message)s Its administrator has been notified. Try again when it is back.",
             RefusalCause.UNAVAILABLE,
+            message=away.message,
         )
     # what is known has to do where the disk cannot be asked
     is_created = repository.initialized_at is not None if away else where.is_created
@@ -258,9 +274,11 @@ async def _check_limits(identity: Identity, *, on_repository: int) -> None:
     ):
         if count >= limit:
             raise AccessRefused(
-                f"Too many sessions: {limit} are running on {what}, which is the limit. Try again"
-                " when one has ended.",
+                "Too many sessions: %(limit)s are running on %(what)s, which is the limit. Try"
+                " again when one has ended.",
                 RefusalCause.LIMIT,
+                limit=limit,
+                what=what,
             )
 
 
@@ -293,7 +311,12 @@ async def open_session(grant: Grant, request: SessionRequest, now: datetime) -> 
         await events.record(
             repository.id,
             kind,
-            f"Key {key.name} from {request.peer}, {grant.access} access.",
+            say(
+                "Key %(name)s from %(peer)s, %(access)s access.",
+                name=key.name,
+                peer=request.peer,
+                access=grant.access,
+            ),
             session_id=session.id,
         )
     return session.id

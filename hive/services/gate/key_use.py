@@ -6,6 +6,7 @@ from hive import addresses
 from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import Event, Session
+from hive.sentences import say
 from hive.services import events
 
 
@@ -26,10 +27,18 @@ async def key_used(session_id: int) -> None:
         return
     if peers:
         kind = EventKind.NEW_NETWORK
-        message = f"Key {session.key_name} came from {session.peer}, a network new to it."
+        message = say(
+            "Key %(key_name)s came from %(peer)s, a network new to it.",
+            key_name=session.key_name,
+            peer=session.peer,
+        )
     else:
         kind = EventKind.KEY_FIRST_USED
-        message = f"Key {session.key_name} was used for the first time, from {session.peer}."
+        message = say(
+            "Key %(key_name)s was used for the first time, from %(peer)s.",
+            key_name=session.key_name,
+            peer=session.peer,
+        )
     await events.record(
         session.repository_id,
         kind,

@@ -14,9 +14,9 @@ from hive.errors import Conflict, InvalidInput
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.health import review
-from hive.services.health.wording import moment
 from hive.services.permissions import Actor, repository_for
 
 MAX_SPAN = timedelta(days=366)
@@ -130,7 +130,11 @@ async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(paused_until=until)
-    message = f"Paused by {actor.name} until {moment(until)}: no backup is expected until then."
+    message = say(
+        "Paused by %(name)s until %(until)s: no backup is expected until then.",
+        name=actor.name,
+        until=until,
+    )
     await events.record(row.id, EventKind.PAUSED, message, until=clock.rfc3339(until))
     await _audit(actor, row, "pause", until=clock.rfc3339(until))
     await review.review(row.id)
@@ -142,7 +146,7 @@ async def resume(actor: Actor, repository_id: int) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.paused_until is None or row.paused_until <= now:
-        raise Conflict(f"{row.name} is not paused.")
+        raise Conflict("%(name)s is not paused.", name=row.name)
     await Repository.filter(id=row.id).update(paused_until=now)
     await _audit(actor, row, "resume")
     await review.review(row.id, by=actor.name)
@@ -154,7 +158,7 @@ async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(muted_until=until)
-    message = f"Muted by {actor.name} until {moment(until)}."
+    message = say("Muted by %(name)s until %(until)s.", name=actor.name, until=until)
     await events.record(row.id, EventKind.MUTED, message, until=clock.rfc3339(until))
     await _audit(actor, row, "mute", until=clock.rfc3339(until))
     await review.review(row.id)
@@ -166,7 +170,7 @@ async def unmute(actor: Actor, repository_id: int) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.muted_until is None or row.muted_until <= now:
-        raise Conflict(f"{row.name} is not muted.")
+        raise Conflict("%(name)s is not muted.", name=row.name)
     await Repository.filter(id=row.id).update(muted_until=now)
     await _audit(actor, row, "unmute")
     await review.review(row.id)
@@ -177,13 +181,20 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
     """Somebody knows of the missing backup: no reminders, until the health changes."""
     row = await repository_for(actor, repository_id, Level.MANAGE)
     if row.health not in review.TROUBLES:
-        raise Conflict(f"{row.name} is {row.health}: no missing backup is to be acknowledged.")
+        raise Conflict(
+            "%(name)s is %(health)s: no missing backup is to be acknowledged.",
+            name=row.name,
+            health=row.health,
+        )
     if row.acknowledged_at is not None:
-        raise Conflict(f"{row.acknowledged_by} has acknowledged this already.")
+        raise Conflict(
+            "%(acknowledged_by)s has acknowledged this already.",
+            acknowledged_by=row.acknowledged_by,
+        )
     await Repository.filter(id=row.id).update(
         acknowledged_at=clock.now(), acknowledged_by=actor.name
     )
-    message = f"{actor.name} knows that a backup is missing: no more reminders."
+    message = say("%(name)s knows that a backup is missing: no more reminders.", name=actor.name)
     await events.record(row.id, EventKind.ACKNOWLEDGED, message)
     await _audit(actor, row, "acknowledge")
     await review.review(row.id)
@@ -192,7 +203,7 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
 def _check_until(until: datetime) -> None:
     now = clock.now()
     if until <= now:
-        raise InvalidInput(f"{moment(until)} is over: give a time to come.", field="until")
+        raise InvalidInput("%(until)s is over: give a time to come.", field="until", until=until)
     if until > now + MAX_SPAN:
         raise InvalidInput(
             "That is too far away: it ends within 366 days. A repository that expects no backups"

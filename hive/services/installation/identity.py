@@ -64,7 +64,9 @@ def ensure(paths: Paths, *, is_server: bool) -> DirectoryIdentity:
         finally:
             os.close(directory)
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
 def begin_run(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
@@ -72,7 +74,9 @@ def begin_run(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
     try:
         return _write(paths, replace(identity, run=secrets.token_hex(16)))
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
 def _new(paths: Paths) -> DirectoryIdentity:

@@ -9,6 +9,7 @@ from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level
 from hive.models import Grant, Key, Repository
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.keys import keys
 from hive.services.permissions import Actor, repository_for, visible_keys
@@ -23,9 +24,12 @@ async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]
         key = await keys.get_key(actor, reference)  # whoever may see a key may use it
         if wanted.setdefault(key.id, access) != access:
             raise InvalidInput(
-                f"The key {key.name} is named twice, as {wanted[key.id]} and as {access}: one key"
-                " has one access to a repository.",
+                "The key %(name)s is named twice, as %(wanted)s and as %(access)s: one key has one"
+                " access to a repository.",
                 field="key",
+                name=key.name,
+                wanted=wanted[key.id],
+                access=access,
             )
         await _set(actor, repository, key, access)
 
@@ -91,12 +95,18 @@ async def _granted_key(actor: Actor, repository: Repository, reference: str) -> 
         row.key for row in rows if reference in (row.key.fingerprint, row.key.name, str(row.key.id))
     ]
     if len(named) > 1:
-        raise InvalidInput(f"{reference!r} can be several keys: say its fingerprint.")
+        raise InvalidInput(
+            "%(reference)r can be several keys: say its fingerprint.", reference=reference
+        )
     if named:
         return named[0]
     key = await keys.get_key(actor, reference)
     if not any(row.key.id == key.id for row in rows):
-        raise NotFound(f"The key {key.name} has no access to {repository.name}.")
+        raise NotFound(
+            "The key %(name)s has no access to %(repository_name)s.",
+            name=key.name,
+            repository_name=repository.name,
+        )
     return key
 
 
@@ -110,9 +120,11 @@ async def _one_access_per_key(repository: Repository, key: Key) -> None:
     )
     if twin is not None:
         raise Conflict(
-            f"The same key opens {repository.name} already as {twin.key.name}"
-            f" ({twin.access}): change that one.",
+            "The same key opens %(name)s already as %(key_name)s (%(access)s): change that one.",
             field="key",
+            name=repository.name,
+            key_name=twin.key.name,
+            access=twin.access,
         )
 
 
@@ -129,9 +141,12 @@ def accesses(
         for reference in references:
             if found.get(reference, access) != access:
                 raise InvalidInput(
-                    f"The key {reference!r} is named as {found[reference]} and as {access}: one"
-                    " key has one access to a repository.",
+                    "The key %(reference)r is named as %(found)s and as %(access)s: one key has one"
+                    " access to a repository.",
                     field="key",
+                    reference=reference,
+                    found=found[reference],
+                    access=access,
                 )
             found[reference] = access
     return found
@@ -143,7 +158,12 @@ async def _tell(
     await events.record(
         repository.id,
         EventKind.GRANT_CHANGED,
-        f"Key {key.name} {what}, set by {actor.name}.",
+        say(
+            "Key %(name)s %(what)s, set by %(actor_name)s.",
+            name=key.name,
+            what=what,
+            actor_name=actor.name,
+        ),
         fingerprint=key.fingerprint,
     )
     await audit.record(

@@ -16,8 +16,10 @@ from hive.borg.locks import Holder
 from hive.borg.repository import read_config
 from hive.database import transactional, unbroken
 from hive.errors import Conflict
+from hive.formats import format_size
 from hive.kinds import EventKind, Level
 from hive.models import Repository
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import config_restore
@@ -26,7 +28,6 @@ from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import config_versions
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 _LIMIT = re.compile(
     rb"^(storage_quota|append_only|additional_free_space)[ \t]*[=:].*$", re.MULTILINE
@@ -115,7 +116,11 @@ async def _note(actor: Actor, repository: Repository, former: ConfigLimits, cont
     await events.record(
         repository.id,
         EventKind.CONFIG_CHANGED,
-        f"Limits in the config cleared by {actor.name}: {', '.join(former.in_words)}.",
+        say(
+            "Limits in the config cleared by %(name)s: %(in_words)s.",
+            name=actor.name,
+            in_words=", ".join(former.in_words),
+        ),
     )
     await audit.record(
         actor,

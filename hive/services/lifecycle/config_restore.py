@@ -16,6 +16,7 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
@@ -39,7 +40,11 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
     if row is None:
-        raise NotFound(f"There is no version {version} of the config of {repository.name}.")
+        raise NotFound(
+            "There is no version %(version)s of the config of %(name)s.",
+            version=version,
+            name=repository.name,
+        )
     await places.require(repository.location)
     where = repository_infos.place_of(repository)
     content = bytes(row.content)
@@ -74,7 +79,11 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     await events.record(
         repository_id,
         EventKind.CONFIG_CHANGED,
-        f"Version {version} of the config was put back by {actor.name}.",
+        say(
+            "Version %(version)s of the config was put back by %(name)s.",
+            version=version,
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor,
@@ -91,13 +100,15 @@ def read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise StorageError(
+            "%(path)s cannot be read: %(strerror)s.", path=path, strerror=error.strerror
+        ) from error
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise Conflict("This is a repository of borg 2: it has no single config file.")
         if not stat.S_ISREG(status.st_mode) or status.st_size > config_versions.MAX_CONFIG:
-            raise StorageError(f"{path} is no config of borg's: look at it first.")
+            raise StorageError("%(path)s is no config of borg's: look at it first.", path=path)
         return os.read(descriptor, config_versions.MAX_CONFIG)
     finally:
         os.close(descriptor)
@@ -118,5 +129,7 @@ def write(where: paths.Place, content: bytes) -> None:
             file.write(content)
     except OSError as error:
         raise StorageError(
-            f"The config in {where.repository} cannot be written: {error.strerror}."
+            "The config in %(repository)s cannot be written: %(strerror)s.",
+            repository=where.repository,
+            strerror=error.strerror,
         ) from error

@@ -17,8 +17,10 @@ from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
+from hive.formats import format_size
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
 from hive.models import Repository, Session, TrashEntry
+from hive.sentences import say
 from hive.services import events
 from hive.services.health import review
 from hive.services.lifecycle import config_limits
@@ -35,7 +37,6 @@ from hive.services.repositories import (
 )
 from hive.services.sessions import record
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 logger = log.get(__name__)
 
@@ -182,7 +183,11 @@ def _verify(where: paths.Place) -> Verified:
         facts = verify(where.staging)
         paths.take_out_of_folder(where, facts.folder)
     except OSError as error:
-        raise StorageError(f"The import in {where.staging} cannot be read: {error}.") from error
+        raise StorageError(
+            "The import in %(staging)s cannot be read: %(error)s.",
+            staging=where.staging,
+            error=error,
+        ) from error
     return facts
 
 
@@ -194,7 +199,9 @@ async def _replace(repository_id: int, where: paths.Place) -> None:
         await asyncio.to_thread(_put_in_place, where)
     except OSError as error:
         raise StorageError(
-            f"The import in {where.staging} cannot be put in place: {error.strerror}."
+            "The import in %(staging)s cannot be put in place: %(strerror)s.",
+            staging=where.staging,
+            strerror=error.strerror,
         ) from error
 
 
@@ -230,7 +237,7 @@ async def _renew(note: TrashEntry) -> None:
 
 @transactional
 async def _reject(repository_id: int, problem: str) -> None:
-    message = f"The import was refused: {problem}."
+    message = say("The import was refused: %(problem)s.", problem=problem)
     await events.record(repository_id, EventKind.IMPORT_REJECTED, message)
 
 

@@ -12,6 +12,7 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.clock import trust
 from hive.services.health import review
@@ -136,8 +137,8 @@ async def _restore(actor: Actor, repository_id: int) -> None:
     taken = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
     if await taken.filter(name=repository.name).exists():
         raise Conflict(
-            f"There is another repository {repository.name} of this owner now: rename that one"
-            " first."
+            "There is another repository %(name)s of this owner now: rename that one first.",
+            name=repository.name,
         )
     entry = await _newest_entry(repository_id)
     if entry is not None:
@@ -154,7 +155,9 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
     await review.restored(repository_id)
     if entry_id is not None:
         await TrashEntry.filter(id=entry_id).delete()
-    await events.record(repository_id, EventKind.RESTORED, f"Restored by {actor.name}.")
+    await events.record(
+        repository_id, EventKind.RESTORED, say("Restored by %(name)s.", name=actor.name)
+    )
     await audit.record(
         actor, "repository.restore", f"repository {repository.name} ({repository.login})"
     )

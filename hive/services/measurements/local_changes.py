@@ -30,6 +30,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
+from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.alarms.rules import Finding
@@ -286,7 +287,11 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
         return None
     holder = look.local_holder
     if holder is not None and not was_held:
-        message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
+        message = say(
+            "A borg on %(host_id)s (process %(pid)s) holds the lock.",
+            host_id=holder.host_id,
+            pid=holder.pid,
+        )
         await events.record(row.id, EventKind.OPENED_LOCALLY, message, origin="local")
     changed = row.known_state != look.after.state
     if changed and _is_arriving(row, look):
@@ -294,7 +299,7 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
     if changed:
         changed = await _note_change(row, look)
     if holder is None and was_held:
-        message = "The lock that was held past the gate is gone."
+        message = say("The lock that was held past the gate is gone.")
         await events.record(row.id, EventKind.CLOSED_LOCALLY, message, origin="local")
     return changed
 
@@ -318,10 +323,10 @@ async def _note_change(row: Repository, look: _Look) -> bool:
     if row.known_state is None:
         return after.is_created  # nothing to tell, but to measure
     if after.is_created or row.initialized_at is None:
-        message = "The repository was changed past the gate."
+        message = say("The repository was changed past the gate.")
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
     else:
-        message = "The content of the repository is gone from the disk."
+        message = say("The content of the repository is gone from the disk.")
         gone = Finding(EventKind.CONTENT_GONE, message, {"origin": "local"})
         await alarms.tell(row.id, [gone])  # measuring may have found it first
     return True

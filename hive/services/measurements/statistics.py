@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
+from hive.borg.observed import Observed
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
@@ -33,8 +35,11 @@ _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
 
-# One look at a repository at a time, so that a later one is kept later.
-_measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+@dataclass
+class _Memory:
+    # One look at a repository at a time, so that a later one is kept later.
+    measuring: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
 async def after_session(repository_id: int, session_id: int, *, changed: bool) -> None:
@@ -59,7 +64,7 @@ async def measure(
     """
     if session_id is not None:
         await key_use.key_used(session_id)
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         await _measure(repository_id, session_id, is_local=is_local)
 
 
@@ -105,7 +110,7 @@ async def _has_less(repository_id: int, found: RepositoryFacts) -> bool:
 
 async def start_over(repository_id: int) -> None:
     """Measure what the server itself has put in place: nothing of it is alarming."""
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         row = await Repository.get(id=repository_id).select_related("location")
         try:
             found = await asyncio.to_thread(facts.read, place_of(row).repository)
@@ -126,13 +131,13 @@ async def _begin_with(repository_id: int, found: RepositoryFacts) -> None:
 @transactional
 async def _note_failure(repository_id: int, problem: str) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
-    if inspection.problem == problem[:500]:
+    if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
     if inspection.problem is not None:  # another cause is told anew
         await alarms.end(repository_id, EventKind.MEASURING_FAILED, "The cause is another now.")
     else:
         inspection.problem_since = clock.now()
-    inspection.problem = problem[:500]
+    inspection.problem = problem
     await inspection.save()
     await alarms.begin(
         repository_id,
@@ -230,7 +235,8 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
         findings = rules.of_change(before, after, limits.shrink_percent)
         findings += rules.of_identity(before, after)
     else:
-        deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
+        observed = Observed.of(session.observed)
+        deleted = may_have_deleted(session.operation, session.bytes_removed, observed)
         cause = Cause(
             access=session.access,
             operation=session.operation,

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
+from hive.formats import moment
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
+from hive.sentences import say
 from hive.services import audit, names, references, shares
 from hive.services.delivery import failing
-from hive.services.health.wording import moment
 from hive.services.outbox import condition, sending
 from hive.services.outbox.condition import ChannelCondition
 from hive.services.permissions import Actor, level_on, visible_channels
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, SettingField
 
 CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
-UNREADABLE = "Its settings are none that this version knows: give them anew."
+UNREADABLE = say("This version does not know its settings: enter them again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +105,11 @@ async def find(actor: Actor, reference: str) -> Channel:
     visible = Channel.filter(await visible_channels(actor))
     rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} can be several channels: say OWNER/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several channels: say OWNER/NAME or the id.", reference=reference
+        )
     if not rows:
-        raise NotFound(f"There is no channel {reference!r}.")
+        raise NotFound("There is no channel %(reference)r.", reference=reference)
     return rows[0]
 
 
@@ -138,7 +141,7 @@ async def changeable(actor: Actor, channel_id: int) -> Channel:
     """The row itself, for one who may change it."""
     channel = await get_by_id(actor, channel_id)
     if await level_on(actor, channel) < Level.MANAGE:
-        raise Forbidden(f"You may use the channel {channel.name}, but not change it.")
+        raise Forbidden("You may use the channel %(name)s, but not change it.", name=channel.name)
     return channel
 
 
@@ -155,10 +158,10 @@ async def add(
     """Add a channel; InvalidInput names the setting that is wrong."""
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {owner!r}.")
+        raise NotFound("There is no user %(owner)r.", owner=owner)
     channel = sending.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
-        raise Forbidden(f"Only administrators have channels of kind {kind}.")
+        raise Forbidden("Only administrators have channels of kind %(kind)s.", kind=kind)
     name = await _free_name(name, user.id)
     stored = channel.stored(channel.read(settings))
     row = await Channel.create(owner_id=user.id, name=name, kind=kind, created_at=clock.now())
@@ -173,7 +176,9 @@ async def add(
 async def _free_name(name: str, owner_id: int, besides: int = 0) -> str:
     title = names.check_title(name, "channel")
     if await Channel.filter(owner_id=owner_id, name=title).exclude(id=besides).exists():
-        raise Conflict(f"There is a channel {title} of this owner already.", field="name")
+        raise Conflict(
+            "There is a channel %(title)s of this owner already.", field="name", title=title
+        )
     return title
 
 
@@ -234,7 +239,7 @@ async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) ->
     """The stored settings with what is given anew; a share is no way round what a kind is for."""
     channel = sending.channel(row.kind)
     if channel.administrators_only and not actor.is_admin:
-        raise Forbidden(f"Only administrators set up channels of kind {row.kind}.")
+        raise Forbidden("Only administrators set up channels of kind %(kind)s.", kind=row.kind)
     before = _read(row)
     if before is None:  # another version wrote them: all is given anew
         return channel.stored(channel.read(given))
@@ -263,8 +268,10 @@ def _require_secrets_known(
     ]
     if moved and kept:
         raise InvalidInput(
-            f"With a new {moved[0]}, who is not the owner must give {', '.join(kept)} anew.",
+            "With a new %(moved)s, who is not the owner must give %(kept)s anew.",
             field=kept[0],
+            moved=moved[0],
+            kept=", ".join(kept),
         )
 
 
@@ -283,7 +290,7 @@ async def delete(actor: Actor, channel_id: int, *, with_rules: bool = False) -> 
     links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
     if links and not with_rules:
         used = ", ".join(sorted(link.rule.name for link in links))
-        raise Conflict(f"The channel {row.name} is used by rules: {used}.")
+        raise Conflict("The channel %(name)s is used by rules: %(used)s.", name=row.name, used=used)
     await failing.end(row.id)
     await row.delete()
     await audit.record(actor, "channel.delete", f"channel {row.name} ({row.kind})")
@@ -340,7 +347,9 @@ async def _infos(rows: Sequence[Channel]) -> list[ChannelInfo]:
 def _info(
     row: Channel, shares: Sequence[GroupShare], rules: Sequence[str], counts: tuple[int, int]
 ) -> ChannelInfo:
-    title, description, shown = row.kind, UNREADABLE, {}
+    title: str = row.kind
+    description: str = UNREADABLE
+    shown: dict[str, Any] = {}
     if not opens(row):
         description = CLOSED
     settings = _read(row)

@@ -14,6 +14,7 @@ from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
+from hive.formats import format_duration, format_size
 from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, User
 from hive.services import runtime
@@ -27,7 +28,6 @@ from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.storage import sizes
-from hive.units import format_duration, format_size
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}

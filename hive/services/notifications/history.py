@@ -144,14 +144,18 @@ async def repeat(actor: Actor, delivery_id: int) -> None:
     """Send again what was given up or dropped; under the same token, as the same message."""
     row = await Delivery.get_or_none(id=delivery_id).select_related("notification__user")
     if row is None or not (actor.is_admin or row.notification.user_id == actor.user_id):
-        raise NotFound(f"There is no delivery {delivery_id}.")
+        raise NotFound("There is no delivery %(delivery_id)s.", delivery_id=delivery_id)
     again = Delivery.filter(id=row.id, state__in=_REPEATABLE)
     now = clock.now()
     changed = await again.update(
         state=DeliveryState.WAITING, next_at=now, attempts=0, created_at=now
     )
     if not changed:
-        raise Conflict(f"Delivery {delivery_id} is {row.state}: there is nothing to repeat.")
+        raise Conflict(
+            "Delivery %(delivery_id)s is %(state)s: there is nothing to repeat.",
+            delivery_id=delivery_id,
+            state=row.state,
+        )
     await condition.try_at_once(condition.lane_of(row.channel_id, row.notification.user_id))
     await audit.record(actor, "delivery.repeat", f"delivery {delivery_id} by {row.channel_name}")
     after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))

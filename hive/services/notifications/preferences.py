@@ -9,14 +9,15 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Digest, Rest
 from hive.models import Preference
+from hive.sentences import say
 from hive.services import audit, references
 from hive.services.health import review
 from hive.services.permissions import Actor
 
 _BOUNDS = {
-    "reminder_hours": (1, 48, "Reminders come every 1 to 48 hours."),
-    "expiration_days": (1, 30, "Reminders end after 1 to 30 days."),
-    "digest_hour": (0, 23, "The hour of a digest is 0 to 23."),
+    "reminder_hours": (1, 48, say("Reminders can be sent every 1 to 48 hours.")),
+    "expiration_days": (1, 30, say("Reminders can end after 1 to 30 days.")),
+    "digest_hour": (0, 23, say("The hour of a digest is 0 to 23.")),
     "digest_weekday": (0, 6, "The weekday of a digest is 0 (Monday) to 6 (Sunday)."),
 }
 

@@ -149,7 +149,7 @@ async def _free_name(row: Rule, name: str) -> str:
     title = names.check_title(name, "rule")
     same = Rule.filter(user_id=row.user_id, name=title).exclude(id=row.id or 0)
     if await same.exists():
-        raise Conflict(f"There is a rule {title} of this user already.", field="name")
+        raise Conflict("There is a rule %(title)s of this user already.", field="name", title=title)
     return title
 
 
@@ -158,7 +158,10 @@ def _check_kinds(kinds: Sequence[str]) -> list[str]:
     if unknown:
         known = ", ".join(NAMES)
         raise InvalidInput(
-            f"There is no kind {unknown[0][:60]!r}; there are: {known}.", field="kinds"
+            "There is no kind %(unknown)r; there are: %(known)s.",
+            field="kinds",
+            unknown=unknown[0][:60],
+            known=known,
         )
     return sorted(set(kinds))
 
@@ -171,7 +174,7 @@ async def _owner(sight: Actor, reference: str, former: int | None) -> int | None
     if user is not None and user.id == former:
         return former
     if user is None or not await _may_know(sight, user):
-        raise NotFound(f"There is no user {reference!r}.")
+        raise NotFound("There is no user %(reference)r.", reference=reference)
     return user.id
 
 
@@ -217,7 +220,9 @@ async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
     for reference in wanted:
         channel = await _channel(sight, reference)
         if await level_on(_plain(sight), channel) < Level.VIEW:
-            raise Forbidden(f"The channel {channel.name} is somebody else's and is not shared.")
+            raise Forbidden(
+                "The channel %(name)s is somebody else's and is not shared.", name=channel.name
+            )
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
 
 
@@ -319,9 +324,11 @@ async def find_rule(actor: Actor, reference: str) -> RuleInfo:
         if info.id == number or reference in (info.name, f"{info.user}/{info.name}")
     ]
     if len(meant) > 1:
-        raise InvalidInput(f"{reference!r} can be several rules: say USER/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several rules: say USER/NAME or the id.", reference=reference
+        )
     if not meant:
-        raise NotFound(f"There is no rule {reference!r}.")
+        raise NotFound("There is no rule %(reference)r.", reference=reference)
     return meant[0]
 
 

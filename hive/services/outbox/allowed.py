@@ -64,7 +64,9 @@ async def revoke(actor: Actor, text: str) -> str:
     require_admin(actor)
     network = _parse(text)
     if not await AllowedNetwork.filter(network=network).delete():
-        raise NotFound(f"{network} is not among the networks that were allowed here.")
+        raise NotFound(
+            "%(network)s is not among the networks that were allowed here.", network=network
+        )
     await audit.record(actor, "notifications.revoke", f"network {network}")
     return network
 
@@ -74,14 +76,16 @@ def _parse(text: str) -> str:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
         raise InvalidInput(
-            f"{text[:60]!r} is not an address or network: 192.168.1.5, 10.0.0.0/24.",
+            "%(text)r is not an address or network: 192.168.1.5, 10.0.0.0/24.",
             field="network",
+            text=text[:60],
         ) from None
     if network.prefixlen < _WIDEST[network.version]:
-        raise InvalidInput(f"{network} is too large a network.", field="network")
+        raise InvalidInput("%(network)s is too large a network.", field="network", network=network)
     if any(network.version == one.version and network.overlaps(one) for one in _NEVER):
         raise InvalidInput(
-            f"{network} is link-local: only notifications.allowed_networks can allow it.",
+            "%(network)s is link-local: only notifications.allowed_networks can allow it.",
             field="network",
+            network=network,
         )
     return str(network)

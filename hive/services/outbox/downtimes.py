@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock, log, signals
+from hive import clock, log, memory, signals
 from hive.database import after_commit, transactional
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind, Severity
@@ -24,7 +24,6 @@ SHORTEST = timedelta(minutes=2)  # what is shorter is a restart
 _LONGEST = timedelta(days=14)
 _KEPT = timedelta(days=400)
 _MOST = 200
-_announced: MaintenanceInfo | None = None
 
 # What is no news while the server is being worked on; deletions and damage are.
 _HELD = frozenset(
@@ -61,6 +60,11 @@ class MaintenanceInfo:
     by: str
 
 
+@dataclass
+class _Memory:
+    announced: MaintenanceInfo | None = None
+
+
 @dataclass(frozen=True)
 class Span:
     begun_at: datetime
@@ -90,9 +94,8 @@ async def _store(found: Span | None, now: datetime) -> None:
 
 async def pulse() -> None:
     """Note that the server lives; the scheduler calls it."""
-    global _announced  # noqa: PLW0603 - what this process knows
     await _store(None, clock.now())
-    _announced = await announced()
+    _show(await announced())
 
 
 async def _beat(now: datetime) -> None:
@@ -114,7 +117,7 @@ async def spans() -> tuple[tuple[datetime, datetime], ...]:
 
 def shown() -> MaintenanceInfo | None:
     """The same as this process last knew it, at most half a minute ago; for every page."""
-    found = _announced
+    found = memory.of(_Memory).announced
     return found if found is not None and found.until > clock.now() else None
 
 
@@ -172,8 +175,7 @@ async def end(actor: Actor) -> None:
 
 
 def _show(info: MaintenanceInfo | None) -> None:
-    global _announced  # noqa: PLW0603 - what this process knows
-    _announced = info
+    memory.of(_Memory).announced = info
 
 
 async def _end_announced(now: datetime) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from hive.formats import moment, span
 from hive.kinds import EventKind
 from hive.log import escape
 
@@ -171,20 +172,6 @@ def _since(details: Mapping[str, Any]) -> str | None:
         except (KeyError, ValueError):
             continue
     return None
-
-
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def span(length: timedelta) -> str:
-    """'9 days': rounded down in its largest unit."""
-    seconds = int(length.total_seconds())
-    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return "less than a minute"
 
 
 def one_line(text: str, most: int = TITLE_MAX) -> str:

@@ -81,7 +81,7 @@ async def rows_of(actor: Actor, repository_ids: Sequence[int]) -> list[Row]:
         encryption=await _encryption(ids),
         append_only=await _with_append_only_keys(ids),
         locked=await asyncio.to_thread(_locked, rows),
-        progress={one.session_id: one.bytes_in for one in live.view.running},
+        progress={one.session_id: one.bytes_in for one in live.view().running},
     )
     found = {row.id: _row(row, known) for row in rows if row.id in known.health}
     return [found[one] for one in repository_ids if one in found]

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hive.formats import moment
 from hive.models import Alarm
 from hive.services.health import infos as health_info
 from hive.services.health.infos import HealthInfo
 from hive.services.health.states import COUNTED, Condition
-from hive.services.health.wording import moment
 from hive.services.notifications import reach
 from hive.services.overview import summaries
 from hive.services.overview.summaries import Summary

@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hive import memory
 from hive.config.settings import Settings
 from hive.errors import Unavailable
+from hive.sentences import say
 from hive.services.checks import Check
 
 SECONDS_FOR_AN_ANSWER = 10
@@ -41,7 +43,9 @@ def program_roots(command: str) -> tuple[Path, ...]:
     try:
         return _roots(path, path.stat().st_mtime_ns)
     except OSError as error:
-        message = f"{command} cannot be read: {error.strerror}"
+        message = say(
+            "%(command)s cannot be read: %(strerror)s", command=command, strerror=error.strerror
+        )
         raise Unavailable(message) from error
 
 
@@ -75,7 +79,11 @@ def _interpreter(program: Path) -> Path | None:
     name = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
     found = shutil.which(name)
     if found is None:
-        message = f"{program} needs {name or 'an interpreter'}, which is not here"
+        message = say(
+            "%(program)s needs %(name)s, which is not here",
+            program=program,
+            name=name or "an interpreter",
+        )
         raise Unavailable(message)
     return Path(found)
 
@@ -92,7 +100,11 @@ def _python_roots(interpreter: Path) -> set[Path]:
         )
         answer = [Path(path) for path in json.loads(done.stdout)]
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        message = f"{interpreter} does not say where its modules are: {error}"
+        message = say(
+            "%(interpreter)s does not say where its modules are: %(error)s",
+            interpreter=interpreter,
+            error=error,
+        )
         raise Unavailable(message) from error
     existing = {path for path in answer if path.is_absolute() and path.exists()}
     return (existing | {path.resolve() for path in existing}) - {Path("/")}
@@ -133,8 +145,13 @@ class Examined:
 
 
 _Identity = tuple[tuple[str, int, int, int, int], ...]
-_known: dict[str, tuple[_Identity, Examined]] = {}
-_asking = threading.Lock()  # one at a time: who comes meanwhile takes the answer
+
+
+@dataclass
+class _Memory:
+    known: dict[str, tuple[_Identity, Examined]] = field(default_factory=dict)
+    # one at a time: who comes meanwhile takes the answer
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
 
 def find_programs(settings: Settings) -> Programs:
@@ -159,19 +176,20 @@ def examine(command: str | None, question: str = "--version") -> Examined:
     path = shutil.which(command) if command else None
     if path is None:
         return Examined(None, "it is not installed")
-    with _asking:
+    remembered = memory.of(_Memory)
+    with remembered.asking:
         identity = _identity(path)
-        known = _known.get(path)
+        known = remembered.known.get(path)
         if known is not None and known[0] == identity and known[1].program is not None:
             return known[1]
         examined = _ask_version(path, question)
-        _known[path] = (identity, examined)
+        remembered.known[path] = (identity, examined)
         return examined
 
 
 def suspect(path: str) -> None:
     """Have a program asked again at the next look: it did not start for a session."""
-    _known.pop(path, None)
+    memory.of(_Memory).known.pop(path, None)
 
 
 def _identity(path: str) -> _Identity:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hive import clock, tokens
+from hive import clock, memory, tokens
 from hive.addresses import limit_group
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -22,8 +22,11 @@ GUESSES_PER_MINUTE = 20  # of unknown tokens from one address
 _MOST = 50  # tokens of one repository
 _MINUTE = timedelta(minutes=1)
 
-_reports = Tries()
-_guesses = Tries()
+
+@dataclass
+class _Memory:
+    reports: Tries = field(default_factory=Tries)
+    guesses: Tries = field(default_factory=Tries)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,13 @@ async def add_token(actor: Actor, repository_id: int, name: str) -> NewPingToken
     title = names.check_title(name, "ping token")
     mine = PingToken.filter(repository_id=repository.id)
     if await mine.filter(name=title).exists():
-        raise Conflict(f"The repository has a ping token {title} already.", field="name")
+        raise Conflict(
+            "The repository has a ping token %(title)s already.", field="name", title=title
+        )
     if await mine.count() >= _MOST:
-        raise Conflict(f"A repository has at most {_MOST} ping tokens: delete one first.")
+        raise Conflict(
+            "A repository has at most %(most)s ping tokens: delete one first.", most=_MOST
+        )
     token = tokens.new()
     row = await PingToken.create(
         repository_id=repository.id,
@@ -93,9 +100,11 @@ async def delete_token(actor: Actor, repository_id: int, reference: str) -> Ping
         if row.name == reference or row.id == names.as_id(reference)
     ]
     if not rows:
-        raise NotFound(f"The repository has no ping token {reference!r}.")
+        raise NotFound("The repository has no ping token %(reference)r.", reference=reference)
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} is the name of one and the id of another.")
+        raise InvalidInput(
+            "%(reference)r is the name of one and the id of another.", reference=reference
+        )
     return await _delete(actor, rows[0], repository)
 
 
@@ -129,27 +138,21 @@ async def _get(actor: Actor, token_id: int, level: Level) -> tuple[PingToken, Re
 
 async def admit(token: str, address: str) -> Admitted | None:
     """Who reports, or None for what is no token. Forbidden: too many reports, or guesses."""
-    network = limit_group(address)
+    network, tries = limit_group(address), memory.of(_Memory)
     row = None
     if _TOKEN.fullmatch(token):
         known = PingToken.filter(token_sha256=tokens.digest(token), repository__deleted_at=None)
         row = await known.first()
     if row is None:
-        if _guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
+        if tries.guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
             raise Forbidden("Too many unknown tokens. Try again later.")
-        _guesses.count(network)
+        tries.guesses.count(network)
         return None
     who = str(row.id)
-    if _reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
+    if tries.reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
         raise Forbidden("Too many reports with this token. Try again later.")
-    _reports.count(who)
+    tries.reports.count(who)
     return Admitted(row.id, row.repository_id, token)
-
-
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    _reports.forget()
-    _guesses.forget()
 
 
 def _info(row: PingToken) -> PingTokenInfo:

@@ -16,6 +16,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
+from hive.sentences import say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
@@ -53,7 +54,7 @@ async def add_repository(
     quotas.check(quota_bytes)
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {owner!r}.")
+        raise NotFound("There is no user %(owner)r.", owner=owner)
     await _check_free(user.id, name)
     where = await locations.get_location(location)
     now = clock.now()
@@ -82,7 +83,9 @@ async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
     same = Q(name=name) | Q(directory=name)
     taken = Repository.filter(same, owner_id=owner_id, deleted_at=None).exclude(id=besides)
     if await taken.exists():
-        raise Conflict(f"There is a repository {name} of this owner already.", field="name")
+        raise Conflict(
+            "There is a repository %(name)s of this owner already.", field="name", name=name
+        )
 
 
 async def _new_login() -> str:
@@ -130,10 +133,13 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
         return rows[0]
     if rows:
         raise InvalidInput(
-            f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
+            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
+            reference=reference,
         )
     where = " in the trash" if deleted else ""
-    raise NotFound(f"There is no repository {reference!r}{where}.")
+    raise NotFound(
+        "There is no repository %(reference)r%(where)s.", reference=reference, where=where
+    )
 
 
 async def level(actor: Actor, repository_id: int) -> Level:
@@ -218,7 +224,12 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     await events.record(
         repository.id,
         EventKind.MODE_CHANGED,
-        f"Mode changed from {former} to {mode} by {actor.name}.",
+        say(
+            "Mode changed from %(former)s to %(mode)s by %(name)s.",
+            former=former,
+            mode=mode,
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor,
@@ -245,7 +256,8 @@ async def require_emptied(actor: Actor, repository_id: int) -> None:
     is_known = repository.vanished_at is not None or repository.initialized_at is not None
     if not is_known or await asyncio.to_thread(lambda: where.is_created):
         raise Conflict(
-            f"The content of {repository.name} is not gone: there is nothing to confirm."
+            "The content of %(name)s is not gone: there is nothing to confirm.",
+            name=repository.name,
         )
 
 
@@ -258,7 +270,10 @@ async def note_confirmed(actor: Actor, repository_id: int) -> None:
     await events.record(
         repository.id,
         EventKind.UPDATED_LOCALLY,
-        f"{actor.name} confirmed that it may begin empty: its former content is gone.",
+        say(
+            "%(name)s confirmed that it may begin empty: its former content is gone.",
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
@@ -276,12 +291,16 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     repository = await repository_for(actor, repository_id, Level.MANAGE)
     if repository.maintenance is not None:
         raise Conflict(
-            f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
+            "%(name)s is busy: %(maintenance)s. Try again in a moment.",
+            name=repository.name,
+            maintenance=repository.maintenance,
         )
     repository.deleted_at = clock.now()
     repository.look_at = None
     await repository.save()
-    await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
+    await events.record(
+        repository.id, EventKind.DELETED, say("Deleted by %(name)s.", name=actor.name)
+    )
     await audit.record(
         actor, "repository.delete", f"repository {repository.name} ({repository.login})"
     )

@@ -17,9 +17,11 @@ from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, StorageError
+from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
@@ -27,7 +29,6 @@ from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import maintenance
 from hive.services.repositories.infos import place_of
 from hive.services.storage import places
-from hive.units import format_duration
 
 logger = log.get(__name__)
 
@@ -144,7 +145,7 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        "A lock was removed that a dead process of this server had left.",
+        say("A lock was removed that a dead process of this server had left."),
         pids=pids,
     )
     await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
@@ -187,7 +188,9 @@ async def _break(actor: Actor, repository: Repository, *, force: bool) -> list[L
     try:
         await asyncio.to_thread(remove_locks, path, lambda holder: holder in holders)
     except OSError as error:
-        raise StorageError(f"The lock cannot be removed: {error.strerror}.") from error
+        raise StorageError(
+            "The lock cannot be removed: %(strerror)s.", strerror=error.strerror
+        ) from error
     if wanted:
         await _note_broken(actor, repository, wanted)
     return wanted
@@ -200,7 +203,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
     await events.record(
         repository.id,
         EventKind.LOCK_REMOVED,
-        f"Lock removed by {actor.name}: {'; '.join(words)}.",
+        say("Lock removed by %(name)s: %(words)s.", name=actor.name, words="; ".join(words)),
     )
     await audit.record(
         actor,

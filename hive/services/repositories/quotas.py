@@ -24,12 +24,12 @@ from tortoise.functions import Sum
 
 from hive.database import transactional
 from hive.errors import InvalidInput
+from hive.formats import format_size
 from hive.kinds import TrashReason
 from hive.models import Group, Membership, Repository, TrashEntry, User
 from hive.services.installation import presence
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths
-from hive.units import format_size
 
 MIN_QUOTA = 10_000_000  # bytes; an empty repository with its index takes some of it
 

@@ -23,9 +23,9 @@ def check_tag(text: str) -> str:
     tag = text.strip().lower()
     if not _TAG.fullmatch(tag):
         raise InvalidInput(
-            f"{text[:60]!r} is no tag: a tag has up to 50 letters, digits, dots, dashes and"
-            " underscores.",
+            "%(text)r is no tag: a tag has up to 50 letters, digits, dots, dashes and underscores.",
             field="tag",
+            text=text[:60],
         )
     return tag
 
@@ -39,10 +39,14 @@ async def change_tags(
     wanted = {check_tag(text) for text in add}
     unwanted = {check_tag(text) for text in remove}
     if both := wanted & unwanted:
-        raise InvalidInput(f"{min(both)} cannot be given and taken at once.", field="tag")
+        raise InvalidInput(
+            "%(both)s cannot be given and taken at once.", field="tag", both=min(both)
+        )
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     if len((has | wanted) - unwanted) > MAX_TAGS:
-        raise InvalidInput(f"A repository has up to {MAX_TAGS} tags.", field="tag")
+        raise InvalidInput(
+            "A repository has up to %(max_tags)s tags.", field="tag", max_tags=MAX_TAGS
+        )
     await RepositoryTag.filter(repository_id=repository_id, tag__in=list(unwanted)).delete()
     for tag in sorted(wanted - has):
         await RepositoryTag.create(repository_id=repository_id, tag=tag)

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive import log
+from hive import log, memory
 from hive.borg.repository import state_of
 from hive.borg.rollback import ReadingProgress
 from hive.database import spawn
@@ -58,7 +58,13 @@ class RollbackJob:
         return self.reading.percent
 
 
-_jobs: dict[int, RollbackJob] = {}
+@dataclass
+class _Memory:
+    jobs: dict[int, RollbackJob] = field(default_factory=dict)
+
+
+def _jobs() -> dict[int, RollbackJob]:
+    return memory.of(_Memory).jobs
 
 
 async def look(actor: Actor, repository_id: int, *, patience: float) -> RollbackJob:
@@ -68,7 +74,7 @@ async def look(actor: Actor, repository_id: int, *, patience: float) -> Rollback
     """
     row = await preview.changeable(actor, repository_id)
     state = await _state(row)
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or not (job.is_running or job.is_true_of(state)):
         job = RollbackJob(is_rollback=False, state=state)
         _begin(repository_id, job, _look(actor, repository_id, job))
@@ -81,7 +87,7 @@ async def begin(
 ) -> RollbackJob:
     """Roll back; Conflict where a rollback, or a reading, of this repository is under way."""
     row = await preview.changeable(actor, repository_id)
-    former = _jobs.get(repository_id)
+    former = _jobs().get(repository_id)
     if former is not None and former.is_running:
         raise Conflict("This repository is being read just now. Try again in a moment.")
     job = RollbackJob(is_rollback=True, state=await _state(row))
@@ -93,7 +99,7 @@ async def begin(
 async def cancel(actor: Actor, repository_id: int) -> bool:
     """Stop a reading; once files move, a rollback goes on to its end. Whether one was there."""
     await preview.changeable(actor, repository_id)
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or not job.is_running:
         return False
     job.reading.cancel()
@@ -106,13 +112,13 @@ async def _state(row: Repository) -> str:
 
 
 def _begin(repository_id: int, job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
-    if sum(one.is_running for one in _jobs.values()) >= _MOST_AT_ONCE:
+    if sum(one.is_running for one in _jobs().values()) >= _MOST_AT_ONCE:
         work.close()
         raise Conflict("Other repositories are being read just now. Try again later.")
-    over = [key for key, one in _jobs.items() if not one.is_running]
+    over = [key for key, one in _jobs().items() if not one.is_running]
     for other in over[:-_MOST_KEPT]:
-        del _jobs[other]
-    _jobs[repository_id] = job
+        del _jobs()[other]
+    _jobs()[repository_id] = job
     job.task = spawn(_kept(job, work), name=f"rollback of {repository_id}")
 
 
@@ -147,7 +153,7 @@ async def _wait(job: RollbackJob, patience: float) -> None:
 
 def take(repository_id: int) -> RollbackJob | None:
     """A rollback that is over: what came of it is told once."""
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or job.is_running or not job.is_rollback:
         return None
-    return _jobs.pop(repository_id)
+    return _jobs().pop(repository_id)

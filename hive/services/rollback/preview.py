@@ -105,11 +105,12 @@ async def changeable(actor: Actor, repository_id: int) -> Repository:
     where = repository_infos.place_of(row)
     if where.is_borg2:
         raise Conflict(
-            f"{row.name} is a repository of borg 2, which cannot be rolled back here: run borg"
-            " undelete on a client."
+            "%(name)s is a repository of borg 2, which cannot be rolled back here: run borg"
+            " undelete on a client.",
+            name=row.name,
         )
     if not where.is_created:
-        raise Conflict(f"{row.name} is not created yet: there is nothing to roll back.")
+        raise Conflict("%(name)s is not created yet: there is nothing to roll back.", name=row.name)
     return row
 
 
@@ -134,12 +135,15 @@ async def survey(
         raise Conflict("The rollback was cancelled; nothing was changed.") from None
     except sqlite3.Error as error:
         raise StorageError(
-            f"The log of the repository cannot be read: the temporary files that this takes cannot"
-            f" be written ({error})."
+            "The log of the repository cannot be read: the temporary files that this takes"
+            " cannot be written (%(error)s).",
+            error=error,
         ) from error
     except (SegmentError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise StorageError(f"The log of the repository cannot be read: {reason}.") from error
+        raise StorageError(
+            "The log of the repository cannot be read: %(reason)s.", reason=reason
+        ) from error
 
 
 async def outlook(row: Repository, found: Survey, written: Sequence[Written]) -> RollbackOutlook:
@@ -256,17 +260,23 @@ def find(found: RollbackOutlook, reference: str) -> Step:
         colon and kind not in ("session", "transaction")
     ):
         raise InvalidInput(
-            f"{reference!r} is neither a session nor a transaction: give the number of one.",
+            "%(reference)r is neither a session nor a transaction: give the number of one.",
             field="to",
+            reference=reference,
         )
     matches = {step.transaction: step for step in found.steps if _is_meant(step, kind, int(number))}
     if not matches:
-        raise NotFound(f"{found.name} has no session and no transaction {reference} to go back to.")
+        raise NotFound(
+            "%(name)s has no session and no transaction %(reference)s to go back to.",
+            name=found.name,
+            reference=reference,
+        )
     if len(matches) > 1:
         raise InvalidInput(
-            f"{number} is a session and another one's transaction: say session:{number} or"
-            f" transaction:{number}.",
+            "%(number)s is a session and another one's transaction: say session:%(number)s or"
+            " transaction:%(number)s.",
             field="to",
+            number=number,
         )
     return next(iter(matches.values()))
 
@@ -282,31 +292,48 @@ def require_possible(step: Step, name: str) -> None:
     """Conflict where the repository cannot go back to this step, saying why."""
     number, detail = step.transaction, step.detail
     if step.is_current:
-        raise Conflict(f"{name} is in the state of transaction {number} already.")
+        raise Conflict(
+            "%(name)s is in the state of transaction %(number)s already.", name=name, number=number
+        )
     match step.obstacle:
         case Obstacle.COMPACTED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: what it needs was compacted away"
-                f" since ({detail}). Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: what it needs was compacted"
+                " away since (%(detail)s). Nothing was changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.DAMAGED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: {detail}. Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: %(detail)s. Nothing was"
+                " changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.MISCOUNTED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: only {detail}. Nothing was"
-                " changed."
+                "%(name)s cannot go back to transaction %(number)s: only %(detail)s. Nothing was"
+                " changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.NO_MANIFEST:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: there was no list of archives"
-                " then. Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: there was no list of archives"
+                " then. Nothing was changed.",
+                name=name,
+                number=number,
             )
         case Obstacle.UNPROVEN:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: nothing proves that all of it is"
-                f" still there ({detail}). Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: nothing proves that all of it"
+                " is still there (%(detail)s). Nothing was changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
 
 

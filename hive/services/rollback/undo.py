@@ -15,6 +15,7 @@ from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.process import found as processes
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.measurements import statistics
 from hive.services.permissions import Actor, manageable_ids, require, visible_repositories
@@ -72,7 +73,7 @@ async def last_rollback(actor: Actor, repository_id: int) -> int:
     done = Rollback.filter(repository_id=repository_id, state=RollbackState.DONE)
     newest = await done.order_by("-id").first()
     if newest is None:
-        raise NotFound(f"There is no rollback of {row.name} in the trash.")
+        raise NotFound("There is no rollback of %(name)s in the trash.", name=row.name)
     return newest.id
 
 
@@ -99,8 +100,9 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
             rollback_files.holds_only_until, where.repository, row.target
         ):
             raise Conflict(
-                f"{repository.name} was written to since it was rolled back: what is in the trash"
-                " does not fit any more."
+                "%(name)s was written to since it was rolled back: what is in the trash does not"
+                " fit any more.",
+                name=repository.name,
             )
         await _note_taking_back(row)
         await put_back(actor, row, where, repository)
@@ -138,7 +140,11 @@ async def put_back(
         await events.record(
             repository.id,
             EventKind.RESTORED,
-            f"The rollback to transaction {row.target} was taken back by {actor.name}.",
+            say(
+                "The rollback to transaction %(target)s was taken back by %(name)s.",
+                target=row.target,
+                name=actor.name,
+            ),
         )
         await audit.record(
             actor,

@@ -8,6 +8,7 @@ from math import inf
 
 from hive import clock, log
 from hive.database import transactional
+from hive.formats import format_duration
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.alarms import server_alarms
@@ -18,7 +19,6 @@ from hive.services.delivery import deliveries
 from hive.services.health import review
 from hive.services.reports import reports
 from hive.timekeeping import EARLIEST_YEAR, TOLERANCE, Doubt
-from hive.units import format_duration
 
 logger = log.get(__name__)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive import database
+from hive import memory, sql
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import Settings
@@ -84,18 +85,20 @@ def _check_machine(settings: Settings) -> list[Check]:
     ]
 
 
-_assessed: dict[object, tuple[float, confinement.Assessment]] = {}
+@dataclass
+class _Memory:
+    assessed: dict[object, tuple[float, confinement.Assessment]] = field(default_factory=dict)
 
 
 def _assess(
     wishes: confinement.Wishes, roots: tuple[Path, ...], paths: tuple[str, ...]
 ) -> confinement.Assessment:
     """What confinement can be had, kept for a while: each trial starts processes. It blocks."""
-    key = (wishes, roots, paths)
-    at, known = _assessed.get(key, (0.0, None))
+    key, assessed = (wishes, roots, paths), memory.of(_Memory).assessed
+    at, known = assessed.get(key, (0.0, None))
     if known is None or time.monotonic() - at > _ASSESSED_SECONDS:
         known = confinement.assess(wishes, roots=roots, programs=paths)
-        _assessed[key] = (time.monotonic(), known)
+        assessed[key] = (time.monotonic(), known)
     return known
 
 
@@ -160,7 +163,7 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Check]:
 
 
 async def _check_database() -> list[Check]:
-    wrong = await database.problems()
+    wrong = await sql.problems()
     if wrong:
         remedy = "Stop the server and restore a backup: the file is damaged."
         return [Check("error", "Database", "; ".join(wrong[:5]), remedy)]

@@ -11,6 +11,7 @@ from tortoise.expressions import Q
 from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
+from hive.borg.observed import Observed
 from hive.borg.repository import Snapshot
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
@@ -26,6 +27,7 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import Repository, Session
+from hive.sentences import Size, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
@@ -36,7 +38,6 @@ from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.config_versions import keep_config
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
-from hive.units import format_size
 from hive.waiting import until
 
 _NO_SERVER_SECONDS = 2.0
@@ -151,7 +152,13 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
     await events.record(
         session.repository_id,
         EventKind.SESSION_FAILED,
-        f"Key {session.key_name}: {what}, {session.end_reason}{error}.",
+        say(
+            "Key %(key_name)s: %(what)s, %(end_reason)s%(error)s.",
+            key_name=session.key_name,
+            what=what,
+            end_reason=session.end_reason,
+            error=error,
+        ),
         session_id=session.id,
         **({"cause": "lock"} if no_lock else {}),
     )
@@ -206,7 +213,7 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
         await events.record(
             session.repository_id,
             EventKind.CREATED,
-            f"Repository created by key {session.key_name}.",
+            say("Repository created by key %(key_name)s.", key_name=session.key_name),
             session_id=session.id,
         )
     elif before.is_created and not after.is_created:
@@ -215,7 +222,7 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
         await events.record(
             session.repository_id,
             EventKind.UPDATED,
-            f"Repository changed by key {session.key_name}.",
+            say("Repository changed by key %(key_name)s.", key_name=session.key_name),
             session_id=session.id,
         )
     await note_snapshot(session.repository_id, after, session_id=session.id)
@@ -269,8 +276,16 @@ async def _record_end(session: Session) -> None:
     await events.record(
         session.repository_id,
         kind,
-        f"Key {session.key_name}: {session.operation or 'unknown'}, {session.end_reason}{status},"
-        f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
+        say(
+            "Key %(key_name)s: %(operation)s, %(end_reason)s%(status)s, %(bytes_in)s in,"
+            " %(bytes_out)s out.",
+            key_name=session.key_name,
+            operation=session.operation or "unknown",
+            end_reason=session.end_reason,
+            status=status,
+            bytes_in=Size(session.bytes_in or 0),
+            bytes_out=Size(session.bytes_out or 0),
+        ),
         session_id=session.id,
     )
 
@@ -357,11 +372,11 @@ async def get_session(actor: Actor, session_id: int) -> SessionInfo:
 async def _visible(actor: Actor, session_id: int) -> Session:
     session = await Session.filter(id=session_id).select_related("repository").first()
     if session is None:
-        raise NotFound(f"There is no session {session_id}.")
+        raise NotFound("There is no session %(session_id)s.", session_id=session_id)
     try:
         await require(actor, session.repository, Level.VIEW)
     except NotFound:
-        raise NotFound(f"There is no session {session_id}.") from None
+        raise NotFound("There is no session %(session_id)s.", session_id=session_id) from None
     return session
 
 
@@ -371,7 +386,7 @@ async def kill(actor: Actor, session_id: int) -> None:
     session = await _visible(actor, session_id)
     await require(actor, session.repository, Level.MANAGE)
     if session.ended_at is not None:
-        raise Conflict(f"Session {session_id} has ended already.")
+        raise Conflict("Session %(session_id)s has ended already.", session_id=session_id)
     await audit.record(
         actor,
         "session.kill",
@@ -391,8 +406,10 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
 
     if not await until(are_closed, seconds=seconds):
         raise Conflict(
-            f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
-            " the server running, or was it killed? Start it and try again."
+            "%(repository_id)s has not ended within %(seconds).0f seconds: is the server"
+            " running, or was it killed? Start it and try again.",
+            repository_id=await in_the_way(repository_id),
+            seconds=seconds,
         )
 
 
@@ -442,8 +459,7 @@ def info_of(row: Session) -> SessionInfo:
 
 def _objects(row: Session) -> tuple[int | None, int | None]:
     """How many objects were put and deleted in what was committed; the manifest does not count."""
-    committed = (row.observed or {}).get("committed")
-    if not isinstance(committed, dict) or (row.observed or {}).get("note") is not None:
+    observed = Observed.of(row.observed)
+    if observed is None or observed.committed is None:
         return None, None
-    removed = ("read_deletes", "own_deletes", "other_deletes")
-    return committed.get("puts", 0), sum(committed.get(name, 0) for name in removed)
+    return observed.committed.puts, observed.committed.deletes

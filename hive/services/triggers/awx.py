@@ -8,13 +8,13 @@ from typing import Any
 
 from hive import clock
 from hive.errors import OutgoingFailed
+from hive.formats import format_duration
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
 from hive.services import runtime
 from hive.services.outbox import allowed
 from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Awx, Subject
-from hive.units import format_duration
 
 _RUNNING = ("new", "pending", "waiting", "running")
 _SOONEST = timedelta(seconds=5)

@@ -35,8 +35,9 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
     argv = settings.commands.get(command.command)
     if argv is None:
         raise Unavailable(
-            f"The configuration names no command {command.command!r} any more: add it under"
-            " [triggers.commands], or change the trigger."
+            "The configuration names no command %(command)r any more: add it under"
+            " [triggers.commands], or change the trigger.",
+            command=command.command,
         )
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
@@ -136,7 +137,9 @@ def _start(
         )
     except OSError as error:
         os.close(reading)
-        raise Unavailable(f"{argv[0]} cannot be started: {error.strerror}.") from error
+        raise Unavailable(
+            "%(argv)s cannot be started: %(strerror)s.", argv=argv[0], strerror=error.strerror
+        ) from error
     finally:
         os.close(writing)
     return process, _Tail(reading)
@@ -167,8 +170,8 @@ def _user() -> tuple[int, int] | None:
         if name is None and os.geteuid() != 0:
             return None
         raise Unavailable(
-            f"There is no account {name or settings.child.user}: name one that exists in"
-            " triggers.command_user."
+            "There is no account %(name)s: name one that exists in triggers.command_user.",
+            name=name or settings.child.user,
         ) from None
     if os.geteuid() != 0:
         if name is not None and account.pw_uid != os.geteuid():

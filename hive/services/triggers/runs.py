@@ -43,8 +43,7 @@ async def begin(
 
     That is told as an event, but to whoever pressed a button.
     """
-    # Taking the row's lock keeps a second one from beginning at the same time.
-    await Trigger.filter(id=trigger.id).update(enabled=trigger.enabled)
+    await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
         if reason != TriggerReason.BUTTON:
             message = f"Trigger {trigger.name} was not called again: the call before still runs."
@@ -64,6 +63,15 @@ async def begin(
     message = f"Trigger {trigger.name} is called {why}."
     await _tell(trigger, EventKind.TRIGGER_STARTED, message, run)
     return run
+
+
+async def lock(trigger: Trigger) -> None:
+    """Keep others from beginning a call of this trigger until the transaction ends.
+
+    SQLite has one lock for all, which every transaction holds (hive/database.py); other engines
+    lock the row.
+    """
+    await Trigger.filter(id=trigger.id).select_for_update().first()
 
 
 async def note(

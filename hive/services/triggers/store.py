@@ -110,15 +110,16 @@ def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) ->
     if target.command not in commands:
         known = f"; there are {', '.join(sorted(commands))}" if commands else ""
         raise InvalidInput(
-            f"The configuration names no command {target.command[:64]!r} under"
-            f" [triggers.commands]{known}.",
+            "The configuration names no command %(command)r under [triggers.commands]%(known)s.",
             field="command",
+            command=target.command[:64],
+            known=known,
         )
 
 
 async def _check_free(repository_id: int, name: str) -> None:
     if await Trigger.filter(repository_id=repository_id, name=name).exists():
-        raise Conflict(f"The repository has a trigger {name} already.", field="name")
+        raise Conflict("The repository has a trigger %(name)s already.", field="name", name=name)
 
 
 async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> list[TriggerInfo]:
@@ -167,9 +168,12 @@ async def find_trigger(
         query &= Q(repository_id=repository_id)
     rows = await Trigger.filter(query).limit(2).select_related("repository")
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} can be several triggers: say REPOSITORY/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several triggers: say REPOSITORY/NAME or the id.",
+            reference=reference,
+        )
     if not rows:
-        raise NotFound(f"There is no trigger {reference!r}.")
+        raise NotFound("There is no trigger %(reference)r.", reference=reference)
     return info_of(rows[0], await _last_run(rows[0].id))
 
 
@@ -268,7 +272,7 @@ async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     row = await _get(actor, trigger_id, Level.MANAGE)
     run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)
     if run is None:
-        raise Conflict(f"{row.name} is still running: wait for its end.")
+        raise Conflict("%(name)s is still running: wait for its end.", name=row.name)
     await audit.record(actor, "trigger.run", _subject(row))
     asked = signals.TriggerAsked(run.id)
     after_commit(lambda: signals.tell(asked))

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from hive import clock
 from hive.borg.deletion import may_have_deleted
+from hive.borg.observed import Observed
+from hive.formats import format_size
 from hive.kinds import Access, Need
 from hive.models import Inspection, Session
-from hive.units import format_size
 
 _SHOWN = 5
 
@@ -51,7 +52,7 @@ async def deletions(repository_id: int) -> list[Deletion]:
             removed_bytes=row.bytes_removed,
         )
         for row in await query.order_by("id")
-        if may_have_deleted(row.operation, row.bytes_removed, row.observed)
+        if may_have_deleted(row.operation, row.bytes_removed, Observed.of(row.observed))
     ]
 
 

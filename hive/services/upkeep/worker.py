@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hive import clock, log, signals
 from hive.borg import upkeep as borg
@@ -26,6 +26,7 @@ from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places, scratch
 from hive.services.upkeep import append_only, making_room, queue
+from hive.services.upkeep.parts import Parts
 from hive.waiting import Stir
 
 logger = log.get(__name__)
@@ -166,8 +167,9 @@ class UpkeepWorker:
     async def _check(self, turn: _Turn, repository: Repository) -> None:
         is_borg2 = turn.place.is_borg2
         is_small = (repository.size_bytes or 0) <= _WHOLE_BYTES
-        turn.is_partial = bool(turn.row.details.get("is_partial")) or not is_small
-        if turn.is_partial and not turn.row.details.get("is_partial"):
+        was_partial = Parts.of(turn.row).is_partial
+        turn.is_partial = was_partial or not is_small
+        if turn.is_partial and not was_partial:
             await self._begin_in_parts(turn)
         program = self._program(is_borg2=is_borg2)
         while True:
@@ -184,7 +186,7 @@ class UpkeepWorker:
                 return
             await _note_part(turn.row, ended)
             if await self._is_whole(turn, ended, is_borg2=is_borg2) and not _was_rest(turn.row):
-                problems = turn.row.details.get("problems", [])
+                problems = Parts.of(turn.row).problems
                 await queue.note_checked(turn.row, problems, seconds=turn.seconds)
                 return
             if turn.stop.is_set() or turn.seconds_left <= 0:
@@ -195,7 +197,7 @@ class UpkeepWorker:
         """Where somebody else's check has stopped in the middle, its rest is no whole check."""
         config = (await asyncio.to_thread(snapshot, turn.place.repository)).config
         is_rest = config is not None and borg.is_part_noted(config)
-        turn.row.details = {**turn.row.details, "is_partial": True, "is_rest": is_rest}
+        replace(Parts.of(turn.row), is_partial=True, is_rest=is_rest).store(turn.row)
 
     def _check_argv(self, turn: _Turn, program: Program, is_borg2: bool) -> list[str]:
         path = turn.place.repository.resolve()
@@ -203,7 +205,7 @@ class UpkeepWorker:
             return borg.check_argv(program.path, path, is_borg2=is_borg2)
         seconds = int(max(1, min(_PART_SECONDS, turn.seconds_left)))
         started = turn.row.started_at
-        if is_borg2 and started is not None and turn.row.details.get("has_begun"):
+        if is_borg2 and started is not None and Parts.of(turn.row).has_begun:
             since = int((clock.now() - started).total_seconds())
             return borg.continued_argv(program.path, path, seconds=seconds, since_seconds=since)
         return borg.check_argv(program.path, path, is_borg2=is_borg2, seconds=seconds)
@@ -250,7 +252,7 @@ class UpkeepWorker:
         programs = self._host.programs
         program = programs.borg2 if is_borg2 else programs.borg
         if program is None:
-            raise Conflict(f"There is no borg {2 if is_borg2 else 1} on this server.")
+            raise Conflict("There is no borg %(value)s on this server.", value=2 if is_borg2 else 1)
         return program
 
     async def _run(
@@ -277,7 +279,7 @@ class UpkeepWorker:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
             # in one piece it would begin anew each time
-            turn.row.details = {**turn.row.details, "is_partial": True}
+            replace(Parts.of(turn.row), is_partial=True).store(turn.row)
         is_interrupted = ended.was_stopped or turn.stop.is_set()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _REST
         await queue.note_turn(
@@ -291,17 +293,16 @@ class UpkeepWorker:
 
 def _was_rest(row: Upkeep) -> bool:
     """Whether what has just come to its end was only the rest of another check."""
-    was_rest = bool(row.details.get("is_rest"))
-    row.details = {**row.details, "is_rest": False}
-    return was_rest
+    parts = Parts.of(row)
+    replace(parts, is_rest=False).store(row)
+    return parts.is_rest
 
 
 async def _note_part(row: Upkeep, ended: server_programs.Finished) -> None:
     """Keep what a part has found: the next may come after a restart of the server."""
-    found = list(row.details.get("problems", []))
-    if ended.status == borg.ERRORS_FOUND:
-        found += borg.problems_in(ended.output)
-    row.details = {**row.details, "has_begun": True, "problems": found}
+    parts = Parts.of(row)
+    found = borg.problems_in(ended.output) if ended.status == borg.ERRORS_FOUND else ()
+    replace(parts, has_begun=True, problems=(*parts.problems, *found)).store(row)
     await queue.note_turn(row, row.state, seconds=0)
 
 

@@ -26,6 +26,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.upkeep import queue, worker
+from hive.services.upkeep.parts import Parts
 from hive.services.upkeep.queue import UpkeepInfo
 from hive.services.upkeep.worker import UpkeepWorker
 from tests import factories
@@ -143,7 +144,7 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
     assert "last_segment_checked" not in config.read_text()
     row = await Upkeep.get(id=done.id)
-    assert row.details["is_rest"] is False
+    assert not Parts.of(row).is_rest
     assert EventKind.CONFIG_CHANGED not in await kinds()
 
 

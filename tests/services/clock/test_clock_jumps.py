@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive import clock
+from hive import clock, memory
 from hive.errors import Conflict, Forbidden, RefusalCause
 from hive.kinds import Health, Severity
 from hive.models import ClockState, Event, Grant, Job, Key, Notification, Repository, WebSession
@@ -26,6 +26,7 @@ from hive.services.server import clock_watch, doctor, jobs
 from hive.services.server.clock_watch import ClockWatch
 from hive.services.server.scheduler import Scheduler
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -53,13 +54,10 @@ class Clocks:
 async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clocks]:
     """A server that has watched the clock for a while, on a machine without NTP."""
     monkeypatch.setattr(trust, "is_synchronised", lambda: False)
-    server_alarms.clear()
     made = Clocks()
     await trust.start()
     await run(made, timedelta(minutes=2))
     yield made
-    trust.stop()
-    server_alarms.clear()
     clock.use_elapsed(None)
 
 
@@ -176,12 +174,12 @@ async def test_a_command_that_confirms_is_heard_by_the_running_server(
 ) -> None:
     clocks.jump(DAY)
     await run(clocks, timedelta(minutes=1))
-    as_a_command = trust._server
-    trust._server = None
+    known = memory.of(trust._Memory)
+    server, known.server = known.server, None
     assert not await trust.is_trusted()
     await trust.confirm(OPERATOR)
     assert await trust.is_trusted()
-    trust._server = as_a_command
+    known.server = server
     assert not await trust.is_trusted()
     await ClockWatch().look()
     assert await trust.is_trusted()
@@ -192,7 +190,7 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
     clocks: Clocks, people: People, jump: timedelta
 ) -> None:
     repository_id = await deleted_repository(people)
-    trust.stop()
+    forget(trust)
     clocks.jump(jump)
     assert not await trust.is_trusted()
     await trash.empty_expired()
@@ -205,7 +203,7 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
 async def test_a_doubt_outlives_a_restart(clocks: Clocks) -> None:
     clocks.jump(40 * DAY)
     await ClockWatch().look()
-    trust.stop()
+    forget(trust)
     clocks.run(timedelta(minutes=1))
     await trust.start()
     assert not await trust.is_trusted()

@@ -39,6 +39,7 @@ from hive.services.repositories.creation import CreateRepository
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 from tests.web.rows import add_session
 
@@ -291,7 +292,7 @@ async def test_what_is_unknown_is_shown_as_that_wherever_health_is_shown(
     await server_alarms.report("location:1", trouble)
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     assert await condition(documents) == Condition.UNKNOWN
-    server_alarms.clear()  # as in a command, which is another process
+    forget(server_alarms)  # as in a command, which is another process
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     found = await status.look(OPERATOR)
     assert [one.kind for one in found.concerns] == ["server", "unknown"]
@@ -310,7 +311,6 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
     everywhere = Trouble(EventKind.CLOCK_JUMPED, "t", "m", unknown="the clock jumped")
     await server_alarms.report("clock", everywhere)
     assert await state(documents) == (State.UNKNOWN, "the clock jumped")
-    server_alarms.clear()
 
 
 @pytest.mark.parametrize(

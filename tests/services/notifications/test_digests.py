@@ -15,13 +15,13 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
-from hive.services import runtime
 from hive.services.alarms import alarms
 from hive.services.gate import refusals
 from hive.services.notifications import digests, preferences
 from hive.services.outbox.routing import Person
 from hive.services.server import heartbeat
 from tests import factories
+from tests.another_process import started
 from tests.factories import People
 from tests.notify.far_end import FarEnd
 from tests.services.notifications.support import NOON, at, told_to, webhook
@@ -135,7 +135,7 @@ async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
 ) -> None:
     beating = HeartbeatSettings(url=SecretStr(f"{server.url}/ping/secret"))
     settings = hive.model_copy(update={"heartbeat": beating})
-    monkeypatch.setattr(runtime, "_settings", settings)
+    monkeypatch.setattr(started(), "settings", settings)
 
     async def well() -> list[str]:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -36,7 +35,7 @@ def at(when: datetime) -> None:
 
 
 @pytest.fixture
-async def documents(people: People) -> AsyncIterator[RepositoryInfo]:
+async def documents(people: People) -> RepositoryInfo:
     """Backed up at START, expected each day at 03:00, with six hours of grace."""
     at(START)
     await webhook(people.alice, URL)
@@ -44,8 +43,7 @@ async def documents(people: People) -> AsyncIterator[RepositoryInfo]:
     await schedules.set_schedule(people.alice, made.id, ScheduleChange(cron="0 3 * * *"))
     await review.note_backup(made.id, START)
     await downtimes.note_start()
-    yield made
-    downtimes._show(None)
+    return made
 
 
 async def said(kind: str) -> list[str]:

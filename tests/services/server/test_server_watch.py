@@ -44,6 +44,7 @@ def starts(path: Path) -> int:
     return len(kept.read_text().split()) if kept.exists() else 0
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "echo borg 1.4.1")
     for _ in range(5):
@@ -56,6 +57,7 @@ def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     assert starts(program) == 2
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_that_fails_or_is_suspected_is_asked_again(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "exit 1")
     for _ in range(3):
@@ -145,7 +147,6 @@ async def self_signed_relay(tmp_path: Path) -> AsyncIterator[int]:
 async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_right(
     hive: Settings, self_signed_relay: int
 ) -> None:
-    server_alarms.clear()
     given = {
         "mail.host": "localhost",
         "mail.port": str(self_signed_relay),

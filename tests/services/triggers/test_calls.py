@@ -14,6 +14,7 @@ from hive.services import runtime, triggers
 from hive.services.permissions import Actor
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import TriggerChanges, TriggerRunInfo
+from tests.another_process import started
 from tests.e2e.gate.harness import until
 from tests.factories import People
 from tests.services.triggers.awx import serve
@@ -180,7 +181,7 @@ async def test_a_command_that_is_not_there_any_more_is_named(
     settings = runtime.settings()
     emptied = settings.triggers.model_copy(update={"commands": {}})
     changed = settings.model_copy(update={"triggers": emptied})
-    monkeypatch.setattr(runtime, "_settings", changed)
+    monkeypatch.setattr(started(), "settings", changed)
     (trigger,) = await triggers.list_triggers(people.admin)
     run = await triggers.start_now(people.admin, trigger.id)
     await tick()

@@ -14,7 +14,7 @@ from hive.services.repositories import quotas
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.rendering import done, page, quota_set
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -99,7 +99,7 @@ async def set_password(request: web.Request) -> web.Response:
     user, form = await _user(request), await sent(request)
     password = _password(form)
     if password is None and form.is_fine:
-        form.complain(InvalidInput(N_("Type the new password."), field="password"))
+        form.complain(InvalidInput("Type the new password.", field="password"))
     if form.is_fine and password is not None:
         with form.asking():
             await users.set_password(actor_of(request), user.id, password)

@@ -22,7 +22,7 @@ from web.pages.notifications.channel_form import (
     typed_settings,
 )
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 _HERE = "/notifications/channels"
 
@@ -52,7 +52,7 @@ def _offered(request: web.Request, name: str) -> KindInfo:
     for kind in channels.offered(actor_of(request)):
         if kind.kind == name:
             return kind
-    raise NotFound(N_("There is no such kind of channel."))
+    raise NotFound("There is no such kind of channel.")
 
 
 async def add(request: web.Request) -> web.Response:

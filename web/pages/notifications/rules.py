@@ -17,7 +17,7 @@ from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 from web.text.words import word
 
 _HERE = "/notifications/rules"
@@ -104,7 +104,7 @@ def kind_boxes(names: Iterable[str]) -> dict[str, str]:
 def _severity(form: Form) -> Severity:
     found = form.read("severity", Severity)
     if found is None and form.is_fine:
-        form.complain(InvalidInput(N_("This is none of the choices."), field="severity"))
+        form.complain(InvalidInput("This is none of the choices.", field="severity"))
     return found or Severity.WARNING
 
 

@@ -17,7 +17,7 @@ from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 _PATIENCE = 15  # seconds; ending sessions and verifying an import go on without the browser
 
@@ -32,7 +32,7 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     mode = form.read("mode", Mode)
     if mode is None and form.is_fine:
-        form.complain(InvalidInput(N_("Choose a mode."), field="mode"))
+        form.complain(InvalidInput("Choose a mode.", field="mode"))
     if mode is None:
         return await _page(request, form)
     here = f"/repositories/{info.id}"

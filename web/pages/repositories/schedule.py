@@ -8,7 +8,7 @@ from datetime import datetime
 
 from aiohttp import web
 
-from hive import units
+from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.services.accounts.users import UserInfo
 from hive.services.health import infos as health_info
@@ -40,7 +40,7 @@ def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
     return Form(
         {
             **schedule_form.as_it_is(schedule, user),
-            "grace": units.format_duration(grace) if grace is not None else "",
+            "grace": formats.format_duration(grace) if grace is not None else "",
             "tag": " ".join(info.tags),
         }
     )
@@ -111,7 +111,7 @@ async def _until(
     form = await sent(request)
     until = form.when("until" if form.has("until") else "span")
     if until is None:
-        form.complain(InvalidInput(N_("Say when it ends."), field="until"))
+        form.complain(InvalidInput("Say when it ends.", field="until"))
 
     async def bounded(actor: Actor, repository_id: int) -> None:
         if until is None:

@@ -34,7 +34,7 @@ async def add(request: web.Request) -> web.Response:
     kind = form.read("kind", TriggerKind)
     if kind is None:
         if form.is_fine:
-            form.complain(InvalidInput(N_("Choose what is to be called."), field="kind"))
+            form.complain(InvalidInput("Choose what is to be called.", field="kind"))
         return _add_page(request, info, None, form)
     values = _settings(form, kind, {})
     if form.is_fine:
