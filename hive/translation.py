@@ -25,16 +25,8 @@ DEFAULT = Language.ENGLISH
 KEYWORDS = (
     *("N_", "say"),
     *("AccessRefused", "Conflict", "DatabaseError", "DatabaseFull", "DeliveryFailed", "Forbidden"),
-    *(
-        "InvalidInput",
-        "NeedsConfirmation",
-        "NotFound",
-        "OutgoingFailed",
-        "Sealed",
-        "StorageError",
-        "TooMany",
-    ),
-    *("Unavailable",),
+    *("InvalidInput", "NotFound", "OutgoingFailed", "Sealed", "StorageError", "TooMany"),
+    *("NeedsConfirmation", "Unavailable"),
 )
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 

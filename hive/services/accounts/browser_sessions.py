@@ -121,5 +121,3 @@ async def end_others(actor: Actor, token: str) -> int:
     count = await others.delete()
     await audit.record(actor, "user.session.end_others", f"user {actor.name}", count=count)
     return count
-
-
