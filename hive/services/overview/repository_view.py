@@ -23,9 +23,10 @@ from hive.services.overview.details import Details, find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths
 from hive.services.repositories.former_paths import FormerPathInfo
-from hive.services.sessions import progress, record
+from hive.services.sessions import infos as session_infos
+from hive.services.sessions import progress
 from hive.services.sessions.filters import SessionState
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
 
@@ -104,7 +105,7 @@ async def repository_view(
 ) -> RepositoryView:
     """The repository as the actor may see it; NotFound where they may not."""
     details = await find_details(actor, repository_id)
-    sessions = await record.list_sessions(
+    sessions = await session_infos.list_sessions(
         actor,
         repository_id=repository_id,
         limit=_SESSIONS + 1,
