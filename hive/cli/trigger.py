@@ -111,7 +111,7 @@ async def add(
     timezone: str | None,
     when_late: bool,
 ) -> None:
-    """Add a trigger to a repository. docs/triggers.md has the settings of each kind."""
+    """Add a trigger to a repository. docs/how-to/triggers.md has the settings of each kind."""
     if timezone and not cron:
         raise click.UsageError("--timezone belongs to --cron.")
     found = await catalogue.find_repository(actor, repo)

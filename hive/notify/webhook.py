@@ -1,4 +1,4 @@
-"""A request to any address, signed; docs/notifications.md is its contract with receivers."""
+"""A request to any address, signed; docs/reference/webhooks.md is its contract with receivers."""
 
 from __future__ import annotations
 

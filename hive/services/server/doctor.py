@@ -66,7 +66,7 @@ async def examine_running(actor: Actor) -> list[Check]:
 
 
 def _check_settings(settings: Settings) -> list[Check]:
-    remedy = "See docs/configuration.md."
+    remedy = "See docs/reference/configuration.md."
     sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
     return [Check("warning", "Settings", sentence, remedy) for sentence in sentences]
 
