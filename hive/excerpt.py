@@ -32,7 +32,12 @@ class Excerpt:
 
     @property
     def text(self) -> str:
-        """Both parts, with a line between them that says how much was left out."""
+        """Both parts, with a line between them that says how much was left out.
+
+        Empty where nothing was to be kept: then only the size is of interest.
+        """
+        if not self._room and not self._most:
+            return ""
         if not self.is_cut:
             return (self._head + self._tail).decode(errors="replace")
         head, tail = bytes(self._head), bytes(self._tail[len(self._tail) - self._most :])

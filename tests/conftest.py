@@ -155,3 +155,12 @@ async def _end_what_a_failed_test_left() -> None:
 async def people(hive: Settings) -> People:
     """The cast: alice, bob in her group `team`, charlie in none, and an administrator."""
     return await factories.make_people()
+
+
+@pytest.fixture
+def open_place() -> Iterator[Path]:
+    """A directory that everybody can reach, unlike pytest's own."""
+    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
+    place.chmod(0o755)
+    yield place
+    shutil.rmtree(place)

@@ -20,6 +20,9 @@ from hive.services.gate import admission, authentication
 from hive.services.gate.admission import Admission, SessionRequest
 from hive.services.keys import keys
 from hive.services.keys.keys import KeyInfo
+from hive.services.notifications import channels, rules
+from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -101,6 +104,20 @@ async def make_repository(
         accesses=accesses,
         groups=[share_with] if share_with else [],
     )
+
+
+async def make_webhook(
+    owner: Actor, url: str = "http://192.0.2.1/", name: str = "hook"
+) -> ChannelInfo:
+    """A channel to where nobody answers, or to a test's own far end."""
+    settings = {"url": url, "method": "POST"}
+    return await channels.add(owner, name, owner=owner.name, kind="webhook", settings=settings)
+
+
+async def hear_everything(owner: Actor) -> None:
+    """A channel and a rule by which everything reaches it."""
+    await make_webhook(owner)
+    await rules.add(owner, owner.name, Wanted("all", ["hook"]))
 
 
 async def open_session(

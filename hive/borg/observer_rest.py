@@ -29,7 +29,7 @@ _VERSION: Final = re.compile(
 _MOVED: Final = ".del"  # what is deleted gets this suffix, and is removed later
 
 
-class _Stream:
+class _HttpStream:
     """Heads of one direction, cut anywhere."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class _Stream:
         return int(length[1]) if length else 0
 
 
-class _Answers(_Stream):
+class _HttpAnswers(_HttpStream):
     def __init__(self) -> None:
         super().__init__()
         self.to_head = False
@@ -92,8 +92,8 @@ class RestWatch:
     """Borg 2's side of an Observer."""
 
     def __init__(self) -> None:
-        self._requests = _Stream()
-        self._answers = _Answers()
+        self._requests = _HttpStream()
+        self._answers = _HttpAnswers()
         self._waiting: _Request | None = None
         self._done: Counter[str] = Counter()
         self._stored = Counter[str]()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
@@ -20,66 +21,34 @@ LEVEL = click.Choice([level.value for level in ShareLevel])
 MODE = click.Choice([mode.value.lower() for mode in Mode], case_sensitive=False)
 PORT = click.IntRange(1, 65535)
 
+T = TypeVar("T")
 
-class _When(click.ParamType[datetime | None]):
-    name = "when"
+
+class _Parsed(click.ParamType[T]):
+    """A value that a function of ours reads; what that refuses is wrong usage."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
         self,
         value: Any,  # noqa: ANN401 - as click has it
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> datetime | None:
-        if str(value).lower() == "never":
-            return None
+    ) -> T:
         try:
-            return units.parse_when(str(value))
+            return self._parse(str(value))
         except InvalidInput as error:
             self.fail(error.message, param, ctx)
 
 
-class _Limit(click.ParamType[int | None]):
-    name = "size"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - as click has it
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int | None:
-        try:
-            return units.parse_limit(str(value))
-        except InvalidInput as error:
-            self.fail(error.message, param, ctx)
+def _when(text: str) -> datetime | None:
+    return None if text.lower() == "never" else units.parse_when(text)
 
 
-class _Duration(click.ParamType[timedelta]):
-    name = "span"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - as click has it
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta:
-        try:
-            return units.parse_duration(str(value))
-        except InvalidInput as error:
-            self.fail(error.message, param, ctx)
-
-
-class _Grace(click.ParamType[timedelta | str]):
-    name = "span"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401 - as click has it
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta | str:
-        if str(value).lower() == DEFAULT:
-            return DEFAULT
-        return DURATION.convert(value, param, ctx)
+def _grace(text: str) -> timedelta | str:
+    return DEFAULT if text.lower() == DEFAULT else units.parse_duration(text)
 
 
 class _Directory(click.Path):
@@ -96,10 +65,10 @@ class _Directory(click.Path):
 
 DIRECTORY = _Directory()
 DEFAULT = "default"  # as the settings say
-DURATION = _Duration()
-GRACE = _Grace()
-WHEN = _When()
-LIMIT = _Limit()
+DURATION = _Parsed("span", units.parse_duration)
+GRACE = _Parsed("span", _grace)
+WHEN = _Parsed("when", _when)
+LIMIT = _Parsed("size", units.parse_limit)
 
 
 def is_given_as_none(context: click.Context, name: str) -> bool:

@@ -10,25 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
 from hive.borg import locks
 from hive.borg.repository_path import PathRule
 from hive.borg.request_filter import RequestFilter
 from hive.borg.response_framer import ResponseFramer
 from hive.borg.rpc_policy import Policy
 from hive.kinds import Access
+from tests.rpc_messages import CLIENT, RpcError, request, result, unpacker
 
 SECONDS = 120.0  # a machine whose disk is busy lets a commit wait for it
-
-
-class RpcError(Exception):
-    """What the server, or the filter in its place, answered instead of a result."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(f"{kind}: {message}")
-        self.kind = kind
-        self.message = message
 
 
 class Serve:
@@ -63,7 +53,7 @@ class Serve:
         self.filter = RequestFilter(policy)
         self.passed = 0
         self._framer = ResponseFramer(self.filter)
-        self._unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=2**30)
+        self._unpacker = unpacker()
         self._number = 0
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the session
         self._process = subprocess.Popen(
@@ -77,7 +67,7 @@ class Serve:
         )
 
     def __enter__(self) -> Serve:
-        self.call("negotiate", client_data={b"client_version": (1, 4, 0)})
+        self.call("negotiate", client_data=CLIENT)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,9 +88,7 @@ class Serve:
 
     def send(self, method: str, **arguments: object) -> None:
         self._number += 1
-        named = {name.encode(): value for name, value in arguments.items()}
-        message = {b"i": self._number, b"m": method.encode(), b"a": named}
-        self.send_bytes(msgpack.packb(message, use_bin_type=False))
+        self.send_bytes(request(self._number, method, arguments))
 
     def send_bytes(self, data: bytes) -> None:
         assert self._process.stdin is not None
@@ -115,7 +103,7 @@ class Serve:
         assert self._process.stdout is not None
         while True:
             for content in self._unpacker:
-                return _result(content)
+                return result(content)
             ready, _, _ = select.select([self._process.stdout], [], [], SECONDS)
             if not ready:
                 raise TimeoutError(f"no answer for {SECONDS} seconds: {self._last_words()}")
@@ -129,11 +117,3 @@ class Serve:
         self._said.seek(0)
         status = self._process.poll()
         return f"status {status}, {self._said.read()[-2000:].decode(errors='replace')!r}"
-
-
-def _result(content: dict[bytes, Any]) -> Any:
-    kind = content.get(b"exception_class")
-    if kind is None:
-        return content[b"r"]
-    lines = [line for line in content[b"exception_short"] if isinstance(line, bytes)]
-    raise RpcError(kind.decode(), b" ".join(lines).decode())

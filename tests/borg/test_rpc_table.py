@@ -15,8 +15,9 @@ import pytest
 from hive.borg.framing import ProtocolError
 from hive.borg.rpc_policy import TABLE, Phase
 from hive.kinds import Access
-from tests.borg.rpc_serve import RpcError, Serve
+from tests.borg.rpc_serve import Serve
 from tests.programs import borg_command, has_borg_11
+from tests.rpc_messages import RpcError
 
 MANIFEST = bytes(32)
 KEY = b64encode(msgpack.packb({"version": 1, "algorithm": "sha256", "data": b"x"})) + b"\n"

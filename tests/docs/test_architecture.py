@@ -11,7 +11,7 @@ from tests.docs.blocks import DOCS, ROOT
 PAGE = DOCS / "explanation" / "architecture.md"
 TOP = ("hive", "sshgate", "web")
 # What holds no code: the page names the directory above.
-WITHOUT_CODE = {"web/static", "web/templates", "web/locales"}
+WITHOUT_CODE = {"web/static", "web/templates", "hive/locales"}
 _PATH = re.compile(r"`((?:[\w.-]+/)+(?:[\w-]+\.\w+)?)`")
 
 

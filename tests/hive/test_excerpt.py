@@ -50,5 +50,4 @@ def test_where_nothing_is_wanted_only_the_size_is_known() -> None:
     for _ in range(3):
         excerpt.add(b"abc")
     assert (excerpt.size, excerpt.is_cut) == (9, True)
-    assert excerpt.text == "... 9 bytes were left out ...\n"
-    assert Excerpt(0, 0).text == ""
+    assert excerpt.text == ""

@@ -5,8 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +22,6 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 needs_seccomp = pytest.mark.skipif(open_seccomp() is None, reason="no libseccomp here")
 needs_mounts = pytest.mark.skipif(not ordinary.has_mounts(), reason="no mount namespaces here")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    """A directory that everybody can reach, unlike pytest's own."""
-    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
 
 
 def launch(

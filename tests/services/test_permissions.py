@@ -16,7 +16,6 @@ from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
 from hive.services.keys.keys import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
-from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -269,9 +268,7 @@ async def thing_of(owner: Actor, kind: str) -> permissions.Thing:
         return await Repository.get(id=info.id)
     if kind == "key":
         return await Key.get(id=(await factories.make_key(owner)).id)
-    settings = {"url": "https://example.org/hook"}
-    made = await channels.add(owner, "hook", owner=owner.name, kind="webhook", settings=settings)
-    return await Channel.get(id=made.id)
+    return await Channel.get(id=(await factories.make_webhook(owner)).id)
 
 
 async def test_nobody_adds_things_for_others(people: People) -> None:

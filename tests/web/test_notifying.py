@@ -9,10 +9,10 @@ import pytest
 from hive.kinds import Access, EventKind
 from hive.models import Channel, User
 from hive.services.keys import grants
-from hive.services.notifications import channels
 from hive.services.outbox import condition, downtimes
 from hive.services.permissions import OPERATOR, Actor
 from tests import factories
+from tests.factories import make_webhook
 from tests.notify.far_end import FarEnd, far_end
 from tests.services.notifications.support import happen
 from tests.web.browser import Browser, NewBrowser
@@ -26,12 +26,6 @@ async def server() -> AsyncIterator[FarEnd]:
         yield end
 
 
-async def webhook(owner: Actor, url: str, name: str = "hook") -> int:
-    settings = {"url": url, "method": "POST"}
-    info = await channels.add(owner, name, owner=owner.name, kind="webhook", settings=settings)
-    return info.id
-
-
 async def test_overview_and_page_say_that_nobody_would_be_notified(
     browser: Browser, alice: Actor
 ) -> None:
@@ -41,7 +35,7 @@ async def test_overview_and_page_say_that_nobody_would_be_notified(
     assert "One repository would notify nobody:" in overview
     page = (await browser.get(f"/repositories/{made.id}")).text
     assert "alice has no mail address and no channel" in page
-    await webhook(alice, "https://example.org/x")
+    await make_webhook(alice, "https://example.org/x")
     assert "would notify nobody" not in (await browser.get("/")).text
     assert "<bdi>alice</bdi> by webhook" in (await browser.get(f"/repositories/{made.id}")).text
 
@@ -149,7 +143,7 @@ async def test_the_page_of_health_says_what_doctor_says(
     browser: Browser, alice: Actor, root: Actor
 ) -> None:
     await factories.make_repository(alice)
-    await webhook(alice, "https://192.0.2.1/x")
+    await make_webhook(alice, "https://192.0.2.1/x")
     await condition.note_fails(((await Channel.get()).id, 0), "It is gone.", is_permanent=True)
     await browser.log_in("root")
     page = (await browser.get("/admin")).text

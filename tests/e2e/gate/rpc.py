@@ -8,16 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
 from tests.e2e.gate.harness import Client
+from tests.rpc_messages import CLIENT, RpcError, request, result, unpacker
 
 SECONDS = 60.0
 ENDED = "the session ended"
-
-
-class RpcError(Exception):
-    """An answer that is an error, or the end of the session."""
 
 
 class Rpc:
@@ -25,7 +20,7 @@ class Rpc:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self._unpacker = msgpack.Unpacker(raw=True, strict_map_key=False, max_buffer_size=2**30)
+        self._unpacker = unpacker()
         self._number = 0
 
     async def open(self, name: str = "laptop", **arguments: object) -> Any:
@@ -47,9 +42,7 @@ class Rpc:
     async def send(self, method: str, **arguments: object) -> None:
         assert self.process.stdin is not None
         self._number += 1
-        named = {name.encode(): value for name, value in arguments.items()}
-        message = {b"i": self._number, b"m": method.encode(), b"a": named}
-        self.process.stdin.write(msgpack.packb(message, use_bin_type=False))
+        self.process.stdin.write(request(self._number, method, arguments))
         try:
             await self.process.stdin.drain()
         except ConnectionError as error:
@@ -86,7 +79,7 @@ async def rpc(client: Client, login: str, key: Path | None = None) -> AsyncItera
     )
     session = Rpc(process)
     try:
-        await session.call("negotiate", client_data={b"client_version": (1, 4, 0)})
+        await session.call("negotiate", client_data=CLIENT)
         yield session
         await session.ended()
     finally:
@@ -98,8 +91,4 @@ async def rpc(client: Client, login: str, key: Path | None = None) -> AsyncItera
 def _result(content: Any) -> Any:
     if not isinstance(content, dict):  # a last word of borg's beside the protocol
         raise RpcError(ENDED)
-    if b"exception_class" not in content:
-        return content[b"r"]
-    lines = [line for line in content[b"exception_short"] if isinstance(line, bytes)]
-    kind = content[b"exception_class"].decode()
-    raise RpcError(f"{kind}: {b' '.join(lines).decode()}")
+    return result(content)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,12 +22,10 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change 
 
 
 @pytest.fixture
-def reachable() -> Iterator[Path]:
+def reachable(open_place: Path) -> Path:
     """A directory that everybody can pass, unlike pytest's own, and that nobody can look into."""
-    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
-    place.chmod(0o711)
-    yield place
-    shutil.rmtree(place)
+    open_place.chmod(0o711)
+    return open_place
 
 
 async def test_imports_and_backups_belong_to_the_user_that_programs_run_as(

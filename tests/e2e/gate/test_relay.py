@@ -10,13 +10,6 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access
-from hive.process.child import ChildSpec
-from hive.services.gate.admission import Admission
-from hive.services.programs.discovery import program_roots
-from hive.services.programs.host import Host
-from sshgate import session
-from sshgate.command import Borg2Serve, BorgServe, Rsync
-from sshgate.plan import Plan
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, open_house
 
@@ -44,29 +37,6 @@ import random, sys
 sys.stdout.buffer.write(random.Random(1).randbytes(50_000_000))
 sys.exit(5)
 """
-
-
-@pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
-    """Have the gate run a Python program where it would run borg serve."""
-
-    def choose(program: str) -> None:
-        def plan(
-            admission: Admission, _request: BorgServe | Borg2Serve | Rsync, _host: Host
-        ) -> Plan:
-            python = str(Path(sys.executable).resolve())
-            spec = ChildSpec(
-                argv=(python, "-I", "-S", "-c", program),
-                environment={"PATH": "/usr/bin:/bin"},
-                cwd=admission.place.repository.resolve(),
-                writable=(admission.place.repository.resolve(),),
-                executable=(*program_roots(python), Path(sys.base_prefix).resolve()),
-            )
-            return Plan(spec, None)
-
-        monkeypatch.setattr(session, "make_plan", plan)
-
-    return choose
 
 
 async def with_login(house: House) -> tuple[Client, str]:

@@ -11,8 +11,7 @@ from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Notification
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
-from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from tests import factories
 from tests.another_process import forget
 from tests.factories import People
 
@@ -26,9 +25,7 @@ BORG = Trouble(
 
 @pytest.fixture(autouse=True)
 async def a_channel(people: People) -> None:
-    settings = {"url": "http://192.0.2.1/", "method": "POST"}
-    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
-    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
+    await factories.hear_everything(people.admin)
 
 
 async def fail(*_: object) -> None:

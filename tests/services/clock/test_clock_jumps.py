@@ -18,8 +18,6 @@ from hive.services.gate import authentication
 from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.lifecycle import trash
-from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.server import clock_watch, doctor, jobs
@@ -77,12 +75,6 @@ async def downs() -> int:
     return await Event.filter(kind__in=["late", "down"]).count()
 
 
-async def hear_everything(people: People) -> None:
-    settings = {"url": "http://192.0.2.1/", "method": "POST"}
-    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
-    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
-
-
 async def deleted_repository(people: People) -> int:
     made = await factories.make_repository(people.alice, "photos")
     await trash.delete_repository(people.alice, made.id)
@@ -126,7 +118,7 @@ async def test_the_trash_is_emptied_when_the_new_time_is_confirmed(
 async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     clocks: Clocks, people: People, jump: timedelta
 ) -> None:
-    await hear_everything(people)
+    await factories.hear_everything(people.admin)
     repository_id = await watched_repository(people)
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))

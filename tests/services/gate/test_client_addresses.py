@@ -12,7 +12,6 @@ from hive.kinds import Access, AddressRuling, AddressTrouble
 from hive.models import AddressRecord, AuditEntry, Notification
 from hive.services.gate import client_addresses
 from hive.services.gate.client_addresses import Observation
-from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
 from hive.signals import AddressesChanged
 from tests import factories
@@ -92,13 +91,8 @@ async def test_there_is_nothing_to_release(people: People) -> None:
         await client_addresses.release(people.admin, "198.51.100.7")
 
 
-async def notify_admin(people: People) -> None:
-    settings = {"url": "https://example.org/hook"}
-    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
-
-
 async def test_administrators_hear_of_each_address_once_an_hour(people: People) -> None:
-    await notify_admin(people)
+    await factories.make_webhook(people.admin)
     begin = clock.now()
 
     async def at(minutes: int, *addresses: str) -> list[str]:
@@ -122,7 +116,7 @@ async def test_administrators_hear_of_each_address_once_an_hour(people: People) 
 
 
 async def test_a_crowd_is_one_notification_and_a_bounded_number_of_rows(people: People) -> None:
-    await notify_admin(people)
+    await factories.make_webhook(people.admin)
     await client_addresses.note([turned_away(f"10.0.{n // 250}.{n % 250}") for n in range(1100)])
     assert await Notification.all().count() == 1
     assert await AddressRecord.all().count() == 1_000

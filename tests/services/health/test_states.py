@@ -30,7 +30,6 @@ from hive.services.health import proposals, review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.health.states import BAD, Condition, condition_of, state_of
 from hive.services.keys import keys
-from hive.services.notifications import channels
 from hive.services.outbox.kinds import TABLE
 from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
@@ -61,8 +60,7 @@ async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
     """Alice's, watched every day, with a backup of just now."""
     info = await creation.create(people.alice, CreateRepository(name="documents"))
     await review.note_backup(info.id, time[0])
-    settings = {"url": "http://192.0.2.1/", "method": "POST"}
-    await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=settings)
+    await factories.make_webhook(people.alice)
     return info
 
 

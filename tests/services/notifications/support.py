@@ -12,11 +12,13 @@ from hive.kinds import DeliveryState, EventKind
 from hive.models import Delivery
 from hive.services import events
 from hive.services.delivery.courier import Courier
-from hive.services.notifications import channels
-from hive.services.notifications.channels import ChannelInfo
 from hive.services.permissions import Actor
+from tests.factories import make_webhook
 
 NOON = datetime.fromisoformat("2026-03-02T12:00:00+00:00")  # a Monday
+
+
+webhook = make_webhook
 
 
 def at(when: datetime) -> None:
@@ -24,13 +26,14 @@ def at(when: datetime) -> None:
 
 
 @transactional
+async def happen_often(repository_id: int, kind: EventKind, times: int) -> None:
+    for number in range(times):
+        await events.record(repository_id, kind, f"Number {number}.")
+
+
+@transactional
 async def happen(repository_id: int, kind: EventKind, message: str = "It.", **details: Any) -> None:
     await events.record(repository_id, kind, message, **details)
-
-
-async def webhook(owner: Actor, url: str, name: str = "hook") -> ChannelInfo:
-    settings = {"url": url, "method": "POST"}
-    return await channels.add(owner, name, owner=owner.name, kind="webhook", settings=settings)
 
 
 async def deliver(courier: Courier) -> None:

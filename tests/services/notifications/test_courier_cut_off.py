@@ -12,11 +12,9 @@ import pytest
 from aiohttp import web
 
 from hive import clock
-from hive.database import transactional
 from hive.kinds import AttemptOutcome, DeliveryState, EventKind
 from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.notify.channel import Means
-from hive.services import events
 from hive.services.accounts import users
 from hive.services.delivery import deliveries
 from hive.services.delivery.courier import Courier
@@ -31,6 +29,7 @@ from tests.services.notifications.support import (
     at,
     deliver,
     happen,
+    happen_often,
     later,
     states,
     told_to,
@@ -38,12 +37,6 @@ from tests.services.notifications.support import (
 )
 
 SENT, DEAD, DROPPED = DeliveryState.SENT, DeliveryState.DEAD, DeliveryState.DROPPED
-
-
-@transactional
-async def happen_often(repository_id: int, times: int) -> None:
-    for number in range(times):
-        await events.record(repository_id, EventKind.DOWN, f"Number {number}.")
 
 
 async def test_a_backlog_of_a_channel_that_hangs_does_not_hide_the_others(
@@ -59,7 +52,7 @@ async def test_a_backlog_of_a_channel_that_hangs_does_not_hide_the_others(
     server.handler = answer
     await webhook(people.alice, f"{server.url}/hangs", "hangs")
     made = await factories.make_repository(people.alice)
-    await happen_often(made.id, 210)
+    await happen_often(made.id, EventKind.DOWN, 210)
     running = asyncio.ensure_future(Courier(means).run())
 
     async def hangs() -> bool:
@@ -92,7 +85,7 @@ async def test_what_is_under_way_when_the_server_stops_may_end(
     server.handler = slowly
     await webhook(people.alice, server.url)
     made = await factories.make_repository(people.alice)
-    await happen_often(made.id, 2)
+    await happen_often(made.id, EventKind.DOWN, 2)
     running = asyncio.ensure_future(Courier(means).run())
     await asyncio.wait_for(taken.wait(), 10)
     running.cancel()
@@ -159,7 +152,7 @@ async def test_dead_letters_are_told_to_administrators_as_well_once_a_day(
 
     server.handler = answer
     made = await factories.make_repository(people.alice)
-    await happen_often(made.id, 3)
+    await happen_often(made.id, EventKind.DOWN, 3)
     await deliver(courier)
     assert await told_to(people.admin) == ["dead letter", "channel failing"]
     assert await told_to(people.alice) == ["down"] * 3  # she has no other way
@@ -203,7 +196,7 @@ async def test_killed_at_any_moment_nothing_is_lost_and_nothing_has_two_names(
 
     server.handler = answer
     made = await factories.make_repository(people.alice)
-    await happen_often(made.id, 6)
+    await happen_often(made.id, EventKind.DOWN, 6)
     for _ in range(25):
         killed = asyncio.ensure_future(deliver(Courier(means)))
         await asyncio.sleep(choose.uniform(0, 0.04))

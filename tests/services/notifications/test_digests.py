@@ -156,7 +156,9 @@ async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
     assert level() == "warning"
     # what cannot be kept for doctor is sent all the same
     server.answers(200)
-    (hive.paths.run / "heartbeat.json").mkdir()
+    kept = hive.paths.run / "heartbeat.json"
+    kept.unlink()
+    kept.mkdir()
     sent = await heartbeat.beat(beating, well, means.outgoing)
     assert sent is not None
     assert sent.problem is None

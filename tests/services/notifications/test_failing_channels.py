@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hive.database import transactional
 from hive.errors import DeliveryFailed, Forbidden, InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind
 from hive.models import Alarm, AuditEntry, Channel, Delivery, MailPlace, User
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
-from hive.services import events
 from hive.services.delivery.courier import Courier
 from hive.services.notifications import channels, reach, trials
 from hive.services.outbox import allowed
@@ -23,6 +21,7 @@ from tests.services.notifications.support import (
     at,
     deliver,
     happen,
+    happen_often,
     later,
     states,
     told_to,
@@ -34,12 +33,6 @@ SENT, WAITING = DeliveryState.SENT, DeliveryState.WAITING
 
 async def kinds_received(server: FarEnd) -> list[str]:
     return [one.json()["kind"] for one in server.received]
-
-
-@transactional
-async def happen_often(repository_id: int, kind: EventKind, times: int) -> None:
-    for number in range(times):
-        await events.record(repository_id, kind, f"Number {number}.")
 
 
 async def test_one_success_frees_all_that_waits_and_critical_ones_go_first(

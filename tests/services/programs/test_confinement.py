@@ -3,8 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +21,6 @@ from tests import ordinary
 NOBODY = RunAs(65534, 65534)
 needs_mounts = pytest.mark.skipif(not ordinary.has_mounts(), reason="no mount namespaces here")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can change the user")
-
-
-@pytest.fixture
-def open_place() -> Iterator[Path]:
-    place = Path(tempfile.mkdtemp(prefix="hive-test-", dir="/tmp"))
-    place.chmod(0o755)
-    yield place
-    shutil.rmtree(place)
 
 
 ALL_WISHES = Wishes("nobody")

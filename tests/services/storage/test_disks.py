@@ -18,8 +18,6 @@ from hive.models import Alarm, Inspection, Location, Notification
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS
 from hive.services.measurements import insights
-from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.storage import disk_alarms, disks, locations, paths
@@ -222,14 +220,7 @@ async def test_one_at_a_time_makes_room_on_a_full_disk(disk: Path) -> None:
 async def test_administrators_are_notified_before_a_disk_is_full_when_it_is_and_when_it_is_over(
     people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await channels.add(
-        people.admin,
-        "hook",
-        owner="admin",
-        kind="webhook",
-        settings={"url": "http://192.0.2.1/", "method": "POST"},
-    )
-    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
+    await factories.hear_everything(people.admin)
     for free in (100, 30, 1, 1, 2.2, 5, 100):
         space = Space(used_bytes=int((200 - free) * GIB), free_bytes=int(free * GIB))
         monkeypatch.setattr(disks, "measure", lambda _, space=space: space)

@@ -29,8 +29,6 @@ from hive.services.health import review
 from hive.services.installation import marker, presence
 from hive.services.lifecycle import trash
 from hive.services.measurements import statistics
-from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -225,9 +223,7 @@ async def test_one_alarm_tells_of_a_location_and_its_end(
     documents: RepositoryInfo, people: People
 ) -> None:
     await factories.make_repository(people.bob)
-    settings = {"url": "http://192.0.2.1/", "method": "POST"}
-    await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
-    await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
+    await factories.hear_everything(people.admin)
     watcher = StorageWatch()
     await watcher.begin()
     with moved_away(root()):

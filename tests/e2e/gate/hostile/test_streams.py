@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import msgpack
 import pytest
 from asyncssh.packet import SSHPacket, String
 
 from hive.kinds import Access
-from hive.process.child import ChildSpec
-from hive.services.gate.admission import Admission
 from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
-from hive.services.programs.discovery import program_roots
-from hive.services.programs.host import Host
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import record
 from hive.services.sessions.filters import SessionState
 from sshgate import serving as serving_module
-from sshgate import session
-from sshgate.command import Borg2Serve, BorgServe, Rsync
-from sshgate.plan import Plan
 from tests.e2e.gate.hostile.handmade import (
     CHANNEL_ADJUST,
     CHANNEL_CLOSE,
@@ -194,34 +185,11 @@ time.sleep(600)
 """
 
 
-@pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Have the gate run a Python program where it would run borg serve."""
-
-    def choose(program: str) -> None:
-        def plan(
-            admission: Admission, _request: BorgServe | Borg2Serve | Rsync, _host: Host
-        ) -> Plan:
-            python = str(Path(sys.executable).resolve())
-            spec = ChildSpec(
-                argv=(python, "-I", "-S", "-c", program),
-                environment={"PATH": "/usr/bin:/bin"},
-                cwd=admission.place.repository.resolve(),
-                readable=(admission.place.repository.resolve(),),
-                executable=(*program_roots(python), Path(sys.base_prefix).resolve()),
-            )
-            return Plan(spec, None)
-
-        monkeypatch.setattr(session, "make_plan", plan)
-
-    return choose
-
-
 @pytest.mark.parametrize("how", ["no window", "no socket", "no keys"])
 async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
-    scene: Scene, play: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, how: str
+    scene: Scene, serve: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    play(ENDLESS)
+    serve(ENDLESS)
     monkeypatch.setattr(serving_module, "_LAST_WORDS_SECONDS", 0.5)
     before = resident_bytes()
     async with serving(scene, window=0 if how == "no window" else 2**32 - 1) as connection:
@@ -256,9 +224,9 @@ def ignore_keys(connection: HandmadeConnection) -> Callable[..., object]:
 
 
 async def test_a_client_that_neither_reads_nor_is_read_is_ended_when_it_closes(
-    scene: Scene, play: Callable[[str], None]
+    scene: Scene, serve: Callable[[str], None]
 ) -> None:
-    play(DEAF)
+    serve(DEAF)
     async with serving(scene, window=0) as connection:
         (running_session,) = scene.sessions
         relay = running_session._relay

@@ -22,7 +22,8 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import config_versions
 from tests.e2e.gate.harness import Client, House
-from tests.e2e.gate.rpc import ENDED, Rpc, RpcError, rpc
+from tests.e2e.gate.rpc import ENDED, Rpc, rpc
+from tests.rpc_messages import RpcError
 
 CHUNKS = 120
 MANIFEST = bytes(32)
