@@ -4,8 +4,8 @@ The only file that knows transactions. Two traps of tortoise-orm on SQLite are c
 caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
 task that is started inside a transaction would join it.
 
-What is kept here belongs to the process and not to what its services remember (hive/memory.py):
-stopping them waits for the tasks and closes the connection, and the ORM has one for a process.
+The connection is the process's and not part of what its services remember (hive/memory.py): the
+ORM has one for a process, and it is closed before that memory goes.
 """
 
 from __future__ import annotations
