@@ -38,7 +38,7 @@ from hive.services.lifecycle import trash
 from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from tests.e2e.gate.files import make_files
 from tests.e2e.gate.harness import Client, House, open_house, until
 from tests.programs import borg_command
@@ -154,7 +154,7 @@ async def both_in_turn(soak: Soak, info: RepositoryInfo) -> None:
 
 
 async def _is_quiet(info: RepositoryInfo) -> bool:
-    return not await record.list_sessions(OPERATOR, repository_id=info.id, live=True)
+    return not await session_infos.list_sessions(OPERATOR, repository_id=info.id, live=True)
 
 
 def overflow(directory: Path) -> None:

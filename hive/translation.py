@@ -26,7 +26,7 @@ KEYWORDS = (
     *("N_", "say"),
     *("AccessRefused", "Conflict", "DatabaseError", "DatabaseFull", "DeliveryFailed", "Forbidden"),
     *("InvalidInput", "NotFound", "OutgoingFailed", "Sealed", "StorageError", "TooMany"),
-    *("Unavailable",),
+    *("NeedsConfirmation", "Unavailable"),
 )
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 

@@ -8,7 +8,7 @@ from hive.services.gate.authentication import Identity
 from sshgate.gate import Gate
 
 if TYPE_CHECKING:
-    from sshgate.session import GateSession
+    from sshgate.client_session import ClientSession
 
 
 class Owner(Protocol):
@@ -22,11 +22,11 @@ class Owner(Protocol):
     def peer(self) -> str: ...
     @property
     def client_version(self) -> str | None: ...
-    def session_started(self, session: GateSession) -> None:
+    def session_started(self, session: ClientSession) -> None:
         """A command was given."""
 
-    def session_done(self, session: GateSession) -> None:
+    def session_done(self, session: ClientSession) -> None:
         """The command is over; the client may take its time to close the channel."""
 
-    def session_ended(self, session: GateSession) -> None:
+    def session_ended(self, session: ClientSession) -> None:
         """The channel is closed."""

@@ -92,9 +92,11 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if _IS_SETTING.match(name)]:
         monkeypatch.delenv(name, raising=False)
+    before = memory._memory  # of a house that several tests share
     yield
     clock.use(None)
-    memory.end()  # of services that a test left running
+    if memory._memory is not before:
+        memory.end()  # of services that a test left running
 
 
 @pytest.fixture

@@ -15,10 +15,11 @@ from hive.kinds import EndReason
 from hive.services import runtime
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions import record
 from hive.services.sessions.filters import SessionState
+from hive.services.sessions.infos import SessionInfo
 from hive.services.sessions.progress import with_progress
-from hive.services.sessions.record import SessionInfo
 
 _KILL_SECONDS = 15.0  # beyond the grace of a program that is ended
 _ASK_AGAIN = 0.2
@@ -63,7 +64,7 @@ def _document(info: SessionInfo) -> dict[str, Any]:
 async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
     """List sessions, the newest first."""
     found = await catalogue.find_repository(actor, repo) if repo else None
-    infos = await record.list_sessions(
+    infos = await session_infos.list_sessions(
         actor,
         repository_id=found.id if found else None,
         state=SessionState.LIVE if live else None,
@@ -103,7 +104,7 @@ async def _with_progress(infos: list[SessionInfo]) -> list[SessionInfo]:
 @with_hive
 async def show(actor: Actor, session_id: int) -> None:
     """Show one session."""
-    info = await record.get_session(actor, session_id)
+    info = await session_infos.get_session(actor, session_id)
     objects = {"objects_added": info.objects_added, "objects_removed": info.objects_removed}
     document = _document(info) | objects
     output.show_one(document, document)
@@ -121,7 +122,7 @@ async def kill(actor: Actor, session_id: int) -> None:
     else:
         with control.no_server(runtime.paths().control_socket):
             await record.close_lost([session_id])
-        info = await record.get_session(actor, session_id)
+        info = await session_infos.get_session(actor, session_id)
     output.show_done(_document(info), _end_in_words(info))
 
 
@@ -130,7 +131,7 @@ async def _wait_for_end(actor: Actor, session_id: int) -> SessionInfo:
     grace = runtime.settings().ssh.end_grace_seconds
     seconds = grace + _KILL_SECONDS
     deadline = asyncio.get_running_loop().time() + seconds
-    while (info := await record.get_session(actor, session_id)).ended_at is None:
+    while (info := await session_infos.get_session(actor, session_id)).ended_at is None:
         if asyncio.get_running_loop().time() > deadline:
             raise Unavailable(
                 f"The server was asked to end session {session_id}, and has not closed it within"

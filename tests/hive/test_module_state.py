@@ -40,7 +40,7 @@ _CACHES = {
 _CONSTANT = {
     "Actor", "AppKey", "Choice", "ContextVar", "FrameLimits", "IPv6Network", "IntRange", "N_",
     "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
-    "_Duration", "_Grace", "_Limit", "_When", "abspath", "bytes", "compile", "datetime", "float",
+    "_Parsed", "abspath", "bytes", "compile", "datetime", "float",
     "fromhex", "frozenset", "get", "get_logger", "ip_network", "join", "maketrans", "option",
     "pack", "partial", "phrase", "range", "say", "timedelta", "tuple",
 }  # fmt: skip

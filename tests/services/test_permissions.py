@@ -20,6 +20,7 @@ from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import config_versions, record
+from hive.services.sessions import infos as session_infos
 from hive.services.storage import locations
 from hive.services.upkeep import queue
 from tests import factories
@@ -93,7 +94,7 @@ SEE: dict[str, Action] = {
     "find the repository": lambda a, s: catalogue.find_repository(a, s.repository.login),
     "find the repository by id": lambda a, s: catalogue.find_repository_by_id(a, s.repository.id),
     "find the key": lambda a, s: keys.find_key(a, s.key.fingerprint),
-    "see the session": lambda a, s: record.get_session(a, s.session_id),
+    "see the session": lambda a, s: session_infos.get_session(a, s.session_id),
 }
 CHANGE: dict[str, Action] = {
     "rename the repository": lambda a, s: catalogue.set_repository(
@@ -161,7 +162,7 @@ async def test_lists_hold_what_one_may_see(scene: Scene, who: str) -> None:
     seen = 0 if who == "stranger" else 1
     assert len(await catalogue.list_repositories(actor)) == seen
     assert len(await keys.list_keys(actor)) == seen
-    assert len(await record.list_sessions(actor)) == seen
+    assert len(await session_infos.list_sessions(actor)) == seen
     assert bool(await events.recent(actor)) == bool(seen)
     assert len(await events.recent(actor, repository_id=scene.repository.id)) > 0 or not seen
 

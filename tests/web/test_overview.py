@@ -16,7 +16,7 @@ from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.health.states import Condition
 from hive.services.keys import keys
-from hive.services.overview import attention, rows, summaries
+from hive.services.overview import attention, dashboard, rows, summaries
 from hive.services.overview.attention import AttentionKind
 from hive.services.overview.summaries import Order
 from hive.services.permissions import Actor
@@ -25,7 +25,6 @@ from hive.services.repositories.creation import CreateRepository
 from hive.services.storage import disks
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
-from web.pages.repositories import overview as page
 
 
 async def _backed_up(actor: Actor, name: str, *, days_ago: float = 0.5, **given: Any) -> int:
@@ -199,7 +198,7 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
 async def test_a_long_list_is_shown_in_pages_and_counted_as_a_whole(
     browser: Browser, alice: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(page, "ROWS", 2)
+    monkeypatch.setattr(dashboard, "ROWS", 2)
     for name in ("a", "b", "c", "d", "e"):
         await _backed_up(alice, name)
     await browser.log_in("alice")

@@ -15,6 +15,18 @@ from hive.services.permissions import Actor
 _PREFIX = "SHA256:"
 
 
+def may_disable_everywhere(actor: Actor, info: KeyInfo) -> bool:
+    """Whether the actor may disable this key everywhere: one's own, administrators all."""
+    return actor.is_admin or info.owner == actor.name
+
+
+async def disable_key_everywhere(actor: Actor, key_id: int) -> list[KeyInfo]:
+    """The same as `disable_everywhere`, of a key that the actor may change, by its id."""
+    info = await keys.find_key_by_id(actor, key_id)
+    await keys.require_manage(actor, key_id)
+    return await disable_everywhere(actor, info.fingerprint)
+
+
 @transactional
 async def disable_everywhere(actor: Actor, fingerprint: str) -> list[KeyInfo]:
     """Disable every key with this fingerprint: all for administrators, else one's own.

@@ -318,6 +318,15 @@ async def list_channels(actor: Actor) -> list[ChannelInfo]:
     return await _infos(rows)
 
 
+async def list_failing(actor: Actor, *, owner_id: int | None = None) -> list[ChannelInfo]:
+    """The enabled channels that fail, of all that the actor may see or of those of one user."""
+    query = Channel.filter(await visible_channels(actor), enabled=True).distinct()
+    if owner_id is not None:
+        query = query.filter(owner_id=owner_id)
+    rows = [row for row in await query.order_by("name", "id") if condition.of_row(row).fails]
+    return await _infos(rows)
+
+
 async def info_of(row: Channel) -> ChannelInfo:
     return (await _infos([row]))[0]
 

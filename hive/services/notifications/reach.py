@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from hive import clock
@@ -73,10 +73,16 @@ async def reaches(actor: Actor, repository_ids: Sequence[int] | None = None) -> 
     for tag in await RepositoryTag.filter(repository_id__in=list(found)):
         tags.setdefault(tag.repository_id, set()).add(tag.tag)
     known, now = await _known(actor), clock.now()
-    return {
-        row["id"]: _reach(row, found[row["id"]], tags.get(row["id"], set()), known, now)
-        for row in rows
-    }
+    alike: dict[object, Reach] = {}
+    result = {}
+    for row in rows:
+        one = row["id"]
+        audience, own_tags = found[one], frozenset(tags.get(one, ()))
+        key = audience.likeness(one), own_tags
+        if key not in alike:
+            alike[key] = _reach(row, audience, own_tags, known, now)
+        result[one] = replace(alike[key], repository_id=one, repository=row["name"])
+    return result
 
 
 async def reach(actor: Actor, repository_id: int) -> Reach | None:
@@ -100,7 +106,7 @@ async def _known(actor: Actor) -> set[int] | None:
 def _reach(
     row: dict[str, object],
     audience: Audience,
-    tags: set[str],
+    tags: frozenset[str],
     known: set[int] | None,
     now: datetime,
 ) -> Reach:
@@ -110,7 +116,7 @@ def _reach(
         Severity.CRITICAL,
         repository_id=repository_id,
         owner_id=owner_id,
-        tags=frozenset(tags),
+        tags=tags,
     )
     found = audience.ways(matter, now)
     people, others = [], 0

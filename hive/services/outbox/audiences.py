@@ -53,6 +53,13 @@ class Audience:
     people: Sequence[Person]  # its owner and members of groups, as far as they are enabled
     administrators: Sequence[Person]  # the others
     disabled_owner: str | None = None
+    owner_id: int = 0
+    named: frozenset[int] = frozenset()  # the repositories that a rule of theirs names
+
+    def likeness(self, repository_id: int) -> object:
+        """Equal for repositories of one owner whose matters go the same ways, tags apart."""
+        own = repository_id if repository_id in self.named else None
+        return self.owner_id, tuple(person.id for person in self.people), own
 
     def ways(self, matter: Matter, now: datetime) -> Found:
         """Who is notified of a matter."""
@@ -138,13 +145,20 @@ async def of_repositories(owners: Mapping[int, int]) -> dict[int, Audience]:
     users = {user.id: user for user in await User.all()}
     people = {person.id: person for person in await recipients.load(users)}
     administrators = [person for person in people.values() if users[person.id].is_admin]
+    rules = (rule for person in people.values() for rule in person.rules)
+    named = frozenset(rule.repository_id for rule in rules if rule.repository_id is not None)
+    alike: dict[tuple[int, frozenset[int]], Audience] = {}
     found = {}
     for repository_id, owner_id in owners.items():
-        ids = {owner_id, *shared.get(repository_id, ())}
+        ids = frozenset({owner_id, *shared.get(repository_id, ())})
         owner = users[owner_id]
-        found[repository_id] = Audience(
-            [people[one] for one in sorted(ids) if one in people],
-            [person for person in administrators if person.id not in ids],
-            None if owner.enabled else owner.name,
-        )
+        if (owner_id, ids) not in alike:
+            alike[owner_id, ids] = Audience(
+                [people[one] for one in sorted(ids) if one in people],
+                [person for person in administrators if person.id not in ids],
+                None if owner.enabled else owner.name,
+                owner_id,
+                named,
+            )
+        found[repository_id] = alike[owner_id, ids]
     return found

@@ -19,7 +19,7 @@ from hive.services.overview import rows
 from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 from hive.services.storage import locations
 
 logger = log.get(__name__)

@@ -21,11 +21,11 @@ from hive.services.measurements.trends import Trend
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.repositories import locks
 from hive.services.repositories.infos import place_of
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions import latest
 from hive.services.sessions import progress as live
-from hive.services.sessions import record as sessions
 from hive.services.sessions.filters import SessionState
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 
 logger = log.get(__name__)
 
@@ -174,4 +174,4 @@ async def last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]
     """The session of each that runs, else the newest; a look at the status is none."""
     ids = await latest.ids(repository_ids)
     rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
-    return {row.repository_id: sessions.info_of(row) for row in rows}
+    return {row.repository_id: session_infos.info_of(row) for row in rows}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from hive import memory, signals
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 from hive.signals import SessionProgress
 
 

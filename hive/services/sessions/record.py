@@ -11,20 +11,16 @@ from tortoise.expressions import Q
 from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
-from hive.borg.observed import Observed
 from hive.borg.repository import Snapshot
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
 from hive.database import after_commit, transactional
-from hive.errors import Conflict, NotFound
+from hive.errors import Conflict
 from hive.kinds import (
-    Access,
     ArchiveCreated,
     EndReason,
     EventKind,
     Level,
-    Mode,
     Need,
-    Operation,
 )
 from hive.models import Repository, Session
 from hive.sentences import Size, say
@@ -32,52 +28,15 @@ from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
 from hive.services.installation import identity
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, require
 from hive.services.repositories import former_paths
-from hive.services.sessions import filters, integrity, small_backups
+from hive.services.sessions import integrity, small_backups
 from hive.services.sessions.config_versions import keep_config
-from hive.services.sessions.filters import SessionState
+from hive.services.sessions.infos import visible_session
 from hive.services.sessions.rollback_records import note as note_transactions
 from hive.waiting import until
 
 _NO_SERVER_SECONDS = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionInfo:
-    id: int
-    repository_id: int
-    repository: str
-    login: str
-    key: str
-    key_fingerprint: str
-    peer: str
-    client: str | None
-    borg_version: str | None
-    command: str
-    need: Need
-    mode: Mode
-    access: Access
-    operation: str | None
-    started_at: datetime
-    ended_at: datetime | None
-    bytes_in: int | None
-    bytes_out: int | None
-    exit_status: int | None
-    end_reason: EndReason | None
-    archive_created: ArchiveCreated | None = None
-    bytes_added: int | None = None
-    bytes_removed: int | None = None
-    bytes_freed: int | None = None
-    reclaimable_bytes: int | None = None
-    error: str | None = None
-    objects_added: int | None = None
-    objects_removed: int | None = None
-
-    @property
-    def state(self) -> SessionState:
-        """LIVE, or how it ended: WELL or BADLY."""
-        return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,57 +292,10 @@ async def close_lost(session_ids: Collection[int]) -> list[int]:
     return [session.id for session in rows]
 
 
-async def list_sessions(
-    actor: Actor,
-    *,
-    repository_id: int | None = None,
-    state: SessionState | None = None,
-    operation: Operation | None = None,
-    key: str | None = None,
-    limit: int = 100,
-    before_id: int | None = None,
-) -> list[SessionInfo]:
-    """The newest sessions first, of the repositories that the actor may see.
-
-    `key` is a fingerprint, or a name as the session has kept it.
-    """
-    query = Session.all()
-    if not actor.is_admin:
-        query = query.filter(repository_id__in=await visible_repository_ids(actor))
-    if repository_id is not None:
-        query = query.filter(repository_id=repository_id)
-    if state is not None:
-        query = query.filter(filters.in_state(state))
-    if operation is not None:
-        query = query.filter(operation=str(operation))
-    if key is not None:
-        query = query.filter(filters.by_key(key))
-    if before_id is not None:
-        query = query.filter(id__lt=before_id)
-    rows = await query.order_by("-id").limit(limit).select_related("repository")
-    return [info_of(row) for row in rows]
-
-
-async def get_session(actor: Actor, session_id: int) -> SessionInfo:
-    session = await _visible(actor, session_id)
-    return info_of(session)
-
-
-async def _visible(actor: Actor, session_id: int) -> Session:
-    session = await Session.filter(id=session_id).select_related("repository").first()
-    if session is None:
-        raise NotFound("There is no session %(session_id)s.", session_id=session_id)
-    try:
-        await require(actor, session.repository, Level.VIEW)
-    except NotFound:
-        raise NotFound("There is no session %(session_id)s.", session_id=session_id) from None
-    return session
-
-
 @transactional
 async def kill(actor: Actor, session_id: int) -> None:
     """Have the gate end a running session; it is asked to after commit."""
-    session = await _visible(actor, session_id)
+    session = await visible_session(actor, session_id)
     await require(actor, session.repository, Level.MANAGE)
     if session.ended_at is not None:
         raise Conflict("Session %(session_id)s has ended already.", session_id=session_id)
@@ -420,46 +332,3 @@ async def in_the_way(repository_id: int) -> str:
     if first is None:
         return ""
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
-
-
-def info_of(row: Session) -> SessionInfo:
-    """What may be shown of the row; its repository must have been fetched."""
-    objects_added, objects_removed = _objects(row)
-    return SessionInfo(
-        id=row.id,
-        repository_id=row.repository_id,
-        repository=row.repository.name,
-        login=row.login,
-        key=row.key_name,
-        key_fingerprint=row.key_fingerprint,
-        peer=row.peer,
-        client=row.client,
-        borg_version=row.borg_version,
-        command=row.command,
-        need=row.need,
-        mode=row.mode,
-        access=row.access,
-        operation=row.operation,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        bytes_in=row.bytes_in,
-        bytes_out=row.bytes_out,
-        exit_status=row.exit_status,
-        end_reason=row.end_reason,
-        archive_created=row.archive_created,
-        bytes_added=row.bytes_added,
-        bytes_removed=row.bytes_removed,
-        bytes_freed=row.bytes_freed,
-        reclaimable_bytes=row.reclaimable_bytes,
-        error=row.error,
-        objects_added=objects_added,
-        objects_removed=objects_removed,
-    )
-
-
-def _objects(row: Session) -> tuple[int | None, int | None]:
-    """How many objects were put and deleted in what was committed; the manifest does not count."""
-    observed = Observed.of(row.observed)
-    if observed is None or observed.committed is None:
-        return None, None
-    return observed.committed.puts, observed.committed.deletes

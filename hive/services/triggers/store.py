@@ -37,7 +37,7 @@ DEFAULT_TIMEZONE = "UTC"
 
 @dataclass(frozen=True)
 class TriggerChanges:
-    """What is to be changed; None stays. `cron` "" takes the schedule away."""
+    """What is to be changed; None stays. `cron` "" removes the schedule, `timezone` "" is UTC."""
 
     name: str | None = None
     settings: Mapping[str, str] | None = None  # by name; "" takes one away
@@ -225,8 +225,9 @@ async def set_trigger(actor: Actor, trigger_id: int, wanted: TriggerChanges) -> 
         row.enabled = wanted.enabled
     if wanted.cron is not None:
         row.cron = wanted.cron or None
-    zone = wanted.timezone or row.timezone or DEFAULT_TIMEZONE
-    if wanted.timezone is not None and row.cron is None:
+    former = None if wanted.timezone == "" else row.timezone
+    zone = wanted.timezone or former or DEFAULT_TIMEZONE
+    if wanted.timezone and row.cron is None:
         raise InvalidInput("A time zone belongs to a schedule: give both.", field="timezone")
     row.timezone = zone if row.cron else None
     if (wanted.cron, wanted.timezone, wanted.enabled) != (None, None, None):

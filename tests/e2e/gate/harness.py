@@ -24,7 +24,7 @@ from hive.services.programs import confinement, discovery
 from hive.services.programs.host import Host
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions.filters import SessionState
 from hive.services.storage import locations
 from sshgate.gate import Gate
@@ -215,8 +215,8 @@ class House:
             OPERATOR, name, owner=owner, accesses=accesses, mode=mode, **more
         )
 
-    async def running(self) -> list[record.SessionInfo]:
-        return await record.list_sessions(OPERATOR, state=SessionState.LIVE)
+    async def running(self) -> list[session_infos.SessionInfo]:
+        return await session_infos.list_sessions(OPERATOR, state=SessionState.LIVE)
 
     async def has_running(self) -> bool:
         return bool(await self.running())
@@ -224,8 +224,8 @@ class House:
     async def is_quiet(self) -> bool:
         return not await self.running()
 
-    async def last_session(self) -> record.SessionInfo:
-        return (await record.list_sessions(OPERATOR, limit=1))[0]
+    async def last_session(self) -> session_infos.SessionInfo:
+        return (await session_infos.list_sessions(OPERATOR, limit=1))[0]
 
 
 @functools.cache

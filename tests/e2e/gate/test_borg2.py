@@ -16,7 +16,7 @@ from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, quotas
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from hive.services.storage import paths
 from hive.services.upkeep import queue, worker
 from hive.services.upkeep.worker import UpkeepWorker
@@ -157,7 +157,7 @@ async def test_neither_borg_opens_what_the_other_made(house2: House) -> None:
     assert refused.status == 2
     assert f"laptop was made by borg 1: use borg 1 with {info.url}" in refused.error
     # an answer in HTTP: without one the client tries four times, with pauses
-    assert [session.end_reason for session in await record.list_sessions(OPERATOR)][:2] == [
+    assert [session.end_reason for session in await session_infos.list_sessions(OPERATOR)][:2] == [
         EndReason.REFUSED,
         EndReason.DONE,
     ]
@@ -207,7 +207,7 @@ async def test_a_session_over_its_quota_ends_and_far_over_it_only_reads(
     done = await borg2(client, url, "create", "two", str(tmp_path / "big"))
     assert done.status != 0
     await until(house2.is_quiet)
-    found = await record.list_sessions(OPERATOR, limit=6)  # it tries again and again
+    found = await session_infos.list_sessions(OPERATOR, limit=6)  # it tries again and again
     ended = [one for one in found if one.end_reason == EndReason.QUOTA]
     assert ended
     assert "the quota of repository laptop, 10.00 MB, is used up" in (ended[0].error or "")

@@ -19,6 +19,7 @@ from hive.services.keys import grants, keys, revocation
 from hive.services.lifecycle import imports, trash
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions import record
 from hive.services.sessions.filters import SessionState
 from tests.e2e.gate.files import noise
@@ -152,7 +153,7 @@ async def delete_repository(repository_id: int) -> None:
 
 
 async def kill_session(repository_id: int) -> None:
-    running = await record.list_sessions(
+    running = await session_infos.list_sessions(
         OPERATOR, repository_id=repository_id, state=SessionState.LIVE
     )
     await record.kill(OPERATOR, running[0].id)

@@ -14,7 +14,7 @@ from hive.services.accounts import groups, users
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, quotas
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from hive.services.storage import paths
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, open_house, until
@@ -105,7 +105,7 @@ async def test_a_client_that_ignores_every_error_cannot_go_beyond_the_quota(
         await until(house.is_quiet)
         assert largest < QUOTA + SLACK
         assert room.on_disk < before + 100_000
-        found = await record.list_sessions(OPERATOR)
+        found = await session_infos.list_sessions(OPERATOR)
         session = next(one for one in found if one.need == Need.BORG)
         assert session.end_reason == EndReason.QUOTA
         assert session.error is not None
@@ -146,7 +146,7 @@ async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_pat
         await asyncio.gather(one.leave(), other.leave())
     await until(house.is_quiet)
     assert first.on_disk + second.on_disk < MB
-    found = await record.list_sessions(OPERATOR, limit=2)
+    found = await session_infos.list_sessions(OPERATOR, limit=2)
     assert {one.end_reason for one in found} == {EndReason.QUOTA}
     assert all("the quota of user alice" in (one.error or "") for one in found)
     await first.check()

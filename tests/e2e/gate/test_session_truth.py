@@ -20,7 +20,7 @@ from hive.services.health import review
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.sessions import record
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, until
 from tests.e2e.gate.rpc import rpc

@@ -17,7 +17,7 @@ from hive.borg.repository import last_transaction
 from hive.kinds import Access, ArchiveCreated, EndReason, Operation
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from tests.e2e.gate.files import make_files, noise
 from tests.e2e.gate.harness import Client, House, until
 from tests.e2e.gate.test_borg import change_access, with_repository
@@ -58,7 +58,7 @@ class Sequel:
         operation: Operation,
         created: ArchiveCreated = NO,
         end: EndReason = EndReason.DONE,
-    ) -> record.SessionInfo:
+    ) -> session_infos.SessionInfo:
         """Print the verdict over the one session that there was, and note it where it is wrong."""
         await until(self.house.is_quiet)
         session = await self.house.last_session()
@@ -89,7 +89,7 @@ class Sequel:
         *,
         status: int = 0,
         **environment: str,
-    ) -> record.SessionInfo:
+    ) -> session_infos.SessionInfo:
         """Run borg, and compare the verdict; only a backup may move the time of the last one."""
         before = await self.last_backup_at()
         await self.borg(*words, status=status, **environment)
@@ -216,7 +216,7 @@ async def reads(sequel: Sequel) -> None:
     await sequel.did(words, Operation.NOTHING, NO, end, status=2, BORG_PASSPHRASE=wrong)
 
 
-async def deleted(sequel: Sequel) -> record.SessionInfo:
+async def deleted(sequel: Sequel) -> session_infos.SessionInfo:
     """A new archive that is deleted again, and what its deletion was taken for."""
     sequel.add("passing", 2_000_000)
     made = await sequel.did(["create", "URL::passing", "."], Operation.CREATE, YES)
@@ -354,7 +354,7 @@ async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: 
     for words, operations in wanted.items():
         (await borgmatic(client, config, *words)).must()
         await until(house.is_quiet)
-        rows = [row for row in await record.list_sessions(OPERATOR) if row.id > seen][::-1]
+        rows = [row for row in await session_infos.list_sessions(OPERATOR) if row.id > seen][::-1]
         seen = rows[-1].id
         told = [row.operation for row in rows if row.operation not in LOOKED_UP]
         print(f"borgmatic {' '.join(words):40} {[row.operation for row in rows]}")  # noqa: T201
@@ -365,7 +365,7 @@ async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: 
             assert row.end_reason == EndReason.DONE or row.operation in LOOKED_UP
     newest = max(
         row.ended_at
-        for row in await record.list_sessions(OPERATOR)
+        for row in await session_infos.list_sessions(OPERATOR)
         if row.archive_created == YES and row.ended_at is not None
     )
     assert (await catalogue.find_repository(OPERATOR, "laptop")).last_backup_at == newest

@@ -9,7 +9,7 @@ import pytest
 from hive import clock
 from hive.kinds import Access, EndReason, Mode, Need
 from hive.models import Session
-from hive.services.sessions import record
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions.filters import SessionState, in_state, state_of
 from tests import factories
 from tests.factories import People
@@ -42,7 +42,8 @@ async def test_every_session_is_in_the_state_by_which_it_is_found(people: People
             exit_status=status,
         )
     infos = {
-        row.id: record.info_of(row) for row in await Session.all().select_related("repository")
+        row.id: session_infos.info_of(row)
+        for row in await Session.all().select_related("repository")
     }
     assert len(infos) == 2 * len(REASONS) * len(STATUSES)
     for state in (SessionState.LIVE, SessionState.WELL, SessionState.BADLY):

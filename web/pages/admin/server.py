@@ -8,8 +8,7 @@ from hive.errors import InvalidInput, NotFound
 from hive.services.clock import trust
 from hive.services.outbox import downtimes
 from hive.services.permissions import require_admin
-from hive.services.server import about as installation
-from hive.services.server import doctor
+from hive.services.server.condition import server_condition
 from hive.units import parse_duration
 from web.access import actor_of
 from web.forms import sent
@@ -20,17 +19,14 @@ SPANS = {"1h": N_("1 hour"), "4h": N_("4 hours"), "12h": N_("12 hours"), "2d": N
 
 
 async def show(request: web.Request) -> web.Response:
-    actor = actor_of(request)
-    about = installation.about(actor)
-    findings = await doctor.examine_running(actor)
-    order = ("error", "warning", "ok")
+    found = await server_condition(actor_of(request))
     return page(
         request,
         "admin/server.html",
-        about=about,
-        is_clock_doubted=not await trust.is_trusted(),
-        findings=sorted(findings, key=lambda one: order.index(one.level)),
-        troubles=sum(one.level != "ok" for one in findings),
+        about=found.about,
+        is_clock_doubted=found.is_clock_doubted,
+        findings=found.checks,
+        troubles=found.problems,
         spans=SPANS,
     )
 

@@ -11,9 +11,10 @@ from hive.kinds import Operation
 from hive.services import events
 from hive.services.permissions import manageable_ids
 from hive.services.repositories import catalogue
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress, record
 from hive.services.sessions.filters import SessionState
-from hive.services.sessions.record import SessionInfo
+from hive.services.sessions.infos import SessionInfo
 from web.access import actor_of
 from web.forms import before, chosen_id, cut_page, id_of, internal_path, one_of, query, read_form
 from web.rendering import done, page
@@ -35,11 +36,13 @@ async def show_all(request: web.Request) -> web.Response:
     }
     running: list[SessionInfo] = []
     if cursor is None and state in (None, SessionState.LIVE):
-        running = await record.list_sessions(actor, **chosen, state=SessionState.LIVE, limit=_LIVE)
+        running = await session_infos.list_sessions(
+            actor, **chosen, state=SessionState.LIVE, limit=_LIVE
+        )
     ended: Sequence[SessionInfo] = []
     older = None
     if state != SessionState.LIVE:
-        rows = await record.list_sessions(
+        rows = await session_infos.list_sessions(
             actor,
             **chosen,
             state=state or SessionState.ENDED,
@@ -66,7 +69,7 @@ async def show_all(request: web.Request) -> web.Response:
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    (session,) = progress.with_progress([await record.get_session(actor, id_of(request))])
+    (session,) = progress.with_progress([await session_infos.get_session(actor, id_of(request))])
     may_manage = await manageable_ids(actor, [session.repository_id])
     return page(
         request,

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services.accounts import groups, users
-from hive.services.gate import client_addresses
-from hive.services.keys import keys, refused_keys, revocation
+from hive.services.keys import keys, revocation
 from hive.services.keys.keys import KeyInfo
+from hive.services.overview import choices
+from hive.services.overview.keyring import keyring
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
@@ -17,13 +17,13 @@ from web.text.i18n import gettext
 
 
 async def show_all(request: web.Request) -> web.Response:
-    actor = actor_of(request)
+    found = await keyring(actor_of(request))
     return page(
         request,
         "keys/keys.html",
-        keys=await keys.list_keys(actor),
-        refused=await refused_keys.list_refused(actor),
-        other_algorithms=await client_addresses.without_common_algorithm(actor),
+        keys=found.keys,
+        refused=found.refused,
+        other_algorithms=found.without_common_algorithm,
     )
 
 
@@ -59,7 +59,7 @@ def _networks(form: Form) -> list[str]:
 
 async def _add_page(request: web.Request, form: Form) -> web.Response:
     actor = actor_of(request)
-    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    owners = await choices.owners(actor)
     return page(request, "keys/key_add.html", status=form.status, form=form, owners=owners)
 
 
@@ -87,7 +87,7 @@ async def change(request: web.Request) -> web.Response:
     info = await keys.find_key_by_id(actor, id_of(request))
     form = await sent(request)
     expires_at = form.when("expires")
-    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    levels = share_levels(form, await choices.group_names(actor))
     if form.is_fine:
         with form.asking():
             changed = await keys.set_key(
@@ -107,7 +107,7 @@ async def change(request: web.Request) -> web.Response:
 
 async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Response:
     actor = actor_of(request)
-    mine = [group.name for group in await groups.list_groups(actor)]
+    mine = await choices.group_names(actor)
     return page(
         request,
         "keys/key.html",
@@ -117,22 +117,21 @@ async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Res
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
-        may_disable_everywhere=actor.is_admin or info.owner == actor.name,
+        may_disable_everywhere=revocation.may_disable_everywhere(actor, info),
     )
 
 
 async def disable_everywhere(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    info = await keys.find_key_by_id(actor, id_of(request))
-    await keys.require_manage(actor, info.id)
-    disabled = await revocation.disable_everywhere(actor, info.fingerprint)
+    key_id = id_of(request)
+    disabled = await revocation.disable_key_everywhere(actor, key_id)
     names = ", ".join(f"{one.owner}/{one.name}" for one in disabled)
     message = (
         gettext("This key was disabled: %(names)s.", names=names)
         if disabled
         else gettext("This key was disabled everywhere already.")
     )
-    return done(request, f"/keys/{info.id}", message)
+    return done(request, f"/keys/{key_id}", message)
 
 
 async def show_delete(request: web.Request) -> web.Response:

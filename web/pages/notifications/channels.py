@@ -6,13 +6,12 @@ from aiohttp import web
 
 from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
 from hive.kinds import Level
-from hive.services.accounts import groups
-from hive.services.accounts import users as accounts
 from hive.services.notifications import channels, saving, trials
 from hive.services.notifications.channels import ChannelInfo, KindInfo
 from hive.services.notifications.saving import AddChannel, ChangeChannel, SavedChannel
 from hive.services.notifications.trials import Trial
 from hive.services.outbox import allowed
+from hive.services.overview import choices
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
@@ -112,9 +111,6 @@ async def revoke(request: web.Request) -> web.Response:
 
 
 async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Response:
-    actor = actor_of(request)
-    users = await accounts.list_users(actor) if actor.is_admin else []
-    owners = [user.name for user in users if user.is_admin or not kind.administrators_only]
     settings = settings_on_form(kind, {})
     return page(
         request,
@@ -124,7 +120,7 @@ async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Res
         form=form,
         settings=settings,
         labels={one.name: sentence(one.title) for one in settings},
-        owners=owners,
+        owners=await choices.channel_owners(actor_of(request), kind),
     )
 
 
@@ -148,7 +144,7 @@ async def change(request: web.Request) -> web.Response:
     await channels.require_manage(actor, info.id)
     kind = _changeable_kind(request, info)
     settings = settings_on_form(kind, info.settings) if kind is not None else []
-    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    levels = share_levels(form, await choices.group_names(actor))
     if form.is_fine:
         with form.asking():
             wanted = ChangeChannel(
@@ -167,7 +163,7 @@ async def _edit_page(request: web.Request, info: ChannelInfo, form: Form) -> web
     actor = actor_of(request)
     kind = _changeable_kind(request, info)
     settings = settings_on_form(kind, info.settings) if kind is not None else []
-    mine = [group.name for group in await groups.list_groups(actor)]
+    mine = await choices.group_names(actor)
     return page(
         request,
         "notifications/channel.html",

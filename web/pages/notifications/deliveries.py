@@ -34,11 +34,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "notifications/deliveries.html",
         deliveries=shown,
-        failing=[
-            one
-            for one in await channels.list_channels(actor)
-            if one.enabled and one.condition.fails
-        ],
+        failing=await channels.list_failing(actor),
         names=await names_for(request),
         filters=filters,
         is_filtered=any(filters.values()),

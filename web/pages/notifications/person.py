@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hive.services.accounts import users
 from hive.services.accounts.users import UserInfo
+from hive.services.overview import choices
 from web.access import actor_of, user_of
 from web.forms import query
 
@@ -35,5 +36,4 @@ async def person_of(request: web.Request) -> Person:
 
 async def names_for(request: web.Request) -> list[str]:
     """Whom the one who looks may choose among; nobody has no choice."""
-    actor = actor_of(request)
-    return [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    return await choices.owners(actor_of(request))

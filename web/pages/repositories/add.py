@@ -5,12 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.kinds import Access, Mode
-from hive.services.accounts import groups, users
 from hive.services.health.schedules import ScheduleChange
-from hive.services.keys import keys
+from hive.services.overview import choices
 from hive.services.repositories import creation
 from hive.services.repositories.creation import CreateRepository
-from hive.services.storage import locations
 from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, sent, share_levels
@@ -32,7 +30,7 @@ async def submit(request: web.Request) -> web.Response:
     is_watched = mode == Mode.BORG and form.has("kind")
     schedule = schedule_form.change_of(form) if is_watched else ScheduleChange()
     accesses = _accesses(form)
-    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    levels = share_levels(form, await choices.group_names(actor))
     if form.is_fine:
         with form.asking():
             wanted = CreateRepository(
@@ -64,20 +62,17 @@ def _accesses(form: Form) -> dict[int, Access]:
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
-    actor = actor_of(request)
-    places = await locations.list_locations(actor)
-    default = next((place.name for place in places if place.is_default), "")
-    values = {"location": default, **form.values}
-    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    offered = await choices.for_new_repository(actor_of(request))
+    values = {"location": offered.location, **form.values}
     return page(
         request,
         "repositories/add.html",
         status=form.status,
         form=Form(values, form.problems),
-        owners=owners,
-        locations=places,
-        keys=await keys.list_keys(actor),
-        groups=[group.name for group in await groups.list_groups(actor)],
+        owners=offered.owners,
+        locations=offered.locations,
+        keys=offered.keys,
+        groups=offered.groups,
         modes=list(Mode),
         accesses=list(Access),
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict
-from hive.services.accounts import groups, users
 from hive.services.lifecycle import changing
 from hive.services.lifecycle.changing import ChangeRepository
+from hive.services.overview import choices
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from web.access import actor_of
@@ -32,7 +32,7 @@ async def submit(request: web.Request) -> web.Response:
     info = await catalogue.find_changeable(actor, id_of(request))
     form = await sent(request)
     quota = form.size("quota")
-    levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
+    levels = share_levels(form, await choices.group_names(actor))
     if form.is_fine:
         with form.asking():
             wanted = ChangeRepository(
@@ -83,16 +83,14 @@ async def confirm_empty(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
-    actor = actor_of(request)
-    mine = [group.name for group in await groups.list_groups(actor)]
-    owners = [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    offered = await choices.for_sharing(actor_of(request))
     return page(
         request,
         "repositories/edit.html",
         status=form.status,
         repository=info,
         form=form,
-        groups=mine,
-        other_shares=[share for share in info.groups if share.group not in mine],
-        owners=owners,
+        groups=offered.groups,
+        other_shares=[share for share in info.groups if share.group not in offered.groups],
+        owners=offered.owners,
     )

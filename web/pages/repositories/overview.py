@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from hive import clock
-from hive.services.health.states import COUNTED
-from hive.services.notifications import reach
-from hive.services.overview import attention, rows, summaries
-from hive.services.overview.summaries import Order, Summary
-from hive.services.storage import disks
+from hive.services.overview.dashboard import DashboardQuery, dashboard
+from hive.services.overview.summaries import Order
 from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query
@@ -21,9 +16,6 @@ from web.rendering import page, tab_icon
 from web.text.i18n import N_
 
 _MAX_TEXT = 100
-ROWS = 50  # of a page
-_MAX_ATTENTION = 20
-
 
 # What the orders are called; the worst first is how the service gives them.
 ORDERS = {
@@ -47,10 +39,6 @@ class Wish:
     def is_filter(self) -> bool:
         return bool(self.text or self.tag)
 
-    def fits(self, one: Summary) -> bool:
-        words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
-        return self.text.lower() in words and (not self.tag or self.tag in one.tags)
-
     def with_tag(self, tag: str) -> str:
         return query("/", q=self.text, tag=tag, sort=self._sort)
 
@@ -62,52 +50,35 @@ class Wish:
         return "" if self.order == Order.WORST else self.order
 
 
-def _cut(fitting: Sequence[Summary], after: int | None) -> tuple[Sequence[Summary], int | None]:
-    """The rows of one page, and the cursor to those that follow: the last of its repositories.
-
-    A cursor whose repository is not in the list any more leads to its beginning.
-    """
-    begin = next((place for place, one in enumerate(fitting, 1) if one.id == after), 0)
-    shown = fitting[begin : begin + ROWS]
-    return shown, shown[-1].id if begin + ROWS < len(fitting) else None
-
-
 async def show(request: web.Request) -> web.Response:
-    actor = actor_of(request)
     wish = Wish(
         text=request.query.get("q", "").strip()[:_MAX_TEXT],
         tag=request.query.get("tag", "").strip()[:_MAX_TEXT].lower(),
         order=one_of(request, "sort", Order) or Order.WORST,
     )
     after = number(request, "after", N_("This is no place in the list."))
-    found = await summaries.summaries(actor, wish.order)
-    fitting = [one for one in found if wish.fits(one)]
-    shown, following = _cut(fitting, after)
-    counts = Counter(one.condition for one in found)
-    now, wanting = clock.now(), await attention.list_attention(actor, found)
-    worries = await reach.worries(actor)
+    asked = DashboardQuery(text=wish.text, tag=wish.tag, order=wish.order, after=after)
+    found = await dashboard(actor_of(request), asked)
+    now = clock.now()
     return page(
         request,
         "repositories/overview.html",
         icon=tab_icon(
-            is_bad=bool(wanting) or bool(worries.failing),
-            is_live=any(one.is_in_use for one in found),
+            is_bad=bool(found.attention) or bool(found.worries.failing),
+            is_live=found.is_any_in_use,
         ),
-        any_repository=bool(found),
-        repositories=[
-            (one, charts.sparkline(one.trend, now))
-            for one in await rows.rows_of(actor, [one.id for one in shown])
-        ],
-        fitting=len(fitting),
+        any_repository=bool(found.total),
+        repositories=[(one, charts.sparkline(one.trend, now)) for one in found.repositories],
+        fitting=found.fitting,
         first_page=wish.page_after(None) if after is not None else None,
-        next_page=wish.page_after(following) if following is not None else None,
-        counts=[(condition, counts[condition]) for condition in COUNTED if counts[condition]],
-        worries=worries,
-        attention=wanting[:_MAX_ATTENTION],
-        attention_count=len(wanting),
-        disks=await disks.disks({one.location_id for one in found}),
-        total_bytes=sum(one.size_bytes or 0 for one in found),
-        tags=Counter(tag for one in found for tag in one.tags),
+        next_page=wish.page_after(found.next_after) if found.next_after is not None else None,
+        counts=found.counts,
+        worries=found.worries,
+        attention=found.attention,
+        attention_count=found.attention_count,
+        disks=found.disks,
+        total_bytes=found.total_bytes,
+        tags=found.tags,
         wish=wish,
         orders=ORDERS,
     )

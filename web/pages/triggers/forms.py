@@ -128,7 +128,7 @@ async def edit(request: web.Request) -> web.Response:
             name=form.text("name"),
             settings=values,
             cron=cron,
-            timezone=(form.text("timezone") or triggers.DEFAULT_TIMEZONE) if cron else None,
+            timezone=form.text("timezone") if cron else None,
             is_for_late=form.has("late"),
         )
         with form.asking():

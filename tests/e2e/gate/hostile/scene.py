@@ -27,7 +27,7 @@ from hive.kinds import Access
 from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.sessions import record as sessions
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions.filters import SessionState
 from sshgate import gate
 from sshgate.connection import GateConnection
@@ -306,7 +306,7 @@ class Scene:
             await until(lambda: not left(), "that nothing is left")
         except AssertionError:
             raise AssertionError(f"left behind: {left()}") from None
-        assert not await sessions.list_sessions(OPERATOR, state=SessionState.LIVE)
+        assert not await session_infos.list_sessions(OPERATOR, state=SessionState.LIVE)
 
     async def finish(self) -> None:
         """What must hold after whatever was done: it serves, it is calm, nothing is left."""

@@ -13,6 +13,7 @@ from asyncssh.packet import SSHPacket, String
 from hive.kinds import Access
 from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
+from hive.services.sessions import infos as session_infos
 from hive.services.sessions import record
 from hive.services.sessions.filters import SessionState
 from sshgate import serving as serving_module
@@ -206,10 +207,10 @@ async def test_a_client_that_takes_nothing_costs_little_and_can_be_ended(
         await asyncio.sleep(0.3)
         assert relay.bytes_out == sent
         assert resident_bytes() - before < 64 * MIB
-        (row,) = await record.list_sessions(OPERATOR, state=SessionState.LIVE)
+        (row,) = await session_infos.list_sessions(OPERATOR, state=SessionState.LIVE)
         await record.kill(OPERATOR, row.id)
         await until(lambda: not scene.gate.sessions, "the end of the session")
-    assert (await record.get_session(OPERATOR, row.id)).end_reason == "killed"
+    assert (await session_infos.get_session(OPERATOR, row.id)).end_reason == "killed"
 
 
 def ignore_keys(connection: HandmadeConnection) -> Callable[..., object]:

@@ -1,0 +1,64 @@
+"""What the forms offer to choose from, asked for with one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hive.services.accounts import groups, users
+from hive.services.keys import keys
+from hive.services.keys.keys import KeyInfo
+from hive.services.notifications.channels import KindInfo
+from hive.services.permissions import Actor
+from hive.services.storage import locations
+from hive.services.storage.locations import LocationInfo
+
+
+@dataclass(frozen=True, kw_only=True)
+class SharingChoices:
+    """owners: empty for those who may only choose themselves. groups: those that may be named."""
+
+    owners: Sequence[str]
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepositoryChoices(SharingChoices):
+    """What a new repository may have; `location` is the one it gets where none is chosen."""
+
+    locations: Sequence[LocationInfo]
+    location: str
+    keys: Sequence[KeyInfo]
+
+
+async def owners(actor: Actor) -> list[str]:
+    """Whom the actor may give something to; empty where that is only themselves."""
+    return [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+
+
+async def channel_owners(actor: Actor, kind: KindInfo) -> list[str]:
+    """Whom the actor may give a channel of this kind to."""
+    found = await users.list_users(actor) if actor.is_admin else []
+    return [user.name for user in found if user.is_admin or not kind.administrators_only]
+
+
+async def group_names(actor: Actor) -> list[str]:
+    """The groups that the actor may share something with."""
+    return [group.name for group in await groups.list_groups(actor)]
+
+
+async def for_sharing(actor: Actor) -> SharingChoices:
+    """For a form that changes something that is there."""
+    return SharingChoices(owners=await owners(actor), groups=await group_names(actor))
+
+
+async def for_new_repository(actor: Actor) -> RepositoryChoices:
+    """For the form that creates a repository."""
+    places = await locations.list_locations(actor)
+    return RepositoryChoices(
+        owners=await owners(actor),
+        groups=await group_names(actor),
+        locations=places,
+        location=next((place.name for place in places if place.is_default), ""),
+        keys=await keys.list_keys(actor),
+    )
