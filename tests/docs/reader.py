@@ -90,7 +90,7 @@ class Reader:
             text = text.replace(LOGIN, self._json("repo", "show", "documents")["login"])
         if _SESSION.search(text):
             sessions = self._json("session", "list", "--repo", "documents")
-            backups = [one["id"] for one in sessions if one["archive_created"]]
+            backups = [one["id"] for one in sessions if one["archive_created"] == "yes"]
             text = _SESSION.sub(str(backups[0]), text)
         if _ALARM.search(text):
             open_alarms = self._json("alarm", "list")
@@ -106,6 +106,7 @@ class Reader:
         return {
             **self.installation.environment_of_commands(),
             "HOME": str(self.home),
+            "HIVE_DATA_DIR": str(self.installation.data),
             "PATH": f"{self._programs}:{os.environ['PATH']}",
             "BORG_BASE_DIR": str(self.home),
             "BORG_SELFTEST": "disabled",
