@@ -14,8 +14,8 @@ from hive.config.settings import Settings
 from hive.config.sources import environment_name
 
 _TOML_BEGINNING = """\
-Settings of Borg Hive, all with their defaults. Remove the # before a setting to change it.
-Each is also an environment variable: HIVE_SSH__LISTEN is `listen` under [ssh].
+Settings of Borg Hive with their defaults. Remove the # before a setting to change it.
+Each setting is also an environment variable: HIVE_SSH__LISTEN is `listen` in [ssh].
 Sizes are numbers of bytes or text: 10GB is a power of 1000, 10GiB a power of 1024."""
 
 _MARKDOWN_BEGINNING = """\
