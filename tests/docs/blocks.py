@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 COMMANDS = "sh"  # the language of blocks that people type
-_FENCE = re.compile(r"^( *)```(\S*)$")
+_FENCE = re.compile(r"^( *)```([\w{}-]*)(?: \S+)?$")
 _REASON = re.compile(r"^ *<!-- not run: (.*?) -->$")
 
 

@@ -12,6 +12,7 @@ from tests.e2e.installation import Installation
 
 PAGES = [page for page in pages_with_commands() if blocks_of(page)]
 LANGUAGES = {COMMANDS, "text", "toml", "ini", "yaml", "json", "python", "nginx", "systemd"}
+DIRECTIVES = {"{toctree}", "{include}"}
 # What a guide takes for granted: an administrator, Alice, her key and her repository with a backup.
 BEGINNING = """
 hive location set default --host hive.example.org
@@ -65,7 +66,9 @@ def test_a_block_that_is_not_run_says_why(page: Path) -> None:
 @pytest.mark.parametrize("page", all_pages(), ids=name)
 def test_commands_stand_in_blocks_that_the_test_sees(page: Path) -> None:
     for block in blocks_of(page):
-        assert block.language in LANGUAGES, f"{block.place}: {block.language or 'no language'}"
+        assert block.language in LANGUAGES | DIRECTIVES, (
+            f"{block.place}: {block.language or 'no language'}"
+        )
     in_block = False
     for number, line in enumerate(page.read_text().splitlines(), 1):
         if line.lstrip().startswith("```"):
