@@ -12,8 +12,6 @@ WANTED = (
     "overview",
     "repositories-1",
     "repositories-1-schedule",
-    "repositories-add",
-    "keys-add",
     "notifications-channels-1",
     "setup",
 )
