@@ -39,7 +39,7 @@ def texts(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             yield "".join(
-                part.value if isinstance(part, ast.Constant) else VALUE for part in node.values
+                str(part.value) if isinstance(part, ast.Constant) else VALUE for part in node.values
             ).replace("\n", " ")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield _PLACEHOLDER.sub(VALUE, node.value).replace("\n", " ")
