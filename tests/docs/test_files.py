@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from hive.errors import ConfigError
 from tests.docs.blocks import DOCS, ROOT, Block, all_pages, blocks_of
 
 LARGEST_PICTURE = 150_000
+_LINK = re.compile(r"\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 
 
 def blocks_in(language: str) -> list[Block]:
@@ -71,3 +73,9 @@ def test_pictures_are_there_and_small() -> None:
         assert picture.stat().st_size < LARGEST_PICTURE, picture
         used = [page for page in all_pages() if f"pictures/{picture.name}" in page.read_text()]
         assert used, f"{picture.relative_to(ROOT)} is on no page"
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    linked = _LINK.findall(page.read_text())
+    assert [one for one in linked if not (page.parent / one).exists()] == []
