@@ -13,12 +13,27 @@ from tests.docs.blocks import Block
 from tests.e2e.installation import PASSPHRASE, Installation
 from tests.programs import borg_command, rsync_command
 
-SECONDS = 100
+SECONDS = 240
 LOGIN, SESSION, HOST = "k3v9x2ab", "4711", "hive.example.org"
 _TOKEN_URL = re.compile(r"/ping/(\w[\w-]+)")
 _SESSION = re.compile(rf"\b{SESSION}\b")
 _ALARM = re.compile(r"(?<=hive alarm answer )\d+")
 _FINGERPRINT = "SHA256:..."
+PUBLIC_KEY = ".ssh/id_ed25519.pub"
+
+# What a guide takes for granted: an administrator, Alice, her key and her repository with a backup.
+BEGINNING = [
+    ["location", "set", "default", "--host", HOST],
+    ["user", "add", "ada", "--admin"],
+    ["user", "add", "alice", "--email", "alice@example.org"],
+    ["key", "add", "laptop", "--owner", "alice", PUBLIC_KEY],
+    ["repo", "add", "documents", "--owner", "alice", "--key", "laptop"],
+]
+FIRST_BACKUP = """
+export BORG_REPO=ssh://k3v9x2ab@hive.example.org:2222/./documents
+borg init --encryption=repokey-blake2
+borg create ::first ~/Documents
+"""
 
 # What a page names and this machine has elsewhere: the server's host and ports.
 _WRAPPER = """\
@@ -48,6 +63,7 @@ class Reader:
         self.home = directory / "home"
         self._state = directory / "state.sh"
         self._token = "TOKEN"
+        self._login = ""
         self._programs = self.home / "bin"
         self._make_home()
 
@@ -60,10 +76,13 @@ class Reader:
             self._token = found[1]
         return done.stdout
 
-    def prepare(self, commands: str) -> None:
-        """What a page takes for granted."""
-        done = self._run(self._real(commands))
-        assert done.returncode == 0, (commands, done.stdout, done.stderr)
+    def begin(self) -> None:
+        """Make what a guide takes for granted."""
+        key = str(self.home / PUBLIC_KEY)
+        words = [[key if one == PUBLIC_KEY else one for one in line] for line in BEGINNING]
+        self.installation.hive_all(*words)
+        done = self._run(self._real(FIRST_BACKUP))
+        assert done.returncode == 0, (done.stdout, done.stderr)
 
     def _run(self, commands: str) -> subprocess.CompletedProcess[str]:
         script = "\n".join(
@@ -87,7 +106,8 @@ class Reader:
     def _real(self, text: str) -> str:
         """The text with the names of the page replaced by those of this installation."""
         if LOGIN in text:
-            text = text.replace(LOGIN, self._json("repo", "show", "documents")["login"])
+            self._login = self._login or self._json("repo", "show", "documents")["login"]
+            text = text.replace(LOGIN, self._login)
         if _SESSION.search(text):
             sessions = self._json("session", "list", "--repo", "documents")
             backups = [one["id"] for one in sessions if one["archive_created"] == "yes"]

@@ -13,19 +13,6 @@ from tests.e2e.installation import Installation
 PAGES = [page for page in pages_with_commands() if blocks_of(page)]
 LANGUAGES = {COMMANDS, "text", "toml", "ini", "yaml", "json", "python", "nginx", "systemd"}
 DIRECTIVES = {"{toctree}", "{include}"}
-# What a guide takes for granted: an administrator, Alice, her key and her repository with a backup.
-BEGINNING = """
-hive location set default --host hive.example.org
-hive user add ada --admin
-hive user add alice --email alice@example.org
-hive key add laptop --owner alice ~/.ssh/id_ed25519.pub
-hive repo add documents --owner alice --key laptop
-"""
-FIRST_BACKUP = """
-export BORG_REPO=ssh://k3v9x2ab@hive.example.org:2222/./documents
-borg init --encryption=repokey-blake2
-borg create ::first ~/Documents
-"""
 EMPTY = {"README.md", "docs/tutorials/first-backup.md"}
 
 
@@ -37,6 +24,7 @@ def commands_of(page: Path) -> list[Block]:
     return [block for block in blocks_of(page) if block.language == COMMANDS]
 
 
+@pytest.mark.timeout(600)  # some pages have 30 commands
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_command_of_the_page_works(
     page: Path, installation: Installation, tmp_path: Path
@@ -49,8 +37,7 @@ def test_every_command_of_the_page_works(
     if name(page) in EMPTY:
         reader.become_the_checkout()
     else:
-        reader.prepare(BEGINNING)
-        reader.prepare(FIRST_BACKUP)
+        reader.begin()
     for block in to_run:
         reader.follow(block)
 
