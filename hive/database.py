@@ -17,12 +17,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import structlog
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
+from hive import log
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 DriverError = BaseORMException
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 MODELS = "hive.models"
 _LOG_TRIES, _LOG_PAUSE = 20, 0.25
@@ -178,8 +178,7 @@ def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
     """Start a background task that never joins the caller's transaction."""
     context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
     context.run(_pending.set, None)
-    # its log lines still name the session that started it
-    context.run(structlog.contextvars.bind_contextvars, **structlog.contextvars.get_contextvars())
+    log.keep_context(context)  # its log lines still name the session that started it
     return _keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
 
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
-
+from hive import log
 from hive.kinds import EventKind
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 
 @dataclass(frozen=True)

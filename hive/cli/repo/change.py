@@ -9,7 +9,8 @@ import click
 
 from hive.cli import output, values
 from hive.cli.repo.documents import document
-from hive.cli.repo.schedule import apply, change_of, health_document, schedule_options
+from hive.cli.repo.health import health_document
+from hive.cli.repo.schedule import apply, change_of, schedule_options
 from hive.cli.running import with_hive
 from hive.database import transactional
 from hive.errors import Unavailable
@@ -46,15 +47,15 @@ class _Wanted:
 
 @click.command("set")
 @click.argument("reference", metavar="R")
-@click.option("--name", help="A new name; login, path and URL stay.")
-@click.option("--owner", metavar="USER", help="Give it to another user.")
+@click.option("--name", help="A new name; login, path and URL do not change.")
+@click.option("--owner", metavar="USER", help="Transfer it to another user.")
 @click.option("--mode", type=values.MODE)
 @click.option("--quota", type=values.LIMIT, metavar="SIZE", help="500GB, 2TiB, none, ...")
-@click.option("--key", "full", metavar="K", multiple=True, help="A key with full access.")
+@click.option("--key", "full", metavar="K", multiple=True, help="Grant this key full access.")
 @click.option("--append-only-key", "append_only", metavar="K", multiple=True)
 @click.option("--read-only-key", "read_only", metavar="K", multiple=True)
 @click.option("--remove-key", "remove_keys", metavar="K", multiple=True)
-@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it with this group.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
 @click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
 @schedule_options
@@ -62,15 +63,20 @@ class _Wanted:
 @click.option(
     "--strict-paths/--former-paths",
     default=None,
-    help="Accept only the path in the URL, or also paths from before that rule.",
+    help="Accept only the path in the URL, or former paths as well.",
 )
 @click.option(
-    "--confirm-empty", is_flag=True, help="Its content is gone: let clients create it again."
+    "--confirm-empty",
+    is_flag=True,
+    help="Confirm that its content is lost, so that clients can create it again.",
 )
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change a repository. What is not given stays; sessions that no longer may, end."""
+    """Change a repository. Options that are left out change nothing.
+
+    Sessions that lose their access end.
+    """
     source = context.get_parameter_source("quota")
     wanted = _Wanted(
         accesses=grants.accesses(
@@ -81,11 +87,18 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         schedule=change_of(given),
         **given,
     )
-    _set(reference, wanted, None if mode is None else Mode(mode.upper()))
+    is_asked = any(
+        context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        for name in context.params
+        if name != "reference"
+    )
+    _set(reference, wanted, None if mode is None else Mode(mode.upper()), is_asked=is_asked)
 
 
 @with_hive
-async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None) -> None:
+async def _set(
+    actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None, *, is_asked: bool
+) -> None:
     found = await catalogue.find_repository(actor, reference)
     if wanted.confirm_empty:
         await catalogue.confirm_empty(actor, found.id)
@@ -94,7 +107,8 @@ async def _set(actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None)
     info = await catalogue.find_repository(actor, found.login)
     health = await health_info.health_info(actor, found.id)
     shown = document(info) | health_document(health)
-    output.show_done(shown, f"Repository {info.name} was changed.")
+    changed = f"Repository {info.name} was changed."
+    output.show_done(shown, changed if is_asked else "Nothing to change: give an option.")
     if wanted.quota is not None:
         output.warn_of(await quotas.use_of_repository(found.id))
     if mode == Mode.BORG and health.health == Health.UNWATCHED:
@@ -140,7 +154,10 @@ async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
 @output.json_option
 @with_hive
 async def configs(actor: Actor, reference: str) -> None:
-    """List the kept versions of a repository's config; it holds the key of repokey encryption."""
+    """List the saved versions of a repository's config file.
+
+    With repokey encryption, that file contains the key.
+    """
     found = await catalogue.find_repository(actor, reference)
     infos = await record.config_versions(actor, found.id)
     output.show_list(
@@ -170,10 +187,10 @@ async def configs(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def restore_config(actor: Actor, reference: str, version: int) -> None:
-    """Put a kept version of a repository's config back in place."""
+    """Restore a saved version of the config file."""
     found = await catalogue.find_repository(actor, reference)
     info = await service.restore_config(actor, found.id, version)
     output.show_done(
         {"repository": found.name, "login": found.login, "version": info.id, "sha256": info.sha256},
-        f"The config of {found.name} is again that of version {info.id}.",
+        f"Version {info.id} of the config of {found.name} was restored.",
     )

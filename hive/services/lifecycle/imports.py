@@ -7,10 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
 from tortoise.queryset import QuerySet
 
-from hive import clock
+from hive import clock, log
 from hive.borg import last_backup
 from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
@@ -35,7 +34,7 @@ from hive.services.sessions import record
 from hive.services.storage import paths, places
 from hive.units import format_size
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _END_SECONDS = 60.0
 _FOLDER_HINT = "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"

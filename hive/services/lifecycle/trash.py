@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import structlog
-
-from hive import clock
+from hive import clock, log
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
@@ -26,7 +24,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from hive.services.storage import paths, places
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _END_SECONDS = 60.0
 

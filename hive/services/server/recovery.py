@@ -7,9 +7,9 @@ import os
 import signal
 from contextlib import suppress
 
-import structlog
 from tortoise.queryset import QuerySet
 
+from hive import log
 from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
@@ -26,7 +26,7 @@ from hive.services.sessions import record
 from hive.services.storage import scratch
 from hive.services.upkeep import queue
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
