@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 from argon2 import PasswordHasher
+from tortoise.apps import Apps
 
 from hive import clock, database, migrate
 from hive.config.settings import Settings
@@ -22,7 +23,7 @@ from hive.services.accounts import passwords
 from hive.services.alarms import server_alarms
 from hive.services.clock import trust
 from hive.services.installation import presence
-from tests import factories, schema
+from tests import factories, orm, schema
 from tests.factories import People
 
 # A busy machine is no reason to fail.
@@ -102,6 +103,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _quick_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Services that start on a new directory; tests of the migrations import what they test."""
     monkeypatch.setattr(migrate, "migrate_sqlite", schema.migrate_from_copy)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_starts() -> Iterator[None]:
+    """Spare most of what starting the services before each test takes."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(Apps, "_build_initial_querysets", orm.derive_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

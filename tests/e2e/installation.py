@@ -25,8 +25,10 @@ import json, sys
 from click.testing import CliRunner
 from hive.cli.main import main
 said = []
-for words in json.load(sys.stdin):
-    done = CliRunner().invoke(main, [*sys.argv[1:], *words], prog_name="hive")
+given = json.load(sys.stdin)
+for words in given["commands"]:
+    whole = [*sys.argv[1:], *words]
+    done = CliRunner().invoke(main, whole, input=given["data"], prog_name="hive")
     if done.exit_code:
         sys.exit(f"{words} ended with {done.exit_code}: {done.output} {done.exception!r}")
     said.append(done.stdout)
@@ -120,9 +122,13 @@ class Installation:
             check=False,
         )
 
-    def hive_all(self, *commands: Sequence[str | Path]) -> list[str]:
-        """Run commands one after the other in one process, for what only prepares a test."""
-        given = json.dumps([[str(word) for word in words] for words in commands])
+    def hive_all(self, *commands: Sequence[str | Path], data: str = "") -> list[str]:
+        """Run commands one after the other in one process, for what only prepares a test.
+
+        Each of them finds `data` on its standard input.
+        """
+        words = [[str(word) for word in command] for command in commands]
+        given = json.dumps({"commands": words, "data": data})
         done = subprocess.run(
             [sys.executable, "-c", _ALL, "--data-dir", str(self.data)],
             input=given,
