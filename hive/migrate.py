@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from tortoise.config import AppConfig, DBUrlConfig, TortoiseConfig
 from tortoise.context import TortoiseContext
@@ -111,33 +110,76 @@ def _one_to_one(model: type[Model]) -> frozenset[str]:
     return frozenset(str(meta.fields_map[name].source_field) for name in meta.o2o_fields)
 
 
-class _Apps:
-    """The classes of all tables before an operation, made when one asks for them."""
+class _Tables(StateApps):
+    """The classes of all tables at one moment of an upgrade, made when one asks for them."""
 
-    def __init__(self, apps: StateApps, models: dict[tuple[str, str], ModelState]) -> None:
-        self._make = functools.partial(apps.clone, model_states=models)
-        self._made: StateApps | None = None
+    def __init__(
+        self, connections: dict[str, str], models: dict[tuple[str, str], ModelState]
+    ) -> None:
+        super().__init__(default_connections=connections)
+        self._empty = StateApps(default_connections=connections, connections=self._connections)
+        self._models = models
+        self._made: dict[str, dict[str, type[Model]]] | None = None
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the ORM has
+    @property
+    def apps(self) -> dict[str, dict[str, type[Model]]]:
         if self._made is None:
-            self._made = self._make()
-        return getattr(self._made, name)
+            models = {key: model.clone() for key, model in self._models.items()}
+            self._made = self._empty.clone(model_states=models).apps
+        return self._made
+
+    @apps.setter
+    def apps(self, apps: dict[str, dict[str, type[Model]]]) -> None:
+        self._made = apps
+
+    @property
+    def is_made(self) -> bool:
+        return self._made is not None
 
 
 class _State(State):
-    """Most operations never look at the state before them: half the time of a first start."""
+    """What the tables are at one moment of an upgrade.
+
+    The ORM itself makes the classes of all of them before and after each operation, also of those
+    that were applied long ago, and looks at few.
+    """
+
+    apps: _Tables
+
+    @classmethod
+    def of(cls, connections: dict[str, str], models: dict[tuple[str, str], ModelState]) -> _State:
+        return cls(models=models, apps=_Tables(connections, models))
+
+    def reload_model(self, app_label: str, model_name: str) -> None:
+        if self.apps.is_made:
+            super().reload_model(app_label, model_name)
+
+    def reload_models(self, model_tuples: Iterable[tuple[str, str]]) -> None:
+        if self.apps.is_made:
+            super().reload_models(model_tuples)
 
     def clone(self) -> _State:
         models = {key: model.clone() for key, model in self.models.items()}
-        return _State(models=models, apps=cast("StateApps", _Apps(self.apps, models)))
+        return self.of(self.apps._default_connections, models)  # noqa: SLF001 - as the ORM does
 
 
 class _SafeExecutor(MigrationExecutor):
     async def _project_state(
         self, applied: set[MigrationKey], *, upto: MigrationKey | None = None
     ) -> State:
-        state = await super()._project_state(applied, upto=upto)
-        return _State(models=state.models, apps=state.apps)
+        """As the ORM does, but with our state."""
+        connections = {
+            label: app.get("default_connection", "default")
+            for label, app in self.loader.apps_config.items()
+        }
+        state = _State.of(connections, {})
+        for key in self._full_plan():
+            if key == upto:
+                break
+            migration = self.loader.graph.nodes[key]
+            if key in applied and migration is not None:
+                await migration.apply(state, dry_run=True, schema_editor=None)
+        return state
 
     def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:
         editor = super()._schema_editor(atomic, collect_sql)
