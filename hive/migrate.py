@@ -158,6 +158,10 @@ class _State(State):
         if self.apps.is_made:
             super().reload_models(model_tuples)
 
+    def validate_relations_initialized(self) -> None:
+        if self.apps.is_made:
+            super().validate_relations_initialized()
+
     def clone(self) -> _State:
         models = {key: model.clone() for key, model in self.models.items()}
         return self.of(self.apps._default_connections, models)  # noqa: SLF001 - as the ORM does
