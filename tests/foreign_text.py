@@ -204,9 +204,11 @@ def say(words: str) -> None:
 
 
 def try_patterns(seconds: float, length: int, alone: str | None) -> None:
-    found, sources = import_everything(), all_sources()
     if alone is not None:
-        found = {0: (__name__, re.compile(alone))}
+        found: Found = {0: (__name__, re.compile(alone))}
+        sources = ""
+    else:
+        found, sources = import_everything(), all_sources()
     for module, pattern in found.values():
         for method in methods_of(module, pattern, sources):
             for text in texts_for(pattern, length):
