@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import shutil
 import tempfile
 import time
@@ -107,8 +108,12 @@ def _quick_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_starts() -> Iterator[None]:
-    """Spare most of what starting the services before each test takes."""
+    """Spare most of what starting the services before each test takes.
+
+    No file has to outlive the machine here: what is written need not be on the disk at once.
+    """
     with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
         monkeypatch.setattr(Apps, "_build_initial_querysets", orm.derive_once)
         yield
 
