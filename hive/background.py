@@ -12,11 +12,11 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-import structlog
+from hive import log
 
 R = TypeVar("R")
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 tasks: set[asyncio.Task[Any]] = set()  # all that run
 # What is called when the running transaction is committed; None outside of one.
@@ -36,8 +36,7 @@ def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
     """Start a background task that never joins the caller's transaction."""
     context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
     context.run(waiting_for_commit.set, None)
-    # its log lines still name the session that started it
-    context.run(structlog.contextvars.bind_contextvars, **structlog.contextvars.get_contextvars())
+    log.keep_context(context)  # its log lines still name the session that started it
     return keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
 
 

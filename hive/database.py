@@ -20,13 +20,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import structlog
 from tortoise import Tortoise
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import background, driver_error, sql
+from hive import background, driver_error, log, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
@@ -35,7 +34,7 @@ R = TypeVar("R")
 # Services take these from here; the edges, which may not import this module, from where they are.
 spawn, unbroken, DriverError = background.spawn, background.unbroken, driver_error.DriverError
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 MODELS = "hive.models"
 

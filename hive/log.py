@@ -1,7 +1,7 @@
 """One line for each thing that happened, on standard error, for people or for programs.
 
 What a client sent may hold anything. Here it becomes harmless: no value can start a line,
-move the cursor or pretend to be another field.
+move the cursor or pretend to be another field. hive/log_lines.py makes the lines.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import logging
 import re
 import sys
 from contextlib import AbstractContextManager
-from typing import Literal
+from contextvars import Context
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+if TYPE_CHECKING:
+    from structlog.stdlib import BoundLogger
 
-# What tells a line's subject: first in text, in this order.
-_CONTEXT = ("session", "repository", "login", "peer")
-_OWN_KEYS = ("timestamp", "level", "logger", "event", "exception")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+,%\[\]-]+")
 
 # asyncssh tells raw commands at INFO, the others every request and every query.
@@ -26,10 +25,28 @@ _QUIET = ("asyncssh", "aiohttp.access", "tortoise", "aiosqlite", "asyncio")
 Format = Literal["text", "json"]
 
 
-def get(name: str) -> structlog.stdlib.BoundLogger:
+class _Logger:
+    """Becomes the logger of structlog when something is logged: most commands log nothing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._real: BoundLogger | None = None
+
+    def __getattr__(self, attribute: str) -> Any:  # noqa: ANN401 - whatever structlog has
+        if self._real is None:
+            self._real = _lines().get(self._name)
+        return getattr(self._real, attribute)
+
+
+def get(name: str) -> BoundLogger:
     """The logger of a module: `log.get(__name__).info("ready", ssh=address)`."""
-    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
-    return logger
+    return cast("BoundLogger", _Logger(name))
+
+
+def _lines() -> ModuleType:
+    from hive import log_lines  # noqa: PLC0415 - with structlog: only processes that log pay
+
+    return log_lines
 
 
 def context(
@@ -41,15 +58,37 @@ def context(
 ) -> AbstractContextManager[None]:
     """Everything logged inside, in this task and those it starts, names these."""
     given = {"session": session, "repository": repository, "login": login, "peer": peer}
-    return structlog.contextvars.bound_contextvars(
+    bound: AbstractContextManager[None] = _lines().bound(
         **{name: value for name, value in given.items() if value is not None}
     )
+    return bound
+
+
+def keep_context(context: Context) -> None:
+    """Have the lines that are logged in `context` name what those of the caller name."""
+    known = sys.modules.get("structlog.contextvars")
+    if known is not None:  # else nothing has been named
+        context.run(known.bind_contextvars, **known.get_contextvars())
+
+
+class _Formatter(logging.Formatter):
+    """Formats as hive/log_lines.py says, which is not imported before the first line."""
+
+    def __init__(self, name: Format) -> None:
+        super().__init__()
+        self._name = name
+        self._real: logging.Formatter | None = None
+
+    def format(self, record: logging.LogRecord) -> str:
+        if self._real is None:
+            self._real = _lines().formatter(self._name)
+        return self._real.format(record)
 
 
 def configure(level: str = "info", format: Format = "text") -> None:  # noqa: A002
     """Sends every log line of the process to standard error; may be called again."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(format))
+    handler.setFormatter(_Formatter(format))
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if getattr(handler, "of_the_hive", False)]:
         root.removeHandler(old)
@@ -60,44 +99,6 @@ def configure(level: str = "info", format: Format = "text") -> None:  # noqa: A0
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(capture=True)
-
-
-def _formatter(format: Format) -> logging.Formatter:  # noqa: A002
-    renderer: Processor = structlog.processors.JSONRenderer(default=repr, sort_keys=False)
-    if format == "text":
-        renderer = render_text
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared()],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-    )
-
-
-def _shared() -> list[Processor]:
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-
-
-def render_text(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    """TIME LEVEL what happened name=value ... [logger]; a traceback follows, marked by bars."""
-    head = f"{event.get('timestamp', '')} {str(event.get('level', '')).upper():<7}"
-    names = [name for name in _CONTEXT if name in event]
-    names += [name for name in event if name not in (*_CONTEXT, *_OWN_KEYS)]
-    parts = [head, escape(str(event.get("event", "")))]
-    parts += [f"{escape(str(name))}={show(event[name])}" for name in names]
-    if logger := event.get("logger"):
-        parts.append(f"[{escape(str(logger))}]")
-    lines = [" ".join(parts)]
-    if exception := event.get("exception"):
-        lines += [f"    | {escape(line)}" for line in str(exception).split("\n")]
-    return "\n".join(lines)
 
 
 def escape(text: str) -> str:
@@ -114,23 +115,3 @@ def show(value: object) -> str:
     if isinstance(value, bytes) or not _PLAIN.fullmatch(text):
         return escape(repr(value if isinstance(value, str | bytes) else text))
     return text
-
-
-def _route() -> None:
-    """Loggers of structlog speak through those of the standard library, from the first import.
-
-    Without this, a line logged before `configure` would go to standard output.
-    """
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            *_shared(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
-
-
-_route()

@@ -11,24 +11,27 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import structlog
 from tortoise.config import AppConfig, DBUrlConfig, TortoiseConfig
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import OperationalError
 from tortoise.fields import Field
 from tortoise.migrations.executor import MigrationExecutor, MigrationTarget
+from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+from tortoise.migrations.schema_generator.state import ModelState, State
+from tortoise.migrations.schema_generator.state_apps import StateApps
 from tortoise.models import Model
 
+from hive import log
 from hive.database import MODELS
 from hive.errors import DatabaseError
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 MIGRATIONS = "migrations"
 
@@ -107,7 +110,81 @@ def _one_to_one(model: type[Model]) -> frozenset[str]:
     return frozenset(str(meta.fields_map[name].source_field) for name in meta.o2o_fields)
 
 
+class _Tables(StateApps):
+    """The classes of all tables at one moment of an upgrade, made when one asks for them."""
+
+    def __init__(
+        self, connections: dict[str, str], models: dict[tuple[str, str], ModelState]
+    ) -> None:
+        super().__init__(default_connections=connections)
+        self._empty = StateApps(default_connections=connections, connections=self._connections)
+        self._models = models
+        self._made: dict[str, dict[str, type[Model]]] | None = None
+
+    @property
+    def apps(self) -> dict[str, dict[str, type[Model]]]:
+        if self._made is None:
+            models = {key: model.clone() for key, model in self._models.items()}
+            self._made = self._empty.clone(model_states=models).apps
+        return self._made
+
+    @apps.setter
+    def apps(self, apps: dict[str, dict[str, type[Model]]]) -> None:
+        self._made = apps
+
+    @property
+    def is_made(self) -> bool:
+        return self._made is not None
+
+
+class _State(State):
+    """What the tables are at one moment of an upgrade.
+
+    The ORM itself makes the classes of all of them before and after each operation, also of those
+    that were applied long ago, and looks at few.
+    """
+
+    apps: _Tables
+
+    @classmethod
+    def of(cls, connections: dict[str, str], models: dict[tuple[str, str], ModelState]) -> _State:
+        return cls(models=models, apps=_Tables(connections, models))
+
+    def reload_model(self, app_label: str, model_name: str) -> None:
+        if self.apps.is_made:
+            super().reload_model(app_label, model_name)
+
+    def reload_models(self, model_tuples: Iterable[tuple[str, str]]) -> None:
+        if self.apps.is_made:
+            super().reload_models(model_tuples)
+
+    def validate_relations_initialized(self) -> None:
+        if self.apps.is_made:
+            super().validate_relations_initialized()
+
+    def clone(self) -> _State:
+        models = {key: model.clone() for key, model in self.models.items()}
+        return self.of(self.apps._default_connections, models)  # noqa: SLF001 - as the ORM does
+
+
 class _SafeExecutor(MigrationExecutor):
+    async def _project_state(
+        self, applied: set[MigrationKey], *, upto: MigrationKey | None = None
+    ) -> State:
+        """As the ORM does, but with our state."""
+        connections = {
+            label: app.get("default_connection", "default")
+            for label, app in self.loader.apps_config.items()
+        }
+        state = _State.of(connections, {})
+        for key in self._full_plan():
+            if key == upto:
+                break
+            migration = self.loader.graph.nodes[key]
+            if key in applied and migration is not None:
+                await migration.apply(state, dry_run=True, schema_editor=None)
+        return state
+
     def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:
         editor = super()._schema_editor(atomic, collect_sql)
         if isinstance(editor, SqliteSchemaEditor):

@@ -12,10 +12,6 @@ import struct
 import unicodedata
 from dataclasses import dataclass
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-
 from hive.errors import InvalidInput
 
 MAX_LINE = 16 * 1024  # characters; an RSA key of 8192 bits takes 1,400
@@ -146,6 +142,10 @@ def _bits(key_type: str, data: bytes) -> int:
     """The key's size; loading it proves that the blob is whole."""
     if key_type.startswith("sk-"):
         return _security_key_bits(key_type, data)
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - few parse keys
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_ssh_public_key  # noqa: PLC0415
+
     line = key_type.encode() + b" " + base64.b64encode(data)
     try:
         key = load_ssh_public_key(line)
@@ -189,6 +189,8 @@ def _security_key_bits(key_type: str, data: bytes) -> int:
 
 
 def _is_p256_point(point: bytes) -> bool:
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415 - few parse keys
+
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
     except ValueError:

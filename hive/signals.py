@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import structlog
-
-from hive import memory
+from hive import log, memory
 from hive.kinds import EventKind
 
-logger = structlog.get_logger(__name__)
+logger = log.get(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,12 +16,13 @@ from typing import Any
 import hypothesis
 import pytest
 from argon2 import PasswordHasher
+from tortoise.apps import Apps
 
 from hive import background, clock, memory, migrate
 from hive.config.settings import Settings
 from hive.services import runtime
 from hive.services.accounts import passwords
-from tests import factories, schema
+from tests import factories, orm, schema
 from tests.factories import People
 
 # A busy machine is no reason to fail.
@@ -109,6 +110,18 @@ def remembering() -> None:
 def _quick_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Services that start on a new directory; tests of the migrations import what they test."""
     monkeypatch.setattr(migrate, "migrate_sqlite", schema.migrate_from_copy)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_starts() -> Iterator[None]:
+    """Spare most of what starting the services before each test takes.
+
+    No file has to outlive the machine here: what is written need not be on the disk at once.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "fsync", lambda _descriptor: None)
+        monkeypatch.setattr(Apps, "_build_initial_querysets", orm.derive_once)
+        yield
 
 
 @pytest.fixture(autouse=True)

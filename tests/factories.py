@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import functools
+import hashlib
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +31,11 @@ from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
+from tests.programs import CHECKOUT
 
 PASSWORD = "a long enough password"
 BORG = "/usr/bin/borg"
+_KEPT = CHECKOUT / "build" / "made-by-borg"
 _PUBLIC = (Encoding.OpenSSH, PublicFormat.OpenSSH)
 
 
@@ -154,10 +161,34 @@ def borg(*arguments: str | Path, base: Path, **environment: str) -> str:
 
 
 def make_borg_repository(path: Path, base: Path, *, content: str = "hello") -> None:
-    """A borg repository at `path` with one archive in it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """A borg repository at `path` with one archive in it; its client's files are below `base`.
+
+    This is a copy of one that borg made once: those with the same content have the same id.
+    """
+    made = _made_by_borg(content)
+    shutil.copytree(made / "repository", path, dirs_exist_ok=True)
+    shutil.copytree(made / "client", base, dirs_exist_ok=True)
+
+
+@functools.cache
+def _made_by_borg(content: str) -> Path:
+    """Made for all runs and workers, until there is another borg."""
+    _KEPT.mkdir(parents=True, exist_ok=True)
+    known = f"{Path(BORG).resolve()} {Path(BORG).stat().st_mtime_ns} {content}"
+    made = _KEPT / hashlib.sha256(known.encode()).hexdigest()[:20]
+    with (_KEPT / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            with tempfile.TemporaryDirectory(dir=_KEPT) as directory:
+                new = Path(directory) / "made"
+                _make_with_borg(new / "repository", new / "client", content)
+                new.rename(made)
+    return made
+
+
+def _make_with_borg(path: Path, base: Path, content: str) -> None:
     source = base / "source"
-    source.mkdir(parents=True, exist_ok=True)
+    source.mkdir(parents=True)
     (source / "file").write_text(content)
     borg("init", "--encryption=none", path, base=base)
     borg("create", f"{path}::first", source, base=base)

@@ -1,9 +1,10 @@
 """Feeds long text to everything that reads text from outside, in a process that may be killed.
 
-`python -m tests.foreign_text patterns SECONDS [PATTERN]` and `... functions SECONDS` try one case
-after the other and print what they are at; a case that takes more seconds of processor time than
-that ends the process. The bound is no measure of speed: what is linear needs a hundredth of it on
-a slow machine, what is not needs hours on a fast one.
+`python -m tests.foreign_text patterns SECONDS LENGTH [PATTERN]` and `... functions SECONDS LENGTH`
+try one case after the other, with texts of that length, and print what they are at; a case that
+takes more seconds of processor time than that ends the process. The bound is no measure of speed:
+for a megabyte, what is linear needs a hundredth of it on a slow machine, what is not needs hours
+on a fast one.
 
 Every pattern that is compiled while our modules are imported is found, and the texts are made of
 its own parts. So a new pattern is tried without being named here.
@@ -29,7 +30,6 @@ codes: Any = importlib.import_module("re._constants")
 parser: Any = importlib.import_module("re._parser")
 
 PACKAGES = ("hive", "sshgate", "web")
-LENGTH = 1024 * 1024
 METHODS = ("match", "fullmatch", "search", "findall", "sub", "split")
 ROOT = Path(__file__).parent.parent
 
@@ -150,7 +150,7 @@ def _spelled(member: Any) -> str:
     return {codes.CATEGORY_SPACE: r"\s", codes.CATEGORY_DIGIT: r"\d"}.get(value, r"\w")
 
 
-def texts_for(pattern: re.Pattern[Any]) -> Iterator[str]:
+def texts_for(pattern: re.Pattern[Any], length: int) -> Iterator[str]:
     """Long texts that come near to what the pattern matches and then do not, in many ways."""
     flags = pattern.flags & ~re.UNICODE if isinstance(pattern.pattern, bytes) else pattern.flags
     parts = list(parts_of(parser.parse(pattern.pattern, flags)))[:24]
@@ -161,7 +161,7 @@ def texts_for(pattern: re.Pattern[Any]) -> Iterator[str]:
         for piece in repeated:
             if piece and (key := f"{beginning}\0{piece}") not in seen:
                 seen.add(key)
-                yield beginning + piece * (LENGTH // len(piece))
+                yield beginning + piece * (length // len(piece))
 
 
 def try_pattern(pattern: re.Pattern[Any], method: str, text: str) -> None:
@@ -175,7 +175,9 @@ def try_pattern(pattern: re.Pattern[Any], method: str, text: str) -> None:
         getattr(pattern, method)(given)
 
 
-def texts_for_functions(module: str, found: Found, shapes: tuple[str, ...]) -> Iterator[str]:
+def texts_for_functions(
+    module: str, found: Found, shapes: tuple[str, ...], length: int
+) -> Iterator[str]:
     pieces = list(shapes)
     for other, pattern in found.values():
         if module.startswith(other):
@@ -183,7 +185,7 @@ def texts_for_functions(module: str, found: Found, shapes: tuple[str, ...]) -> I
             if isinstance(pattern.pattern, str):
                 pieces += parts_of(parser.parse(pattern.pattern, flags))
     for piece in dict.fromkeys(pieces):
-        yield piece * (LENGTH // len(piece))
+        yield piece * (length // len(piece))
 
 
 # --- running ---------------------------------------------------------------------------------
@@ -201,20 +203,22 @@ def say(words: str) -> None:
     sys.stdout.flush()
 
 
-def try_patterns(seconds: float, alone: str | None) -> None:
-    found, sources = import_everything(), all_sources()
+def try_patterns(seconds: float, length: int, alone: str | None) -> None:
     if alone is not None:
-        found = {0: (__name__, re.compile(alone))}
+        found: Found = {0: (__name__, re.compile(alone))}
+        sources = ""
+    else:
+        found, sources = import_everything(), all_sources()
     for module, pattern in found.values():
         for method in methods_of(module, pattern, sources):
-            for text in texts_for(pattern):
+            for text in texts_for(pattern, length):
                 say(f"{module}: {pattern.pattern!r}.{method} of {text[:40]!r}...")
                 allow(seconds)
                 try_pattern(pattern, method, text)
     say(f"all {len(found)} patterns")
 
 
-def try_functions(seconds: float) -> None:
+def try_functions(seconds: float, length: int) -> None:
     found = import_everything()
     ours = importlib.import_module("tests.foreign_functions")
     cases = ours.functions()
@@ -222,7 +226,7 @@ def try_functions(seconds: float) -> None:
     missing -= {name.partition(" ")[0] for name in cases}
     assert not missing, f"nothing tries the functions of {sorted(missing)}"
     for name, function in cases.items():
-        for text in texts_for_functions(name, found, ours.SHAPES):
+        for text in texts_for_functions(name, found, ours.SHAPES, length):
             say(f"{name} of {text[:40]!r}...")
             allow(seconds)
             with suppress(HiveError, ValueError, KeyError, configparser.Error):
@@ -231,8 +235,8 @@ def try_functions(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    what, seconds_, *rest_ = sys.argv[1:]
+    what, seconds_, length_, *rest_ = sys.argv[1:]
     if what == "patterns":
-        try_patterns(float(seconds_), rest_[0] if rest_ else None)
+        try_patterns(float(seconds_), int(length_), rest_[0] if rest_ else None)
     else:
-        try_functions(float(seconds_))
+        try_functions(float(seconds_), int(length_))

@@ -17,7 +17,7 @@ from hive.services.permissions import Actor
 
 @click.group()
 def address() -> None:
-    """Client addresses: banned, allowed, slowed down or turned away by the SSH gate."""
+    """Client addresses that are banned, allowed, slowed down or refused."""
 
 
 def _document(info: AddressInfo) -> dict[str, Any]:
@@ -73,7 +73,7 @@ async def list_(actor: Actor) -> None:
 @click.argument("network")
 @click.option("--until", type=values.WHEN, metavar="WHEN", help="2027-01-31, +1d or never.")
 @click.option("--reason", default="", help="One line, shown to administrators.")
-@click.option("--yes", is_flag=True, help="Ban it even if clients logged in from there lately.")
+@click.option("--yes", is_flag=True, help="Ban it even if clients logged in from there recently.")
 @output.json_option
 @with_hive
 async def ban(
@@ -98,7 +98,7 @@ async def ban(
 @output.json_option
 @with_hive
 async def allow(actor: Actor, *, network: str, until: datetime | None, reason: str) -> None:
-    """Exempt an address or network from the limits on connections of one address."""
+    """Exempt an address or network from the connection limits."""
     info = await client_addresses.allow(actor, network, expires_at=until, reason=reason)
     output.show_done(_document(info), f"{info.network} is allowed.")
 

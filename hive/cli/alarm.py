@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hive.cli import output, values
+from hive.cli.repo.health import alarm_document
 from hive.cli.running import with_hive
 from hive.services.alarms import answers
 from hive.services.alarms.alarms import AlarmInfo
@@ -16,26 +17,12 @@ from hive.services.repositories import catalogue
 
 @click.group()
 def alarm() -> None:
-    """Alarms about repositories: what lasts, and what waits for an answer."""
-
-
-def document(info: AlarmInfo) -> dict[str, Any]:
-    """One alarm in JSON; `hive repo show` contains the same."""
-    return {
-        "kind": info.kind,
-        "since": output.time(info.since),
-        "message": info.message,
-        "id": info.id,
-        "level": info.level,
-        "count": info.count,
-        "critical": info.is_critical,
-        "session": info.session_id,
-    }
+    """Alarms about repositories."""
 
 
 def _with_answer(info: AlarmInfo) -> dict[str, Any]:
     return {
-        **document(info),
+        **alarm_document(info),
         "repository_id": info.repository_id,
         "answered_at": output.time(info.answered_at),
         "answered_by": info.answered_by,
@@ -43,8 +30,8 @@ def _with_answer(info: AlarmInfo) -> dict[str, Any]:
 
 
 @alarm.command("list")
-@click.option("--repo", metavar="R", help="Only of this repository.")
-@click.option("--answered", is_flag=True, help="Those that somebody has answered instead.")
+@click.option("--repo", metavar="R", help="Show only this repository.")
+@click.option("--answered", is_flag=True, help="Show answered alarms instead.")
 @output.json_option
 @with_hive
 async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
@@ -72,11 +59,13 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
 
 @alarm.command("answer")
 @click.argument("alarm_id", metavar="ID", type=values.ID)
-@click.option("--seen", type=click.IntRange(1), help="How often it had happened when you looked.")
+@click.option(
+    "--seen", type=click.IntRange(1), help="The count that you saw; later occurrences stay open."
+)
 @output.json_option
 @with_hive
 async def answer(actor: Actor, alarm_id: int, seen: int | None) -> None:
-    """Say that it was you, or that you know of it: the repository is critical no longer."""
+    """Acknowledge an alarm; its repository is no longer critical."""
     info = await answers.answer(actor, alarm_id, seen=seen)
     still = " It has happened again since, and that stays open." if info.is_critical else ""
-    output.show_done(_with_answer(info), f"Alarm {alarm_id} is answered.{still}")
+    output.show_done(_with_answer(info), f"Alarm {alarm_id} was answered.{still}")

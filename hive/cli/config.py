@@ -20,7 +20,7 @@ def config() -> None:
 @output.json_option
 @click.pass_obj
 def check(options: Options) -> None:
-    """Say what is wrong in the configuration, and what in it lowers the guard."""
+    """Check the configuration for errors and for settings that reduce security."""
     settings = options.settings()
     warnings = [*unknown_variables(), *dangerous(settings)]
     if output.wants_json():

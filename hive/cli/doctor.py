@@ -17,7 +17,7 @@ from hive.services.server import doctor as service
 @output.json_option
 @click.pass_context
 def doctor(context: click.Context) -> None:
-    """Say what is wrong with this installation, and what to do."""
+    """Check this installation and say how to fix problems."""
     options: Options = context.obj
     findings = asyncio.run(service.examine(OPERATOR, options.settings()))
     if output.wants_json():

@@ -13,11 +13,11 @@ from hive.services.repositories import catalogue
 
 @click.group()
 def event() -> None:
-    """What happened to repositories."""
+    """Events: what happened to repositories."""
 
 
 @event.command("list")
-@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @output.json_option
 @with_hive

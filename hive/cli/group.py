@@ -72,7 +72,7 @@ async def list_(actor: Actor) -> None:
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change a group. What is not given stays."""
+    """Change a group. Options that are left out change nothing."""
     _set(**given, no_quota=values.is_given_as_none(context, "quota"))
 
 
@@ -106,7 +106,7 @@ async def _set(
 @output.json_option
 @with_hive
 async def delete(actor: Actor, reference: str) -> None:
-    """Delete a group; what was shared with it is no longer."""
+    """Delete a group; what was shared with it is no longer shared."""
     found = await groups.find_group(actor, reference)
     await groups.delete_group(actor, found.id)
     output.show_done(_document(found), f"Group {found.name} was deleted.")

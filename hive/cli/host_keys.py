@@ -15,12 +15,15 @@ from hive.services.storage import locations
 @click.option(
     "--accept",
     is_flag=True,
-    help="Those on disk now are the right ones: they were replaced or taken away on purpose.",
+    help="Accept the keys on disk, which were replaced or removed on purpose.",
 )
 @output.json_option
 @with_hive
 async def host_keys(actor: Actor, accept: bool) -> None:
-    """Show the server's own SSH keys, and the lines for clients' known_hosts files."""
+    """Show the server's SSH host keys.
+
+    The lines for clients' known_hosts files come with them.
+    """
     if accept:
         await service.accept_current(actor)
     keys = await service.public_keys()
@@ -37,7 +40,7 @@ async def host_keys(actor: Actor, accept: bool) -> None:
         output.show_json(document)
         return
     if not keys:
-        output.say("There are no host keys yet: the server makes them at its first start.")
+        output.say("There are no host keys yet; the server creates them when it first starts.")
     for key in keys:
         click.echo(f"{key.fingerprint}  {key.type} {key.bits}")
     if lines:

@@ -23,14 +23,14 @@ _BEGIN_SECONDS = 30.0
 
 @click.group()
 def job() -> None:
-    """What the server does again and again."""
+    """Background jobs of the server."""
 
 
 @job.command("list")
 @output.json_option
 @with_hive
 async def list_(actor: Actor) -> None:
-    """List the jobs: when they come next, and how they ended last."""
+    """List the background jobs, their next run and their last result."""
     infos = await scheduler.list_jobs(actor)
     output.show_list(
         [_document(info) for info in infos],
@@ -51,7 +51,7 @@ async def list_(actor: Actor) -> None:
 @output.json_option
 @with_hive
 async def run(actor: Actor, name: str) -> None:
-    """Do a job now, in the running server or, without one, here; and wait for its end."""
+    """Run a job now and wait for it; the running server does it, if there is one."""
     before = await scheduler.get_job(actor, name)
     path = runtime.paths().control_socket
     if await control.run_job(path, before.name):
@@ -61,7 +61,7 @@ async def run(actor: Actor, name: str) -> None:
             done = await scheduler.run_here(actor, before.name)
     if done.error is not None:
         raise Unavailable(f"The job {done.name!r} failed: {done.error}")
-    output.show_done(_document(done), f"The job {done.name!r} was done in {_took(done)}.")
+    output.show_done(_document(done), f"The job {done.name!r} finished in {_took(done)}.")
 
 
 async def _wait(actor: Actor, before: JobInfo) -> JobInfo:
@@ -73,7 +73,7 @@ async def _wait(actor: Actor, before: JobInfo) -> JobInfo:
             return now
         late = asyncio.get_running_loop().time() > begun_by
         if late and now.started_at == before.started_at:
-            raise Unavailable(f"The server did not begin {now.name!r}: its log says why.")
+            raise Unavailable(f"The server did not start {now.name!r}; see its log.")
         if not path.exists():
             raise Unavailable("The server ended meanwhile.")
         await asyncio.sleep(_POLL_SECONDS)

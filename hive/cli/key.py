@@ -17,7 +17,7 @@ from hive.services.permissions import Actor
 
 @click.group()
 def key() -> None:
-    """Public keys: what clients log in with."""
+    """Public keys that clients log in with."""
 
 
 def _document(info: KeyInfo) -> dict[str, Any]:
@@ -63,8 +63,14 @@ def _twins(info: KeyInfo) -> list[str]:
 @click.argument("file")
 @click.option("--owner", required=True, metavar="USER")
 @click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
-@click.option("--from", "networks", metavar="NETWORK", multiple=True, help="Only from there.")
-@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it.")
+@click.option(
+    "--from",
+    "networks",
+    metavar="NETWORK",
+    multiple=True,
+    help="Accept the key from this network only.",
+)
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it with this group.")
 @output.json_option
 @with_hive
 async def add(
@@ -77,7 +83,7 @@ async def add(
     networks: tuple[str, ...],
     groups: tuple[str, ...],
 ) -> None:
-    """Add the public key in FILE; - reads standard input."""
+    """Add the public key in FILE (- for standard input)."""
     info = await keys.add_key(
         actor,
         name,
@@ -119,7 +125,7 @@ async def list_(actor: Actor) -> None:
 @output.json_option
 @with_hive
 async def show(actor: Actor, reference: str) -> None:
-    """Show one key and what it opens."""
+    """Show one key and the repositories that it can access."""
     info = await keys.find_key(actor, reference)
     document = _document(info)
     same_key = _twins(info) or "nowhere else"
@@ -137,18 +143,29 @@ async def show(actor: Actor, reference: str) -> None:
 @click.option("--name", help="A new name.")
 @click.option("--enable/--disable", "enabled", default=None)
 @click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
-@click.option("--from", "networks", metavar="NETWORK", multiple=True, help="Only from there.")
-@click.option("--from-anywhere", is_flag=True, help="No restriction to networks any more.")
-@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it.")
+@click.option(
+    "--from",
+    "networks",
+    metavar="NETWORK",
+    multiple=True,
+    help="Accept the key from this network only.",
+)
+@click.option("--from-anywhere", is_flag=True, help="Accept the key from any network.")
+@click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it with this group.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
-@click.option("--remove-group", metavar="GROUP", multiple=True, help="Share it no longer.")
+@click.option(
+    "--remove-group", metavar="GROUP", multiple=True, help="Stop sharing it with this group."
+)
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change a key. What is not given stays; running sessions that no longer may, end."""
+    """Change a key. Options that are left out change nothing.
+
+    Sessions that lose their access end.
+    """
     source = context.get_parameter_source("expires")
     if given["networks"] and given["from_anywhere"]:
-        raise click.UsageError("--from and --from-anywhere contradict each other.")
+        raise click.UsageError("Use either --from or --from-anywhere.")
     given["expires_is_given"] = source is click.core.ParameterSource.COMMANDLINE
     _change(**given)
 
@@ -194,11 +211,11 @@ async def _change(
 @output.json_option
 @with_hive
 async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
-    """Disable a key; sessions that run with it end."""
+    """Disable a key and end its sessions."""
     if everywhere:
         infos = await revocation.disable_everywhere(actor, reference)
         names = ", ".join(f"{info.owner}/{info.name}" for info in infos)
-        message = f"Disabled: {names}." if infos else "It was disabled everywhere already."
+        message = f"Disabled: {names}." if infos else "It is already disabled everywhere."
         output.show_done({"keys": [_document(info) for info in infos]}, message)
         return
     found = await keys.find_key(actor, reference)
@@ -218,8 +235,12 @@ async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
 @output.json_option
 @with_hive
 async def delete(actor: Actor, reference: str) -> None:
-    """Delete a key; it opens nothing any more."""
+    """Delete a key and its access to repositories."""
     found = await keys.find_key(actor, reference)
     await keys.delete_key(actor, found.id)
-    opened = f" It opened: {'; '.join(_uses(found))}." if found.uses else " It opened nothing."
+    opened = (
+        f" It had access to: {'; '.join(_uses(found))}."
+        if found.uses
+        else " It had access to no repository."
+    )
     output.show_done(_document(found), f"Key {found.name} was deleted.{opened}")

@@ -24,7 +24,7 @@ _WARNING = (
 
 @click.group()
 def location() -> None:
-    """Places for repositories: what clients connect to, and the directory here."""
+    """Locations: the address that clients connect to, and the storage directory."""
 
 
 def _document(info: LocationInfo) -> dict[str, Any]:
@@ -44,8 +44,8 @@ def _document(info: LocationInfo) -> dict[str, Any]:
 
 @location.command("add")
 @click.argument("name")
-@click.option("--host", required=True, help="The host as clients see it.")
-@click.option("--port", type=values.PORT, help="The port as clients see it.")
+@click.option("--host", required=True, help="Host name that clients connect to.")
+@click.option("--port", type=values.PORT, help="Port that clients connect to.")
 @click.option("--root", type=values.DIRECTORY, metavar="DIR", help="Storage root.")
 @output.json_option
 @with_hive
@@ -81,15 +81,15 @@ async def list_(actor: Actor) -> None:
 
 @location.command("set")
 @click.argument("reference", metavar="LOCATION")
-@click.option("--host", help="The host as clients see it.")
-@click.option("--port", type=values.PORT, help="The port as clients see it.")
-@click.option("--default", is_flag=True, help="New repositories go here.")
+@click.option("--host", help="Host name that clients connect to.")
+@click.option("--port", type=values.PORT, help="Port that clients connect to.")
+@click.option("--default", is_flag=True, help="Create new repositories here.")
 @output.json_option
 @with_hive
 async def set_(
     actor: Actor, reference: str, host: str | None, port: int | None, default: bool
 ) -> None:
-    """Change a location. What is not given stays, and the storage root in any case."""
+    """Change a location. Options that are left out change nothing; the root cannot change."""
     found = await locations.find_location(actor, reference)
     info = await locations.set_location(
         actor, found.id, host=host, port=port, is_default=True if default else None
@@ -102,7 +102,7 @@ async def set_(
 @output.json_option
 @with_hive
 async def adopt(actor: Actor, reference: str) -> None:
-    """Say that what is at the storage root now is the storage of this location."""
+    """Accept what is at the storage root now as the storage of this location."""
     found = await locations.find_location(actor, reference)
     info = await locations.adopt(actor, found.id)
     output.show_done(_document(info), _claimed(info, "was adopted"))
@@ -114,14 +114,14 @@ async def adopt(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def take_over(actor: Actor, reference: str, yes: bool) -> None:
-    """Make a storage root this installation's that another one uses."""
+    """Take over a storage root that belongs to another installation."""
     found = await locations.find_location(actor, reference)
     if not yes:
         if not sys.stdin.isatty():
             raise click.UsageError(f"{_WARNING} Without a terminal, this needs --yes.")
         question = f"{_WARNING}\nType the name of the location to take it over"
         if click.prompt(question, err=True) != found.name:
-            raise InvalidInput("That is another name: nothing was changed.")
+            raise InvalidInput("The names do not match: nothing was changed.")
     info = await locations.take_over(actor, found.id)
     output.show_done(_document(info), _claimed(info, "was taken over"))
 
@@ -137,7 +137,7 @@ def _claimed(info: LocationInfo, what: str) -> str:
 @output.json_option
 @with_hive
 async def delete(actor: Actor, reference: str) -> None:
-    """Delete a location that no repository is at."""
+    """Delete a location that has no repositories."""
     found = await locations.find_location(actor, reference)
     await locations.delete_location(actor, found.id)
     output.show_done(_document(found), f"Location {found.name} was deleted.")

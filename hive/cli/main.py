@@ -9,29 +9,8 @@ import click
 
 from hive import __version__
 from hive.cli import output
-from hive.cli.address import address
-from hive.cli.alarm import alarm
-from hive.cli.clock import clock
-from hive.cli.config import config
-from hive.cli.doctor import doctor
-from hive.cli.event import event
-from hive.cli.group import group
-from hive.cli.host_keys import host_keys
-from hive.cli.job import job
-from hive.cli.key import key
-from hive.cli.location import location
-from hive.cli.maintenance import maintenance
-from hive.cli.notifications.channel import channel
-from hive.cli.notifications.notification import delivery, notification
-from hive.cli.notifications.rule import rule
+from hive.cli.later import add_later
 from hive.cli.options import Options
-from hive.cli.repo.main import repo
-from hive.cli.report import report
-from hive.cli.secrets import secrets
-from hive.cli.session import session
-from hive.cli.status import status
-from hive.cli.trigger import trigger
-from hive.cli.user import user
 from hive.errors import HiveError
 
 
@@ -50,13 +29,13 @@ class _Hive(click.Group):
     "config_file",
     type=click.Path(path_type=Path),
     envvar="HIVE_CONFIG",
-    help="The configuration file (HIVE_CONFIG).",
+    help="Configuration file (HIVE_CONFIG).",
 )
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),
     envvar="HIVE_DATA_DIR",
-    help="The directory of the hive's own state (HIVE_DATA_DIR).",
+    help="Directory for the server's own data (HIVE_DATA_DIR).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.version_option(__version__, prog_name="hive")
@@ -66,36 +45,54 @@ def main(
 ) -> None:
     """Borg Hive: a server for borgbackup repositories.
 
-    A reference to a thing is its id, its unambiguous name, OWNER/NAME, for a key its
-    fingerprint, for a repository its login. Exit status: 0 done, 1 refused or failed,
-    2 wrong usage.
+    Refer to anything by its id, its name if that is unique, or OWNER/NAME; to a key also by
+    its fingerprint, and to a repository by its login. Exit status: 0 done, 1 refused or
+    failed, 2 wrong usage.
     """
     context.obj = Options(config_file, data_dir, as_json)
 
 
-for _noun in (
-    status,
-    user,
-    group,
-    location,
-    key,
-    repo,
-    session,
-    report,
-    trigger,
-    event,
-    alarm,
-    job,
-    channel,
-    rule,
-    notification,
-    delivery,
-    host_keys,
-    address,
-    maintenance,
-    secrets,
-    clock,
-    doctor,
-    config,
-):
-    main.add_command(_noun)
+add_later(
+    main,
+    "hive.cli",
+    {
+        "address": (
+            "address:address",
+            "Client addresses that are banned, allowed, slowed down or refused.",
+        ),
+        "alarm": ("alarm:alarm", "Alarms about repositories."),
+        "channel": ("notifications.channel:channel", "Channels that notifications are sent to."),
+        "clock": ("clock:clock", "The server's clock, and whether it can be trusted."),
+        "config": ("config:config", "Settings."),
+        "delivery": (
+            "notifications.notification:delivery",
+            "Deliveries of notifications, one for each channel.",
+        ),
+        "doctor": ("doctor:doctor", "Check this installation and say how to fix problems."),
+        "event": ("event:event", "Events: what happened to repositories."),
+        "group": ("group:group", "Groups of users, to share repositories and keys with."),
+        "host-keys": ("host_keys:host_keys", "Show the server's SSH host keys."),
+        "job": ("job:job", "Background jobs of the server."),
+        "key": ("key:key", "Public keys that clients log in with."),
+        "location": (
+            "location:location",
+            "Locations: the address that clients connect to, and the storage directory.",
+        ),
+        "maintenance": (
+            "maintenance:maintenance",
+            "Announce maintenance, during which missing backups are not reported.",
+        ),
+        "notification": ("notifications.notification:notification", "Notifications to users."),
+        "repo": ("repo.main:repo", "Repositories."),
+        "report": ("report:report", "Reports that clients sent about their own backups."),
+        "rule": ("notifications.rule:rule", "Rules that choose what is sent to which channel."),
+        "secrets": (
+            "secrets:secrets",
+            "Stored secrets of channels, triggers and authenticator apps.",
+        ),
+        "session": ("session:session", "Sessions: one for each SSH command that a client ran."),
+        "status": ("status:status", "Show what needs attention."),
+        "trigger": ("trigger:trigger", "Triggers that start a backup on a client."),
+        "user": ("user:user", "Users, who own repositories and keys."),
+    },
+)

@@ -14,12 +14,17 @@ from hive.services.permissions import Actor
 
 
 @click.command("maintenance")
-@click.option("--for", "length", type=values.DURATION, metavar="SPAN", help="4h, 90m: begin now.")
+@click.option(
+    "--for", "length", type=values.DURATION, metavar="SPAN", help="Start now, for 4h, 90m, ..."
+)
 @click.option("--end", "is_end", is_flag=True, help="End it now.")
 @output.json_option
 @with_hive
 async def maintenance(actor: Actor, length: timedelta | None, is_end: bool) -> None:
-    """Announce maintenance: until it ends, no missing backup is reported. Or show it."""
+    """Announce maintenance, during which missing backups are not reported.
+
+    Without options, show it.
+    """
     if length is not None and is_end:
         raise InvalidInput("Give either --for or --end.")
     if is_end:
@@ -34,4 +39,4 @@ async def maintenance(actor: Actor, length: timedelta | None, is_end: bool) -> N
         return
     until = output.time(found.until)
     document = {"begun_at": output.time(found.begun_at), "until": until, "by": found.by}
-    output.show_done(document, f"Maintenance until {until}: no missing backup is reported.")
+    output.show_done(document, f"Maintenance until {until}: missing backups are not reported.")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hive.config import settings as config
-from hive.config.settings import Settings
+if TYPE_CHECKING:
+    from hive.config.settings import Settings
 
 
 @dataclass
@@ -19,4 +20,6 @@ class Options:
 
     def settings(self, overrides: dict[str, str | None] | None = None) -> Settings:
         """The settings in effect; ConfigError says what is wrong with them."""
+        from hive.config import settings as config  # noqa: PLC0415 - `hive --help` needs none
+
         return config.load(self.config_file, data_dir=self.data_dir, overrides=overrides)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,7 +13,9 @@ from hive.cli.options import Options
 from hive.clock import rfc3339
 from hive.formats import format_size
 from hive.log import escape
-from hive.services.repositories.quotas import QuotaUse
+
+if TYPE_CHECKING:
+    from hive.services.repositories.quotas import QuotaUse
 
 Document = Mapping[str, Any]
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -16,7 +16,7 @@ from hive.services.repositories import catalogue
 
 @click.group()
 def report() -> None:
-    """What clients reported of their own backups."""
+    """Reports that clients sent about their own backups."""
 
 
 def _document(info: RunInfo) -> dict[str, Any]:
@@ -37,12 +37,12 @@ def _document(info: RunInfo) -> dict[str, Any]:
 
 
 @report.command("list")
-@click.option("--repo", metavar="R", help="Only of this repository.")
+@click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @output.json_option
 @with_hive
 async def list_(actor: Actor, repo: str | None, limit: int) -> None:
-    """List runs as clients reported them, the newest first."""
+    """List reported runs, the newest first."""
     found = await catalogue.find_repository(actor, repo) if repo else None
     infos = await reports.list_runs(actor, repository_id=found.id if found else None, limit=limit)
     output.show_list(

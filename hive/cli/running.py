@@ -13,6 +13,7 @@ import click
 from hive import control, log, memory, signals
 from hive.background import spawn
 from hive.cli import output
+from hive.cli.later import end_imports
 from hive.cli.options import Options
 from hive.errors import Unavailable
 from hive.services import runtime
@@ -44,8 +45,8 @@ class Forwarder:
             await self.delivered()
         except Unavailable as error:
             output.say(
-                f"Warning: {error.message} What was changed holds from the next login on;"
-                " sessions that are running may go on."
+                f"Warning: {error.message} The change takes effect at the next login;"
+                " running sessions may continue."
             )
 
 
@@ -81,6 +82,7 @@ def with_hive(
 
     @functools.wraps(body)
     def command(*args: P.args, **kwargs: P.kwargs) -> None:
+        end_imports()
         options = click.get_current_context().find_object(Options)
         assert options is not None  # noqa: S101 - the group above every command sets it
 

@@ -13,15 +13,17 @@ from hive.services.permissions import Actor
 
 @click.group()
 def secrets() -> None:
-    """Secrets in the database: of channels, triggers and authenticator apps."""
+    """Stored secrets of channels, triggers and authenticator apps."""
 
 
 @secrets.command("rotate")
-@click.option("--lost", "is_lost", is_flag=True, help="The former key is lost: go on without it.")
+@click.option(
+    "--lost", "is_lost", is_flag=True, help="Continue without the old key, which is lost."
+)
 @output.json_option
 @with_hive
 async def rotate(actor: Actor, is_lost: bool) -> None:
-    """Make a new key and seal all stored secrets again; the server may be running."""
+    """Create a new key and encrypt all stored secrets again; the server may be running."""
     number = await service.rotate(actor, is_lost=is_lost)
     path = runtime.paths().secret
     output.show_done(

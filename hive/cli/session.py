@@ -27,7 +27,7 @@ _ASK_AGAIN = 0.2
 
 @click.group()
 def session() -> None:
-    """What clients did: one session for each SSH command."""
+    """Sessions: one for each SSH command that a client ran."""
 
 
 def _document(info: SessionInfo) -> dict[str, Any]:
@@ -56,8 +56,8 @@ def _document(info: SessionInfo) -> dict[str, Any]:
 
 
 @session.command("list")
-@click.option("--repo", metavar="R", help="Only of this repository.")
-@click.option("--live", is_flag=True, help="Only those that are running.")
+@click.option("--repo", metavar="R", help="Show only this repository.")
+@click.option("--live", is_flag=True, help="Show only running sessions.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @output.json_option
 @with_hive
@@ -115,7 +115,7 @@ async def show(actor: Actor, session_id: int) -> None:
 @output.json_option
 @with_hive
 async def kill(actor: Actor, session_id: int) -> None:
-    """End a running session; one that does not run is closed."""
+    """End a running session, or close one that is not running any more."""
     await record.kill(actor, session_id)
     if await running.server_was_told():
         info = await _wait_for_end(actor, session_id)
@@ -143,5 +143,5 @@ async def _wait_for_end(actor: Actor, session_id: int) -> SessionInfo:
 
 def _end_in_words(info: SessionInfo) -> str:
     if info.end_reason == EndReason.INTERRUPTED:
-        return f"Session {info.id} was not running any more: it is closed now."
+        return f"Session {info.id} was not running any more and is now closed."
     return f"Session {info.id} was ended ({info.end_reason})."

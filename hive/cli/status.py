@@ -26,7 +26,7 @@ _RED = (ConcernKind.CRITICAL, ConcernKind.SERVER, ConcernKind.NOBODY_NOTIFIED, C
 @output.json_option
 @with_hive
 async def status(actor: Actor) -> None:
-    """Say how everything is. Exit status 1 where somebody should look."""
+    """Show what needs attention. Exit status 1 if anything does."""
     found = await service.look(actor)
     if output.wants_json():
         output.show_json(_document(found))
@@ -62,7 +62,7 @@ def _lines(found: Status) -> list[str]:
     shown = [line for one in found.concerns[:_MOST] for line in _of_concern(one)]
     more = len(found.concerns) - _MOST
     if more > 0:
-        shown.append(f"And {more} more: hive status --json tells all.")
+        shown.append(f"And {more} more: hive status --json shows all.")
     return [*_headline(found), *shown]
 
 

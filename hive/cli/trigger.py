@@ -16,9 +16,13 @@ from hive.services.repositories import catalogue
 from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
-REPO = click.option("--repo", metavar="R", help="The repository that it belongs to.")
+REPO = click.option("--repo", metavar="R", help="Repository that the trigger belongs to.")
 _SETTINGS = click.option(
-    "--set", "pairs", metavar="KEY=VALUE", multiple=True, help="A setting; an empty one goes."
+    "--set",
+    "pairs",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Set KEY=VALUE; an empty value removes it.",
 )
 _SECRET = click.option(
     "--secret-stdin", metavar="KEY", help="Read this setting's value from stdin."
@@ -27,7 +31,7 @@ _SECRET = click.option(
 
 @click.group()
 def trigger() -> None:
-    """What is called to start a backup: AWX, a webhook or a command."""
+    """Triggers that start a backup on a client."""
 
 
 def _document(info: TriggerInfo) -> dict[str, Any]:
@@ -94,9 +98,13 @@ def _given(pairs: tuple[str, ...], secret: str | None) -> dict[str, str]:
 @click.option("--kind", type=KIND, required=True)
 @_SETTINGS
 @_SECRET
-@click.option("--cron", metavar="CRON", help="When: '0 3 * * *'.")
-@click.option("--timezone", metavar="ZONE", help="Europe/Berlin; UTC where none is given.")
-@click.option("--when-late", is_flag=True, help="Also when the repository's backup is late.")
+@click.option("--cron", metavar="CRON", help="Call it at these times: '0 3 * * *'.")
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="Time zone of --cron, for example Europe/Berlin; default UTC.",
+)
+@click.option("--when-late", is_flag=True, help="Call it also when the backup is late.")
 @output.json_option
 @with_hive
 async def add(
@@ -113,7 +121,7 @@ async def add(
 ) -> None:
     """Add a trigger to a repository. docs/how-to/triggers.md has the settings of each kind."""
     if timezone and not cron:
-        raise click.UsageError("--timezone belongs to --cron.")
+        raise click.UsageError("--timezone needs --cron.")
     found = await catalogue.find_repository(actor, repo)
     info = await triggers.add_trigger(
         actor,
@@ -125,7 +133,7 @@ async def add(
         timezone=timezone,
         is_for_late=when_late,
     )
-    next_at = f" It is called next at {output.time(info.next_at)}." if info.next_at else ""
+    next_at = f" Next call: {output.time(info.next_at)}." if info.next_at else ""
     output.show_done(_document(info), f"Trigger {info.name} was added.{next_at}")
 
 
@@ -160,7 +168,7 @@ async def list_(actor: Actor, repo: str | None) -> None:
 @output.json_option
 @with_hive
 async def show(actor: Actor, reference: str, repo: str | None, limit: int) -> None:
-    """Show a trigger and its last calls."""
+    """Show a trigger and its latest calls."""
     info = await _find(actor, reference, repo)
     runs = await triggers.list_runs(actor, info.id, limit=limit)
     document = {**_document(info), "runs": [_run_document(run) for run in runs]}
@@ -178,7 +186,7 @@ async def _find(actor: Actor, reference: str, repo: str | None) -> TriggerInfo:
 @click.option("--name", help="A new name.")
 @_SETTINGS
 @_SECRET
-@click.option("--cron", metavar="CRON", help="When; '' for no schedule any more.")
+@click.option("--cron", metavar="CRON", help="Call it at these times; '' removes the schedule.")
 @click.option("--timezone", metavar="ZONE")
 @click.option("--when-late/--not-when-late", "when_late", default=None)
 @click.option("--enable/--disable", "enabled", default=None)
@@ -197,7 +205,7 @@ async def set_(
     when_late: bool | None,
     enabled: bool | None,
 ) -> None:
-    """Change a trigger. What is not given stays."""
+    """Change a trigger. Options that are left out change nothing."""
     found = await _find(actor, reference, repo)
     wanted = TriggerChanges(
         name=name,
@@ -229,7 +237,7 @@ async def delete(actor: Actor, reference: str, repo: str | None) -> None:
 @output.json_option
 @with_hive
 async def run(actor: Actor, reference: str, repo: str | None) -> None:
-    """Call it now: through the server, or without one from here, waiting for the answer."""
+    """Call a trigger now; the running server does it, if there is one."""
     found = await _find(actor, reference, repo)
     asked = await triggers.start_now(actor, found.id)
     if not await running.server_was_told():

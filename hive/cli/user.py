@@ -18,7 +18,7 @@ from hive.services.repositories import quotas
 
 @click.group()
 def user() -> None:
-    """People: who owns repositories and keys, who may log in to the pages."""
+    """Users, who own repositories and keys."""
 
 
 def _document(info: UserInfo) -> dict[str, Any]:
@@ -41,7 +41,9 @@ user.add_command(preferences)
 
 @user.command("add")
 @click.argument("name")
-@click.option("--admin", is_flag=True, help="An administrator: sees and manages everything.")
+@click.option(
+    "--admin", is_flag=True, help="Make the user an administrator, who sees and manages everything."
+)
 @click.option("--email", metavar="E")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
 @output.json_option
@@ -49,7 +51,7 @@ user.add_command(preferences)
 async def add(
     actor: Actor, name: str, admin: bool, email: str | None, password_stdin: bool
 ) -> None:
-    """Add a user. Without a password, they cannot log in to the pages."""
+    """Add a user. Without a password, the user cannot log in to the web pages."""
     password = values.read_password(from_standard_input=True) if password_stdin else None
     info = await users.add_user(actor, name, email=email, password=password, is_admin=admin)
     output.show_done(_document(info), f"User {info.name} was added.")
@@ -95,9 +97,14 @@ async def show(actor: Actor, reference: str) -> None:
 
 @user.command("set")
 @click.argument("reference", metavar="USER")
-@click.option("--email", metavar="E", help="An empty one removes it.")
+@click.option("--email", metavar="E", help="Mail address; an empty one removes it.")
 @click.option("--admin/--no-admin", default=None)
-@click.option("--enable/--disable", "enabled", default=None, help="Nobody logs in when disabled.")
+@click.option(
+    "--enable/--disable",
+    "enabled",
+    default=None,
+    help="A disabled user and their keys cannot log in.",
+)
 @click.option(
     "--quota",
     type=values.LIMIT,
@@ -107,7 +114,7 @@ async def show(actor: Actor, reference: str) -> None:
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change a user. What is not given stays."""
+    """Change a user. Options that are left out change nothing."""
     _set(**given, no_quota=values.is_given_as_none(context, "quota"))
 
 
@@ -159,10 +166,10 @@ async def password(actor: Actor, reference: str, password_stdin: bool) -> None:
 @output.json_option
 @with_hive
 async def unlock(actor: Actor, reference: str) -> None:
-    """Clear the count of a user's wrong passwords and codes."""
+    """Reset the number of failed logins of a user."""
     found = await users.find_user(actor, reference)
     await users.unlock(actor, found.id)
-    output.show_done(_document(found), f"The wrong passwords for {found.name} no longer count.")
+    output.show_done(_document(found), f"The failed logins of {found.name} were reset.")
 
 
 @user.command("reset-link")
@@ -170,7 +177,7 @@ async def unlock(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def reset_link(actor: Actor, reference: str) -> None:
-    """Print a link by which a user chooses a new password, once, within an hour."""
+    """Print a link for choosing a new password; it works once, within an hour."""
     found = await users.find_user(actor, reference)
     link = await users.reset_link(actor, found.id)
     document = {"user": found.name, "url": link.url, "expires_at": output.time(link.expires_at)}
@@ -183,7 +190,7 @@ async def reset_link(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def second_factor_(actor: Actor, reference: str, off: bool) -> None:
-    """Show a user's second factor, or switch it off for one who lost it."""
+    """Show the second factor of a user, or turn it off."""
     found = await users.find_user(actor, reference)
     if off:
         await second_factor.switch_off(actor, found.id)
@@ -196,7 +203,7 @@ async def second_factor_(actor: Actor, reference: str, off: bool) -> None:
         "recovery_codes": factors.recovery_codes,
     }
     if off:
-        output.show_done(document, f"The second factor of {found.name} was switched off.")
+        output.show_done(document, f"The second factor of {found.name} was turned off.")
     else:
         output.show_one(document, document)
 

@@ -90,13 +90,15 @@ def read_text(path: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is no text.") from None
+        raise InvalidInput(f"{path} is not a text file.") from None
 
 
 def _read(file: BinaryIO) -> bytes:
     data = file.read(_MAX_FILE + 1)
     if len(data) > _MAX_FILE:
-        raise InvalidInput(f"The file is larger than {_MAX_FILE} bytes: this is something else.")
+        raise InvalidInput(
+            f"The file is larger than {_MAX_FILE} bytes, which no public key or password is."
+        )
     return data
 
 

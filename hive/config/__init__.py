@@ -2,3 +2,8 @@
 
 It knows nothing of services; everything else may import `hive.config.settings`.
 """
+
+import os
+
+# What other packages offer as plugins has no business here, and the search takes time.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")

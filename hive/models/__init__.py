@@ -6,6 +6,7 @@ schema, and a better sentence would be a migration.
 
 from __future__ import annotations
 
+from hive import quick_orm  # noqa: F401 - before anything imports the ORM
 from hive.models.accounts import Group, Membership, User, WebSession
 from hive.models.addresses import AddressRecord, AddressRule
 from hive.models.audit import AuditEntry, ClockState, Installation

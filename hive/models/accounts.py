@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
+
+from hive.models.table import Table
 
 
-class User(Model):
+class User(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150, unique=True)
     email = fields.CharField(max_length=254, null=True)
@@ -24,7 +25,7 @@ class User(Model):
         table = "user"
 
 
-class Group(Model):
+class Group(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150, unique=True)
     created_at = fields.DatetimeField()
@@ -34,7 +35,7 @@ class Group(Model):
         table = "group"
 
 
-class Membership(Model):
+class Membership(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="memberships", on_delete=fields.CASCADE
@@ -53,7 +54,7 @@ class Membership(Model):
 
 
 # A browser that is logged in; the cookie's token is stored as its SHA-256 only.
-class WebSession(Model):
+class WebSession(Table):
     id = fields.IntField(primary_key=True)
     token_sha256 = fields.CharField(max_length=64, unique=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import AddressRuling, AddressTrouble
 from hive.models.fields import SentenceField
+from hive.models.table import Table
 
 
 # A network that is banned from the gate, or that no limit of one address holds for.
-class AddressRule(Model):
+class AddressRule(Table):
     id = fields.IntField(primary_key=True)
     network = fields.CharField(max_length=64, unique=True)  # CIDR
     ruling = fields.CharEnumField(AddressRuling, description="AddressRuling", max_length=10)
@@ -24,7 +24,7 @@ class AddressRule(Model):
 
 
 # What went wrong with connections from an address before a login; a bounded number of rows.
-class AddressRecord(Model):
+class AddressRecord(Table):
     id = fields.IntField(primary_key=True)
     address = fields.CharField(max_length=64)  # IPv6: the /64
     trouble = fields.CharEnumField(AddressTrouble, description="AddressTrouble", max_length=30)

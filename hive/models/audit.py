@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import Source
 from hive.models.accounts import User
+from hive.models.table import Table
 
 
 # One change by a person or by the system; rows are only ever added.
-class AuditEntry(Model):
+class AuditEntry(Table):
     id = fields.IntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
@@ -32,7 +32,7 @@ class AuditEntry(Model):
 
 
 # The one row that says who this server is, so that it stays the same.
-class Installation(Model):
+class Installation(Table):
     id = fields.IntField(primary_key=True)
     host_id = fields.CharField(max_length=120)  # BORG_HOST_ID of every borg that runs here
     # File name of each host key -> its fingerprint, so that a lost key is noticed.
@@ -51,7 +51,7 @@ class Installation(Model):
 
 
 # The one row that says how the clock stood when the server last looked, and whether it jumped.
-class ClockState(Model):
+class ClockState(Table):
     id = fields.IntField(primary_key=True)
     wall = fields.DatetimeField()
     elapsed = fields.FloatField()  # seconds since that boot of the machine

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
+
+from hive.models.table import Table
 
 
 # The one row that says when the scheduler was last alive.
-class Pulse(Model):
+class Pulse(Table):
     id = fields.IntField(primary_key=True)
     at = fields.DatetimeField()
 
@@ -16,7 +17,7 @@ class Pulse(Model):
 
 
 # A time in which no backup could be expected: the server was off, or maintenance was announced.
-class Downtime(Model):
+class Downtime(Table):
     id = fields.IntField(primary_key=True)
     begun_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(db_index=True)  # of maintenance: when it is going to end

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import UpkeepKind, UpkeepState
 from hive.models.fields import LongSentenceField
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # A job of the scheduler: when it comes next, and how its last time ended.
-class Job(Model):
+class Job(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=60, unique=True)
     next_at = fields.DatetimeField()
@@ -27,7 +27,7 @@ class Job(Model):
 
 
 # A check or a compaction by the server's own borg, from being wanted to its end.
-class Upkeep(Model):
+class Upkeep(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="upkeeps", on_delete=fields.CASCADE

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import Access, ShareLevel
 from hive.models.accounts import Group, User
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # A public key in canonical form: type and blob; the rest is derived or said by its owner.
-class Key(Model):
+class Key(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150)
     owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -37,7 +37,7 @@ class Key(Model):
     owner_id: int
 
 
-class KeyShare(Model):
+class KeyShare(Table):
     id = fields.IntField(primary_key=True)
     key: fields.ForeignKeyRelation[Key] = fields.ForeignKeyField(
         "hive.Key", related_name="shares", on_delete=fields.CASCADE
@@ -58,7 +58,7 @@ class KeyShare(Model):
 
 
 # One key's access to one repository; one row a pair.
-class Grant(Model):
+class Grant(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="grants", on_delete=fields.CASCADE
@@ -78,7 +78,7 @@ class Grant(Model):
 
 
 # A key that knocked at a repository's login and had no access: to be added without copying it.
-class RefusedKey(Model):
+class RefusedKey(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="refused_keys", on_delete=fields.CASCADE

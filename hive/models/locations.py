@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
+
+from hive.models.table import Table
 
 
 # A named place: host and port as clients see them, and the storage root on this server.
-class Location(Model):
+class Location(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=100, unique=True)
     host = fields.CharField(max_length=255, null=True)  # None: this machine's own name

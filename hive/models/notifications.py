@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, Rest, Severity, ShareLevel
 from hive.models.accounts import Group, User
 from hive.models.fields import LongSentenceField, SentenceField
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # What somebody wants to be told, besides rules; no row: the defaults.
-class Preference(Model):
+class Preference(Table):
     id = fields.IntField(primary_key=True)
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="preference", on_delete=fields.CASCADE
@@ -41,7 +41,7 @@ class Preference(Model):
 
 
 # Where notifications can go: a mail address, a chat, a program's URL.
-class Channel(Model):
+class Channel(Table):
     id = fields.IntField(primary_key=True)
     owner: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="channels", on_delete=fields.CASCADE
@@ -69,7 +69,7 @@ class Channel(Model):
 
 
 # How mail to somebody's own address is: the same columns as of a channel.
-class MailPlace(Model):
+class MailPlace(Table):
     id = fields.IntField(primary_key=True)
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="mail_place", on_delete=fields.CASCADE
@@ -87,7 +87,7 @@ class MailPlace(Model):
 
 
 # A private network that an administrator allowed for notifications.
-class AllowedNetwork(Model):
+class AllowedNetwork(Table):
     id = fields.IntField(primary_key=True)
     network = fields.CharField(max_length=64, unique=True)  # CIDR
     created_by = fields.CharField(max_length=150)
@@ -97,7 +97,7 @@ class AllowedNetwork(Model):
         table = "allowed_network"
 
 
-class ChannelShare(Model):
+class ChannelShare(Table):
     id = fields.IntField(primary_key=True)
     channel: fields.ForeignKeyRelation[Channel] = fields.ForeignKeyField(
         "hive.Channel", related_name="shares", on_delete=fields.CASCADE
@@ -118,7 +118,7 @@ class ChannelShare(Model):
 
 
 # What of all that happens goes where. Null and empty match everything.
-class Rule(Model):
+class Rule(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="rules", on_delete=fields.CASCADE
@@ -150,7 +150,7 @@ class Rule(Model):
     owner_id: int | None
 
 
-class RuleChannel(Model):
+class RuleChannel(Table):
     id = fields.IntField(primary_key=True)
     rule: fields.ForeignKeyRelation[Rule] = fields.ForeignKeyField(
         "hive.Rule", related_name="channels", on_delete=fields.CASCADE
@@ -168,7 +168,7 @@ class RuleChannel(Model):
 
 
 # One thing that one person is told.
-class Notification(Model):
+class Notification(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="notifications", on_delete=fields.CASCADE
@@ -194,7 +194,7 @@ class Notification(Model):
 
 
 # A notification on its way through one channel: the outbox.
-class Delivery(Model):
+class Delivery(Table):
     id = fields.IntField(primary_key=True)
     token = fields.CharField(max_length=64, unique=True)  # the far end knows a repetition by it
     notification: fields.ForeignKeyRelation[Notification] = fields.ForeignKeyField(
@@ -220,7 +220,7 @@ class Delivery(Model):
     channel_id: int | None
 
 
-class DeliveryAttempt(Model):
+class DeliveryAttempt(Table):
     id = fields.IntField(primary_key=True)
     delivery: fields.ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
         "hive.Delivery", related_name="tries", on_delete=fields.CASCADE

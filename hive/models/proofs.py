@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.models.accounts import User
+from hive.models.table import Table
 
 
 # The secret that a user's authenticator app shares with us; it counts once it is confirmed.
-class Totp(Model):
+class Totp(Table):
     id = fields.IntField(primary_key=True)
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="totp", on_delete=fields.CASCADE
@@ -26,7 +26,7 @@ class Totp(Model):
 
 
 # A code for the day when the second factor is lost, stored as its SHA-256 only.
-class RecoveryCode(Model):
+class RecoveryCode(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="recovery_codes", on_delete=fields.CASCADE
@@ -43,7 +43,7 @@ class RecoveryCode(Model):
 
 
 # The public half of a WebAuthn credential.
-class Passkey(Model):
+class Passkey(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="passkeys", on_delete=fields.CASCADE
@@ -63,7 +63,7 @@ class Passkey(Model):
 
 
 # A browser that a user logged in with; its token is stored as its SHA-256 only.
-class KnownBrowser(Model):
+class KnownBrowser(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="known_browsers", on_delete=fields.CASCADE
@@ -80,7 +80,7 @@ class KnownBrowser(Model):
 
 
 # A link by which a user chooses a new password; its token is stored as its SHA-256 only.
-class PasswordReset(Model):
+class PasswordReset(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="password_resets", on_delete=fields.CASCADE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import (
     Access,
@@ -16,9 +15,10 @@ from hive.kinds import (
 )
 from hive.models.accounts import Group, User
 from hive.models.locations import Location
+from hive.models.table import Table
 
 
-class Repository(Model):
+class Repository(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=100)  # what people read; may change
     directory = fields.CharField(max_length=100)  # the name on disk and in URLs; never changes
@@ -87,7 +87,7 @@ class Repository(Model):
     location_id: int
 
 
-class RepositoryShare(Model):
+class RepositoryShare(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="shares", on_delete=fields.CASCADE
@@ -108,7 +108,7 @@ class RepositoryShare(Model):
 
 
 # A word that people give to repositories, to find them and to make rules for them.
-class RepositoryTag(Model):
+class RepositoryTag(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="tags", on_delete=fields.CASCADE
@@ -123,7 +123,7 @@ class RepositoryTag(Model):
 
 
 # One change of a repository's health; rows are only ever added.
-class HealthChange(Model):
+class HealthChange(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="health_changes", on_delete=fields.CASCADE
@@ -141,7 +141,7 @@ class HealthChange(Model):
 
 
 # A copy of a repository's `config` (it holds the repokey), taken when a session changed it.
-class ConfigVersion(Model):
+class ConfigVersion(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="config_versions", on_delete=fields.CASCADE
@@ -161,7 +161,7 @@ class ConfigVersion(Model):
 
 
 # A path by which a machine opened a repository and which will be refused some day.
-class FormerPath(Model):
+class FormerPath(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="former_paths", on_delete=fields.CASCADE
@@ -181,7 +181,7 @@ class FormerPath(Model):
 
 
 # A directory that was moved to the trash of its storage root.
-class TrashEntry(Model):
+class TrashEntry(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="trash_entries", on_delete=fields.CASCADE
@@ -199,7 +199,7 @@ class TrashEntry(Model):
 
 # Going back to an earlier transaction: written before the first file moves, so that whoever comes
 # after a crash knows what is to be completed.
-class Rollback(Model):
+class Rollback(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="rollbacks", on_delete=fields.CASCADE

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, Need
 from hive.models.fields import SentenceField
 from hive.models.keys import Key
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # One SSH command from open to close.
-class Session(Model):
+class Session(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="sessions", on_delete=fields.CASCADE
@@ -67,7 +67,7 @@ class Session(Model):
 
 
 # What happened to a repository.
-class Event(Model):
+class Event(Table):
     id = fields.IntField(primary_key=True)
     at = fields.DatetimeField(db_index=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import EventKind
 from hive.models.fields import SentenceField
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # Sizes at one time; thinned out as they age.
-class Statistic(Model):
+class Statistic(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="statistics", on_delete=fields.CASCADE
@@ -32,7 +32,7 @@ class Statistic(Model):
 
 
 # What the last look at a repository's disk told; one row a repository.
-class Inspection(Model):
+class Inspection(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.OneToOneRelation[Repository] = fields.OneToOneField(
         "hive.Repository", related_name="inspection", on_delete=fields.CASCADE
@@ -71,7 +71,7 @@ class Inspection(Model):
 
 # A condition that lasts and was told; the row goes with the condition. One that a person has to
 # answer stays for ever: open until it is answered, then for the record.
-class Alarm(Model):
+class Alarm(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="alarms", on_delete=fields.CASCADE, null=True

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tortoise import fields
-from tortoise.models import Model
 
 from hive.kinds import RunState, RunVerdict, TriggerKind, TriggerReason, TriggerState
 from hive.models.repositories import Repository
+from hive.models.table import Table
 
 
 # What is called to start a backup of a repository, and when.
-class Trigger(Model):
+class Trigger(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="triggers", on_delete=fields.CASCADE
@@ -36,7 +36,7 @@ class Trigger(Model):
     repository_id: int
 
 
-class TriggerRun(Model):
+class TriggerRun(Table):
     id = fields.IntField(primary_key=True)
     trigger: fields.ForeignKeyRelation[Trigger] = fields.ForeignKeyField(
         "hive.Trigger", related_name="runs", on_delete=fields.CASCADE
@@ -59,7 +59,7 @@ class TriggerRun(Model):
 
 
 # What a client reports with; the token is stored as its SHA-256 only.
-class PingToken(Model):
+class PingToken(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="ping_tokens", on_delete=fields.CASCADE
@@ -78,7 +78,7 @@ class PingToken(Model):
 
 
 # One run as the client itself reported it.
-class Run(Model):
+class Run(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="runs", on_delete=fields.CASCADE

@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive import clock, files, memory, migrate
+from hive import clock, files, memory, schema_version
 from hive.ballast import Ballast
 from hive.config.settings import Paths, Settings
 from hive.database import (
@@ -150,15 +150,31 @@ async def _start(new_settings: Settings, *, is_server: bool) -> None:
         if (problem := missing(path)) is not None:
             raise DatabaseError(problem)
         make_room_by(lambda is_urgent: ballast.relieve(is_urgent=is_urgent))
-        await migrate.migrate_sqlite(path)
+        await _upgrade(path)
         await open_database(sqlite_url(path))
         note_made(path)
         started.database_file = DatabaseFile.of(path)
     else:
+        from hive import migrate  # noqa: PLC0415 - as in _upgrade
+
         await migrate.migrate_url(url.get_secret_value())
         await open_database(url.get_secret_value())
     started.installation = await _ensure_installation()
     await _prepare_first_root()
+
+
+async def _upgrade(path: Path) -> None:
+    """Bring the database to the newest schema; what does that is imported where it is needed."""
+    if schema_version.is_newest(path):
+        _make_private(path)
+        return
+    from hive import migrate  # noqa: PLC0415 - with the ORM's schema tools
+
+    await migrate.migrate_sqlite(path)
+
+
+def _make_private(path: Path) -> None:
+    path.chmod(0o600)
 
 
 def _require_same_file(path: Path) -> None:

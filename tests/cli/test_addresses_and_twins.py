@@ -81,6 +81,6 @@ def test_a_key_is_disabled_and_its_twin_is_named(
     assert "Disabled: bob/copy." in done.output + done.messages
     assert [row["enabled"] for row in run("key", "list", "--json").json] == [False, False]
     again = run("key", "disable", "--everywhere", fingerprint)
-    assert "everywhere already" in again.output + again.messages
+    assert "already disabled everywhere" in again.output + again.messages
     assert run("key", "disable", "--everywhere", "laptop").status == 1
     assert documents

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hive import control, signals
+from hive import control, control_server, signals
 from hive.config.settings import Settings
 from hive.kinds import Need
 from hive.services import runtime
@@ -272,10 +272,10 @@ def server(
 
     async def serve() -> None:
         settings.paths.run.mkdir(exist_ok=True)
-        control_server = await control.serve(settings.paths.control_socket)
+        opened = await control_server.serve(settings.paths.control_socket)
         ready.set()
         await stop.wait()
-        await control_server.close()
+        await opened.close()
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
@@ -306,7 +306,7 @@ def test_a_running_server_hears_of_changes_at_once(
 def test_ending_a_session_without_a_server_closes_it(session: int, run: Run) -> None:
     closed = run("session", "kill", session)
     assert closed.status == 0
-    assert "was not running any more: it is closed now" in closed.output
+    assert "was not running any more and is now closed" in closed.output
     assert run("session", "kill", session).status == 1
 
 
@@ -415,3 +415,11 @@ def test_what_is_refused_has_status_1_and_one_line(run: Run, arguments: tuple[st
     assert (refused.status, refused.output) == (1, "")
     assert len(refused.messages.splitlines()) == 1
     assert "\x1b" not in refused.messages
+
+
+@pytest.mark.usefixtures("documents")
+def test_setting_nothing_says_so(run: Run) -> None:
+    done = run("repo", "set", "documents")
+    assert (done.status, done.output) == (0, "Nothing to change: give an option.\n")
+    done = run("repo", "set", "documents", "--quota", "1GB")
+    assert (done.status, done.output) == (0, "Repository documents was changed.\n")

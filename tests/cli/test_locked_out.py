@@ -25,5 +25,5 @@ def test_a_second_factor_is_shown_and_switched_off(run: Run) -> None:
     expected |= {"passkeys": 0, "recovery_codes": 0}
     assert run("user", "second-factor", "alice", "--json").json == expected
     done = run("user", "second-factor", "alice", "--off")
-    assert (done.status, done.output) == (0, "The second factor of alice was switched off.\n")
+    assert (done.status, done.output) == (0, "The second factor of alice was turned off.\n")
     assert run("user", "second-factor", "nobody", "--off").status == 1

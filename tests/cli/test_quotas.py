@@ -93,7 +93,7 @@ def test_limits_in_the_config_are_shown_and_cleared(run: Run, path: Path) -> Non
     assert cleared == ["append_only", "storage_quota 20.00 MB"]
     assert config.read_text() == former
     assert len(run("repo", "configs", "documents", "--json").json) == 2
-    assert "limits nothing" in run("repo", "clear-config-limits", "documents").output
+    assert "has no limits" in run("repo", "clear-config-limits", "documents").output
 
 
 def test_nobody_clears_limits_under_a_lock(run: Run, path: Path) -> None:

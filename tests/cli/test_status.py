@@ -149,7 +149,7 @@ def test_an_alarm_is_trouble_until_it_is_answered(
     assert (listed["health"], listed["alarms"]) == ("critical", shown["alarms"])
     assert [one["id"] for one in run("alarm", "list", "--json").json] == [alarm["id"]]
     answered = run("alarm", "answer", alarm["id"])
-    assert (answered.status, answered.output) == (0, f"Alarm {alarm['id']} is answered.\n")
+    assert (answered.status, answered.output) == (0, f"Alarm {alarm['id']} was answered.\n")
     assert run("alarm", "answer", alarm["id"]).messages == "operator has answered this already.\n"
     assert glance(run) == Result(0, "1 repository: 1 fine.\n", "")
     assert run("repo", "show", "documents", "--json").json["alarms"] == []
@@ -207,5 +207,5 @@ def test_much_trouble_is_cut_and_long_words_are_broken(
     time[0] += timedelta(days=3)
     run("job", "run", "look at schedules")
     done = glance(run)
-    assert done.output.splitlines()[-1] == "And 3 more: hive status --json tells all."
+    assert done.output.splitlines()[-1] == "And 3 more: hive status --json shows all."
     assert len(run("status", "--json").json["attention"]) == 33

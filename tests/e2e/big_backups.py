@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.e2e.gate.files import noise
 from tests.e2e.installation import Installation
 
+_KIB_A_SECOND = 8000
+
 
 def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
@@ -23,7 +25,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 def make_big_source(directory: Path) -> Path:
     directory.mkdir()
     for number in range(12):
-        (directory / str(number)).write_bytes(noise(20_000_000, seed=number))
+        (directory / str(number)).write_bytes(noise(5_000_000, seed=number))
     return directory
 
 
@@ -38,7 +40,9 @@ def start_big_backup(
         return sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
 
     before = size()
-    process = installation.start_borg("create", f"{repository['url']}::big", ".", cwd=source)
+    # slow rather than large: what is uploaded costs all of the machine
+    words = ("create", "--upload-ratelimit", str(_KIB_A_SECOND), f"{repository['url']}::big", ".")
+    process = installation.start_borg(*words, cwd=source)
     wait_for(lambda: size() > before + 10_000_000)
     return process
 

@@ -25,13 +25,31 @@ import json, sys
 from click.testing import CliRunner
 from hive.cli.main import main
 said = []
-for words in json.load(sys.stdin):
-    done = CliRunner().invoke(main, [*sys.argv[1:], *words], prog_name="hive")
+given = json.load(sys.stdin)
+for words in given["commands"]:
+    whole = [*sys.argv[1:], *words]
+    done = CliRunner().invoke(main, whole, input=given["data"], prog_name="hive")
     if done.exit_code:
         sys.exit(f"{words} ended with {done.exit_code}: {done.output} {done.exception!r}")
     said.append(done.stdout)
 print(json.dumps(said))
 """
+
+_AT_A_PACE = """
+import importlib, json, sys
+for name, seconds in json.loads(sys.argv.pop(1)).items():
+    module, _, attribute = name.rpartition(".")
+    setattr(importlib.import_module(f"hive.services.server.{module}"), attribute, seconds)
+from hive.__main__ import main
+main()
+"""
+# A server that looks at itself more often: what it finds is the same, and tests wait less.
+QUICK = {
+    "clock_watch.LOOK_EVERY": 1.0,
+    "database_watch.LOOK_EVERY": 1.0,
+    "program_watch.LOOK_EVERY": 1.0,
+    "program_watch._TRIAL_EVERY": 2.0,
+}
 
 
 @dataclass
@@ -44,6 +62,7 @@ class Installation:
     ssh_port: int = 0
     web_url: str = ""
     setup_url: str | None = None
+    paces: dict[str, float] = field(default_factory=dict)  # see QUICK
     starts_empty: bool = False  # the first program that runs makes the database
     _was_prepared: bool = False
 
@@ -58,8 +77,12 @@ class Installation:
     def start(self, *, expect_setup: bool = False) -> None:
         """Start the server; returns when it has said that it is ready."""
         log = (self.directory / "server.log").open("a")
+        hive = self._hive()
+        if self.paces:
+            where = hive.index("-m")
+            hive[where : where + 2] = ["-c", _AT_A_PACE, json.dumps(self.paces)]
         self.server = subprocess.Popen(
-            [*self._hive(), "serve", "--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"],
+            [*hive, "serve", "--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -120,9 +143,13 @@ class Installation:
             check=False,
         )
 
-    def hive_all(self, *commands: Sequence[str | Path]) -> list[str]:
-        """Run commands one after the other in one process, for what only prepares a test."""
-        given = json.dumps([[str(word) for word in words] for words in commands])
+    def hive_all(self, *commands: Sequence[str | Path], data: str = "") -> list[str]:
+        """Run commands one after the other in one process, for what only prepares a test.
+
+        Each of them finds `data` on its standard input.
+        """
+        words = [[str(word) for word in command] for command in commands]
+        given = json.dumps({"commands": words, "data": data})
         done = subprocess.run(
             [sys.executable, "-c", _ALL, "--data-dir", str(self.data)],
             input=given,

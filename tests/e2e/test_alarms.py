@@ -60,11 +60,15 @@ def _back_up(installation: Installation, tmp_path: Path) -> str:
     """Two archives by a key that may only append, one of them most of the data; the URL."""
     installation.start(expect_setup=True)
     installation.client_environment()
-    installation.hive("location", "set", "default", "--host", "127.0.0.1")
-    installation.hive("user", "add", "root", "--admin", "--password-stdin", data=f"{PASSWORD}\n")
-    installation.hive("key", "add", "laptop", "--owner", "root", str(tmp_path / "id.pub"))
-    installation.hive("repo", "add", "documents", "--owner", "root", "--key", "laptop")
-    url: str = installation.json("repo", "show", "documents")["url"]
+    *_, shown = installation.hive_all(
+        ["location", "set", "default", "--host", "127.0.0.1"],
+        ["user", "add", "root", "--admin", "--password-stdin"],
+        ["key", "add", "laptop", "--owner", "root", tmp_path / "id.pub"],
+        ["repo", "add", "documents", "--owner", "root", "--key", "laptop"],
+        ["repo", "show", "documents", "--json"],
+        data=f"{PASSWORD}\n",
+    )
+    url: str = json.loads(shown)["url"]
     installation.borg("init", "-e", "repokey-blake2", url)
     installation.hive("repo", "set", "documents", "--append-only-key", "laptop")
     for name, size in (("large", 9_100_000), ("small", 900_000)):

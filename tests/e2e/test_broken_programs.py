@@ -20,7 +20,7 @@ from tests.e2e.asking import (
     script,
     until,
 )
-from tests.e2e.installation import Installation
+from tests.e2e.installation import QUICK, Installation
 from tests.e2e.receiver import Receiver
 from tests.programs import borg_command, rsync_command
 
@@ -48,6 +48,7 @@ def served(tmp_path: Path, program: Path, receiver: Receiver) -> Iterator[Instal
 
 
 def begin(made: Installation, receiver: Receiver) -> None:
+    made.paces = QUICK
     made.start(expect_setup=True)
     made.client_environment()
     notify_administrator(made, receiver.url)

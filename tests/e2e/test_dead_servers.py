@@ -96,7 +96,7 @@ def test_sessions_that_do_not_run_lock_nobody_out(server: Server) -> None:
     (last,) = rows(one, "SELECT max(id) FROM session")
     copy_rows(one, last[0], 8)
     killed = one.hive("session", "kill", str(last[0] + 1))
-    assert "was not running any more: it is closed now" in killed
+    assert "was not running any more and is now closed" in killed
     # the others are found, and a check that waits for them says so, and comes to its end
     check = one.try_hive("repo", "check", "laptop")
     assert check.returncode == 0, check
@@ -123,7 +123,7 @@ def test_a_session_is_closed_by_a_command_where_no_server_runs(server: Server) -
     one.stop()
     copy_rows(one, last[0], 1)
     killed = one.hive("session", "kill", str(last[0] + 1))
-    assert "was not running any more: it is closed now" in killed
+    assert "was not running any more and is now closed" in killed
     assert not is_open(one)
 
 

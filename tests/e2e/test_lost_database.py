@@ -21,10 +21,16 @@ from tests.e2e.asking import (
     notify_administrator,
     until,
 )
-from tests.e2e.installation import Installation
+from tests.e2e.installation import QUICK, Installation
 from tests.e2e.receiver import Receiver
 
 NAME = "hive.sqlite3"
+
+
+@pytest.fixture
+def installation(installation: Installation) -> Installation:
+    installation.paces = QUICK
+    return installation
 
 
 @pytest.fixture

@@ -174,13 +174,15 @@ def busy(installation: Installation, tmp_path: Path) -> Installation:
     installation.environment["HIVE_SERVER__LOG_FORMAT"] = "json"
     installation.start(expect_setup=True)
     installation.client_environment()
-    installation.hive("location", "set", "default", "--host", "127.0.0.1")
-    installation.hive("user", "add", "alice", "--admin", "--password-stdin", data=PASSWORD)
-    installation.hive("key", "add", "laptop", "--owner", "alice", str(tmp_path / "id.pub"))
-    for name in ("one", "two", "arrival"):
-        mode = "import" if name == "arrival" else "borg"
-        words = ("--owner", "alice", "--key", "laptop", "--mode", mode)
-        installation.hive("repo", "add", name, *words)
+    words = ("--owner", "alice", "--key", "laptop", "--mode")
+    installation.hive_all(
+        ["location", "set", "default", "--host", "127.0.0.1"],
+        ["user", "add", "alice", "--admin", "--password-stdin"],
+        ["key", "add", "laptop", "--owner", "alice", tmp_path / "id.pub"],
+        *(["repo", "add", name, *words, "borg"] for name in ("one", "two")),
+        ["repo", "add", "arrival", *words, "import"],
+        data=PASSWORD,
+    )
     source = tmp_path / "source"
     source.mkdir()
     for number in range(4):

@@ -21,7 +21,7 @@ from tests.e2e.asking import (
     notify_administrator,
     until,
 )
-from tests.e2e.installation import Installation
+from tests.e2e.installation import QUICK, Installation
 from tests.e2e.receiver import Receiver
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
@@ -62,7 +62,7 @@ class Moved(Installation):
 @pytest.fixture
 def moved(tmp_path: Path, receiver: Receiver) -> Iterator[Moved]:
     """A server with alice's `laptop`, which is expected daily, and `photos` in the trash."""
-    made = Moved(tmp_path)
+    made = Moved(tmp_path, paces=QUICK)
     made.prepare()
     try:
         made.start(expect_setup=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import socket
 import subprocess
@@ -59,13 +60,16 @@ def _connect(installation: Installation, source: str = ATTACKER) -> socket.socke
 def _prepare_ssh(installation: Installation) -> list[str]:
     """The command that asks for the status of alice's repository."""
     options = installation.client_environment()["BORG_RSH"].split()[1:]
-    installation.hive("user", "add", "alice", "--password-stdin", data=PASSWORD)
-    installation.hive("user", "add", "bob", "--password-stdin", data=PASSWORD)
-    key = str(installation.directory / "id.pub")
-    installation.hive("location", "set", "default", "--host", "127.0.0.1")
-    installation.hive("key", "add", "laptop", "--owner", "alice", key)
-    installation.hive("repo", "add", "laptop", "--owner", "alice", "--key", "laptop")
-    login = installation.json("repo", "show", "laptop")["login"]
+    *_, shown = installation.hive_all(
+        ["user", "add", "alice", "--password-stdin"],
+        ["user", "add", "bob", "--password-stdin"],
+        ["location", "set", "default", "--host", "127.0.0.1"],
+        ["key", "add", "laptop", "--owner", "alice", installation.directory / "id.pub"],
+        ["repo", "add", "laptop", "--owner", "alice", "--key", "laptop"],
+        ["repo", "show", "laptop", "--json"],
+        data=PASSWORD,
+    )
+    login = json.loads(shown)["login"]
     port = str(installation.ssh_port)
     return ["ssh", *options, "-p", port, f"{login}@127.0.0.1", "status"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hive import control, signals
+from hive import control, control_server, signals
 from hive.errors import Unavailable
 from hive.process.child import Child, ChildSpec, Confinement
 from hive.signals import EndSession, Happening, RightsChanged, TriggerAsked
@@ -29,8 +29,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def server(path: Path) -> AsyncIterator[control.ControlServer]:
-    server = await control.serve(path)
+async def server(path: Path) -> AsyncIterator[control_server.ControlServer]:
+    server = await control_server.serve(path)
     yield server
     await server.close()
 
@@ -79,7 +79,7 @@ async def test_only_its_user_may_use_the_socket(path: Path) -> None:
 
 
 async def test_the_socket_goes_with_the_server(path: Path) -> None:
-    server = await control.serve(path)
+    server = await control_server.serve(path)
     await server.close()
     await server.close()
     assert not path.exists()
@@ -93,7 +93,7 @@ async def test_the_socket_of_a_killed_server_is_replaced(path: Path) -> None:
     left.close()
     os.close(directory)
     assert not await control.forward(path, RightsChanged("x"))
-    server = await control.serve(path)
+    server = await control_server.serve(path)
     assert await control.forward(path, RightsChanged("x"))
     await server.close()
 
@@ -101,7 +101,7 @@ async def test_the_socket_of_a_killed_server_is_replaced(path: Path) -> None:
 @pytest.mark.usefixtures("server")
 async def test_a_second_server_on_the_same_data_is_refused(path: Path) -> None:
     with pytest.raises(Unavailable, match="Another server"):
-        await control.serve(path)
+        await control_server.serve(path)
     assert await control.forward(path, RightsChanged("the first still listens"))
 
 
@@ -142,8 +142,8 @@ async def test_a_line_that_was_cut_off_is_refused(path: Path, told: list[Happeni
 async def test_a_client_that_says_nothing_is_let_go(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "SECONDS", 0.05)
-    server = await control.serve(path)
+    monkeypatch.setattr(control_server, "SECONDS", 0.05)
+    server = await control_server.serve(path)
     assert await ask(path, b"") == b""
     await server.close()
 
@@ -164,9 +164,9 @@ async def test_a_server_that_does_not_answer_is_named(
 async def test_another_user_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch, told: list[Happening]
 ) -> None:
-    server = await control.serve(path)
+    server = await control_server.serve(path)
     # To be another user takes root, which is trusted anyway: the server's own is moved instead.
-    monkeypatch.setattr(control, "_own_user", lambda: 12345)
+    monkeypatch.setattr(control_server, "_own_user", lambda: 12345)
     monkeypatch.setattr(struct, "unpack", lambda *_: (1, 4711, 4711))
     with pytest.raises(Unavailable, match="only the server's own user"):
         await control.forward(path, RightsChanged("x"))
@@ -205,7 +205,7 @@ async def open_server() -> AsyncIterator[Path]:
         place.chmod(0o777)
         (place / "run").mkdir(mode=0o777)
         socket_file = place / "run" / "control.sock"
-        server = await control.serve(socket_file)
+        server = await control_server.serve(socket_file)
         socket_file.chmod(0o666)
         yield place
         await server.close()
@@ -236,7 +236,7 @@ async def test_a_program_that_the_server_started_is_refused_though_nothing_confi
 async def test_a_program_of_the_servers_own_ordinary_user_is_refused(
     open_server: Path, told: list[Happening], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "_own_user", lambda: support.NOBODY.uid)
+    monkeypatch.setattr(control_server, "_own_user", lambda: support.NOBODY.uid)
     argv = ("/usr/bin/python3", "-I", "-c", ASKS)
     spec = ChildSpec(argv=argv, environment={}, cwd=open_server)
     _, printed = await support.output_of(spec, Confinement(landlock=False, user=support.NOBODY))

@@ -15,7 +15,16 @@ from tests.foreign_text import PACKAGES, ROOT
 
 pytestmark = pytest.mark.timeout(900)  # it bounds its own processor time
 
+MIB = 1024 * 1024
 SECONDS = 20  # of processor time for a megabyte: linear work takes a hundredth of it
+# A quarter of the text in a quarter of the time: the long set has the whole.
+sized = pytest.mark.parametrize(
+    ("length", "seconds"),
+    [
+        pytest.param(MIB // 4, SECONDS / 4, id="a quarter"),
+        pytest.param(MIB, SECONDS, id="whole", marks=pytest.mark.long),
+    ],
+)
 
 # Patterns of former versions that did not hold: what finds them finds their like.
 FORMER = {
@@ -27,16 +36,19 @@ FORMER = {
 }
 
 
-def attempt(*arguments: str, seconds: int = SECONDS) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.foreign_text", arguments[0], str(seconds)]
+def attempt(
+    what: str, *arguments: str, seconds: float, length: int = MIB
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.foreign_text", what, str(seconds), str(length)]
     return subprocess.run(
-        [*command, *arguments[1:]], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 
+@sized
 @pytest.mark.parametrize("what", ["patterns", "functions"])
-def test_a_megabyte_of_its_own_parts_stalls_nothing(what: str) -> None:
-    done = attempt(what)
+def test_a_megabyte_of_its_own_parts_stalls_nothing(what: str, length: int, seconds: float) -> None:
+    done = attempt(what, seconds=seconds, length=length)
     last = done.stdout.splitlines()[-1] if done.stdout else ""
     assert done.returncode == 0, (last, done.stderr)
     assert re.fullmatch(rf"all [1-9]\d+ {what}", last)

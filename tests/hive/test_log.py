@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from hive import log
+from hive import log, log_lines
 
 HOSTILE = "borg serve\nERROR forged line\r\x1b[2J\x00\u2028\u202e\x85 'quoted' session=1"
 
@@ -85,7 +85,7 @@ def test_hostile_text_stays_on_its_line(
 @given(strategies.text(alphabet=strategies.characters()))
 def test_any_text_is_shown_on_one_line(text: str) -> None:
     event = {"event": text, "value": text, text: text, "level": "info"}
-    assert log.render_text(None, "info", event).isprintable()
+    assert log_lines.render_text(None, "info", event).isprintable()
 
 
 def test_a_value_cannot_pretend_to_be_another_field(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Ninety days of repositories: what is told is what an independent, simple model says."""
+"""Weeks of repositories, or ninety days: what is told is what a simple, independent model says."""
 
 from __future__ import annotations
 
@@ -42,10 +42,17 @@ from tests.simulation.model import STEP, Expected, Plan, Wish
 
 pytestmark = pytest.mark.timeout(1200)
 
-# 90 days hold the changes of the clocks in all three zones.
+# 48 days hold the changes of the clocks in all three zones.
 BEGIN = datetime(2026, 2, 20, tzinfo=UTC)
 REPOSITORIES = int(os.environ.get("HIVE_SIMULATION_REPOSITORIES", "18"))
 DAYS = int(os.environ.get("HIVE_SIMULATION_DAYS", "90"))
+sized = pytest.mark.parametrize(
+    ("days", "repositories"),
+    [
+        pytest.param(48, 12, id="short"),
+        pytest.param(DAYS, REPOSITORIES, id="long", marks=pytest.mark.long),
+    ],
+)
 TOLD = (EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN, EventKind.RECOVERED)
 WISHES = (
     Wish(timedelta(hours=12), timedelta(days=5)),
@@ -105,7 +112,10 @@ async def look(chance: random.Random, *, is_killed: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", [1])
-async def test_ninety_days_are_told_as_a_simple_model_says(hive: Settings, seed: int) -> None:
+@sized
+async def test_every_day_is_told_as_a_simple_model_says(
+    hive: Settings, seed: int, days: int, repositories: int
+) -> None:
     chance = random.Random(seed)  # noqa: S311 - a test that can be repeated
     clock.use(lambda: BEGIN)
     for number, wish in enumerate(WISHES):
@@ -115,14 +125,14 @@ async def test_ninety_days_are_told_as_a_simple_model_says(hive: Settings, seed:
             reminder_hours=wish.every // timedelta(hours=1),
             expiration_days=wish.expires.days,
         )
-    steps = int(timedelta(days=DAYS) / STEP)
+    steps = int(timedelta(days=days) / STEP)
     expected: dict[int, Expected] = {}
     coming: dict[int, list[int]] = {}
-    for number, plan in enumerate(model.plans(chance, REPOSITORIES)):
+    for number, plan in enumerate(model.plans(chance, repositories)):
         owner = number % len(WISHES)
         made = await add(number, plan, f"owner{owner}", BEGIN)
         expected[made] = Expected(plan, WISHES[owner], BEGIN)
-        for step in model.backups(chance, plan, BEGIN, DAYS):
+        for step in model.backups(chance, plan, BEGIN, days):
             coming.setdefault(step, []).append(made)
     away = model.absences(chance, steps)
     for step in range(steps):
@@ -141,7 +151,7 @@ async def test_ninety_days_are_told_as_a_simple_model_says(hive: Settings, seed:
         rows = await Event.filter(repository_id=made, kind__in=TOLD).order_by("id")
         told = [(row.at, str(row.kind)) for row in rows]
         assert told == one.told, (seed, one.plan)
-    assert sum(len(one.told) for one in expected.values()) > REPOSITORIES
+    assert sum(len(one.told) for one in expected.values()) > repositories
 
 
 async def send(means: Means, chance: random.Random) -> None:
@@ -213,10 +223,13 @@ async def people_with_channels(hook: FarEnd, mail: Relay) -> Actor:
     return owner
 
 
-async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> None:
+@sized
+async def test_all_of_it_reaches_far_ends_that_come_and_go(
+    hive: Settings, days: int, repositories: int
+) -> None:
     chance = random.Random(7)  # noqa: S311 - a test that can be repeated
     clock.use(lambda: BEGIN)
-    steps = int(timedelta(days=DAYS) / STEP)
+    steps = int(timedelta(days=days) / STEP)
     taken: list[Received] = []  # what the webhook's far end said yes to
     expected: dict[int, Expected] = {}
     shared: dict[int, str] = {}
@@ -229,13 +242,13 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(hive: Settings) -> No
         relay_settings = MailSettings(host="127.0.0.1", port=mail.port, security="none")
         means = Means(outgoing=outgoing, mail=relay_settings)
         owner = await people_with_channels(server, mail)
-        for number, plan in enumerate(model.plans(chance, REPOSITORIES // 3)):
+        for number, plan in enumerate(model.plans(chance, repositories // 3)):
             made = await add(number, plan, "owner0", BEGIN)
             expected[made] = Expected(plan, WISHES[0], BEGIN)
             if number % 2:
                 await catalogue.set_repository(owner, made, share_with=["friends"])
                 shared[made] = f"repository{number}"
-            for step in model.backups(chance, plan, BEGIN, DAYS):
+            for step in model.backups(chance, plan, BEGIN, days):
                 coming.setdefault(step, []).append(made)
         away = model.absences(chance, steps)
         # never for three days: it is news till then

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp_jinja2
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -17,7 +19,17 @@ from hive.services.accounts import users
 from hive.services.permissions import SYSTEM, Actor
 from tests.statements import recorded
 from tests.web.browser import PASSWORD, Browser, NewBrowser
+from tests.web.compiled import Compiled
 from web.app import create_app
+
+_COMPILED = Compiled()
+
+
+@pytest.fixture(autouse=True)
+def _compiled_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile a template once in a run, not in each application."""
+    setup = functools.partial(aiohttp_jinja2.setup, bytecode_cache=_COMPILED)
+    monkeypatch.setattr(aiohttp_jinja2, "setup", setup)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
-from hive import background, control, signals
+from hive import background, control, control_server, signals
 from hive.config.settings import Settings
 from hive.models import AuditEntry, Delivery, KnownBrowser, Notification
 from hive.services.accounts import attempt_limits, own_account, password_resets, users
@@ -246,7 +246,7 @@ async def test_a_password_from_the_server_itself_clears_the_count(
 async def test_commands_tell_the_running_server(settings: Settings, alice: Actor) -> None:
     assert alice.user_id is not None
     told = signals.TriesForgiven(alice.user_id, "alice")
-    assert control._decode(control._encode(told)) == told
+    assert control_server._decode(control._encode(told)) == told
     for _ in range(LIMIT):
         attempt_limits.limits().passwords.attempt("alice", STRANGER)
     attempt_limits.on_happening(told)

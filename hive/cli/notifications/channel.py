@@ -1,4 +1,4 @@
-"""hive channel ...: where notifications can go."""
+"""hive channel ...: the channels that notifications are sent to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hive.services.permissions import Actor
 
 @click.group()
 def channel() -> None:
-    """Channels: where notifications can go."""
+    """Channels that notifications are sent to."""
 
 
 def document(info: ChannelInfo) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def settings_of(pairs: Sequence[str], secret: str | None) -> dict[str, Any]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise InvalidInput(f"{pair!r} is no KEY=VALUE.")
+            raise InvalidInput(f"{pair!r} is not KEY=VALUE.")
         found[name] = value
     if secret is not None:
         found[secret] = sys.stdin.readline().rstrip("\n")
@@ -68,7 +68,7 @@ secret_option = click.option(
 @channel.command("kinds")
 @output.json_option
 def kinds() -> None:
-    """What kinds of channels there are, and what each needs."""
+    """List the kinds of channels and their settings."""
     infos = channels.kinds()
     documents = [
         {
@@ -98,7 +98,7 @@ def kinds() -> None:
 @click.option("--kind", required=True, help="email, ntfy, ...: `hive channel kinds` lists them.")
 @set_option
 @secret_option
-@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it with this group.")
 @output.json_option
 @with_hive
 async def add(
@@ -187,7 +187,7 @@ async def set_(
     pairs: tuple[str, ...],
     secret: str | None,
 ) -> None:
-    """Change a channel. What is not given stays, secrets too."""
+    """Change a channel. Options that are left out change nothing, not even secrets."""
     found = await channels.find(actor, reference)
     settings = settings_of(pairs, secret)
     wanted = ChangeChannel(name=name, enabled=enabled, settings=settings)
@@ -203,10 +203,10 @@ async def set_(
 @click.argument("reference", metavar="C")
 @click.argument("group")
 @click.option("--level", type=values.LEVEL, default=ShareLevel.VIEW.value)
-@click.option("--end", is_flag=True, help="Share it no longer.")
+@click.option("--end", is_flag=True, help="Stop sharing it.")
 @with_hive
 async def share(actor: Actor, reference: str, group: str, level: str, end: bool) -> None:
-    """Let a group's members use a channel in their rules."""
+    """Share a channel with the members of a group, for their rules."""
     found = await channels.find(actor, reference)
     if end:
         await channels.unshare(actor, found.id, group)
@@ -217,7 +217,7 @@ async def share(actor: Actor, reference: str, group: str, level: str, end: bool)
 
 @channel.command("delete")
 @click.argument("reference", metavar="C")
-@click.option("--with-rules", is_flag=True, help="Also where rules use it.")
+@click.option("--with-rules", is_flag=True, help="Delete it even if rules use it.")
 @output.json_option
 @with_hive
 async def delete(actor: Actor, reference: str, with_rules: bool) -> None:
@@ -232,19 +232,19 @@ async def delete(actor: Actor, reference: str, with_rules: bool) -> None:
 @output.json_option
 @with_hive
 async def test(actor: Actor, reference: str) -> None:
-    """Send a test message, and show what the far end answers."""
+    """Send a test message and show the answer."""
     found = await channels.find(actor, reference)
     answer = await trials.test_now(actor, found.id)
-    output.show_done({"id": found.id, "answer": answer}, f"Sent. The far end answered: {answer}")
+    output.show_done({"id": found.id, "answer": answer}, f"Sent. Answer: {answer}")
 
 
 @channel.command("allow")
 @click.argument("network", metavar="ADDRESS")
-@click.option("--end", is_flag=True, help="Allow it no longer.")
+@click.option("--end", is_flag=True, help="Stop allowing it.")
 @output.json_option
 @with_hive
 async def allow(actor: Actor, network: str, end: bool) -> None:
-    """Let notifications reach a private address or network."""
+    """Allow notifications to a private address or network."""
     stored = await (allowed.revoke if end else allowed.allow)(actor, network)
     verb = "no longer reach" if end else "reach"
     output.show_done({"network": stored}, f"Notifications can {verb} {stored} from now on.")
@@ -254,7 +254,7 @@ async def allow(actor: Actor, network: str, end: bool) -> None:
 @output.json_option
 @with_hive
 async def allowed_(actor: Actor) -> None:
-    """List the private networks that were allowed here, besides those of the configuration."""
+    """List private networks allowed with `hive channel allow`."""
     infos = await allowed.list_allowed(actor)
     output.show_list(
         [

@@ -1,4 +1,4 @@
-"""hive notification and hive delivery: what was told, and what became of it."""
+"""hive notification and hive delivery: what was sent, and whether it arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hive.services.permissions import Actor
 
 @click.group()
 def notification() -> None:
-    """What people were told."""
+    """Notifications to users."""
 
 
 @notification.command("list")
@@ -54,11 +54,11 @@ def _notification(info: NotificationInfo) -> dict[str, Any]:
 
 @click.group()
 def delivery() -> None:
-    """What became of notifications, channel by channel."""
+    """Deliveries of notifications, one for each channel."""
 
 
 @delivery.command("list")
-@click.option("--dead", is_flag=True, help="Only those that were given up.")
+@click.option("--dead", is_flag=True, help="Show only deliveries that were given up.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
 @output.json_option
 @with_hive
@@ -110,7 +110,10 @@ def _delivery(info: DeliveryInfo) -> dict[str, Any]:
 @output.json_option
 @with_hive
 async def repeat(actor: Actor, delivery_id: int) -> None:
-    """Send again what was given up."""
+    """Queue a delivery that was given up again."""
     await history.repeat(actor, delivery_id)
     when = "now" if await server_was_told() else "when the server runs"
-    output.show_done({"id": delivery_id}, f"Delivery {delivery_id} is sent again {when}.")
+    output.show_done(
+        {"id": delivery_id},
+        f"Delivery {delivery_id} is queued and will be sent {when}; see `hive delivery list`.",
+    )

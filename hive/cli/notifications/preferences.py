@@ -1,4 +1,4 @@
-"""hive user preferences: reminders, digests, and what is shared with somebody."""
+"""hive user preferences: reminders, digests and shared repositories."""
 
 from __future__ import annotations
 
@@ -17,19 +17,21 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 
 @click.command("preferences")
 @click.argument("name")
-@click.option("--reminder-hours", type=int, metavar="1-48", help="Remind again after so long.")
-@click.option("--expiration-days", type=int, metavar="1-30", help="Stop to remind after so long.")
+@click.option("--reminder-hours", type=int, metavar="1-48", help="Hours between two reminders.")
+@click.option(
+    "--expiration-days", type=int, metavar="1-30", help="Days after which reminders stop."
+)
 @click.option("--told-of-shared/--not-told-of-shared", "is_told_of_shared", default=None)
 @click.option(
     "--told-of-critical/--not-told-of-critical",
     "is_told_of_critical",
     default=None,
-    help="For administrators: critical events of all repositories.",
+    help="For administrators: notify about critical events of all repositories.",
 )
 @click.option(
     "--rest",
     type=click.Choice([one.value for one in Rest]),
-    help="What to send that no rule matches, for users with rules.",
+    help="What to send if no rule matches.",
 )
 @click.option("--digest", type=click.Choice([one.value for one in Digest]))
 @click.option("--digest-hour", type=int, metavar="0-23", help="In the user's time zone.")
@@ -46,7 +48,7 @@ async def preferences(
     digest_weekday: str | None,
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
-    """Show what a user wants to be told, or change what is given."""
+    """Show or change which notifications a user receives."""
     values = {key: value for key, value in given.items() if value is not None}
     if digest is not None:
         values["digest"] = Digest(digest)

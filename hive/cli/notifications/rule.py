@@ -1,4 +1,4 @@
-"""hive rule ...: what is told by which channel."""
+"""hive rule ...: what is sent to which channel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hive.services.permissions import Actor
 
 @click.group()
 def rule() -> None:
-    """Rules: what is sent by which channel. What no rule matches is sent as without rules."""
+    """Rules that choose what is sent to which channel."""
 
 
 def _document(info: RuleInfo) -> dict[str, Any]:
@@ -27,21 +27,25 @@ def _document(info: RuleInfo) -> dict[str, Any]:
 
 @rule.command("add")
 @click.argument("name")
-@click.option("--user", required=True, metavar="U", help="Whom it tells.")
+@click.option("--user", required=True, metavar="U", help="User to notify.")
 @click.option("--channel", "channels", metavar="C", multiple=True, required=True)
-@click.option("--repo", "repository", metavar="R", help="Only of this repository.")
-@click.option("--tag", help="Only of repositories with this tag.")
-@click.option("--owner", metavar="U", help="Only of this user's repositories.")
-@click.option("--kind", "kinds", multiple=True, help="Only of this kind: down, late, ...")
+@click.option("--repo", "repository", metavar="R", help="Match only this repository.")
+@click.option("--tag", help="Match only repositories with this tag.")
+@click.option("--owner", metavar="U", help="Match only repositories of this user.")
+@click.option(
+    "--kind", "kinds", multiple=True, help="Match only events of this kind: down, late, ..."
+)
 @click.option(
     "--severity",
     type=click.Choice([one.value for one in Severity]),
     default=Severity.WARNING.value,
     show_default=True,
-    help="The least.",
+    help="Minimum severity.",
 )
-@click.option("--quiet", metavar="22:00-07:00", help="Hold back until the end of these hours.")
-@click.option("--quiet-for-critical", is_flag=True, help="Hold critical things back too.")
+@click.option("--quiet", metavar="22:00-07:00", help="Hold notifications back during these hours.")
+@click.option(
+    "--quiet-for-critical", is_flag=True, help="Hold critical notifications back as well."
+)
 @output.json_option
 @with_hive
 async def add(
@@ -55,7 +59,7 @@ async def add(
     quiet_for_critical: bool,
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
-    """Add a rule. What is not given matches everything that is told by default."""
+    """Add a rule. Without filters, it matches all default events."""
     wanted = Wanted(
         name,
         channels,
@@ -110,14 +114,16 @@ async def list_(actor: Actor, user: str | None) -> None:
 @click.argument("reference", metavar="RULE")
 @click.option("--name", help="A new name.")
 @click.option("--enable/--disable", "enabled", default=None)
-@click.option("--channel", "more", metavar="C", multiple=True, help="Use this one as well.")
+@click.option("--channel", "more", metavar="C", multiple=True, help="Add a channel.")
 @click.option("--remove-channel", "fewer", metavar="C", multiple=True)
-@click.option("--repo", "repository", metavar="R", help="Only of this repository.")
-@click.option("--tag", help="Only of repositories with this tag.")
-@click.option("--owner", metavar="U", help="Only of this user's repositories.")
-@click.option("--kind", "kinds", multiple=True, help="Only of these kinds, in place of the former.")
-@click.option("--severity", type=click.Choice([one.value for one in Severity]), help="The least.")
-@click.option("--quiet", metavar="22:00-07:00", help="Hold back until the end of these hours.")
+@click.option("--repo", "repository", metavar="R", help="Match only this repository.")
+@click.option("--tag", help="Match only repositories with this tag.")
+@click.option("--owner", metavar="U", help="Match only repositories of this user.")
+@click.option("--kind", "kinds", multiple=True, help="Match only events of these kinds instead.")
+@click.option(
+    "--severity", type=click.Choice([one.value for one in Severity]), help="Minimum severity."
+)
+@click.option("--quiet", metavar="22:00-07:00", help="Hold notifications back during these hours.")
 @click.option("--quiet-for-critical/--loud-for-critical", "is_quiet_for_critical", default=None)
 @output.json_option
 @with_hive
@@ -132,7 +138,7 @@ async def set_(
     severity: str | None,
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
-    """Change a rule. What is not given stays; an empty value no longer restricts."""
+    """Change a rule. Options that are left out change nothing; an empty value clears a filter."""
     changes = Changes(
         kinds=[kind for kind in kinds if kind] if kinds else None,
         severity=Severity(severity) if severity else None,

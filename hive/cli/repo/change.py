@@ -8,7 +8,8 @@ import click
 
 from hive.cli import output, values
 from hive.cli.repo.documents import document
-from hive.cli.repo.schedule import change_of, health_document, schedule_options
+from hive.cli.repo.health import health_document
+from hive.cli.repo.schedule import change_of, schedule_options
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.kinds import Health, Mode, ShareLevel
@@ -24,15 +25,15 @@ from hive.services.sessions import config_versions
 
 @click.command("set")
 @click.argument("reference", metavar="R")
-@click.option("--name", help="A new name; login, path and URL stay.")
-@click.option("--owner", metavar="USER", help="Give it to another user.")
+@click.option("--name", help="A new name; login, path and URL do not change.")
+@click.option("--owner", metavar="USER", help="Transfer it to another user.")
 @click.option("--mode", type=values.MODE)
 @click.option("--quota", type=values.LIMIT, metavar="SIZE", help="500GB, 2TiB, none, ...")
-@click.option("--key", "full", metavar="K", multiple=True, help="A key with full access.")
+@click.option("--key", "full", metavar="K", multiple=True, help="Grant this key full access.")
 @click.option("--append-only-key", "append_only", metavar="K", multiple=True)
 @click.option("--read-only-key", "read_only", metavar="K", multiple=True)
 @click.option("--remove-key", "remove_keys", metavar="K", multiple=True)
-@click.option("--group", "groups", metavar="G", multiple=True, help="Share it.")
+@click.option("--group", "groups", metavar="G", multiple=True, help="Share it with this group.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
 @click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
 @schedule_options
@@ -40,15 +41,20 @@ from hive.services.sessions import config_versions
 @click.option(
     "--strict-paths/--former-paths",
     default=None,
-    help="Accept only the path in the URL, or also paths from before that rule.",
+    help="Accept only the path in the URL, or former paths as well.",
 )
 @click.option(
-    "--confirm-empty", is_flag=True, help="Its content is gone: let clients create it again."
+    "--confirm-empty",
+    is_flag=True,
+    help="Confirm that its content is lost, so that clients can create it again.",
 )
 @output.json_option
 @click.pass_context
 def set_(context: click.Context, /, reference: str, mode: str | None, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change a repository. What is not given stays; sessions that no longer may, end."""
+    """Change a repository. Options that are left out change nothing.
+
+    Sessions that lose their access end.
+    """
     source = context.get_parameter_source("quota")
     quota_is_given = source is click.core.ParameterSource.COMMANDLINE
     quota = given.pop("quota")
@@ -67,17 +73,23 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         remove_tags=given.pop("untags"),
         **given,
     )
-    _set(reference, wanted)
+    is_asked = any(
+        context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        for name in context.params
+        if name != "reference"
+    )
+    _set(reference, wanted, is_asked=is_asked)
 
 
 @with_hive
-async def _set(actor: Actor, reference: str, wanted: ChangeRepository) -> None:
+async def _set(actor: Actor, reference: str, wanted: ChangeRepository, *, is_asked: bool) -> None:
     found = await catalogue.find_repository(actor, reference)
     changed = await changing.change(actor, found.id, wanted)
     info, settled = changed.repository, changed.settled
     health = await health_info.health_info(actor, found.id)
     shown = document(info) | health_document(health)
-    output.show_done(shown, f"Repository {info.name} was changed.")
+    words = f"Repository {info.name} was changed."
+    output.show_done(shown, words if is_asked else "Nothing to change: give an option.")
     output.warn_of(changed.quota_use)
     if wanted.mode == Mode.BORG and health.health == Health.UNWATCHED:
         output.say(
@@ -95,7 +107,10 @@ async def _set(actor: Actor, reference: str, wanted: ChangeRepository) -> None:
 @output.json_option
 @with_hive
 async def configs(actor: Actor, reference: str) -> None:
-    """List the kept versions of a repository's config; it holds the key of repokey encryption."""
+    """List the saved versions of a repository's config file.
+
+    With repokey encryption, that file contains the key.
+    """
     found = await catalogue.find_repository(actor, reference)
     infos = await config_versions.list_versions(actor, found.id)
     output.show_list(
@@ -125,10 +140,10 @@ async def configs(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def restore_config(actor: Actor, reference: str, version: int) -> None:
-    """Put a kept version of a repository's config back in place."""
+    """Restore a saved version of the config file."""
     found = await catalogue.find_repository(actor, reference)
     info = await service.restore_config(actor, found.id, version)
     output.show_done(
         {"repository": found.name, "login": found.login, "version": info.id, "sha256": info.sha256},
-        f"The config of {found.name} is again that of version {info.id}.",
+        f"Version {info.id} of the config of {found.name} was restored.",
     )

@@ -9,7 +9,7 @@ import click
 
 from hive import clock
 from hive.cli import output
-from hive.cli.repo.documents import lock_document
+from hive.cli.repo.insight import lock_document
 from hive.cli.running import with_hive
 from hive.errors import Conflict
 from hive.services.permissions import Actor
@@ -21,12 +21,17 @@ from hive.services.repositories.locks import LockInfo
 
 @click.command("break-lock")
 @click.argument("reference", metavar="R")
-@click.option("--force", is_flag=True, help="Locks of other hosts and living processes too.")
+@click.option(
+    "--force", is_flag=True, help="Remove locks of other hosts and running processes as well."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output.json_option
 @with_hive
 async def break_lock(actor: Actor, reference: str, force: bool, yes: bool) -> None:
-    """Remove the locks that dead processes of this server left; not while a session runs."""
+    """Remove locks that dead processes of this server left.
+
+    This is refused while a session runs.
+    """
     info = await catalogue.find_repository(actor, reference)
     if force and not yes:
         _confirm(info, await asyncio.to_thread(stale_locks.look, info.path))
@@ -49,7 +54,7 @@ def _confirm(info: RepositoryInfo, locks: list[LockInfo]) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("Without a terminal, --force needs --yes.")
     output.say(f"Locks on {info.owner}/{info.name}: {_in_words(locks)}.")
-    question = "A lock whose holder still works protects from damage. Remove them all?"
+    question = "A lock whose holder is still running protects the repository. Remove all locks?"
     click.confirm(question, abort=True, err=True)
 
 

@@ -16,7 +16,7 @@ from hive.services.repositories import catalogue
 
 @click.group("ping-token")
 def ping_token() -> None:
-    """Tokens that clients report their backups with."""
+    """Tokens that clients report backups with."""
 
 
 def _document(info: PingTokenInfo) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def _document(info: PingTokenInfo) -> dict[str, Any]:
 @output.json_option
 @with_hive
 async def add(actor: Actor, reference: str, name: str) -> None:
-    """Make a token and print its URL, once."""
+    """Create a token and print its URL, which is not shown again."""
     found = await catalogue.find_repository(actor, reference)
     new = await tokens.add_token(actor, found.id, name)
     output.show_done(
@@ -48,7 +48,7 @@ async def add(actor: Actor, reference: str, name: str) -> None:
 @output.json_option
 @with_hive
 async def list_(actor: Actor, reference: str) -> None:
-    """List the tokens of a repository; the tokens themselves are not known any more."""
+    """List the tokens of a repository, without the secret part."""
     found = await catalogue.find_repository(actor, reference)
     infos = await tokens.list_tokens(actor, found.id)
     output.show_list(
@@ -72,4 +72,4 @@ async def delete(actor: Actor, reference: str, name: str) -> None:
     """Revoke a token, by its name or id."""
     found = await catalogue.find_repository(actor, reference)
     info = await tokens.delete_token(actor, found.id, name)
-    output.show_done(_document(info), f"Ping token {info.name} was deleted: it reports no more.")
+    output.show_done(_document(info), f"Ping token {info.name} was deleted.")

@@ -33,26 +33,27 @@ _SHOW_EVERY = 1.0  # seconds
 @click.option(
     "--to",
     metavar="SESSION|TRANSACTION",
-    help="Restore the state that this session, or transaction, left.",
+    help="Restore the state after this session or transaction.",
 )
-@click.option("--dry-run", is_flag=True, help="Check everything and change nothing.")
-@click.option("--undo", is_flag=True, help="Take the last rollback back, from the trash.")
+@click.option("--dry-run", is_flag=True, help="Check everything without changing anything.")
+@click.option("--undo", is_flag=True, help="Undo the last rollback, from the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @output.json_option
 @with_hive
 async def roll_back(
     actor: Actor, /, *, reference: str, to: str | None, dry_run: bool, undo: bool, yes: bool
 ) -> None:
-    """Restore what was deleted or overwritten since the last compaction.
+    """Restore what was deleted since the last compaction.
 
-    Without --to: list the sessions since then, what each deleted, and what a rollback restores.
+    What was overwritten is restored as well. Without --to, list the sessions since the last
+    compaction, what each of them deleted, and what a rollback to it restores.
     """
     info = await catalogue.find_repository(actor, reference)
     if undo:
-        _confirm(info, "take the last rollback back", yes)
+        _confirm(info, "undo the last rollback", yes)
         newest = await rollback_return.last_rollback(actor, info.id)
         name = await rollback_return.take_back(actor, newest)
-        output.show_done({"id": info.id, "name": name}, f"The rollback of {name} is taken back.")
+        output.show_done({"id": info.id, "name": name}, f"The rollback of {name} was undone.")
         return
     reading = ReadingProgress()
     found = await _shown(preview.look(actor, info.id, reading), reading)
@@ -69,7 +70,7 @@ async def roll_back(
         return
     if not yes:
         output.say(_what(step))
-    _confirm(info, f"go back to transaction {step.transaction}", yes)
+    _confirm(info, f"return to transaction {step.transaction}", yes)
     current = found.current
     reading = ReadingProgress()
     work = rollback_work.roll_back(
@@ -94,7 +95,7 @@ async def _shown(work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
     try:
         while not (await asyncio.wait([task], timeout=_SHOW_EVERY))[0]:
             if sys.stderr.isatty():
-                click.echo(f"\r{reading.percent} % are read ", nl=False, err=True)
+                click.echo(f"\r{reading.percent} % read ", nl=False, err=True)
     except asyncio.CancelledError:
         reading.cancel()
         raise
@@ -108,7 +109,7 @@ def _confirm(info: RepositoryInfo, what: str, yes: bool) -> None:
         raise click.UsageError("Without a terminal, a rollback needs --yes.")
     question = f"Type the name of the repository to {what}: {info.owner}/{info.name}"
     if click.prompt(question, err=True) != info.name:
-        raise InvalidInput("That is another name: nothing was changed.")
+        raise InvalidInput("The names do not match: nothing was changed.")
 
 
 def _list(found: RollbackOutlook) -> None:
@@ -140,7 +141,7 @@ def _amount(amount: Amount) -> str:
 def _what(step: Step) -> str:
     """What going back would do."""
     said = (
-        f"Going back to transaction {step.transaction} ({output.time(step.at)}) restores"
+        f"Returning to transaction {step.transaction} ({output.time(step.at)}) restores"
         f" {step.back.objects} objects ({output.size(step.back.size_bytes)}) and undoes what was"
         f" written since: {step.dropped.objects} objects ({output.size(step.dropped.size_bytes)})."
     )
@@ -155,11 +156,12 @@ def _what(step: Step) -> str:
 def _done(done: rollback_work.RolledBack) -> str:
     commands = "\n".join(f"  {command}" for command in done.commands)
     return (
-        f"{done.name} is in the state of transaction {done.step.transaction}. What was written"
+        f"{done.name} is back at transaction {done.step.transaction}. What was written"
         f" since is in the trash until {output.time(done.until)};"
         f" `hive repo rollback {done.name} --undo` brings it back while nothing new is written.\n\n"
-        "Clients that have seen the newer state refuse this one. On each of them, run:\n\n"
-        f"{commands}\n\nA new client needs neither. The next borg reads the whole log once."
+        "Clients that have seen the newer state refuse this one. On each of these clients, run:\n\n"
+        f"{commands}\n\nNew clients do not need this. The next borg command reads the whole log"
+        " once."
     )
 
 

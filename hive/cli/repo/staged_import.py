@@ -17,7 +17,7 @@ from hive.services.repositories import catalogue
 @output.json_option
 @with_hive
 async def discard_import(actor: Actor, reference: str) -> None:
-    """Delete an import that is staged and not in place; the repository stays as it is."""
+    """Delete a staged import. The repository does not change."""
     info = await catalogue.find_repository(actor, reference)
     size = await staged_imports.discard(actor, info.id)
     output.show_done(
@@ -31,11 +31,11 @@ async def discard_import(actor: Actor, reference: str) -> None:
 @output.json_option
 @with_hive
 async def clear_config_limits(actor: Actor, reference: str) -> None:
-    """Clear append_only, storage_quota and additional_free_space in a repository's config."""
+    """Remove append_only, storage_quota and additional_free_space from the config file."""
     info = await catalogue.find_repository(actor, reference)
     former = (await config_limits.clear(actor, info.id)).in_words
-    said = f"Cleared in the config of {info.name}: {', '.join(former)}. The former one is kept."
+    said = f"Removed from the config of {info.name}: {', '.join(former)}. The old version is saved."
     output.show_done(
         {"repository": info.name, "login": info.login, "cleared": former},
-        said if former else f"The config of {info.name} limits nothing.",
+        said if former else f"The config of {info.name} has no limits.",
     )

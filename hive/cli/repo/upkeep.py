@@ -24,7 +24,7 @@ _ASK_AGAIN = 0.3  # seconds
 _TO_BEGIN = 90.0
 _TO_END = 24 * 3600.0
 
-no_wait = click.option("--no-wait", is_flag=True, help="Leave it to the server; do not wait.")
+no_wait = click.option("--no-wait", is_flag=True, help="Do not wait until the server is done.")
 
 
 @click.command("check")
@@ -33,7 +33,10 @@ no_wait = click.option("--no-wait", is_flag=True, help="Leave it to the server; 
 @output.json_option
 @with_hive
 async def check(actor: Actor, reference: str, no_wait: bool) -> None:
-    """Check a repository's segments and index, without its passphrase; sessions go first."""
+    """Check a repository without its passphrase.
+
+    This reads its segments and index; sessions have priority.
+    """
     info = await catalogue.find_repository(actor, reference)
     await _do(info, await queue.ask(actor, info.id, UpkeepKind.CHECK), no_wait)
 
@@ -43,13 +46,16 @@ async def check(actor: Actor, reference: str, no_wait: bool) -> None:
 @click.option(
     "--confirm",
     is_flag=True,
-    help="Let go for good what append-only keys have deleted.",
+    help="Permanently free data deleted by append-only keys.",
 )
 @no_wait
 @output.json_option
 @with_hive
 async def compact(actor: Actor, reference: str, confirm: bool, no_wait: bool) -> None:
-    """Free what no archive needs any more; sessions go first."""
+    """Free the space of data that no archive uses any more.
+
+    Sessions have priority.
+    """
     info = await catalogue.find_repository(actor, reference)
     asked = await queue.ask(actor, info.id, UpkeepKind.COMPACT, is_confirmed=confirm)
     await _do(info, asked, no_wait)

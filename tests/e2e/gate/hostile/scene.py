@@ -22,7 +22,7 @@ from unittest import mock
 import asyncssh
 from asyncssh.connection import SSHServerConnection
 
-from hive import log
+from hive import log, log_lines
 from hive.kinds import Access
 from hive.services.keys import keys
 from hive.services.permissions import OPERATOR
@@ -114,7 +114,7 @@ class LogBook:
     @contextmanager
     def recording(self) -> Iterator[None]:
         handler = logging.StreamHandler(self._stream)
-        handler.setFormatter(log._formatter("text"))
+        handler.setFormatter(log_lines.formatter("text"))
         root = logging.getLogger()
         levels = {name: logging.getLogger(name).level for name in ("", "asyncssh", *_WATCHED)}
         root.setLevel(logging.INFO)
