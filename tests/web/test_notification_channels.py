@@ -21,6 +21,7 @@ from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.secrets import settings_of
+from tests.another_process import started
 from tests.notify.far_end import FarEnd, far_end
 from tests.web.browser import Browser
 from tests.web.notices import HERE, TOKEN, phone
@@ -33,7 +34,7 @@ async def server(monkeypatch: pytest.MonkeyPatch, alice: Actor) -> AsyncIterator
     settings = runtime.settings()
     allowed = settings.notifications.model_copy(update={"allowed_networks": ("127.0.0.0/8",)})
     monkeypatch.setattr(
-        runtime, "_settings", settings.model_copy(update={"notifications": allowed})
+        started(), "settings", settings.model_copy(update={"notifications": allowed})
     )
     async with far_end() as end:
         yield end
@@ -215,7 +216,7 @@ async def test_a_channel_that_another_version_wrote_is_shown_and_set_up_anew(
     for one in (made, gone):
         page = await browser.get(f"{HERE}/channels/{one.id}")
         assert page.status == 200
-        assert "give them anew" in page.text
+        assert "enter them again" in page.text
     typed = {"name": "phone", "enabled": "yes", "topic": "new", "server": ""}
     assert (await browser.post(f"{HERE}/channels/{made.id}", typed)).status == 303
     assert (await channels.find_by_id(alice, made.id)).settings["topic"] == "new"
