@@ -17,7 +17,7 @@ from babel.numbers import format_decimal
 
 from hive.formats import format_size
 from hive.kinds import Language
-from hive.sentences import Cron, Sentence, Size, Value, fill, in_english
+from hive.sentences import Cron, Inside, Sentence, Size, Value, fill, in_english, small
 
 LOCALES = Path(__file__).parent / "locales"
 DEFAULT = Language.ENGLISH
@@ -60,6 +60,8 @@ def translate(text: str, language: str, zone: tzinfo | None = None) -> str:
 def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:  # noqa: PLR0911 - one for each kind of value
     """One value of a sentence, as its readers write it."""
     match value:
+        case Inside():
+            return small(translate(value, language, zone))
         case Sentence():
             return translate(value, language, zone)
         case Cron():

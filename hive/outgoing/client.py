@@ -38,6 +38,7 @@ from hive import __version__
 from hive.config.settings import NotificationSettings
 from hive.errors import InvalidInput, OutgoingFailed
 from hive.outgoing.guard import ForbiddenAddress, Guard, GuardedResolver, parse_url
+from hive.sentences import say
 
 __all__ = ["Answer", "Outgoing", "check_headers", "parse_url"]
 
@@ -116,7 +117,14 @@ class _Request:
 
 class _Refused(OutgoingFailed):
     def __init__(self, reason: str, url: URL) -> None:
-        super().__init__(f"{_shown_host(url)} was not asked: {reason}.", permanent=True)
+        super().__init__(
+            say(
+                "%(shown_host)s was not asked: %(reason)s.",
+                shown_host=_shown_host(url),
+                reason=reason,
+            ),
+            permanent=True,
+        )
 
 
 class Outgoing:
@@ -209,7 +217,10 @@ class Outgoing:
                 url=_shown_host(asked.url),
                 timeout_seconds=self.timeout_seconds,
             ) from None
-        raise _Refused(f"there were more than {MAX_REDIRECTS} redirects", asked.url)
+        raise _Refused(
+            say("there were more than %(max_redirects)s redirects", max_redirects=MAX_REDIRECTS),
+            asked.url,
+        )
 
     async def _ask(self, asked: _Request) -> Answer:
         if self._session is None:

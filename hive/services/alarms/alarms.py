@@ -14,10 +14,9 @@ from typing import Any
 
 from hive import addresses, clock
 from hive.database import transactional
-from hive.formats import format_size
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Event, Repository, Session
-from hive.sentences import say
+from hive.sentences import Size, say
 from hive.services import events
 from hive.services.alarms import rules
 from hive.services.alarms.rules import Finding
@@ -258,11 +257,16 @@ async def check_quota(
     if level == 0:
         await end(repository.id, EventKind.QUOTA_FILLING, "The quota has room again.")
         return
-    shown = f"{format_size(used_bytes or 0)} of {format_size(quota or 0)}"
+    shown = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
     message = (
-        f"The quota is used to {percent:.0f} %: {shown}."
+        say("The quota is used to %(percent).0f %%: %(shown)s.", percent=percent, shown=shown)
         if whose is None
-        else f"The quota of {whose} is used to {percent:.0f} %: {shown}."
+        else say(
+            "The quota of %(whose)s is used to %(percent).0f %%: %(shown)s.",
+            whose=whose,
+            percent=percent,
+            shown=shown,
+        )
     )
     await begin(
         repository.id,

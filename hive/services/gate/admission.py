@@ -348,7 +348,7 @@ async def no_longer_allowed(session_ids: Iterable[int]) -> dict[int, str]:
 
 async def _objection(session: Session) -> str | None:
     if session.key_id is None:
-        return "the key was deleted"
+        return say("the key was deleted")
     identity = Identity(
         session.login, session.repository_id, session.key_id, session.key_fingerprint
     )
@@ -357,12 +357,12 @@ async def _objection(session: Session) -> str | None:
         if session.need != Need.STATUS:
             _check_mode(_situation_of(grant), session.need)
     except AccessRefused as refused:
-        return refused.message.rstrip(".")
+        return refused.message
     away = places.known(grant.repository.location_id)
     if away is not None and away.kind == Absence.FOREIGN:
-        return "the storage is used by another installation"
+        return say("the storage is used by another installation")
     if grant.access != session.access:
-        return f"the access of this key is now {grant.access}"
+        return say("the access of this key is now %(access)s", access=grant.access)
     return None
 
 
@@ -381,9 +381,9 @@ def _situation_of(grant: Grant) -> GateFacts:
 def state_in_words(info: repository_infos.RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
     if presence.is_away(info.path):
-        return "not known: its storage is not available"
+        return say("not known: its storage is not available")
     if info.maintenance:
-        return f"busy: {info.maintenance}"
+        return say("busy: %(maintenance)s", maintenance=info.maintenance)
     if info.state == RepositoryState.NEW:
-        return "not created yet: run borg init"
-    return "ready"
+        return say("not created yet: run borg init")
+    return say("ready")

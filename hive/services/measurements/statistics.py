@@ -17,6 +17,7 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
 from hive.models import Inspection, Repository, Session, Statistic
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.alarms import alarms, rules
 from hive.services.alarms.rules import Cause, Usage
@@ -143,7 +144,7 @@ async def _note_failure(repository_id: int, problem: str) -> None:
     await alarms.begin(
         repository_id,
         EventKind.MEASURING_FAILED,
-        f"The repository cannot be measured: {problem}",
+        say("The repository cannot be measured: %(problem)s", problem=problem),
         problem=problem,
     )
 

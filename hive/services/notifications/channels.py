@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
-from hive.formats import moment
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
 from hive.sentences import say
@@ -56,8 +55,8 @@ class ChannelInfo:
         if not self.enabled:
             return "disabled"
         if known.failing_since is not None:
-            return f"failing since {moment(known.failing_since)}"
-        return "works" if known.worked_at is not None else "not tried yet"
+            return say("failing since %(failing_since)s", failing_since=known.failing_since)
+        return "works" if known.worked_at is not None else say("not tried yet")
 
     @property
     def backlog(self) -> str:
@@ -65,8 +64,8 @@ class ChannelInfo:
         if not self.condition.fails or not self.waiting:
             return ""
         if self.waiting == 1:
-            return "1 message waits"
-        return f"{self.waiting - 1} waiting behind one that failed"
+            return say("1 message waits")
+        return say("%(waiting)s waiting behind one that failed", waiting=self.waiting - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hive import clock
 from hive.errors import DeliveryFailed
 from hive.kinds import Severity
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.delivery import failing
 from hive.services.notifications import channels
@@ -35,8 +36,8 @@ class Trial:
     @property
     def words(self) -> str:
         if self.arrived:
-            return f"A test message was sent; the answer: {self.answer}"
-        return f"Nothing can be sent by this channel: {self.answer}"
+            return say("A test message was sent; the answer: %(answer)s", answer=self.answer)
+        return say("Nothing can be sent by this channel: %(answer)s", answer=self.answer)
 
 
 async def after_saving(actor: Actor, channel_id: int) -> Trial | None:
@@ -66,8 +67,12 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
         event_id=None,
         kind=TEST,
         severity=Severity.INFO,
-        title="Borg Hive: this is a test",
-        text=f"The channel {row.name} works. {actor.name} asked for this message.",
+        title=say("Borg Hive: this is a test"),
+        text=say(
+            "The channel %(row)s works. %(actor)s asked for this message.",
+            row=row.name,
+            actor=actor.name,
+        ),
         url=runtime.settings().web.public_url,
         repository=None,
         repository_id=None,

@@ -238,7 +238,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         former=former,
         mode=mode,
     )
-    events.rights_changed(f"the mode is now {mode}")
+    events.rights_changed(say("the mode is now %(mode)s", mode=mode))
     return former
 
 
@@ -304,7 +304,9 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     await audit.record(
         actor, "repository.delete", f"repository {repository.name} ({repository.login})"
     )
-    events.rights_changed(f"the repository {repository.name} was deleted")
+    events.rights_changed(
+        say("the repository %(repository)s was deleted", repository=repository.name)
+    )
 
 
 @transactional

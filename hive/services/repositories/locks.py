@@ -17,11 +17,10 @@ from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, StorageError
-from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
-from hive.sentences import say
+from hive.sentences import join, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
@@ -52,16 +51,21 @@ class LockInfo:
         return Holder(self.host_id, self.pid)
 
     def in_words(self, now: datetime) -> str:
-        kind = "exclusive" if self.is_exclusive else "shared"
-        who = "this server" if self.is_ours else self.host_id
-        since = "" if self.since is None else f", since {_ago(self.since, now)}"
-        process = f"process {self.pid}{', which is gone' if self.is_dead else ''}"
-        return f"{kind}, {who}, {process}{since}{': stale' if self.is_stale else ''}"
-
-
-def _ago(since: datetime, now: datetime) -> str:
-    span = max(now - since, timedelta(0))
-    return format_duration(timedelta(seconds=int(span.total_seconds())))
+        kind = say("exclusive") if self.is_exclusive else say("shared")
+        who = say("this server") if self.is_ours else self.host_id
+        since = (
+            ""
+            if self.since is None
+            else say(", for %(span)s", span=max(now - self.since, timedelta(0)))
+        )
+        process = (
+            say("process %(pid)s, which is gone", pid=self.pid)
+            if self.is_dead
+            else say("process %(pid)s", pid=self.pid)
+        )
+        words = join(kind, who, process, by=", ")
+        stale = say(": stale") if self.is_stale else ""
+        return join(words, since, stale, by="")
 
 
 def look(path: Path) -> list[LockInfo]:
@@ -223,11 +227,11 @@ async def note(repository_id: int, found: list[LockInfo]) -> None:
             await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
         return
     now = clock.now()
-    words = "; ".join(lock.in_words(now) for lock in stale)
+    words = join(*(lock.in_words(now) for lock in stale), by="; ")
     await alarms.begin(
         repository_id,
         EventKind.STALE_LOCK,
-        f"A lock keeps others out: {words}.",
+        say("A lock keeps others out: %(words)s.", words=words),
         holders=[
             {
                 "host_id": lock.host_id,

@@ -19,6 +19,7 @@ from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
 from hive.process import ownership
 from hive.process.child import RunAs
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
@@ -114,11 +115,15 @@ async def findings(owner: RunAs | None) -> list[Check]:
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
         return []
-    message = (
-        f"Repositories belong to another user than programs run as: {len(waiting)},"
-        f" {waiting[0].home} among them"
+    message = say(
+        "Repositories belong to another user than programs run as: %(count)s, %(home)s among them",
+        count=len(waiting),
+        home=waiting[0].home,
     )
-    remedy = f"The server's job does that: `hive job run {JOB.replace(' ', '-')}` begins it now."
+    remedy = say(
+        "The server's job does that: `hive job run %(replace)s` begins it now.",
+        replace=JOB.replace(" ", "-"),
+    )
     return [Check("warning", "Hand-over", message, remedy)]
 
 

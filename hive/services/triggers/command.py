@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from hive.errors import Unavailable
 from hive.kinds import TriggerState
 from hive.process import confine
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Command, Subject
@@ -41,11 +42,18 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
         )
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
-        limit = f"The command was ended after {settings.command_seconds} seconds."
+        limit = say(
+            "The command was ended after %(command_seconds)s seconds.",
+            command_seconds=settings.command_seconds,
+        )
         return CallOutcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
     if ended.status == 0:
         return CallOutcome(TriggerState.SUCCEEDED, ended.output)
-    how = f"exit status {ended.status}" if ended.status > 0 else f"signal {-ended.status}"
+    how = (
+        say("exit status %(status)s", status=ended.status)
+        if ended.status > 0
+        else say("signal %(status)s", status=-ended.status)
+    )
     return CallOutcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
 
 
