@@ -81,6 +81,11 @@ def say(text: str, /, **values: object) -> Sentence:
     return Sentence(text, values)
 
 
+def N_(text: str) -> str:  # noqa: N802 - the name that catalogues are extracted by
+    """Mark a text that becomes a sentence later, when its values are known."""
+    return text
+
+
 def join(*parts: str, by: str = " ") -> Sentence:
     """Sentences beside each other, each of which is translated; empty ones are left out."""
     values = {f"part{number}": part for number, part in enumerate(filter(None, parts), 1)}

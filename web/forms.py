@@ -15,7 +15,8 @@ from aiohttp.web_request import FileField
 from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
-from web.text.i18n import N_, sentence
+from hive.sentences import N_
+from web.text.i18n import sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
 _MAX_FIELDS = 50

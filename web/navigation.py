@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hive.sentences import N_
 from hive.services.accounts.users import UserInfo
-from web.text.i18n import N_
 
 _MAIN = (
     ("/", N_("Overview")),

@@ -173,11 +173,8 @@ def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
         mail["Importance"] = "high"
     mail.set_content(plain(message), cte="quoted-printable")
     mail.add_alternative(
-        say(
-            '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n'
-            "%(as_html)s\n</body></html>\n",
-            as_html=as_html(message),
-        ),
+        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n'
+        f"{as_html(message)}\n</body></html>\n",
         subtype="html",
         cte="quoted-printable",
     )

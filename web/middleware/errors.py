@@ -7,9 +7,10 @@ from aiohttp import web
 
 from hive import errors, log
 from hive.driver_error import DriverError
+from hive.sentences import N_
 from web.app_keys import REQUEST_ID, Handler
 from web.rendering import page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 logger = log.get(__name__)
 

@@ -9,8 +9,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from hive.sentences import N_
 from hive.services.overview.details import Details
-from web.text.i18n import N_
 
 KEY_FILE = "~/.ssh/id_ed25519"
 _UNLOCK_FILE = "/etc/borg/passphrase"

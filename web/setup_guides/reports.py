@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 
+from hive.sentences import N_
 from hive.services.reports.tokens import NewPingToken
 from hive.services.repositories.infos import RepositoryInfo
 from web.setup_guides.clients import Snippet, Way
-from web.text.i18n import N_
 
 _CURL = "curl -fsS -m 10 --retry 3 -o /dev/null"
 

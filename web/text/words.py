@@ -26,9 +26,10 @@ from hive.kinds import (
     TriggerState,
     UpkeepState,
 )
+from hive.sentences import N_
 from hive.services.sessions.filters import SessionState
 from hive.translation import catalogue
-from web.text.i18n import N_, reader
+from web.text.i18n import reader
 
 TRANSLATED = (
     # accesses and shares

@@ -18,7 +18,7 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import AddressRuling, AddressTrouble, EventKind, Severity
 from hive.models import AddressRecord, AddressRule, Session
-from hive.sentences import join, say
+from hive.sentences import say
 from hive.services import audit
 from hive.services.clock import trust
 from hive.services.outbox import outbox
@@ -172,7 +172,7 @@ async def _notify(now: datetime) -> None:
         EventKind.TURNED_AWAY,
         Severity.WARNING,
         say("SSH connections from %(address)s were turned away", address=rows[0].address),
-        join(*named, by="\n"),
+        *named,
     )
     await AddressRecord.filter(id__in=[row.id for row in rows]).update(told_at=now)
 

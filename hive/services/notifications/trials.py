@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from hive import clock
 from hive.errors import DeliveryFailed
 from hive.kinds import Severity
+from hive.models import User
 from hive.sentences import say
 from hive.services import runtime
 from hive.services.delivery import failing
 from hive.services.notifications import channels
-from hive.services.outbox import condition, sending
+from hive.services.outbox import condition, recipients, sending
 from hive.services.outbox.kinds import TEST
 from hive.services.permissions import Actor
 from hive.services.secrets import settings_of
@@ -62,16 +63,21 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
     Where it arrives, all that waits for the channel is sent at once.
     """
     row = await channels.changeable(actor, channel_id)
+    reader = recipients.reader_of(await User.get(id=row.owner_id))
     message = sending.message(
         id=f"test-{secrets.token_hex(8)}",
         event_id=None,
         kind=TEST,
         severity=Severity.INFO,
-        title=say("Borg Hive: this is a test"),
-        text=say(
-            "The channel %(row)s works. %(actor)s asked for this message.",
-            row=row.name,
-            actor=actor.name,
+        title=reader.title(say("Borg Hive: this is a test")),
+        text=reader.text(
+            [
+                say(
+                    "The channel %(channel)s works. %(user)s asked for this message.",
+                    channel=row.name,
+                    user=actor.name,
+                )
+            ]
         ),
         url=runtime.settings().web.public_url,
         repository=None,

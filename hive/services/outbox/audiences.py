@@ -12,7 +12,7 @@ from datetime import datetime
 
 from hive.kinds import Severity
 from hive.models import User
-from hive.sentences import say
+from hive.sentences import join, say
 from hive.services.outbox import recipients
 from hive.services.outbox.kinds import ORDER, Matter
 from hive.services.outbox.routing import (
@@ -43,7 +43,7 @@ class Found:
 
     @property
     def why(self) -> str:
-        return ", ".join(self.reasons)
+        return join(*self.reasons, by=", ")
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Audience:
                 0,
                 Reason(
                     say(
-                        "its owner %(disabled_owner)s is disabled",
-                        disabled_owner=self.disabled_owner,
+                        "its owner %(name)s is disabled",
+                        name=self.disabled_owner,
                     )
                 ),
             )
@@ -102,9 +102,13 @@ def works(times: dict[Destination, datetime] | None) -> bool:
 def why_not(person: Person, times: dict[Destination, datetime] | None) -> Reason:
     """Why somebody is not notified."""
     if times and len(times) == 1:
-        return Reason(say("%(times)s of %(name)s fails", times=_names(times), name=person.name))
+        return Reason(
+            say("%(channels)s of %(name)s fails", channels=_names(times), name=person.name)
+        )
     if times:
-        return Reason(say("%(times)s of %(name)s fail", times=_names(times), name=person.name))
+        return Reason(
+            say("%(channels)s of %(name)s fail", channels=_names(times), name=person.name)
+        )
     if times is None and fallback(person):
         return Reason(say("no rule of %(name)s matches", name=person.name))
     if person.channels:
@@ -117,7 +121,9 @@ def why_not(person: Person, times: dict[Destination, datetime] | None) -> Reason
 
 
 def _names(times: dict[Destination, datetime]) -> str:
-    return " and ".join("mail" if place.channel_id is None else place.name for place in times)
+    return join(
+        *(say("mail") if place.channel_id is None else place.name for place in times), by=", "
+    )
 
 
 async def of_repository(repository_id: int, owner_id: int) -> Audience:

@@ -8,12 +8,13 @@ from aiohttp import web
 
 from hive import clock
 from hive.errors import InvalidInput
+from hive.sentences import N_
 from hive.services.lifecycle import trash
 from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 _PATIENCE = 15  # seconds; what is left goes on without the browser
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hive import clock
+from hive.sentences import N_
 from hive.services.health.states import COUNTED
 from hive.services.notifications import reach
 from hive.services.overview import attention, rows, summaries
@@ -18,7 +19,6 @@ from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query
 from web.rendering import page, tab_icon
-from web.text.i18n import N_
 
 _MAX_TEXT = 100
 ROWS = 50  # of a page

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hive import formats, units
 from hive.errors import Conflict, InvalidInput
+from hive.sentences import N_
 from hive.services.accounts.users import UserInfo
 from hive.services.health import infos as health_info
 from hive.services.health import schedules
@@ -24,7 +25,7 @@ from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 
 async def show(request: web.Request) -> web.Response:

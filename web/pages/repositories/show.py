@@ -12,6 +12,7 @@ from aiohttp import web
 
 from hive import clock
 from hive.kinds import ArchiveCreated, Level, Mode, RepositoryState
+from hive.sentences import N_
 from hive.services import events
 from hive.services.alarms import answers
 from hive.services.health import proposals
@@ -34,7 +35,6 @@ from web.charts import Chart
 from web.forms import before, cut_page, one_of
 from web.rendering import page, tab_icon
 from web.setup_guides import clients
-from web.text.i18n import N_
 from web.text.schedule_words import in_the_readers_words, upcoming
 
 _SESSIONS = 20
