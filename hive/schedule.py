@@ -204,7 +204,7 @@ def check_timezone(name: str) -> None:
         lower = {known.lower(): known for known in _timezones()}
         near = difflib.get_close_matches(name[:64].lower(), lower, n=1)
         hint = (
-            say("did you mean %(lower)s?", lower=lower[near[0]])
+            say("did you mean %(name)s?", name=lower[near[0]])
             if near
             else say("write for example Europe/Berlin.")
         )

@@ -136,7 +136,7 @@ def damage(path: Path) -> str | None:
             return None
         segment = path / "data" / str(known // config.segments_per_dir) / str(known)
         if not segment.exists() and last_commit(path)[0] < known:
-            return say("its newest segment (%(known)s) is missing", known=known)
+            return say("its newest segment (%(number)s) is missing", number=known)
     return None
 
 

@@ -65,8 +65,8 @@ def refusal(path: str, meaning: Meaning, *, name: str, url: str) -> str:
         what = say("%(path)s is not the repository of this login", path=shown(path))
     return say(
         "%(what)s. One login holds one repository, here %(name)s: use %(url)s. "
-        "For a second repository, add one on the server: it gets a login and a "
-        "URL of its own",
+        "For a second repository, add one on the server: it gets its own login "
+        "and URL",
         what=what,
         name=name,
         url=url,

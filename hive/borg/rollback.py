@@ -242,7 +242,7 @@ def _obstacle(
         )
     if is_odd and recorded is None:
         return Obstacle.UNPROVEN, say(
-            "transaction %(last_odd)s is not of a client of borg", last_odd=evidence.last_odd
+            "transaction %(number)s was not written by a borg client", number=evidence.last_odd
         )
     return None, ""
 
@@ -251,7 +251,7 @@ def _trace_of_compaction(row: StateRow, evidence: RollbackEvidence) -> str | Non
     """What shows that something was compacted after this transaction."""
     last_missing = evidence.last_missing or -1
     if last_missing > row.number:
-        return say("segment %(last_missing)s is missing", last_missing=last_missing)
+        return say("segment %(number)s is missing", number=last_missing)
     if evidence.last_shared >= row.number:
-        return say("segment %(last_shared)s is of a compaction", last_shared=evidence.last_shared)
+        return say("segment %(number)s was written by a compaction", number=evidence.last_shared)
     return None if row.has_manifest else say("the list of archives is missing")

@@ -86,7 +86,7 @@ def clear_index(repository: Path) -> None:
 
 def _move(path: Path, target: Path) -> None:
     if os.path.lexists(target):
-        raise AlreadyThere(say("%(target)s is there already", target=target))
+        raise AlreadyThere(say("%(path)s exists already", path=target))
     parent = target.parent
     if not parent.is_dir():
         parent.mkdir(mode=0o700, parents=True)

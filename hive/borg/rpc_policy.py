@@ -185,14 +185,14 @@ class Rules:
         other = self.policy.in_the_way()
         if other is not None:
             return say(
-                "Repository %(policy)s is in use by %(other)s: it is opened without its "
+                "Repository %(name)s is in use by %(other)s: it is opened without its "
                 "lock only while nothing else runs.",
-                policy=self.policy.name,
+                name=self.policy.name,
                 other=other,
             )
         if call.arguments.get("create"):
             return say(
-                "Repository %(policy)s: it is created with its lock only.", policy=self.policy.name
+                "Repository %(name)s: it is created with its lock only.", name=self.policy.name
             )
         return None
 
@@ -215,9 +215,9 @@ class Rules:
             why = self._worded("writing is refused")
         elif method in ("put", "delete", "commit") and self._only_reads:
             why = say(
-                "Repository %(name)s: after a check, %(in_words)s.",
+                "Repository %(name)s: after a check, %(what)s.",
                 name=name,
-                in_words=_IN_WORDS[method],
+                what=_IN_WORDS[method],
             )
         elif method == "commit" and not self._has_written:
             # borg serve would commit what a rollback gave up, beside an index without it.
@@ -251,7 +251,7 @@ class Rules:
             )
         if self.phase is Phase.LOCKED:
             return say(
-                "Repository %(name)s is locked: without its lock it only takes `borg "
+                "Repository %(name)s is locked: without its lock it only accepts `borg "
                 "break-lock`. Run that if the lock is stale, and leave out --bypass-lock.",
                 name=name,
             )
@@ -291,14 +291,14 @@ class Rules:
         arguments, name = call.arguments, unknown_argument(call)
         if name is not None and call.method == "save_key":
             return say(
-                "Repository %(policy)s: what was sent is not a key of borg.",
-                policy=self.policy.name,
+                "Repository %(name)s: what was sent is not a borg key.",
+                name=self.policy.name,
             )
         if name is not None:
             return say(
-                "Repository %(policy)s: borg sends no such %(name)s with %(method)s.",
-                policy=self.policy.name,
-                name=name,
+                "Repository %(name)s: borg sends no %(argument)s with %(method)s.",
+                name=self.policy.name,
+                argument=name,
                 method=call.method,
             )
         if call.method == _RESERVE_NONCE:
@@ -342,10 +342,10 @@ class Rules:
     def _worded(self, what: str) -> str:
         kind = "read-only" if self._letter == "r" else "append-only"
         if self._letter == "f":
-            return say("Repository %(policy)s: %(what)s.", policy=self.policy.name, what=what)
+            return say("Repository %(name)s: %(what)s.", name=self.policy.name, what=what)
         return say(
-            "Repository %(policy)s is %(kind)s for this key: %(what)s.",
-            policy=self.policy.name,
+            "Repository %(name)s is %(kind)s for this key: %(what)s.",
+            name=self.policy.name,
             kind=kind,
             what=what,
         )

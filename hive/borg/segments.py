@@ -110,8 +110,8 @@ class Log:
                     if len(found) > _MAX_SEGMENTS:
                         raise SegmentError(
                             say(
-                                "there are more than %(max_segments)s segments",
-                                max_segments=_MAX_SEGMENTS,
+                                "there are more than %(most)s segments",
+                                most=_MAX_SEGMENTS,
                             )
                         )
             finally:
@@ -143,9 +143,9 @@ class Log:
         except OSError as error:
             raise SegmentError(
                 say(
-                    "segment %(number)s cannot be read: %(strerror)s",
+                    "segment %(number)s cannot be read: %(problem)s",
                     number=number,
-                    strerror=error.strerror,
+                    problem=error.strerror,
                 )
             ) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -197,7 +197,7 @@ def _opened_directory(path: Path, within: int | None = None) -> int:
         return os.open(path, flags, dir_fd=within)
     except OSError as error:
         raise SegmentError(
-            say("%(path)s cannot be read: %(strerror)s", path=path, strerror=error.strerror)
+            say("%(path)s cannot be read: %(problem)s", path=path, problem=error.strerror)
         ) from error
 
 
@@ -217,7 +217,7 @@ def _entry(file: BinaryIO, number: int, offset: int, end: int, *, verify: bool) 
     if verify:
         found = zlib.crc32(file.read(rest), zlib.crc32(key, zlib.crc32(head[4:])))
         if found != checksum:
-            raise SegmentError(say("%(where)s: its checksum does not hold", where=where))
+            raise SegmentError(say("%(where)s: its checksum is wrong", where=where))
     elif rest:
         file.seek(rest, os.SEEK_CUR)
     return Entry(Tag(tag), key, size)

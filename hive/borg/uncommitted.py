@@ -77,9 +77,7 @@ def _remove(repository: Path, *, at_least: int, may_be_empty: bool) -> Removed:
         how = ending(segment)
         if how == Ending.DOUBTFUL:
             return Removed(
-                doubt=say(
-                    "it cannot be told whether segment %(number)s was committed", number=number
-                )
+                doubt=say("it is not known whether segment %(number)s was committed", number=number)
             )
         if how == Ending.COMMITTED:
             committed = number

@@ -255,9 +255,7 @@ def _error(evidence: Evidence) -> str | None:
     if evidence.killed_by is not None:
         return _killed(evidence.killed_by)
     if evidence.refused_methods:
-        return say(
-            "refused: %(refused_methods)s", refused_methods=", ".join(evidence.refused_methods)
-        )
+        return say("refused: %(methods)s", methods=", ".join(evidence.refused_methods))
     facts = evidence.facts
     if facts is None or facts.error is None or not facts.error_was_last:
         return None

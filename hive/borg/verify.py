@@ -115,7 +115,7 @@ def _walk(path: Path, *, borg2: bool) -> Iterator[tuple[Path, os.stat_result]]:
                     yield relative, status
         except OSError as error:
             # what cannot be looked into is not skipped silently
-            raise NotARepository(say("%(inside)s cannot be read", inside=_shown(inside))) from error
+            raise NotARepository(say("%(path)s cannot be read", path=_shown(inside))) from error
 
 
 def _shown(relative: Path) -> str:
@@ -125,16 +125,16 @@ def _shown(relative: Path) -> str:
 def _problem(path: Path, relative: Path, status: os.stat_result, *, borg2: bool) -> str | None:
     shown = _shown(relative)
     if stat.S_ISLNK(status.st_mode):
-        return say("%(shown)s is a symbolic link", shown=shown)
+        return say("%(path)s is a symbolic link", path=shown)
     if stat.S_ISDIR(status.st_mode):
         known = _known_directory(relative, borg2=borg2)
         return None if known else _unknown_directory(path, relative, shown)
     if not stat.S_ISREG(status.st_mode):
-        return say("%(shown)s is neither a file nor a directory", shown=shown)
+        return say("%(path)s is neither a file nor a directory", path=shown)
     if status.st_nlink > 1:
-        return say("%(shown)s is hard-linked to another file", shown=shown)
+        return say("%(path)s is hard-linked to another file", path=shown)
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
-        return say("%(shown)s has the set-user-ID bit", shown=shown)
+        return say("%(path)s has the set-user-ID bit", path=shown)
     return None if _known_file(relative, borg2=borg2) else _unknown(relative, shown)
 
 
@@ -160,21 +160,21 @@ def _unknown_directory(path: Path, relative: Path, shown: str) -> str:
     if len(relative.parts) > 1 or not os.path.lexists(path / relative / "config"):
         return _unknown(relative, shown)
     return say(
-        "%(shown)s holds a repository, and something else lies beside it: give "
+        "%(path)s holds a repository, and something else lies beside it: give "
         "rsync the folder with a slash at its end (SOURCE/) and --delete",
-        shown=shown,
+        path=shown,
     )
 
 
 def _unknown(relative: Path, shown: str) -> str:
     if relative.parts[0] in _LOCKS:
         return say(
-            "%(shown)s is a lock: the repository was in use when it was copied. Stop "
+            "%(path)s is a lock: the repository was in use when it was copied. Stop "
             "what uses it (or run borg break-lock on the source) and run rsync again "
             "with --delete",
-            shown=shown,
+            path=shown,
         )
-    return say("%(shown)s does not belong to a borg repository", shown=shown)
+    return say("%(path)s does not belong to a borg repository", path=shown)
 
 
 def _check_segments(path: Path) -> None:
@@ -202,11 +202,11 @@ def _check_segments(path: Path) -> None:
     if missing and is_clean:  # compacting that was cut off leaves newer ones, and borg can mend it
         raise NotARepository(
             say(
-                "%(count)s of the %(count_2)s segments that hold data are missing, "
-                "number %(missing)s for one: it is not the whole repository",
-                count=len(missing),
-                count_2=len(expected),
-                missing=min(missing),
+                "%(missing)s of the %(expected)s segments that hold data are missing, "
+                "for example number %(number)s: it is not the whole repository",
+                missing=len(missing),
+                expected=len(expected),
+                number=min(missing),
             )
         )
 

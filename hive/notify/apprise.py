@@ -134,8 +134,8 @@ class Apprise(Channel[AppriseSettings]):
     @classmethod
     def describe(cls, settings: AppriseSettings) -> str:
         return say(
-            "Apprise to %(partition)s",
-            partition=settings.url.get_secret_value().partition("://")[0].lower(),
+            "Apprise to %(service)s",
+            service=settings.url.get_secret_value().partition("://")[0].lower(),
         )
 
     @classmethod

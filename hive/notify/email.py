@@ -36,7 +36,7 @@ def _recipient(text: str) -> str:
     try:
         return mail_address(text)
     except ValueError as error:
-        raise ValueError(say("It %(error)s.", error=error)) from None
+        raise ValueError(say("It %(problem)s.", problem=error)) from None
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ async def certificate_problem(server: MailServer) -> str | None:
         tls = server.tls or await asyncio.to_thread(_trusted, settings)
     except OSError as error:
         return say(
-            "mail.ca_file cannot be used: %(strerror)s",
-            strerror=error.strerror or "it holds no certificate",
+            "mail.ca_file cannot be used: %(problem)s",
+            problem=error.strerror or "it holds no certificate",
         )
     client = aiosmtplib.SMTP(
         hostname=settings.host,

@@ -193,7 +193,7 @@ class Webhook(Channel[WebhookSettings]):
     @classmethod
     def describe(cls, settings: WebhookSettings) -> str:
         address = _PLACEHOLDER.sub("", settings.url.get_secret_value())
-        return say("%(method)s to %(host_of)s", method=settings.method, host_of=host_of(address))
+        return say("%(method)s to %(host)s", method=settings.method, host=host_of(address))
 
     @classmethod
     async def deliver(cls, settings: WebhookSettings, message: Message, means: Means) -> str:

@@ -119,8 +119,8 @@ class _Refused(OutgoingFailed):
     def __init__(self, reason: str, url: URL) -> None:
         super().__init__(
             say(
-                "%(shown_host)s was not asked: %(reason)s.",
-                shown_host=_shown_host(url),
+                "%(host)s was not contacted: %(reason)s.",
+                host=_shown_host(url),
                 reason=reason,
             ),
             permanent=True,
@@ -218,7 +218,7 @@ class Outgoing:
                 timeout_seconds=self.timeout_seconds,
             ) from None
         raise _Refused(
-            say("there were more than %(max_redirects)s redirects", max_redirects=MAX_REDIRECTS),
+            say("there were more than %(most)s redirects", most=MAX_REDIRECTS),
             asked.url,
         )
 

@@ -132,9 +132,7 @@ def parse_url(text: str, *, field: str | None = None) -> URL:
         return InvalidInput("The URL %(what)s.", field=field, what=what)
 
     if len(text) > MAX_URL_LENGTH:
-        raise wrong(
-            say("is longer than %(max_url_length)s characters", max_url_length=MAX_URL_LENGTH)
-        )
+        raise wrong(say("is longer than %(most)s characters", most=MAX_URL_LENGTH))
     if not _ALLOWED_IN_URL.fullmatch(text):
         raise wrong(
             "holds a space, a control character or another character that a URL cannot have; "

@@ -303,7 +303,7 @@ async def closed() -> list[str]:
 async def findings() -> list[Check]:
     """Whether the key file is there, private and the right one; and old copies in clear."""
     path = runtime.paths().secret
-    found = [Check("ok", _SUBJECT, say("Stored secrets open with the key file"))]
+    found = [Check("ok", _SUBJECT, say("Stored secrets can be opened with the key file"))]
     try:
         ring = await asyncio.to_thread(sealing.read, path)
     except StorageError as error:
@@ -342,9 +342,9 @@ async def findings() -> list[Check]:
                 "error",
                 _SUBJECT,
                 say(
-                    "These secrets cannot be opened with the key file %(path)s: %(shown)s",
+                    "These secrets cannot be opened with the key file %(path)s: %(names)s",
                     path=path,
-                    shown=shown,
+                    names=shown,
                 ),
                 say("Restore the former key file, or set these secrets again."),
             ),
@@ -371,11 +371,12 @@ def _old_copies() -> list[Check]:
             "warning",
             _SUBJECT,
             say(
-                "Copies from before the upgrade hold secrets in clear: %(old)s", old=", ".join(old)
+                "Copies from before the upgrade hold secrets in clear text: %(names)s",
+                names=", ".join(old),
             ),
             say(
-                "Delete them from %(parent)s when the upgrade has proved itself.",
-                parent=database.parent,
+                "Delete them from %(directory)s when the upgrade has proved itself.",
+                directory=database.parent,
             ),
         )
     ]

@@ -58,9 +58,9 @@ async def _store(name: str, address: str) -> None:
             ),
             "",
             say(
-                "If it was not you, somebody is guessing. A second factor protects your account"
-                " even from a right guess. Choose a new password if yours is short or used"
-                " elsewhere."
+                "If it was not you, someone is guessing. A second factor protects your "
+                "account even if they guess right. Choose a new password if yours is "
+                "short or used elsewhere."
             ),
         ],
     )

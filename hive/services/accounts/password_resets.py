@@ -64,8 +64,8 @@ async def _mail_link(user: User, email: str, address: str) -> None:
         say("Hello %(name)s,", name=user.name),
         "",
         say(
-            "somebody, probably you, asked for a new password for your account %(name)s at"
-            " %(address)s.",
+            "someone, probably you, asked for a new password for your account "
+            "%(name)s at %(address)s.",
             name=user.name,
             address=base,
         ),

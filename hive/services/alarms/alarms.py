@@ -259,13 +259,13 @@ async def check_quota(
         return
     shown = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
     message = (
-        say("The quota is used to %(percent).0f %%: %(shown)s.", percent=percent, shown=shown)
+        say("%(percent).0f %% of the quota are used: %(use)s.", percent=percent, use=shown)
         if whose is None
         else say(
-            "The quota of %(whose)s is used to %(percent).0f %%: %(shown)s.",
+            "%(percent).0f %% of the quota of %(whose)s are used: %(use)s.",
             whose=whose,
             percent=percent,
-            shown=shown,
+            use=shown,
         )
     )
     await begin(

@@ -89,7 +89,7 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
     if cause.access == Access.APPEND_ONLY and cause.may_have_deleted:
         removed = max(lost, cause.bytes_removed or 0)
         what = (
-            say("deleted %(removed)s", removed=Size(removed))
+            say("deleted %(size)s", size=Size(removed))
             if removed > 0
             else say("may have deleted something")
         )
@@ -97,8 +97,8 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
             Finding(
                 EventKind.APPEND_ONLY_DELETION,
                 say(
-                    "Key %(key)s, which may only append, %(what)s. Nothing is gone "
-                    "before the repository is compacted.",
+                    "Append-only key %(key)s %(what)s. Nothing is lost until the repository "
+                    "is compacted.",
                     key=cause.key_name,
                     what=what,
                 ),
@@ -132,12 +132,12 @@ def of_change(before: Usage, after: Usage, shrink_percent: int) -> list[Finding]
         what = say("The repository's content is gone from the disk")
     elif percent > shrink_percent and had - has >= _SMALLEST:
         what = say(
-            "The repository shrunk by %(percent).0f %%, and no session is known that did it",
+            "The repository shrank by %(percent).0f %%, and no known session did it",
             percent=percent,
         )
     else:
         return []
-    sizes = say("%(had)s before, %(has)s now", had=Size(had), has=Size(has))
+    sizes = say("%(before)s before, %(now)s now", before=Size(had), now=Size(has))
     return [
         Finding(kind, say("%(what)s: %(sizes)s.", what=what, sizes=sizes), _numbers(before, after))
     ]
@@ -167,7 +167,7 @@ def of_identity(before: Usage, after: Usage) -> list[Finding]:
     if not changes:
         return []
     message = say(
-        "The repository is another one than before: %(changes)s.", changes=join(*changes, by=", ")
+        "This is not the same repository as before: %(changes)s.", changes=join(*changes, by=", ")
     )
     return [Finding(EventKind.REPLACED, message, _numbers(before, after))]
 

@@ -211,6 +211,6 @@ async def _notify_over(row: Alarm) -> None:
         row.kind,
         Severity.RECOVERY,
         say("Over: %(title)s", title=Trouble.of(row).title),
-        say("This is over: %(message)s", message=row.message),
+        say("This is resolved: %(message)s", message=row.message),
         ends=(row.kind,),
     )

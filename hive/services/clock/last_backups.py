@@ -35,7 +35,7 @@ async def findings() -> list[Check]:
     message = say(
         "The time of the last backup lies in the future for %(count)s "
         "repositories (%(names)s): the clock was ahead when it was made, so it "
-        "counts as not known",
+        "counts as unknown",
         count=count,
         names=listed,
     )

@@ -25,7 +25,9 @@ from hive.services.outbox.routing import OWN_MAIL, Destination
 
 _MAIL = "mail"
 _MOST = 20  # that are named
-_REMEDY = say("See `hive channel list`; `hive channel test` tries it at once and frees what waits.")
+_REMEDY = say(
+    "See `hive channel list`; `hive channel test` tries it at once and sends what is waiting."
+)
 
 
 async def after_failure(row: Delivery, failure: Failure) -> None:

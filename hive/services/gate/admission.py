@@ -381,7 +381,7 @@ def _situation_of(grant: Grant) -> GateFacts:
 def state_in_words(info: repository_infos.RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
     if presence.is_away(info.path):
-        return say("not known: its storage is not available")
+        return say("unknown: its storage is not available")
     if info.maintenance:
         return say("busy: %(maintenance)s", maintenance=info.maintenance)
     if info.state == RepositoryState.NEW:

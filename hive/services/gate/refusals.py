@@ -95,7 +95,7 @@ async def _count(repository_id: int) -> None:
         await alarms.begin(
             repository_id,
             EventKind.REFUSED_OFTEN,
-            say("%(most)s logins or commands were refused within an hour.", most=most),
+            say("%(count)s logins or commands were refused within an hour.", count=most),
             refusals=most,
         )
 
@@ -108,6 +108,6 @@ async def end_quiet() -> int:
     rows = await Alarm.filter(kind=EventKind.REFUSED_OFTEN).exclude(repository_id=None)
     for row in rows:
         if row.repository_id is not None and row.repository_id not in lately:
-            words = say("For an hour nothing was refused.")
+            words = say("Nothing was refused for an hour.")
             ended += await alarms.end(row.repository_id, EventKind.REFUSED_OFTEN, words)
     return ended

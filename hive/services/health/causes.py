@@ -59,7 +59,9 @@ async def _refusals(row: Repository, since: datetime) -> list[str]:
     last = await refused.order_by("-id").first()
     if last is None:
         return []
-    return [say("The last login was refused at %(at)s: %(last)s", at=last.at, last=last.message)]
+    return [
+        say("The last login was refused at %(at)s: %(reason)s", at=last.at, reason=last.message)
+    ]
 
 
 async def _alarms(row: Repository) -> list[str]:

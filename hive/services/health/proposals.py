@@ -57,5 +57,5 @@ def in_words(every: timedelta) -> str:
     """'24 hours', '7 days': how one would say what was observed."""
     hours = int(every.total_seconds()) // 3600
     if hours <= 24:
-        return "hour" if hours == 1 else say("%(hours)s hours", hours=hours)
-    return say("%(hours)s days", hours=hours // 24)
+        return "hour" if hours == 1 else say("%(count)s hours", count=hours)
+    return say("%(count)s days", count=hours // 24)

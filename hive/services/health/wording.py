@@ -77,7 +77,7 @@ class HealthReport:
         made = self.last_backup_at
         if made is None or self.was_due_at is None or made < self.was_due_at:
             return say(
-                "No backup is missing any more by the schedule as it is now; %(state)s.",
+                "By the present schedule no backup is missing any more; %(state)s.",
                 state=state,
             )
         overdue = made - self.was_due_at
@@ -89,10 +89,12 @@ class HealthReport:
 
     def resumed(self, by: str | None) -> str:
         how = (
-            say("The pause is over") if by is None else say("The pause was ended by %(by)s", by=by)
+            say("The pause is over")
+            if by is None
+            else say("The pause was ended by %(user)s", user=by)
         )
         if self.outlook.due_at is None:
-            return say("%(how)s; no backup is expected, for there is no schedule.", how=how)
+            return say("%(how)s; no backup is expected because there is no schedule.", how=how)
         due_at = self.outlook.due_at
         if due_at <= self.now:
             return say("%(how)s; the next backup was due %(due_at)s.", how=how, due_at=due_at)

@@ -253,7 +253,7 @@ async def set_key(
     await shares.unshare(actor, key, unshare_from)
     await shares.set_levels(actor, key, share_levels or {})
     await _tell_repositories(
-        key, say("Key %(key)s was changed by %(actor)s.", key=key.name, actor=actor.name)
+        key, say("Key %(key)s was changed by %(user)s.", key=key.name, user=actor.name)
     )
     await audit.record(
         actor,
@@ -278,7 +278,7 @@ async def delete_key(actor: Actor, key_id: int) -> None:
     """Delete the key and every grant it has; its sessions keep its name and fingerprint."""
     key = await _changeable(actor, key_id)
     await _tell_repositories(
-        key, say("Key %(key)s was deleted by %(actor)s.", key=key.name, actor=actor.name)
+        key, say("Key %(key)s was deleted by %(user)s.", key=key.name, user=actor.name)
     )
     await key.delete()
     await audit.record(actor, "key.delete", f"key {key.name}", fingerprint=key.fingerprint)

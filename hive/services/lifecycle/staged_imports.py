@@ -94,7 +94,7 @@ async def _note(actor: Actor, repository: Repository, size: int) -> None:
             days=runtime.settings().rsync.staging_days,
         )
         if actor == SYSTEM
-        else say("by %(actor)s", actor=actor.name)
+        else say("by %(user)s", user=actor.name)
     )
     message = say("The staged import, %(size)s, was discarded %(why)s.", size=Size(size), why=why)
     await events.record(repository.id, EventKind.IMPORT_DISCARDED, message)

@@ -55,7 +55,7 @@ class ChannelInfo:
         if not self.enabled:
             return "disabled"
         if known.failing_since is not None:
-            return say("failing since %(failing_since)s", failing_since=known.failing_since)
+            return say("failing since %(since)s", since=known.failing_since)
         return "works" if known.worked_at is not None else say("not tried yet")
 
     @property
@@ -65,7 +65,7 @@ class ChannelInfo:
             return ""
         if self.waiting == 1:
             return say("1 message waits")
-        return say("%(waiting)s waiting behind one that failed", waiting=self.waiting - 1)
+        return say("%(count)s waiting behind one that failed", count=self.waiting - 1)
 
 
 @dataclass(frozen=True, kw_only=True)

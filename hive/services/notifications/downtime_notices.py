@@ -64,7 +64,8 @@ async def _write(person: Person, span: Span, names: Sequence[str]) -> None:
     )
     lines = [
         say(
-            "The server was off from %(begun)s to %(ended)s. Meanwhile backups were due: %(names)s.",
+            "The server was off from %(begun)s to %(ended)s. Meanwhile backups were due:"
+            " %(names)s.",
             begun=span.begun_at,
             ended=span.ended_at,
             names=listed(names, _MOST),

@@ -217,4 +217,6 @@ async def findings(actor: Actor) -> list[Check]:
         )
         for one in found.unreachable[:_MOST]
     ]
-    return result or [Check("ok", "Notifications", say("Somebody is notified of each repository"))]
+    return result or [
+        Check("ok", "Notifications", say("For each repository, at least one person is notified"))
+    ]

@@ -59,7 +59,7 @@ class Preview:
             named = join(*(f"{count} {kind}" for kind, count in self.lost[:_MOST_KINDS]), by=", ")
             more = "" if len(self.lost) <= _MOST_KINDS else ", ..."
             found.append(
-                say("No longer sent by anything: %(named)s%(more)s.", named=named, more=more)
+                say("No longer sent by any rule: %(kinds)s%(more)s.", kinds=named, more=more)
             )
         return found
 

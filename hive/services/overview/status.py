@@ -106,9 +106,9 @@ def _missing(health: HealthInfo) -> str:
     last, due = health.last_backup_at, health.due_at
     said = say("No backup yet") if last is None else say("The last backup was %(last)s", last=last)
     return (
-        say("%(said)s.", said=said)
+        say("%(words)s.", words=said)
         if due is None
-        else say("%(said)s; one was due %(due)s.", said=said, due=due)
+        else say("%(words)s; one was due %(due)s.", words=said, due=due)
     )
 
 

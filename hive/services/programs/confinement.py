@@ -105,31 +105,31 @@ def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = (
 
 def _about_files(confined: Confinement, abi: int) -> Iterator[Check]:
     subject = FILES
-    ways = [say("Landlock (version %(abi)s)", abi=abi)] if confined.landlock else []
+    ways = [say("Landlock (version %(version)s)", version=abi)] if confined.landlock else []
     if confined.mounts:
         ways.append(say("a separate file system"))
     if not ways:
         message = say(
-            "Nothing keeps programs to their files: a hostile repository can reach others"
+            "Programs are not confined to their files: a hostile repository can reach others"
         )
         remedy = say(
             "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let "
-            "this server make mount namespaces."
+            "this server create mount namespaces."
         )
         yield Check("warning", subject, message, remedy)
     elif 0 < abi < CUTS_NOTHING and not confined.mounts:
         message = say(
-            "This kernel's Landlock (version %(abi)s) is old: a hostile repository "
-            "can empty files outside",
-            abi=abi,
+            "This kernel's Landlock (version %(version)s) is old: a hostile "
+            "repository can empty files outside",
+            version=abi,
         )
-        remedy = say("Use Linux 6.2 or newer, or let this server make mount namespaces.")
+        remedy = say("Use Linux 6.2 or newer, or let this server create mount namespaces.")
         yield Check("warning", subject, message, remedy)
     else:
         yield Check(
             "ok",
             subject,
-            say("Each program is kept to its files by %(ways)s", ways=join(*ways, by=" + ")),
+            say("Each program is confined to its files by %(ways)s", ways=join(*ways, by=" + ")),
         )
 
 
@@ -202,9 +202,9 @@ def _out_of_reach(
                 yield _error(
                     message,
                     say(
-                        "%(elsewhere)s, or run: chmod o+x %(blocking)s",
-                        elsewhere=_ELSEWHERE,
-                        blocking=blocking,
+                        "%(advice)s, or run: chmod o+x %(path)s",
+                        advice=_ELSEWHERE,
+                        path=blocking,
                     ),
                 )
         for program in programs:
@@ -218,7 +218,7 @@ def _out_of_reach(
                     )
                     yield _error(
                         message,
-                        say("Install %(program)s where everybody may read it.", program=program),
+                        say("Install %(program)s where every user may read it.", program=program),
                     )
                     break
     except Unavailable as error:

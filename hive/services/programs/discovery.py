@@ -230,7 +230,7 @@ def _ask_version(path: str, question: str) -> Examined:
             ),
         )
     except OSError as error:
-        return Examined(None, say("it cannot be started: %(strerror)s", strerror=error.strerror))
+        return Examined(None, say("it cannot be started: %(problem)s", problem=error.strerror))
     if done.returncode != 0:
         return Examined(
             None,
@@ -287,7 +287,7 @@ def _about_borg2(borg2: Program | None) -> Check:
             "error",
             say("borg 2"),
             say("borg.borg2_command names no working borg 2"),
-            say("Name a borg 2 there, or leave it away."),
+            say("Name a borg 2 there, or leave it out."),
         )
     return Check(
         "ok",
@@ -301,7 +301,7 @@ def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
         return Check(
             "warning",
             "rsync",
-            say("There is no working rsync: the modes IMPORT and EXPORT refuse everybody"),
+            say("There is no working rsync: the modes IMPORT and EXPORT refuse all clients"),
             say("Install rsync, or name the program in rsync.command."),
         )
     if rsync.version < SAFE_RSYNC and not is_held:
@@ -309,12 +309,12 @@ def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
             "warning",
             "rsync",
             say(
-                "%(path)s is rsync %(version)s, which cannot be held to one "
-                "directory here: the modes IMPORT and EXPORT refuse everybody",
+                "%(path)s is rsync %(version)s, which cannot be confined to one "
+                "directory here: the modes IMPORT and EXPORT refuse all clients",
                 path=rsync.path,
                 version=rsync.version_text,
             ),
-            say("Install rsync 3.5 or newer, or see to the confinement that is missing."),
+            say("Install rsync 3.5 or newer, or add the confinement that is missing."),
         )
     return Check(
         "ok",

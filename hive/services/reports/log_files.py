@@ -55,7 +55,7 @@ def read(repository_id: int, name: str) -> str:
         with gzip.open(_path(repository_id, name)) as file:
             return file.read(_MOST_TEXT).decode(errors="replace")
     except (EOFError, zlib.error) as error:
-        raise OSError(say("%(name)s is damaged: %(error)s", name=name, error=error)) from error
+        raise OSError(say("%(name)s is damaged: %(problem)s", name=name, problem=error)) from error
 
 
 def size_of(text: str) -> int:

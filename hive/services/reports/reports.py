@@ -269,7 +269,7 @@ async def _tell(run: Run, sessions: list[Session], last_lines: str) -> None:
     if run.verdict == RunVerdict.NOTHING_WRITTEN:
         kind = EventKind.CLIENT_UNPROVEN
         message = (
-            say("The client reported success, but no archive was written: no session made one.")
+            say("The client reported success, but no archive was written: no session created one.")
             if sessions
             else say(
                 "The client reported success, but no archive was written: it did not connect in"

@@ -231,7 +231,7 @@ async def note(repository_id: int, found: list[LockInfo]) -> None:
     await alarms.begin(
         repository_id,
         EventKind.STALE_LOCK,
-        say("A lock keeps others out: %(words)s.", words=words),
+        say("A stale lock blocks other clients: %(locks)s.", locks=words),
         holders=[
             {
                 "host_id": lock.host_id,

@@ -76,10 +76,10 @@ class Quota:
     def refusal(self, used_bytes: int) -> str:
         """What a client is told that may write nothing more."""
         return say(
-            "No new data is taken: %(title)s, %(limit)s, is used up "
-            "(%(used)s on disk). %(who)s; listing, extracting, "
-            "deleting, pruning and compacting still work.",
-            title=self.title,
+            "No new data is accepted: %(quota)s, %(limit)s, is used up (%(used)s on "
+            "disk). %(who)s; listing, extracting, deleting, pruning and compacting "
+            "still work.",
+            quota=self.title,
             limit=Size(self.limit_bytes),
             used=Size(used_bytes),
             who=self.who_can_raise_it,
@@ -105,8 +105,8 @@ class QuotaUse:
     def warning(self) -> str:
         """What somebody is told who set a quota below what is used."""
         return say(
-            "%(used)s of %(quota)s, %(limit)s, are used already: no new "
-            "data is taken until something was deleted and compacted.",
+            "%(used)s of %(quota)s, %(limit)s, are used already: no new data is "
+            "accepted until something has been deleted and compacted.",
             used=Size(self.used_bytes),
             quota=self.quota.title,
             limit=Size(self.quota.limit_bytes),

@@ -29,9 +29,9 @@ LOOK_EVERY = 5.0  # seconds
 _WRITE_EVERY = 60.0
 _REMEDY = say(
     "Check it with timedatectl. It is trusted again after ten minutes "
-    "without another jump where the system clock is synchronised, after an "
-    "hour where it is not, or at once with `hive clock confirm`. Until then "
-    "nothing is deleted, expired or reported as late."
+    "without another jump if the system clock is synchronised, after an hour "
+    "if it is not, or at once with `hive clock confirm`. Until then nothing "
+    "is deleted, expired or reported as late."
 )
 
 

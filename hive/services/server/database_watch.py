@@ -141,7 +141,7 @@ class DatabaseWatch:
             return _trouble(
                 say("The database cannot be written"),
                 words,
-                say("%(denied)s: correct its mode.", denied=denied),
+                say("%(path)s: correct its mode.", path=denied),
             )
         try:
             is_the_same = await trust.store()

@@ -114,13 +114,11 @@ def _check_data_directory(settings: Settings) -> Check:
         return Check(
             "warning",
             subject,
-            say("%(path)s is not there yet", path=path),
+            say("%(path)s does not exist yet", path=path),
             say("Start the server."),
         )
     except OSError as error:
-        message = say(
-            "%(path)s cannot be reached: %(strerror)s", path=path, strerror=error.strerror
-        )
+        message = say("%(path)s cannot be reached: %(problem)s", path=path, problem=error.strerror)
         return Check("error", subject, message, say("Name another one with --data-dir."))
     if not _is_usable(path):
         remedy = say("Run this as its owner, or correct that with chown: %(path)s", path=path)
@@ -134,7 +132,7 @@ def _check_data_directory(settings: Settings) -> Check:
             "error", subject, say("%(path)s can be read or written by others", path=path), remedy
         )
     if settings.paths.database.exists() and settings.paths.database.stat().st_mode & 0o077:
-        remedy = say("chmod 600 %(database)s", database=settings.paths.database)
+        remedy = say("chmod 600 %(path)s", path=settings.paths.database)
         return Check("error", subject, say("The database can be read by others"), remedy)
     return Check("ok", subject, say("%(path)s is private and can be written", path=path))
 
@@ -209,9 +207,9 @@ async def _check_host_keys() -> list[Check]:
 def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Check]:
     if running is not None:
         message = say(
-            "The server runs: SSH port %(ssh_port)s, %(web_url)s",
-            ssh_port=running.ssh_port,
-            web_url=running.web_url,
+            "The server is running: SSH port %(port)s, %(url)s",
+            port=running.ssh_port,
+            url=running.web_url,
         )
         return [Check("ok", "Server", message)]
     return [

@@ -116,13 +116,14 @@ async def findings(owner: RunAs | None) -> list[Check]:
     if not waiting:
         return []
     message = say(
-        "Repositories belong to another user than programs run as: %(count)s, %(home)s among them",
+        "%(count)s repositories, for example %(path)s, belong to another user "
+        "than the one programs run as",
         count=len(waiting),
-        home=waiting[0].home,
+        path=waiting[0].home,
     )
     remedy = say(
-        "The server's job does that: `hive job run %(replace)s` begins it now.",
-        replace=JOB.replace(" ", "-"),
+        "A background job of the server does that: `hive job run %(job)s` starts it now.",
+        job=JOB.replace(" ", "-"),
     )
     return [Check("warning", "Hand-over", message, remedy)]
 

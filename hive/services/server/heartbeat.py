@@ -45,7 +45,9 @@ async def beat(
         return None
     ill = await problems()
     if ill:
-        result = Beat(clock.now(), say("not sent: %(ill)s not well", ill=", ".join(ill)))
+        result = Beat(
+            clock.now(), say("not sent because of problems: %(names)s", names=", ".join(ill))
+        )
     else:
         result = Beat(clock.now(), await _send(settings, outgoing))
     if result.problem is not None:
@@ -70,7 +72,7 @@ async def _send(settings: HeartbeatSettings, outgoing: Outgoing) -> str | None:
         answer = await outgoing.request(settings.method, settings.url.get_secret_value())
     except OutgoingFailed as error:
         return error.message
-    return None if answer.ok else say("the far end answered %(status)s", status=answer.status)
+    return None if answer.ok else say("the service answered %(status)s", status=answer.status)
 
 
 def _file() -> Path:
@@ -96,5 +98,5 @@ def findings() -> list[Check]:
             at=at,
             problem=kept["problem"],
         )
-        return [Check("warning", "Heartbeat", message, say("Look at heartbeat.url."))]
+        return [Check("warning", "Heartbeat", message, say("Check heartbeat.url."))]
     return [Check("ok", "Heartbeat", say("The last one arrived at %(at)s", at=at))]

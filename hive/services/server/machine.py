@@ -26,12 +26,12 @@ def check_port(subject: str, address: Address, setting: str) -> Check:
             pass
     except OSError as error:
         message = say(
-            "%(address)s cannot be listened on: %(strerror)s",
+            "Cannot listen on %(address)s: %(problem)s",
             address=address,
-            strerror=error.strerror or error,
+            problem=error.strerror or error,
         )
         remedy = say(
-            "End what uses it, or set %(setting)s; ports below 1024 need a privilege.",
+            "Stop what uses it, or set %(setting)s; ports below 1024 need a privilege.",
             setting=setting,
         )
         return Check("error", subject, message, remedy)
@@ -66,9 +66,9 @@ def check_inotify() -> list[Check]:
                     value=value,
                 )
                 remedy = say(
-                    "sysctl fs.inotify.%(name)s=%(few)s, and the same in /etc/sysctl.d.",
+                    "sysctl fs.inotify.%(name)s=%(value)s, and the same in /etc/sysctl.d.",
                     name=name,
-                    few=few,
+                    value=few,
                 )
                 found.append(Check("warning", "inotify", message, remedy))
     return found or [Check("ok", "inotify", say("The kernel's limits are high enough"))]

@@ -41,7 +41,7 @@ class MailWatch:
             say("The mail relay's certificate is refused"),
             say("The certificate of the server's mail relay is refused, so no mail is sent."),
             say(
-                "%(host)s: %(problem)s. Renew it, or name the relay in mail.host as it says.",
+                "%(host)s: %(problem)s. Renew the certificate, or set mail.host to the name in it.",
                 host=self._host,
                 problem=problem,
             ),

@@ -145,7 +145,7 @@ def _problem(found: Examined, needed: str) -> str:
             version=found.program.version_text,
             needed=needed,
         )
-    return found.problem or say("it is not there")
+    return found.problem or say("it is missing")
 
 
 def about_children(confinement: Confinement) -> Trouble | None:
@@ -158,7 +158,7 @@ def about_children(confinement: Confinement) -> Trouble | None:
         say("No program can be started on the server"),
         say("The server cannot start programs for sessions, so no backup can be made."),
         say(
-            "What was said: %(problem)s. Restart the server; `hive doctor` says what is missing.",
+            "The error was: %(problem)s. Restart the server; `hive doctor` says what is missing.",
             problem=problem,
         ),
     )

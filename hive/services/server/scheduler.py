@@ -143,14 +143,14 @@ class Scheduler:
         await asyncio.wait({body}, timeout=seconds)
         if body.done():
             return _result(job, body)
-        error = say("It took longer than %(seconds).0f seconds and was ended.", seconds=seconds)
+        error = say("It took longer than %(seconds).0f seconds and was stopped.", seconds=seconds)
         logger.error("a job hangs", job=job.name, seconds=seconds)
         body.cancel()
         await asyncio.wait({body}, timeout=self._give_up_seconds)
         if not body.done():
             # It is never done twice at once, so that nothing is left but to say so.
             await _note_error(
-                job.name, say("%(error)s It did not end: restart the server.", error=error)
+                job.name, say("%(problem)s It did not end: restart the server.", problem=error)
             )
             await asyncio.wait({body})
         return error

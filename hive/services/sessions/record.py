@@ -155,10 +155,10 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
         session.repository_id,
         EventKind.SESSION_FAILED,
         say(
-            "Key %(key_name)s: %(what)s, %(end_reason)s%(error)s",
-            key_name=session.key_name,
+            "Key %(key)s: %(what)s, %(end)s%(error)s",
+            key=session.key_name,
             what=what,
-            end_reason=session.end_reason,
+            end=session.end_reason,
             error=error,
         ),
         session_id=session.id,
@@ -468,7 +468,7 @@ async def kill(actor: Actor, session_id: int) -> None:
         "session.kill",
         f"session {session_id} on {session.repository.name} ({session.login})",
     )
-    asked = signals.EndSession(session_id, say("ended by %(actor)s", actor=actor.name))
+    asked = signals.EndSession(session_id, say("ended by %(user)s", user=actor.name))
     after_commit(lambda: signals.tell(asked))
 
 

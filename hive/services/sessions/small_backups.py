@@ -59,7 +59,7 @@ def suspicion(now: BackupSize, former: list[BackupSize]) -> str | None:
         return say("its source seems to be empty")
     usual = median(one.put_bytes for one in former)
     if len(former) >= _ENOUGH and usual >= _MUCH:
-        return say("it added almost nothing, and %(usual)s are usual", usual=Size(int(usual)))
+        return say("it added almost nothing; %(usual)s are usual", usual=Size(int(usual)))
     return None
 
 
@@ -97,8 +97,8 @@ async def judge(session: Session) -> None:
             session.repository_id,
             EventKind.SMALL_BACKUP,
             say(
-                "Key %(key_name)s made a suspiciously small backup: %(why)s.",
-                key_name=session.key_name,
+                "Key %(key)s made a suspiciously small backup: %(why)s.",
+                key=session.key_name,
                 why=why,
             ),
             session_id=session.id,
@@ -122,7 +122,7 @@ async def dismiss(actor: Actor, repository_id: int) -> None:
     if not await alarm.exists():
         raise Conflict("There is no suspiciously small backup to dismiss.")
     await alarms.end(
-        repository_id, EventKind.SMALL_BACKUP, say("Dismissed by %(actor)s.", actor=actor.name)
+        repository_id, EventKind.SMALL_BACKUP, say("Dismissed by %(user)s.", user=actor.name)
     )
     await audit.record(
         actor,

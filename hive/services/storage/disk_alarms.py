@@ -74,12 +74,12 @@ def _message(name: str, space: Space, level: int) -> str:
             space=space.words,
         )
     return say(
-        "The disk of %(name)s is used to %(percent).0f %%: %(free_bytes)s are "
-        "free. Below %(reserve_bytes)s, backups are refused.",
+        "The disk of %(name)s is %(percent).0f %% full: %(free)s are free. Below "
+        "%(reserve)s, backups are refused.",
         name=name,
         percent=space.percent,
-        free_bytes=Size(space.free_bytes),
-        reserve_bytes=Size(space.reserve_bytes),
+        free=Size(space.free_bytes),
+        reserve=Size(space.reserve_bytes),
     )
 
 
@@ -91,7 +91,7 @@ async def _notify_administrators(
     what = (
         say("full, backups are refused")
         if level >= FULL
-        else say("%(level)s %% are used", level=level)
+        else say("%(percent)s %% are used", percent=level)
     )
     if is_over:
         severity = Severity.RECOVERY

@@ -223,7 +223,7 @@ async def problems() -> list[str]:
     """What keeps new backups out, in a sentence for each disk; it names no path."""
     return [
         say(
-            "a disk of the server is full: %(space)s, so no new data is taken",
+            "a disk of the server is full: %(space)s, so no new data is accepted",
             space=disk.space.words,
         )
         for disk in await all_disks()
@@ -236,27 +236,27 @@ def findings(disk: Disk) -> Check:
     subject, space = "Storage", disk.space
     if space is None:
         message = say(
-            "The storage root %(disk)s cannot be used: %(error)s",
-            disk=disk.name,
-            error=disk.error,
+            "The storage root %(path)s cannot be used: %(problem)s",
+            path=disk.name,
+            problem=disk.error,
         )
-        return Check("error", subject, message, say("Mount or make it."))
+        return Check("error", subject, message, say("Mount or create it."))
     if space.is_full:
         message = say(
-            "The disk of %(disk)s is full: %(space)s. No new data is taken",
+            "The disk of %(disk)s is full: %(space)s. No new data is accepted",
             disk=disk.name,
             space=space.words,
         )
         remedy = say("Delete archives and compact, delete repositories, or add a disk.")
         return Check("error", subject, message, remedy)
     message = say(
-        "The disk of %(disk)s is used to %(percent).0f %%: %(space)s",
+        "The disk of %(disk)s is %(percent).0f %% full: %(space)s",
         disk=disk.name,
         percent=space.percent,
         space=space.words,
     )
     if space.level() >= DISK_STEPS[-2]:
-        remedy = say("Delete, compact, or add a disk: below the reserve, no new data is taken.")
+        remedy = say("Delete, compact, or add a disk: below the reserve, no new data is accepted.")
         return Check("warning", subject, message, remedy)
     return Check("ok", subject, message)
 

@@ -303,7 +303,7 @@ def _see(root: Path, uid: str) -> Marker | None:
         raise _Wrong(Absence.MISSING) from None
     except OSError as error:
         raise _Wrong(
-            Absence.UNREADABLE, say("it cannot be read (%(strerror)s)", strerror=error.strerror)
+            Absence.UNREADABLE, say("it cannot be read (%(problem)s)", problem=error.strerror)
         ) from None
     if found is None:
         return None
@@ -326,7 +326,7 @@ def _see(root: Path, uid: str) -> Marker | None:
 def _unwritable(error: OSError) -> str:
     if error.errno == errno.EROFS:
         return say("it is read-only")
-    return say("it cannot be written (%(strerror)s)", strerror=error.strerror)
+    return say("it cannot be written (%(problem)s)", problem=error.strerror)
 
 
 def _came_along(root: Path) -> bool:

@@ -38,7 +38,7 @@ async def launch(awx: Awx, subject: Subject, started_at: datetime) -> CallOutcom
         sent["limit"] = subject.fill(awx.limit)
     answer = await _ask(awx, "POST", f"job_templates/{awx.template}/launch/", sent)
     if answer.status == 429:
-        return _later(awx, started_at, say("AWX asks to be asked later (429)."), answer)
+        return _later(awx, started_at, say("AWX asks to try again later (429)."), answer)
     if not answer.ok:
         return CallOutcome(TriggerState.FAILED, say("AWX refused: %(reason)s", reason=_why(answer)))
     told = answer.json()
@@ -87,7 +87,7 @@ def _ignored(told: Mapping[str, Any]) -> str:
         inner = f" ({', '.join(map(str, value))})" if isinstance(value, dict) and value else ""
         names.append(f"{name}{inner}")
     return say(
-        ' The template ignored %(names)s: switch on "Prompt on launch" there, or leave them away.',
+        ' The template ignored %(names)s: switch on "Prompt on launch" there, or leave them out.',
         names=", ".join(names),
     )
 

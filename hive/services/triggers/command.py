@@ -43,8 +43,8 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
         limit = say(
-            "The command was ended after %(command_seconds)s seconds.",
-            command_seconds=settings.command_seconds,
+            "The command was stopped after %(seconds)s seconds.",
+            seconds=settings.command_seconds,
         )
         return CallOutcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
     if ended.status == 0:
@@ -52,7 +52,7 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
     how = (
         say("exit status %(status)s", status=ended.status)
         if ended.status > 0
-        else say("signal %(status)s", status=-ended.status)
+        else say("signal %(number)s", number=-ended.status)
     )
     return CallOutcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
 

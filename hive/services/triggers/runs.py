@@ -49,7 +49,7 @@ async def begin(
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
         if reason != TriggerReason.BUTTON:
             message = say(
-                "Trigger %(trigger)s was not called again: the call before still runs.",
+                "Trigger %(trigger)s was not called again: the previous call is still running.",
                 trigger=trigger.name,
             )
             await note(trigger, reason, TriggerState.OVERLAPPED, message)

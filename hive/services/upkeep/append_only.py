@@ -64,9 +64,9 @@ def in_words(found: Sequence[Deletion]) -> str:
     shown = join(*(deletion.in_words for deletion in found[:_SHOWN]), by="; ")
     more = say("; and %(count)s more", count=len(found) - _SHOWN) if len(found) > _SHOWN else ""
     return say(
-        "Keys that may only append have deleted since the last compaction, which "
-        "would make it final: %(shown)s%(more)s. Where that was meant, an "
-        "administrator confirms the compaction.",
-        shown=shown,
+        "Append-only keys have deleted data since the last compaction, and a "
+        "compaction would make that final: %(sessions)s%(more)s. If that was "
+        "intended, an administrator must confirm the compaction.",
+        sessions=shown,
         more=more,
     )

@@ -309,8 +309,8 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
     await inspection.save()
     shown = "" if freed is None else say(" %(freed)s were freed;", freed=Size(freed))
     message = say(
-        "The repository was compacted:%(shown)s it took %(took)s.",
-        shown=shown,
+        "The repository was compacted:%(freed)s it took %(took)s.",
+        freed=shown,
         took=_duration(row.seconds + seconds),
     )
     replace(Parts.of(row), freed_bytes=freed).store(row)
