@@ -98,14 +98,14 @@ async def metered(
     return meter
 
 
-async def settle(admission: Admission, say: Callable[[str], None]) -> int:
+async def settle(admission: Admission, tell: Callable[[str], None]) -> int:
     """Verify an import that rsync brought to its end, and put it in place; the exit status."""
     try:
         settled = await imports.finish_import(admission.repository_id)
     except HiveError as error:
-        say(f"The import stays staged: {error.message}")
+        tell(say("The import stays staged: %(problem)s", problem=error.message))
         return REJECTED_STATUS
-    say(settled.message)
+    tell(settled.message)
     return 0 if settled.facts is not None else REJECTED_STATUS
 
 
