@@ -21,6 +21,7 @@ from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
 from hive.process.child import Child, RunAs
+from hive.sentences import say
 from hive.services.gate.admission import Admission
 from hive.services.lifecycle import imports
 from hive.services.measurements import statistics
