@@ -68,9 +68,7 @@ class Schedule:
             if self.cron is not None and self.kind == ScheduleKind.CRON:
                 return _tick_after(self.cron, self.timezone or "UTC", at)
         except OverflowError as error:
-            raise InvalidInput(
-                "%(at)s is no time to reckon from.", at=at.strftime("%Y-%m-%d")
-            ) from error
+            raise InvalidInput("%(at)s is out of range.", at=at.strftime("%Y-%m-%d")) from error
         return None
 
     def due_after_backup(self, at: datetime) -> datetime | None:
@@ -246,16 +244,14 @@ def _check_cron(cron: str) -> None:
     except CronSimError as error:
         problem = str(error).lower()
         raise InvalidInput(
-            "%(cron)r is no cron expression: %(problem)s. %(cron_help)s",
+            "%(cron)r is not a valid cron expression: %(problem)s. %(cron_help)s",
             field="cron",
             cron=cron,
             problem=problem,
             cron_help=_CRON_HELP,
         ) from error
     except StopIteration:
-        raise InvalidInput(
-            "There is no day on which %(cron)r comes true.", field="cron", cron=cron
-        ) from None
+        raise InvalidInput("%(cron)r never matches any date.", field="cron", cron=cron) from None
 
 
 def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:

@@ -117,7 +117,7 @@ class Form:
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput("This is no whole number.")
+        raise InvalidInput("This is not a whole number.")
     return int(text)
 
 
@@ -188,7 +188,7 @@ def internal_path(text: str | None) -> str:
 
 def before(request: web.Request, name: str) -> int | None:
     """The cursor of a paginated list: only what is older than this id."""
-    return number(request, name, N_("This is no place in the list."))
+    return number(request, name, N_("This is not a valid place in the list."))
 
 
 def chosen_id(request: web.Request, name: str) -> int | None:

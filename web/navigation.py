@@ -27,7 +27,7 @@ _ACCOUNT = (
     ("/account/sessions", N_("Browser sessions")),
 )
 _NOTIFICATIONS = (
-    ("/notifications", N_("Told")),
+    ("/notifications", N_("History")),
     ("/notifications/channels", N_("Channels")),
     ("/notifications/rules", N_("Rules")),
     ("/notifications/deliveries", N_("Deliveries")),
@@ -44,7 +44,7 @@ _ADMINISTRATION = (
     ("/admin/addresses", N_("Addresses")),
     ("/admin/settings", N_("Settings")),
     ("/admin/audit", N_("Audit log")),
-    ("/admin/jobs", N_("Jobs")),
+    ("/admin/jobs", N_("Background jobs")),
 )
 
 

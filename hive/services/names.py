@@ -15,8 +15,8 @@ _TITLE_MAX = 150
 def check_repository(name: str) -> str:
     if not REPOSITORY.fullmatch(name):
         raise InvalidInput(
-            "A repository's name begins with a letter or digit and goes on with letters, digits,"
-            " '.', '_' or '-', 100 characters at most.",
+            "A repository's name begins with a letter or digit, followed by letters, "
+            "digits, '.', '_' or '-', at most 100 characters.",
             field="name",
         )
     return name

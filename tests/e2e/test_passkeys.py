@@ -67,10 +67,10 @@ def test_a_passkey_is_made_and_opens_the_pages(
     # added, after the password
     page.goto(f"{home}/account/passkeys/new")
     log_in(page, "alice")
-    page.get_by_label("Name, to tell it from others").fill("this computer")
+    page.get_by_label("Name, to recognise it by").fill("this computer")
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create the passkey").click()
     expect(page.get_by_role("heading", name="Keep these recovery codes")).to_be_visible()
     code = page.locator(".codes code").first.inner_text()
     page.get_by_role("link", name="I have kept them").click()

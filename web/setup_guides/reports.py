@@ -31,8 +31,8 @@ curl -fsS -m 60 -o /dev/null --data-binary @log "$url/$status\""""
 def _borgmatic(new: NewPingToken) -> Way:
     address, push = json.dumps(new.url), json.dumps(new.push_url)
     about = N_(
-        "One of these. The first is the best: it sends the log, by which a run that only checked is"
-        " told from one that made an archive."
+        "Use one of these. The first is best: it sends the log, which "
+        "distinguishes a run that only checked from one that created an archive."
     )
     file = "/etc/borgmatic/config.yaml"
     snippets = (

@@ -97,8 +97,8 @@ def _secret(row: Totp) -> str:
     except Sealed as error:
         logger.error("a code of an authenticator app cannot be checked", reason=error.message)
         raise Unavailable(
-            "Codes of authenticator apps cannot be checked just now. Use a passkey or a recovery"
-            " code, and tell an administrator."
+            "Codes from authenticator apps cannot be checked at the moment. Use a "
+            "passkey or a recovery code, and notify an administrator."
         ) from error
 
 

@@ -93,7 +93,9 @@ def _check_email(email: str | None) -> str | None:
     if email is None or email == "":
         return None
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise InvalidInput("This is no e-mail address: %(email)r.", field="email", email=email[:60])
+        raise InvalidInput(
+            "%(email)r is not a valid e-mail address.", field="email", email=email[:60]
+        )
     return email
 
 

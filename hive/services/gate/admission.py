@@ -249,7 +249,7 @@ async def current_grant(identity: Identity, address: str, *, is_running: bool = 
     )
     if grant is None or problem is not None:
         raise AccessRefused(
-            "This key has no access to this repository any more.",
+            "This key no longer has access to this repository.",
             problem or RefusalCause.KEY_NOT_GRANTED,
         )
     return grant

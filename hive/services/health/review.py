@@ -162,7 +162,7 @@ async def review(
             )
             await _tell(row, found, session_id, by)
             return found.situation.outlook.health != row.health
-    raise Conflict("The repository's health is being changed by somebody else. Try again.")
+    raise Conflict("The repository's health is being changed by someone else. Try again.")
 
 
 @dataclass(frozen=True, kw_only=True)

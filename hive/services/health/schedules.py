@@ -203,7 +203,7 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
 def _check_until(until: datetime) -> None:
     now = clock.now()
     if until <= now:
-        raise InvalidInput("%(until)s is over: give a time to come.", field="until", until=until)
+        raise InvalidInput("%(until)s is in the past.", field="until", until=until)
     if until > now + MAX_SPAN:
         raise InvalidInput(
             "That is too far away: it ends within 366 days. A repository that expects no backups"

@@ -161,8 +161,8 @@ def check_networks(networks: Sequence[str]) -> list[str]:
             checked.append(str(addresses.parse_network(text)))
         except ValueError as error:
             raise InvalidInput(
-                "%(text)r is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
-                " (%(error)s).",
+                "%(text)r is not a valid network: write 192.0.2.0/24, 2001:db8::/32 or a "
+                "single address (%(error)s).",
                 field="networks",
                 text=text[:60],
                 error=error,

@@ -112,7 +112,7 @@ def _write(where: paths.Place, content: bytes) -> None:
         with exclusive_lock(where.repository, runtime.host_id(), is_gone):
             config_restore.write(where, content)
     except LockedError:
-        raise Conflict("Somebody holds the lock of the repository. Try again later.") from None
+        raise Conflict("The repository is locked. Try again later.") from None
 
 
 @transactional

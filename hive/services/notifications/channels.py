@@ -267,7 +267,7 @@ def _require_secrets_known(
     ]
     if moved and kept:
         raise InvalidInput(
-            "With a new %(moved)s, who is not the owner must give %(kept)s anew.",
+            "To change %(moved)s, a user who is not the owner must enter %(kept)s again.",
             field=kept[0],
             moved=moved[0],
             kept=", ".join(kept),

@@ -23,7 +23,8 @@ def check_tag(text: str) -> str:
     tag = text.strip().lower()
     if not _TAG.fullmatch(tag):
         raise InvalidInput(
-            "%(text)r is no tag: a tag has up to 50 letters, digits, dots, dashes and underscores.",
+            "%(text)r is not a valid tag: a tag has up to 50 letters, digits, dots, "
+            "dashes and underscores.",
             field="tag",
             text=text[:60],
         )

@@ -36,8 +36,8 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
     argv = settings.commands.get(command.command)
     if argv is None:
         raise Unavailable(
-            "The configuration names no command %(command)r any more: add it under"
-            " [triggers.commands], or change the trigger.",
+            "The configuration no longer has the command %(command)r: add it under "
+            "[triggers.commands], or change the trigger.",
             command=command.command,
         )
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)

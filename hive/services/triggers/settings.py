@@ -130,7 +130,7 @@ def _awx(values: Mapping[str, str]) -> Awx:
         raise InvalidInput("The URL of AWX has no query: give its first page's.", field="url")
     api = values.get("api", "").strip() or "/api/v2"
     if not api.startswith("/") or not api.isascii() or "?" in api or ".." in api:
-        raise InvalidInput("The api is a path such as /api/v2.", field="api")
+        raise InvalidInput("The API is a path, for example /api/v2.", field="api")
     token = _needed(values, "token", kind)
     _check_headers({"Authorization": f"Bearer {token}"}, "token")
     return Awx(

@@ -118,8 +118,8 @@ async def _require_possible(
     inspection = await Inspection.get_or_none(repository_id=repository.id) or Inspection()
     if inspection.kind == Kind.BORG2:
         raise Conflict(
-            "%(name)s is a repository of borg 2: compacting it takes its passphrase, which"
-            " this server does not have. Run borg compact on a client.",
+            "%(name)s is a repository of borg 2: compacting it needs its passphrase, "
+            "which this server does not have. Run borg compact on a client.",
             name=repository.name,
         )
     if inspection.append_only:

@@ -79,7 +79,7 @@ async def show(request: web.Request) -> web.Response:
         tag=request.query.get("tag", "").strip()[:_MAX_TEXT].lower(),
         order=one_of(request, "sort", Order) or Order.WORST,
     )
-    after = number(request, "after", N_("This is no place in the list."))
+    after = number(request, "after", N_("This is not a valid place in the list."))
     found = await summaries.summaries(actor, wish.order)
     fitting = [one for one in found if wish.fits(one)]
     shown, following = _cut(fitting, after)

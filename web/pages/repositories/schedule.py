@@ -84,7 +84,7 @@ async def pause(request: web.Request) -> web.Response:
 
 
 async def mute(request: web.Request) -> web.Response:
-    return await _until(request, schedules.mute, N_("Nobody is told of a missing backup."))
+    return await _until(request, schedules.mute, N_("Missing backups are not reported."))
 
 
 async def resume(request: web.Request) -> web.Response:
@@ -92,7 +92,7 @@ async def resume(request: web.Request) -> web.Response:
 
 
 async def unmute(request: web.Request) -> web.Response:
-    return await _act(request, schedules.unmute, N_("A missing backup is told of again."))
+    return await _act(request, schedules.unmute, N_("You are notified of missing backups again."))
 
 
 async def acknowledge(request: web.Request) -> web.Response:

@@ -173,6 +173,6 @@ def _sent_headers(form: Form, former: Mapping[str, str]) -> dict[str, str]:
             setting = f"{settings.HEADER}{name}"
             values[known.get(setting.lower(), setting)] = value
         elif name or colon:
-            problem = N_("Write each header on a line of its own, as Name: value.")
+            problem = N_("Write one header per line, as Name: value.")
             form.complain(InvalidInput(problem, field="header"))
     return values
