@@ -35,6 +35,16 @@ _ORDER = (  # of the lines; counts come in the order of the states
     *(State.CRITICAL, State.UNKNOWN, State.DOWN, State.LATE, State.UNWATCHED),
     *(State.NEW, State.PAUSED, State.FINE),
 )
+_HEADS = {
+    State.CRITICAL: say("CRITICAL"),
+    State.UNKNOWN: say("UNKNOWN"),
+    State.DOWN: say("DOWN"),
+    State.LATE: say("LATE"),
+    State.UNWATCHED: say("NOT WATCHED"),
+    State.NEW: say("NEW"),
+    State.PAUSED: say("PAUSED"),
+    State.FINE: say("FINE"),
+}
 _MOST = 200  # repositories that are named
 
 
@@ -182,8 +192,8 @@ def _in_words(line: _Line, now: datetime) -> str:
             else say("%(count)s problems", count=line.failures)
         )
     return say(
-        "%(repository)s: %(state)s, %(details)s",
+        "%(state)s  %(repository)s: %(details)s",
+        state=_HEADS[line.health.state],
         repository=line.repository.name,
-        state=_word(line.health.state),
         details=join(*parts, by=", "),
     )

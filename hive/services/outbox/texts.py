@@ -218,12 +218,17 @@ class Reader:
         return one_line(self._translated(title))
 
     def text(self, lines: Sequence[str]) -> str:
-        return whole_text([one_line(self._translated(line), _LINE_MAX) for line in lines])
+        return whole_text([_one_of_several(self._translated(line)) for line in lines])
 
     def _translated(self, text: str) -> str:
         """What comes from elsewhere, such as the name of a repository, is no text of ours."""
         is_ours = isinstance(text, Sentence)
         return translate(text, self.language, self.zone) if is_ours else text
+
+
+def _one_of_several(text: str) -> str:
+    """What is more than a line, or too long for one, becomes one."""
+    return one_line(text, _LINE_MAX) if "\n" in text or len(text) > _LINE_MAX else text
 
 
 def one_line(text: str, most: int = TITLE_MAX) -> str:
