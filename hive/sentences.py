@@ -92,6 +92,23 @@ def join(*parts: str, by: str = " ") -> Sentence:
     return Sentence(by.join(f"%({name})s" for name in values), values)
 
 
+def ago(length: timedelta) -> Sentence:
+    """'9 days ago': rounded down in its largest unit; in some languages no span stands in it."""
+    seconds = int(length.total_seconds())
+    for size, one, many in _AGO:
+        if seconds >= size:
+            count = seconds // size
+            return Sentence(one) if count == 1 else Sentence(many, {"count": count})
+    return say("less than a minute ago")
+
+
+_AGO = (
+    (86_400, N_("1 day ago"), N_("%(count)s days ago")),
+    (3_600, N_("1 hour ago"), N_("%(count)s hours ago")),
+    (60, N_("1 minute ago"), N_("%(count)s minutes ago")),
+)
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """At most so many names, and how many more there are."""
     shown = join(*names[:most], by=", ")

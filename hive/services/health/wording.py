@@ -9,7 +9,7 @@ from typing import Any
 from hive.clock import rfc3339
 from hive.kinds import Health
 from hive.schedule import Outlook, Schedule
-from hive.sentences import say
+from hive.sentences import ago, say
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class HealthReport:
         return self.outlook.due_at or self.now
 
     def _ago(self, at: datetime) -> str:
-        return say("%(span)s ago", span=self.now - at)
+        return ago(self.now - at)
 
 
 def _time(at: datetime | None) -> str | None:

@@ -16,7 +16,7 @@ from hive import clock
 from hive.database import transactional
 from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, User
-from hive.sentences import Sentence, Size, join, say
+from hive.sentences import Sentence, Size, ago, join, say
 from hive.services import runtime
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
@@ -177,8 +177,11 @@ def _in_words(line: _Line, now: datetime) -> str:
     at = last_backups.known(line.repository)
     last: str = say("never backed up")
     if at is not None:
-        ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
-        last = say("last backup %(span)s ago", span=ago) if ago else say("last backup just now")
+        last = (
+            say("last backup %(ago)s", ago=ago(now - at))
+            if now - at >= timedelta(minutes=1)
+            else say("last backup just now")
+        )
     parts = [*filter(None, [line.health.reason]), last]
     if line.repository.size_bytes is not None:
         parts.append(say("%(size)s", size=Size(line.repository.size_bytes)))
