@@ -65,7 +65,7 @@ async def test_a_quota_below_what_is_used_warns_and_is_shown(
     shown = await page(browser, here)
     assert "50.00 MB of the quota of 20.00 MB are used already" in shown
     assert "used up 50.00 MB of 20.00 MB" in shown
-    assert "No new data is taken." in shown
+    assert "No new data is accepted." in shown
 
 
 async def test_a_viewer_sees_no_quota_of_the_owner(

@@ -141,7 +141,7 @@ async def test_a_command_that_hangs_is_ended_with_all_its_processes(
     monkeypatch.setattr("hive.services.triggers.command._TO_END", 0.2)
     run = await command(people, documents, "hang")
     assert run.state == TriggerState.FAILED
-    assert run.message == "The command was ended after 1 seconds."
+    assert run.message == "The command was stopped after 1 seconds."
     await ended(marks)
 
 
