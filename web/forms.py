@@ -153,7 +153,7 @@ def new_password(form: Form, name: str) -> str:
     """A password as it was typed, in this field and in `repeated`."""
     password = form.values.get(name, "")
     if password != form.values.get("repeated", ""):
-        form.complain(InvalidInput("The two passwords are not the same.", field="repeated"))
+        form.complain(InvalidInput("The two passwords do not match.", field="repeated"))
     return password
 
 

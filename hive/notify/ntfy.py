@@ -41,7 +41,7 @@ class NtfySettings(ChannelSettings):
     token: Token | None = Field(
         None,
         title=say("Access token"),
-        description=say("A token that may publish to the topic, where the server asks for one."),
+        description=say("A token that may publish to the topic, if the server requires one."),
     )
 
 

@@ -330,7 +330,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         return _not_allowed(url.host == reason.address, host, reason.address)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return OutgoingFailed(
-            "%(host)s has no certificate that is trusted: %(reason)s.",
+            "The certificate of %(host)s is not trusted: %(reason)s.",
             host=host,
             reason=reason.verify_message,
         )
@@ -338,7 +338,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         return OutgoingFailed("The name %(host)s could not be resolved.", host=host)
     if isinstance(reason, ssl.SSLError):
         return OutgoingFailed(
-            "%(host)s does not speak TLS as it should: %(reason)s.", host=host, reason=reason.reason
+            "%(host)s does not speak TLS correctly: %(reason)s.", host=host, reason=reason.reason
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         return OutgoingFailed(
@@ -348,7 +348,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         )
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
         return OutgoingFailed("%(host)s closed the connection before it had answered.", host=host)
-    return OutgoingFailed("%(host)s did not answer as an HTTP server does.", host=host)
+    return OutgoingFailed("%(host)s did not answer like an HTTP server.", host=host)
 
 
 def _not_allowed(is_the_address: bool, host: str, address: str) -> OutgoingFailed:

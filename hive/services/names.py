@@ -26,8 +26,8 @@ def check_account(name: str, what: str) -> str:
     """The name of a user, a group or a location."""
     if not ACCOUNT.fullmatch(name):
         raise InvalidInput(
-            "The name of a %(what)s begins with a letter or digit and goes on with letters,"
-            " digits and any of @ . _ + -, 150 characters at most, no blanks.",
+            "The name of a %(what)s begins with a letter or digit, followed by "
+            "letters, digits and any of @ . _ + -, at most 150 characters, no blanks.",
             field="name",
             what=what,
         )

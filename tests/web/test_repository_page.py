@@ -125,7 +125,7 @@ async def test_a_pause_a_mute_and_an_acknowledgement_have_their_buttons(
     [
         (("resume", {}), "is not paused"),
         (("unmute", {}), "is not muted"),
-        (("acknowledge", {}), "no missing backup is to be acknowledged"),
+        (("acknowledge", {}), "there is no missing backup to acknowledge"),
         (("pause", {}), "Say when it ends."),
         (("pause", {"until": "2001-01-01"}), "is in the past"),
         (("mute", {"span": "soon"}), "is not a point in time"),

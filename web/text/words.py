@@ -136,8 +136,8 @@ TRANSLATED = (
     # states of sessions
     N_("running"),
     N_("ended"),
-    N_("ended well"),
-    N_("did not end well"),
+    N_("successful"),
+    N_("failed"),
     # schedules and upkeep
     N_("many refusals"),
     N_("late"),
@@ -222,8 +222,8 @@ _LONGER: dict[StrEnum, str] = {
     DeliveryState.SENDING: "being sent",
     DeliveryState.DEAD: "given up",
     SessionState.LIVE: "running",
-    SessionState.WELL: "ended well",
-    SessionState.BADLY: "did not end well",
+    SessionState.WELL: "successful",
+    SessionState.BADLY: "failed",
     TriggerKind.AWX: "AWX job template",
 }
 KINDS = (

@@ -29,7 +29,7 @@ def check_strength(password: str) -> None:
         )
     if len(password) > MAX_LENGTH:
         raise InvalidInput(
-            "The password is too long: %(max_length)s characters are the most.",
+            "The password must have at most %(max_length)s characters.",
             field="password",
             max_length=MAX_LENGTH,
         )

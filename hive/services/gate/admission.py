@@ -134,9 +134,10 @@ def _check_access(situation: GateFacts, need: Need) -> None:
         )
     if situation.is_vanished and need == Need.BORG:
         raise AccessRefused(
-            "The content of repository %(name)s is gone from the server's disk, and no session"
-            " deleted it. It is not created again until somebody who manages it confirms that"
-            " it may begin empty, on its page or by hive repo set --confirm-empty.",
+            "The content of repository %(name)s is gone from the server's disk, and "
+            "no session deleted it. It is not created again until someone who "
+            "manages it confirms that it may begin empty, on its page or by hive "
+            "repo set --confirm-empty.",
             RefusalCause.NOT_CREATED,
             name=name,
         )

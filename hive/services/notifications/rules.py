@@ -242,10 +242,10 @@ def parse_quiet(text: str) -> tuple[int, int]:
     begin, dash, end = text.partition("-")
     found = [_TIME.fullmatch(part.strip()) for part in (begin, end)]
     if not dash or found[0] is None or found[1] is None:
-        raise InvalidInput("Quiet hours are written like 22:00-07:00.", field="quiet")
+        raise InvalidInput("Write quiet hours like 22:00-07:00.", field="quiet")
     first, last = (int(match[1]) * 60 + int(match[2]) for match in found if match is not None)
     if first == last:
-        raise InvalidInput("Quiet hours that begin when they end are none.", field="quiet")
+        raise InvalidInput("Quiet hours cannot begin when they end.", field="quiet")
     return first, last
 
 

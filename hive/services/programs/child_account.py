@@ -29,8 +29,9 @@ def ensure(settings: Settings) -> None:
     error = _run(argv) if argv is not None else "there is neither useradd nor adduser"
     if error is not None and not _exists(name) and not settings.child.allow_root:
         raise Unavailable(
-            "The server does not start: programs of sessions never run as root, there is no"
-            " user %(name)s, and it cannot be made (%(error)s). As root run: %(command)s",
+            "The server does not start: programs of sessions never run as root, "
+            "there is no user %(name)s, and it cannot be created (%(error)s). As "
+            "root run: %(command)s",
             name=name,
             error=error,
             command=command(name),

@@ -149,7 +149,7 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        say("A lock was removed that a dead process of this server had left."),
+        say("A lock left by a dead process of this server was removed."),
         pids=pids,
     )
     await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")

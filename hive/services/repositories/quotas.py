@@ -116,7 +116,7 @@ class QuotaUse:
 def check(quota_bytes: int | None) -> None:
     if quota_bytes is not None and not MIN_QUOTA <= quota_bytes < 2**63:
         raise InvalidInput(
-            "A quota is 10 MB or more: an empty repository takes some.", field="quota"
+            "A quota must be at least 10 MB: even an empty repository needs some.", field="quota"
         )
 
 

@@ -41,7 +41,7 @@ async def change_tags(
     unwanted = {check_tag(text) for text in remove}
     if both := wanted & unwanted:
         raise InvalidInput(
-            "%(both)s cannot be given and taken at once.", field="tag", both=min(both)
+            "%(both)s cannot be added and removed at once.", field="tag", both=min(both)
         )
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     if len((has | wanted) - unwanted) > MAX_TAGS:

@@ -103,7 +103,7 @@ async def hand_over_all() -> int:
         logger.info("a repository was handed over", repository=place.login, things=count)
     if failed:
         raise StorageError(
-            "%(count)s of the repositories could not be given: %(failed)s.",
+            "%(count)s of the repositories could not be handed over: %(failed)s.",
             count=len(failed),
             failed=failed[0],
         )

@@ -261,7 +261,7 @@ async def delete_location(actor: Actor, location_id: int) -> None:
     require_admin(actor)
     location = await _get(location_id)
     if location.is_default:
-        raise Conflict("This is the default location: make another one the default first.")
+        raise Conflict("This is the default location: choose another default first.")
     count = await Repository.filter(location_id=location_id).count()
     if count:
         raise Conflict(

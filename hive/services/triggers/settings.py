@@ -150,7 +150,9 @@ def _give_up(values: Mapping[str, str]) -> timedelta:
     except InvalidInput as error:
         raise InvalidInput(error.message, field="give_up") from None
     if not timedelta(minutes=1) <= span <= timedelta(days=30):
-        raise InvalidInput("Giving up comes after 1m to 30d: for example 24h.", field="give_up")
+        raise InvalidInput(
+            "The time until giving up is 1m to 30d: for example 24h.", field="give_up"
+        )
     return span
 
 
@@ -163,7 +165,7 @@ def _webhook(values: Mapping[str, str]) -> Webhook:
     body = values.get("body", "")
     if body and method in ("GET", "HEAD"):
         raise InvalidInput(
-            "%(method)s sends no body: leave it away, or use POST.", field="body", method=method
+            "%(method)s sends no body: leave it out, or use POST.", field="body", method=method
         )
     headers = {
         name.removeprefix(HEADER): value

@@ -27,7 +27,7 @@ async def submit(request: web.Request) -> web.Response:
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
-            raise InvalidInput("The two passwords are not the same.", field="repeated")
+            raise InvalidInput("The two passwords do not match.", field="repeated")
         user = await browser_sessions.complete_setup(
             token, name, password, address=request[ADDRESS]
         )

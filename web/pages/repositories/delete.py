@@ -36,7 +36,9 @@ async def submit(request: web.Request) -> web.Response:
             async with asyncio.timeout(_PATIENCE):
                 deleted = await trash.delete_repository(actor, info.id)
         except TimeoutError:
-            message = gettext("It is deleted; its files go to the trash when its sessions ended.")
+            message = gettext(
+                "It is deleted; its files go to the trash when its sessions have ended."
+            )
             return done(request, "/trash", message)
         message = gettext(
             "The repository %(name)s is in the trash until %(until)s.",
