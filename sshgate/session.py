@@ -18,7 +18,6 @@ from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.process.child import Child
-from hive.sentences import say
 from hive.services.gate import admission as access
 from hive.services.gate import unrecorded
 from hive.services.gate.admission import Admission
@@ -169,7 +168,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         if self._end is None:
             self._end = (reason, why)
             if why:
-                self._say(say("this session was ended: %(why)s.", why=why))
+                self._say(f"this session was ended: {why.rstrip('.')}.")
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True
