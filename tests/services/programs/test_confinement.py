@@ -71,7 +71,7 @@ def test_mounts_take_the_place_of_a_missing_or_old_landlock_without_a_warning(
     assert assess(ALL_WISHES, roots=[]).confinement.mounts
     [finding] = findings_of(ALL_WISHES, "Confinement")
     assert finding.level == "ok"
-    assert "a file system of its own" in finding.message
+    assert "a separate file system" in finding.message
 
 
 def test_landlock_can_be_switched_off() -> None:
