@@ -174,7 +174,7 @@ async def findings() -> list[Check]:
     return [
         Check(
             "error" if row.level >= CRITICAL_LEVEL else "warning",
-            "Alarm",
+            say("Alarm"),
             row.message,
             Trouble.of(row).remedy or None,
         )

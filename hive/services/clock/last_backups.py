@@ -39,4 +39,4 @@ async def findings() -> list[Check]:
         count=count,
         names=listed,
     )
-    return [Check("warning", "Clock", message, say("The next backup corrects it."))]
+    return [Check("warning", say("Clock"), message, say("The next backup corrects it."))]

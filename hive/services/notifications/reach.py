@@ -202,13 +202,13 @@ async def findings(actor: Actor) -> list[Check]:
     """What `hive doctor` says of it."""
     found = await worries(actor)
     result = [
-        Check("warning", "Notifications", sentence, say("See `hive channel list`."))
+        Check("warning", say("Notifications"), sentence, say("See `hive channel list`."))
         for sentence in found.sentences
     ]
     result += [
         Check(
             "warning",
-            "Notifications",
+            say("Notifications"),
             say(
                 "%(repository)s would notify %(people)s",
                 repository=one.repository,
@@ -218,5 +218,7 @@ async def findings(actor: Actor) -> list[Check]:
         for one in found.unreachable[:_MOST]
     ]
     return result or [
-        Check("ok", "Notifications", say("For each repository, at least one person is notified"))
+        Check(
+            "ok", say("Notifications"), say("For each repository, at least one person is notified")
+        )
     ]

@@ -26,7 +26,7 @@ SECONDS_FOR_A_TRIAL = 10
 # from the network.
 CUTS_NOTHING, OFFLINE = 3, 4
 
-FILES, CALLS, USER = SUBJECTS = ("Confinement", "System calls", "User")
+FILES, CALLS, USER = SUBJECTS = (say("Confinement"), say("System calls"), say("User"))
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def _missing_roots(roots: Sequence[Path]) -> Iterator[Check]:
     for root in roots:
         if not root.exists():
             message = say("The storage root %(root)s does not exist", root=root)
-            yield Check("error", "Storage", message, say("mkdir -p %(root)s", root=root))
+            yield Check("error", say("Storage"), message, say("mkdir -p %(root)s", root=root))
 
 
 def _out_of_reach(

@@ -121,4 +121,4 @@ async def findings() -> list[Check]:
     doubt = await trust.doubt()
     if doubt is None:
         return []
-    return [Check("error", "Clock", _in_words(doubt), _REMEDY)]
+    return [Check("error", say("Clock"), _in_words(doubt), _REMEDY)]

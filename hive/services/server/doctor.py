@@ -44,10 +44,10 @@ async def examine(actor: Actor, settings: Settings) -> list[Check]:
     findings.append(directory)
     problem = None if settings.database.url else missing(settings.paths.database)
     if problem is not None:
-        return [*findings, Check("error", "Database", problem)]
+        return [*findings, Check("error", say("Database"), problem)]
     if not settings.paths.database.exists() and settings.database.url is None:
         findings.append(
-            Check("warning", "Database", say("There is none yet"), say("Start the server."))
+            Check("warning", say("Database"), say("There is none yet"), say("Start the server."))
         )
         return [*findings, *_check_ports(settings, None)]
     if _is_usable(settings.paths.data_dir):  # others may look into it, and more be wrong besides
@@ -71,7 +71,7 @@ async def examine_running(actor: Actor) -> list[Check]:
 def _check_settings(settings: Settings) -> list[Check]:
     remedy = say("See docs/configuration.md.")
     sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
-    return [Check("warning", "Settings", sentence, remedy) for sentence in sentences]
+    return [Check("warning", say("Settings"), sentence, remedy) for sentence in sentences]
 
 
 def _check_machine(settings: Settings) -> list[Check]:
@@ -107,7 +107,7 @@ def _assess(
 
 def _check_data_directory(settings: Settings) -> Check:
     path = settings.paths.data_dir
-    subject = "Data directory"
+    subject = say("Data directory")
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -147,7 +147,7 @@ async def _check_state(actor: Actor, settings: Settings) -> list[Check]:
         await runtime.start(settings)
     except HiveError as error:
         remedy = say("Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup.")
-        return [Check("error", "Database", error.message, remedy)]
+        return [Check("error", say("Database"), error.message, remedy)]
     try:
         return await _check_services(actor, settings)
     finally:
@@ -178,8 +178,8 @@ async def _check_database() -> list[Check]:
     wrong = await sql.problems()
     if wrong:
         remedy = say("Stop the server and restore a backup: the file is damaged.")
-        return [Check("error", "Database", "; ".join(wrong[:5]), remedy)]
-    return [Check("ok", "Database", say("It opens and is whole"))]
+        return [Check("error", say("Database"), "; ".join(wrong[:5]), remedy)]
+    return [Check("ok", say("Database"), say("It opens and is whole"))]
 
 
 async def _check_host_keys() -> list[Check]:
@@ -211,7 +211,7 @@ def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[
             port=running.ssh_port,
             url=running.web_url,
         )
-        return [Check("ok", "Server", message)]
+        return [Check("ok", say("Server"), message)]
     return [
         check_port("SSH", settings.ssh.address, "ssh.listen"),
         check_port("Web", settings.web.address, "web.listen"),

@@ -125,7 +125,7 @@ async def findings(owner: RunAs | None) -> list[Check]:
         "A background job of the server does that: `hive job run %(job)s` starts it now.",
         job=JOB.replace(" ", "-"),
     )
-    return [Check("warning", "Hand-over", message, remedy)]
+    return [Check("warning", say("Hand-over"), message, remedy)]
 
 
 async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:

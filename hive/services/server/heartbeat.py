@@ -88,15 +88,17 @@ def findings() -> list[Check]:
         kept = json.loads(_file().read_text())
         at = datetime.fromisoformat(kept["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        return [Check("warning", "Heartbeat", say("None was sent yet"), say("Start the server."))]
+        return [
+            Check("warning", say("Heartbeat"), say("None was sent yet"), say("Start the server."))
+        ]
     if clock.now() - at > timedelta(seconds=2 * settings.interval_seconds + 60):
         message = say("The last one was sent at %(at)s", at=at)
-        return [Check("warning", "Heartbeat", message, say("Start the server."))]
+        return [Check("warning", say("Heartbeat"), message, say("Start the server."))]
     if kept.get("problem"):
         message = say(
             "The last one, %(at)s, did not arrive: %(problem)s",
             at=at,
             problem=kept["problem"],
         )
-        return [Check("warning", "Heartbeat", message, say("Check heartbeat.url."))]
-    return [Check("ok", "Heartbeat", say("The last one arrived at %(at)s", at=at))]
+        return [Check("warning", say("Heartbeat"), message, say("Check heartbeat.url."))]
+    return [Check("ok", say("Heartbeat"), say("The last one arrived at %(at)s", at=at))]

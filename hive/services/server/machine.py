@@ -39,7 +39,7 @@ def check_port(subject: str, address: Address, setting: str) -> Check:
 
 
 def check_clock() -> Check:
-    subject = "Clock"
+    subject = say("Clock")
     now = clock.now()
     if now.year < EARLIEST_YEAR:
         message = say("It says %(now)s, which is long ago", now=now)

@@ -233,7 +233,7 @@ async def problems() -> list[str]:
 
 def findings(disk: Disk) -> Check:
     """What `hive doctor` says of a disk."""
-    subject, space = "Storage", disk.space
+    subject, space = say("Storage"), disk.space
     if space is None:
         message = say(
             "The storage root %(path)s cannot be used: %(problem)s",
