@@ -186,7 +186,7 @@ def _serve_options(words: list[str]) -> list[str]:
     return words[words.index("serve") + 1 :]
 
 
-_RIGHT: Final = "borg serve, rsync and status are"
+_RIGHT: Final = say("borg serve, rsync and status are")
 
 
 def _starts_borg(before: list[str]) -> bool:
@@ -287,7 +287,7 @@ _LONG_NAMES: Final = {
     "s": "--secluded-args",
     "y": "--fuzzy",
 }
-_SECLUDED: Final = (
+_SECLUDED: Final = say(
     "rsync option -s (--secluded-args) hides the options from this server: add --no-secluded-args,"
     " with rsync before 3.2.6 --no-protect-args (--no-s works with both)."
 )

@@ -41,7 +41,9 @@ from sshgate.relay import Relay
 logger = log.get(__name__)
 
 REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
-NOT_BEGUN = "The server could not start its program for this session: its administrator can help."
+NOT_BEGUN = say(
+    "The server could not start its program for this session: its administrator can help."
+)
 # of rsync for a connection that broke off: in its stream, and in reading or writing
 _RSYNC_CUT_OFF = (12, 10)
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended

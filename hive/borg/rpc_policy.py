@@ -87,14 +87,14 @@ _MOST_FIRST_NONCE: Final = 2**48  # where the repository has no record of nonces
 _MOST_MANIFEST_BYTES: Final = 32 * 1024 * 1024  # of a session that may not bring new data
 
 _IN_WORDS: Final = {
-    _READ_NONCE: "writing is refused",
-    _RESERVE_NONCE: "writing is refused",
-    "put": "writing is refused",
-    "commit": "writing is refused",
-    "delete": "deleting is refused",
-    "destroy": "deleting is refused",
-    "save_key": "changing its key is refused",
-    "break_lock": "breaking its lock is refused",
+    _READ_NONCE: say("writing is refused"),
+    _RESERVE_NONCE: say("writing is refused"),
+    "put": say("writing is refused"),
+    "commit": say("writing is refused"),
+    "delete": say("deleting is refused"),
+    "destroy": say("deleting is refused"),
+    "save_key": say("changing its key is refused"),
+    "break_lock": say("breaking its lock is refused"),
 }
 
 
@@ -212,7 +212,7 @@ class Rules:
     def _objection_by_history(self, method: str) -> str | None:
         name, why = self.policy.name, None
         if method in (_READ_NONCE, _RESERVE_NONCE) and self._letter == "r" and not self._checking:
-            why = self._worded("writing is refused")
+            why = self._worded(say("writing is refused"))
         elif method in ("put", "delete", "commit") and self._only_reads:
             why = say(
                 "Repository %(name)s: after a check, %(what)s.",

@@ -265,7 +265,7 @@ def _error(evidence: Evidence) -> str | None:
 
 def _killed(number: int) -> str:
     """What is known of a program that a signal ended."""
-    cause = " (perhaps because memory ran out)" if number == signal.SIGKILL else ""
+    cause = say(" (perhaps because memory ran out)") if number == signal.SIGKILL else ""
     return say(
         "The server's program was killed by signal %(number)s%(cause)s.", number=number, cause=cause
     )

@@ -92,7 +92,7 @@ async def _hand_over(mail: EmailMessage, server: MailServer) -> str:
     except OSError as error:
         raise DeliveryFailed(
             "mail.ca_file cannot be used: %(strerror)s.",
-            strerror=error.strerror or "it holds no certificate",
+            strerror=error.strerror or say("it holds no certificate"),
         ) from None
     try:
         _, answer = await aiosmtplib.send(
@@ -122,7 +122,7 @@ async def certificate_problem(server: MailServer) -> str | None:
     except OSError as error:
         return say(
             "mail.ca_file cannot be used: %(problem)s",
-            problem=error.strerror or "it holds no certificate",
+            problem=error.strerror or say("it holds no certificate"),
         )
     client = aiosmtplib.SMTP(
         hostname=settings.host,
@@ -254,7 +254,7 @@ def _hint(error: Exception, settings: MailSettings) -> str:
             port=settings.port,
         )
     if settings.security != "tls" and _is_silent(error):
-        is_known = " as port 465 always does" if settings.port == 465 else ""
+        is_known = say(" as port 465 always does") if settings.port == 465 else ""
         return say(
             " It may expect TLS from the start%(is_known)s: set mail.security to "
             '"tls", or mail.port to 587.',

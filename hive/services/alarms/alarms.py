@@ -255,7 +255,7 @@ async def check_quota(
         percent = 100.0 if is_exceeded else 100 * used_bytes / quota
     level = rules.level(percent, QUOTA_STEPS, row.level if row is not None else 0)
     if level == 0:
-        await end(repository.id, EventKind.QUOTA_FILLING, "The quota has room again.")
+        await end(repository.id, EventKind.QUOTA_FILLING, say("The quota has room again."))
         return
     shown = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
     message = (
@@ -294,7 +294,9 @@ async def integrity_error(
 @transactional
 async def integrity_proven(repository_id: int) -> None:
     """A whole check found nothing wrong."""
-    await end(repository_id, EventKind.INTEGRITY_ERROR, "A check found nothing wrong any more.")
+    await end(
+        repository_id, EventKind.INTEGRITY_ERROR, say("A check found nothing wrong any more.")
+    )
 
 
 @transactional

@@ -158,7 +158,7 @@ async def review(
             return False
         if await _write(row, found):
             await alarms.end(
-                repository_id, EventKind.SCHEDULE_BROKEN, "The schedule can be read again."
+                repository_id, EventKind.SCHEDULE_BROKEN, say("The schedule can be read again.")
             )
             await _tell(row, found, session_id, by)
             return found.situation.outlook.health != row.health

@@ -39,7 +39,9 @@ from hive.services.storage import paths, places
 logger = structlog.get_logger(__name__)
 
 _END_SECONDS = 60.0
-_FOLDER_HINT = "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
+_FOLDER_HINT = say(
+    "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
+)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from hive.services.shares import GroupShare
 if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, SettingField
 
-CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
+CLOSED = say(
+    "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
+)
 UNREADABLE = say("This version does not know its settings: enter them again.")
 
 

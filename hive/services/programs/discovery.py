@@ -82,7 +82,7 @@ def _interpreter(program: Path) -> Path | None:
         message = say(
             "%(program)s needs %(name)s, which is not here",
             program=program,
-            name=name or "an interpreter",
+            name=name or say("an interpreter"),
         )
         raise Unavailable(message)
     return Path(found)

@@ -136,7 +136,7 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
             "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
             reference=reference,
         )
-    where = " in the trash" if deleted else ""
+    where = say(" in the trash") if deleted else ""
     raise NotFound(
         "There is no repository %(reference)r%(where)s.", reference=reference, where=where
     )

@@ -20,7 +20,7 @@ from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
-from hive.sentences import join, say
+from hive.sentences import N_, join, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
@@ -33,7 +33,7 @@ logger = log.get(__name__)
 
 T = TypeVar("T")
 
-BREAKING = "a lock is being removed"
+BREAKING = N_("a lock is being removed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +152,7 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
         say("A lock left by a dead process of this server was removed."),
         pids=pids,
     )
-    await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
+    await alarms.end(repository_id, EventKind.STALE_LOCK, say("The stale lock is gone."))
 
 
 async def _dead(repository: Repository) -> set[Holder]:
@@ -215,7 +215,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
         f"repository {repository.name} ({repository.login})",
         locks=words,
     )
-    await alarms.end(repository.id, EventKind.STALE_LOCK, "The stale lock is gone.")
+    await alarms.end(repository.id, EventKind.STALE_LOCK, say("The stale lock is gone."))
 
 
 @transactional
@@ -224,7 +224,7 @@ async def note(repository_id: int, found: list[LockInfo]) -> None:
     stale = [lock for lock in found if lock.is_stale]
     if not stale or await _is_in_use(repository_id, None):
         if not stale:
-            await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
+            await alarms.end(repository_id, EventKind.STALE_LOCK, say("The stale lock is gone."))
         return
     now = clock.now()
     words = join(*(lock.in_words(now) for lock in stale), by="; ")

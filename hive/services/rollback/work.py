@@ -290,7 +290,9 @@ async def finish(
         await rollback_records.mark_undone(row.repository_id, row.target, row.ended_at)
         await rollback_records.correct_last_backup(row.repository_id, state_at)
         await answers.undone(row.actor, row.repository_id)
-        await alarms.end(row.repository_id, EventKind.ROLLBACK_STOPPED, "The rollback is complete.")
+        await alarms.end(
+            row.repository_id, EventKind.ROLLBACK_STOPPED, say("The rollback is complete.")
+        )
         await events.record(
             row.repository_id,
             EventKind.ROLLED_BACK,

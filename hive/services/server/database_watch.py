@@ -32,12 +32,12 @@ _NONE = (0, 0)  # no file: commands must not open the one that lies there
 _COPY_EVERY = 60.0  # of a file that is lost, as long as sessions end in it
 _CHECK_EVERY = 60.0
 _CHECK_SHARE = 100  # a check may take one part in so many of the time
-NO_SESSIONS = (
+NO_SESSIONS = say(
     "The server's database file was deleted or replaced, so it takes no sessions: its"
     " administrator must put it back and restart the server. `hive doctor` says how."
 )
 
-NO_JOBS = "The database file is lost: nothing is done until the server is restarted with it."
+NO_JOBS = say("The database file is lost: nothing is done until the server is restarted with it.")
 
 
 @dataclass

@@ -34,7 +34,7 @@ from hive.services.server.jobs import Job
 logger = log.get(__name__)
 
 MAX_TICK_AGE = 60.0  # seconds; more, and the scheduler itself hangs
-INTERRUPTED = "The server ended before this was done."
+INTERRUPTED = say("The server ended before this was done.")
 
 _LONGEST_SLEEP = 5.0  # seconds; the clock may be set meanwhile
 _CORRECTED_BY = timedelta(minutes=1)  # a clock that is kept right is not brought back for

@@ -56,7 +56,7 @@ async def note_look(repository_id: int, missing: str | None) -> None:
         await alarms.integrity_error(repository_id, message, found_by=_FOUND_BY, missing=missing)
     elif row is not None:
         await alarms.end(
-            repository_id, EventKind.INTEGRITY_ERROR, "What was missing on the disk is back."
+            repository_id, EventKind.INTEGRITY_ERROR, say("What was missing on the disk is back.")
         )
 
 
@@ -81,7 +81,7 @@ async def _keep(session: Session, facts: Facts) -> None:
         inspection.compacted_at = clock.now()
     else:
         inspection.checked_at = clock.now()
-        error = "a client's check found errors" if facts.check_failed else None
+        error = say("a client's check found errors") if facts.check_failed else None
         inspection.check_error = error  # type: ignore[assignment]  # TextField's hints know no null
     await inspection.save()
     if is_proven:

@@ -80,7 +80,7 @@ async def judge(session: Session) -> None:
         return
     if not now.is_little:
         await alarms.end(
-            session.repository_id, EventKind.SMALL_BACKUP, "A backup added something again."
+            session.repository_id, EventKind.SMALL_BACKUP, say("A backup added something again.")
         )
         return
     rows = Session.filter(

@@ -23,9 +23,9 @@ _LONGEST_WISH = timedelta(minutes=15)  # of a server that asks to be left alone
 _SHOWN = 500  # characters of an answer
 
 _ADVICE = {
-    401: "the token is wrong or was revoked",
-    403: "the token's user may not execute this template",
-    404: "there is no such job template, or the token's user may not see it",
+    401: say("the token is wrong or was revoked"),
+    403: say("the token's user may not execute this template"),
+    404: say("there is no such job template, or the token's user may not see it"),
 }
 
 
