@@ -190,9 +190,7 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
             await sql.take_write_lock(connection)
             return await function()
     except IntegrityError as error:
-        raise Conflict(
-            "Something with this name or relation exists already, or is still in use."
-        ) from error
+        raise Conflict("Something with this name exists already, or is still in use.") from error
     except (OperationalError, sqlite3.Error) as error:
         if _is_full(error):
             raise DatabaseFull(

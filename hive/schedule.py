@@ -18,6 +18,7 @@ from cronsim import CronSim, CronSimError
 from hive import schedule_words
 from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind
+from hive.sentences import Inside, say
 
 MIN_INTERVAL = timedelta(minutes=1)
 MAX_INTERVAL = timedelta(days=366)
@@ -26,9 +27,9 @@ MAX_CRON = 100  # characters
 _EARLY = 4  # a backup counts for the coming tick in the last of so many parts of the time to it
 LOOK_AGAIN = timedelta(minutes=5)  # while a session that is running may be the backup
 
-_CRON_HELP = (
-    "Write five fields, minute hour day month weekday: '0 3 * * *' is every day at 03:00,"
-    " '30 22 * * mon-fri' is 22:30 on working days."
+_CRON_HELP = say(
+    "Write five fields, minute hour day month weekday: '0 3 * * *' is every "
+    "day at 03:00, '30 22 * * mon-fri' is 22:30 on working days."
 )
 
 
@@ -57,7 +58,7 @@ class Schedule:
     def in_words(self) -> str:
         """'every 12 hours', or 'every day at 03:00, Europe/Berlin': inside of a sentence."""
         words = schedule_words.in_words(self)
-        return f"{words[:1].lower()}{words[1:]}"
+        return Inside(words.text, words.values)
 
     def due_after(self, at: datetime) -> datetime | None:
         """When a backup is due if the last one was made at `at`; None: never."""
@@ -67,9 +68,7 @@ class Schedule:
             if self.cron is not None and self.kind == ScheduleKind.CRON:
                 return _tick_after(self.cron, self.timezone or "UTC", at)
         except OverflowError as error:
-            raise InvalidInput(
-                "%(at)s is no time to reckon from.", at=at.strftime("%Y-%m-%d")
-            ) from error
+            raise InvalidInput("%(at)s is out of range.", at=at.strftime("%Y-%m-%d")) from error
         return None
 
     def due_after_backup(self, at: datetime) -> datetime | None:
@@ -202,7 +201,11 @@ def check_timezone(name: str) -> None:
     if name not in _timezones():
         lower = {known.lower(): known for known in _timezones()}
         near = difflib.get_close_matches(name[:64].lower(), lower, n=1)
-        hint = f"did you mean {lower[near[0]]}?" if near else "write for example Europe/Berlin."
+        hint = (
+            say("did you mean %(name)s?", name=lower[near[0]])
+            if near
+            else say("write for example Europe/Berlin.")
+        )
         raise InvalidInput(
             "There is no time zone %(name)r: %(hint)s", field="timezone", name=name[:64], hint=hint
         )
@@ -241,16 +244,14 @@ def _check_cron(cron: str) -> None:
     except CronSimError as error:
         problem = str(error).lower()
         raise InvalidInput(
-            "%(cron)r is no cron expression: %(problem)s. %(cron_help)s",
+            "%(cron)r is not a valid cron expression: %(problem)s. %(cron_help)s",
             field="cron",
             cron=cron,
             problem=problem,
             cron_help=_CRON_HELP,
         ) from error
     except StopIteration:
-        raise InvalidInput(
-            "There is no day on which %(cron)r comes true.", field="cron", cron=cron
-        ) from None
+        raise InvalidInput("%(cron)r never matches any date.", field="cron", cron=cron) from None
 
 
 def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import Any, Self
@@ -59,9 +59,62 @@ class Sentence(str):
         return self.text, self.values
 
 
+class Inside(Sentence):
+    """A sentence inside of another one: its first letter is small."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, values: Mapping[str, object] | None = None) -> Self:
+        sentence = Sentence(text, values)
+        made = str.__new__(cls, small(sentence))
+        made.text, made.values = sentence.text, sentence.values
+        return made
+
+
+def small(text: str) -> str:
+    """`text` with a small first letter."""
+    return f"{text[:1].lower()}{text[1:]}"
+
+
 def say(text: str, /, **values: object) -> Sentence:
     """A sentence; `text` is a literal, because catalogues are made from the code."""
     return Sentence(text, values)
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name that catalogues are extracted by
+    """Mark a text that becomes a sentence later, when its values are known."""
+    return text
+
+
+def join(*parts: str, by: str = " ") -> Sentence:
+    """Sentences beside each other, each of which is translated; empty ones are left out."""
+    values = {f"part{number}": part for number, part in enumerate(filter(None, parts), 1)}
+    return Sentence(by.join(f"%({name})s" for name in values), values)
+
+
+def ago(length: timedelta) -> Sentence:
+    """'9 days ago': rounded down in its largest unit; in some languages no span stands in it."""
+    seconds = int(length.total_seconds())
+    for size, one, many in _AGO:
+        if seconds >= size:
+            count = seconds // size
+            return Sentence(one) if count == 1 else Sentence(many, {"count": count})
+    return say("less than a minute ago")
+
+
+_AGO = (
+    (86_400, N_("1 day ago"), N_("%(count)s days ago")),
+    (3_600, N_("1 hour ago"), N_("%(count)s hours ago")),
+    (60, N_("1 minute ago"), N_("%(count)s minutes ago")),
+)
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """At most so many names, and how many more there are."""
+    shown = join(*names[:most], by=", ")
+    if len(names) <= most:
+        return shown
+    return say("%(names)s and %(count)s more", names=shown, count=len(names) - most)
 
 
 def fill(text: str, values: Mapping[str, Value], show: Format) -> str:
@@ -72,9 +125,9 @@ def fill(text: str, values: Mapping[str, Value], show: Format) -> str:
 
 
 def _kept(value: object) -> Value:
-    if isinstance(value, Value):
-        return value if not isinstance(value, Enum) else str(value)
-    return str(value)
+    if isinstance(value, Enum):  # a word that catalogues may know
+        return Sentence(str(value))
+    return value if isinstance(value, Value) else str(value)
 
 
 def in_english(value: Value) -> object:
@@ -117,7 +170,8 @@ def load(stored: str) -> str:
 
 def _encoded(value: Value) -> object:  # noqa: PLR0911 - one for each kind of value
     if isinstance(value, Sentence):
-        return {"say": value.text, "values": {k: _encoded(v) for k, v in value.values.items()}}
+        values = {k: _encoded(v) for k, v in value.values.items()}
+        return {"inside" if isinstance(value, Inside) else "say": value.text, "values": values}
     if isinstance(value, Cron):
         return {"cron": str(value)}
     if isinstance(value, Size):
@@ -137,6 +191,8 @@ def _decoded(value: Any) -> Value:  # noqa: ANN401, PLR0911 - JSON
     match value:
         case {"say": str(text), "values": dict(values)}:
             return Sentence(text, {k: _decoded(v) for k, v in values.items()})
+        case {"inside": str(text), "values": dict(values)}:
+            return Inside(text, {k: _decoded(v) for k, v in values.items()})
         case {"cron": str(cron)}:
             return Cron(cron)
         case {"bytes": int(size)}:

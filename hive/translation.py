@@ -14,10 +14,11 @@ from babel.dates import format_date, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+from babel.units import format_unit
 
 from hive.formats import format_size
 from hive.kinds import Language
-from hive.sentences import Cron, Sentence, Size, Value, fill, in_english
+from hive.sentences import Cron, Inside, Sentence, Size, Value, fill, in_english, small
 
 LOCALES = Path(__file__).parent / "locales"
 DEFAULT = Language.ENGLISH
@@ -28,6 +29,7 @@ KEYWORDS = (
     *("InvalidInput", "NotFound", "OutgoingFailed", "Sealed", "StorageError", "TooMany"),
     *("NeedsConfirmation", "Unavailable"),
 )
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
@@ -60,6 +62,8 @@ def translate(text: str, language: str, zone: tzinfo | None = None) -> str:
 def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:  # noqa: PLR0911 - one for each kind of value
     """One value of a sentence, as its readers write it."""
     match value:
+        case Inside():
+            return small(translate(value, language, zone))
         case Sentence():
             return translate(value, language, zone)
         case Cron():
@@ -74,7 +78,7 @@ def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:
         case date():
             return format_date(value, _date_pattern(language), locale=language)
         case timedelta():
-            return span(value, language)
+            return in_english(value) if language == DEFAULT else _span(value, language)
     return value
 
 
@@ -104,6 +108,15 @@ def span(length: timedelta, language: str) -> str:
     if length < timedelta(minutes=1):
         return catalogue(language).gettext("less than a minute")
     return format_timedelta(whole(length), threshold=1, locale=Locale.parse(language))
+
+
+def _span(length: timedelta, language: str) -> str:
+    """In days at most, as English has it: 9 days are not a week."""
+    if length < timedelta(minutes=1):
+        return span(length, language)
+    seconds = int(length.total_seconds())
+    size, unit = next(one for one in _UNITS if seconds >= one[0])
+    return format_unit(seconds // size, f"duration-{unit}", "long", locale=language)
 
 
 def whole(length: timedelta) -> timedelta:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
+from hive.sentences import say
 from sshgate.transport import Offer
 
 _KEY_EXCHANGES: Final = (
@@ -70,12 +71,16 @@ def explain(profile: Profile, offer: Offer | None, error: str) -> str:
         return error[:_LONGEST]
     wanted = "; ".join(f"{name}: {', '.join(offer.names[name])}"[:_LONGEST] for name in lacking)
     if profile == "hardened" and not missing("compatible", offer.names):
-        cure = "`ssh.algorithms = compatible` accepts this client."
+        cure = say("`ssh.algorithms = compatible` accepts this client.")
     else:
-        cure = "No setting accepts this client: it needs a newer version."
-    return (
-        f"Client and server have no {' and no '.join(lacking)} in common, with"
-        f" `ssh.algorithms = {profile}`. {cure} It offers {wanted}."
+        cure = say("No setting accepts this client: it needs a newer version.")
+    return say(
+        "Client and server have no %(lacking)s in common, with `ssh.algorithms = "
+        "%(profile)s`. %(cure)s It offers %(wanted)s.",
+        lacking=" and no ".join(lacking),
+        profile=profile,
+        cure=cure,
+        wanted=wanted,
     )
 
 

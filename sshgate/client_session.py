@@ -128,7 +128,7 @@ class ClientSession(asyncssh.SSHServerSession[bytes]):
         if self._end is None:
             self._end = (reason, why)
             if why:
-                self._say(f"this session was ended: {why}.")
+                self._say(f"this session was ended: {why.rstrip('.')}.")
         # Once: a client may send signals by the thousand.
         if self._child is not None and self._relay is not None and not self._is_ending:
             self._is_ending = True

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hive.errors import AccessRefused, RefusalCause
+from hive.sentences import say
 
 MAX_LENGTH: Final = 4096
 
@@ -70,7 +71,7 @@ def parse(command: str | None, longest: int = MAX_LENGTH) -> Request:
     if not text.strip(" "):
         return ShowStatus(as_json=False)
     if len(text.encode("utf-8", "surrogateescape")) > longest:
-        raise CommandRefused(f"The command is longer than {longest} bytes.")
+        raise CommandRefused(say("The command is longer than %(longest)s bytes.", longest=longest))
     if not text.isprintable():
         raise CommandRefused("The command contains control or invisible characters.")
     head, flag, backend = text.partition(" --backend")
@@ -101,7 +102,7 @@ def _words(text: str) -> list[str]:
     except ValueError:
         raise CommandRefused("The quotes in the command do not match.") from None
     if not words or not words[0]:
-        raise CommandRefused(f"{_ON_OFFER}, not an empty command.")
+        raise CommandRefused(say("%(on_offer)s, not an empty command.", on_offer=_ON_OFFER))
     return words
 
 
@@ -114,7 +115,7 @@ def _quote(text: str) -> str:
     return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
-_ON_OFFER: Final = "This server runs borg serve, rsync and status only"
+_ON_OFFER: Final = say("This server runs borg serve, rsync and status only")
 
 
 # --- status ---
@@ -122,7 +123,9 @@ _ON_OFFER: Final = "This server runs borg serve, rsync and status only"
 
 def _status(arguments: list[str]) -> ShowStatus:
     if arguments not in ([], ["--json"]):
-        raise CommandRefused(f"status knows --json only, not {_quote(arguments[0])}.")
+        raise CommandRefused(
+            say("status knows --json only, not %(arguments)s.", arguments=_quote(arguments[0]))
+        )
     return ShowStatus(as_json=bool(arguments))
 
 
@@ -159,7 +162,9 @@ def _borg2(*, head: list[str], backend: str) -> Borg2Serve:
         backend = _words(backend)[0]
     kind, colon, path = backend.partition(":")
     if kind != "FILE" or not colon or not path:
-        raise CommandRefused(f"The backend must be FILE:PATH, not {_quote(backend)}.")
+        raise CommandRefused(
+            say("The backend must be FILE:PATH, not %(backend)s.", backend=_quote(backend))
+        )
     return Borg2Serve(path=path)
 
 
@@ -167,13 +172,21 @@ def _serve_options(words: list[str]) -> list[str]:
     """Return the words after `serve`, when the words before it are ones that borg clients send."""
     for word in words:
         if _SHELL.search(word):
-            raise CommandRefused(f"No shell runs here: {_quote(word)} is not allowed; {_RIGHT}.")
+            raise CommandRefused(
+                say(
+                    "No shell runs here: %(word)s is not allowed; %(right)s.",
+                    word=_quote(word),
+                    right=_RIGHT,
+                )
+            )
     if "serve" not in words or not _starts_borg(words[: words.index("serve")]):
-        raise CommandRefused(f"{_ON_OFFER}, not {_quote(_what(words))}.")
+        raise CommandRefused(
+            say("%(on_offer)s, not %(what)s.", on_offer=_ON_OFFER, what=_quote(_what(words)))
+        )
     return words[words.index("serve") + 1 :]
 
 
-_RIGHT: Final = "borg serve, rsync and status are"
+_RIGHT: Final = say("borg serve, rsync and status are")
 
 
 def _starts_borg(before: list[str]) -> bool:
@@ -274,7 +287,7 @@ _LONG_NAMES: Final = {
     "s": "--secluded-args",
     "y": "--fuzzy",
 }
-_SECLUDED: Final = (
+_SECLUDED: Final = say(
     "rsync option -s (--secluded-args) hides the options from this server: add --no-secluded-args,"
     " with rsync before 3.2.6 --no-protect-args (--no-s works with both)."
 )
@@ -295,9 +308,12 @@ def _rsync(arguments: list[str]) -> Rsync:
     options = _rsync_options(words[:end], sending=sending)
     paths = words[end + 1 :]
     if len(paths) != 1 or paths[0] not in (_ROOT_SENDING if sending else _ROOT):
-        wrong = f", not {_quote(paths[0])}" if len(paths) == 1 else ""
+        wrong = say(", not %(paths)s", paths=_quote(paths[0])) if len(paths) == 1 else ""
         raise CommandRefused(
-            f"rsync takes one path here, LOGIN@HOST: for the repository itself{wrong}."
+            say(
+                "rsync takes one path here, LOGIN@HOST: for the repository itself%(wrong)s.",
+                wrong=wrong,
+            )
         )
     return Rsync(sending=sending, options=options)
 
@@ -311,7 +327,9 @@ def _rsync_options(words: list[str], *, sending: bool) -> tuple[str, ...]:
         if _BLOCK_SIZE.fullmatch(word):
             continue
         if not word.startswith("--"):
-            raise CommandRefused(f"rsync argument {_quote(word)} is not allowed here.")
+            raise CommandRefused(
+                say("rsync argument %(word)s is not allowed here.", word=_quote(word))
+            )
         _check_long(word, sending=sending)
     return tuple(words)
 
@@ -336,12 +354,16 @@ def _check_long(word: str, *, sending: bool) -> None:
         raise CommandRefused(_not_allowed(f"--{name}"))
     pattern = known[name]
     if pattern is None and equals:
-        raise CommandRefused(f"rsync option --{name} takes no value.")
+        raise CommandRefused(say("rsync option --%(name)s takes no value.", name=name))
     if pattern is not None and not pattern.fullmatch(value):
-        raise CommandRefused(f"rsync option --{name} cannot be {_quote(value)}.")
+        raise CommandRefused(
+            say("rsync option --%(name)s cannot be %(value)s.", name=name, value=_quote(value))
+        )
 
 
 def _not_allowed(option: str, long_name: str | None = None) -> str:
     shown = option if _PLAIN_OPTION.fullmatch(option) else _quote(option)
     also = f" ({long_name})" if long_name else ""
-    return f"rsync option {shown}{also} is not allowed here: leave it out."
+    return say(
+        "rsync option %(shown)s%(also)s is not allowed here: leave it out.", shown=shown, also=also
+    )

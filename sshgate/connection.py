@@ -17,6 +17,7 @@ from hive.background import spawn
 from hive.driver_error import DriverError
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import AddressTrouble
+from hive.sentences import say
 from hive.services.gate import authentication, refusals
 from hive.services.gate.authentication import Identity
 from hive.services.gate.client_addresses import Observation
@@ -244,7 +245,12 @@ class GateConnection(asyncssh.SSHServer):
             await refusals.record(
                 repository_id,
                 cause,
-                f"Login refused, {cause}: {fingerprint} from {self.peer}.",
+                say(
+                    "Login refused, %(cause)s: %(fingerprint)s from %(peer)s.",
+                    cause=cause,
+                    fingerprint=fingerprint,
+                    peer=self.peer,
+                ),
                 fingerprint=fingerprint,
                 peer=self.peer,
             )

@@ -21,6 +21,7 @@ from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
 from hive.process.child import Child, RunAs
+from hive.sentences import say
 from hive.services.gate.admission import Admission
 from hive.services.lifecycle import imports
 from hive.services.measurements import statistics
@@ -40,7 +41,9 @@ from sshgate.relay import Relay
 logger = log.get(__name__)
 
 REJECTED_STATUS = 23  # rsync's own for "some files were not transferred (see previous errors)"
-NOT_BEGUN = "The server could not start its program for this session: its administrator can help."
+NOT_BEGUN = say(
+    "The server could not start its program for this session: its administrator can help."
+)
 # of rsync for a connection that broke off: in its stream, and in reading or writing
 _RSYNC_CUT_OFF = (12, 10)
 _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session is ended
@@ -98,14 +101,14 @@ async def metered(
     return meter
 
 
-async def settle(admission: Admission, say: Callable[[str], None]) -> int:
+async def settle(admission: Admission, tell: Callable[[str], None]) -> int:
     """Verify an import that rsync brought to its end, and put it in place; the exit status."""
     try:
         settled = await imports.finish_import(admission.repository_id)
     except HiveError as error:
-        say(f"The import stays staged: {error.message}")
+        tell(say("The import stays staged: %(problem)s", problem=error.message))
         return REJECTED_STATUS
-    say(settled.message)
+    tell(settled.message)
     return 0 if settled.facts is not None else REJECTED_STATUS
 
 

@@ -15,7 +15,8 @@ from aiohttp.web_request import FileField
 from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
-from web.text.i18n import N_, sentence
+from hive.sentences import N_
+from web.text.i18n import sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
 _MAX_FIELDS = 50
@@ -116,7 +117,7 @@ class Form:
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput("This is no whole number.")
+        raise InvalidInput("This is not a whole number.")
     return int(text)
 
 
@@ -152,7 +153,7 @@ def new_password(form: Form, name: str) -> str:
     """A password as it was typed, in this field and in `repeated`."""
     password = form.values.get(name, "")
     if password != form.values.get("repeated", ""):
-        form.complain(InvalidInput("The two passwords are not the same.", field="repeated"))
+        form.complain(InvalidInput("The two passwords do not match.", field="repeated"))
     return password
 
 
@@ -187,7 +188,7 @@ def internal_path(text: str | None) -> str:
 
 def before(request: web.Request, name: str) -> int | None:
     """The cursor of a paginated list: only what is older than this id."""
-    return number(request, name, N_("This is no place in the list."))
+    return number(request, name, N_("This is not a valid place in the list."))
 
 
 def chosen_id(request: web.Request, name: str) -> int | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from hive.sentences import N_
 from hive.services.accounts.users import UserInfo
-from web.text.i18n import N_
 
 _MAIN = (
     ("/", N_("Overview")),
@@ -27,7 +27,7 @@ _ACCOUNT = (
     ("/account/sessions", N_("Browser sessions")),
 )
 _NOTIFICATIONS = (
-    ("/notifications", N_("Told")),
+    ("/notifications", N_("History")),
     ("/notifications/channels", N_("Channels")),
     ("/notifications/rules", N_("Rules")),
     ("/notifications/deliveries", N_("Deliveries")),
@@ -44,7 +44,7 @@ _ADMINISTRATION = (
     ("/admin/addresses", N_("Addresses")),
     ("/admin/settings", N_("Settings")),
     ("/admin/audit", N_("Audit log")),
-    ("/admin/jobs", N_("Jobs")),
+    ("/admin/jobs", N_("Background jobs")),
 )
 
 

@@ -120,8 +120,8 @@ def quota_set(request: web.Request, path: str, message: str, use: QuotaUse | Non
     if use is not None and use.is_used_up:
         used, quota = formats.size(use.used_bytes), formats.size(use.quota.limit_bytes)
         warning = i18n.gettext(
-            "%(used)s of the quota of %(quota)s are used already: no new data is taken until"
-            " something was deleted and compacted.",
+            "%(used)s of the quota of %(quota)s are used already: no new data is "
+            "accepted until something has been deleted and compacted.",
             used=used,
             quota=quota,
         )

@@ -105,7 +105,7 @@ def _time(text: str) -> tuple[int, int]:
     hour, _, minute = text.partition(":")
     is_time = hour.isdecimal() and minute.isdecimal() and len(hour) <= 2 and len(minute) == 2
     if not (is_time and text.isascii() and int(hour) < 24 and int(minute) < 60):
-        raise InvalidInput("This is no time: write for example 03:00.")
+        raise InvalidInput("This is not a valid time: write for example 03:00.")
     return int(hour), int(minute)
 
 

@@ -31,6 +31,7 @@ from hive.borg.repository import (
     objects_in_index,
     read_config,
 )
+from hive.sentences import say
 
 _TRIES = 5
 _PAUSE = 0.05  # seconds; borg needs less to put the files of a commit in place
@@ -94,7 +95,7 @@ def read(path: Path) -> RepositoryFacts:
     except OSError as error:
         reason = error.strerror or str(error)
         raise Unreadable(f"{error.filename or path}: {reason}") from error
-    raise Unreadable(f"{path}: it changes faster than it can be read")
+    raise Unreadable(say("%(path)s: it changes faster than it can be read", path=path))
 
 
 def _read(path: Path) -> RepositoryFacts | None:
@@ -114,7 +115,7 @@ def _borg1(path: Path) -> RepositoryFacts | None:
     if config is None:
         # without a `data` beside it, it is just a file of that name
         if (path / "data").is_dir():
-            raise Unreadable(f"{path / 'config'}: this is not borg's config")
+            raise Unreadable(say("%(path)s: this is not borg's config", path=path / "config"))
         return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
     counted_until, hints = newest_hints(path)
     size, is_walked = _size(path, config, hints, counted_until)

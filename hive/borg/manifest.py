@@ -25,6 +25,7 @@ import msgpack
 
 from hive.borg.repository import index_transaction, read_config
 from hive.borg.uncommitted import Ending, ending, newest_first
+from hive.sentences import say
 
 _KEY = bytes(32)
 _READABLE = frozenset({0x02, 0x06, 0x07})  # plain text, and the two kinds of `authenticated`
@@ -192,7 +193,7 @@ def _plain_of(kind: bytes, rest: bytes, whole: bytes) -> bytes:
             return zlib.decompressobj().decompress(whole, _MOST_PLAIN)
     except (lzma.LZMAError, zlib.error) as error:
         raise ValueError(str(error)) from error
-    raise ValueError(f"compressed in a way that is not known here: {kind!r}")
+    raise ValueError(say("compressed in a way that is not known here: %(kind)r", kind=kind))
 
 
 def _lz4(data: bytes) -> bytes:

@@ -32,6 +32,7 @@ from hive.borg.heads import (
 )
 from hive.borg.ledger import Facts, Ledger
 from hive.borg.rpc import decode_call
+from hive.sentences import say
 
 _LARGEST_MESSAGE: Final = 1024 * 1024
 _LONGEST_MESSAGE_SHOWN: Final = 300
@@ -279,7 +280,9 @@ class _Calls(_Stream):
     def _message(self, message: bytes) -> None:
         call = decode_call(message)
         if call.method in {"put", "get", "delete"}:
-            raise ProtocolError(f"A {call.method} has a shape that borg does not send.")
+            raise ProtocolError(
+                say("A %(method)s has a shape that borg does not send.", method=call.method)
+            )
         self._ledger.call(call)
 
 

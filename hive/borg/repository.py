@@ -19,6 +19,7 @@ from pathlib import Path
 
 from hive.borg.hints import Hints, HintsError, read_hints
 from hive.borg.uncommitted import index_transactions, last_commit
+from hive.sentences import say
 
 _SIZE = re.compile(r"(\d{1,20})([KMGTP]?)", re.ASCII)
 _BLANKS = re.compile(r"[^\S\n]+")
@@ -127,7 +128,7 @@ def damage(path: Path) -> str | None:
     if not (path / "config").is_file():
         return None
     if not (path / "data").is_dir():
-        return "its directory `data` is missing"
+        return say("its directory `data` is missing")
     with suppress(OSError):
         known = index_transaction(path)
         config = read_config(path) if known >= 0 else None
@@ -135,7 +136,7 @@ def damage(path: Path) -> str | None:
             return None
         segment = path / "data" / str(known // config.segments_per_dir) / str(known)
         if not segment.exists() and last_commit(path)[0] < known:
-            return f"its newest segment ({known}) is missing"
+            return say("its newest segment (%(number)s) is missing", number=known)
     return None
 
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from hive.sentences import say
+
 _LONGEST_SHOWN: Final = 100
 
 
@@ -58,12 +60,16 @@ def meaning_of(path: str, rule: PathRule) -> Meaning:
 def refusal(path: str, meaning: Meaning, *, name: str, url: str) -> str:
     """Return what to say to a client whose path means nothing here, without a full stop."""
     if meaning is Meaning.BELOW:
-        what = f"there is no repository below {name}"
+        what = say("there is no repository below %(name)s", name=name)
     else:
-        what = f"{shown(path)} is not the repository of this login"
-    return (
-        f"{what}. One login holds one repository, here {name}: use {url}. For a second repository,"
-        " add one on the server: it gets a login and a URL of its own"
+        what = say("%(path)s is not the repository of this login", path=shown(path))
+    return say(
+        "%(what)s. One login holds one repository, here %(name)s: use %(url)s. "
+        "For a second repository, add one on the server: it gets its own login "
+        "and URL",
+        what=what,
+        name=name,
+        url=url,
     )
 
 

@@ -20,6 +20,7 @@ from hive.borg.rpc import (
 )
 from hive.borg.rpc_arguments import ARGUMENTS
 from hive.borg.rpc_policy import Phase, Policy, Rules, shown_method
+from hive.sentences import say
 
 MOST_BEFORE_OPEN: Final = 1024 * 1024
 _MOST_RECORDED: Final = 32
@@ -157,8 +158,12 @@ class RequestFilter:
         self._rules.is_former = True
         self.former_path = self.requested_path
         result.notices.append(
-            f"{shown(path)} is a former path of this repository and will be refused some day:"
-            f" use {self._policy.url}"
+            say(
+                "%(path)s is a former path of this repository and will be refused some "
+                "day: use %(url)s",
+                path=shown(path),
+                url=self._policy.url,
+            )
         )
 
     def _refuse(self, call: Call, kind: Refusal, why: str, result: Filtered) -> None:

@@ -31,6 +31,7 @@ from pathlib import Path
 
 from hive.borg.replay import Amount, Replay, StateRow
 from hive.borg.segments import Log, SegmentError
+from hive.sentences import say
 
 MOST_STATES = 500  # that are told of, the newest
 
@@ -236,9 +237,13 @@ def _obstacle(
         return Obstacle.NO_MANIFEST, ""
     is_odd = evidence.last_odd > number and not is_whole
     if recorded is not None and (row.objects < recorded or (is_odd and row.objects > recorded)):
-        return Obstacle.MISCOUNTED, f"{row.objects} of {recorded} objects are there"
+        return Obstacle.MISCOUNTED, say(
+            "%(objects)s of %(recorded)s objects are there", objects=row.objects, recorded=recorded
+        )
     if is_odd and recorded is None:
-        return Obstacle.UNPROVEN, f"transaction {evidence.last_odd} is not of a client of borg"
+        return Obstacle.UNPROVEN, say(
+            "transaction %(number)s was not written by a borg client", number=evidence.last_odd
+        )
     return None, ""
 
 
@@ -246,7 +251,7 @@ def _trace_of_compaction(row: StateRow, evidence: RollbackEvidence) -> str | Non
     """What shows that something was compacted after this transaction."""
     last_missing = evidence.last_missing or -1
     if last_missing > row.number:
-        return f"segment {last_missing} is missing"
+        return say("segment %(number)s is missing", number=last_missing)
     if evidence.last_shared >= row.number:
-        return f"segment {evidence.last_shared} is of a compaction"
-    return None if row.has_manifest else "the list of archives is missing"
+        return say("segment %(number)s was written by a compaction", number=evidence.last_shared)
+    return None if row.has_manifest else say("the list of archives is missing")

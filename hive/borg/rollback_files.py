@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from hive.borg.segments import Log
+from hive.sentences import say
 
 # Not the nonce: to count again from a lower number would encrypt twice with the same key stream.
 _ABOUT_A_TRANSACTION = ("index.", "hints.", "integrity.")
@@ -85,7 +86,7 @@ def clear_index(repository: Path) -> None:
 
 def _move(path: Path, target: Path) -> None:
     if os.path.lexists(target):
-        raise AlreadyThere(f"{target} is there already")
+        raise AlreadyThere(say("%(path)s exists already", path=target))
     parent = target.parent
     if not parent.is_dir():
         parent.mkdir(mode=0o700, parents=True)

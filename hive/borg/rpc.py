@@ -14,11 +14,12 @@ from typing import Final
 import msgpack
 
 from hive.borg.framing import REQUEST_LIMITS, ProtocolError
+from hive.sentences import say
 
 # All of what borg puts into requests: None, bool, int, float, raw bytes, and rows of them.
 Value = object
 
-_TOO_OLD: Final = "This client is too old: borg 1.1 or newer is needed."
+_TOO_OLD: Final = say("This client is too old: borg 1.1 or newer is needed.")
 _LARGEST_ID: Final = 2**63
 
 

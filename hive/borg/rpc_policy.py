@@ -33,6 +33,7 @@ from hive.borg.repository_path import PathRule
 from hive.borg.rpc import Call
 from hive.borg.rpc_arguments import unknown_argument
 from hive.kinds import Access
+from hive.sentences import say
 
 
 class Phase(Enum):
@@ -86,14 +87,14 @@ _MOST_FIRST_NONCE: Final = 2**48  # where the repository has no record of nonces
 _MOST_MANIFEST_BYTES: Final = 32 * 1024 * 1024  # of a session that may not bring new data
 
 _IN_WORDS: Final = {
-    _READ_NONCE: "writing is refused",
-    _RESERVE_NONCE: "writing is refused",
-    "put": "writing is refused",
-    "commit": "writing is refused",
-    "delete": "deleting is refused",
-    "destroy": "deleting is refused",
-    "save_key": "changing its key is refused",
-    "break_lock": "breaking its lock is refused",
+    _READ_NONCE: say("writing is refused"),
+    _RESERVE_NONCE: say("writing is refused"),
+    "put": say("writing is refused"),
+    "commit": say("writing is refused"),
+    "delete": say("deleting is refused"),
+    "destroy": say("deleting is refused"),
+    "save_key": say("changing its key is refused"),
+    "break_lock": say("breaking its lock is refused"),
 }
 
 
@@ -183,12 +184,16 @@ class Rules:
             return None
         other = self.policy.in_the_way()
         if other is not None:
-            return (
-                f"Repository {self.policy.name} is in use by {other}: it is opened without its"
-                " lock only while nothing else runs."
+            return say(
+                "Repository %(name)s is in use by %(other)s: it is opened without its "
+                "lock only while nothing else runs.",
+                name=self.policy.name,
+                other=other,
             )
         if call.arguments.get("create"):
-            return f"Repository {self.policy.name}: it is created with its lock only."
+            return say(
+                "Repository %(name)s: it is created with its lock only.", name=self.policy.name
+            )
         return None
 
     def _objection(self, method: str) -> str | None:
@@ -197,72 +202,105 @@ class Rules:
             raise ProtocolError("The client goes on before the repository is open.")
         phases = TABLE.get(method)
         if phases is None:
-            return self._worded(f"{shown_method(method)} is refused")
+            return self._worded(say("%(method)s is refused", method=shown_method(method)))
         if self._letter in phases.get(self.phase, ""):
             return self._objection_by_history(method)
         if not any(self._letter in letters for letters in phases.values()):
-            return self._worded(_IN_WORDS.get(method, f"{method} is refused"))
+            return self._worded(_IN_WORDS.get(method, say("%(method)s is refused", method=method)))
         return self._objection_to_phase(method)
 
     def _objection_by_history(self, method: str) -> str | None:
         name, why = self.policy.name, None
         if method in (_READ_NONCE, _RESERVE_NONCE) and self._letter == "r" and not self._checking:
-            why = self._worded("writing is refused")
+            why = self._worded(say("writing is refused"))
         elif method in ("put", "delete", "commit") and self._only_reads:
-            why = f"Repository {name}: after a check, {_IN_WORDS[method]}."
+            why = say(
+                "Repository %(name)s: after a check, %(what)s.",
+                name=name,
+                what=_IN_WORDS[method],
+            )
         elif method == "commit" and not self._has_written:
             # borg serve would commit what a rollback gave up, beside an index without it.
-            why = f"Repository {name}: nothing was written that could be committed."
+            why = say(
+                "Repository %(name)s: nothing was written that could be committed.", name=name
+            )
         elif method == "delete" and self._letter == "a":
             # Nothing becomes free by it, and the note of it takes room.
             why = self.no_new_data
         elif method == "destroy" and self.is_former:
-            why = f"Repository {name} is deleted by its right path only: {self.policy.url}."
+            why = say(
+                "Repository %(name)s is deleted by its right path only: %(url)s.",
+                name=name,
+                url=self.policy.url,
+            )
         elif method == "break_lock" and (other := self.policy.in_the_way()) is not None:
-            why = f"Repository {name} is in use by {other}: its lock is not broken."
+            why = say(
+                "Repository %(name)s is in use by %(other)s: its lock is not broken.",
+                name=name,
+                other=other,
+            )
         return why
 
     def _objection_to_phase(self, method: str) -> str:
         name = self.policy.name
         if self.phase is Phase.SHARED:
-            return f"Repository {name}: {method} needs its exclusive lock, which is not held."
+            return say(
+                "Repository %(name)s: %(method)s needs its exclusive lock, which is not held.",
+                name=name,
+                method=method,
+            )
         if self.phase is Phase.LOCKED:
-            return (
-                f"Repository {name} is locked: without its lock it only takes `borg break-lock`."
-                " Run that if the lock is stale, and leave out --bypass-lock."
+            return say(
+                "Repository %(name)s is locked: without its lock it only accepts `borg "
+                "break-lock`. Run that if the lock is stale, and leave out --bypass-lock.",
+                name=name,
             )
         if self.phase is Phase.MAINTENANCE:
-            return (
-                f"Repository {name} is opened without its lock only for `borg key export`,"
-                " `borg key import` and `borg break-lock`: leave out --bypass-lock."
+            return say(
+                "Repository %(name)s is opened without its lock only for `borg key "
+                "export`, `borg key import` and `borg break-lock`: leave out "
+                "--bypass-lock.",
+                name=name,
             )
         if method in ("open", "negotiate"):
-            return f"Repository {name}: {method} comes once in a session."
-        return f"Repository {name} is not open: {method} is refused."
+            return say(
+                "Repository %(name)s: %(method)s comes once in a session.", name=name, method=method
+            )
+        return say(
+            "Repository %(name)s is not open: %(method)s is refused.", name=name, method=method
+        )
 
     def _objection_by_access(self, call: Call) -> str | None:
         what = None
         if self._letter == "f":
             return None
         if call.method == "check" and call.arguments.get("repair"):
-            what = "a check that repairs is refused"
+            what = say("a check that repairs is refused")
         elif call.method == "check" and call.arguments.get("max_duration") and self._letter == "r":
-            what = "a check that remembers where it stopped is refused"
+            what = say("a check that remembers where it stopped is refused")
         elif call.method == "open" and call.arguments.get("create"):
-            what = "creating it is refused"
+            what = say("creating it is refused")
         elif call.method == "open" and call.arguments.get("lock", True) is not True:
-            what = (
-                "opening it without its lock is refused. `borg key export`, `borg break-lock` and"
-                " --bypass-lock need a key with full access"
+            what = say(
+                "opening it without its lock is refused. `borg key export`, `borg "
+                "break-lock` and --bypass-lock need a key with full access"
             )
         return None if what is None else self._worded(what)
 
     def _objection_to_arguments(self, call: Call) -> str | None:
         arguments, name = call.arguments, unknown_argument(call)
         if name is not None and call.method == "save_key":
-            return f"Repository {self.policy.name}: what was sent is not a key of borg."
+            return say(
+                "Repository %(name)s: what was sent is not a borg key.",
+                name=self.policy.name,
+            )
         if name is not None:
-            return f"Repository {self.policy.name}: borg sends no such {name} with {call.method}."
+            return say(
+                "Repository %(name)s: borg sends no %(argument)s with %(method)s.",
+                name=self.policy.name,
+                argument=name,
+                method=call.method,
+            )
         if call.method == _RESERVE_NONCE:
             return self._objection_to_nonces(arguments["next_unreserved"], arguments["start_nonce"])
         if call.method == "put":
@@ -304,8 +342,13 @@ class Rules:
     def _worded(self, what: str) -> str:
         kind = "read-only" if self._letter == "r" else "append-only"
         if self._letter == "f":
-            return f"Repository {self.policy.name}: {what}."
-        return f"Repository {self.policy.name} is {kind} for this key: {what}."
+            return say("Repository %(name)s: %(what)s.", name=self.policy.name, what=what)
+        return say(
+            "Repository %(name)s is %(kind)s for this key: %(what)s.",
+            name=self.policy.name,
+            kind=kind,
+            what=what,
+        )
 
 
 def shown_method(method: str) -> str:

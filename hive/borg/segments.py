@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from hive.borg.repository import read_config
+from hive.sentences import say
 
 MAGIC = b"BORG_SEG"
 MAX_ENTRY = 20 * 1024 * 1024  # bytes, header included; borg refuses to write or read more
@@ -67,7 +68,9 @@ class Log:
     def __init__(self, repository: Path) -> None:
         config = read_config(repository)
         if config is None or config.version != 1:
-            raise SegmentError(f"{repository} is not a repository of borg 1")
+            raise SegmentError(
+                say("%(repository)s is not a repository of borg 1", repository=repository)
+            )
         self.per_directory = config.segments_per_dir
         self._data = _opened_directory(repository / "data")
         try:
@@ -91,13 +94,26 @@ class Log:
             try:
                 for number in _numbers(descriptor):
                     if number // self.per_directory != directory or number > _MAX_NUMBER:
-                        raise SegmentError(f"data/{directory}/{number} is not where borg keeps it")
+                        raise SegmentError(
+                            say(
+                                "data/%(directory)s/%(number)s is not where borg keeps it",
+                                directory=directory,
+                                number=number,
+                            )
+                        )
                     status = os.stat(str(number), dir_fd=descriptor, follow_symlinks=False)
                     if not stat.S_ISREG(status.st_mode):
-                        raise SegmentError(f"segment {number} is not a regular file")
+                        raise SegmentError(
+                            say("segment %(number)s is not a regular file", number=number)
+                        )
                     found[number] = Segment(number, status.st_size, status.st_mtime)
                     if len(found) > _MAX_SEGMENTS:
-                        raise SegmentError(f"there are more than {_MAX_SEGMENTS} segments")
+                        raise SegmentError(
+                            say(
+                                "there are more than %(most)s segments",
+                                most=_MAX_SEGMENTS,
+                            )
+                        )
             finally:
                 os.close(descriptor)
         return [found[number] for number in sorted(found)]
@@ -110,7 +126,9 @@ class Log:
         with self._opened(number, _WHOLE if verify else _HEADERS_ONLY) as file:
             end = os.fstat(file.fileno()).st_size
             if file.read(len(MAGIC)) != MAGIC:
-                raise SegmentError(f"segment {number} does not begin as borg's do")
+                raise SegmentError(
+                    say("segment %(number)s does not begin as borg's do", number=number)
+                )
             offset = len(MAGIC)
             while offset < end:
                 entry = _entry(file, number, offset, end, verify=verify)
@@ -123,10 +141,16 @@ class Log:
         try:
             descriptor = os.open(path, flags, dir_fd=self._data)
         except OSError as error:
-            raise SegmentError(f"segment {number} cannot be read: {error.strerror}") from error
+            raise SegmentError(
+                say(
+                    "segment %(number)s cannot be read: %(problem)s",
+                    number=number,
+                    problem=error.strerror,
+                )
+            ) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise SegmentError(f"segment {number} is not a regular file")
+            raise SegmentError(say("segment %(number)s is not a regular file", number=number))
         return os.fdopen(descriptor, "rb", buffering=buffering)
 
     def is_committed(self, number: int) -> bool:
@@ -161,7 +185,9 @@ def _numbers(directory: int) -> list[int]:
         names = [entry.name for entry in found if entry.name.isdigit()]
     for name in names:
         if not name.isascii() or len(name) > 10 or name != str(int(name)):
-            raise SegmentError(f"data/.../{name[:20]} is not a name that borg gives")
+            raise SegmentError(
+                say("data/.../%(name)s is not a name that borg gives", name=name[:20])
+            )
     return [int(name) for name in names]
 
 
@@ -170,26 +196,28 @@ def _opened_directory(path: Path, within: int | None = None) -> int:
     try:
         return os.open(path, flags, dir_fd=within)
     except OSError as error:
-        raise SegmentError(f"{path} cannot be read: {error.strerror}") from error
+        raise SegmentError(
+            say("%(path)s cannot be read: %(problem)s", path=path, problem=error.strerror)
+        ) from error
 
 
 def _entry(file: BinaryIO, number: int, offset: int, end: int, *, verify: bool) -> Entry:
-    where = f"segment {number}, at byte {offset}"
+    where = say("segment %(number)s, at byte %(offset)s", number=number, offset=offset)
     head = file.read(_HEADER.size)
     if len(head) != _HEADER.size:
-        raise SegmentError(f"{where}: it is cut off")
+        raise SegmentError(say("%(where)s: it is cut off", where=where))
     checksum, size, tag = _HEADER.unpack(head)
     least = _HEADER.size if tag == Tag.COMMIT else _WITH_KEY
     if tag > max(Tag) or not least <= size <= MAX_ENTRY or (tag == Tag.COMMIT and size > least):
-        raise SegmentError(f"{where}: this is not an entry of borg 1")
+        raise SegmentError(say("%(where)s: this is not an entry of borg 1", where=where))
     if offset + size > end:
-        raise SegmentError(f"{where}: it is cut off")
+        raise SegmentError(say("%(where)s: it is cut off", where=where))
     key = file.read(_KEY) if tag != Tag.COMMIT else b""
     rest = size - _HEADER.size - len(key)
     if verify:
         found = zlib.crc32(file.read(rest), zlib.crc32(key, zlib.crc32(head[4:])))
         if found != checksum:
-            raise SegmentError(f"{where}: its checksum does not hold")
+            raise SegmentError(say("%(where)s: its checksum is wrong", where=where))
     elif rest:
         file.seek(rest, os.SEEK_CUR)
     return Entry(Tag(tag), key, size)

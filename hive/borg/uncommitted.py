@@ -19,6 +19,7 @@ from pathlib import Path
 from zlib import crc32
 
 from hive.borg.exclusive_lock import LockedError
+from hive.sentences import say
 
 _INDEX = re.compile(r"(?:index|hints)\.(\d{1,20})", re.ASCII)
 _MAGIC = b"BORG_SEG"
@@ -75,7 +76,9 @@ def _remove(repository: Path, *, at_least: int, may_be_empty: bool) -> Removed:
     for number, segment in newest_first(repository):
         how = ending(segment)
         if how == Ending.DOUBTFUL:
-            return Removed(doubt=f"it cannot be told whether segment {number} was committed")
+            return Removed(
+                doubt=say("it is not known whether segment %(number)s was committed", number=number)
+            )
         if how == Ending.COMMITTED:
             committed = number
             break

@@ -9,6 +9,7 @@ from hive.borg.checkpoint import may_be_checkpoint
 from hive.borg.ledger import BorgError, Facts, Transaction
 from hive.borg.repository import Snapshot
 from hive.kinds import ArchiveCreated, EndReason, Need, Operation
+from hive.sentences import say
 
 _ENTRY_BYTES = 41  # what borg 1 writes before each object: checksum, size, tag and id
 _MANIFEST_SLACK = 300  # bytes by which a manifest can become shorter, compressed as it is
@@ -254,7 +255,7 @@ def _error(evidence: Evidence) -> str | None:
     if evidence.killed_by is not None:
         return _killed(evidence.killed_by)
     if evidence.refused_methods:
-        return f"refused: {', '.join(evidence.refused_methods)}"
+        return say("refused: %(methods)s", methods=", ".join(evidence.refused_methods))
     facts = evidence.facts
     if facts is None or facts.error is None or not facts.error_was_last:
         return None
@@ -264,8 +265,10 @@ def _error(evidence: Evidence) -> str | None:
 
 def _killed(number: int) -> str:
     """What is known of a program that a signal ended."""
-    cause = " (perhaps because memory ran out)" if number == signal.SIGKILL else ""
-    return f"The server's program was killed by signal {number}{cause}."
+    cause = say(" (perhaps because memory ran out)") if number == signal.SIGKILL else ""
+    return say(
+        "The server's program was killed by signal %(number)s%(cause)s.", number=number, cause=cause
+    )
 
 
 def is_lock_timeout(facts: Facts | None) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from hive.borg.hints import HintsError, read_hints
 from hive.borg.repository import index_transaction, parse_config
 from hive.errors import HiveError
+from hive.sentences import say
 
 _FILES = re.compile(
     r"README|config|nonce|transactions|(?:index|hints|integrity)\.\d{1,20}", re.ASCII
@@ -114,7 +115,7 @@ def _walk(path: Path, *, borg2: bool) -> Iterator[tuple[Path, os.stat_result]]:
                     yield relative, status
         except OSError as error:
             # what cannot be looked into is not skipped silently
-            raise NotARepository(f"{_shown(inside)} cannot be read") from error
+            raise NotARepository(say("%(path)s cannot be read", path=_shown(inside))) from error
 
 
 def _shown(relative: Path) -> str:
@@ -124,16 +125,16 @@ def _shown(relative: Path) -> str:
 def _problem(path: Path, relative: Path, status: os.stat_result, *, borg2: bool) -> str | None:
     shown = _shown(relative)
     if stat.S_ISLNK(status.st_mode):
-        return f"{shown} is a symbolic link"
+        return say("%(path)s is a symbolic link", path=shown)
     if stat.S_ISDIR(status.st_mode):
         known = _known_directory(relative, borg2=borg2)
         return None if known else _unknown_directory(path, relative, shown)
     if not stat.S_ISREG(status.st_mode):
-        return f"{shown} is neither a file nor a directory"
+        return say("%(path)s is neither a file nor a directory", path=shown)
     if status.st_nlink > 1:
-        return f"{shown} is hard-linked to another file"
+        return say("%(path)s is hard-linked to another file", path=shown)
     if status.st_mode & (stat.S_ISUID | stat.S_ISGID):
-        return f"{shown} has the set-user-ID bit"
+        return say("%(path)s has the set-user-ID bit", path=shown)
     return None if _known_file(relative, borg2=borg2) else _unknown(relative, shown)
 
 
@@ -158,19 +159,22 @@ def _known_file(relative: Path, *, borg2: bool) -> bool:
 def _unknown_directory(path: Path, relative: Path, shown: str) -> str:
     if len(relative.parts) > 1 or not os.path.lexists(path / relative / "config"):
         return _unknown(relative, shown)
-    return (
-        f"{shown} holds a repository, and something else lies beside it: give rsync the folder with"
-        " a slash at its end (SOURCE/) and --delete"
+    return say(
+        "%(path)s holds a repository, and something else lies beside it: give "
+        "rsync the folder with a slash at its end (SOURCE/) and --delete",
+        path=shown,
     )
 
 
 def _unknown(relative: Path, shown: str) -> str:
     if relative.parts[0] in _LOCKS:
-        return (
-            f"{shown} is a lock: the repository was in use when it was copied. Stop what uses it"
-            " (or run borg break-lock on the source) and run rsync again with --delete"
+        return say(
+            "%(path)s is a lock: the repository was in use when it was copied. Stop "
+            "what uses it (or run borg break-lock on the source) and run rsync again "
+            "with --delete",
+            path=shown,
         )
-    return f"{shown} does not belong to a borg repository"
+    return say("%(path)s does not belong to a borg repository", path=shown)
 
 
 def _check_segments(path: Path) -> None:
@@ -187,7 +191,7 @@ def _check_segments(path: Path) -> None:
     except FileNotFoundError:
         expected = frozenset()
     except (OSError, HintsError):
-        raise NotARepository(f"its file hints.{last} is not borg's") from None
+        raise NotARepository(say("its file hints.%(last)s is not borg's", last=last)) from None
     missing, is_clean = set(expected), True
     for segment in _segments(path / "data"):
         number = int(segment.name)
@@ -197,8 +201,13 @@ def _check_segments(path: Path) -> None:
             _check_newer(segment, number, last)
     if missing and is_clean:  # compacting that was cut off leaves newer ones, and borg can mend it
         raise NotARepository(
-            f"{len(missing)} of the {len(expected)} segments that hold data are missing, number"
-            f" {min(missing)} for one: it is not the whole repository"
+            say(
+                "%(missing)s of the %(expected)s segments that hold data are missing, "
+                "for example number %(number)s: it is not the whole repository",
+                missing=len(missing),
+                expected=len(expected),
+                number=min(missing),
+            )
         )
 
 
@@ -214,9 +223,13 @@ def _check_newer(segment: Path, number: int, last: int) -> None:
     """A segment of a backup that was cut off may be there; borg takes it away."""
     if _is_committed(segment):
         raise NotARepository(
-            f"segment {number} is newer than the index ({last}): the source was in use or cut off"
-            " (run borg check on it), or this is left of another import. Run rsync again with"
-            " --delete"
+            say(
+                "segment %(number)s is newer than the index (%(last)s): the source was "
+                "in use or cut off (run borg check on it), or this is left of another "
+                "import. Run rsync again with --delete",
+                number=number,
+                last=last,
+            )
         )
 
 
@@ -251,7 +264,9 @@ def _identify(path: Path) -> tuple[int, str]:
     except (KeyError, ValueError, configparser.Error):
         raise NotARepository("its config file is not borg's") from None
     if version != 1 or not _ID.fullmatch(repository_id):
-        raise NotARepository(f"its config file names version {version}, which is not known")
+        raise NotARepository(
+            say("its config file names version %(version)s, which is not known", version=version)
+        )
     if not (path / "data").is_dir():
         raise NotARepository("the directory data is missing: it is not the whole repository")
     return version, repository_id

@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import RunState, RunVerdict, TriggerKind, TriggerReason, TriggerState
+from hive.models.fields import LongSentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -48,7 +49,7 @@ class TriggerRun(Table):
     ended_at = fields.DatetimeField(null=True)
     external_id = fields.CharField(max_length=100, null=True)  # of a job in AWX
     link = fields.CharField(max_length=2000, null=True)
-    message = fields.TextField(default="")
+    message = LongSentenceField(default="")
     look_at = fields.DatetimeField(null=True, db_index=True)  # when the far end is asked again
 
     class Meta:

@@ -105,8 +105,11 @@ def _known(secret: SecretStr) -> SecretStr:
     scheme, separator, _ = text.partition("://")
     if not separator or scheme.lower() not in SCHEMES:
         raise ValueError(
-            "The URL must begin with one of the services "
-            f"{', '.join(SCHEMES)}, and then :// as Apprise describes it."
+            say(
+                "The URL must begin with one of the services %(schemes)s, and then :// "
+                "as Apprise describes it.",
+                schemes=", ".join(SCHEMES),
+            )
         )
     if not text.isprintable() or any(char in text for char in " ,"):
         # Apprise would take what follows for a further URL, of any service
@@ -130,7 +133,10 @@ class Apprise(Channel[AppriseSettings]):
 
     @classmethod
     def describe(cls, settings: AppriseSettings) -> str:
-        return f"Apprise to {settings.url.get_secret_value().partition('://')[0].lower()}"
+        return say(
+            "Apprise to %(service)s",
+            service=settings.url.get_secret_value().partition("://")[0].lower(),
+        )
 
     @classmethod
     async def deliver(cls, settings: AppriseSettings, message: Message, means: Means) -> str:

@@ -157,7 +157,7 @@ class Channel(ABC, Generic[S]):
                     given[name] = kept[name]
         for name, info in cls.settings_model.model_fields.items():
             if _is_secret(info.annotation) and given.get(name) == MASK:
-                raise InvalidInput("%(title)s must be given anew.", field=name, title=info.title)
+                raise InvalidInput("%(title)s must be entered again.", field=name, title=info.title)
         try:
             # as JSON, where text is also an address or a choice, and a number is never text
             return cls.settings_model.model_validate_json(json.dumps(given))

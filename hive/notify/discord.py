@@ -20,7 +20,7 @@ class DiscordSettings(ChannelSettings):
         title=say("Webhook URL"),
         description=say(
             "The URL of a channel's webhook, https://discord.com/api/webhooks/...; "
-            "whoever knows it can post."
+            "anyone who knows it can post."
         ),
     )
 

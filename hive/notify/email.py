@@ -36,7 +36,7 @@ def _recipient(text: str) -> str:
     try:
         return mail_address(text)
     except ValueError as error:
-        raise ValueError(f"It {error}.") from None
+        raise ValueError(say("It %(problem)s.", problem=error)) from None
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Email(Channel[EmailSettings]):
 
     @classmethod
     def describe(cls, settings: EmailSettings) -> str:
-        return f"E-mail to {settings.address}"
+        return say("E-mail to %(address)s", address=settings.address)
 
     @classmethod
     async def deliver(cls, settings: EmailSettings, message: Message, means: Means) -> str:
@@ -92,7 +92,7 @@ async def _hand_over(mail: EmailMessage, server: MailServer) -> str:
     except OSError as error:
         raise DeliveryFailed(
             "mail.ca_file cannot be used: %(strerror)s.",
-            strerror=error.strerror or "it holds no certificate",
+            strerror=error.strerror or say("it holds no certificate"),
         ) from None
     try:
         _, answer = await aiosmtplib.send(
@@ -120,7 +120,10 @@ async def certificate_problem(server: MailServer) -> str | None:
     try:
         tls = server.tls or await asyncio.to_thread(_trusted, settings)
     except OSError as error:
-        return f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}"
+        return say(
+            "mail.ca_file cannot be used: %(problem)s",
+            problem=error.strerror or say("it holds no certificate"),
+        )
     client = aiosmtplib.SMTP(
         hostname=settings.host,
         port=settings.port,
@@ -240,25 +243,27 @@ def _hint(error: Exception, settings: MailSettings) -> str:
     """What to change, where the error shows it."""
     cause = _tls_error(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return (
-            " Its certificate is not trusted: name the certificate that signed it in"
-            " mail.ca_file, and in mail.host the name that it is for."
+        return say(
+            " Its certificate is not trusted: name the certificate that signed it in "
+            "mail.ca_file, and in mail.host the name that it is for."
         )
     if settings.security == "tls" and (cause is not None or _is_silent(error)):
-        return (
-            f" Port {settings.port} does not seem to speak TLS from the start: set mail.security"
-            ' to "starttls" (usually port 587), or mail.port to 465.'
+        return say(
+            " Port %(port)s does not seem to speak TLS from the start: set "
+            'mail.security to "starttls" (usually port 587), or mail.port to 465.',
+            port=settings.port,
         )
     if settings.security != "tls" and _is_silent(error):
-        is_known = " as port 465 always does" if settings.port == 465 else ""
-        return (
-            f' It may expect TLS from the start{is_known}: set mail.security to "tls", or'
-            " mail.port to 587."
+        is_known = say(" as port 465 always does") if settings.port == 465 else ""
+        return say(
+            " It may expect TLS from the start%(is_known)s: set mail.security to "
+            '"tls", or mail.port to 587.',
+            is_known=is_known,
         )
     if settings.security == "starttls" and "starttls" in str(error).lower():
-        return (
-            ' It offers no STARTTLS: set mail.security to "tls" (usually port 465), or to "none"'
-            " where the way to it is safe."
+        return say(
+            ' It offers no STARTTLS: set mail.security to "tls" (usually port 465), '
+            'or to "none" where the way to it is safe.'
         )
     return ""
 

@@ -18,7 +18,7 @@ class MattermostSettings(ChannelSettings):
         title=say("Webhook URL"),
         description=say(
             "The URL of an incoming webhook, https://chat.example.org/hooks/...; "
-            "whoever knows it can post."
+            "anyone who knows it can post."
         ),
     )
 

@@ -33,15 +33,15 @@ class NtfySettings(ChannelSettings):
     topic: str = Field(
         title=say("Topic"),
         description=say(
-            "1 to 64 letters, digits, hyphens and underscores. On a public server whoever "
-            "knows the topic can read along."
+            "1 to 64 letters, digits, hyphens and underscores. On a public server, "
+            "anyone who knows the topic can read the messages."
         ),
         pattern="^[A-Za-z0-9_-]{1,64}$",
     )
     token: Token | None = Field(
         None,
         title=say("Access token"),
-        description=say("A token that may publish to the topic, where the server asks for one."),
+        description=say("A token that may publish to the topic, if the server requires one."),
     )
 
 

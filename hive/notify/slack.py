@@ -20,7 +20,7 @@ class SlackSettings(ChannelSettings):
         title=say("Webhook URL"),
         description=say(
             "The URL of an incoming webhook, https://hooks.slack.com/services/...; "
-            "whoever knows it can post."
+            "anyone who knows it can post."
         ),
     )
 

@@ -67,7 +67,11 @@ def _check_placeholders(template: str) -> None:
         name = inside.strip()
         if name not in PLACEHOLDERS:
             raise ValueError(
-                f"There is no placeholder {{{{{name[:40]}}}}}; there are {', '.join(PLACEHOLDERS)}."
+                say(
+                    "There is no placeholder {{%(name)s}}; there are %(placeholders)s.",
+                    name=name[:40],
+                    placeholders=", ".join(PLACEHOLDERS),
+                )
             )
 
 
@@ -92,7 +96,7 @@ def _check_header_lines(secret: SecretStr) -> SecretStr:
         raise ValueError(error.message) from None
     for name in headers:
         if name.lower() in _HEADERS_OF_THE_HIVE or name.lower().startswith("x-hive-"):
-            raise ValueError(f"The header {name} is set by the hive itself.")
+            raise ValueError(say("The header %(name)s is set by the hive itself.", name=name))
     return secret
 
 
@@ -189,7 +193,7 @@ class Webhook(Channel[WebhookSettings]):
     @classmethod
     def describe(cls, settings: WebhookSettings) -> str:
         address = _PLACEHOLDER.sub("", settings.url.get_secret_value())
-        return f"{settings.method} to {host_of(address)}"
+        return say("%(method)s to %(host)s", method=settings.method, host=host_of(address))
 
     @classmethod
     async def deliver(cls, settings: WebhookSettings, message: Message, means: Means) -> str:

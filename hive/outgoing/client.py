@@ -38,6 +38,7 @@ from hive import __version__
 from hive.config.settings import NotificationSettings
 from hive.errors import InvalidInput, OutgoingFailed
 from hive.outgoing.guard import ForbiddenAddress, Guard, GuardedResolver, parse_url
+from hive.sentences import say
 
 __all__ = ["Answer", "Outgoing", "check_headers", "parse_url"]
 
@@ -116,7 +117,14 @@ class _Request:
 
 class _Refused(OutgoingFailed):
     def __init__(self, reason: str, url: URL) -> None:
-        super().__init__(f"{_shown_host(url)} was not asked: {reason}.", permanent=True)
+        super().__init__(
+            say(
+                "%(host)s was not contacted: %(reason)s.",
+                host=_shown_host(url),
+                reason=reason,
+            ),
+            permanent=True,
+        )
 
 
 class Outgoing:
@@ -209,7 +217,10 @@ class Outgoing:
                 url=_shown_host(asked.url),
                 timeout_seconds=self.timeout_seconds,
             ) from None
-        raise _Refused(f"there were more than {MAX_REDIRECTS} redirects", asked.url)
+        raise _Refused(
+            say("there were more than %(most)s redirects", most=MAX_REDIRECTS),
+            asked.url,
+        )
 
     async def _ask(self, asked: _Request) -> Answer:
         if self._session is None:
@@ -319,7 +330,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         return _not_allowed(url.host == reason.address, host, reason.address)
     if isinstance(reason, ssl.SSLCertVerificationError):
         return OutgoingFailed(
-            "%(host)s has no certificate that is trusted: %(reason)s.",
+            "The certificate of %(host)s is not trusted: %(reason)s.",
             host=host,
             reason=reason.verify_message,
         )
@@ -327,7 +338,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         return OutgoingFailed("The name %(host)s could not be resolved.", host=host)
     if isinstance(reason, ssl.SSLError):
         return OutgoingFailed(
-            "%(host)s does not speak TLS as it should: %(reason)s.", host=host, reason=reason.reason
+            "%(host)s does not speak TLS correctly: %(reason)s.", host=host, reason=reason.reason
         )
     if isinstance(error, aiohttp.ClientConnectorError):
         return OutgoingFailed(
@@ -337,7 +348,7 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - o
         )
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
         return OutgoingFailed("%(host)s closed the connection before it had answered.", host=host)
-    return OutgoingFailed("%(host)s did not answer as an HTTP server does.", host=host)
+    return OutgoingFailed("%(host)s did not answer like an HTTP server.", host=host)
 
 
 def _not_allowed(is_the_address: bool, host: str, address: str) -> OutgoingFailed:

@@ -12,6 +12,7 @@ from aiohttp.connector import AddrInfoType
 from yarl import URL
 
 from hive.errors import InvalidInput
+from hive.sentences import say
 
 MAX_URL_LENGTH = 4096
 
@@ -55,7 +56,7 @@ class ForbiddenAddress(OSError):
     """An address nobody allowed; an OSError, as what refuses to connect has to raise one."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(f"{address} is not a public address")
+        super().__init__(say("%(address)s is not a public address", address=address))
         self.address = address
 
 
@@ -131,7 +132,7 @@ def parse_url(text: str, *, field: str | None = None) -> URL:
         return InvalidInput("The URL %(what)s.", field=field, what=what)
 
     if len(text) > MAX_URL_LENGTH:
-        raise wrong(f"is longer than {MAX_URL_LENGTH} characters")
+        raise wrong(say("is longer than %(most)s characters", most=MAX_URL_LENGTH))
     if not _ALLOWED_IN_URL.fullmatch(text):
         raise wrong(
             "holds a space, a control character or another character that a URL cannot have; "

@@ -15,8 +15,8 @@ _TITLE_MAX = 150
 def check_repository(name: str) -> str:
     if not REPOSITORY.fullmatch(name):
         raise InvalidInput(
-            "A repository's name begins with a letter or digit and goes on with letters, digits,"
-            " '.', '_' or '-', 100 characters at most.",
+            "A repository's name begins with a letter or digit, followed by letters, "
+            "digits, '.', '_' or '-', at most 100 characters.",
             field="name",
         )
     return name
@@ -26,8 +26,8 @@ def check_account(name: str, what: str) -> str:
     """The name of a user, a group or a location."""
     if not ACCOUNT.fullmatch(name):
         raise InvalidInput(
-            "The name of a %(what)s begins with a letter or digit and goes on with letters,"
-            " digits and any of @ . _ + -, 150 characters at most, no blanks.",
+            "The name of a %(what)s begins with a letter or digit, followed by "
+            "letters, digits and any of @ . _ + -, at most 150 characters, no blanks.",
             field="name",
             what=what,
         )

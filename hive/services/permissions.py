@@ -26,6 +26,7 @@ from hive.models import (
     Repository,
     RepositoryShare,
 )
+from hive.sentences import say
 
 
 @dataclass(frozen=True)
@@ -145,17 +146,17 @@ async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:
     """Raise NotFound where the actor may not even see it, Forbidden where that is all."""
     have = await level_on(actor, thing)
     if have == Level.NONE:
-        raise NotFound("There is no such %(thing)s.", thing=_noun(thing))
+        raise NotFound(
+            say("There is no such repository.")
+            if isinstance(thing, Repository)
+            else say("There is no such key.")
+        )
     if have < level:
         raise Forbidden(
-            "You may see the %(thing)s %(name)s, but not change it.",
-            thing=_noun(thing),
-            name=thing.name,
+            say("You may see the repository %(name)s, but not change it.", name=thing.name)
+            if isinstance(thing, Repository)
+            else say("You may see the key %(name)s, but not change it.", name=thing.name)
         )
-
-
-def _noun(thing: Repository | Key) -> str:
-    return "repository" if isinstance(thing, Repository) else "key"
 
 
 def own_id(actor: Actor) -> int:

@@ -243,7 +243,7 @@ def _prepare_scratch(place: Paths, mode: int) -> None:
     owners = {0, os.geteuid(), place.data_dir.stat().st_uid}
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
         raise StorageError(
-            "%(scratch)s belongs to somebody else: name another child.scratch_dir.",
+            "%(scratch)s belongs to another user: name another child.scratch_dir.",
             scratch=place.scratch,
         )
 

@@ -20,6 +20,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
+from hive.sentences import listed, say
 from hive.services import audit, runtime
 from hive.services.checks import Check
 from hive.services.permissions import Actor, require_admin
@@ -27,7 +28,7 @@ from hive.sql import forget_deleted_content, wipe_deleted_content, wipe_log
 
 logger = log.get(__name__)
 
-_SUBJECT = "Stored secrets"
+_SUBJECT = say("Stored secrets")
 _BATCH = 200  # rows sealed in one transaction
 _SEALED = "sealed"  # the one key of settings that are sealed
 
@@ -128,9 +129,10 @@ def _open(sealed: str, row: Row) -> str:
 
 
 def _missing() -> str:
-    return (
-        f"The key file {runtime.paths().secret} is missing: stored secrets cannot be opened."
-        " Restore it from a copy."
+    return say(
+        "The key file %(path)s is missing: stored secrets cannot be opened. "
+        "Restore it from a copy.",
+        path=runtime.paths().secret,
     )
 
 
@@ -301,7 +303,7 @@ async def closed() -> list[str]:
 async def findings() -> list[Check]:
     """Whether the key file is there, private and the right one; and old copies in clear."""
     path = runtime.paths().secret
-    found = [Check("ok", _SUBJECT, "Stored secrets open with the key file")]
+    found = [Check("ok", _SUBJECT, say("Stored secrets can be opened with the key file"))]
     try:
         ring = await asyncio.to_thread(sealing.read, path)
     except StorageError as error:
@@ -313,9 +315,14 @@ async def findings() -> list[Check]:
                 Check(
                     "error",
                     _SUBJECT,
-                    f"The key file {path} is missing, so stored secrets cannot be opened",
-                    "Restore it from a copy. If there is none: hive secrets rotate --lost, then set"
-                    " the secrets again.",
+                    say(
+                        "The key file %(path)s is missing, so stored secrets cannot be opened",
+                        path=path,
+                    ),
+                    say(
+                        "Restore it from a copy. If there is none: hive secrets rotate --lost, "
+                        "then set the secrets again."
+                    ),
                 )
             ]
     if ring is not None and not runtime.is_private(path):
@@ -323,19 +330,23 @@ async def findings() -> list[Check]:
             Check(
                 "error",
                 _SUBJECT,
-                f"The key file {path} can be read by others",
-                f"chmod 600 {path}, then hive secrets rotate.",
+                say("The key file %(path)s can be read by others", path=path),
+                say("chmod 600 %(path)s, then hive secrets rotate.", path=path),
             )
         )
     names = await closed() if ring is not None else []
     if names:
-        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        shown = listed(names, 5)
         found = [
             Check(
                 "error",
                 _SUBJECT,
-                f"These secrets cannot be opened with the key file {path}: {shown}",
-                "Restore the former key file, or set these secrets again.",
+                say(
+                    "These secrets cannot be opened with the key file %(path)s: %(names)s",
+                    path=path,
+                    names=shown,
+                ),
+                say("Restore the former key file, or set these secrets again."),
             ),
             *(one for one in found if one.level != "ok"),
         ]
@@ -359,7 +370,13 @@ def _old_copies() -> list[Check]:
         Check(
             "warning",
             _SUBJECT,
-            f"Copies from before the upgrade hold secrets in clear: {', '.join(old)}",
-            f"Delete them from {database.parent} when the upgrade has proved itself.",
+            say(
+                "Copies from before the upgrade hold secrets in clear text: %(names)s",
+                names=", ".join(old),
+            ),
+            say(
+                "Delete them from %(directory)s when the upgrade has proved itself.",
+                directory=database.parent,
+            ),
         )
     ]

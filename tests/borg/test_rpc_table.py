@@ -273,7 +273,7 @@ def test_an_argument_that_borg_does_not_send_never_reaches_it(stage: Stage, acce
         serve.call("put", **ARGUMENTS["put"])  # so that there is something to commit
         for method, arguments in STRANGE:
             passed = serve.passed
-            with pytest.raises(RpcError, match="borg sends no such"):
+            with pytest.raises(RpcError, match="borg sends no "):
                 serve.call(method, **arguments)
             assert serve.passed == passed, (method, arguments)
 
@@ -339,7 +339,7 @@ def test_what_is_not_a_key_is_not_stored_as_one(stage: Stage) -> None:
     before = (stage.repository / "config").read_bytes()
     with stage.session(Phase.EXCLUSIVE, Access.FULL) as serve:
         for keydata in NO_KEYS:
-            with pytest.raises(RpcError, match="not a key of borg"):
+            with pytest.raises(RpcError, match="not a borg key"):
                 serve.call("save_key", keydata=keydata)
             assert (stage.repository / "config").read_bytes() == before, keydata
 

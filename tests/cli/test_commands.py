@@ -100,7 +100,7 @@ def test_users_are_shown_changed_and_deleted(run: Run) -> None:
     assert run("user", "delete", "alice").status == 0
     last = run("user", "set", "bob", "--no-admin")
     assert (last.status, last.output) == (1, "")
-    assert last.messages == "This is the last enabled administrator: make another one first.\n"
+    assert last.messages == "This is the last enabled administrator: appoint another one first.\n"
 
 
 def test_groups_and_locations(documents: dict[str, Any], run: Run, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_pause_mute_and_acknowledge(time: Time, documents: dict[str, Any], run: 
     for verb in ("pause", "mute"):
         assert run("repo", verb, "documents").status == 2
         assert run("repo", verb, "documents", "--for", "1d", "--until", "+1d").status == 2
-        assert "is over" in run("repo", verb, "documents", "--until", "2020-01-01").messages
+        assert "is in the past" in run("repo", verb, "documents", "--until", "2020-01-01").messages
     paused = run("repo", "pause", "documents", "--for", "3d", "--json").json
     assert (paused["health"], paused["paused_until"]) == ("paused", "2026-11-23T03:12:00Z")
     assert "paused until" in run("repo", "show", "documents").output

@@ -96,7 +96,7 @@ def _set_up(installation: Installation, visitor: Visitor) -> None:
     visitor.fill("Name", "root")
     visitor.fill("Password", PASSWORD)
     visitor.fill("Password, once more", PASSWORD)
-    visitor.press("Make the administrator")
+    visitor.press("Create the administrator account")
     expect(visitor.page.get_by_text("There is no repository here yet.")).to_be_visible()
     visitor.press("Log out")
     visitor.fill("Name", "root")

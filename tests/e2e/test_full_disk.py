@@ -204,12 +204,12 @@ def test_health_and_doctor_say_that_a_disk_is_full_and_the_log_before_it_is(
     status, words = server.health()
     assert status == 503
     assert "a disk of the server is full: " in words
-    assert "kept in reserve, so no new data is taken" in words
+    assert "kept in reserve, so no new data is accepted" in words
     server.look_at_disks()
     assert "Backups are refused; listing" in server.installation.log
     doctor = server.installation.try_hive("doctor").stdout
     assert "is full: " in doctor
-    assert "No new data is taken" in doctor
+    assert "No new data is accepted" in doctor
     (server.data / "foreign").unlink()
     server.look_at_disks()
     assert server.health() == (200, "ok")

@@ -67,10 +67,10 @@ def test_a_passkey_is_made_and_opens_the_pages(
     # added, after the password
     page.goto(f"{home}/account/passkeys/new")
     log_in(page, "alice")
-    page.get_by_label("Name, to tell it from others").fill("this computer")
+    page.get_by_label("Name, to recognise it by").fill("this computer")
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Go on").click()
-    page.get_by_role("button", name="Make the passkey").click()
+    page.get_by_role("button", name="Create the passkey").click()
     expect(page.get_by_role("heading", name="Keep these recovery codes")).to_be_visible()
     code = page.locator(".codes code").first.inner_text()
     page.get_by_role("link", name="I have kept them").click()
@@ -80,7 +80,7 @@ def test_a_passkey_is_made_and_opens_the_pages(
     page.get_by_role("button", name="Log out").click()
     log_in(page, "alice")
     expect(page.get_by_role("heading", name="One more step")).to_be_visible()
-    expect(page.get_by_text("To use a passkey takes JavaScript")).to_be_hidden()
+    expect(page.get_by_text("Using a passkey needs JavaScript")).to_be_hidden()
     button = page.get_by_role("button", name="Use a passkey")
     button.focus()
     page.keyboard.press("Enter")
@@ -108,7 +108,7 @@ def test_a_passkey_is_made_and_opens_the_pages(
     seat.lose_the_passkeys()
     log_in(page, "alice")
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_text("The browser gave no passkey.")).to_be_visible()
+    expect(page.get_by_text("The browser provided no passkey.")).to_be_visible()
     page.get_by_text("Use a recovery code").click()
     page.get_by_label("Recovery code").fill(code)
     page.keyboard.press("Enter")
@@ -121,7 +121,7 @@ def test_a_passkey_is_made_and_opens_the_pages(
     expect(plain.get_by_text("Passkeys take JavaScript")).to_be_visible()
     expect(plain.get_by_role("button", name="Log in with a passkey")).to_have_count(0)
     log_in(plain, "alice")
-    expect(plain.get_by_text("To use a passkey takes JavaScript")).to_be_visible()
+    expect(plain.get_by_text("Using a passkey needs JavaScript")).to_be_visible()
 
     # an administrator helps who lost everything
     assert installation.json("user", "second-factor", "alice")["passkeys"] == 1

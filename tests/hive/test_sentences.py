@@ -36,7 +36,7 @@ def test_a_percent_sign_beside_values_is_written_twice() -> None:
         (Size(12), "12 B", "12 B"),
         (AT, "2026-11-30 14:05 UTC", "30.11.2026 14:05 UTC"),
         (date(2026, 11, 30), "2026-11-30", "30.11.2026"),
-        (timedelta(days=9, hours=3), "9 days", "1 Woche"),
+        (timedelta(days=9, hours=3), "9 days", "9 Tage"),
         (timedelta(seconds=3), "less than a minute", "weniger als eine Minute"),
         (Cron("0 3 1 * *"), "At 03:00 on the first day of every month", None),
         (Path("/srv/x"), "/srv/x", "/srv/x"),
@@ -56,7 +56,7 @@ def test_values_are_written_as_the_reader_does(
 def test_a_value_can_be_a_sentence_and_is_translated_as_well() -> None:
     said = say("%(schedule)s, %(next)s", schedule=say("Every day"), next=say("next tomorrow"))
     assert said == "Every day, next tomorrow"
-    assert translate(said, "de") == "Jeden Tag, nächste morgen"
+    assert translate(said, "de") == "Täglich, nächste morgen"
 
 
 def test_times_are_in_the_zone_of_the_reader() -> None:

@@ -173,7 +173,7 @@ def test_a_field_that_is_masked_is_said_to_be_secret(kind: str) -> None:
     secrets = {field.name for field in channel.fields() if field.secret}
     assert {name for name, shown in masked.items() if shown == MASK} == secrets
     for name in secrets:
-        with pytest.raises(InvalidInput, match="must be given anew"):
+        with pytest.raises(InvalidInput, match="must be entered again"):
             channel.read(settings_of("https://example.org")[kind] | {name: MASK})
 
 

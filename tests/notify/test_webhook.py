@@ -187,7 +187,7 @@ def test_a_secret_that_is_masked_stays_and_one_that_is_empty_goes() -> None:
         "method": "POST",
         "content_type": "application/json",
     }
-    with pytest.raises(InvalidInput, match="URL must be given anew") as refused:
+    with pytest.raises(InvalidInput, match="URL must be entered again") as refused:
         Webhook.read(masked)
     assert refused.value.field == "url"
     assert Webhook.describe(before) == "POST to example.org"  # type: ignore[arg-type]

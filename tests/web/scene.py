@@ -36,6 +36,7 @@ from hive.models import (
     TriggerRun,
     User,
 )
+from hive.sentences import Size, say
 from hive.services import triggers
 from hive.services.accounts import browser_sessions, groups, users
 from hive.services.alarms import alarms
@@ -142,7 +143,13 @@ async def make_scene() -> Scene:
     await alarms.happened(
         made[0],
         EventKind.MASS_DELETION,
-        "Key laptop deleted 91 % of the data: 9.10 GB of 10.00 GB.",
+        say(
+            "Key %(key)s deleted %(percent).0f %% of the data: %(lost)s of %(had)s.",
+            key="laptop",
+            percent=91.0,
+            lost=Size(9_100_000_000),
+            had=Size(10_000_000_000),
+        ),
         session_id=session,
         lost_percent=91.0,
     )

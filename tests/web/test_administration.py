@@ -37,7 +37,7 @@ async def test_a_new_password_is_set_by_an_administrator(
     await browser.log_in("root")
     path = f"/admin/users/{alice.user_id}/password"
     for typed, said in (
-        ({"password": "short", "repeated": "short"}, "10 characters are the least"),
+        ({"password": "short", "repeated": "short"}, "must have at least 10 characters"),
         ({"password": "long enough now", "repeated": "another one"}, "not the same"),
         ({"password": "", "repeated": ""}, "Type the new password."),
     ):

@@ -103,7 +103,7 @@ async def test_a_secret_is_on_no_page_and_stays_when_it_is_left_empty(
     wrong = await browser.post(path, {**typed, "topic": "no good", "token": "tk_new-and-secret"})
     assert wrong.status == 422
     assert "tk_new-and-secret" not in wrong.text
-    assert "type it once more" in wrong.text
+    assert "enter them only to change them" in wrong.text
     assert (await browser.post(path, {**typed, "topic": "a", "token": "tk_new"})).status == 303
     assert settings_of(await Channel.get(id=made.id))["token"] == "tk_new"
     removed = {**typed, "topic": "a", "token": "", "remove-token": "yes"}

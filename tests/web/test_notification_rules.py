@@ -109,7 +109,7 @@ async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     await groups.set_group(root, (await groups.list_groups(root))[0].id, remove_members=["bob"])
     await browser.log_in("bob")
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
-    assert "no longer shared: it tells nothing" in form
+    assert "no longer shared: it sends nothing" in form
     typed = {"name": "nights", "severity": "warning", "enabled": "yes"}
     typed |= {"repository": str(made.id), "owner": "alice", f"channel-{his.id}": "yes"}
     kept = {**typed, f"channel-{hers.id}": "yes"}

@@ -105,7 +105,7 @@ async def test_the_list_can_be_filtered_and_sorted_by_its_address(
     ):
         text = (await browser.get(path)).text
         assert _names(text) == names, path
-        assert bool(names) != ("No repository is like that." in text)
+        assert bool(names) != ("No matching repositories." in text)
     assert (await browser.get("/?sort=colour")).status == 422
 
 

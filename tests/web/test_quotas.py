@@ -48,7 +48,7 @@ async def test_quotas_of_users_and_groups_are_set_on_their_pages(
         assert wrong.status == 422
         assert "is not a size" in wrong.text
     shown = await page(browser, f"/repositories/{documents}")
-    assert "Quota of its owner 0 B of 2.00 TB" in shown or "of 2.00 TB" in shown
+    assert "Its owner's quota 0 B of 2.00 TB" in shown or "of 2.00 TB" in shown
     assert "Quota of the group team" in shown
     form = {"name": "team", "member-alice": "yes", "quota": ""}
     await browser.post(f"/admin/groups/{team.id}", form)
@@ -65,7 +65,7 @@ async def test_a_quota_below_what_is_used_warns_and_is_shown(
     shown = await page(browser, here)
     assert "50.00 MB of the quota of 20.00 MB are used already" in shown
     assert "used up 50.00 MB of 20.00 MB" in shown
-    assert "No new data is taken." in shown
+    assert "No new data is accepted." in shown
 
 
 async def test_a_viewer_sees_no_quota_of_the_owner(
@@ -79,7 +79,7 @@ async def test_a_viewer_sees_no_quota_of_the_owner(
     await browser.log_in("bob")
     shown = await page(browser, f"/repositories/{documents}")
     assert "Quota of the repository" in shown
-    assert "Quota of its owner" not in shown
+    assert "Its owner's quota" not in shown
 
 
 async def test_a_staged_import_and_limits_are_shown_and_go_by_a_button(

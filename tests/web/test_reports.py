@@ -197,9 +197,9 @@ async def test_a_token_is_revoked_and_what_it_reported_stays(
     [
         (RunState.SUCCEEDED, RunVerdict.AGREES, "An archive was written."),
         (RunState.FAILED, RunVerdict.AGREES, "No archive was written, as the client says."),
-        (RunState.SUCCEEDED, RunVerdict.NOTHING_WRITTEN, "though the client says success"),
-        (RunState.FAILED, RunVerdict.WRITTEN, "though the client says failure"),
-        (RunState.SUCCEEDED, RunVerdict.UNKNOWN, "It cannot be told whether that fits."),
+        (RunState.SUCCEEDED, RunVerdict.NOTHING_WRITTEN, "although the client reported success"),
+        (RunState.FAILED, RunVerdict.WRITTEN, "although the client reported a failure"),
+        (RunState.SUCCEEDED, RunVerdict.UNKNOWN, "It is not known whether that fits."),
         (RunState.UNFINISHED, RunVerdict.UNKNOWN, "Its end was never reported."),
         (RunState.RUNNING, RunVerdict.UNKNOWN, "Its end is awaited."),
     ],

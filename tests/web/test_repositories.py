@@ -85,7 +85,7 @@ async def test_a_session_that_did_not_end_well_is_told_first(
     assert rows.index("documents") < rows.index("all-is-well")
     assert said in text
     page = (await browser.get(f"/repositories/{documents}")).text
-    assert f"did not end well: {said}." in page
+    assert f"and failed: {said}." in page
 
 
 async def test_a_running_session_says_so_even_if_another_came_and_went(

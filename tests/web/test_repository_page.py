@@ -79,7 +79,7 @@ async def test_the_schedule_is_changed_with_its_tags_and_shown(
         ({"kind": "interval", "every": "1s"}, "at least every 366 days"),
         ({"kind": "cron", "cron": "0 3 * *"}, "fields, not five"),
         ({"kind": "cron", "cron": "0 3 * * *", "timezone": "Berlin"}, "did you mean"),
-        ({"kind": "none", "tag": "a/b"}, "is no tag"),
+        ({"kind": "none", "tag": "a/b"}, "is not a valid tag"),
         ({"kind": "none", "grace": "900d"}, "between 0 and 366 days"),
     ],
 )
@@ -125,9 +125,9 @@ async def test_a_pause_a_mute_and_an_acknowledgement_have_their_buttons(
     [
         (("resume", {}), "is not paused"),
         (("unmute", {}), "is not muted"),
-        (("acknowledge", {}), "no missing backup is to be acknowledged"),
+        (("acknowledge", {}), "there is no missing backup to acknowledge"),
         (("pause", {}), "Say when it ends."),
-        (("pause", {"until": "2001-01-01"}), "is over: give a time to come"),
+        (("pause", {"until": "2001-01-01"}), "is in the past"),
         (("mute", {"span": "soon"}), "is not a point in time"),
         (("mute", {"span": "+10w", "until": "9999-01-01"}), "too far away"),
     ],
@@ -200,7 +200,7 @@ async def test_only_an_administrator_lets_go_what_append_only_keys_deleted(
     assert "34.00 GB" in text
     assert 'name="confirmed"' not in text
     await browser.post(f"{here}/compact")
-    assert "have deleted since the last compaction" in await _page(browser, documents)
+    assert "have deleted data since the last compaction" in await _page(browser, documents)
     assert (await browser.post(f"{here}/compact", {"confirmed": "yes"})).status == 403
     assert not await Upkeep.filter(repository_id=documents).exists()
     await browser.log_in("root")

@@ -177,7 +177,7 @@ async def test_a_repository_is_watched_unless_it_is_said_otherwise(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ({"kind": "day", "day_at": "25:00"}, "This is no time"),
+        ({"kind": "day", "day_at": "25:00"}, "This is not a valid time"),
         ({"kind": "week", "week_at": "03:00"}, "on which day"),
         ({"kind": "week", "weekday": "7"}, "none of the choices"),
         ({"kind": "interval"}, "Say how often"),
@@ -261,7 +261,7 @@ async def test_who_makes_it_a_repository_for_backups_is_asked_when_to_expect_the
     assert re.search(r'value="day" checked', form)
     typed = {"mode": "BORG", "kind": "day", "day_at": "03:00", "timezone": "Europe/Berlin"}
     wrong = await browser.post(f"/repositories/{made.id}/mode", {**typed, "day_at": "3 o'clock"})
-    assert (wrong.status, "This is no time" in wrong.text) == (422, True)
+    assert (wrong.status, "This is not a valid time" in wrong.text) == (422, True)
     assert (await browser.post(f"/repositories/{made.id}/mode", typed)).status == 303
     found = await info(alice, "sent")
     assert (found.state, found.schedule.in_words) == (

@@ -89,7 +89,7 @@ async def test_no_page_shows_a_secret_to_anybody(
             pages += [f"{here}/edit", f"{here}/delete"]
             wrong = await browser.post(f"{here}/edit", {**HOOK, "name": "", "url": "hidden-url"})
             assert wrong.status == 422
-            assert wrong.text.count("what is secret is not sent back") == 3
+            assert wrong.text.count("secrets are not sent back") == 3
             assert "hidden-" not in wrong.text
         if name == "root":
             pages.append("/admin/audit")
@@ -309,7 +309,7 @@ async def test_the_schedule_is_taken_away_by_emptying_its_field(
     left = {"name": "wake the laptop", "cron": "", "timezone": "Europe/Berlin"}
     assert (await browser.post(f"{here}/edit", left)).status == 303
     text = await read(browser, here)
-    assert "It is called by its button alone." in text
+    assert "It is called only by its button." in text
     (info,) = await triggers.list_triggers(alice)
     assert (info.cron, info.timezone, info.is_for_late) == (None, None, False)
 

@@ -7,9 +7,10 @@ from aiohttp import web
 
 from hive import errors, log
 from hive.driver_error import DriverError
+from hive.sentences import N_
 from web.app_keys import REQUEST_ID, Handler
 from web.rendering import page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 logger = log.get(__name__)
 
@@ -43,8 +44,8 @@ _WORDS = {
     401: N_("You are not logged in, or no longer."),
     403: N_("You may not do this."),
     404: N_("Either it never existed, or it is gone, or it is not for you to see."),
-    405: N_("This page does not take that kind of request."),
-    413: N_("What was sent is larger than anything this page can use."),
+    405: N_("This page does not accept that kind of request."),
+    413: N_("The request is larger than this page accepts."),
     415: N_("This page takes forms only."),
     503: N_("The server cannot answer this now. Try again in a moment."),
 }

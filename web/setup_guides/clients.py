@@ -9,8 +9,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
+from hive.sentences import N_
 from hive.services.overview.details import Details
-from web.text.i18n import N_
 
 KEY_FILE = "~/.ssh/id_ed25519"
 _UNLOCK_FILE = "/etc/borg/passphrase"
@@ -53,7 +53,10 @@ borg create --stats --compression zstd --exclude-caches \\
 borg prune --list --glob-archives '{{hostname}}-*' \\
     --keep-daily 7 --keep-weekly 4 --keep-monthly 6 {shown}
 borg compact {shown}"""
-    about = N_("A key that may only append leaves out the last two: prune with a full key.")
+    about = N_(
+        "With an append-only key, run only the first command; prune and compact "
+        "from a machine with full access."
+    )
     return Way("borg", "borg", about, (Snippet("setup-borg", "sh", text),))
 
 
@@ -138,7 +141,10 @@ Persistent=true
 [Install]
 WantedBy=timers.target"""
     unit = f"borg-{name}"
-    about = N_("A backup a day, also after the machine was off. Warnings of borg are no failure.")
+    about = N_(
+        "A backup a day, also after the machine was off. Warnings from borg do "
+        "not count as a failure."
+    )
     snippets = (
         Snippet("setup-service", f"/etc/systemd/system/{unit}.service", service),
         Snippet("setup-timer", f"/etc/systemd/system/{unit}.timer", timer),

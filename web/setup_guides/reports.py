@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shlex
 
+from hive.sentences import N_
 from hive.services.reports.tokens import NewPingToken
 from hive.services.repositories.infos import RepositoryInfo
 from web.setup_guides.clients import Snippet, Way
-from web.text.i18n import N_
 
 _CURL = "curl -fsS -m 10 --retry 3 -o /dev/null"
 
@@ -31,8 +31,8 @@ curl -fsS -m 60 -o /dev/null --data-binary @log "$url/$status\""""
 def _borgmatic(new: NewPingToken) -> Way:
     address, push = json.dumps(new.url), json.dumps(new.push_url)
     about = N_(
-        "One of these. The first is the best: it sends the log, by which a run that only checked is"
-        " told from one that made an archive."
+        "Use one of these. The first is best: it sends the log, which "
+        "distinguishes a run that only checked from one that created an archive."
     )
     file = "/etc/borgmatic/config.yaml"
     snippets = (

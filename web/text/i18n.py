@@ -60,11 +60,6 @@ def gettext(text: str, /, **values: object) -> str:
     return catalogue(reader().language).gettext(text) % values
 
 
-def N_(text: str) -> str:  # noqa: N802 - the name that catalogues are extracted by
-    """Mark a text that is translated later, when the reader is known."""
-    return text
-
-
 def sentence(text: str) -> str:
     """What a service says, an error or an event, in the reader's language."""
     who = reader()

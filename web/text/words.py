@@ -26,9 +26,10 @@ from hive.kinds import (
     TriggerState,
     UpkeepState,
 )
+from hive.sentences import N_
 from hive.services.sessions.filters import SessionState
 from hive.translation import catalogue
-from web.text.i18n import N_, reader
+from web.text.i18n import reader
 
 TRANSLATED = (
     # accesses and shares
@@ -83,7 +84,7 @@ TRANSLATED = (
     N_("export begun"),
     N_("export ended"),
     N_("key changed"),
-    N_("grant changed"),
+    N_("access changed"),
     N_("config changed"),
     N_("lock removed"),
     N_("opened locally"),
@@ -108,7 +109,7 @@ TRANSLATED = (
     N_("disk filling up"),
     N_("storage unavailable"),
     N_("program unusable"),
-    N_("database in trouble"),
+    N_("database problem"),
     N_("clock jumped"),
     N_("channel failing"),
     N_("alarm ended"),
@@ -125,7 +126,7 @@ TRANSLATED = (
     N_("command line"),
     N_("web page"),
     N_("SSH gate"),
-    N_("by itself"),
+    N_("automatic"),
     # groups of events
     N_("sessions"),
     N_("changes"),
@@ -135,8 +136,8 @@ TRANSLATED = (
     # states of sessions
     N_("running"),
     N_("ended"),
-    N_("ended well"),
-    N_("did not end well"),
+    N_("successful"),
+    N_("failed"),
     # schedules and upkeep
     N_("many refusals"),
     N_("late"),
@@ -214,13 +215,15 @@ _LONGER: dict[StrEnum, str] = {
     Source.CLI: "command line",
     Source.WEB: "web page",
     Source.SSH: "SSH gate",
-    Source.SYSTEM: "by itself",
+    EventKind.GRANT_CHANGED: "access changed",
+    EventKind.DATABASE_IN_TROUBLE: "database problem",
+    Source.SYSTEM: "automatic",
     EventGroup.TRANSFERS: "imports and exports",
     DeliveryState.SENDING: "being sent",
     DeliveryState.DEAD: "given up",
     SessionState.LIVE: "running",
-    SessionState.WELL: "ended well",
-    SessionState.BADLY: "did not end well",
+    SessionState.WELL: "successful",
+    SessionState.BADLY: "failed",
     TriggerKind.AWX: "AWX job template",
 }
 KINDS = (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hive.models import Channel, Key, Repository, Rule, RuleChannel, Session, User
+from hive.sentences import listed, say
 from hive.services.permissions import Actor, require_admin
 
 _MOST = 5  # that are named
@@ -28,37 +29,47 @@ class Dependents:
 
     @property
     def sentences(self) -> list[str]:
-        found = []
+        found: list[str] = []
         if self.keys:
-            found.append(f"{_counted(self.keys, 'key')} will be refused: {_named(self.keys)}.")
+            keys, count = _named(self.keys), len(self.keys)
+            found.append(
+                say("1 key will be refused: %(keys)s.", keys=keys)
+                if count == 1
+                else say("%(count)s keys will be refused: %(keys)s.", count=count, keys=keys)
+            )
         if self.sessions:
-            noun = "session ends" if self.sessions == 1 else "sessions end"
-            found.append(f"{self.sessions} running {noun}.")
+            found.append(
+                say("1 running session ends.")
+                if self.sessions == 1
+                else say("%(count)s running sessions end.", count=self.sessions)
+            )
         if self.repositories:
             found.append(
-                f"{self.user} owns {_counted(self.repositories, 'repository', 'repositories')}:"
-                f" {_named(self.repositories)}. Their alarms go to the administrators."
+                say(
+                    "%(user)s owns %(count)s repositories (%(repositories)s). Alarms about them"
+                    " go to the administrators.",
+                    user=self.user,
+                    count=len(self.repositories),
+                    repositories=_named(self.repositories),
+                )
             )
         if self.channels:
             found.append(
-                f"Others use {_counted(self.channels, 'channel')}: {_named(self.channels)}."
+                say("Others use these channels: %(channels)s.", channels=_named(self.channels))
             )
         if self.rules:
             found.append(
-                f"{_counted(self.rules, 'rule')} of others"
-                f" {'is' if len(self.rules) == 1 else 'are'} about {self.user}:"
-                f" {_named(self.rules)}."
+                say(
+                    "These rules of others are about %(user)s: %(rules)s.",
+                    user=self.user,
+                    rules=_named(self.rules),
+                )
             )
         return found
 
 
-def _counted(names: Sequence[str], one: str, many: str | None = None) -> str:
-    return f"{len(names)} {one if len(names) == 1 else many or one + 's'}"
-
-
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more
+    return listed(names, _MOST)
 
 
 async def of_user(actor: Actor, user_id: int) -> Dependents:

@@ -10,6 +10,7 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
 from hive.models import Group, Membership
+from hive.sentences import say
 from hive.services import audit, events, names, references
 from hive.services.permissions import Actor, group_ids, require_admin
 from hive.services.repositories import quotas
@@ -104,7 +105,7 @@ async def set_group(
     )
     events.quotas_changed()
     if remove_members:
-        events.rights_changed(f"members left the group {group.name}")
+        events.rights_changed(say("members left the group %(group)s", group=group.name))
     return await _info(group)
 
 
@@ -115,7 +116,7 @@ async def delete_group(actor: Actor, group_id: int) -> None:
     group = await _get(group_id)
     await group.delete()
     await audit.record(actor, "group.delete", f"group {group.name}")
-    events.rights_changed(f"the group {group.name} was deleted")
+    events.rights_changed(say("the group %(group)s was deleted", group=group.name))
 
 
 async def _get(group_id: int) -> Group:

@@ -7,6 +7,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import Severity, Source
 from hive.models import User
+from hive.sentences import say
 from hive.services import audit
 from hive.services.accounts import attempt_limits
 from hive.services.outbox import outbox, recipients
@@ -15,15 +16,6 @@ from hive.services.outbox.outbox import Notice
 from hive.services.permissions import Actor
 
 logger = log.get(__name__)
-
-_TEXT = """\
-There were {number} or more wrong passwords or codes for your account {name} within a day, the
-last from {address}. Your account is not locked: the right password still works, only more slowly
-from browsers that you have not used before.
-
-If it was not you, somebody is guessing. A second factor protects your account even from a right
-guess. Choose a new password if yours is short or used elsewhere.
-"""
 
 
 def note(name: str, attempt: attempt_limits.Attempt, address: str) -> None:
@@ -52,12 +44,24 @@ async def _store(name: str, address: str) -> None:
     notice = Notice(
         f"{MANY_WRONG_LOGINS}:{clock.rfc3339(clock.now())}",
         Matter(MANY_WRONG_LOGINS, Severity.WARNING),
-        "Many wrong passwords for your account",
-        _TEXT.format(
-            number=attempt_limits.limits().passwords.number(user.name)
-            or attempt_limits.limits().codes.number(attempt_limits.codes_account(user.id)),
-            name=user.name,
-            address=address,
-        ),
+        say("Many wrong passwords for your account"),
+        [
+            say(
+                "There were %(count)s or more wrong passwords or codes for your account %(name)s"
+                " within a day, the last from %(address)s. Your account is not locked: the right"
+                " password still works, only more slowly from browsers that you have not used"
+                " before.",
+                count=attempt_limits.limits().passwords.number(user.name)
+                or attempt_limits.limits().codes.number(attempt_limits.codes_account(user.id)),
+                name=user.name,
+                address=address,
+            ),
+            "",
+            say(
+                "If it was not you, someone is guessing. A second factor protects your "
+                "account even if they guess right. Choose a new password if yours is "
+                "short or used elsewhere."
+            ),
+        ],
     )
     await outbox.tell(await recipients.load({user.id}), notice)

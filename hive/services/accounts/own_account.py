@@ -40,7 +40,7 @@ def _time_zone(name: str) -> str | None:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidInput(
-            "There is no time zone %(name)r. They are called like Europe/Berlin.",
+            "There is no time zone %(name)r. Time zones have names such as Europe/Berlin.",
             field="timezone",
             name=name[:60],
         ) from None

@@ -9,6 +9,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import Forbidden, HiveError
 from hive.kinds import Source
 from hive.models import User
+from hive.sentences import say
 from hive.services import audit, runtime
 from hive.services.accounts import (
     attempt_limits,
@@ -20,24 +21,12 @@ from hive.services.accounts import (
 from hive.services.accounts import (
     users as accounts,
 )
+from hive.services.outbox import recipients
 from hive.services.permissions import Actor
 
 logger = log.get(__name__)
 
 _MAX_ACCOUNTS = 5  # of one e-mail address
-_TEXT = """\
-Hello {name},
-
-somebody, probably you, asked for a new password for your account {name} at
-
-    {base}
-
-To choose it, open this link within an hour:
-
-    {url}
-
-The link works once. If you did not ask for it, do nothing: your password stays as it is.
-"""
 
 
 def mail_is_possible() -> bool:
@@ -70,8 +59,28 @@ async def _mail_links(who: str, address: str) -> None:
 async def _mail_link(user: User, email: str, address: str) -> None:
     token = await _issue(user, address)
     base = runtime.base_url()
-    text = _TEXT.format(name=user.name, base=base, url=f"{base}/reset/{token}")
-    await mail.send(mail.Mail(email, "A new password for Borg Hive", text))
+    reader = recipients.reader_of(user)
+    lines = [
+        say("Hello %(name)s,", name=user.name),
+        "",
+        say(
+            "someone, probably you, asked for a new password for your account "
+            "%(name)s at %(address)s.",
+            name=user.name,
+            address=base,
+        ),
+        "",
+        say("To choose it, open this link within an hour:"),
+        "",
+        f"    {base}/reset/{token}",
+        "",
+        say(
+            "The link works once. If you did not ask for it, do nothing: your password stays as"
+            " it is."
+        ),
+    ]
+    title = reader.title(say("A new password for Borg Hive"))
+    await mail.send(mail.Mail(email, title, reader.text(lines)))
 
 
 @transactional

@@ -23,13 +23,13 @@ def check_strength(password: str) -> None:
     """Raise InvalidInput where the password is too short to be one."""
     if len(password) < MIN_LENGTH:
         raise InvalidInput(
-            "The password is too short: %(min_length)s characters are the least.",
+            "The password must have at least %(min_length)s characters.",
             field="password",
             min_length=MIN_LENGTH,
         )
     if len(password) > MAX_LENGTH:
         raise InvalidInput(
-            "The password is too long: %(max_length)s characters are the most.",
+            "The password must have at most %(max_length)s characters.",
             field="password",
             max_length=MAX_LENGTH,
         )

@@ -90,8 +90,8 @@ def _secret(row: Totp) -> str:
     except Sealed as error:
         logger.error("a code of an authenticator app cannot be checked", reason=error.message)
         raise Unavailable(
-            "Codes of authenticator apps cannot be checked just now. Use a passkey or a recovery"
-            " code, and tell an administrator."
+            "Codes from authenticator apps cannot be checked at the moment. Use a "
+            "passkey or a recovery code, and notify an administrator."
         ) from error
 
 
@@ -115,7 +115,7 @@ async def _confirm_totp(actor: Actor, code: str) -> tuple[str, ...] | None:
     await _require_no_totp(user_id)
     row = await Totp.get_or_none(user_id=user_id)
     if row is None:
-        raise Conflict("Begin again: there is no secret to confirm.")
+        raise Conflict("Start again: there is no secret to confirm.")
     step = _step_of(_secret(row), code)
     if step is None:
         return None
@@ -171,7 +171,7 @@ async def new_recovery_codes(actor: Actor) -> tuple[str, ...]:
     """Ten new codes in place of the old ones; ask for the password before."""
     user_id = own_id(actor)
     if not (await factors_of(user_id)).is_on:
-        raise Conflict("Recovery codes stand in for a second factor: set one up first.")
+        raise Conflict("Recovery codes replace a second factor: set one up first.")
     codes = await _replace_codes(user_id)
     await audit.record(actor, "user.recovery_codes", f"user {actor.name}")
     return codes

@@ -93,7 +93,9 @@ def _check_email(email: str | None) -> str | None:
     if email is None or email == "":
         return None
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise InvalidInput("This is no e-mail address: %(email)r.", field="email", email=email[:60])
+        raise InvalidInput(
+            "%(email)r is not a valid e-mail address.", field="email", email=email[:60]
+        )
     return email
 
 
@@ -171,7 +173,7 @@ async def set_user(
 async def _keep_an_administrator() -> None:
     """Call after the change, inside its transaction: nobody locks everybody out."""
     if not await User.filter(is_admin=True, enabled=True).exists():
-        raise Conflict("This is the last enabled administrator: make another one first.")
+        raise Conflict("This is the last enabled administrator: appoint another one first.")
 
 
 async def set_password(actor: Actor, user_id: int, password: str) -> None:
@@ -260,9 +262,9 @@ async def delete_user(actor: Actor, user_id: int) -> None:
     keys = await Key.filter(owner_id=user_id).count()
     if repositories or keys:
         raise Conflict(
-            "%(name)s still owns %(repositories)s repositories (those in the trash included)"
-            " and %(keys)s keys: delete them or give them to somebody else first, or disable"
-            " the user.",
+            "%(name)s still owns %(repositories)s repositories (including those in "
+            "the trash) and %(keys)s keys: first delete them or give them to another "
+            "user, or disable the user.",
             name=user.name,
             repositories=repositories,
             keys=keys,

@@ -14,10 +14,9 @@ from typing import Any
 
 from hive import clock
 from hive.database import transactional
-from hive.formats import format_size
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Repository
-from hive.sentences import say
+from hive.sentences import Size, say
 from hive.services import events
 from hive.services.alarms import rules
 from hive.services.alarms.rules import Finding
@@ -256,13 +255,18 @@ async def check_quota(
         percent = 100.0 if is_exceeded else 100 * used_bytes / quota
     level = rules.level(percent, QUOTA_STEPS, row.level if row is not None else 0)
     if level == 0:
-        await end(repository.id, EventKind.QUOTA_FILLING, "The quota has room again.")
+        await end(repository.id, EventKind.QUOTA_FILLING, say("The quota has room again."))
         return
-    shown = f"{format_size(used_bytes or 0)} of {format_size(quota or 0)}"
+    shown = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
     message = (
-        f"The quota is used to {percent:.0f} %: {shown}."
+        say("%(percent).0f %% of the quota are used: %(use)s.", percent=percent, use=shown)
         if whose is None
-        else f"The quota of {whose} is used to {percent:.0f} %: {shown}."
+        else say(
+            "%(percent).0f %% of the quota of %(whose)s are used: %(use)s.",
+            whose=whose,
+            percent=percent,
+            use=shown,
+        )
     )
     await begin(
         repository.id,
@@ -290,4 +294,6 @@ async def integrity_error(
 @transactional
 async def integrity_proven(repository_id: int) -> None:
     """A whole check found nothing wrong."""
-    await end(repository_id, EventKind.INTEGRITY_ERROR, "A check found nothing wrong any more.")
+    await end(
+        repository_id, EventKind.INTEGRITY_ERROR, say("A check found nothing wrong any more.")
+    )

@@ -123,7 +123,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     if row.answered_at is not None:
         raise Conflict("%(answered_by)s has answered this already.", answered_by=row.answered_by)
     if row.kind not in UNTIL_ANSWERED:
-        raise Conflict("This is over when its cause is: there is nothing to answer.")
+        raise Conflict("This ends when its cause ends: there is nothing to answer.")
     covered = row.count if seen is None else min(seen, row.count)
     if covered < 1:
         raise Conflict("It has happened again since then: look at it once more.")

@@ -26,7 +26,8 @@ async def note_gone(session: Session) -> None:
             session.repository_id,
             EventKind.CONTENT_GONE,
             say(
-                "The repository's content went from the disk while key %(key_name)s used it.",
+                "The repository's content disappeared from the disk while key "
+                "%(key_name)s used it.",
                 key_name=session.key_name,
             ),
             session_id=session.id,

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive.formats import format_size
 from hive.kinds import Access, EventKind, Operation
+from hive.sentences import Size, join, say
 
 DISK_STEPS = (80, 90, 95)
 _SLACK = 2.0  # percent points below a step before it is over
@@ -76,19 +76,32 @@ def of_session(before: Usage, after: Usage, cause: Cause, mass_percent: int) -> 
         found.append(
             Finding(
                 EventKind.MASS_DELETION,
-                f"Key {cause.key_name} deleted {percent:.0f} % of the data:"
-                f" {format_size(lost)} of {format_size(had)}.",
+                say(
+                    "Key %(key)s deleted %(percent).0f %% of the data: %(lost)s of %(had)s.",
+                    key=cause.key_name,
+                    percent=percent,
+                    lost=Size(lost),
+                    had=Size(had),
+                ),
                 details,
             )
         )
     if cause.access == Access.APPEND_ONLY and cause.may_have_deleted:
         removed = max(lost, cause.bytes_removed or 0)
-        what = f"deleted {format_size(removed)}" if removed > 0 else "may have deleted something"
+        what = (
+            say("deleted %(size)s", size=Size(removed))
+            if removed > 0
+            else say("may have deleted something")
+        )
         found.append(
             Finding(
                 EventKind.APPEND_ONLY_DELETION,
-                f"Key {cause.key_name}, which may only append, {what}. Nothing is gone before the"
-                " repository is compacted.",
+                say(
+                    "Append-only key %(key)s %(what)s. Nothing is lost until the repository "
+                    "is compacted.",
+                    key=cause.key_name,
+                    what=what,
+                ),
                 details,
             )
         )
@@ -108,33 +121,54 @@ def of_change(before: Usage, after: Usage, shrink_percent: int) -> list[Finding]
     kind = EventKind.SHRUNK
     if went_back:
         kind = EventKind.WENT_BACK
-        what = (
-            f"The repository went back from transaction {before.transaction} to"
-            f" {after.transaction}: an older copy is in its place"
+        what = say(
+            "The repository went back from transaction %(before)s to "
+            "%(after)s: an older copy is in its place",
+            before=before.transaction,
+            after=after.transaction,
         )
     elif before.is_repository and not after.is_repository:
         kind = EventKind.CONTENT_GONE
-        what = "The repository's content is gone from the disk"
+        what = say("The repository's content is gone from the disk")
     elif percent > shrink_percent and had - has >= _SMALLEST:
-        what = f"The repository shrunk by {percent:.0f} %, and no session is known that did it"
+        what = say(
+            "The repository shrank by %(percent).0f %%, and no known session did it",
+            percent=percent,
+        )
     else:
         return []
-    sizes = f"{format_size(had)} before, {format_size(has)} now"
-    return [Finding(kind, f"{what}: {sizes}.", _numbers(before, after))]
+    sizes = say("%(before)s before, %(now)s now", before=Size(had), now=Size(has))
+    return [
+        Finding(kind, say("%(what)s: %(sizes)s.", what=what, sizes=sizes), _numbers(before, after))
+    ]
 
 
 def of_identity(before: Usage, after: Usage) -> list[Finding]:
     """Whether another repository is in its place, or it is encrypted in another way."""
     changes = []
     if before.borg_id and after.borg_id and before.borg_id != after.borg_id:
-        changes.append(f"its id was {before.borg_id} and is {after.borg_id}")
+        changes.append(
+            say(
+                "its id was %(before)s and is %(after)s",
+                before=before.borg_id,
+                after=after.borg_id,
+            )
+        )
     known = {None, "", "unknown"}
     encryptions = before.encryption, after.encryption
     if encryptions[0] != encryptions[1] and not known & set(encryptions):
-        changes.append(f"its encryption was {encryptions[0]} and is {encryptions[1]}")
+        changes.append(
+            say(
+                "its encryption was %(before)s and is %(after)s",
+                before=encryptions[0],
+                after=encryptions[1],
+            )
+        )
     if not changes:
         return []
-    message = f"The repository is another one than before: {', and '.join(changes)}."
+    message = say(
+        "This is not the same repository as before: %(changes)s.", changes=join(*changes, by=", ")
+    )
     return [Finding(EventKind.REPLACED, message, _numbers(before, after))]
 
 

@@ -14,10 +14,13 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
+from hive.sentences import join, load, say, store
 from hive.services.checks import Check
 from hive.services.outbox import outbox
 
 logger = log.get(__name__)
+
+_LONGEST = 2_000  # characters of a sentence among the details
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Trouble:
 
     @property
     def words(self) -> str:
-        return f"{self.message} {self.remedy}".strip()
+        return join(self.message, self.remedy)
 
     @classmethod
     def of(cls, row: Alarm) -> Trouble:
@@ -49,24 +52,24 @@ class Trouble:
         location_id = kept.get("location_id")
         return cls(
             kind=row.kind,
-            title=str(kept.get("title", row.kind)),
+            title=load(str(kept.get("title", row.kind))),
             message=row.message,
-            remedy=str(kept.get("remedy") or ""),
+            remedy=load(str(kept.get("remedy") or "")),
             severity=Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
             is_outage=bool(kept.get("is_outage")),
-            unknown=str(kept.get("unknown") or ""),
+            unknown=load(str(kept.get("unknown") or "")),
             location_id=location_id if isinstance(location_id, int) else None,
         )
 
     def store(self, row: Alarm) -> None:
         """Put it into a row of this kind, for commands, which are other processes."""
         row.level = CRITICAL_LEVEL if self.severity == Severity.CRITICAL else 1
-        row.message = self.message[:1000]
+        row.message = self.message
         row.details = {
-            "title": self.title,
-            "remedy": self.remedy,
+            "title": store(self.title, _LONGEST),
+            "remedy": store(self.remedy, _LONGEST),
             "is_outage": self.is_outage,
-            "unknown": self.unknown,
+            "unknown": store(self.unknown, _LONGEST),
             "location_id": self.location_id,
         }
 
@@ -171,7 +174,7 @@ async def findings() -> list[Check]:
     return [
         Check(
             "error" if row.level >= CRITICAL_LEVEL else "warning",
-            "Alarm",
+            say("Alarm"),
             row.message,
             Trouble.of(row).remedy or None,
         )
@@ -207,7 +210,7 @@ async def _notify_over(row: Alarm) -> None:
         f"{row.subject}:over:{clock.rfc3339(clock.now())}"[:150],
         row.kind,
         Severity.RECOVERY,
-        f"Over: {Trouble.of(row).title}",
-        f"This is over: {row.message}",
+        say("Over: %(title)s", title=Trouble.of(row).title),
+        say("This is resolved: %(message)s", message=row.message),
         ends=(row.kind,),
     )

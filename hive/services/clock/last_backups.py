@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from hive import clock
 from hive.models import Repository
+from hive.sentences import say
 from hive.services.checks import Check
 
 _SLIGHTLY = timedelta(seconds=60)  # a clock is corrected by, without anybody noticing
@@ -31,8 +32,11 @@ async def findings() -> list[Check]:
         return []
     names = await ahead.order_by("name").limit(_MOST_NAMES).values_list("name", flat=True)
     listed = ", ".join(str(name) for name in names)
-    message = (
-        f"The time of the last backup lies in the future for {count} repositories ({listed}):"
-        " the clock was ahead when it was made, so it counts as not known"
+    message = say(
+        "The time of the last backup lies in the future for %(count)s "
+        "repositories (%(names)s): the clock was ahead when it was made, so it "
+        "counts as unknown",
+        count=count,
+        names=listed,
     )
-    return [Check("warning", "Clock", message, "The next backup corrects it.")]
+    return [Check("warning", say("Clock"), message, say("The next backup corrects it."))]

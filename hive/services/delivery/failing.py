@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hive import clock, formats
+from hive import clock
 from hive.database import transactional
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Channel, Delivery, MailPlace, User
+from hive.sentences import listed, say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.delivery import deliveries
 from hive.services.delivery.deliveries import Failure
-from hive.services.outbox import condition, outbox, recipients, texts
+from hive.services.outbox import condition, outbox, recipients
 from hive.services.outbox.condition import Lane
 from hive.services.outbox.kinds import DEAD_LETTER, Matter
 from hive.services.outbox.outbox import Notice
@@ -24,7 +25,9 @@ from hive.services.outbox.routing import OWN_MAIL, Destination
 
 _MAIL = "mail"
 _MOST = 20  # that are named
-_REMEDY = "See `hive channel list`; `hive channel test` tries it at once and frees what waits."
+_REMEDY = say(
+    "See `hive channel list`; `hive channel test` tries it at once and sends what is waiting."
+)
 
 
 async def after_failure(row: Delivery, failure: Failure) -> None:
@@ -50,16 +53,20 @@ async def report(lane: Lane) -> None:
     if not known.fails or not channel.enabled:
         await end(channel.id)
     elif known.is_broken and known.failing_since is not None:
-        since = formats.moment(known.failing_since)
-        named = f"{channel.name} of {channel.owner.name}"
-        message = f"The channel {named} has failed since {since}: {known.last_error}"
-        title = f"The channel {named} fails"
+        named = {"channel": channel.name, "owner": channel.owner.name}
+        message = say(
+            "The channel %(channel)s of %(owner)s has failed since %(since)s: %(problem)s",
+            since=known.failing_since,
+            problem=known.last_error,
+            **named,
+        )
+        title = say("The channel %(channel)s of %(owner)s fails", **named)
         await server_alarms.report(
             _subject(channel.id),
             Trouble(
                 EventKind.CHANNEL_FAILING,
-                texts.one_line(title),
-                texts.one_line(message, 1_000),
+                title,
+                message,
                 _REMEDY,
                 severity=Severity.WARNING,
                 is_outage=False,
@@ -67,7 +74,7 @@ async def report(lane: Lane) -> None:
         )
         if not channel.owner.is_admin:
             key = f"channel:{channel.id}:{clock.rfc3339(known.failing_since)}"
-            await _notify_owner(channel, Notice(key, _matter(), title, message))
+            await _notify_owner(channel, Notice(key, _matter(), title, [message]))
 
 
 async def end(channel_id: int) -> None:
@@ -94,21 +101,21 @@ async def _report_mail() -> None:
     rows = await MailPlace.exclude(failing_since=None).select_related("user").order_by("user__name")
     broken = [row for row in rows if condition.of_row(row).is_broken]
     if broken:
-        names = ", ".join(row.user.name for row in broken[:_MOST])
-        if len(broken) > _MOST:
-            names += f" and {len(broken) - _MOST} more"
+        names = listed([row.user.name for row in broken], _MOST)
         since = min(row.failing_since for row in broken if row.failing_since is not None)
-        message = (
-            f"Mail to {names} has not been delivered since {formats.moment(since)}:"
-            f" {broken[0].last_error}"
+        message = say(
+            "Mail to %(names)s has not been delivered since %(since)s: %(problem)s",
+            names=names,
+            since=since,
+            problem=broken[0].last_error,
         )
         await server_alarms.report(
             _MAIL,
             Trouble(
                 EventKind.CHANNEL_FAILING,
-                "Mail is not delivered",
-                texts.one_line(message, 1_000),
-                "See the section [mail] of the configuration.",
+                say("Mail is not delivered"),
+                message,
+                say("See the section [mail] of the configuration."),
                 severity=Severity.WARNING,
                 is_outage=False,
             ),
@@ -139,20 +146,37 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
 def _dead_letter(place: Destination, rows: Sequence[Delivery], answer: str) -> Notice:
     first = rows[0].notification
     user: User = first.user
-    named = "mail" if place.kind == OWN_MAIL else f"the channel {place.name}"
-    count = f"{len(rows)} notifications" if len(rows) > 1 else "a notification"
-    title = f"{count[:1].upper()}{count[1:]} for {user.name} could not be delivered by {named}"
+    named = (
+        say("mail")
+        if place.kind == OWN_MAIL
+        else say("the channel %(channel)s", channel=place.name)
+    )
+    count = len(rows)
+    title = (
+        say(
+            "A notification for %(user)s could not be delivered by %(channel)s",
+            user=user.name,
+            channel=named,
+        )
+        if count == 1
+        else say(
+            "%(count)s notifications for %(user)s could not be delivered by %(channel)s",
+            count=count,
+            user=user.name,
+            channel=named,
+        )
+    )
     lines = [
-        *(f"Not delivered: {row.notification.title}" for row in rows[:_MOST]),
-        *([f"... and {len(rows) - _MOST} more."] if len(rows) > _MOST else []),
-        f"To: {user.name}",
+        *(say("Not delivered: %(title)s", title=row.notification.title) for row in rows[:_MOST]),
+        *([say("... and %(count)s more.", count=count - _MOST)] if count > _MOST else []),
+        say("To: %(user)s", user=user.name),
         "",
-        f"The answer was: {texts.one_line(answer, 500)}",
+        say("The answer was: %(answer)s", answer=answer),
         "",
-        "Correct the channel, then send it again: hive delivery list --dead shows it.",
+        say("Correct the channel, then send it again: hive delivery list --dead shows it."),
         *(["", *first.text.split("\n")] if len(rows) == 1 else []),
     ]
     place_key = f"{place.kind}:{place.channel_id or 0}"
     key = f"dead:{place_key}:{clock.now():%Y-%m-%d}"
     matter = Matter(DEAD_LETTER, Severity.WARNING)
-    return Notice(key, matter, texts.one_line(title), texts.whole_text(lines))
+    return Notice(key, matter, title, lines)

@@ -133,9 +133,10 @@ def _check_access(situation: GateFacts, need: Need) -> None:
         )
     if situation.is_vanished and need == Need.BORG:
         raise AccessRefused(
-            "The content of repository %(name)s is gone from the server's disk, and no session"
-            " deleted it. It is not created again until somebody who manages it confirms that"
-            " it may begin empty, on its page or by hive repo set --confirm-empty.",
+            "The content of repository %(name)s is gone from the server's disk, and "
+            "no session deleted it. It is not created again until someone who "
+            "manages it confirms that it may begin empty, on its page or by hive "
+            "repo set --confirm-empty.",
             RefusalCause.NOT_CREATED,
             name=name,
         )
@@ -248,7 +249,7 @@ async def current_grant(identity: Identity, address: str, *, is_running: bool = 
     )
     if grant is None or problem is not None:
         raise AccessRefused(
-            "This key has no access to this repository any more.",
+            "This key no longer has access to this repository.",
             problem or RefusalCause.KEY_NOT_GRANTED,
         )
     return grant
@@ -347,7 +348,7 @@ async def no_longer_allowed(session_ids: Iterable[int]) -> dict[int, str]:
 
 async def _objection(session: Session) -> str | None:
     if session.key_id is None:
-        return "the key was deleted"
+        return say("the key was deleted")
     identity = Identity(
         session.login, session.repository_id, session.key_id, session.key_fingerprint
     )
@@ -356,12 +357,12 @@ async def _objection(session: Session) -> str | None:
         if session.need != Need.STATUS:
             _check_mode(_situation_of(grant), session.need)
     except AccessRefused as refused:
-        return refused.message.rstrip(".")
+        return refused.message
     away = places.known(grant.repository.location_id)
     if away is not None and away.kind == Absence.FOREIGN:
-        return "the storage is used by another installation"
+        return say("the storage is used by another installation")
     if grant.access != session.access:
-        return f"the access of this key is now {grant.access}"
+        return say("the access of this key is now %(access)s", access=grant.access)
     return None
 
 

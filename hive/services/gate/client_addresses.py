@@ -18,6 +18,7 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import AddressRuling, AddressTrouble, EventKind, Severity
 from hive.models import AddressRecord, AddressRule, Session
+from hive.sentences import say
 from hive.services import audit
 from hive.services.clock import trust
 from hive.services.outbox import outbox
@@ -144,20 +145,34 @@ async def _notify(now: datetime) -> None:
     ]
     if not rows:
         return
-    named = [f"{row.address} ({row.count} times): {row.reason}" for row in rows[:_NAMED]]
+    named = [
+        say(
+            "%(address)s (%(count)s times): %(reason)s",
+            address=row.address,
+            count=row.count,
+            reason=row.reason,
+        )
+        for row in rows[:_NAMED]
+    ]
     if len(rows) > _NAMED:
-        named.append(f"{len(rows) - _NAMED} more addresses: see `hive address list`.")
+        named.append(
+            say("%(count)s more addresses: see `hive address list`.", count=len(rows) - _NAMED)
+        )
     named.append(
-        "If these are your own machines, raise `ssh.max_waiting_per_address` and"
-        " `ssh.new_connections_burst_per_address`, or allow the address: `hive address allow"
-        f" {rows[0].address}`. To keep an address out: `hive address ban {rows[0].address}`."
+        say(
+            "If these are your own machines, raise `ssh.max_waiting_per_address` and "
+            "`ssh.new_connections_burst_per_address`, or allow the address: `hive "
+            "address allow %(address)s`. To keep an address out: `hive address ban "
+            "%(address)s`.",
+            address=rows[0].address,
+        )
     )
     await outbox.tell_administrators(
         f"addresses:{clock.rfc3339(now)}",
         EventKind.TURNED_AWAY,
         Severity.WARNING,
-        f"SSH connections from {rows[0].address} were turned away",
-        "\n".join(named),
+        say("SSH connections from %(address)s were turned away", address=rows[0].address),
+        *named,
     )
     await AddressRecord.filter(id__in=[row.id for row in rows]).update(told_at=now)
 
@@ -307,7 +322,11 @@ async def _require_unused(actor: Actor, network: Network) -> None:
     peers = await asyncio.to_thread(_inside, await recent_peers(), network)
     if peers:
         last = await Session.filter(peer__in=peers[:100]).order_by("-id").first()
-        when = f", last {last.login} at {clock.rfc3339(last.started_at)}" if last else ""
+        when = (
+            say(", last %(login)s at %(started_at)s", login=last.login, started_at=last.started_at)
+            if last
+            else ""
+        )
         raise Conflict(
             "Clients logged in from %(written)s in the last %(days)s days%(when)s. Confirm the"
             " ban if you mean it: they could no longer back up.",

@@ -129,8 +129,9 @@ def _read(path: Path) -> HostKey:
     try:
         if not runtime.is_private(path):
             raise StorageError(
-                "The host key %(path)s can be read by others or is not ours: correct that with"
-                " chown and chmod 600 %(path)s, and think of who may have copied it.",
+                "The host key %(path)s can be read by others or belongs to another user: "
+                "correct that with chown and chmod 600 %(path)s, and consider who may "
+                "have copied it.",
                 path=path,
             )
         private = path.read_bytes()

@@ -12,6 +12,7 @@ from hive.database import transactional
 from hive.errors import RefusalCause
 from hive.kinds import EventKind
 from hive.models import Alarm, Event, Grant, Key, Repository
+from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.gate.authentication import problem_of
@@ -60,7 +61,11 @@ async def note_turned_away(login: str, peer: str, reason: str) -> None:
     turned_away.move_to_end(key)
     while len(turned_away) > _MAX_TURNED_AWAY:
         turned_away.popitem(last=False)
-    message = f"A client at {peer} did not log in and was turned away: {reason}"
+    message = say(
+        "A client at %(peer)s did not log in and was turned away: %(reason)s",
+        peer=peer,
+        reason=reason,
+    )
     await record(repository.id, RefusalCause.LIMIT, message, peer=peer)
 
 
@@ -90,7 +95,7 @@ async def _count(repository_id: int) -> None:
         await alarms.begin(
             repository_id,
             EventKind.REFUSED_OFTEN,
-            f"{most} logins or commands were refused within an hour.",
+            say("%(count)s logins or commands were refused within an hour.", count=most),
             refusals=most,
         )
 
@@ -103,6 +108,6 @@ async def end_quiet() -> int:
     rows = await Alarm.filter(kind=EventKind.REFUSED_OFTEN).exclude(repository_id=None)
     for row in rows:
         if row.repository_id is not None and row.repository_id not in lately:
-            words = "For an hour nothing was refused."
+            words = say("Nothing was refused for an hour.")
             ended += await alarms.end(row.repository_id, EventKind.REFUSED_OFTEN, words)
     return ended

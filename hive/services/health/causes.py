@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hive import clock
-from hive.formats import moment
 from hive.kinds import EventKind
 from hive.models import Alarm, Downtime, Event, Grant, Repository
+from hive.sentences import say
 
 _BEFORE = timedelta(days=1)  # of the time when it was due
 _FULL = 100
@@ -29,16 +29,28 @@ async def of_missing(row: Repository, due_at: datetime | None, now: datetime) ->
 async def _keys(row: Repository, now: datetime) -> list[str]:
     grants = await Grant.filter(repository_id=row.id).select_related("key__owner")
     if not grants:
-        return ["No key opens this repository."]
-    problems = []
+        return [say("No key opens this repository.")]
+    problems: list[str] = []
     for grant in sorted(grants, key=lambda one: one.key.name):
         key = grant.key
         if not key.enabled:
-            problems.append(f"Key {key.name} is disabled.")
+            problems.append(say("Key %(key)s is disabled.", key=key.name))
         elif not key.owner.enabled:
-            problems.append(f"Key {key.name} is refused: its owner {key.owner.name} is disabled.")
+            problems.append(
+                say(
+                    "Key %(key)s is refused: its owner %(owner)s is disabled.",
+                    key=key.name,
+                    owner=key.owner.name,
+                )
+            )
         elif key.expires_at is not None and key.expires_at <= now:
-            problems.append(f"Key {key.name} expired on {moment(key.expires_at)}.")
+            problems.append(
+                say(
+                    "Key %(key)s expired on %(expires_at)s.",
+                    key=key.name,
+                    expires_at=key.expires_at,
+                )
+            )
     return problems if len(problems) == len(grants) else []
 
 
@@ -47,7 +59,9 @@ async def _refusals(row: Repository, since: datetime) -> list[str]:
     last = await refused.order_by("-id").first()
     if last is None:
         return []
-    return [f"The last login was refused at {moment(last.at)}: {last.message[:300]}"]
+    return [
+        say("The last login was refused at %(at)s: %(reason)s", at=last.at, reason=last.message)
+    ]
 
 
 async def _alarms(row: Repository) -> list[str]:
@@ -55,7 +69,7 @@ async def _alarms(row: Repository) -> list[str]:
     for alarm in await Alarm.filter(repository_id=row.id):
         is_full = alarm.kind == EventKind.QUOTA_FILLING and alarm.level >= _FULL
         if is_full or alarm.kind == EventKind.STALE_LOCK:
-            found.append(alarm.message[:300])
+            found.append(alarm.message)
     return found
 
 
@@ -64,7 +78,11 @@ async def _downtimes(since: datetime, now: datetime) -> list[str]:
         await Downtime.filter(ended_at__gt=since, begun_at__lt=now).order_by("-ended_at").limit(1)
     )
     return [
-        f"{'Maintenance went on' if one.announced_by else 'The server was off'} from"
-        f" {moment(one.begun_at)} to {moment(min(one.ended_at, clock.now()))}."
+        say(
+            "%(what)s from %(begun_at)s to %(ended_at)s.",
+            what=say("Maintenance went on") if one.announced_by else say("The server was off"),
+            begun_at=one.begun_at,
+            ended_at=min(one.ended_at, clock.now()),
+        )
         for one in rows
     ]

@@ -11,6 +11,7 @@ from hive.errors import InvalidInput, NotFound
 from hive.kinds import Health, ScheduleKind, State
 from hive.models import Repository, RepositoryTag
 from hive.schedule import Downtimes, Schedule, outlook
+from hive.sentences import say
 from hive.services.alarms import alarms, server_alarms
 from hive.services.alarms.alarms import AlarmInfo
 from hive.services.alarms.server_alarms import Unknowns
@@ -123,7 +124,7 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
         due_at, down_at = view.due_at, view.down_at
         description = schedule_words.describe(schedule, due_at, now)
     except InvalidInput as error:
-        problem, words, schedule = error.message, "cannot be followed", None
+        problem, words, schedule = error.message, say("cannot be followed"), None
         description = words
     return HealthInfo(
         repository_id=row.id,

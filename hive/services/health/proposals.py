@@ -9,6 +9,7 @@ from statistics import median
 
 from hive.kinds import ArchiveCreated, ScheduleKind
 from hive.models import Repository, Session
+from hive.sentences import say
 
 _ENOUGH = 3  # backups
 _LOOKED_AT = 12
@@ -56,5 +57,5 @@ def in_words(every: timedelta) -> str:
     """'24 hours', '7 days': how one would say what was observed."""
     hours = int(every.total_seconds()) // 3600
     if hours <= 24:
-        return "hour" if hours == 1 else f"{hours} hours"
-    return f"{hours // 24} days"
+        return "hour" if hours == 1 else say("%(count)s hours", count=hours)
+    return say("%(count)s days", count=hours // 24)

@@ -20,6 +20,7 @@ from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
 from hive.models import HealthChange, Location, Preference, Repository, Session
 from hive.schedule import Downtimes, Outlook, Record, Schedule, next_reminder, outlook
+from hive.sentences import join, say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.clock import last_backups, trust
@@ -157,11 +158,11 @@ async def review(
             return False
         if await _write(row, found):
             await alarms.end(
-                repository_id, EventKind.SCHEDULE_BROKEN, "The schedule can be read again."
+                repository_id, EventKind.SCHEDULE_BROKEN, say("The schedule can be read again.")
             )
             await _tell(row, found, session_id, by)
             return found.situation.outlook.health != row.health
-    raise Conflict("The repository's health is being changed by somebody else. Try again.")
+    raise Conflict("The repository's health is being changed by someone else. Try again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +314,7 @@ async def _tell(row: Repository, found: _Found, session_id: int | None, by: str 
         if kind in (EventKind.DOWN, EventKind.STILL_DOWN):
             found_causes = await causes.of_missing(row, now.outlook.due_at, now.now)
             extra |= {"causes": found_causes} if found_causes else {}
-        words = " ".join([message, *extra.get("causes", ())])
+        words = join(message, *extra.get("causes", ()))
         await events.record(row.id, kind, words, session_id=session_id, **now.details(), **extra)
 
 
@@ -349,7 +350,10 @@ async def _tell_broken(repository_id: int, problem: str) -> None:
     await alarms.begin(
         repository_id,
         EventKind.SCHEDULE_BROKEN,
-        f"The schedule cannot be followed, so no missing backup is told: {problem}",
+        say(
+            "The schedule cannot be followed, so missing backups are not reported: %(problem)s",
+            problem=problem,
+        ),
         problem=problem,
     )
 

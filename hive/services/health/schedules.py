@@ -59,7 +59,7 @@ async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange)
     if sum(ways) > 1:
         raise InvalidInput("A schedule is an interval or a cron expression or none: give one.")
     if change.grace is not None and change.default_grace:
-        raise InvalidInput("Give a grace, or have the one of the settings: not both.")
+        raise InvalidInput("Give a grace period, or use the one from the settings: not both.")
     if change.no_schedule:
         _store(row, Schedule(kind=ScheduleKind.NONE))
     elif change.every is not None:
@@ -182,7 +182,7 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     if row.health not in review.TROUBLES:
         raise Conflict(
-            "%(name)s is %(health)s: no missing backup is to be acknowledged.",
+            "%(name)s is %(health)s: there is no missing backup to acknowledge.",
             name=row.name,
             health=row.health,
         )
@@ -203,7 +203,7 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
 def _check_until(until: datetime) -> None:
     now = clock.now()
     if until <= now:
-        raise InvalidInput("%(until)s is over: give a time to come.", field="until", until=until)
+        raise InvalidInput("%(until)s is in the past.", field="until", until=until)
     if until > now + MAX_SPAN:
         raise InvalidInput(
             "That is too far away: it ends within 366 days. A repository that expects no backups"

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hive.clock import rfc3339
-from hive.formats import moment, span
 from hive.kinds import Health
 from hive.schedule import Outlook, Schedule
+from hive.sentences import ago, say
 
 
 @dataclass(frozen=True)
@@ -43,48 +43,77 @@ class HealthReport:
 
     def late(self) -> str:
         down = self.outlook.down_at
-        wait = "" if down is None else f" It counts as down from {moment(down)} on."
-        return f"A backup is late: {self._last()}; one is due {self.schedule.in_words}.{wait}"
+        wait = "" if down is None else say(" It counts as down from %(down)s on.", down=down)
+        return say(
+            "A backup is late: %(last)s; one is due %(schedule)s.%(wait)s",
+            last=self._last(),
+            schedule=self.schedule.in_words,
+            wait=wait,
+        )
 
     def down(self) -> str:
         if self.last_backup_at is None:
-            return (
-                f"No backup yet since the repository was added {self._ago(self.created_at)};"
-                f" one was due {self.schedule.in_words}."
+            return say(
+                "No backup yet since the repository was added %(ago)s; one was due %(schedule)s.",
+                ago=self._ago(self.created_at),
+                schedule=self.schedule.in_words,
             )
-        return (
-            f"No backup since {moment(self.last_backup_at)}, {self._ago(self.last_backup_at)};"
-            f" one was due {self.schedule.in_words}."
+        return say(
+            "No backup since %(last_backup_at)s, %(ago)s; one was due %(schedule)s.",
+            last_backup_at=self.last_backup_at,
+            ago=self._ago(self.last_backup_at),
+            schedule=self.schedule.in_words,
         )
 
     def still_down(self) -> str:
-        return f"Still no backup, for {span(self.lasted)} now. {self.down()}"
+        return say(
+            "Still no backup, for %(lasted)s now. %(down)s", lasted=self.lasted, down=self.down()
+        )
 
     def recovered(self) -> str:
-        state = f"the repository was {self.former} for {span(self.lasted)}"
+        state = say(
+            "the repository was %(former)s for %(lasted)s", former=self.former, lasted=self.lasted
+        )
         made = self.last_backup_at
         if made is None or self.was_due_at is None or made < self.was_due_at:
-            return f"No backup is missing any more by the schedule as it is now; {state}."
-        overdue = span(made - self.was_due_at)
-        return f"A backup was made, {overdue} after it was due; {state}."
+            return say(
+                "By the present schedule no backup is missing any more; %(state)s.",
+                state=state,
+            )
+        overdue = made - self.was_due_at
+        return say(
+            "A backup was made, %(overdue)s after it was due; %(state)s.",
+            overdue=overdue,
+            state=state,
+        )
 
     def resumed(self, by: str | None) -> str:
-        how = "The pause is over" if by is None else f"The pause was ended by {by}"
+        how = (
+            say("The pause is over")
+            if by is None
+            else say("The pause was ended by %(user)s", user=by)
+        )
         if self.outlook.due_at is None:
-            return f"{how}; no backup is expected, for there is no schedule."
-        verb = "was" if self.outlook.due_at <= self.now else "is"
-        return f"{how}; the next backup {verb} due {moment(self.outlook.due_at)}."
+            return say("%(how)s; no backup is expected because there is no schedule.", how=how)
+        due_at = self.outlook.due_at
+        if due_at <= self.now:
+            return say("%(how)s; the next backup was due %(due_at)s.", how=how, due_at=due_at)
+        return say("%(how)s; the next backup is due %(due_at)s.", how=how, due_at=due_at)
 
     def _last(self) -> str:
         if self.last_backup_at is None:
-            return f"there is none yet, and it was expected by {moment(self._due())}"
-        return f"the last one was {moment(self.last_backup_at)}, {self._ago(self.last_backup_at)}"
+            return say("there is none yet, and it was expected by %(due)s", due=self._due())
+        return say(
+            "the last one was %(last_backup_at)s, %(ago)s",
+            last_backup_at=self.last_backup_at,
+            ago=self._ago(self.last_backup_at),
+        )
 
     def _due(self) -> datetime:
         return self.outlook.due_at or self.now
 
     def _ago(self, at: datetime) -> str:
-        return f"{span(self.now - at)} ago"
+        return ago(self.now - at)
 
 
 def _time(at: datetime | None) -> str | None:

@@ -75,7 +75,7 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
     else:
         existing.access = access
         await existing.save()
-    await _tell(actor, repository, key, f"has {access} access", access)
+    await _tell(actor, repository, key, say("has %(access)s access", access=access), access)
 
 
 @transactional
@@ -174,4 +174,4 @@ async def _tell(
         fingerprint=key.fingerprint,
         access=access,
     )
-    events.rights_changed(f"the access of key {key.name} was changed")
+    events.rights_changed(say("the access of key %(key)s was changed", key=key.name))

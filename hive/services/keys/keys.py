@@ -11,6 +11,7 @@ from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level, ShareLevel
 from hive.models import Grant, Key, KeyShare, User
+from hive.sentences import say
 from hive.services import audit, events, names, references, shares
 from hive.services.permissions import (
     Actor,
@@ -160,8 +161,8 @@ def check_networks(networks: Sequence[str]) -> list[str]:
             checked.append(str(addresses.parse_network(text)))
         except ValueError as error:
             raise InvalidInput(
-                "%(text)r is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
-                " (%(error)s).",
+                "%(text)r is not a valid network: write 192.0.2.0/24, 2001:db8::/32 or a "
+                "single address (%(error)s).",
                 field="networks",
                 text=text[:60],
                 error=error,
@@ -251,7 +252,9 @@ async def set_key(
     await shares.share(actor, key, share_with, share_level)
     await shares.unshare(actor, key, unshare_from)
     await shares.set_levels(actor, key, share_levels or {})
-    await _tell_repositories(key, f"Key {key.name} was changed by {actor.name}.")
+    await _tell_repositories(
+        key, say("Key %(key)s was changed by %(user)s.", key=key.name, user=actor.name)
+    )
     await audit.record(
         actor,
         "key.set",
@@ -274,7 +277,9 @@ async def set_key(
 async def delete_key(actor: Actor, key_id: int) -> None:
     """Delete the key and every grant it has; its sessions keep its name and fingerprint."""
     key = await _changeable(actor, key_id)
-    await _tell_repositories(key, f"Key {key.name} was deleted by {actor.name}.")
+    await _tell_repositories(
+        key, say("Key %(key)s was deleted by %(user)s.", key=key.name, user=actor.name)
+    )
     await key.delete()
     await audit.record(actor, "key.delete", f"key {key.name}", fingerprint=key.fingerprint)
     events.rights_changed(f"key {key.name} was deleted")

@@ -16,10 +16,9 @@ from hive.borg.locks import Holder
 from hive.borg.repository import read_config
 from hive.database import transactional, unbroken
 from hive.errors import Conflict
-from hive.formats import format_size
 from hive.kinds import EventKind, Level
 from hive.models import Repository
-from hive.sentences import say
+from hive.sentences import Size, join, say
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import config_restore
@@ -45,9 +44,14 @@ class ConfigLimits:
     def in_words(self) -> list[str]:
         found = ["append_only"] if self.append_only else []
         if self.quota_bytes is not None:
-            found.append(f"storage_quota {format_size(self.quota_bytes)}")
+            found.append(say("storage_quota %(size)s", size=Size(self.quota_bytes)))
         if self.reserve_bytes is not None:
-            found.append(f"additional_free_space {format_size(self.reserve_bytes)}")
+            found.append(
+                say(
+                    "additional_free_space %(size)s",
+                    size=Size(self.reserve_bytes),
+                )
+            )
         return found
 
     @property
@@ -55,9 +59,10 @@ class ConfigLimits:
         """A sentence for the end of others; empty where nothing is limited."""
         if not self.in_words:
             return ""
-        return (
-            f" Its config sets {', '.join(self.in_words)}: `hive repo clear-config-limits` or the"
-            " repository's page clears that."
+        return say(
+            " Its config sets %(limits)s: `hive repo clear-config-limits` or the "
+            "repository's page clears that.",
+            limits=join(*self.in_words, by=", "),
         )
 
 
@@ -107,7 +112,7 @@ def _write(where: paths.Place, content: bytes) -> None:
         with exclusive_lock(where.repository, runtime.host_id(), is_gone):
             config_restore.write(where, content)
     except LockedError:
-        raise Conflict("Somebody holds the lock of the repository. Try again later.") from None
+        raise Conflict("The repository is locked. Try again later.") from None
 
 
 @transactional

@@ -108,7 +108,7 @@ def read(path: Path) -> bytes | None:
         if stat.S_ISDIR(status.st_mode):
             raise Conflict("This is a repository of borg 2: it has no single config file.")
         if not stat.S_ISREG(status.st_mode) or status.st_size > config_versions.MAX_CONFIG:
-            raise StorageError("%(path)s is no config of borg's: look at it first.", path=path)
+            raise StorageError("%(path)s is not a borg config: look at it first.", path=path)
         return os.read(descriptor, config_versions.MAX_CONFIG)
     finally:
         os.close(descriptor)

@@ -17,10 +17,9 @@ from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
-from hive.formats import format_size
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
 from hive.models import Repository, Session, TrashEntry
-from hive.sentences import say
+from hive.sentences import Size, say
 from hive.services import events
 from hive.services.health import review
 from hive.services.lifecycle import config_limits
@@ -41,7 +40,9 @@ from hive.services.storage import paths, places
 logger = log.get(__name__)
 
 _END_SECONDS = 60.0
-_FOLDER_HINT = "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
+_FOLDER_HINT = say(
+    "which was left out: with a slash at its end (SOURCE/) rsync sends what is in it"
+)
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,26 @@ class Settled:
     @property
     def message(self) -> str:
         if self.facts is None:
-            return (
-                f"The import is not in place: {self.problem}. It stays staged: correct it and run"
-                " rsync -a --delete again; what is there already is not sent again."
+            return say(
+                "The import is not in place: %(problem)s. It stays staged: correct it "
+                "and run rsync -a --delete again; what is there already is not sent "
+                "again.",
+                problem=self.problem,
             )
-        folder = "" if self.facts.folder is None else f" It came in a folder, {_FOLDER_HINT}."
-        return (
-            f"The import is in place: borg repository {self.facts.id}, version"
-            f" {self.facts.version}, {format_size(self.facts.size_bytes)} in"
-            f" {self.facts.files} files.{folder}{self.limits}"
+        folder = (
+            ""
+            if self.facts.folder is None
+            else say(" It came in a folder, %(hint)s.", hint=_FOLDER_HINT)
+        )
+        return say(
+            "The import is in place: borg repository %(id)s, version "
+            "%(version)s, %(size)s in %(files)s files.%(folder)s%(limits)s",
+            id=self.facts.id,
+            version=self.facts.version,
+            size=Size(self.facts.size_bytes),
+            files=self.facts.files,
+            folder=folder,
+            limits=self.limits,
         )
 
 
@@ -131,8 +143,10 @@ async def _settle_as_left(repository_id: int, where: paths.Place) -> Settled:
     if status == 0:
         await maintenance.set_stage(repository_id, maintenance.VERIFYING)
         return await _verify_and_replace(repository_id, where)
-    shown = "was cut off" if status is None else f"ended with status {status}"
-    problem = f"the last rsync {shown}, so it is not complete"
+    shown = (
+        say("was cut off") if status is None else say("ended with status %(status)s", status=status)
+    )
+    problem = say("the last rsync %(end)s, so it is not complete", end=shown)
     await _reject(repository_id, problem)
     return Settled(None, problem)
 

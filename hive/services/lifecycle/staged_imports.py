@@ -89,9 +89,12 @@ async def _discard(actor: Actor, repository: Repository) -> int:
 @transactional
 async def _note(actor: Actor, repository: Repository, size: int) -> None:
     why = (
-        f"after {runtime.settings().rsync.staging_days} days without a change"
+        say(
+            "after %(days)s days without a change",
+            days=runtime.settings().rsync.staging_days,
+        )
         if actor == SYSTEM
-        else f"by {actor.name}"
+        else say("by %(user)s", user=actor.name)
     )
     message = say("The staged import, %(size)s, was discarded %(why)s.", size=Size(size), why=why)
     await events.record(repository.id, EventKind.IMPORT_DISCARDED, message)

@@ -65,8 +65,8 @@ async def note_change(
             repository_id,
             EventKind.MAYBE_BACKUP,
             say(
-                "What was written on the server may have been a backup. It does not count as one:"
-                " the archives are encrypted, so that the server cannot tell."
+                "What was written on the server may have been a backup. It does not "
+                "count as one: the archives are encrypted, so the server cannot know."
             ),
             origin="local",
         )

@@ -17,6 +17,7 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
 from hive.models import Inspection, Repository, Session, Statistic
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.alarms import alarms, rules
 from hive.services.alarms.rules import Cause, Usage
@@ -134,7 +135,9 @@ async def _note_failure(repository_id: int, problem: str) -> None:
     if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
     if inspection.problem is not None:  # another cause is told anew
-        await alarms.end(repository_id, EventKind.MEASURING_FAILED, "The cause is another now.")
+        await alarms.end(
+            repository_id, EventKind.MEASURING_FAILED, say("The cause is another now.")
+        )
     else:
         inspection.problem_since = clock.now()
     inspection.problem = problem
@@ -142,7 +145,7 @@ async def _note_failure(repository_id: int, problem: str) -> None:
     await alarms.begin(
         repository_id,
         EventKind.MEASURING_FAILED,
-        f"The repository cannot be measured: {problem}",
+        say("The repository cannot be measured: %(problem)s", problem=problem),
         problem=problem,
     )
 
@@ -162,7 +165,7 @@ async def _note_facts(
     session = None if session_id is None else await Session.get_or_none(id=session_id)
     if inspection.problem is not None:
         await alarms.end(
-            repository_id, EventKind.MEASURING_FAILED, "The repository can be measured again."
+            repository_id, EventKind.MEASURING_FAILED, say("The repository can be measured again.")
         )
     before = _usage_before(inspection)
     is_repository = found.kind != Kind.NONE

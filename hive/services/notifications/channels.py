@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
-from hive.formats import moment
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
 from hive.sentences import say
@@ -25,7 +24,9 @@ from hive.services.shares import GroupShare
 if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, SettingField
 
-CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
+CLOSED = say(
+    "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
+)
 UNREADABLE = say("This version does not know its settings: enter them again.")
 
 
@@ -56,8 +57,8 @@ class ChannelInfo:
         if not self.enabled:
             return "disabled"
         if known.failing_since is not None:
-            return f"failing since {moment(known.failing_since)}"
-        return "works" if known.worked_at is not None else "not tried yet"
+            return say("failing since %(since)s", since=known.failing_since)
+        return "works" if known.worked_at is not None else say("not tried yet")
 
     @property
     def backlog(self) -> str:
@@ -65,8 +66,8 @@ class ChannelInfo:
         if not self.condition.fails or not self.waiting:
             return ""
         if self.waiting == 1:
-            return "1 message waits"
-        return f"{self.waiting - 1} waiting behind one that failed"
+            return say("1 message waits")
+        return say("%(count)s waiting behind one that failed", count=self.waiting - 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +269,7 @@ def _require_secrets_known(
     ]
     if moved and kept:
         raise InvalidInput(
-            "With a new %(moved)s, who is not the owner must give %(kept)s anew.",
+            "To change %(moved)s, a user who is not the owner must enter %(kept)s again.",
             field=kept[0],
             moved=moved[0],
             kept=", ".join(kept),

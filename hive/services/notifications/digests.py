@@ -14,15 +14,15 @@ from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
-from hive.formats import format_duration, format_size
 from hive.kinds import Digest, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, User
+from hive.sentences import Sentence, Size, ago, join, say
 from hive.services import runtime
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
 from hive.services.health import review as health
 from hive.services.health.infos import HealthInfo
-from hive.services.outbox import outbox, recipients, texts
+from hive.services.outbox import outbox, recipients
 from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
@@ -35,7 +35,16 @@ _ORDER = (  # of the lines; counts come in the order of the states
     *(State.CRITICAL, State.UNKNOWN, State.DOWN, State.LATE, State.UNWATCHED),
     *(State.NEW, State.PAUSED, State.FINE),
 )
-_NAMES = {State.UNWATCHED: "not watched"}
+_HEADS = {
+    State.CRITICAL: say("CRITICAL"),
+    State.UNKNOWN: say("UNKNOWN"),
+    State.DOWN: say("DOWN"),
+    State.LATE: say("LATE"),
+    State.UNWATCHED: say("NOT WATCHED"),
+    State.NEW: say("NEW"),
+    State.PAUSED: say("PAUSED"),
+    State.FINE: say("FINE"),
+}
 _MOST = 200  # repositories that are named
 
 
@@ -138,34 +147,56 @@ async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
     return {row["repository_id"]: row["count"] for row in rows}
 
 
-def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, str]:
+def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, list[str]]:
     counts = {state: sum(line.health.state == state for line in lines) for state in State}
-    counted = ", ".join(
-        f"{count} {_NAMES.get(state, state)}" for state, count in counts.items() if count
+    counted = join(
+        *(
+            say("%(count)s %(state)s", count=count, state=_word(state))
+            for state, count in counts.items()
+            if count
+        ),
+        by=", ",
     )
-    span = "day" if digest == Digest.DAILY else "week"
-    title = f"Borg Hive, the last {span}: {counted}"
+    title = (
+        say("Borg Hive, the last day: %(counts)s", counts=counted)
+        if digest == Digest.DAILY
+        else say("Borg Hive, the last week: %(counts)s", counts=counted)
+    )
     body = [_in_words(line, now) for line in lines[:_MOST]]
     if len(lines) > _MOST:
-        body.append(f"... and {len(lines) - _MOST} more.")
+        body.append(say("... and %(count)s more.", count=len(lines) - _MOST))
     url = runtime.settings().web.public_url
-    text = [f"{counted}.", "", *body, *(["", url] if url else [])]
-    return texts.one_line(title), texts.whole_text(text)
+    return title, [join(counted, ".", by=""), "", *body, *(["", url] if url else [])]
+
+
+def _word(state: State) -> Sentence:
+    return say("not watched") if state == State.UNWATCHED else Sentence(str(state))
 
 
 def _in_words(line: _Line, now: datetime) -> str:
     at = last_backups.known(line.repository)
-    last = "never backed up"
+    last: str = say("never backed up")
     if at is not None:
-        ago = timedelta(minutes=max(0, int((now - at).total_seconds() // 60)))
-        last = f"last backup {format_duration(ago)} ago" if ago else "last backup just now"
+        last = (
+            say("last backup %(ago)s", ago=ago(now - at))
+            if now - at >= timedelta(minutes=1)
+            else say("last backup just now")
+        )
     parts = [*filter(None, [line.health.reason]), last]
     if line.repository.size_bytes is not None:
-        parts.append(format_size(line.repository.size_bytes))
+        parts.append(say("%(size)s", size=Size(line.repository.size_bytes)))
     if line.change_bytes:
         sign = "+" if line.change_bytes > 0 else "-"
-        parts.append(f"{sign}{format_size(abs(line.change_bytes))}")
+        parts.append(say("%(sign)s%(size)s", sign=sign, size=Size(abs(line.change_bytes))))
     if line.failures:
-        parts.append(f"{line.failures} trouble{'' if line.failures == 1 else 's'}")
-    word = _NAMES.get(line.health.state, line.health.state)
-    return f"{word.upper()}  {line.repository.name}: {', '.join(parts)}"
+        parts.append(
+            say("1 problem")
+            if line.failures == 1
+            else say("%(count)s problems", count=line.failures)
+        )
+    return say(
+        "%(state)s  %(repository)s: %(details)s",
+        state=_HEADS[line.health.state],
+        repository=line.repository.name,
+        details=join(*parts, by=", "),
+    )

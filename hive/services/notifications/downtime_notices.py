@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from hive import clock, formats
+from hive import clock
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind, Severity
 from hive.models import Repository
 from hive.schedule import Downtimes, fell_into
+from hive.sentences import listed, say
 from hive.services.health import review
-from hive.services.outbox import audiences, downtimes, outbox, texts
+from hive.services.outbox import audiences, downtimes, outbox
 from hive.services.outbox.downtimes import Span
 from hive.services.outbox.kinds import DOWNTIME, Matter
 from hive.services.outbox.outbox import Notice
@@ -53,18 +54,26 @@ def _missed(rows: Sequence[Repository], spans: Downtimes, span: Span) -> list[Re
 
 @transactional
 async def _write(person: Person, span: Span, names: Sequence[str]) -> None:
-    begun, ended = formats.moment(span.begun_at), formats.moment(span.ended_at)
-    count = "1 backup was" if len(names) == 1 else f"{len(names)} backups were"
-    title = f"Borg Hive was off for {formats.span(span.ended_at - span.begun_at)}: {count} due"
-    shown = ", ".join(names[:_MOST])
-    if len(names) > _MOST:
-        shown += f" and {len(names) - _MOST} more"
+    off_for, count = span.ended_at - span.begun_at, len(names)
+    title = (
+        say("Borg Hive was off for %(span)s: 1 backup was due", span=off_for)
+        if count == 1
+        else say(
+            "Borg Hive was off for %(span)s: %(count)s backups were due", span=off_for, count=count
+        )
+    )
     lines = [
-        f"The server was off from {begun} to {ended}. Meanwhile {count} due: {shown}.",
+        say(
+            "The server was off from %(begun)s to %(ended)s. Meanwhile backups were due:"
+            " %(names)s.",
+            begun=span.begun_at,
+            ended=span.ended_at,
+            names=listed(names, _MOST),
+        ),
         "",
-        "They count as missing only if the next one does not come either.",
+        say("They count as missing only if the next one does not come either."),
     ]
     key = f"downtime:{clock.rfc3339(span.ended_at)}"
     matter = Matter(DOWNTIME, Severity.WARNING)
-    notice = Notice(key, matter, texts.one_line(title), texts.whole_text(lines))
+    notice = Notice(key, matter, title, lines)
     await outbox.tell([person], notice)

@@ -18,7 +18,7 @@ _BOUNDS = {
     "reminder_hours": (1, 48, say("Reminders can be sent every 1 to 48 hours.")),
     "expiration_days": (1, 30, say("Reminders can end after 1 to 30 days.")),
     "digest_hour": (0, 23, say("The hour of a digest is 0 to 23.")),
-    "digest_weekday": (0, 6, "The weekday of a digest is 0 (Monday) to 6 (Sunday)."),
+    "digest_weekday": (0, 6, say("The weekday of a digest is 0 (Monday) to 6 (Sunday).")),
 }
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from hive import clock
 from hive.kinds import EventKind, Severity
 from hive.models import Channel, Membership, Repository, RepositoryTag
+from hive.sentences import join, listed, say
 from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
 from hive.services.outbox.audiences import Audience, works
@@ -28,7 +29,7 @@ class Reached:
 
     @property
     def words(self) -> str:
-        return f"{self.name} by {' and '.join(self.ways)}"
+        return say("%(name)s by %(ways)s", name=self.name, ways=join(*self.ways, by=" + "))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +44,7 @@ class Reach:
 
     @property
     def why_not(self) -> str:
-        return ", ".join(self.reasons)
+        return join(*self.reasons, by=", ")
 
     @property
     def is_nobody(self) -> bool:
@@ -53,11 +54,16 @@ class Reach:
     def words(self) -> str:
         """For people: "Anna by mail, Ben by ntfy", or "nobody: " and why."""
         if self.is_nobody:
-            return f"nobody: {self.why_not}"
+            return say("nobody: %(reason)s", reason=self.why_not)
         named = [one.words for one in self.people]
         if self.others:
-            named.append("1 other" if self.others == 1 else f"{self.others} others")
-        return ", ".join(named) + (f" ({self.why_not})" if self.why_not else "")
+            named.append(
+                say("1 other") if self.others == 1 else say("%(count)s others", count=self.others)
+            )
+        words = join(*named, by=", ")
+        if not self.why_not:
+            return words
+        return say("%(people)s (%(reason)s)", people=words, reason=self.why_not)
 
 
 async def reaches(actor: Actor, repository_ids: Sequence[int] | None = None) -> dict[int, Reach]:
@@ -141,7 +147,7 @@ def _reach(
 
 
 def _way(place: Destination) -> str:
-    return "mail" if place.channel_id is None else place.kind
+    return say("mail") if place.channel_id is None else place.kind
 
 
 @dataclass(frozen=True)
@@ -154,24 +160,37 @@ class Worries:
 
     @property
     def sentences(self) -> list[str]:
-        found = []
+        found: list[str] = []
         if self.channels and self.failing == self.channels:
             found.append(
-                f"Nobody can be notified: {self.failing} of {self.channels}"
-                f" {'channel fails' if self.channels == 1 else 'channels fail'}."
+                say("Nobody can be notified: the only channel fails.")
+                if self.channels == 1
+                else say(
+                    "Nobody can be notified: all %(count)s channels fail.", count=self.channels
+                )
             )
         elif self.failing:
             found.append(
-                f"{self.failing} of {self.channels} channels"
-                f" {'fails' if self.failing == 1 else 'fail'}."
+                say("1 of %(channels)s channels fails.", channels=self.channels)
+                if self.failing == 1
+                else say(
+                    "%(failing)s of %(channels)s channels fail.",
+                    failing=self.failing,
+                    channels=self.channels,
+                )
             )
         if self.unreachable:
-            names = ", ".join(one.repository for one in self.unreachable[:_MOST])
+            names = listed([one.repository for one in self.unreachable], _MOST)
             count = len(self.unreachable)
-            if count > _MOST:
-                names += f" and {count - _MOST} more"
-            noun = "repository" if count == 1 else "repositories"
-            found.append(f"{count} {noun} would notify nobody: {names}.")
+            found.append(
+                say("1 repository would notify nobody: %(names)s.", names=names)
+                if count == 1
+                else say(
+                    "%(count)s repositories would notify nobody: %(names)s.",
+                    count=count,
+                    names=names,
+                )
+            )
         return found
 
 
@@ -189,11 +208,23 @@ async def findings(actor: Actor) -> list[Check]:
     """What `hive doctor` says of it."""
     found = await worries(actor)
     result = [
-        Check("warning", "Notifications", sentence, "See `hive channel list`.")
+        Check("warning", say("Notifications"), sentence, say("See `hive channel list`."))
         for sentence in found.sentences
     ]
     result += [
-        Check("warning", "Notifications", f"{one.repository} would notify {one.words}")
+        Check(
+            "warning",
+            say("Notifications"),
+            say(
+                "%(repository)s would notify %(people)s",
+                repository=one.repository,
+                people=one.words,
+            ),
+        )
         for one in found.unreachable[:_MOST]
     ]
-    return result or [Check("ok", "Notifications", "Somebody is notified of each repository")]
+    return result or [
+        Check(
+            "ok", say("Notifications"), say("For each repository, at least one person is notified")
+        )
+    ]

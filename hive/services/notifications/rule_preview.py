@@ -13,6 +13,7 @@ from hive import clock
 from hive.errors import NotFound
 from hive.kinds import EventKind
 from hive.models import Event, Repository, RepositoryTag, Rule
+from hive.sentences import join, say
 from hive.services.outbox import recipients
 from hive.services.outbox.kinds import TABLE, Matter, matter_of
 from hive.services.outbox.routing import Person, matches, route, route_of_administrator
@@ -35,20 +36,31 @@ class Preview:
 
     @property
     def sentences(self) -> list[str]:
-        found = []
+        found: list[str] = []
         if self.tag_without_repository is not None:
             found.append(
-                f"Warning: no repository has the tag {self.tag_without_repository}, so the rule"
-                f" {self.rule} matches nothing."
+                say(
+                    "Warning: no repository has the tag %(tag)s, so the "
+                    "rule %(rule)s matches nothing.",
+                    tag=self.tag_without_repository,
+                    rule=self.rule,
+                )
             )
         found.append(
-            f"In the last 30 days the rule {self.rule} would have sent {self.sent} of"
-            f" {self.events} notifications."
+            say(
+                "In the last 30 days the rule %(rule)s would have sent %(sent)s of "
+                "%(events)s notifications.",
+                rule=self.rule,
+                sent=self.sent,
+                events=self.events,
+            )
         )
         if self.lost:
-            named = ", ".join(f"{count} {kind}" for kind, count in self.lost[:_MOST_KINDS])
+            named = join(*(f"{count} {kind}" for kind, count in self.lost[:_MOST_KINDS]), by=", ")
             more = "" if len(self.lost) <= _MOST_KINDS else ", ..."
-            found.append(f"No longer sent by anything: {named}{more}.")
+            found.append(
+                say("No longer sent by any rule: %(kinds)s%(more)s.", kinds=named, more=more)
+            )
         return found
 
 

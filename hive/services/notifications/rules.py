@@ -216,12 +216,12 @@ async def _repository(sight: Actor, reference: str | int) -> int | None:
 
 async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
     if not wanted:
-        raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
+        raise InvalidInput("A rule needs a channel to send by.", field="channels")
     for reference in wanted:
         channel = await _channel(sight, reference)
         if await level_on(_plain(sight), channel) < Level.VIEW:
             raise Forbidden(
-                "The channel %(name)s is somebody else's and is not shared.", name=channel.name
+                "The channel %(name)s belongs to another user and is not shared.", name=channel.name
             )
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
 
@@ -242,10 +242,10 @@ def parse_quiet(text: str) -> tuple[int, int]:
     begin, dash, end = text.partition("-")
     found = [_TIME.fullmatch(part.strip()) for part in (begin, end)]
     if not dash or found[0] is None or found[1] is None:
-        raise InvalidInput("Quiet hours are written like 22:00-07:00.", field="quiet")
+        raise InvalidInput("Write quiet hours like 22:00-07:00.", field="quiet")
     first, last = (int(match[1]) * 60 + int(match[2]) for match in found if match is not None)
     if first == last:
-        raise InvalidInput("Quiet hours that begin when they end are none.", field="quiet")
+        raise InvalidInput("Quiet hours cannot begin when they end.", field="quiet")
     return first, last
 
 
@@ -271,7 +271,7 @@ async def change(
     for reference in remove_channels:
         await _unlink(_as(person, actor), row, reference)
     if remove_channels and not await RuleChannel.filter(rule_id=row.id).exists():
-        raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
+        raise InvalidInput("A rule needs a channel to send by.", field="channels")
     await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **_shown(changes))
     return await _info(row)
 

@@ -124,7 +124,7 @@ async def allow_refused_address(actor: Actor, channel_id: int) -> AllowedAddress
     info = await channels.find_by_id(actor, channel_id)
     address = info.condition.refused_address
     if address is None:
-        raise Conflict("No address of this channel waits to be allowed.")
+        raise Conflict("No address of this channel is waiting to be allowed.")
     network = await allowed.allow(actor, address)
     return AllowedAddress(network=network, saved=await _tried(actor, info))
 

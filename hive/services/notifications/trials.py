@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from hive import clock
 from hive.errors import DeliveryFailed
 from hive.kinds import Severity
+from hive.models import User
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.delivery import failing
 from hive.services.notifications import channels
-from hive.services.outbox import condition, sending
+from hive.services.outbox import condition, recipients, sending
 from hive.services.outbox.kinds import TEST
 from hive.services.permissions import Actor
 from hive.services.secrets import settings_of
@@ -35,8 +37,8 @@ class Trial:
     @property
     def words(self) -> str:
         if self.arrived:
-            return f"A test message was sent; the answer: {self.answer}"
-        return f"Nothing can be sent by this channel: {self.answer}"
+            return say("A test message was sent; the answer: %(answer)s", answer=self.answer)
+        return say("Nothing can be sent by this channel: %(answer)s", answer=self.answer)
 
 
 async def after_saving(actor: Actor, channel_id: int) -> Trial | None:
@@ -61,13 +63,22 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
     Where it arrives, all that waits for the channel is sent at once.
     """
     row = await channels.changeable(actor, channel_id)
+    reader = recipients.reader_of(await User.get(id=row.owner_id))
     message = sending.message(
         id=f"test-{secrets.token_hex(8)}",
         event_id=None,
         kind=TEST,
         severity=Severity.INFO,
-        title="Borg Hive: this is a test",
-        text=f"The channel {row.name} works. {actor.name} asked for this message.",
+        title=reader.title(say("Borg Hive: this is a test")),
+        text=reader.text(
+            [
+                say(
+                    "The channel %(channel)s works. %(user)s asked for this message.",
+                    channel=row.name,
+                    user=actor.name,
+                )
+            ]
+        ),
         url=runtime.settings().web.public_url,
         repository=None,
         repository_id=None,

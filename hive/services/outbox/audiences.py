@@ -12,7 +12,7 @@ from datetime import datetime
 
 from hive.kinds import Severity
 from hive.models import User
-from hive.sentences import say
+from hive.sentences import Sentence, join, say
 from hive.services.outbox import recipients
 from hive.services.outbox.kinds import ORDER, Matter
 from hive.services.outbox.routing import (
@@ -27,23 +27,17 @@ from hive.services.outbox.routing import (
 Way = tuple[Person, dict[Destination, datetime]]
 
 
-class Reason(str):
-    """Why somebody is not notified: a part of a sentence, which pages translate."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True)
 class Found:
     """Who is notified by what; `stand_ins` are those that would not be if others were."""
 
     ways: Sequence[Way]
     stand_ins: Sequence[Way] = ()
-    reasons: tuple[Reason, ...] = ()  # why nobody else is
+    reasons: tuple[Sentence, ...] = ()  # why nobody else is
 
     @property
     def why(self) -> str:
-        return ", ".join(self.reasons)
+        return join(*self.reasons, by=", ")
 
 
 @dataclass(frozen=True)
@@ -79,19 +73,17 @@ class Audience:
         if is_orphan:
             without.insert(
                 0,
-                Reason(
-                    say(
-                        "its owner %(disabled_owner)s is disabled",
-                        disabled_owner=self.disabled_owner,
-                    )
+                say(
+                    "its owner %(name)s is disabled",
+                    name=self.disabled_owner,
                 ),
             )
         return Found(found, stand_ins, tuple(without))
 
-    def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[Reason]]:
+    def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[Sentence]]:
         """Their ways, and why others of them have none."""
         found: list[Way] = []
-        without: list[Reason] = []
+        without: list[Sentence] = []
         for person in self.people:
             times = route(person, matter, now)
             if times is not None:
@@ -106,25 +98,27 @@ def works(times: dict[Destination, datetime] | None) -> bool:
     return any(not place.error for place in times or ())
 
 
-def why_not(person: Person, times: dict[Destination, datetime] | None) -> Reason:
+def why_not(person: Person, times: dict[Destination, datetime] | None) -> Sentence:
     """Why somebody is not notified."""
     if times and len(times) == 1:
-        return Reason(say("%(times)s of %(name)s fails", times=_names(times), name=person.name))
+        return say("%(channels)s of %(name)s fails", channels=_names(times), name=person.name)
     if times:
-        return Reason(say("%(times)s of %(name)s fail", times=_names(times), name=person.name))
+        return say("%(channels)s of %(name)s fail", channels=_names(times), name=person.name)
     if times is None and fallback(person):
-        return Reason(say("no rule of %(name)s matches", name=person.name))
+        return say("no rule of %(name)s matches", name=person.name)
     if person.channels:
-        return Reason(say("all channels of %(name)s are disabled", name=person.name))
+        return say("all channels of %(name)s are disabled", name=person.name)
     if person.has_address:
-        return Reason(
-            say("%(name)s has a mail address, but this server has no mail relay", name=person.name)
+        return say(
+            "%(name)s has a mail address, but this server has no mail relay", name=person.name
         )
-    return Reason(say("%(name)s has no mail address and no channel", name=person.name))
+    return say("%(name)s has no mail address and no channel", name=person.name)
 
 
 def _names(times: dict[Destination, datetime]) -> str:
-    return " and ".join("mail" if place.channel_id is None else place.name for place in times)
+    return join(
+        *(say("mail") if place.channel_id is None else place.name for place in times), by=", "
+    )
 
 
 async def of_repository(repository_id: int, owner_id: int) -> Audience:

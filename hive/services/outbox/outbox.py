@@ -17,6 +17,7 @@ from hive import clock, signals
 from hive.database import after_commit
 from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, Event, Notification, Repository, RepositoryTag
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.outbox import audiences, condition, downtimes, recipients, texts
 from hive.services.outbox.kinds import Matter, matter_of
@@ -25,12 +26,15 @@ from hive.services.outbox.routing import Destination, Person, fallback, route
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing to tell; `key` is told to nobody twice."""
+    """One thing to say, in a title and lines; `key` is told to nobody twice.
+
+    Sentences among these are written in the language and time zone of each person.
+    """
 
     key: str
     matter: Matter
     title: str
-    text: str
+    lines: Sequence[str]
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -57,19 +61,19 @@ async def note(event: Event) -> None:
         "event": event.id,
         "repository": subject.name,
         "owner": subject.owner,
-        "message": event.message,
+        "message": str(event.message),
         "url": url,
     }
     title = texts.event_title(event.kind, subject.name, event.details)
-    text = texts.event_text(event.kind, event.message, event.at, event.details, about)
-    notice = Notice(f"event:{event.id}", matter, title, text, details)
+    lines = texts.event_lines(event.kind, event.message, event.at, event.details, about)
+    notice = Notice(f"event:{event.id}", matter, title, lines, details)
     now = clock.now()
     held = await downtimes.held_until(matter, now)
     found = audience.ways(matter, now)
     await _write(_held(found.ways, held), notice, now)
     if found.stand_ins:
-        reasons = f"Nobody else could be notified: {texts.one_line(found.why, 500)}."
-        instead = replace(notice, text=texts.whole_text([reasons, "", *text.split("\n")]))
+        reasons = say("Nobody else could be notified: %(reasons)s.", reasons=found.why)
+        instead = replace(notice, lines=[reasons, "", *lines])
         await _write(_held(found.stand_ins, held), instead, now)
 
 
@@ -91,12 +95,12 @@ async def _subject(repository_id: int) -> _Subject:
 
 
 async def tell_administrators(
-    key: str, kind: str, severity: Severity, title: str, text: str, *, ends: Iterable[str] = ()
+    key: str, kind: str, severity: Severity, title: str, *lines: str, ends: Iterable[str] = ()
 ) -> None:
     """Tell every administrator of something that concerns the server; call in its transaction."""
     matter = Matter(kind, severity, ends=frozenset(ends), weight=Severity.WARNING)
     people = await recipients.load(await recipients.administrators())
-    await tell(people, Notice(key, matter, texts.one_line(title), text))
+    await tell(people, Notice(key, matter, title, lines))
 
 
 async def tell(people: Collection[Person], notice: Notice) -> int:
@@ -146,7 +150,7 @@ async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
     for person, times in ways:
         if person.id in told:
             continue
-        await _write_one(person.id, times, notice, now)
+        await _write_one(person, times, notice, now)
         written += 1
     if any(at <= now for _, times in ways for at in times.values()):
         after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
@@ -154,17 +158,17 @@ async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
 
 
 async def _write_one(
-    user_id: int, times: dict[Destination, datetime], notice: Notice, now: datetime
+    person: Person, times: dict[Destination, datetime], notice: Notice, now: datetime
 ) -> None:
-    matter = notice.matter
+    matter, user_id = notice.matter, person.id
     row = await Notification.create(
         user_id=user_id,
         key=notice.key,
         kind=matter.kind,
         severity=matter.severity,
         repository_id=matter.repository_id,
-        title=notice.title,
-        text=notice.text,
+        title=person.reader.title(notice.title),
+        text=person.reader.text(notice.lines),
         details={**notice.details, **({"ends": sorted(matter.ends)} if matter.ends else {})},
         at=now,
     )

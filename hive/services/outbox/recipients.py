@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hive.kinds import Language
 from hive.models import (
     Channel,
     ChannelShare,
@@ -19,6 +20,7 @@ from hive.models import (
 from hive.services.outbox import condition, sending
 from hive.services.outbox.condition import ChannelCondition
 from hive.services.outbox.routing import OWN_MAIL, Destination, Person, Quiet, RoutingRule
+from hive.services.outbox.texts import Reader
 
 
 async def of_repository(repository_id: int, owner_id: int) -> set[int]:
@@ -75,6 +77,7 @@ async def load(user_ids: Collection[int]) -> list[Person]:
             id=user.id,
             name=user.name,
             timezone=timezone_of(user),
+            language=user.language or Language.ENGLISH,
             own_mail=own_mail_of(user, mail.get(user.id)),
             channels=tuple(own[user.id]),
             rules=tuple(rules[user.id]),
@@ -160,6 +163,12 @@ def timezone_of(user: User) -> ZoneInfo:
         return ZoneInfo(user.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+def reader_of(user: User) -> Reader:
+    """How texts for this user are written: in their language and time zone, else English, UTC."""
+    zone = timezone_of(user)
+    return Reader(user.language or Language.ENGLISH, None if zone.key == "UTC" else zone)
 
 
 def _rule(row: Rule, places: tuple[Destination, ...]) -> RoutingRule:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hive.kinds import Rest, Severity
+from hive.kinds import Language, Rest, Severity
 from hive.services.outbox.kinds import DIGEST, ORDER, Matter
+from hive.services.outbox.texts import Reader
 
 OWN_MAIL = "own mail"  # the kind of a delivery that goes to the person's own address
 
@@ -62,8 +63,14 @@ class Person:
     channels: tuple[Destination, ...] = ()  # their own
     rules: tuple[RoutingRule, ...] = ()  # the enabled ones
     rest: Rest = Rest.ALL
+    language: str = Language.ENGLISH
     is_told_of_critical: bool = True  # as an administrator, of all repositories
     has_address: bool = False  # though perhaps nothing sends mail to it
+
+    @property
+    def reader(self) -> Reader:
+        """How texts for them are written: in their own time zone where they set one."""
+        return Reader(self.language, None if self.timezone.key == "UTC" else self.timezone)
 
 
 def route(person: Person, matter: Matter, now: datetime) -> dict[Destination, datetime] | None:

@@ -33,7 +33,7 @@ def explained(error: Exception) -> DeliveryFailed:
     if isinstance(error, HiveError):  # the settings are wrong
         return DeliveryFailed(error.message, permanent=True)
     if isinstance(error, TimeoutError):
-        return DeliveryFailed("The far end did not answer in time.")
+        return DeliveryFailed("The service did not answer in time.")
     if isinstance(error, OSError):
         return DeliveryFailed(error.strerror or say("The mail server cannot be reached."))
     # what such an error says may hold what it stumbled over, secrets too

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from hive.formats import moment
 from hive.models import Alarm
+from hive.sentences import say
 from hive.services.health import infos as health_info
 from hive.services.health.infos import HealthInfo
 from hive.services.health.states import COUNTED, Condition
@@ -93,7 +93,9 @@ async def _repositories(seen: VisibleRepositories) -> list[Concern]:
     for one in seen.summaries:
         health = seen.healths[one.id]
         if one.condition == Condition.UNKNOWN:
-            found.append(Concern(ConcernKind.UNKNOWN, f"{one.reason}.", seen.name(one)))
+            found.append(
+                Concern(ConcernKind.UNKNOWN, say("%(reason)s.", reason=one.reason), seen.name(one))
+            )
         elif one.condition in (Condition.DOWN, Condition.LATE):
             kind = ConcernKind(one.condition)
             found.append(Concern(kind, _missing(health), seen.name(one), health.since))
@@ -102,8 +104,12 @@ async def _repositories(seen: VisibleRepositories) -> list[Concern]:
 
 def _missing(health: HealthInfo) -> str:
     last, due = health.last_backup_at, health.due_at
-    said = "No backup yet" if last is None else f"The last backup was {moment(last)}"
-    return f"{said}." if due is None else f"{said}; one was due {moment(due)}."
+    said = say("No backup yet") if last is None else say("The last backup was %(last)s", last=last)
+    return (
+        say("%(words)s.", words=said)
+        if due is None
+        else say("%(words)s; one was due %(due)s.", words=said, due=due)
+    )
 
 
 async def _alarms(seen: VisibleRepositories) -> list[Concern]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from hive.config.settings import Settings
 from hive.errors import Unavailable
+from hive.sentences import say
 
 _SECONDS = 30
 _SYSTEM_PATH = "/usr/sbin:/sbin:/usr/bin:/bin"
@@ -26,11 +27,12 @@ def ensure(settings: Settings) -> None:
     if os.geteuid() != 0 or _exists(name):
         return
     argv = creation(name)
-    error = _run(argv) if argv is not None else "there is neither useradd nor adduser"
+    error = _run(argv) if argv is not None else say("there is neither useradd nor adduser")
     if error is not None and not _exists(name) and not settings.child.allow_root:
         raise Unavailable(
-            "The server does not start: programs of sessions never run as root, there is no"
-            " user %(name)s, and it cannot be made (%(error)s). As root run: %(command)s",
+            "The server does not start: programs of sessions never run as root, "
+            "there is no user %(name)s, and it cannot be created (%(error)s). As "
+            "root run: %(command)s",
             name=name,
             error=error,
             command=command(name),

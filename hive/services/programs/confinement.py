@@ -16,6 +16,7 @@ from hive.errors import Unavailable
 from hive.process import confine
 from hive.process.child import ChildSpec, Confinement, RunAs, run_blocking
 from hive.process.confine_privileges import open_seccomp
+from hive.sentences import join, say
 from hive.services.checks import Check
 from hive.services.programs import child_account
 from hive.services.programs.discovery import program_roots
@@ -25,7 +26,7 @@ SECONDS_FOR_A_TRIAL = 10
 # from the network.
 CUTS_NOTHING, OFFLINE = 3, 4
 
-FILES, CALLS, USER = SUBJECTS = ("Confinement", "System calls", "User")
+FILES, CALLS, USER = SUBJECTS = (say("Confinement"), say("System calls"), say("User"))
 
 
 @dataclass(frozen=True)
@@ -84,48 +85,66 @@ def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = (
         wrong = next(_out_of_reach(wishes.user, confined, present, programs), None)
     findings += _missing_roots(roots)
     if wrong is None:
-        findings.append(Check("ok", USER, f"Programs run as the user {wishes.user}"))
+        findings.append(
+            Check("ok", USER, say("Programs run as the user %(user)s", user=wishes.user))
+        )
         return Assessment(confined, tuple(findings))
     if wishes.allow_root:
-        message = f"{wrong.message}: programs run as root, as child.allow_root says"
+        message = say(
+            "%(problem)s: programs run as root, as child.allow_root says", problem=wrong.message
+        )
         findings.append(Check("warning", USER, message, wrong.remedy))
         return Assessment(replace(confined, user=None, allow_root=True), tuple(findings))
-    refusal = f"{wrong.message}, and programs of sessions never run as root. {wrong.remedy}"
+    refusal = say(
+        "%(problem)s, and programs of sessions never run as root. %(remedy)s",
+        problem=wrong.message,
+        remedy=wrong.remedy,
+    )
     return Assessment(replace(confined, user=None), (*findings, wrong), refusal)
 
 
 def _about_files(confined: Confinement, abi: int) -> Iterator[Check]:
     subject = FILES
-    ways = [f"Landlock (version {abi})"] if confined.landlock else []
+    ways = [say("Landlock (version %(version)s)", version=abi)] if confined.landlock else []
     if confined.mounts:
-        ways.append("a file system of its own")
+        ways.append(say("a separate file system"))
     if not ways:
-        message = "Nothing keeps programs to their files: a hostile repository can reach others"
-        remedy = (
-            "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let this server"
-            " make mount namespaces."
+        message = say(
+            "Programs are not confined to their files: a hostile repository can reach others"
+        )
+        remedy = say(
+            "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let "
+            "this server create mount namespaces."
         )
         yield Check("warning", subject, message, remedy)
     elif 0 < abi < CUTS_NOTHING and not confined.mounts:
-        message = (
-            f"This kernel's Landlock (version {abi}) is old: a hostile repository can empty files"
-            " outside"
+        message = say(
+            "This kernel's Landlock (version %(version)s) is old: a hostile "
+            "repository can empty files outside",
+            version=abi,
         )
-        remedy = "Use Linux 6.2 or newer, or let this server make mount namespaces."
+        remedy = say("Use Linux 6.2 or newer, or let this server create mount namespaces.")
         yield Check("warning", subject, message, remedy)
     else:
-        yield Check("ok", subject, f"Each program is kept to its files by {' and '.join(ways)}")
+        yield Check(
+            "ok",
+            subject,
+            say("Each program is confined to its files by %(ways)s", ways=join(*ways, by=" + ")),
+        )
 
 
 def _about_calls(confined: Confinement, abi: int) -> Iterator[Check]:
     subject = CALLS
     if confined.system_calls:
-        message = "Programs have no capabilities, and seccomp refuses what they never need"
+        message = say("Programs have no capabilities, and seccomp refuses what they never need")
         yield Check("ok", subject, message)
         return
-    network = "" if abi >= OFFLINE else ", the network among them"
-    message = f"There is no libseccomp: programs may use all of the kernel's calls{network}"
-    yield Check("warning", subject, message, "Install libseccomp (Debian: libseccomp2).")
+    network = "" if abi >= OFFLINE else say(", the network among them")
+    message = say(
+        "There is no libseccomp: programs may use all of the kernel's calls%(network)s",
+        network=network,
+    )
+    yield Check("warning", subject, message, say("Install libseccomp (Debian: libseccomp2)."))
 
 
 def _ordinary_user() -> Check:
@@ -133,8 +152,10 @@ def _ordinary_user() -> Check:
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
-        name = f"number {uid}"
-    return Check("ok", USER, f"The server and its programs run as the ordinary user {name}")
+        name = say("number %(uid)s", uid=uid)
+    return Check(
+        "ok", USER, say("The server and its programs run as the ordinary user %(name)s", name=name)
+    )
 
 
 def _account(user: str) -> tuple[RunAs | None, Check | None]:
@@ -142,11 +163,11 @@ def _account(user: str) -> tuple[RunAs | None, Check | None]:
     try:
         account = pwd.getpwnam(user)
     except KeyError:
-        remedy = f"As root run: {child_account.command(user)}"
-        return None, _error(f"There is no user {user}", remedy)
+        remedy = say("As root run: %(command)s", command=child_account.command(user))
+        return None, _error(say("There is no user %(user)s", user=user), remedy)
     if account.pw_uid == 0 or account.pw_gid == 0:
-        message = f"The user {user} is root, or in the group of root"
-        return None, _error(message, "Name an ordinary user in child.user.")
+        message = say("The user %(user)s is root, or in the group of root", user=user)
+        return None, _error(message, say("Name an ordinary user in child.user."))
     return RunAs(account.pw_uid, account.pw_gid), None
 
 
@@ -157,8 +178,8 @@ def _error(message: str, remedy: str) -> Check:
 def _missing_roots(roots: Sequence[Path]) -> Iterator[Check]:
     for root in roots:
         if not root.exists():
-            message = f"The storage root {root} does not exist"
-            yield Check("error", "Storage", message, f"mkdir -p {root}")
+            message = say("The storage root %(root)s does not exist", root=root)
+            yield Check("error", say("Storage"), message, say("mkdir -p %(root)s", root=root))
 
 
 def _out_of_reach(
@@ -172,22 +193,46 @@ def _out_of_reach(
     try:
         for root in () if confined.mounts else roots:
             if blocking := trial.first_blocked(root.resolve()):
-                message = f"The user {user} cannot pass {blocking} to reach {root}"
-                yield _error(message, f"{_ELSEWHERE}, or run: chmod o+x {blocking}")
+                message = say(
+                    "The user %(user)s cannot pass %(blocking)s to reach %(root)s",
+                    user=user,
+                    blocking=blocking,
+                    root=root,
+                )
+                yield _error(
+                    message,
+                    say(
+                        "%(advice)s, or run: chmod o+x %(path)s",
+                        advice=_ELSEWHERE,
+                        path=blocking,
+                    ),
+                )
         for program in programs:
             for needed in (Path(program), *program_roots(program)):
                 if blocking := trial.first_blocked(needed):
-                    message = f"The user {user} cannot pass {blocking} to run {program}"
-                    yield _error(message, f"Install {program} where everybody may read it.")
+                    message = say(
+                        "The user %(user)s cannot pass %(blocking)s to run %(program)s",
+                        user=user,
+                        blocking=blocking,
+                        program=program,
+                    )
+                    yield _error(
+                        message,
+                        say("Install %(program)s where every user may read it.", program=program),
+                    )
                     break
     except Unavailable as error:
-        message = f"Nothing can be run as the user {user} ({error.message})"
+        message = say(
+            "Nothing can be run as the user %(user)s (%(problem)s)",
+            user=user,
+            problem=error.message,
+        )
         yield _error(message, "Give the server CAP_SETUID and CAP_SETGID.")
 
 
-_ELSEWHERE = (
-    "Name a directory that it can reach with --data-dir, such as /var/lib/borg-hive (and move"
-    " there what is there already)"
+_ELSEWHERE = say(
+    "Name a directory that it can reach with --data-dir, such as "
+    "/var/lib/borg-hive (and move there what is there already)"
 )
 
 

@@ -82,7 +82,7 @@ def _interpreter(program: Path) -> Path | None:
         message = say(
             "%(program)s needs %(name)s, which is not here",
             program=program,
-            name=name or "an interpreter",
+            name=name or say("an interpreter"),
         )
         raise Unavailable(message)
     return Path(found)
@@ -222,14 +222,26 @@ def _ask_version(path: str, question: str) -> Examined:
             timeout=SECONDS_FOR_AN_ANSWER,
         )
     except subprocess.TimeoutExpired:
-        return Examined(None, f"it did not answer within {SECONDS_FOR_AN_ANSWER} seconds")
+        return Examined(
+            None,
+            say(
+                "it did not answer within %(seconds)s seconds",
+                seconds=SECONDS_FOR_AN_ANSWER,
+            ),
+        )
     except OSError as error:
-        return Examined(None, f"it cannot be started: {error.strerror}")
+        return Examined(None, say("it cannot be started: %(problem)s", problem=error.strerror))
     if done.returncode != 0:
-        return Examined(None, f"it ended with status {done.returncode} when it was started")
+        return Examined(
+            None,
+            say(
+                "it ended with status %(status)s when it was started",
+                status=done.returncode,
+            ),
+        )
     match = _VERSION.search(done.stdout.decode(errors="replace"))
     if match is None:
-        return Examined(None, "it does not say which version it is")
+        return Examined(None, say("it does not say which version it is"))
     version = tuple(int(part) for part in match[1].split("."))
     return Examined(Program(str(Path(path).absolute()), version))
 
@@ -248,28 +260,40 @@ def _about_borg(borg: Program | None) -> Check:
         return Check(
             "error",
             "borg",
-            "There is no working borg: no client can back up",
-            "Install borgbackup, or name the program in borg.command.",
+            say("There is no working borg: no client can back up"),
+            say("Install borgbackup, or name the program in borg.command."),
         )
     if not (1, 1) <= borg.version < (2,):
         return Check(
             "error",
             "borg",
-            f"{borg.path} is borg {borg.version_text}, but borg 1.1 to 1.4 is needed here",
-            "Name a borg 1 in borg.command, and borg 2 in borg.borg2_command.",
+            say(
+                "%(path)s is borg %(version)s, but borg 1.1 to 1.4 is needed here",
+                path=borg.path,
+                version=borg.version_text,
+            ),
+            say("Name a borg 1 in borg.command, and borg 2 in borg.borg2_command."),
         )
-    return Check("ok", "borg", f"{borg.path} is borg {borg.version_text}")
+    return Check(
+        "ok",
+        "borg",
+        say("%(path)s is borg %(version)s", path=borg.path, version=borg.version_text),
+    )
 
 
 def _about_borg2(borg2: Program | None) -> Check:
     if borg2 is None or borg2.version < (2,):
         return Check(
             "error",
-            "borg 2",
-            "borg.borg2_command names no working borg 2",
-            "Name a borg 2 there, or leave it away.",
+            say("borg 2"),
+            say("borg.borg2_command names no working borg 2"),
+            say("Name a borg 2 there, or leave it out."),
         )
-    return Check("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
+    return Check(
+        "ok",
+        say("borg 2"),
+        say("%(path)s is borg %(version)s", path=borg2.path, version=borg2.version_text),
+    )
 
 
 def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
@@ -277,15 +301,23 @@ def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
         return Check(
             "warning",
             "rsync",
-            "There is no working rsync: the modes IMPORT and EXPORT refuse everybody",
-            "Install rsync, or name the program in rsync.command.",
+            say("There is no working rsync: the modes IMPORT and EXPORT refuse all clients"),
+            say("Install rsync, or name the program in rsync.command."),
         )
     if rsync.version < SAFE_RSYNC and not is_held:
         return Check(
             "warning",
             "rsync",
-            f"{rsync.path} is rsync {rsync.version_text}, which cannot be held to one directory"
-            " here: the modes IMPORT and EXPORT refuse everybody",
-            "Install rsync 3.5 or newer, or see to the confinement that is missing.",
+            say(
+                "%(path)s is rsync %(version)s, which cannot be confined to one "
+                "directory here: the modes IMPORT and EXPORT refuse all clients",
+                path=rsync.path,
+                version=rsync.version_text,
+            ),
+            say("Install rsync 3.5 or newer, or add the confinement that is missing."),
         )
-    return Check("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")
+    return Check(
+        "ok",
+        "rsync",
+        say("%(path)s is rsync %(version)s", path=rsync.path, version=rsync.version_text),
+    )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive import files
+from hive.sentences import say
 from hive.services import runtime
 
 SHORT_TEXT = 8000  # bytes that are left of a shortened log
@@ -54,7 +55,7 @@ def read(repository_id: int, name: str) -> str:
         with gzip.open(_path(repository_id, name)) as file:
             return file.read(_MOST_TEXT).decode(errors="replace")
     except (EOFError, zlib.error) as error:
-        raise OSError(f"{name} is damaged: {error}") from error
+        raise OSError(say("%(name)s is damaged: %(problem)s", name=name, problem=error)) from error
 
 
 def size_of(text: str) -> int:
@@ -109,5 +110,5 @@ def _directory(repository_id: int) -> Path:
 
 def _path(repository_id: int, name: str) -> Path:
     if not _NAME.fullmatch(name):
-        raise OSError(f"{name[:40]!r} is not the name of a log")
+        raise OSError(say("%(name)r is not the name of a log", name=name[:40]))
     return _directory(repository_id) / name

@@ -19,6 +19,7 @@ from hive.database import DriverError, transactional
 from hive.errors import HiveError, NotFound
 from hive.kinds import EventKind, Level, Need, RunState, RunVerdict
 from hive.models import PingToken, Repository, Run, Session
+from hive.sentences import join, say
 from hive.services import events, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.reports import logs, space, upgrade, verdicts
@@ -258,34 +259,46 @@ def _was_written(repository: Repository, span: _Span) -> bool:
 
 
 async def _tell(run: Run, sessions: list[Session], last_lines: str) -> None:
-    status = "" if run.exit_status is None else f" (exit status {run.exit_status})"
+    status = (
+        ""
+        if run.exit_status is None
+        else say(" (exit status %(exit_status)s)", exit_status=run.exit_status)
+    )
     session_id = sessions[-1].id if sessions else None
     kind, message = None, ""
     if run.verdict == RunVerdict.NOTHING_WRITTEN:
         kind = EventKind.CLIENT_UNPROVEN
-        message = "The client reported success, but no archive was written: " + (
-            "no session made one." if sessions else "it did not connect in that time."
+        message = (
+            say("The client reported success, but no archive was written: no session created one.")
+            if sessions
+            else say(
+                "The client reported success, but no archive was written: it did not connect in"
+                " that time."
+            )
         )
     elif run.verdict == RunVerdict.WRITTEN:
         kind = EventKind.CLIENT_CONTRADICTED
-        message = f"The client reported a failure{status}, but an archive was written."
+        message = say(
+            "The client reported a failure%(status)s, but an archive was written.", status=status
+        )
     elif run.state == RunState.FAILED:
         kind = EventKind.CLIENT_FAILED
-        message = f"The client reported a failure{status}."
+        message = say("The client reported a failure%(status)s.", status=status)
     if kind is None:
         return
     told = await _told_lately(run)
     if told == MOST_EVENTS - 1:
-        message = (
-            f"The client reported the same {MOST_EVENTS} times within an hour: until it stops,"
-            " further reports are only listed."
+        message = say(
+            "The client reported the same %(count)s times within an hour: "
+            "until it stops, further reports are only listed.",
+            count=MOST_EVENTS,
         )
     if told < MOST_EVENTS:
         lines = last_lines if run.state == RunState.FAILED else ""
         await events.record(
             run.repository_id,
             kind,
-            f"{message}\n{lines}".strip() if lines else message,
+            join(message, lines.strip(), by="\n"),
             session_id=session_id,
             run=run.id,
             exit_status=run.exit_status,

@@ -136,7 +136,7 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
             "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
             reference=reference,
         )
-    where = " in the trash" if deleted else ""
+    where = say(" in the trash") if deleted else ""
     raise NotFound(
         "There is no repository %(reference)r%(where)s.", reference=reference, where=where
     )
@@ -238,7 +238,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         former=former,
         mode=mode,
     )
-    events.rights_changed(f"the mode is now {mode}")
+    events.rights_changed(say("the mode is now %(mode)s", mode=mode))
     return former
 
 
@@ -304,7 +304,9 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     await audit.record(
         actor, "repository.delete", f"repository {repository.name} ({repository.login})"
     )
-    events.rights_changed(f"the repository {repository.name} was deleted")
+    events.rights_changed(
+        say("the repository %(repository)s was deleted", repository=repository.name)
+    )
 
 
 @transactional

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
+from hive.sentences import say
 from hive.services.clock import last_backups
 from hive.services.installation import presence
 from hive.services.shares import GroupShare
@@ -143,9 +144,9 @@ def state_of(repository: Repository) -> RepositoryState:
 def state_in_words(info: RepositoryInfo) -> str:
     """One short sentence on the repository's state, for the status command and the pages."""
     if presence.is_away(info.path):
-        return "not known: its storage is not available"
+        return say("unknown: its storage is not available")
     if info.maintenance:
-        return f"busy: {info.maintenance}"
+        return say("busy: %(maintenance)s", maintenance=info.maintenance)
     if info.state == RepositoryState.NEW:
-        return "not created yet: run borg init"
-    return "ready"
+        return say("not created yet: run borg init")
+    return say("ready")

@@ -17,11 +17,10 @@ from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, StorageError
-from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
-from hive.sentences import say
+from hive.sentences import N_, join, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
@@ -34,7 +33,7 @@ logger = log.get(__name__)
 
 T = TypeVar("T")
 
-BREAKING = "a lock is being removed"
+BREAKING = N_("a lock is being removed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +51,21 @@ class LockInfo:
         return Holder(self.host_id, self.pid)
 
     def in_words(self, now: datetime) -> str:
-        kind = "exclusive" if self.is_exclusive else "shared"
-        who = "this server" if self.is_ours else self.host_id
-        since = "" if self.since is None else f", since {_ago(self.since, now)}"
-        process = f"process {self.pid}{', which is gone' if self.is_dead else ''}"
-        return f"{kind}, {who}, {process}{since}{': stale' if self.is_stale else ''}"
-
-
-def _ago(since: datetime, now: datetime) -> str:
-    span = max(now - since, timedelta(0))
-    return format_duration(timedelta(seconds=int(span.total_seconds())))
+        kind = say("exclusive") if self.is_exclusive else say("shared")
+        who = say("this server") if self.is_ours else self.host_id
+        since = (
+            ""
+            if self.since is None
+            else say(", for %(span)s", span=max(now - self.since, timedelta(0)))
+        )
+        process = (
+            say("process %(pid)s, which is gone", pid=self.pid)
+            if self.is_dead
+            else say("process %(pid)s", pid=self.pid)
+        )
+        words = join(kind, who, process, by=", ")
+        stale = say(": stale") if self.is_stale else ""
+        return join(words, since, stale, by="")
 
 
 def look(path: Path) -> list[LockInfo]:
@@ -145,10 +149,10 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        say("A lock was removed that a dead process of this server had left."),
+        say("A lock left by a dead process of this server was removed."),
         pids=pids,
     )
-    await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
+    await alarms.end(repository_id, EventKind.STALE_LOCK, say("The stale lock is gone."))
 
 
 async def _dead(repository: Repository) -> set[Holder]:
@@ -211,7 +215,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
         f"repository {repository.name} ({repository.login})",
         locks=words,
     )
-    await alarms.end(repository.id, EventKind.STALE_LOCK, "The stale lock is gone.")
+    await alarms.end(repository.id, EventKind.STALE_LOCK, say("The stale lock is gone."))
 
 
 @transactional
@@ -220,14 +224,14 @@ async def note(repository_id: int, found: list[LockInfo]) -> None:
     stale = [lock for lock in found if lock.is_stale]
     if not stale or await _is_in_use(repository_id, None):
         if not stale:
-            await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
+            await alarms.end(repository_id, EventKind.STALE_LOCK, say("The stale lock is gone."))
         return
     now = clock.now()
-    words = "; ".join(lock.in_words(now) for lock in stale)
+    words = join(*(lock.in_words(now) for lock in stale), by="; ")
     await alarms.begin(
         repository_id,
         EventKind.STALE_LOCK,
-        f"A lock keeps others out: {words}.",
+        say("A stale lock blocks other clients: %(locks)s.", locks=words),
         holders=[
             {
                 "host_id": lock.host_id,

@@ -7,18 +7,19 @@ from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import Need
 from hive.models import Repository, Session
+from hive.sentences import N_
 from hive.waiting import until
 
-VERIFYING = "an import is being verified"
-PUTTING_IN_PLACE = "an import is being put in place"
-SWITCHING = "its mode is being switched"
-RESTORING_CONFIG = "its config is being restored"
-CLEARING_LIMITS = "limits in its config are being cleared"
-DISCARDING = "a staged import is being discarded"
-CHECKING = "it is being checked"
-COMPACTING = "it is being compacted"
-ROLLING_BACK = "it is being rolled back"
-UNFINISHED_ROLLBACK = "a rollback of it is not complete"
+VERIFYING = N_("an import is being verified")
+PUTTING_IN_PLACE = N_("an import is being put in place")
+SWITCHING = N_("its mode is being switched")
+RESTORING_CONFIG = N_("its config is being restored")
+CLEARING_LIMITS = N_("limits in its config are being cleared")
+DISCARDING = N_("a staged import is being discarded")
+CHECKING = N_("it is being checked")
+COMPACTING = N_("it is being compacted")
+ROLLING_BACK = N_("it is being rolled back")
+UNFINISHED_ROLLBACK = N_("a rollback of it is not complete")
 
 _UPKEEPS = (CHECKING, COMPACTING)
 _STOP_SECONDS = 20.0

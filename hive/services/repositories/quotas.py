@@ -14,7 +14,7 @@ sessions to this.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -24,9 +24,9 @@ from tortoise.functions import Sum
 
 from hive.database import transactional
 from hive.errors import InvalidInput
-from hive.formats import format_size
 from hive.kinds import TrashReason
 from hive.models import Group, Membership, Repository, TrashEntry, User
+from hive.sentences import Sentence, Size, say
 from hive.services.installation import presence
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths
@@ -40,6 +40,17 @@ class Scope(StrEnum):
     GROUP = "group"
 
 
+_TITLES: Mapping[Scope, Callable[[str], Sentence]] = {
+    Scope.REPOSITORY: lambda name: say("the quota of repository %(name)s", name=name),
+    Scope.USER: lambda name: say("the quota of user %(name)s", name=name),
+    Scope.GROUP: lambda name: say("the quota of group %(name)s", name=name),
+}
+_OWNERS: Mapping[Scope, Callable[[str], Sentence]] = {
+    Scope.USER: lambda name: say("user %(name)s", name=name),
+    Scope.GROUP: lambda name: say("group %(name)s", name=name),
+}
+
+
 @dataclass(frozen=True)
 class Quota:
     scope: Scope
@@ -49,25 +60,29 @@ class Quota:
 
     @property
     def title(self) -> str:
-        return f"the quota of {self.scope} {self.name}"
+        return _TITLES[self.scope](self.name)
 
     @property
     def whose(self) -> str | None:
         """The user or group that it belongs to; None for a repository's own."""
-        return None if self.scope == Scope.REPOSITORY else f"{self.scope} {self.name}"
+        return None if self.scope == Scope.REPOSITORY else _OWNERS[self.scope](self.name)
 
     @property
     def who_can_raise_it(self) -> str:
         if self.scope == Scope.REPOSITORY:
-            return "Whoever manages the repository can raise it"
-        return "An administrator can raise it"
+            return say("Anyone who manages the repository can raise it")
+        return say("An administrator can raise it")
 
     def refusal(self, used_bytes: int) -> str:
         """What a client is told that may write nothing more."""
-        return (
-            f"No new data is taken: {self.title}, {format_size(self.limit_bytes)}, is used up"
-            f" ({format_size(used_bytes)} on disk). {self.who_can_raise_it}; listing, extracting,"
-            " deleting, pruning and compacting still work."
+        return say(
+            "No new data is accepted: %(quota)s, %(limit)s, is used up (%(used)s on "
+            "disk). %(who)s; listing, extracting, deleting, pruning and compacting "
+            "still work.",
+            quota=self.title,
+            limit=Size(self.limit_bytes),
+            used=Size(used_bytes),
+            who=self.who_can_raise_it,
         )
 
 
@@ -89,17 +104,19 @@ class QuotaUse:
     @property
     def warning(self) -> str:
         """What somebody is told who set a quota below what is used."""
-        return (
-            f"{format_size(self.used_bytes)} of {self.quota.title},"
-            f" {format_size(self.quota.limit_bytes)}, are used already: no new data is taken until"
-            " something was deleted and compacted."
+        return say(
+            "%(used)s of %(quota)s, %(limit)s, are used already: no new data is "
+            "accepted until something has been deleted and compacted.",
+            used=Size(self.used_bytes),
+            quota=self.quota.title,
+            limit=Size(self.quota.limit_bytes),
         )
 
 
 def check(quota_bytes: int | None) -> None:
     if quota_bytes is not None and not MIN_QUOTA <= quota_bytes < 2**63:
         raise InvalidInput(
-            "A quota is 10 MB or more: an empty repository takes some.", field="quota"
+            "A quota must be at least 10 MB: even an empty repository needs some.", field="quota"
         )
 
 

@@ -23,7 +23,8 @@ def check_tag(text: str) -> str:
     tag = text.strip().lower()
     if not _TAG.fullmatch(tag):
         raise InvalidInput(
-            "%(text)r is no tag: a tag has up to 50 letters, digits, dots, dashes and underscores.",
+            "%(text)r is not a valid tag: a tag has up to 50 letters, digits, dots, "
+            "dashes and underscores.",
             field="tag",
             text=text[:60],
         )
@@ -40,7 +41,7 @@ async def change_tags(
     unwanted = {check_tag(text) for text in remove}
     if both := wanted & unwanted:
         raise InvalidInput(
-            "%(both)s cannot be given and taken at once.", field="tag", both=min(both)
+            "%(both)s cannot be added and removed at once.", field="tag", both=min(both)
         )
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     if len((has | wanted) - unwanted) > MAX_TAGS:

@@ -18,6 +18,7 @@ from hive.borg.rollback import ReadingProgress
 from hive.database import spawn
 from hive.errors import Conflict, HiveError
 from hive.models import Repository
+from hive.sentences import say
 from hive.services.permissions import Actor
 from hive.services.repositories import infos as repository_infos
 from hive.services.rollback import preview
@@ -128,7 +129,7 @@ async def _kept(job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
     except HiveError as error:
         job.problem = error.message
     except asyncio.CancelledError:
-        job.problem = "The server was stopped."
+        job.problem = say("The server was stopped.")
         raise
     finally:
         job.seconds = time.monotonic() - job.begun

@@ -22,6 +22,7 @@ from hive.borg.segments import SegmentError
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Level
 from hive.models import ConfigVersion, Repository
+from hive.sentences import say
 from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.sessions import rollback_records
@@ -340,6 +341,6 @@ def require_possible(step: Step, name: str) -> None:
 def client_commands(found: RollbackOutlook) -> tuple[str, ...]:
     """What a client runs that has seen a newer state: it refuses the older one before."""
     return (
-        f"rm -f ~/.config/borg/security/{found.borg_id}/manifest-timestamp",
-        f"borg delete --cache-only {found.url}",
+        say("rm -f ~/.config/borg/security/%(borg_id)s/manifest-timestamp", borg_id=found.borg_id),
+        say("borg delete --cache-only %(url)s", url=found.url),
     )

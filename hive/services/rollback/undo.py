@@ -100,8 +100,8 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
             rollback_files.holds_only_until, where.repository, row.target
         ):
             raise Conflict(
-                "%(name)s was written to since it was rolled back: what is in the trash does not"
-                " fit any more.",
+                "%(name)s was written to since it was rolled back: what is in the trash "
+                "no longer fits.",
                 name=repository.name,
             )
         await _note_taking_back(row)

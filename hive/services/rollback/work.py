@@ -156,8 +156,8 @@ async def note_stopped(row: Rollback, reason: str | None) -> None:
         row.repository_id,
         EventKind.ROLLBACK_STOPPED,
         say(
-            "A rollback by %(actor)s stopped half way: %(reason)s. Sessions are refused until"
-            " it is complete.",
+            "A rollback by %(actor)s stopped halfway: %(reason)s. Sessions are "
+            "refused until it is complete.",
             actor=row.actor,
             reason=reason,
         ),
@@ -263,8 +263,8 @@ async def move(
         reason = error.strerror if isinstance(error, OSError) else str(error)
         await note_stopped(row, reason)
         raise StorageError(
-            "The rollback stopped half way: %(reason)s. Sessions are refused until it is"
-            " complete; the server tries again every hour and at its start.",
+            "The rollback stopped halfway: %(reason)s. Sessions are refused until it "
+            "is complete; the server tries again every hour and when it starts.",
             reason=reason,
         ) from error
 
@@ -290,7 +290,9 @@ async def finish(
         await rollback_records.mark_undone(row.repository_id, row.target, row.ended_at)
         await rollback_records.correct_last_backup(row.repository_id, state_at)
         await answers.undone(row.actor, row.repository_id)
-        await alarms.end(row.repository_id, EventKind.ROLLBACK_STOPPED, "The rollback is complete.")
+        await alarms.end(
+            row.repository_id, EventKind.ROLLBACK_STOPPED, say("The rollback is complete.")
+        )
         await events.record(
             row.repository_id,
             EventKind.ROLLED_BACK,

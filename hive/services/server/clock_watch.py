@@ -11,6 +11,7 @@ from hive.database import transactional
 from hive.formats import format_duration
 from hive.kinds import EventKind
 from hive.models import Repository
+from hive.sentences import say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.checks import Check
@@ -26,10 +27,11 @@ SUBJECT = "clock"
 UNKNOWN = "Clock jumped"
 LOOK_EVERY = 5.0  # seconds
 _WRITE_EVERY = 60.0
-_REMEDY = (
-    "Check it with timedatectl. It is trusted again after ten minutes without another jump where"
-    " the system clock is synchronised, after an hour where it is not, or at once with"
-    " `hive clock confirm`. Until then nothing is deleted, expired or reported as late."
+_REMEDY = say(
+    "Check it with timedatectl. It is trusted again after ten minutes "
+    "without another jump if the system clock is synchronised, after an hour "
+    "if it is not, or at once with `hive clock confirm`. Until then nothing "
+    "is deleted, expired or reported as late."
 )
 
 
@@ -65,7 +67,7 @@ def trouble(doubt: Doubt) -> Trouble:
     """What to say of a jump; the same words as long as it is the same one."""
     return Trouble(
         EventKind.CLOCK_JUMPED,
-        "The server's clock jumped",
+        say("The server's clock jumped"),
         _in_words(doubt),
         _REMEDY,
         unknown=UNKNOWN,
@@ -73,13 +75,19 @@ def trouble(doubt: Doubt) -> Trouble:
 
 
 def _in_words(doubt: Doubt) -> str:
-    shown = clock.rfc3339(doubt.since.wall)
+    shown = doubt.since.wall
     if doubt.since.wall.year < EARLIEST_YEAR:
-        return f"The clock is wrong: it showed {shown}, which is long ago."
-    way = "ahead" if doubt.jump > timedelta(0) else "back"
-    expected = clock.rfc3339(doubt.confirmed.later(doubt.since))
+        return say("The clock is wrong: it showed %(at)s, which is long ago.", at=shown)
+    way = say("ahead") if doubt.jump > timedelta(0) else say("back")
+    expected = doubt.confirmed.later(doubt.since)
     span = format_duration(timedelta(seconds=round(abs(doubt.jump).total_seconds())))
-    return f"The clock jumped {way} by {span}: it showed {shown} where {expected} was expected."
+    return say(
+        "The clock jumped %(way)s by %(span)s: it showed %(at)s where %(expected)s was expected.",
+        way=way,
+        span=span,
+        at=shown,
+        expected=expected,
+    )
 
 
 async def _put_right(ended: Doubt) -> None:
@@ -113,4 +121,4 @@ async def findings() -> list[Check]:
     doubt = await trust.doubt()
     if doubt is None:
         return []
-    return [Check("error", "Clock", _in_words(doubt), _REMEDY)]
+    return [Check("error", say("Clock"), _in_words(doubt), _REMEDY)]

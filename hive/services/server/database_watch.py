@@ -18,6 +18,7 @@ from hive.database import DriverError
 from hive.database_file import DatabaseFile, says_damaged
 from hive.errors import DatabaseFull, HiveError, Unavailable
 from hive.kinds import EventKind
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
@@ -31,12 +32,12 @@ _NONE = (0, 0)  # no file: commands must not open the one that lies there
 _COPY_EVERY = 60.0  # of a file that is lost, as long as sessions end in it
 _CHECK_EVERY = 60.0
 _CHECK_SHARE = 100  # a check may take one part in so many of the time
-NO_SESSIONS = (
+NO_SESSIONS = say(
     "The server's database file was deleted or replaced, so it takes no sessions: its"
     " administrator must put it back and restart the server. `hive doctor` says how."
 )
 
-NO_JOBS = "The database file is lost: nothing is done until the server is restarted with it."
+NO_JOBS = say("The database file is lost: nothing is done until the server is restarted with it.")
 
 
 @dataclass
@@ -79,7 +80,7 @@ class DatabaseWatch:
         """Report that a look takes too long, unless it is known already what is wrong."""
         if server_alarms.is_on(SUBJECT):
             return
-        words = "The server's database does not answer, so no session can begin."
+        words = say("The server's database does not answer, so no session can begin.")
         await server_alarms.report(SUBJECT, _trouble("The database does not answer", words, ""))
 
     async def save(self) -> None:
@@ -117,36 +118,54 @@ class DatabaseWatch:
         lost = memory.of(_Memory).lost
         if lost is None or self._file is None:
             return None
-        remedy = f"Restart the server when {self._file.path} is back in its place."
+        remedy = say("Restart the server when %(path)s is back in its place.", path=self._file.path)
         if self._copy is not None:
-            remedy = (
-                f"What it held is kept in {self._copy}. Stop the server, then run:"
-                f" cp {self._copy} {self._file.path}; rm -f {self._file.path}-wal"
-                f" {self._file.path}-shm; and start it again."
+            remedy = say(
+                "What it held is kept in %(copy)s. Stop the server, then run: cp "
+                "%(copy)s %(path)s; rm -f %(path)s-wal %(path)s-shm; and start it again.",
+                copy=self._copy,
+                path=self._file.path,
             )
-        words = f"The server's database file {lost} while the server runs: no session begins."
-        return _trouble("The database file is lost", words, remedy)
+        words = say(
+            "The server's database file %(lost)s while the server runs: no session begins.",
+            lost=lost,
+        )
+        return _trouble(say("The database file is lost"), words, remedy)
 
     async def _try_to_write(self) -> Trouble | None:
         denied = None
         if self._file is not None:
             denied = await asyncio.to_thread(self._file.unwritable)
         if denied is not None:
-            words = "The server's database cannot be written."
-            return _trouble("The database cannot be written", words, f"{denied}: correct its mode.")
+            words = say("The server's database cannot be written.")
+            return _trouble(
+                say("The database cannot be written"),
+                words,
+                say("%(path)s: correct its mode.", path=denied),
+            )
         try:
             is_the_same = await trust.store()
         except DatabaseFull as error:
-            words = "The disk of the server's database is full, so nothing can be recorded."
-            return _trouble("The database's disk is full", words, f"Make room. {error.message}")
+            words = say("The disk of the server's database is full, so nothing can be recorded.")
+            return _trouble(
+                say("The database's disk is full"),
+                words,
+                say("Make room. %(problem)s", problem=error.message),
+            )
         except (HiveError, DriverError) as error:
             if says_damaged(error):
                 return _damaged(str(error))
-            words = "The server's database cannot be read or written, so no session can begin."
-            return _trouble("The database fails", words, f"{error} `hive doctor` says more.")
+            words = say("The server's database cannot be read or written, so no session can begin.")
+            return _trouble(
+                say("The database fails"),
+                words,
+                say("%(problem)s `hive doctor` says more.", problem=error),
+            )
         if not is_the_same:
-            words = "The server's database does not keep what is written to it."
-            return _trouble("The database fails", words, "Restore a backup of the database.")
+            words = say("The server's database does not keep what is written to it.")
+            return _trouble(
+                say("The database fails"), words, say("Restore a backup of the database.")
+            )
         return None
 
     async def _check(self) -> Trouble | None:
@@ -159,7 +178,9 @@ class DatabaseWatch:
 
 
 def _damaged(found: str) -> Trouble:
-    remedy = f"Stop the server and restore a backup of the database. SQLite says: {found}"
+    remedy = say(
+        "Stop the server and restore a backup of the database. SQLite says: %(found)s", found=found
+    )
     return _trouble("The database is damaged", "The server's database is damaged.", remedy)
 
 

@@ -14,6 +14,7 @@ from hive.config import settings as config
 from hive.config.settings import Settings
 from hive.database_file import missing
 from hive.errors import HiveError
+from hive.sentences import say
 from hive.services import runtime, secrets
 from hive.services.alarms import server_alarms
 from hive.services.checks import Check
@@ -43,9 +44,11 @@ async def examine(actor: Actor, settings: Settings) -> list[Check]:
     findings.append(directory)
     problem = None if settings.database.url else missing(settings.paths.database)
     if problem is not None:
-        return [*findings, Check("error", "Database", problem)]
+        return [*findings, Check("error", say("Database"), problem)]
     if not settings.paths.database.exists() and settings.database.url is None:
-        findings.append(Check("warning", "Database", "There is none yet", "Start the server."))
+        findings.append(
+            Check("warning", say("Database"), say("There is none yet"), say("Start the server."))
+        )
         return [*findings, *_check_ports(settings, None)]
     if _is_usable(settings.paths.data_dir):  # others may look into it, and more be wrong besides
         findings += await _check_state(actor, settings)
@@ -66,9 +69,9 @@ async def examine_running(actor: Actor) -> list[Check]:
 
 
 def _check_settings(settings: Settings) -> list[Check]:
-    remedy = "See docs/reference/configuration.md."
+    remedy = say("See docs/reference/configuration.md.")
     sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
-    return [Check("warning", "Settings", sentence, remedy) for sentence in sentences]
+    return [Check("warning", say("Settings"), sentence, remedy) for sentence in sentences]
 
 
 def _check_machine(settings: Settings) -> list[Check]:
@@ -104,25 +107,34 @@ def _assess(
 
 def _check_data_directory(settings: Settings) -> Check:
     path = settings.paths.data_dir
-    subject = "Data directory"
+    subject = say("Data directory")
     try:
         status = path.stat()
     except FileNotFoundError:
-        return Check("warning", subject, f"{path} is not there yet", "Start the server.")
+        return Check(
+            "warning",
+            subject,
+            say("%(path)s does not exist yet", path=path),
+            say("Start the server."),
+        )
     except OSError as error:
-        message = f"{path} cannot be reached: {error.strerror}"
-        return Check("error", subject, message, "Name another one with --data-dir.")
+        message = say("%(path)s cannot be reached: %(problem)s", path=path, problem=error.strerror)
+        return Check("error", subject, message, say("Name another one with --data-dir."))
     if not _is_usable(path):
-        remedy = f"Run this as its owner, or correct that with chown: {path}"
-        return Check("error", subject, f"{path} cannot be written by this user", remedy)
+        remedy = say("Run this as its owner, or correct that with chown: %(path)s", path=path)
+        return Check(
+            "error", subject, say("%(path)s cannot be written by this user", path=path), remedy
+        )
     # Children of another user may pass through (x), nobody may look into it.
     if status.st_mode & 0o066:
-        remedy = f"chmod go-rw {path}"
-        return Check("error", subject, f"{path} can be read or written by others", remedy)
+        remedy = say("chmod go-rw %(path)s", path=path)
+        return Check(
+            "error", subject, say("%(path)s can be read or written by others", path=path), remedy
+        )
     if settings.paths.database.exists() and settings.paths.database.stat().st_mode & 0o077:
-        remedy = f"chmod 600 {settings.paths.database}"
-        return Check("error", subject, "The database can be read by others", remedy)
-    return Check("ok", subject, f"{path} is private and can be written")
+        remedy = say("chmod 600 %(path)s", path=settings.paths.database)
+        return Check("error", subject, say("The database can be read by others"), remedy)
+    return Check("ok", subject, say("%(path)s is private and can be written", path=path))
 
 
 def _is_usable(data_dir: Path) -> bool:
@@ -134,8 +146,8 @@ async def _check_state(actor: Actor, settings: Settings) -> list[Check]:
     try:
         await runtime.start(settings)
     except HiveError as error:
-        remedy = "Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup."
-        return [Check("error", "Database", error.message, remedy)]
+        remedy = say("Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup.")
+        return [Check("error", say("Database"), error.message, remedy)]
     try:
         return await _check_services(actor, settings)
     finally:
@@ -165,25 +177,41 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Check]:
 async def _check_database() -> list[Check]:
     wrong = await sql.problems()
     if wrong:
-        remedy = "Stop the server and restore a backup: the file is damaged."
-        return [Check("error", "Database", "; ".join(wrong[:5]), remedy)]
-    return [Check("ok", "Database", "It opens and is whole")]
+        remedy = say("Stop the server and restore a backup: the file is damaged.")
+        return [Check("error", say("Database"), "; ".join(wrong[:5]), remedy)]
+    return [Check("ok", say("Database"), say("It opens and is whole"))]
 
 
 async def _check_host_keys() -> list[Check]:
     try:
         keys = await host_keys.public_keys()
     except HiveError as error:
-        return [Check("error", "Host keys", error.message)]
+        return [Check("error", say("Host keys"), error.message)]
     if not keys:
-        return [Check("warning", "Host keys", "There are none yet", "Start the server.")]
-    return [Check("ok", "Host keys", f"{len(keys)} private, {keys[0].fingerprint}")]
+        return [
+            Check("warning", say("Host keys"), say("There are none yet"), say("Start the server."))
+        ]
+    return [
+        Check(
+            "ok",
+            say("Host keys"),
+            say(
+                "%(count)s private, %(fingerprint)s",
+                count=len(keys),
+                fingerprint=keys[0].fingerprint,
+            ),
+        )
+    ]
 
 
 def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Check]:
     if running is not None:
-        message = f"The server runs: SSH port {running.ssh_port}, {running.web_url}"
-        return [Check("ok", "Server", message)]
+        message = say(
+            "The server is running: SSH port %(port)s, %(url)s",
+            port=running.ssh_port,
+            url=running.web_url,
+        )
+        return [Check("ok", say("Server"), message)]
     return [
         check_port("SSH", settings.ssh.address, "ssh.listen"),
         check_port("Web", settings.web.address, "web.listen"),

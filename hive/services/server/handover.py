@@ -19,6 +19,7 @@ from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
 from hive.process import ownership
 from hive.process.child import RunAs
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
@@ -102,7 +103,7 @@ async def hand_over_all() -> int:
         logger.info("a repository was handed over", repository=place.login, things=count)
     if failed:
         raise StorageError(
-            "%(count)s of the repositories could not be given: %(failed)s.",
+            "%(count)s of the repositories could not be handed over: %(failed)s.",
             count=len(failed),
             failed=failed[0],
         )
@@ -114,12 +115,17 @@ async def findings(owner: RunAs | None) -> list[Check]:
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
         return []
-    message = (
-        f"Repositories belong to another user than programs run as: {len(waiting)},"
-        f" {waiting[0].home} among them"
+    message = say(
+        "%(count)s repositories, for example %(path)s, belong to another user "
+        "than the one programs run as",
+        count=len(waiting),
+        path=waiting[0].home,
     )
-    remedy = f"The server's job does that: `hive job run {JOB.replace(' ', '-')}` begins it now."
-    return [Check("warning", "Hand-over", message, remedy)]
+    remedy = say(
+        "A background job of the server does that: `hive job run %(job)s` starts it now.",
+        job=JOB.replace(" ", "-"),
+    )
+    return [Check("warning", say("Hand-over"), message, remedy)]
 
 
 async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from hive import clock, files, log
 from hive.config.settings import HeartbeatSettings
 from hive.errors import OutgoingFailed
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.checks import Check
 
@@ -44,7 +45,9 @@ async def beat(
         return None
     ill = await problems()
     if ill:
-        result = Beat(clock.now(), f"not sent: {', '.join(ill)} not well")
+        result = Beat(
+            clock.now(), say("not sent because of problems: %(names)s", names=", ".join(ill))
+        )
     else:
         result = Beat(clock.now(), await _send(settings, outgoing))
     if result.problem is not None:
@@ -64,12 +67,12 @@ def _keep(result: Beat) -> None:
 
 async def _send(settings: HeartbeatSettings, outgoing: Outgoing) -> str | None:
     if settings.url is None:
-        return "no URL is set"
+        return say("no URL is set")
     try:
         answer = await outgoing.request(settings.method, settings.url.get_secret_value())
     except OutgoingFailed as error:
         return error.message
-    return None if answer.ok else f"the far end answered {answer.status}"
+    return None if answer.ok else say("the service answered %(status)s", status=answer.status)
 
 
 def _file() -> Path:
@@ -85,11 +88,17 @@ def findings() -> list[Check]:
         kept = json.loads(_file().read_text())
         at = datetime.fromisoformat(kept["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        return [Check("warning", "Heartbeat", "None was sent yet", "Start the server.")]
+        return [
+            Check("warning", say("Heartbeat"), say("None was sent yet"), say("Start the server."))
+        ]
     if clock.now() - at > timedelta(seconds=2 * settings.interval_seconds + 60):
-        message = f"The last one was sent at {kept['at']}"
-        return [Check("warning", "Heartbeat", message, "Start the server.")]
+        message = say("The last one was sent at %(at)s", at=at)
+        return [Check("warning", say("Heartbeat"), message, say("Start the server."))]
     if kept.get("problem"):
-        message = f"The last one, {kept.get('at')}, did not arrive: {kept['problem']}"
-        return [Check("warning", "Heartbeat", message, "Look at heartbeat.url.")]
-    return [Check("ok", "Heartbeat", f"The last one arrived at {kept.get('at')}")]
+        message = say(
+            "The last one, %(at)s, did not arrive: %(problem)s",
+            at=at,
+            problem=kept["problem"],
+        )
+        return [Check("warning", say("Heartbeat"), message, say("Check heartbeat.url."))]
+    return [Check("ok", say("Heartbeat"), say("The last one arrived at %(at)s", at=at))]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hive import clock
 from hive.config.settings import Address
+from hive.sentences import say
 from hive.services.checks import Check
 from hive.services.clock.trust import is_synchronised
 from hive.timekeeping import EARLIEST_YEAR
@@ -24,26 +25,33 @@ def check_port(subject: str, address: Address, setting: str) -> Check:
         with socket.create_server((address.host, address.port), family=family):
             pass
     except OSError as error:
-        message = f"{address} cannot be listened on: {error.strerror or error}"
-        remedy = f"End what uses it, or set {setting}; ports below 1024 need a privilege."
+        message = say(
+            "Cannot listen on %(address)s: %(problem)s",
+            address=address,
+            problem=error.strerror or error,
+        )
+        remedy = say(
+            "Stop what uses it, or set %(setting)s; ports below 1024 need a privilege.",
+            setting=setting,
+        )
         return Check("error", subject, message, remedy)
-    return Check("ok", subject, f"{address} is free")
+    return Check("ok", subject, say("%(address)s is free", address=address))
 
 
 def check_clock() -> Check:
-    subject = "Clock"
+    subject = say("Clock")
     now = clock.now()
     if now.year < EARLIEST_YEAR:
-        message = f"It says {clock.rfc3339(now)}, which is long ago"
-        return Check("error", subject, message, "Set the clock: keys expire by it.")
+        message = say("It says %(now)s, which is long ago", now=now)
+        return Check("error", subject, message, say("Set the clock: keys expire by it."))
     synchronised = is_synchronised()
     if synchronised is None:
-        return Check("ok", subject, "It is plausible; whether it is synchronised is not known")
+        return Check("ok", subject, say("It is plausible; whether it is synchronised is not known"))
     if not synchronised:
-        message = "The system clock is not synchronised"
-        remedy = "Run an NTP client, for example systemd-timesyncd or chrony."
+        message = say("The system clock is not synchronised")
+        remedy = say("Run an NTP client, for example systemd-timesyncd or chrony.")
         return Check("warning", subject, message, remedy)
-    return Check("ok", subject, "The system clock is synchronised")
+    return Check("ok", subject, say("The system clock is synchronised"))
 
 
 def check_inotify() -> list[Check]:
@@ -52,7 +60,15 @@ def check_inotify() -> list[Check]:
         with contextlib.suppress(OSError, ValueError):
             value = int((_KERNEL_LIMITS / name).read_text(encoding="ascii"))
             if value < few:
-                message = f"fs.inotify.{name} is {value}: some changes may go unnoticed"
-                remedy = f"sysctl fs.inotify.{name}={few}, and the same in /etc/sysctl.d."
+                message = say(
+                    "fs.inotify.%(name)s is %(value)s: some changes may go unnoticed",
+                    name=name,
+                    value=value,
+                )
+                remedy = say(
+                    "sysctl fs.inotify.%(name)s=%(value)s, and the same in /etc/sysctl.d.",
+                    name=name,
+                    value=few,
+                )
                 found.append(Check("warning", "inotify", message, remedy))
-    return found or [Check("ok", "inotify", "The kernel's limits are high enough")]
+    return found or [Check("ok", "inotify", say("The kernel's limits are high enough"))]

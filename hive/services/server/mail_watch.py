@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from math import inf
 
 from hive.kinds import EventKind
+from hive.sentences import say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 
@@ -37,7 +38,11 @@ class MailWatch:
     def _trouble(self, problem: str) -> Trouble:
         return Trouble(
             EventKind.CHANNEL_FAILING,
-            "The mail relay's certificate is refused",
-            "The certificate of the server's mail relay is refused, so no mail is sent.",
-            f"{self._host}: {problem}. Renew it, or name the relay in mail.host as it says.",
+            say("The mail relay's certificate is refused"),
+            say("The certificate of the server's mail relay is refused, so no mail is sent."),
+            say(
+                "%(host)s: %(problem)s. Renew the certificate, or set mail.host to the name in it.",
+                host=self._host,
+                problem=problem,
+            ),
         )

@@ -19,6 +19,7 @@ from hive.errors import Unavailable
 from hive.kinds import EventKind, Mode
 from hive.models import Repository
 from hive.process.child import ChildSpec, Confinement, run_blocking
+from hive.sentences import say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.programs import discovery
@@ -90,10 +91,15 @@ def about_borg(command: str, found: Examined) -> Trouble | None:
         return None
     return Trouble(
         EventKind.PROGRAM_UNUSABLE,
-        "borg does not work on the server",
-        "borg does not work on the server, so no backup can be made:"
-        f" {_problem(found, '1.1 to 1.4')}.",
-        f"Install borgbackup 1.1 to 1.4, or name the program in borg.command (now {command}).",
+        say("borg does not work on the server"),
+        say(
+            "borg does not work on the server, so no backup can be made: %(problem)s.",
+            problem=_problem(found, say("1.1 to 1.4")),
+        ),
+        say(
+            "Install borgbackup 1.1 to 1.4, or name the program in borg.command (now %(command)s).",
+            command=command,
+        ),
     )
 
 
@@ -103,10 +109,15 @@ def about_borg2(command: str, found: Examined) -> Trouble | None:
         return None
     return Trouble(
         EventKind.PROGRAM_UNUSABLE,
-        "borg 2 does not work on the server",
-        f"borg 2 does not work on the server, so its clients cannot back up:"
-        f" {_problem(found, '2 or newer')}.",
-        f"Install borg 2, or name the program in borg.borg2_command (now {command}).",
+        say("borg 2 does not work on the server"),
+        say(
+            "borg 2 does not work on the server, so its clients cannot back up: %(problem)s.",
+            problem=_problem(found, say("2 or newer")),
+        ),
+        say(
+            "Install borg 2, or name the program in borg.borg2_command (now %(command)s).",
+            command=command,
+        ),
     )
 
 
@@ -114,17 +125,27 @@ def about_rsync(command: str, found: Examined) -> Trouble:
     """What is wrong with the rsync of this server."""
     return Trouble(
         EventKind.PROGRAM_UNUSABLE,
-        "rsync does not work on the server",
-        "rsync does not work on the server, so nothing can be imported or exported:"
-        f" {_problem(found, 'another')}.",
-        f"Install rsync, or name the program in rsync.command (now {command}).",
+        say("rsync does not work on the server"),
+        say(
+            "rsync does not work on the server, so nothing can be imported or "
+            "exported: %(problem)s.",
+            problem=_problem(found, say("another version")),
+        ),
+        say(
+            "Install rsync, or name the program in rsync.command (now %(command)s).",
+            command=command,
+        ),
     )
 
 
 def _problem(found: Examined, needed: str) -> str:
     if found.program is not None:
-        return f"it is version {found.program.version_text}, and {needed} is needed"
-    return found.problem or "it is not there"
+        return say(
+            "it is version %(version)s, and %(needed)s is needed",
+            version=found.program.version_text,
+            needed=needed,
+        )
+    return found.problem or say("it is missing")
 
 
 def about_children(confinement: Confinement) -> Trouble | None:
@@ -134,9 +155,12 @@ def about_children(confinement: Confinement) -> Trouble | None:
         return None
     return Trouble(
         EventKind.PROGRAM_UNUSABLE,
-        "No program can be started on the server",
-        "The server cannot start programs for sessions, so no backup can be made.",
-        f"What was said: {problem}. Restart the server; `hive doctor` says what is missing.",
+        say("No program can be started on the server"),
+        say("The server cannot start programs for sessions, so no backup can be made."),
+        say(
+            "The error was: %(problem)s. Restart the server; `hive doctor` says what is missing.",
+            problem=problem,
+        ),
     )
 
 
@@ -150,10 +174,10 @@ def _trial(confinement: Confinement) -> str | None:
     try:
         done = run_blocking(spec, confinement, seconds=_TRIAL_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"nothing within {_TRIAL_SECONDS:.0f} seconds"
+        return say("nothing within %(seconds).0f seconds", seconds=_TRIAL_SECONDS)
     except (OSError, Unavailable) as error:
         return str(error)[:300]
     if done.returncode == 0:
         return None
     words = " ".join(done.stderr.decode(errors="replace").split())[:300]
-    return words or f"status {done.returncode}"
+    return words or say("status %(status)s", status=done.returncode)

@@ -24,6 +24,7 @@ from hive import clock, log, memory
 from hive.database import DriverError, spawn, transactional
 from hive.errors import Conflict, HiveError, NotFound, Unavailable
 from hive.models import Job as Row
+from hive.sentences import say
 from hive.services import audit, runtime
 from hive.services.clock import trust
 from hive.services.permissions import Actor, require_admin
@@ -33,7 +34,7 @@ from hive.services.server.jobs import Job
 logger = log.get(__name__)
 
 MAX_TICK_AGE = 60.0  # seconds; more, and the scheduler itself hangs
-INTERRUPTED = "The server ended before this was done."
+INTERRUPTED = say("The server ended before this was done.")
 
 _LONGEST_SLEEP = 5.0  # seconds; the clock may be set meanwhile
 _CORRECTED_BY = timedelta(minutes=1)  # a clock that is kept right is not brought back for
@@ -142,13 +143,15 @@ class Scheduler:
         await asyncio.wait({body}, timeout=seconds)
         if body.done():
             return _result(job, body)
-        error = f"It took longer than {seconds:.0f} seconds and was ended."
+        error = say("It took longer than %(seconds).0f seconds and was stopped.", seconds=seconds)
         logger.error("a job hangs", job=job.name, seconds=seconds)
         body.cancel()
         await asyncio.wait({body}, timeout=self._give_up_seconds)
         if not body.done():
             # It is never done twice at once, so that nothing is left but to say so.
-            await _note_error(job.name, f"{error} It did not end: restart the server.")
+            await _note_error(
+                job.name, say("%(problem)s It did not end: restart the server.", problem=error)
+            )
             await asyncio.wait({body})
         return error
 
@@ -182,12 +185,16 @@ def _result(job: Job, body: asyncio.Task[object]) -> str | None:
         return None
     if isinstance(error, _Postponed):
         logger.info("a job waits", job=job.name, reason=str(error))
-        return str(error)
+        return _words(error)
     if isinstance(error, HiveError | DriverError | OSError):
         logger.error("a job failed", job=job.name, reason=str(error))
-        return str(error)
+        return _words(error)
     logger.error("a job failed", job=job.name, exc_info=error)
-    return f"An unexpected {type(error).__name__}; the server's log says more."
+    return say("An unexpected %(error)s; the server's log says more.", error=type(error).__name__)
+
+
+def _words(error: BaseException) -> str:
+    return error.message if isinstance(error, HiveError) else str(error)
 
 
 def next_time(job: Job, now: datetime) -> datetime:

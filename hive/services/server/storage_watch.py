@@ -13,6 +13,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind
 from hive.models import Location, Repository
+from hive.sentences import say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.health import review
@@ -73,7 +74,7 @@ class StorageWatch:
         if away is not None and row.away_since is None:
             await _note_away(row.id)
             if away.kind == Absence.FOREIGN:
-                reason = "the storage is used by another installation"
+                reason = say("the storage is used by another installation")
                 signals.tell(signals.RightsChanged(reason))
         elif away is None and row.away_since is not None:
             await _note_back(row.id)
@@ -99,8 +100,8 @@ def trouble(location_id: int, away: Away | None) -> Trouble | None:
         return None
     return Trouble(
         EventKind.STORAGE_UNAVAILABLE,
-        title=f"Storage of {away.name} unavailable",
-        message=f"{away.message} Sessions of its repositories are refused.",
+        title=say("Storage of %(location)s unavailable", location=away.name),
+        message=say("%(problem)s Sessions of its repositories are refused.", problem=away.message),
         remedy=away.remedy,
         unknown=UNKNOWN,
         location_id=location_id,

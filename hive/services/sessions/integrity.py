@@ -8,6 +8,7 @@ from hive import clock
 from hive.borg.ledger import Facts
 from hive.kinds import Access, EventKind, Operation
 from hive.models import Alarm, Inspection, Session
+from hive.sentences import say
 from hive.services.alarms import alarms
 
 _FOUND_BY = "a look at the disk"
@@ -33,8 +34,14 @@ async def note_session(session: Session, facts: Facts | None) -> None:
         return
     is_broken = facts.error is not None and facts.error.kind in _ERRORS
     if facts.check_failed or is_broken:
-        found = facts.error.message if is_broken and facts.error else "its borg said what it found"
-        message = f"Key {session.key_name} found the repository damaged: {found}"
+        found = (
+            facts.error.message if is_broken and facts.error else say("its borg said what it found")
+        )
+        message = say(
+            "Key %(key)s found the repository damaged: %(found)s",
+            key=session.key_name,
+            found=found,
+        )
         await alarms.integrity_error(session.repository_id, message, session_id=session.id)
     await _keep(session, facts)
 
@@ -45,11 +52,11 @@ async def note_look(repository_id: int, missing: str | None) -> None:
     if row is not None and _Look.of(row) is None:
         return
     if missing is not None:
-        message = f"The repository is damaged: {missing}."
+        message = say("The repository is damaged: %(missing)s.", missing=missing)
         await alarms.integrity_error(repository_id, message, found_by=_FOUND_BY, missing=missing)
     elif row is not None:
         await alarms.end(
-            repository_id, EventKind.INTEGRITY_ERROR, "What was missing on the disk is back."
+            repository_id, EventKind.INTEGRITY_ERROR, say("What was missing on the disk is back.")
         )
 
 
@@ -74,7 +81,7 @@ async def _keep(session: Session, facts: Facts) -> None:
         inspection.compacted_at = clock.now()
     else:
         inspection.checked_at = clock.now()
-        error = "a client's check found errors" if facts.check_failed else None
+        error = say("a client's check found errors") if facts.check_failed else None
         inspection.check_error = error  # type: ignore[assignment]  # TextField's hints know no null
     await inspection.save()
     if is_proven:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tortoise.expressions import Q
 
-from hive import clock
 from hive.borg.locks import Lock, read_locks
 from hive.kinds import Need
 from hive.models import Session
+from hive.sentences import say
 from hive.services import runtime
 
 
@@ -52,16 +52,30 @@ def _is_ours(lock: Lock) -> bool:
 
 
 def _of_session(row: Session, since: datetime | None, *, is_exclusive: bool) -> str:
-    began = clock.rfc3339(since or row.started_at)
-    does = "which may write" if is_exclusive else "which only reads"
-    return (
-        f"It was held by session {row.id} (key {row.key_name}, from {row.peer}), {does},"
-        f" since {began}."
+    began = since or row.started_at
+    does = say("which may write") if is_exclusive else say("which only reads")
+    return say(
+        "It was held by session %(session)s (key %(key)s, from %(peer)s), "
+        "%(does)s, since %(began)s.",
+        session=row.id,
+        key=row.key_name,
+        peer=row.peer,
+        does=does,
+        began=began,
     )
 
 
 def _of_process(lock: Lock) -> str:
-    since = "" if lock.since is None else f" since {clock.rfc3339(lock.since)}"
+    since = "" if lock.since is None else say(" since %(since)s", since=lock.since)
     if _is_ours(lock):
-        return f"It was held by this server's own borg (process {lock.holder.pid}){since}."
-    return f"It was held by a borg on {lock.holder.host_id} (process {lock.holder.pid}){since}."
+        return say(
+            "It was held by this server's own borg (process %(pid)s)%(since)s.",
+            pid=lock.holder.pid,
+            since=since,
+        )
+    return say(
+        "It was held by a borg on %(host)s (process %(pid)s)%(since)s.",
+        host=lock.holder.host_id,
+        pid=lock.holder.pid,
+        since=since,
+    )

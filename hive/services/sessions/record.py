@@ -23,7 +23,7 @@ from hive.kinds import (
     Need,
 )
 from hive.models import Repository, Session
-from hive.sentences import Size, say
+from hive.sentences import Size, join, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
@@ -106,16 +106,16 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
         missed_the_lock=no_lock,
     ):
         return
-    what = "no backup or other change was possible" if no_lock else session.operation
-    error = f": {session.error.rstrip('.')}" if session.error else ""
+    what = say("no backup or other change was possible") if no_lock else session.operation
+    error = join(": ", session.error, by="") if session.error else "."
     await events.record(
         session.repository_id,
         EventKind.SESSION_FAILED,
         say(
-            "Key %(key_name)s: %(what)s, %(end_reason)s%(error)s.",
-            key_name=session.key_name,
+            "Key %(key)s: %(what)s, %(end)s%(error)s",
+            key=session.key_name,
             what=what,
-            end_reason=session.end_reason,
+            end=session.end_reason,
             error=error,
         ),
         session_id=session.id,
@@ -231,7 +231,11 @@ async def _record_end(session: Session) -> None:
         Need.IMPORT: EventKind.IMPORT_ENDED,
         Need.EXPORT: EventKind.EXPORT_ENDED,
     }[session.need]
-    status = "" if session.exit_status is None else f", exit status {session.exit_status}"
+    status = (
+        ""
+        if session.exit_status is None
+        else say(", exit status %(exit_status)s", exit_status=session.exit_status)
+    )
     await events.record(
         session.repository_id,
         kind,
@@ -239,7 +243,7 @@ async def _record_end(session: Session) -> None:
             "Key %(key_name)s: %(operation)s, %(end_reason)s%(status)s, %(bytes_in)s in,"
             " %(bytes_out)s out.",
             key_name=session.key_name,
-            operation=session.operation or "unknown",
+            operation=session.operation or say("unknown"),
             end_reason=session.end_reason,
             status=status,
             bytes_in=Size(session.bytes_in or 0),
@@ -304,7 +308,7 @@ async def kill(actor: Actor, session_id: int) -> None:
         "session.kill",
         f"session {session_id} on {session.repository.name} ({session.login})",
     )
-    asked = signals.EndSession(session_id, f"ended by {actor.name}")
+    asked = signals.EndSession(session_id, say("ended by %(user)s", user=actor.name))
     after_commit(lambda: signals.tell(asked))
 
 
@@ -318,9 +322,9 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
 
     if not await until(are_closed, seconds=seconds):
         raise Conflict(
-            "%(repository_id)s has not ended within %(seconds).0f seconds: is the server"
+            "%(session)s has not ended within %(seconds).0f seconds: is the server"
             " running, or was it killed? Start it and try again.",
-            repository_id=await in_the_way(repository_id),
+            session=await in_the_way(repository_id),
             seconds=seconds,
         )
 
@@ -331,4 +335,9 @@ async def in_the_way(repository_id: int) -> str:
     first = await running.exclude(need=Need.STATUS).order_by("id").first()
     if first is None:
         return ""
-    return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
+    return say(
+        "Session %(session)s (key %(key)s, since %(started_at)s)",
+        session=first.id,
+        key=first.key_name,
+        started_at=first.started_at,
+    )

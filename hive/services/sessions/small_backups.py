@@ -19,9 +19,9 @@ from statistics import median
 from hive.borg.observed import Observed
 from hive.database import transactional
 from hive.errors import Conflict
-from hive.formats import format_size
 from hive.kinds import ArchiveCreated, EventKind, Level
 from hive.models import Alarm, Session
+from hive.sentences import Size, say
 from hive.services import audit
 from hive.services.alarms import alarms
 from hive.services.permissions import Actor, repository_for
@@ -36,7 +36,7 @@ _ENOUGH = 3  # to say what is usual
 
 
 @dataclass(frozen=True)
-class Size:
+class BackupSize:
     """What a backup put: objects and their bytes; how long the description of its archive is."""
 
     puts: int
@@ -48,7 +48,7 @@ class Size:
         return self.puts <= 2 and self.put_bytes < _LITTLE + self.description
 
 
-def suspicion(now: Size, former: list[Size]) -> str | None:
+def suspicion(now: BackupSize, former: list[BackupSize]) -> str | None:
     """Why this backup looks wrong beside those before, the newest first; None where it does not.
 
     Pure.
@@ -56,14 +56,14 @@ def suspicion(now: Size, former: list[Size]) -> str | None:
     if not now.is_little or not former or former[0].is_little:
         return None
     if max(one.put_bytes for one in former) >= _SOMETHING and _seems_empty(now, former):
-        return "its source seems to be empty"
+        return say("its source seems to be empty")
     usual = median(one.put_bytes for one in former)
     if len(former) >= _ENOUGH and usual >= _MUCH:
-        return f"it added almost nothing, and {format_size(int(usual))} are usual"
+        return say("it added almost nothing; %(usual)s are usual", usual=Size(int(usual)))
     return None
 
 
-def _seems_empty(now: Size, former: list[Size]) -> bool:
+def _seems_empty(now: BackupSize, former: list[BackupSize]) -> bool:
     rest = now.put_bytes - now.description
     if now.puts == 2:
         return rest <= _ONE_ENTRY
@@ -80,7 +80,7 @@ async def judge(session: Session) -> None:
         return
     if not now.is_little:
         await alarms.end(
-            session.repository_id, EventKind.SMALL_BACKUP, "A backup added something again."
+            session.repository_id, EventKind.SMALL_BACKUP, say("A backup added something again.")
         )
         return
     rows = Session.filter(
@@ -96,18 +96,22 @@ async def judge(session: Session) -> None:
         await alarms.begin(
             session.repository_id,
             EventKind.SMALL_BACKUP,
-            f"Key {session.key_name} made a suspiciously small backup: {why}.",
+            say(
+                "Key %(key)s made a suspiciously small backup: %(why)s.",
+                key=session.key_name,
+                why=why,
+            ),
             session_id=session.id,
             added_bytes=now.put_bytes,
             added_objects=now.puts,
         )
 
 
-def _size(session: Session) -> Size | None:
+def _size(session: Session) -> BackupSize | None:
     observed = Observed.of(session.observed)
     if observed is None or observed.committed is None or observed.archive_bytes is None:
         return None
-    return Size(observed.committed.puts, observed.committed.put_bytes, observed.archive_bytes)
+    return BackupSize(observed.committed.puts, observed.committed.put_bytes, observed.archive_bytes)
 
 
 @transactional
@@ -117,7 +121,9 @@ async def dismiss(actor: Actor, repository_id: int) -> None:
     alarm = Alarm.filter(repository_id=repository_id, kind=EventKind.SMALL_BACKUP)
     if not await alarm.exists():
         raise Conflict("There is no suspiciously small backup to dismiss.")
-    await alarms.end(repository_id, EventKind.SMALL_BACKUP, f"Dismissed by {actor.name}.")
+    await alarms.end(
+        repository_id, EventKind.SMALL_BACKUP, say("Dismissed by %(user)s.", user=actor.name)
+    )
     await audit.record(
         actor,
         "repository.dismiss-small-backup",

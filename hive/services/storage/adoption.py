@@ -14,6 +14,7 @@ from hive import clock, patience
 from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import ConfigVersion, Event, Location, Repository
+from hive.sentences import say
 from hive.services.storage import paths
 
 _MOST_NAMED = 3
@@ -38,14 +39,18 @@ async def doubt(location: Location, root: Path, *, seconds: float) -> str | None
     if not held and (is_there or location.root is None):
         return None
     if not is_there:
-        return "its directory is missing"
+        return say("its directory is missing")
     found = await patience.within(seconds, _created, held)
     missing = [one for one in held if one.is_expected and one.row.id not in found]
     if found and not missing:
         return None
     names = ", ".join(one.row.name for one in (missing or held)[:_MOST_NAMED])
     count = len(missing or held)
-    return f"the content of {count} of its repositories was not found there ({names})"
+    return say(
+        "the content of %(count)s of its repositories was not found there (%(names)s)",
+        count=count,
+        names=names,
+    )
 
 
 async def note_vanished(location: Location, *, seconds: float) -> None:

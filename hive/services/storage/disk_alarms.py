@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hive import clock, log, signals
 from hive.database import after_commit, transactional
-from hive.formats import format_size
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
+from hive.sentences import Size, say
 from hive.services.alarms.rules import DISK_STEPS
 from hive.services.outbox import outbox
 from hive.services.storage import disks
@@ -66,14 +66,20 @@ async def _note(root: str, name: str, space: Space) -> None:
 
 def _message(name: str, space: Space, level: int) -> str:
     if level >= FULL:
-        return (
-            f"The disk of {name} is full: {space.words}. Backups are refused; listing, restoring,"
-            " deleting and compacting still work. Delete archives and compact, delete repositories,"
-            " or add a disk."
+        return say(
+            "The disk of %(name)s is full: %(space)s. Backups are refused; listing, "
+            "restoring, deleting and compacting still work. Delete archives and "
+            "compact, delete repositories, or add a disk.",
+            name=name,
+            space=space.words,
         )
-    return (
-        f"The disk of {name} is used to {space.percent:.0f} %: {format_size(space.free_bytes)} are"
-        f" free. Below {format_size(space.reserve_bytes)}, backups are refused."
+    return say(
+        "The disk of %(name)s is %(percent).0f %% full: %(free)s are free. Below "
+        "%(reserve)s, backups are refused.",
+        name=name,
+        percent=space.percent,
+        free=Size(space.free_bytes),
+        reserve=Size(space.reserve_bytes),
     )
 
 
@@ -82,15 +88,19 @@ async def _notify_administrators(
 ) -> None:
     """A disk is nobody's repository: the administrators are notified."""
     severity = Severity.CRITICAL if level >= DISK_STEPS[-1] else Severity.WARNING
-    what = "full, backups are refused" if level >= FULL else f"{level} % are used"
+    what = (
+        say("full, backups are refused")
+        if level >= FULL
+        else say("%(percent)s %% are used", percent=level)
+    )
     if is_over:
         severity = Severity.RECOVERY
-        what = "there is room again" if level == 0 else "backups are accepted again"
+        what = say("there is room again") if level == 0 else say("backups are accepted again")
     await outbox.tell_administrators(
         f"disk:{root[:80]}:{level}:{clock.rfc3339(clock.now())}",
         EventKind.DISK_FILLING,
         severity,
-        f"Disk of {name}: {what}",
+        say("Disk of %(name)s: %(what)s", name=name, what=what),
         message,
         ends=(EventKind.DISK_FILLING,) if is_over else (),
     )

@@ -15,8 +15,8 @@ from datetime import date
 from pathlib import Path
 
 from hive import clock, memory
-from hive.formats import format_size
 from hive.models import Inspection, Location
+from hive.sentences import Size, say
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
 from hive.services.checks import Check
@@ -104,9 +104,9 @@ class Space:
     def words(self) -> str:
         """What is left, for people."""
         if self._lacks_inodes and self.free_bytes >= self.reserve_bytes:
-            return f"{self.free_inodes} inodes are free"
-        free, reserve = format_size(self.free_bytes), format_size(self.reserve_bytes)
-        return f"{free} are free, {reserve} are kept in reserve"
+            return say("%(count)s inodes are free", count=self.free_inodes)
+        free, reserve = Size(self.free_bytes), Size(self.reserve_bytes)
+        return say("%(free)s are free, %(reserve)s are kept in reserve", free=free, reserve=reserve)
 
 
 @dataclass(frozen=True)
@@ -185,9 +185,10 @@ def refusal(root: Path) -> str | None:
         except OSError:
             continue  # whoever wants to write there is told why that fails
         if space.is_full:
-            return (
-                f"The server's disk is full: {space.words}. Its administrator has been notified."
-                " Listing, restoring, deleting and compacting still work."
+            return say(
+                "The server's disk is full: %(space)s. Its administrator has been "
+                "notified. Listing, restoring, deleting and compacting still work.",
+                space=space.words,
             )
     return None
 
@@ -221,7 +222,10 @@ def _by_device(paths: Collection[Path]) -> list[Disk]:
 async def problems() -> list[str]:
     """What keeps new backups out, in a sentence for each disk; it names no path."""
     return [
-        f"a disk of the server is full: {disk.space.words}, so no new data is taken"
+        say(
+            "a disk of the server is full: %(space)s, so no new data is accepted",
+            space=disk.space.words,
+        )
         for disk in await all_disks()
         if disk.space is not None and disk.space.is_full
     ]
@@ -229,17 +233,30 @@ async def problems() -> list[str]:
 
 def findings(disk: Disk) -> Check:
     """What `hive doctor` says of a disk."""
-    subject, space = "Storage", disk.space
+    subject, space = say("Storage"), disk.space
     if space is None:
-        message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
-        return Check("error", subject, message, "Mount or make it.")
+        message = say(
+            "The storage root %(path)s cannot be used: %(problem)s",
+            path=disk.name,
+            problem=disk.error,
+        )
+        return Check("error", subject, message, say("Mount or create it."))
     if space.is_full:
-        message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
-        remedy = "Delete archives and compact, delete repositories, or add a disk."
+        message = say(
+            "The disk of %(disk)s is full: %(space)s. No new data is accepted",
+            disk=disk.name,
+            space=space.words,
+        )
+        remedy = say("Delete archives and compact, delete repositories, or add a disk.")
         return Check("error", subject, message, remedy)
-    message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
+    message = say(
+        "The disk of %(disk)s is %(percent).0f %% full: %(space)s",
+        disk=disk.name,
+        percent=space.percent,
+        space=space.words,
+    )
     if space.level() >= DISK_STEPS[-2]:
-        remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
+        remedy = say("Delete, compact, or add a disk: below the reserve, no new data is accepted.")
         return Check("warning", subject, message, remedy)
     return Check("ok", subject, message)
 

@@ -261,7 +261,7 @@ async def delete_location(actor: Actor, location_id: int) -> None:
     require_admin(actor)
     location = await _get(location_id)
     if location.is_default:
-        raise Conflict("This is the default location: make another one the default first.")
+        raise Conflict("This is the default location: choose another default first.")
     count = await Repository.filter(location_id=location_id).count()
     if count:
         raise Conflict(
@@ -279,7 +279,9 @@ def _check_host(host: str) -> None:
     # a zone means nothing to clients, and may hold any character
     is_address = "%" not in host and addresses.parse(host) is not None
     if not is_address and not _HOST.fullmatch(host):
-        raise InvalidInput("%(host)r is no host name and no address.", field="host", host=host[:80])
+        raise InvalidInput(
+            "%(host)r is neither a host name nor an address.", field="host", host=host[:80]
+        )
 
 
 def _check_port(port: int | None) -> None:
@@ -299,7 +301,7 @@ def _check_root(root: Path) -> None:
             strerror=error.strerror,
         ) from error
     if not root.is_dir():
-        raise InvalidInput("%(root)s is no directory.", field="root", root=root)
+        raise InvalidInput("%(root)s is not a directory.", field="root", root=root)
 
 
 async def _get(location_id: int) -> Location:

@@ -90,7 +90,7 @@ def place(location: Location, login: str, directory: str) -> Place:
     """The place of a repository; StorageError where it would lie anywhere but under its root."""
     if not names.LOGIN.fullmatch(login) or not names.REPOSITORY.fullmatch(directory):
         raise StorageError(
-            "%(login)r/%(directory)r is no place for a repository.",
+            "%(login)r/%(directory)r is not a valid place for a repository.",
             login=login,
             directory=directory,
         )

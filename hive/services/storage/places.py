@@ -22,6 +22,7 @@ from hive import memory, patience
 from hive.database import spawn
 from hive.errors import StorageError
 from hive.models import Location, Repository
+from hive.sentences import join, say
 from hive.services import runtime
 from hive.services.installation import marker, presence
 from hive.services.installation.marker import Marker
@@ -48,15 +49,14 @@ class Absence(StrEnum):
 
 
 _REASONS = {
-    Absence.MISSING: "its directory is missing",
-    Absence.UNMARKED: "its marker file is missing, so its file system is probably not mounted",
-    Absence.FOREIGN: "its marker names another installation, which uses it",
-    Absence.MISPLACED: "its marker names another location, whose storage is in its place",
-    Absence.DAMAGED: "its marker file cannot be understood",
-    Absence.NOT_ADOPTED: "the content of its repositories was not found there",
-    Absence.SILENT: "it does not answer",
+    Absence.MISSING: say("its directory is missing"),
+    Absence.UNMARKED: say("its marker file is missing, so its file system is probably not mounted"),
+    Absence.FOREIGN: say("its marker names another installation, which uses it"),
+    Absence.MISPLACED: say("its marker names another location, whose storage is in its place"),
+    Absence.DAMAGED: say("its marker file cannot be understood"),
+    Absence.NOT_ADOPTED: say("the content of its repositories was not found there"),
+    Absence.SILENT: say("it does not answer"),
 }
-_MOUNT = "Mount the file system that belongs there. If what is there now is right, run"
 
 
 @dataclass(frozen=True)
@@ -69,24 +69,33 @@ class Away:
 
     @property
     def message(self) -> str:
-        return f"The storage of location {self.name} is not available: {self.reason}."
+        return say(
+            "The storage of location %(name)s is not available: %(reason)s.",
+            name=self.name,
+            reason=self.reason,
+        )
 
     @property
     def words(self) -> str:
-        return f"{self.message} {self.remedy}"
+        return join(self.message, self.remedy)
 
     @property
     def remedy(self) -> str:
         if self.kind == Absence.FOREIGN:
-            return (
-                "Only if the other installation no longer runs: `hive location take-over"
-                f" {self.name}`."
+            return say(
+                "Only if the other installation no longer runs: `hive location take-over "
+                "%(name)s`.",
+                name=self.name,
             )
         if self.kind == Absence.SILENT:
-            return "See whether its file server is running and can be reached."
+            return say("See whether its file server is running and can be reached.")
         if self.kind in (Absence.UNWRITABLE, Absence.UNREADABLE):
-            return "See why the file system cannot be used (`dmesg`), and who owns it."
-        return f"{_MOUNT} `hive location adopt {self.name}`."
+            return say("See why the file system cannot be used (`dmesg`), and who owns it.")
+        return say(
+            "Mount the file system that belongs there. If what is there now is right, run"
+            " `hive location adopt %(name)s`.",
+            name=self.name,
+        )
 
 
 @dataclass(frozen=True)
@@ -293,7 +302,9 @@ def _see(root: Path, uid: str) -> Marker | None:
     except (FileNotFoundError, NotADirectoryError):
         raise _Wrong(Absence.MISSING) from None
     except OSError as error:
-        raise _Wrong(Absence.UNREADABLE, f"it cannot be read ({error.strerror})") from None
+        raise _Wrong(
+            Absence.UNREADABLE, say("it cannot be read (%(problem)s)", problem=error.strerror)
+        ) from None
     if found is None:
         return None
     mine, former = _mine(), runtime.installation().former_uid
@@ -314,8 +325,8 @@ def _see(root: Path, uid: str) -> Marker | None:
 
 def _unwritable(error: OSError) -> str:
     if error.errno == errno.EROFS:
-        return "it is read-only"
-    return f"it cannot be written ({error.strerror})"
+        return say("it is read-only")
+    return say("it cannot be written (%(problem)s)", problem=error.strerror)
 
 
 def _came_along(root: Path) -> bool:

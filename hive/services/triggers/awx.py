@@ -8,9 +8,9 @@ from typing import Any
 
 from hive import clock
 from hive.errors import OutgoingFailed
-from hive.formats import format_duration
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
+from hive.sentences import Sentence, say
 from hive.services import runtime
 from hive.services.outbox import allowed
 from hive.services.triggers.runs import CallOutcome
@@ -23,9 +23,9 @@ _LONGEST_WISH = timedelta(minutes=15)  # of a server that asks to be left alone
 _SHOWN = 500  # characters of an answer
 
 _ADVICE = {
-    401: "the token is wrong or was revoked",
-    403: "the token's user may not execute this template",
-    404: "there is no such job template, or the token's user may not see it",
+    401: say("the token is wrong or was revoked"),
+    403: say("the token's user may not execute this template"),
+    404: say("there is no such job template, or the token's user may not see it"),
 }
 
 
@@ -38,21 +38,29 @@ async def launch(awx: Awx, subject: Subject, started_at: datetime) -> CallOutcom
         sent["limit"] = subject.fill(awx.limit)
     answer = await _ask(awx, "POST", f"job_templates/{awx.template}/launch/", sent)
     if answer.status == 429:
-        return _later(awx, started_at, "AWX asks to be asked later (429).", answer)
+        return _later(awx, started_at, say("AWX asks to try again later (429)."), answer)
     if not answer.ok:
-        return CallOutcome(TriggerState.FAILED, f"AWX refused: {_why(answer)}")
+        return CallOutcome(TriggerState.FAILED, say("AWX refused: %(reason)s", reason=_why(answer)))
     told = answer.json()
     job = told.get("job", told.get("id")) if isinstance(told, dict) else None
     if not isinstance(job, int) or not isinstance(told, dict):
         return CallOutcome(
             TriggerState.FAILED,
-            f"What answered ({answer.status}) is not AWX: its answer names no job. Is the URL that"
-            " of AWX itself?",
+            say(
+                "What answered (%(status)s) is not AWX: its answer names no job. Is the "
+                "URL that of AWX itself?",
+                status=answer.status,
+            ),
         )
     ignored = _ignored(told)
     return CallOutcome(
         TriggerState.RUNNING,
-        f"Job {job} is {_status(told) or 'pending'}.{ignored}",
+        say(
+            "Job %(job)s is %(status)s.%(warning)s",
+            job=job,
+            status=_status(told) or "pending",
+            warning=ignored,
+        ),
         external_id=str(job),
         link=f"{awx.url}/#/jobs/playbook/{job}/output",
         look_at=clock.now() + _SOONEST,
@@ -78,9 +86,9 @@ def _ignored(told: Mapping[str, Any]) -> str:
     for name, value in ignored.items():
         inner = f" ({', '.join(map(str, value))})" if isinstance(value, dict) and value else ""
         names.append(f"{name}{inner}")
-    return (
-        f' The template ignored {", ".join(names)}: switch on "Prompt on launch" there, or leave'
-        " them away."
+    return say(
+        ' The template ignored %(names)s: switch on "Prompt on launch" there, or leave them out.',
+        names=", ".join(names),
     )
 
 
@@ -91,26 +99,50 @@ async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> CallO
     except OutgoingFailed as error:
         if error.permanent:
             raise
-        return _later(awx, started_at, f"Job {job}: {error.message}")
+        return _later(
+            awx, started_at, say("Job %(job)s: %(problem)s", job=job, problem=error.message)
+        )
     if answer.status in _ADVICE:
         return CallOutcome(
             TriggerState.FAILED,
-            f"Job {job} cannot be followed any more ({answer.status}): it was deleted, or the token"
-            " may not see it.",
+            say(
+                "Job %(job)s cannot be followed any more (%(status)s): it was deleted, "
+                "or the token may not see it.",
+                job=job,
+                status=answer.status,
+            ),
         )
     told = answer.json()
     status = _status(told) if isinstance(told, dict) and answer.ok else None
     if status is None:
-        return _later(awx, started_at, f"Job {job}: AWX answered {answer.status}.", answer)
-    kept = former.partition(" The template ignored")
-    warning = f"{kept[1]}{kept[2]}"
+        return _later(
+            awx,
+            started_at,
+            say("Job %(job)s: AWX answered %(status)s.", job=job, status=answer.status),
+            answer,
+        )
+    warning = former.values.get("warning", "") if isinstance(former, Sentence) else ""
     if status in _RUNNING:
-        return _later(awx, started_at, f"Job {job} is {status}.{warning}", answer)
+        return _later(
+            awx,
+            started_at,
+            say("Job %(job)s is %(status)s.%(warning)s", job=job, status=status, warning=warning),
+            answer,
+        )
     explained = str(told.get("job_explanation") or "") if isinstance(told, dict) else ""
     words = f" {explained[:_SHOWN]}" if explained else ""
     good = status == "successful"
     state = TriggerState.SUCCEEDED if good else TriggerState.FAILED
-    return CallOutcome(state, f"Job {job}: {status}.{words}{warning}")
+    return CallOutcome(
+        state,
+        say(
+            "Job %(job)s: %(status)s.%(words)s%(warning)s",
+            job=job,
+            status=status,
+            words=words,
+            warning=warning,
+        ),
+    )
 
 
 def _status(told: Mapping[str, Any]) -> str | None:
@@ -125,7 +157,12 @@ def _later(
     now = clock.now()
     if now - started_at > awx.give_up:
         return CallOutcome(
-            TriggerState.FAILED, f"Given up after {format_duration(awx.give_up)}. {message}"
+            TriggerState.FAILED,
+            say(
+                "Given up after %(span)s. %(message)s",
+                span=awx.give_up,
+                message=message,
+            ),
         )
     pause = min(max((now - started_at) / 4, _SOONEST), _SELDOMEST)
     wish = answer.headers.get("retry-after", "") if answer is not None else ""
@@ -150,7 +187,10 @@ def _why(answer: Answer) -> str:
 
 
 async def _ask(awx: Awx, method: str, path: str, sent: dict[str, Any] | None = None) -> Answer:
-    headers = {"Authorization": f"Bearer {awx.token}", "Accept": "application/json"}
+    headers = {
+        "Authorization": f"Bearer {awx.token}",
+        "Accept": "application/json",
+    }
     async with Outgoing.of(runtime.settings().notifications) as outgoing:
         outgoing.allow_also(await allowed.networks())
         return await outgoing.request(

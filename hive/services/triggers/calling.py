@@ -19,6 +19,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
 from hive.models import HealthChange, Repository, Trigger, TriggerRun
+from hive.sentences import say
 from hive.services import events as rows
 from hive.services import runtime
 from hive.services.clock import trust
@@ -137,10 +138,17 @@ async def _make_up(
 ) -> bool:
     """Tell of a time that was missed; whether it is made up for now."""
     made_up = late_by <= timedelta(minutes=runtime.settings().triggers.catch_up_minutes)
-    coming = f"the next time is {clock.rfc3339(following)}" if following else "no time follows"
-    message = (
-        f"Trigger {trigger.name} was due at {clock.rfc3339(due_at)} and was not called then: "
-        + ("it is called now." if made_up else f"{coming}.")
+    if made_up:
+        coming = say("it is called now")
+    elif following:
+        coming = say("the next time is %(at)s", at=following)
+    else:
+        coming = say("no further time follows")
+    message = say(
+        "Trigger %(trigger)s was due at %(due_at)s and was not called then: %(next)s.",
+        trigger=trigger.name,
+        due_at=due_at,
+        next=coming,
     )
     await rows.record(
         trigger.repository_id,
@@ -157,7 +165,11 @@ async def _make_up(
 
 async def _disable(trigger: Trigger, reason: str) -> None:
     await Trigger.filter(id=trigger.id).update(next_at=None, enabled=False)
-    message = f"Trigger {trigger.name} was disabled, its schedule cannot be read: {reason}"
+    message = say(
+        "Trigger %(trigger)s was disabled, its schedule cannot be read: %(reason)s",
+        trigger=trigger.name,
+        reason=reason,
+    )
     await rows.record(
         trigger.repository_id, EventKind.TRIGGER_FAILED, message, trigger=trigger.name
     )
@@ -213,7 +225,9 @@ async def carry_out(run_id: int) -> None:
     try:
         outcome = await _act(run)
     except Sealed:
-        words = "The settings of the trigger cannot be opened: the key of the server is missing."
+        words = say(
+            "The settings of the trigger cannot be opened: the key of the server is missing."
+        )
         outcome = CallOutcome(TriggerState.FAILED, words)
     except HiveError as error:
         outcome = CallOutcome(TriggerState.FAILED, error.message)

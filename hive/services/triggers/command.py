@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from hive.errors import Unavailable
 from hive.kinds import TriggerState
 from hive.process import confine
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Command, Subject
@@ -35,17 +36,24 @@ async def call(command: Command, subject: Subject) -> CallOutcome:
     argv = settings.commands.get(command.command)
     if argv is None:
         raise Unavailable(
-            "The configuration names no command %(command)r any more: add it under"
-            " [triggers.commands], or change the trigger.",
+            "The configuration no longer has the command %(command)r: add it under "
+            "[triggers.commands], or change the trigger.",
             command=command.command,
         )
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
-        limit = f"The command was ended after {settings.command_seconds} seconds."
+        limit = say(
+            "The command was stopped after %(seconds)s seconds.",
+            seconds=settings.command_seconds,
+        )
         return CallOutcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
     if ended.status == 0:
         return CallOutcome(TriggerState.SUCCEEDED, ended.output)
-    how = f"exit status {ended.status}" if ended.status > 0 else f"signal {-ended.status}"
+    how = (
+        say("exit status %(status)s", status=ended.status)
+        if ended.status > 0
+        else say("signal %(number)s", number=-ended.status)
+    )
     return CallOutcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
 
 

@@ -13,14 +13,16 @@ from hive import clock
 from hive.database import transactional
 from hive.kinds import EventKind, TriggerKind, TriggerReason, TriggerState
 from hive.models import Trigger, TriggerRun
+from hive.sentences import Sentence, say
 from hive.services import events
 
 LEASE = timedelta(minutes=5)  # of a look at AWX that never came to its end
 MAX_MESSAGE = 4000
+_LAST = 800  # characters that an event shows
 
 _WORDS = {
-    TriggerReason.SCHEDULE: "by its schedule",
-    TriggerReason.LATE: "because the backup is late",
+    TriggerReason.SCHEDULE: say("by its schedule"),
+    TriggerReason.LATE: say("because the backup is late"),
 }
 
 
@@ -46,7 +48,10 @@ async def begin(
     await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
         if reason != TriggerReason.BUTTON:
-            message = f"Trigger {trigger.name} was not called again: the call before still runs."
+            message = say(
+                "Trigger %(trigger)s was not called again: the previous call is still running.",
+                trigger=trigger.name,
+            )
             await note(trigger, reason, TriggerState.OVERLAPPED, message)
             await _tell(trigger, EventKind.TRIGGER_OVERLAPPED, message)
         return None
@@ -59,8 +64,8 @@ async def begin(
         started_at=now,
         look_at=now,
     )
-    why = _WORDS.get(reason, f"by {asked_by}")
-    message = f"Trigger {trigger.name} is called {why}."
+    why = _WORDS.get(reason) or say("by %(user)s", user=asked_by)
+    message = say("Trigger %(trigger)s is called %(why)s.", trigger=trigger.name, why=why)
     await _tell(trigger, EventKind.TRIGGER_STARTED, message, run)
     return run
 
@@ -123,7 +128,7 @@ async def keep(run_id: int, outcome: CallOutcome) -> None:
     if run is None:  # deleted, or ended meanwhile
         return
     run.state = outcome.state
-    run.message = outcome.message[-MAX_MESSAGE:].replace("\0", "�")
+    run.message = _kept(outcome.message)
     run.external_id = outcome.external_id or run.external_id
     run.link = outcome.link or run.link
     running = outcome.state == TriggerState.RUNNING
@@ -134,15 +139,29 @@ async def keep(run_id: int, outcome: CallOutcome) -> None:
         return
     trigger = await Trigger.get(id=run.trigger_id)
     if outcome.state == TriggerState.SUCCEEDED:
-        message = f"Trigger {trigger.name} ended well. {_last_lines(run.message)}"
-        await _tell(trigger, EventKind.TRIGGER_ENDED, message.strip(), run)
+        message = say(
+            "Trigger %(trigger)s ended well. %(words)s",
+            trigger=trigger.name,
+            words=_last_lines(run.message),
+        )
+        await _tell(trigger, EventKind.TRIGGER_ENDED, message, run)
     else:
-        message = f"Trigger {trigger.name} failed: {_last_lines(run.message)}"
+        message = say(
+            "Trigger %(trigger)s failed: %(words)s",
+            trigger=trigger.name,
+            words=_last_lines(run.message),
+        )
         await _tell(trigger, EventKind.TRIGGER_FAILED, message, run)
 
 
+def _kept(text: str) -> str:
+    """A sentence as it is; of what a program wrote, the end."""
+    is_ours = isinstance(text, Sentence) and len(text) <= _LAST
+    return text if is_ours else text[-MAX_MESSAGE:].replace("\0", "�")
+
+
 def _last_lines(text: str) -> str:
-    return text.strip()[-800:]
+    return text if isinstance(text, Sentence) else text.strip()[-_LAST:]
 
 
 async def end_interrupted() -> int:
@@ -159,5 +178,8 @@ async def _kind_of(run: TriggerRun) -> TriggerKind:
 
 def interrupted(kind: TriggerKind) -> CallOutcome:
     """The server ended in the middle of the call."""
-    unknown = "" if kind == TriggerKind.COMMAND else " Whether it arrived is not known."
-    return CallOutcome(TriggerState.FAILED, f"The server ended while this was called.{unknown}")
+    unknown = "" if kind == TriggerKind.COMMAND else say(" Whether it arrived is not known.")
+    return CallOutcome(
+        TriggerState.FAILED,
+        say("The server ended while this was called.%(unknown)s", unknown=unknown),
+    )

@@ -130,7 +130,7 @@ def _awx(values: Mapping[str, str]) -> Awx:
         raise InvalidInput("The URL of AWX has no query: give its first page's.", field="url")
     api = values.get("api", "").strip() or "/api/v2"
     if not api.startswith("/") or not api.isascii() or "?" in api or ".." in api:
-        raise InvalidInput("The api is a path such as /api/v2.", field="api")
+        raise InvalidInput("The API is a path, for example /api/v2.", field="api")
     token = _needed(values, "token", kind)
     _check_headers({"Authorization": f"Bearer {token}"}, "token")
     return Awx(
@@ -150,7 +150,9 @@ def _give_up(values: Mapping[str, str]) -> timedelta:
     except InvalidInput as error:
         raise InvalidInput(error.message, field="give_up") from None
     if not timedelta(minutes=1) <= span <= timedelta(days=30):
-        raise InvalidInput("Giving up comes after 1m to 30d: for example 24h.", field="give_up")
+        raise InvalidInput(
+            "The time until giving up is 1m to 30d: for example 24h.", field="give_up"
+        )
     return span
 
 
@@ -163,7 +165,7 @@ def _webhook(values: Mapping[str, str]) -> Webhook:
     body = values.get("body", "")
     if body and method in ("GET", "HEAD"):
         raise InvalidInput(
-            "%(method)s sends no body: leave it away, or use POST.", field="body", method=method
+            "%(method)s sends no body: leave it out, or use POST.", field="body", method=method
         )
     headers = {
         name.removeprefix(HEADER): value

@@ -19,6 +19,7 @@ from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
+from hive.sentences import say
 from hive.services import audit, names, runtime
 from hive.services.permissions import (
     Actor,
@@ -108,7 +109,11 @@ def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) ->
         raise Forbidden("Only an administrator says which command a trigger runs.")
     commands = runtime.settings().triggers.commands
     if target.command not in commands:
-        known = f"; there are {', '.join(sorted(commands))}" if commands else ""
+        known = (
+            say("; there are %(commands)s", commands=", ".join(sorted(commands)))
+            if commands
+            else ""
+        )
         raise InvalidInput(
             "The configuration names no command %(command)r under [triggers.commands]%(known)s.",
             field="command",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.outbox import allowed
 from hive.services.triggers.runs import CallOutcome
@@ -22,7 +23,9 @@ async def call(webhook: Webhook, subject: Subject) -> CallOutcome:
             webhook.method, webhook.url, headers=webhook.headers, body=body
         )
     state = TriggerState.SUCCEEDED if answer.ok else TriggerState.FAILED
-    return CallOutcome(state, f"The answer was {answer.status}{_words(answer)}")
+    return CallOutcome(
+        state, say("The answer was %(status)s%(words)s", status=answer.status, words=_words(answer))
+    )
 
 
 def _words(answer: Answer) -> str:

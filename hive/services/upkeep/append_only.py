@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hive import clock
 from hive.borg.deletion import may_have_deleted
 from hive.borg.observed import Observed
-from hive.formats import format_size
 from hive.kinds import Access, Need
 from hive.models import Inspection, Session
+from hive.sentences import Size, join, say
 
 _SHOWN = 5
 
@@ -28,11 +27,15 @@ class Deletion:
 
     @property
     def in_words(self) -> str:
-        how_much = "" if self.removed_bytes is None else f", {format_size(self.removed_bytes)}"
-        return (
-            f"session {self.session_id} of {clock.rfc3339(self.at)}, key {self.key},"
-            f" {self.operation}{how_much}"
+        size = "" if self.removed_bytes is None else say("%(size)s", size=Size(self.removed_bytes))
+        session = say(
+            "session %(session)s of %(at)s, key %(key)s, %(operation)s",
+            session=self.session_id,
+            at=self.at,
+            key=self.key,
+            operation=self.operation,
         )
+        return join(session, size, by=", ")
 
 
 async def deletions(repository_id: int) -> list[Deletion]:
@@ -48,7 +51,7 @@ async def deletions(repository_id: int) -> list[Deletion]:
             session_id=row.id,
             at=row.started_at,
             key=row.key_name,
-            operation=row.operation or "not watched",
+            operation=row.operation or say("not watched"),
             removed_bytes=row.bytes_removed,
         )
         for row in await query.order_by("id")
@@ -58,9 +61,12 @@ async def deletions(repository_id: int) -> list[Deletion]:
 
 def in_words(found: Sequence[Deletion]) -> str:
     """Why a compaction is refused, and what would let it pass."""
-    shown = "; ".join(deletion.in_words for deletion in found[:_SHOWN])
-    more = f"; and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return (
-        "Keys that may only append have deleted since the last compaction, which would make it"
-        f" final: {shown}{more}. Where that was meant, an administrator confirms the compaction."
+    shown = join(*(deletion.in_words for deletion in found[:_SHOWN]), by="; ")
+    more = say("; and %(count)s more", count=len(found) - _SHOWN) if len(found) > _SHOWN else ""
+    return say(
+        "Append-only keys have deleted data since the last compaction, and a "
+        "compaction would make that final: %(sessions)s%(more)s. If that was "
+        "intended, an administrator must confirm the compaction.",
+        sessions=shown,
+        more=more,
     )

@@ -15,10 +15,10 @@ from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden
-from hive.formats import format_duration, format_size
+from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
-from hive.sentences import say
+from hive.sentences import Size, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms
 from hive.services.installation import presence
@@ -118,8 +118,8 @@ async def _require_possible(
     inspection = await Inspection.get_or_none(repository_id=repository.id) or Inspection()
     if inspection.kind == Kind.BORG2:
         raise Conflict(
-            "%(name)s is a repository of borg 2: compacting it takes its passphrase, which"
-            " this server does not have. Run borg compact on a client.",
+            "%(name)s is a repository of borg 2: compacting it needs its passphrase, "
+            "which this server does not have. Run borg compact on a client.",
             name=repository.name,
         )
     if inspection.append_only:
@@ -148,14 +148,19 @@ async def get(upkeep_id: int) -> UpkeepInfo:
 async def waits_for(info: UpkeepInfo) -> str:
     """What somebody waits for who wants this upkeep, in a sentence."""
     if info.state == UpkeepState.RUNNING:
-        return f"The {info.kind} is running."
+        return say("The %(kind)s is running.", kind=info.kind)
     row = await Repository.get(id=info.repository_id)
     other = await record.in_the_way(row.id)
     if other:
-        return f"The {info.kind} waits: {other} is running."
+        return say("The %(kind)s waits: %(other)s is running.", kind=info.kind, other=other)
     if row.maintenance is not None:
-        return f"The {info.kind} waits: {row.name} is busy, {row.maintenance}."
-    return f"The {info.kind} waits for its turn."
+        return say(
+            "The %(kind)s waits: %(repository)s is busy, %(maintenance)s.",
+            kind=info.kind,
+            repository=row.name,
+            maintenance=row.maintenance,
+        )
+    return say("The %(kind)s waits for its turn.", kind=info.kind)
 
 
 @transactional
@@ -302,11 +307,11 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
     inspection, _ = await Inspection.get_or_create(repository_id=row.repository_id)
     inspection.compacted_at = now
     await inspection.save()
-    shown = "" if freed is None else f" {format_size(freed)} were freed;"
+    shown = "" if freed is None else say(" %(freed)s were freed;", freed=Size(freed))
     message = say(
-        "The repository was compacted:%(shown)s it took %(value)s.",
-        shown=shown,
-        value=_duration(row.seconds + seconds),
+        "The repository was compacted:%(freed)s it took %(took)s.",
+        freed=shown,
+        took=_duration(row.seconds + seconds),
     )
     replace(Parts.of(row), freed_bytes=freed).store(row)
     await _end(row, UpkeepState.DONE, message, seconds)

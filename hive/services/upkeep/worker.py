@@ -17,6 +17,7 @@ from hive.database import DriverError, transactional, unbroken
 from hive.errors import Conflict, HiveError
 from hive.kinds import UpkeepKind, UpkeepState
 from hive.models import Repository, Upkeep
+from hive.sentences import say
 from hive.services.measurements import statistics
 from hive.services.programs import server_programs
 from hive.services.programs.discovery import Program
@@ -145,7 +146,11 @@ class UpkeepWorker:
             if await self._went_away(turn):
                 return
             words = error.message if isinstance(error, HiveError) else str(error)
-            await queue.note_failed(row, f"The {row.kind} failed: {words}", seconds=turn.seconds)
+            await queue.note_failed(
+                row,
+                say("The %(kind)s failed: %(words)s", kind=row.kind, words=words),
+                seconds=turn.seconds,
+            )
         await _keep_snapshot(turn)
 
     async def _do(self, turn: _Turn, repository: Repository) -> None:
@@ -321,5 +326,10 @@ async def _keep_snapshot(turn: _Turn) -> None:
 
 def _borg_failed(what: str, ended: server_programs.Finished) -> str:
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
-    reason = " ".join(lines[-3:])[:500] or "it said nothing"
-    return f"The {what} failed, borg ended with status {ended.status}: {reason}"
+    reason = " ".join(lines[-3:])[:500] or say("it said nothing")
+    return say(
+        "The %(what)s failed, borg ended with status %(status)s: %(reason)s",
+        what=what,
+        status=ended.status,
+        reason=reason,
+    )

@@ -162,7 +162,7 @@ async def test_a_damaged_byte_in_what_is_needed_stops_it_before_anything_changes
     content[5000] ^= 1
     victim.write_bytes(content)
     before = tree(info.path)
-    with pytest.raises(Conflict, match="checksum does not hold"):
+    with pytest.raises(Conflict, match="checksum is wrong"):
         await machine.go_back(step)
     assert tree(info.path) == before
     assert (await Repository.get(id=info.id)).maintenance is None

@@ -259,7 +259,7 @@ async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
     assert await UpkeepWorker(house.gate.host).work()
     refused = await queue.get(asked.id)
     assert refused.state == UpkeepState.REFUSED
-    assert "administrator confirms" in refused.message
+    assert "administrator must confirm" in refused.message
     assert EventKind.UPKEEP_REFUSED in await kinds()
     (await client.borg("list", f"{info.url}::second")).must()
 

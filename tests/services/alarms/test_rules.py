@@ -120,7 +120,7 @@ def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
 @pytest.mark.parametrize(
     ("now", "kind", "words"),
     [
-        (after(20 * MB, size=20 * MB), EventKind.SHRUNK, "shrunk by 78 %"),
+        (after(20 * MB, size=20 * MB), EventKind.SHRUNK, "shrank by 78 %"),
         (after(90 * MB, transaction=4), EventKind.WENT_BACK, "from transaction 8 to 4"),
         (GONE, EventKind.CONTENT_GONE, "gone from the disk"),
     ],

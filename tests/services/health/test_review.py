@@ -295,7 +295,7 @@ async def test_a_pause_or_mute_ends_within_a_year(
     documents: RepositoryInfo, people: People, time: Time
 ) -> None:
     for change in (schedules.pause, schedules.mute):
-        with pytest.raises(InvalidInput, match="is over"):
+        with pytest.raises(InvalidInput, match="is in the past"):
             await change(people.alice, documents.id, time.at)
         with pytest.raises(InvalidInput, match="within 366 days"):
             await change(people.alice, documents.id, time.at + 367 * DAY)
@@ -337,7 +337,7 @@ async def test_a_changed_schedule_changes_the_health_at_once(
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(every=7 * DAY))
     row = await row_of(documents)
     assert (row.health, row.look_at) == (Health.FINE, START + 7 * DAY)
-    assert "by the schedule as it is now" in (await last(documents, EventKind.RECOVERED)).message
+    assert "By the present schedule" in (await last(documents, EventKind.RECOVERED)).message
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(every=30 * HOUR))
     assert (await row_of(documents)).health == Health.LATE
     await schedules.set_schedule(people.alice, documents.id, ScheduleChange(grace=HOUR / 2))

@@ -175,7 +175,7 @@ async def test_what_ends_by_itself_is_not_answered(documents: RepositoryInfo) ->
     await alarms.begin(documents.id, EventKind.QUOTA_FILLING, "The quota is used to 90 %.")
     (row,) = await alarms.lasting(documents.id)
     assert (await state(documents), row.is_critical) == ((State.FINE, ""), False)
-    with pytest.raises(Conflict, match="over when its cause is"):
+    with pytest.raises(Conflict, match="ends when its cause ends"):
         await answers.answer(OPERATOR, row.id)
 
 

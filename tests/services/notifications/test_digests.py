@@ -54,7 +54,7 @@ async def test_a_weekly_digest_comes_at_its_hour_in_its_zone_once(people: People
     assert await digests.write_due() == 0
     (row,) = await Notification.all()
     assert row.title == "Borg Hive, the last week: 1 down, 1 not watched"
-    assert "DOWN  documents: last backup 9d ago, 5.00 MB" in row.text
+    assert "DOWN  documents: last backup 9 days ago, 5.00 MB" in row.text
     assert "NOT WATCHED  other: never backed up" in row.text
     at(NOON + timedelta(days=7))
     assert await digests.write_due() == 1

@@ -123,7 +123,7 @@ async def test_a_preview_counts_what_is_no_longer_sent(people: People) -> None:
     found = await rule_preview.preview(people.alice, rule.id)
     assert (found.events, found.sent) == (3, 1)
     assert sorted(found.lost) == [("session failed", 1), ("stale lock", 1)]
-    assert "No longer sent by anything: " in found.sentences[-1]
+    assert "No longer sent by any rule: " in found.sentences[-1]
 
 
 async def test_an_administrators_rule_on_others_makes_them_a_recipient(people: People) -> None:

@@ -35,7 +35,7 @@ def findings_of(wishes: Wishes, subject: str) -> list[Check]:
 @pytest.mark.parametrize(
     ("abi", "landlock", "level", "words"),
     [
-        (0, False, "warning", "Nothing keeps programs to their files"),
+        (0, False, "warning", "Programs are not confined to their files"),
         (1, True, "warning", "can empty files"),
         (2, True, "warning", "can empty files"),
         (3, True, "ok", "Landlock (version 3)"),
@@ -61,7 +61,7 @@ def test_mounts_take_the_place_of_a_missing_or_old_landlock_without_a_warning(
     assert assess(ALL_WISHES, roots=[]).confinement.mounts
     [finding] = findings_of(ALL_WISHES, "Confinement")
     assert finding.level == "ok"
-    assert "a file system of its own" in finding.message
+    assert "a separate file system" in finding.message
 
 
 def test_landlock_can_be_switched_off() -> None:
@@ -80,7 +80,7 @@ def test_an_old_rsync_is_a_warning_only_where_nothing_holds_it() -> None:
     held = discovery.findings(old, Settings(), is_held=True)[-1]
     loose = discovery.findings(old, Settings(), is_held=False)[-1]
     assert (held.subject, held.level, loose.level) == ("rsync", "ok", "warning")
-    assert "IMPORT and EXPORT refuse everybody" in loose.message
+    assert "IMPORT and EXPORT refuse all clients" in loose.message
 
 
 def test_an_ordinary_user_stays_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ async def test_doctor_alarm_and_overview_measure_alike(people: People) -> None:
     (disk,) = await disks.all_disks()
     assert disk.space is not None
     assert abs(info.percent - disk.space.percent) <= 1 or disk.space.used_inodes
-    assert f"used to {disk.space.percent:.0f} %" in disks.findings(disk).message
+    assert f"{disk.space.percent:.0f} %" in disks.findings(disk).message
 
 
 async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(

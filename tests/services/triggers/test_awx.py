@@ -183,7 +183,7 @@ async def test_a_job_that_never_ends_is_given_up(
     await tick()
     run = await triggers.get_run(people.alice, run.id)
     assert run.state == TriggerState.FAILED
-    assert run.message == "Given up after 2h. Job 42 is running."
+    assert run.message == "Given up after 2 hours. Job 42 is running."
 
 
 async def test_a_restart_in_the_middle_goes_on_following_the_same_job(

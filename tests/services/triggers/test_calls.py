@@ -141,7 +141,7 @@ async def test_a_command_that_hangs_is_ended_with_all_its_processes(
     monkeypatch.setattr("hive.services.triggers.command._TO_END", 0.2)
     run = await command(people, documents, "hang")
     assert run.state == TriggerState.FAILED
-    assert run.message == "The command was ended after 1 seconds."
+    assert run.message == "The command was stopped after 1 seconds."
     await ended(marks)
 
 
@@ -185,7 +185,9 @@ async def test_a_command_that_is_not_there_any_more_is_named(
     (trigger,) = await triggers.list_triggers(people.admin)
     run = await triggers.start_now(people.admin, trigger.id)
     await tick()
-    assert "no command 'gone' any more" in (await triggers.get_run(people.admin, run.id)).message
+    assert (
+        "no longer has the command 'gone'" in (await triggers.get_run(people.admin, run.id)).message
+    )
 
 
 async def test_only_an_administrator_attaches_a_command_and_only_one_that_is_configured(

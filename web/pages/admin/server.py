@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import InvalidInput, NotFound
+from hive.sentences import N_
 from hive.services.clock import trust
 from hive.services.outbox import downtimes
 from hive.services.permissions import require_admin
@@ -13,7 +14,7 @@ from hive.units import parse_duration
 from web.access import actor_of
 from web.forms import sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 SPANS = {"1h": N_("1 hour"), "4h": N_("4 hours"), "12h": N_("12 hours"), "2d": N_("2 days")}
 

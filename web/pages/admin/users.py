@@ -129,7 +129,7 @@ async def switch_off_second_factor(request: web.Request) -> web.Response:
 async def unlock(request: web.Request) -> web.Response:
     user = await _user(request)
     await users.unlock(actor_of(request), user.id)
-    message = gettext("The wrong passwords for %(name)s no longer count.", name=user.name)
+    message = gettext("The wrong passwords for %(name)s are no longer counted.", name=user.name)
     return done(request, f"/admin/users/{user.id}", message)
 
 

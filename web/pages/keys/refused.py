@@ -57,4 +57,8 @@ def _suggestion(refused: refused_keys.RefusedKeyInfo) -> str:
 
 async def dismiss(request: web.Request) -> web.Response:
     await refused_keys.dismiss(actor_of(request), id_of(request))
-    return done(request, "/keys", gettext("The key was forgotten. It comes back if it knocks."))
+    return done(
+        request,
+        "/keys",
+        gettext("The key was removed from the list. It reappears if it tries to log in."),
+    )

@@ -27,7 +27,7 @@ async def submit(request: web.Request) -> web.Response:
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
-            raise InvalidInput("The two passwords are not the same.", field="repeated")
+            raise InvalidInput("The two passwords do not match.", field="repeated")
         user = await first_setup.complete_setup(token, name, password, address=request[ADDRESS])
     except InvalidInput as error:
         return _form(request, name=name, problem=error, status=422)

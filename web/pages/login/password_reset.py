@@ -5,13 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import InvalidInput
+from hive.sentences import N_
 from hive.services.accounts import password_resets, passwords
 from web.access import public
 from web.app_keys import ADDRESS
 from web.cookies import set_browser
 from web.forms import Form, new_password, sent
 from web.rendering import page, see_other
-from web.text.i18n import N_
 
 
 @public

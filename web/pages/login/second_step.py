@@ -7,6 +7,7 @@ import json
 from aiohttp import web
 
 from hive.errors import InvalidInput
+from hive.sentences import N_
 from hive.services.accounts import login
 from hive.services.accounts.login import LoggedIn
 from web.access import public, visitor_of
@@ -15,7 +16,6 @@ from web.forms import Form, internal_path, sent
 from web.pages.login.password import log_in, with_target
 from web.relying_party import relying_party
 from web.rendering import page, see_other
-from web.text.i18n import N_
 
 _WRONG = {
     "code": N_("This code is wrong, or was used already. Wait for the next one."),

@@ -6,13 +6,14 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Digest, Rest
+from hive.sentences import N_
 from hive.services.notifications import preferences
 from hive.services.notifications.preferences import Preferences
 from web.access import actor_of
 from web.forms import Form, sent
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 _HERE = "/notifications/preferences"
 _WEEKDAYS = (

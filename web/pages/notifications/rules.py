@@ -80,7 +80,7 @@ def _saved(request: web.Request, saved: SavedRule, path: str, message: str) -> w
     )
     if found.lost:
         lost = ", ".join(f"{count} {word(kind)}" for kind, count in found.lost[:_MOST_LOST])
-        warning = gettext("No longer sent by anything: %(lost)s.", lost=lost)
+        warning = gettext("No longer sent by any rule: %(lost)s.", lost=lost)
         done(request, path, warning, problem=True)
     if found.tag_without_repository is not None:
         warning = gettext(

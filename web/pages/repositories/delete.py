@@ -8,12 +8,13 @@ from aiohttp import web
 
 from hive import clock
 from hive.errors import InvalidInput
+from hive.sentences import N_
 from hive.services.lifecycle import trash
 from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 _PATIENCE = 15  # seconds; what is left goes on without the browser
 
@@ -35,7 +36,9 @@ async def submit(request: web.Request) -> web.Response:
             async with asyncio.timeout(_PATIENCE):
                 deleted = await trash.delete_repository(actor, info.id)
         except TimeoutError:
-            message = gettext("It is deleted; its files go to the trash when its sessions ended.")
+            message = gettext(
+                "It is deleted; its files go to the trash when its sessions have ended."
+            )
             return done(request, "/trash", message)
         message = gettext(
             "The repository %(name)s is in the trash until %(until)s.",

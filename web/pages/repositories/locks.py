@@ -28,7 +28,7 @@ async def submit(request: web.Request) -> web.Response:
         message = (
             gettext("The lock was removed.")
             if broken
-            else gettext("Nothing was removed: no lock is of a dead process of this server.")
+            else gettext("Nothing was removed: no lock belongs to a dead process of this server.")
         )
         return done(request, f"/repositories/{info.id}/locks", message, problem=not broken)
     return await _page(request, form)

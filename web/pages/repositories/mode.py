@@ -46,7 +46,10 @@ async def submit(request: web.Request) -> web.Response:
             async with asyncio.timeout(_PATIENCE):
                 settled = (await changing.change(actor, info.id, wanted)).settled
         except TimeoutError:
-            message = gettext("This takes a while and goes on; the events will tell how it ended.")
+            message = gettext(
+                "This takes a while and continues in the background; the events will "
+                "show the result."
+            )
             return done(request, here, message)
         if settled is not None:
             is_problem = settled.facts is None

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from hive import clock
+from hive.sentences import N_
 from hive.services.overview.dashboard import DashboardQuery, dashboard
 from hive.services.overview.summaries import Order
 from web import charts
 from web.access import actor_of
 from web.forms import number, one_of, query
 from web.rendering import page, tab_icon
-from web.text.i18n import N_
 
 _MAX_TEXT = 100
 
@@ -56,7 +56,7 @@ async def show(request: web.Request) -> web.Response:
         tag=request.query.get("tag", "").strip()[:_MAX_TEXT].lower(),
         order=one_of(request, "sort", Order) or Order.WORST,
     )
-    after = number(request, "after", N_("This is no place in the list."))
+    after = number(request, "after", N_("This is not a valid place in the list."))
     asked = DashboardQuery(text=wish.text, tag=wish.tag, order=wish.order, after=after)
     found = await dashboard(actor_of(request), asked)
     now = clock.now()

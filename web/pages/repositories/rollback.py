@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput, StorageError
+from hive.sentences import N_
 from hive.services.repositories import catalogue
 from hive.services.rollback import background, preview, undo
 from hive.services.rollback.background import RollbackJob
@@ -12,7 +13,7 @@ from hive.services.rollback.preview import RollbackOutlook, Step
 from web.access import actor_of
 from web.forms import Form, id_of, number, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 _PATIENCE = 8.0  # seconds; the reading goes on without the browser
 _REFRESH = 5  # seconds; without scripts the browser asks again

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hive import formats, units
 from hive.errors import Conflict, InvalidInput
+from hive.sentences import N_
 from hive.services.accounts.users import UserInfo
 from hive.services.health import infos as health_info
 from hive.services.health import schedules
@@ -24,7 +25,7 @@ from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 
 async def show(request: web.Request) -> web.Response:
@@ -83,7 +84,7 @@ async def pause(request: web.Request) -> web.Response:
 
 
 async def mute(request: web.Request) -> web.Response:
-    return await _until(request, schedules.mute, N_("Nobody is told of a missing backup."))
+    return await _until(request, schedules.mute, N_("Missing backups are not reported."))
 
 
 async def resume(request: web.Request) -> web.Response:
@@ -91,7 +92,7 @@ async def resume(request: web.Request) -> web.Response:
 
 
 async def unmute(request: web.Request) -> web.Response:
-    return await _act(request, schedules.unmute, N_("A missing backup is told of again."))
+    return await _act(request, schedules.unmute, N_("You are notified of missing backups again."))
 
 
 async def acknowledge(request: web.Request) -> web.Response:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from aiohttp import web
 
 from hive import clock
+from hive.sentences import N_
 from hive.services.overview.repository_view import RepositoryViewQuery, repository_view
 from hive.services.sessions.filters import SessionState
 from web import charts
@@ -15,7 +16,6 @@ from web.access import actor_of
 from web.forms import before, id_of, one_of
 from web.rendering import page, tab_icon
 from web.setup_guides import clients
-from web.text.i18n import N_
 from web.text.schedule_words import in_the_readers_words, upcoming
 
 # For how long a pause or a mute may be asked for with one click.

@@ -23,7 +23,9 @@ async def discard(request: web.Request) -> web.Response:
         async with asyncio.timeout(_PATIENCE):
             await staged_imports.discard(actor_of(request), repository_id)
     except TimeoutError:
-        message = gettext("This takes a while and goes on; the events will tell how it ended.")
+        message = gettext(
+            "This takes a while and continues in the background; the events will show the result."
+        )
         return done(request, here, message)
     except Conflict as error:
         return done(request, here, sentence(error.message), problem=True)

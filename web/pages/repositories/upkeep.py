@@ -34,7 +34,7 @@ async def _ask(request: web.Request, kind: UpkeepKind, *, is_confirmed: bool) ->
         await queue.ask(actor_of(request), repository_id, kind, is_confirmed=is_confirmed)
     except Conflict as error:
         return done(request, here, sentence(error.message), problem=True)
-    message = gettext("It is done as soon as no session runs; this page then tells how it ended.")
+    message = gettext("Queued. It starts when no backup is running; the result appears here.")
     return done(request, here, message)
 
 
@@ -45,5 +45,7 @@ async def measure(request: web.Request) -> web.Response:
         async with asyncio.timeout(_PATIENCE):
             await measuring.measure_now(actor_of(request), repository_id)
     except TimeoutError:
-        return done(request, here, gettext("Measuring takes a while and goes on."))
+        return done(
+            request, here, gettext("Measuring takes a while and continues in the background.")
+        )
     return done(request, here, gettext("The repository was measured."))

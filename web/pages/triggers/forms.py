@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import TriggerKind
+from hive.sentences import N_
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
@@ -16,7 +17,7 @@ from hive.services.triggers import TriggerChanges, TriggerInfo, settings
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, reader
+from web.text.i18n import gettext, reader
 
 
 async def show_add(request: web.Request) -> web.Response:
@@ -172,6 +173,6 @@ def _sent_headers(form: Form, former: Mapping[str, str]) -> dict[str, str]:
             setting = f"{settings.HEADER}{name}"
             values[known.get(setting.lower(), setting)] = value
         elif name or colon:
-            problem = N_("Write each header on a line of its own, as Name: value.")
+            problem = N_("Write one header per line, as Name: value.")
             form.complain(InvalidInput(problem, field="header"))
     return values
