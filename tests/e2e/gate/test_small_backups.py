@@ -115,4 +115,5 @@ def test_what_is_usual_decides() -> None:
     assert suspicion(unchanged, [little] * 5) is None
     shorter = BackupSize(1, 540, 540)
     assert suspicion(shorter, [BackupSize(9, 300 * KIB, 600)]) is not None
-    assert suspicion(shorter, [BackupSize(9, 300 * KIB, 600), BackupSize(9, 300 * KIB, 900)]) is None
+    several = [BackupSize(9, 300 * KIB, 600), BackupSize(9, 300 * KIB, 900)]
+    assert suspicion(shorter, several) is None
