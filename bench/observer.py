@@ -92,7 +92,13 @@ def _timed(take: Callable[[bytes], object], pieces: list[bytes], rounds: int) ->
 
 def _open_filter() -> RequestFilter:
     rpc = RequestFilter(
-        Policy("a", "/a", Access.APPEND_ONLY, "ssh://a", PathRule(frozenset({"a"}), "a"))
+        Policy(
+            name="a",
+            path="/a",
+            access=Access.APPEND_ONLY,
+            url="ssh://a",
+            paths=PathRule(frozenset({"a"}), "a"),
+        )
     )
     rpc.feed(msgpack.packb({"i": 1, "m": "open", "a": {"path": b"a", "exclusive": True}}))
     rpc.answered(msgpack.packb({"i": 1, "r": b""}))

@@ -22,10 +22,10 @@ from pathlib import Path
 from tortoise.connection import get_connection
 
 from hive import log
+from hive.background import spawn
 from hive.config import settings as config
-from hive.database import spawn
 from hive.services import runtime
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from tests import factories
@@ -113,7 +113,7 @@ async def _measure(directory: Path, *, watches: bool) -> Run:
     await runtime.start(settings)
     meter = _Meter()
     await meter.attach()
-    watcher = Watcher(settle_seconds=1.0, rescan_seconds=SECONDS * 100)
+    watcher = LocalChangeWatch(settle_seconds=1.0, rescan_seconds=SECONDS * 100)
     meter.begin()
     task = spawn(watcher.run(), name="watcher") if watches else None
     if watches:
@@ -137,7 +137,7 @@ async def _measure(directory: Path, *, watches: bool) -> Run:
     return run
 
 
-async def _is_idle(watcher: Watcher) -> None:
+async def _is_idle(watcher: LocalChangeWatch) -> None:
     """Wait until the watcher has looked at everything and waits for something to happen."""
     await asyncio.sleep(1.2)  # it waits for things to settle before it looks
     waiting = watcher._stirred._waiters  # type: ignore[attr-defined]  # noqa: SLF001

@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 
 from hive import log
-from hive.database import spawn
+from hive.background import spawn
 from hive.kinds import EventKind
 from hive.models import Event
 from hive.services import runtime
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -69,7 +69,7 @@ async def _change(info: RepositoryInfo, name: str) -> float:
 
 
 async def _go_through(made: list[RepositoryInfo]) -> None:
-    watcher = Watcher(settle_seconds=0.1, rescan_seconds=RESCAN_SECONDS)
+    watcher = LocalChangeWatch(settle_seconds=0.1, rescan_seconds=RESCAN_SECONDS)
     task = spawn(watcher.run(), name="watcher")
 
     async def watch_as_many(count: int) -> None:

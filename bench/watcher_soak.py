@@ -31,11 +31,11 @@ from asyncinotify import Mask
 
 from bench import watcher_limit
 from hive import log
-from hive.database import spawn
+from hive.background import spawn
 from hive.kinds import Access, EventKind
 from hive.models import Event
 from hive.services.lifecycle import trash
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
@@ -62,7 +62,7 @@ _SAMPLES = 30
 class Soak:
     client: Client
     source: Path
-    watcher: Watcher
+    watcher: LocalChangeWatch
     end: float
     overflows_heard: int = 0
     updates: Counter[int] = field(default_factory=Counter)  # by repository, as they must be told
@@ -308,7 +308,7 @@ async def _soak(house: House, directory: Path) -> list[str]:
     client = house.client()
     await house.key(client, "laptop")
     cast = await _make_cast(house)
-    watcher = Watcher(settle_seconds=SETTLE_SECONDS)
+    watcher = LocalChangeWatch(settle_seconds=SETTLE_SECONDS)
     source = make_files(directory / "source")
     soak = Soak(client, source, watcher, time.monotonic() + MINUTES * 60)
     hear = watcher._hear  # noqa: SLF001
@@ -329,7 +329,7 @@ async def _soak(house: House, directory: Path) -> list[str]:
             await task
 
 
-async def _watches(watcher: Watcher, cast: Cast) -> bool:
+async def _watches(watcher: LocalChangeWatch, cast: Cast) -> bool:
     """Whether what is there is watched, and known: the first look tells nothing."""
     return {info.id for info in cast.made_locally} <= watcher.watched and not any(
         [await told(info) for info in cast.made_locally]

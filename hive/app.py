@@ -21,7 +21,7 @@ from hive.outgoing.client import Outgoing
 from hive.services import runtime, secrets, triggers
 from hive.services.accounts import attempt_limits, browser_sessions, mail
 from hive.services.alarms import server_alarms
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.clock import trust
 from hive.services.delivery.courier import Courier
 from hive.services.gate import host_keys
@@ -42,8 +42,8 @@ from hive.services.server import (
     server_watch,
     storage_watch,
 )
-from hive.services.storage import disks, places
-from hive.services.upkeep.worker import Caretaker
+from hive.services.storage import disks
+from hive.services.upkeep.worker import UpkeepWorker
 from sshgate.gate import Gate
 from sshgate.server import Server
 from web.app import create_app
@@ -75,24 +75,19 @@ async def _serve(settings: Settings) -> int:
         stack.push_async_callback(control_socket.close)
         await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
-        stack.callback(server_alarms.clear)
         await trust.start()
-        stack.callback(trust.stop)
         await clock_watch.put_right_at_start()
         base = database_watch.watch()
-        stack.callback(database_watch.forget)
         stack.push_async_callback(base.save)
         await secrets.prepare()
         mail.use(mail_sender(settings))
-        stack.callback(mail.use, None)
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
-        storage = storage_watch.Watcher()
-        stack.callback(places.clear)
+        storage = storage_watch.StorageWatch()
         await storage.begin()
-        await recovery.clean_up()
+        await recovery.recover_from_crash()
         if (was_off := await downtimes.note_start()) is not None:
             await downtime_notices.tell(was_off)
-        here, findings = await host.look(settings)
+        here, findings = await host.inspect_host(settings)
         _warn(_in_words(findings))
         _tell_confinement(findings)
         handover.use(here.confinement.owner)
@@ -112,17 +107,17 @@ async def _serve(settings: Settings) -> int:
         stack.callback(loop_watchdog.watch())
         await _announce(settings, ssh, web)
         stack.callback(runtime.remove_listening)
-        caretaker = Caretaker(here)
-        watched = program_watch.Watch(
-            settings, here.confinement, functools.partial(_use_programs, gate, caretaker)
+        worker = UpkeepWorker(here)
+        watched = program_watch.ProgramWatch(
+            settings, here.confinement, functools.partial(_use_programs, gate, worker)
         )
         for name, task in (
             ("recheck", _recheck(gate)),
             ("close lost sessions", _close_lost(gate)),
             ("show progress", _show_progress(gate)),
             ("watch the storage", storage.run()),
-            ("watch for local changes", local_changes.Watcher().run()),
-            ("take care of repositories", caretaker.run()),
+            ("watch for local changes", local_changes.LocalChangeWatch().run()),
+            ("take care of repositories", worker.run()),
             ("watch the clock", server_watch.watch_clock()),
             ("watch the database", server_watch.watch_database(base)),
             ("watch the mail relay", server_watch.watch_mail(_mail_watch(means))),
@@ -137,9 +132,9 @@ async def _serve(settings: Settings) -> int:
     return 0
 
 
-def _use_programs(gate: Gate, caretaker: Caretaker, found: Programs) -> None:
+def _use_programs(gate: Gate, worker: UpkeepWorker, found: Programs) -> None:
     if gate.use_programs(found):
-        caretaker.use(gate.host)
+        worker.use(gate.host)
 
 
 def _raise_open_files(settings: Settings) -> None:
@@ -193,21 +188,21 @@ def mail_sender(settings: Settings) -> mail.Sender | None:
     """What sends the mails of services through the relay of the settings, if there is one."""
     if settings.mail.host is None:
         return None
-    relay = email.Relay(settings.mail, settings.web.public_url)
+    server = email.MailServer(settings.mail, settings.web.public_url)
 
-    async def send(message: mail.Message) -> None:
-        await email.send_text(relay, message.to, message.subject, message.text)
+    async def send(message: mail.Mail) -> None:
+        await email.send_text(server, message.to, message.subject, message.text)
 
     return send
 
 
-def _mail_watch(means: Means) -> mail_watch.Watch:
-    relay = email.Relay.of(means)
-    examine = functools.partial(email.certificate_problem, relay)
-    return mail_watch.Watch(relay.settings.host, examine)
+def _mail_watch(means: Means) -> mail_watch.MailWatch:
+    server = email.MailServer.of(means)
+    examine = functools.partial(email.certificate_problem, server)
+    return mail_watch.MailWatch(server.settings.host, examine)
 
 
-def _in_words(findings: Sequence[Finding]) -> list[str]:
+def _in_words(findings: Sequence[Check]) -> list[str]:
     return [
         f"{finding.message}. {finding.remedy or ''}".strip()
         for finding in findings
@@ -215,7 +210,7 @@ def _in_words(findings: Sequence[Finding]) -> list[str]:
     ]
 
 
-def _tell_confinement(findings: Sequence[Finding]) -> None:
+def _tell_confinement(findings: Sequence[Check]) -> None:
     for finding in findings:
         if finding.level == "ok" and finding.subject in confinement.SUBJECTS:
             logger.info(finding.message)
@@ -275,8 +270,7 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
     token = await browser_sessions.new_setup_token()
     if token is not None:
-        base = settings.web.public_url or web_url
-        _print(f"set-up {base.rstrip('/')}/setup/{token}")
+        _print(f"set-up {runtime.base_url()}/setup/{token}")
 
 
 def _bracketed(host: str) -> str:

@@ -1,4 +1,8 @@
-"""The one source of the current time, so that tests can move it."""
+"""The one source of the current time, so that tests can move it.
+
+Where the time comes from belongs to the process, not to what its services remember: tests set it
+before they start any, and let it go on across a stop and a start.
+"""
 
 from __future__ import annotations
 

@@ -71,9 +71,11 @@ async def forward(path: Path, happening: Forwarded) -> bool:
         return False
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
-        raise Unavailable(f"The running server cannot be told: {reason}.") from error
+        raise Unavailable(
+            "The running server cannot be told: %(reason)s.", reason=reason
+        ) from error
     if answer.get("ok") is not True:
-        raise Unavailable(f"The running server refused: {answer.get('error')}.")
+        raise Unavailable("The running server refused: %(value)s.", value=answer.get("error"))
     return True
 
 
@@ -95,7 +97,9 @@ async def run_job(path: Path, name: str) -> bool:
         return False
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
-        raise Unavailable(f"The running server cannot be asked: {reason}.") from error
+        raise Unavailable(
+            "The running server cannot be asked: %(reason)s.", reason=reason
+        ) from error
     if answer.get("ok") is not True:
         raise Conflict(str(answer.get("error")))
     return True
@@ -147,13 +151,18 @@ def no_server(path: Path) -> Iterator[None]:
     try:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+        raise StorageError(
+            "%(parent)s cannot be opened: %(strerror)s.",
+            parent=path.parent,
+            strerror=error.strerror,
+        ) from error
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
         raise Unavailable(
-            f"A server, or another command, is at work on {path.parent.parent}. Try again."
+            "A server, or another command, is at work on %(parent)s. Try again.",
+            parent=path.parent.parent,
         ) from None
     finally:
         os.close(directory)  # and with it the lock

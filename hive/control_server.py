@@ -85,7 +85,11 @@ async def serve(path: Path) -> ControlServer:
     try:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        raise StorageError(f"{path.parent} cannot be opened: {error.strerror}.") from error
+        raise StorageError(
+            "%(parent)s cannot be opened: %(strerror)s.",
+            parent=path.parent,
+            strerror=error.strerror,
+        ) from error
     server = ControlServer(path, directory)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,12 +97,14 @@ async def serve(path: Path) -> ControlServer:
     except BlockingIOError:
         await server.close()
         raise Unavailable(
-            f"Another server is running on the data directory {path.parent.parent}."
+            "Another server is running on the data directory %(parent)s.", parent=path.parent.parent
         ) from None
     except OSError as error:
         await server.close()
         raise StorageError(
-            f"The control socket {path} cannot be made: {error.strerror}."
+            "The control socket %(path)s cannot be made: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
         ) from error
     return server
 
@@ -112,7 +118,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
             raise InvalidInput(judged)
         message = from_line(line)
         if message.get("ask") == "progress":
-            answer["progress"] = [astuple(row) for row in live.view.running]
+            answer["progress"] = [astuple(row) for row in live.view().running]
         elif message.get("ask") == "job":
             await scheduler.run_now(OPERATOR, str(message.get("name")))
         else:
@@ -167,5 +173,5 @@ def _decode(line: bytes) -> Forwarded:
     values: dict[str, Any] = {field.name: message.get(field.name) for field in fields(kind)}
     for field in fields(kind):
         if type(values[field.name]) is not _TYPES[str(field.type)]:
-            raise InvalidInput(f"the {field.name} is missing")
+            raise InvalidInput("the %(name)s is missing", name=field.name)
     return kind(**values)

@@ -1,8 +1,11 @@
-"""Opening the database, cancellation-safe transactions, background tasks.
+"""Opening the database, and cancellation-safe transactions.
 
 The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
 caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
 task that is started inside a transaction would join it.
+
+What is kept here belongs to the process and not to what its services remember (hive/memory.py):
+stopping them waits for the tasks and closes the connection, and the ORM has one for a process.
 """
 
 from __future__ import annotations
@@ -22,24 +25,19 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import log
+from hive import background, driver_error, log, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DriverError = BaseORMException
+# Services take these from here; the edges, which may not import this module, from where they are.
+spawn, unbroken, DriverError = background.spawn, background.unbroken, driver_error.DriverError
 
 logger = log.get(__name__)
 
 MODELS = "hive.models"
-_LOG_TRIES, _LOG_PAUSE = 20, 0.25
 
-_pending: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
-    "hive_after_commit", default=None
-)
-_tasks: set[asyncio.Task[Any]] = set()
-_base_context: contextvars.Context | None = None
 _make_room: Callable[[bool], bool] | None = None  # see make_room_by
 _WAL_BYTES = 8 * 1024**2  # of the journal, kept so that a full disk finds it allocated
 
@@ -63,18 +61,17 @@ def make_room_by(make_room: Callable[[bool], bool] | None) -> None:
 
 async def open_database(url: str) -> None:
     """Open the database. Call once, before any server starts to listen."""
-    global _base_context  # noqa: PLW0603 - one database for the process
     try:
         await Tortoise.init(
             db_url=url, modules={"hive": [MODELS]}, _enable_global_fallback=True, use_tz=True
         )
         _translate_errors(get_connection("default"))
-        await get_connection("default").execute_query("SELECT 1")
+        await sql.ping()
     except (BaseORMException, sqlite3.Error, OSError) as error:
         # a file that is no database raises what the ORM does not translate
         await Tortoise.close_connections()
-        raise DatabaseError(f"The database cannot be opened: {error}") from error
-    _base_context = contextvars.copy_context()
+        raise DatabaseError("The database cannot be opened: %(error)s", error=error) from error
+    background.begin_in(contextvars.copy_context())
 
 
 def _translate_errors(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine
@@ -96,17 +93,16 @@ def _translated(method: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any,
 
 async def close_database() -> None:
     """Let running transactions and background tasks end, then close."""
-    global _base_context  # noqa: PLW0603 - see open_database
-    while _tasks:
-        await asyncio.wait(_tasks)
+    while background.tasks:
+        await asyncio.wait(background.tasks)
     await Tortoise.close_connections()
-    _base_context = None
+    background.begin_in(None)
 
 
 async def answers() -> bool:
     """Whether the database answers a query just now."""
     try:
-        await get_connection("default").execute_query("SELECT 1")
+        await sql.ping()
     except (BaseORMException, OSError, ValueError):
         return False
     return True
@@ -130,78 +126,9 @@ async def copy_to(target: Path) -> None:
     await asyncio.to_thread(fresh.replace, target)
 
 
-async def problems() -> list[str]:
-    """What SQLite finds wrong in its own file; nothing for other engines, which check theirs."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect != "sqlite":
-        return []
-    try:
-        rows = await connection.execute_query_dict("PRAGMA quick_check(20)")
-        broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
-    except (BaseORMException, sqlite3.Error) as error:
-        return [str(error)]
-    found = [str(row["quick_check"]) for row in rows if row["quick_check"] != "ok"]
-    if broken:
-        found.append(f"{len(broken)} rows refer to rows that are gone")
-    return found
-
-
-async def forget_deleted_content() -> None:
-    """From now on, have SQLite overwrite what this process replaces and deletes."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "sqlite":
-        await connection.execute_query("PRAGMA secure_delete = ON")
-
-
-async def wipe_deleted_content() -> None:
-    """Rewrite SQLite's file without what was deleted before; this takes long on large ones."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect == "sqlite":
-        await connection.execute_query("VACUUM")
-    await wipe_log()
-
-
-async def wipe_log() -> None:
-    """Empty SQLite's write-ahead log, which holds former pages; others may be reading just now."""
-    connection = get_connection("default")
-    if connection.capabilities.dialect != "sqlite":
-        return
-    for _ in range(_LOG_TRIES):
-        rows = await connection.execute_query_dict("PRAGMA wal_checkpoint(TRUNCATE)")
-        if not rows[0]["busy"]:
-            return
-        await asyncio.sleep(_LOG_PAUSE)
-    logger.warning("the log of the database is in use: former content may still be in it")
-
-
-def spawn(coroutine: Coroutine[Any, Any, R], *, name: str) -> asyncio.Task[R]:
-    """Start a background task that never joins the caller's transaction."""
-    context = _base_context.copy() if _base_context is not None else contextvars.copy_context()
-    context.run(_pending.set, None)
-    log.keep_context(context)  # its log lines still name the session that started it
-    return _keep(asyncio.create_task(coroutine, name=name, context=context))  # noqa: TID251
-
-
-async def unbroken(coroutine: Coroutine[Any, Any, R], *, name: str) -> R:
-    """Await work of several steps that the caller's cancellation must not stop half way."""
-    return await asyncio.shield(spawn(coroutine, name=name))
-
-
-def _keep(task: asyncio.Task[R]) -> asyncio.Task[R]:
-    _tasks.add(task)
-    task.add_done_callback(_finished)
-    return task
-
-
-def _finished(task: asyncio.Task[Any]) -> None:
-    _tasks.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.debug("background task failed", task=task.get_name(), error=repr(error))
-
-
 def after_commit(callback: Callable[[], None]) -> None:
     """Call back when the running transaction is committed; at once where there is none."""
-    pending = _pending.get()
+    pending = background.waiting_for_commit.get()
     if pending is None:
         callback()
     else:
@@ -218,19 +145,19 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
 
     @functools.wraps(function)
     async def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        if _pending.get() is not None:
+        if background.waiting_for_commit.get() is not None:
             return await function(*args, **kwargs)
 
         async def body() -> R:
             pending: list[Callable[[], None]] = []
-            _pending.set(pending)
+            background.waiting_for_commit.set(pending)
             result = await _with_room(lambda: function(*args, **kwargs), pending)
-            _pending.set(None)
+            background.waiting_for_commit.set(None)
             _call_back(pending)
             return result
 
         name = getattr(function, "__qualname__", "transaction")
-        task = _keep(asyncio.create_task(body(), name=name))  # noqa: TID251 - joins no transaction
+        task = background.keep(asyncio.create_task(body(), name=name))  # noqa: TID251 - joins no transaction
         return await asyncio.shield(task)
 
     return wrapper
@@ -260,9 +187,7 @@ async def _with_room(function: Callable[[], Awaitable[R]], pending: list[Callabl
 async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
     try:
         async with in_transaction() as connection:
-            if connection.capabilities.dialect == "sqlite":
-                # Take the write lock now, so that busy_timeout applies.
-                await connection.execute_query("UPDATE tortoise_migrations SET id=id WHERE 0")
+            await sql.take_write_lock(connection)
             return await function()
     except IntegrityError as error:
         raise Conflict(
@@ -270,8 +195,10 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
         ) from error
     except (OperationalError, sqlite3.Error) as error:
         if _is_full(error):
-            raise DatabaseFull(f"The disk of the database is full: {error}") from error
-        raise DatabaseError(f"The database could not do this: {error}") from error
+            raise DatabaseFull(
+                "The disk of the database is full: %(error)s", error=error
+            ) from error
+        raise DatabaseError("The database could not do this: %(error)s", error=error) from error
 
 
 def _is_full(error: BaseException | None) -> bool:

@@ -23,11 +23,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from hive.sentences import Sentence
+
 
 class HiveError(Exception):
-    """The root: everything that is said to people on purpose."""
+    """The root: everything that is said to people on purpose.
 
-    def __init__(self, message: str) -> None:
+    `text` is a literal with placeholders for `values` (hive/sentences.py), or a sentence that is
+    ready; text that is neither, such as that of another program, is shown as it is.
+    """
+
+    def __init__(self, text: str, /, **values: object) -> None:
+        message = text if isinstance(text, Sentence) and not values else Sentence(text, values)
         super().__init__(message)
         self.message = message
 
@@ -39,8 +46,8 @@ class ConfigError(HiveError):
 class InvalidInput(HiveError):
     """`field` is the name of the input that is wrong, as the asker knows it."""
 
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, field: str | None = None, **values: object) -> None:
+        super().__init__(text, **values)
         self.field = field
 
 
@@ -57,8 +64,8 @@ class TooMany(HiveError):
 
 
 class Conflict(HiveError):
-    def __init__(self, message: str, *, field: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, field: str | None = None, **values: object) -> None:
+        super().__init__(text, **values)
         self.field = field
 
 
@@ -86,8 +93,8 @@ class RefusalCause(StrEnum):
 
 
 class AccessRefused(HiveError):
-    def __init__(self, message: str, cause: RefusalCause) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, cause: RefusalCause, /, **values: object) -> None:
+        super().__init__(text, **values)
         self.cause = cause
 
 
@@ -118,9 +125,15 @@ class OutgoingFailed(HiveError):
     """
 
     def __init__(
-        self, message: str, *, permanent: bool = False, address: str | None = None
+        self,
+        text: str,
+        /,
+        *,
+        permanent: bool = False,
+        address: str | None = None,
+        **values: object,
     ) -> None:
-        super().__init__(message)
+        super().__init__(text, **values)
         self.permanent = permanent
         self.address = address
 
@@ -133,13 +146,15 @@ class DeliveryFailed(HiveError):
 
     def __init__(
         self,
-        message: str,
+        text: str,
+        /,
         *,
         permanent: bool = False,
         retry_after: float | None = None,
         address: str | None = None,
+        **values: object,
     ) -> None:
-        super().__init__(message)
+        super().__init__(text, **values)
         self.permanent = permanent
         self.retry_after = retry_after
         self.address = address

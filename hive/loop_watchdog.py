@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-from hive import log
+from hive import log, memory
 
 T = TypeVar("T")
 
@@ -37,18 +37,20 @@ _MOST_ENDED = 20  # stalls that are logged of those between two looks
 
 @dataclass(frozen=True)
 class Stalls:
-    """The stalls since the process started, for a page of figures."""
+    """The stalls since the services started, for a page of figures."""
 
     count: int = 0
     longest_seconds: float = 0.0
     total_seconds: float = 0.0
 
 
-_stalls = Stalls()
+@dataclass
+class _Memory:
+    stalls: Stalls = Stalls()
 
 
 def stalls() -> Stalls:
-    return _stalls
+    return memory.of(_Memory).stalls
 
 
 def run(main: Coroutine[object, object, T]) -> T:
@@ -126,12 +128,12 @@ class _Watchdog:
 
     def _note_stall(self, begun: float) -> None:
         """Count a round that is over and took too long; called by the loop itself."""
-        global _stalls  # noqa: PLW0603 - the figures are those of the process
         seconds = monotonic() - begun
-        _stalls = Stalls(
-            _stalls.count + 1,
-            max(_stalls.longest_seconds, seconds),
-            _stalls.total_seconds + seconds,
+        former = stalls()
+        memory.of(_Memory).stalls = Stalls(
+            former.count + 1,
+            max(former.longest_seconds, seconds),
+            former.total_seconds + seconds,
         )
         self._ended.append((begun, seconds))
 

@@ -243,8 +243,10 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
             broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
             if broken:
                 raise DatabaseError(
-                    f"After the upgrade {len(broken)} rows refer to rows that are gone. The copy"
-                    f" from before the upgrade is {_copy_path(path, names[0])}."
+                    "After the upgrade %(count)s rows refer to rows that are gone. The copy from"
+                    " before the upgrade is %(path)s.",
+                    count=len(broken),
+                    path=_copy_path(path, names[0]),
                 )
         for name in names:
             logger.info("migration applied", migration=name)
@@ -260,7 +262,9 @@ def _require_database(path: Path) -> None:
             connection.execute("PRAGMA schema_version").fetchone()
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.Error as error:
-        raise DatabaseError(f"The database {path} cannot be opened: {error}.") from error
+        raise DatabaseError(
+            "The database %(path)s cannot be opened: %(error)s.", path=path, error=error
+        ) from error
 
 
 def _make_private(path: Path) -> None:

@@ -32,7 +32,7 @@ _CRON_HELP = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Schedule:
     """How often a backup is expected, and for how long one that is due may be missing.
 
@@ -67,7 +67,9 @@ class Schedule:
             if self.cron is not None and self.kind == ScheduleKind.CRON:
                 return _tick_after(self.cron, self.timezone or "UTC", at)
         except OverflowError as error:
-            raise InvalidInput(f"{at:%Y-%m-%d} is no time to reckon from.") from error
+            raise InvalidInput(
+                "%(at)s is no time to reckon from.", at=at.strftime("%Y-%m-%d")
+            ) from error
         return None
 
     def due_after_backup(self, at: datetime) -> datetime | None:
@@ -88,7 +90,7 @@ class Schedule:
 Downtimes = tuple[tuple[datetime, datetime], ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """What a schedule is held against."""
 
@@ -201,7 +203,9 @@ def check_timezone(name: str) -> None:
         lower = {known.lower(): known for known in _timezones()}
         near = difflib.get_close_matches(name[:64].lower(), lower, n=1)
         hint = f"did you mean {lower[near[0]]}?" if near else "write for example Europe/Berlin."
-        raise InvalidInput(f"There is no time zone {name[:64]!r}: {hint}", field="timezone")
+        raise InvalidInput(
+            "There is no time zone %(name)r: %(hint)s", field="timezone", name=name[:64], hint=hint
+        )
 
 
 @lru_cache(maxsize=1)
@@ -219,20 +223,34 @@ def _check_interval(interval: timedelta | None) -> None:
 
 def _check_cron(cron: str) -> None:
     if len(cron) > MAX_CRON:
-        raise InvalidInput(f"A cron expression has at most {MAX_CRON} characters.", field="cron")
+        raise InvalidInput(
+            "A cron expression has at most %(max_cron)s characters.",
+            field="cron",
+            max_cron=MAX_CRON,
+        )
     if len(cron.split()) != 5:
         raise InvalidInput(
-            f"{cron!r} has {len(cron.split())} fields, not five. {_CRON_HELP}", field="cron"
+            "%(cron)r has %(count)s fields, not five. %(cron_help)s",
+            field="cron",
+            cron=cron,
+            count=len(cron.split()),
+            cron_help=_CRON_HELP,
         )
     try:
         next(CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)))
     except CronSimError as error:
         problem = str(error).lower()
         raise InvalidInput(
-            f"{cron!r} is no cron expression: {problem}. {_CRON_HELP}", field="cron"
+            "%(cron)r is no cron expression: %(problem)s. %(cron_help)s",
+            field="cron",
+            cron=cron,
+            problem=problem,
+            cron_help=_CRON_HELP,
         ) from error
     except StopIteration:
-        raise InvalidInput(f"There is no day on which {cron!r} comes true.", field="cron") from None
+        raise InvalidInput(
+            "There is no day on which %(cron)r comes true.", field="cron", cron=cron
+        ) from None
 
 
 def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:

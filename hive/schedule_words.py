@@ -1,25 +1,20 @@
 """A schedule in words, with its time zone and when the next backup is due. Pure.
 
-The one place for it: pages give `say`, which translates each part; commands and mails are English.
+The one place for it: pages, commands and mails show these sentences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
-
 from hive.kinds import ScheduleKind
-from hive.phrases import phrase
+from hive.sentences import Cron, Sentence, Value, say
 
 if TYPE_CHECKING:
     from hive.schedule import Schedule
-
-Say = Callable[[str], str]
 
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _WORKING_DAYS = ("1-5", "mon-fri")
@@ -52,117 +47,115 @@ def daily_of(cron: str) -> Daily | None:
     return Daily(time, int(day) % 7) if day.isdecimal() else None
 
 
-def in_words(schedule: Schedule, say: Say | None = None) -> str:
+def in_words(schedule: Schedule) -> Sentence:
     """'Every day at 03:00, Europe/Berlin', 'Every 12 hours', 'Not watched'."""
-    translate = say or str
     if schedule.kind == ScheduleKind.INTERVAL and schedule.interval is not None:
-        return translate(_every(schedule.interval))
+        return _every(schedule.interval)
     if schedule.kind == ScheduleKind.CRON and schedule.cron is not None:
-        return f"{_by_cron(schedule.cron, say)}, {schedule.timezone}"
-    return translate(phrase("Not watched"))
+        return say("%(rhythm)s, %(zone)s", rhythm=_by_cron(schedule.cron), zone=schedule.timezone)
+    return say("Not watched")
 
 
 def describe(
-    schedule: Schedule,
-    due_at: datetime | None,
-    now: datetime,
-    *,
-    zone: tzinfo = UTC,
-    say: Say | None = None,
-) -> str:
+    schedule: Schedule, due_at: datetime | None, now: datetime, *, zone: tzinfo = UTC
+) -> Sentence:
     """'Every day at 03:00, Europe/Berlin, next tomorrow': with the next date, where one is due.
 
-    `zone` is the reader's: times of an interval are told in it.
+    `zone` is the reader's: times of an interval are shown in it.
     """
-    words = in_words(schedule, say)
+    words = in_words(schedule)
     if due_at is None:
         return words
     is_cron = schedule.kind == ScheduleKind.CRON
     shown_in = ZoneInfo(schedule.timezone or "UTC") if is_cron else zone
     is_said = is_cron and daily_of(schedule.cron or "") is not None
-    following = (say or str)(_next(due_at, now, shown_in, with_time=not is_said))
-    return f"{words}, {following}" if is_cron else f"{words}, {following} ({_name(shown_in)})"
+    following = _next(due_at, now, shown_in, with_time=not is_said)
+    if is_cron:
+        return say("%(schedule)s, %(next)s", schedule=words, next=following)
+    return say(
+        "%(schedule)s, %(next)s (%(zone)s)", schedule=words, next=following, zone=_name(shown_in)
+    )
 
 
 def _name(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or "UTC"
 
 
-def _next(due_at: datetime, now: datetime, zone: tzinfo, *, with_time: bool) -> str:
+def _next(due_at: datetime, now: datetime, zone: tzinfo, *, with_time: bool) -> Sentence:
     due, today = due_at.astimezone(zone), now.astimezone(zone).date()
-    date, time = due.date().isoformat(), due.strftime("%H:%M")
+    date, time = due.date(), due.strftime("%H:%M")
     if due_at <= now:
-        return phrase(f"was due on {date} at {time}")
+        return say("was due on %(date)s at %(time)s", date=date, time=time)
     if due.date() == today:
-        return phrase(f"next today at {time}") if with_time else phrase("next today")
+        return say("next today at %(time)s", time=time) if with_time else say("next today")
     if due.date() == today + timedelta(days=1):
-        return phrase(f"next tomorrow at {time}") if with_time else phrase("next tomorrow")
-    return phrase(f"next on {date} at {time}") if with_time else phrase(f"next on {date}")
+        return say("next tomorrow at %(time)s", time=time) if with_time else say("next tomorrow")
+    return (
+        say("next on %(date)s at %(time)s", date=date, time=time)
+        if with_time
+        else say("next on %(date)s", date=date)
+    )
 
 
-def _every(span: timedelta) -> str:
+def _every(span: timedelta) -> Sentence:
     seconds = int(span.total_seconds())
     for size, one, many in _UNITS:
         if seconds % size == 0:
             count = seconds // size
             return one if count == 1 else many(count)
-    return str(span)
+    raise ValueError(f"{span} is not whole seconds")
 
 
-def _weeks(count: int) -> str:
-    return phrase(f"Every {count} weeks")
+def _weeks(count: int) -> Sentence:
+    return say("Every %(count)s weeks", count=count)
 
 
-def _days(count: int) -> str:
-    return phrase(f"Every {count} days")
+def _days(count: int) -> Sentence:
+    return say("Every %(count)s days", count=count)
 
 
-def _hours(count: int) -> str:
-    return phrase(f"Every {count} hours")
+def _hours(count: int) -> Sentence:
+    return say("Every %(count)s hours", count=count)
 
 
-def _minutes(count: int) -> str:
-    return phrase(f"Every {count} minutes")
+def _minutes(count: int) -> Sentence:
+    return say("Every %(count)s minutes", count=count)
 
 
-def _seconds(count: int) -> str:
-    return phrase(f"Every {count} seconds")
+def _seconds(count: int) -> Sentence:
+    return say("Every %(count)s seconds", count=count)
 
 
 _UNITS = (
-    (604_800, phrase("Every week"), _weeks),
-    (86_400, phrase("Every day"), _days),
-    (3_600, phrase("Every hour"), _hours),
-    (60, phrase("Every minute"), _minutes),
-    (1, phrase("Every second"), _seconds),
+    (604_800, say("Every week"), _weeks),
+    (86_400, say("Every day"), _days),
+    (3_600, say("Every hour"), _hours),
+    (60, say("Every minute"), _minutes),
+    (1, say("Every second"), _seconds),
 )
 
 
-def _by_cron(cron: str, say: Say | None) -> str:
+def _by_cron(cron: str) -> Value:
     found = daily_of(cron)
-    if found is not None:
-        return (say or str)(_on_days(found))
-    if say is not None:
-        return say(phrase(f"By the cron expression {cron}"))
-    return CronSim(cron, datetime(2026, 1, 1, tzinfo=UTC)).explain()
+    return Cron(cron) if found is None else _on_days(found)
 
 
-def _on_days(found: Daily) -> str:
+def _on_days(found: Daily) -> Sentence:
     time = found.time
     if found.working_days:
-        return phrase(f"Every working day at {time}")
+        return say("Every working day at %(time)s", time=time)
     if found.weekday is None:
-        return phrase(f"Every day at {time}")
+        return say("Every day at %(time)s", time=time)
     return _on_weekday(found.weekday, time)
 
 
-def _on_weekday(day: int, time: str) -> str:
+def _on_weekday(day: int, time: str) -> Sentence:
     return (
-        phrase(f"Every Sunday at {time}"),
-        phrase(f"Every Monday at {time}"),
-        phrase(f"Every Tuesday at {time}"),
-        phrase(f"Every Wednesday at {time}"),
-        phrase(f"Every Thursday at {time}"),
-        phrase(f"Every Friday at {time}"),
-        phrase(f"Every Saturday at {time}"),
+        say("Every Sunday at %(time)s", time=time),
+        say("Every Monday at %(time)s", time=time),
+        say("Every Tuesday at %(time)s", time=time),
+        say("Every Wednesday at %(time)s", time=time),
+        say("Every Thursday at %(time)s", time=time),
+        say("Every Friday at %(time)s", time=time),
+        say("Every Saturday at %(time)s", time=time),
     )[day]

@@ -21,6 +21,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from hive import files
 from hive.errors import Sealed, StorageError
 
 VERSION = "hive1"
@@ -33,7 +34,7 @@ _HEADER = (
 
 
 @dataclass(frozen=True)
-class Key:
+class SealingKey:
     id: str
     value: bytes
 
@@ -41,11 +42,11 @@ class Key:
         return f"Key({self.id})"
 
 
-def _key(value: bytes) -> Key:
-    return Key(hashlib.sha256(b"borg-hive key id" + value).hexdigest()[:12], value)
+def _key(value: bytes) -> SealingKey:
+    return SealingKey(hashlib.sha256(b"borg-hive key id" + value).hexdigest()[:12], value)
 
 
-def new_key() -> Key:
+def new_key() -> SealingKey:
     return _key(secrets.token_bytes(_KEY_BYTES))
 
 
@@ -53,11 +54,11 @@ def new_key() -> Key:
 class KeyRing:
     """The current key, and former ones that still open what they sealed."""
 
-    current: Key
-    former: tuple[Key, ...] = ()
+    current: SealingKey
+    former: tuple[SealingKey, ...] = ()
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[SealingKey, ...]:
         return (self.current, *self.former)
 
     def seal(self, text: str, place: str) -> str:
@@ -70,7 +71,10 @@ class KeyRing:
         """The text; Sealed where the key is not here, or the text is not one for this place."""
         key = next((one for one in self.keys if one.id == key_id(sealed)), None)
         if key is None:
-            raise Sealed(f"A secret was sealed with the key {key_id(sealed)}, which is not here.")
+            raise Sealed(
+                "A secret was sealed with the key %(sealed)s, which is not here.",
+                sealed=key_id(sealed),
+            )
         try:
             packed = base64.b64decode(sealed.rpartition(":")[2], altchars=b"-_", validate=True)
             opened = AESGCM(key.value).decrypt(
@@ -98,7 +102,11 @@ def read(path: Path) -> KeyRing | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"The key file {path} cannot be read: {error.strerror}.") from error
+        raise StorageError(
+            "The key file %(path)s cannot be read: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
     try:
         lines = [line.strip() for line in content.decode("ascii").splitlines()]
         found = [
@@ -109,56 +117,46 @@ def read(path: Path) -> KeyRing | None:
     except (ValueError, binascii.Error):
         found = []
     if not found or any(len(one.value) != _KEY_BYTES for one in found):
-        raise StorageError(f"{path} is not a key file of this server. Restore it from a copy.")
+        raise StorageError(
+            "%(path)s is not a key file of this server. Restore it from a copy.", path=path
+        )
     return KeyRing(found[0], tuple(found[1:]))
 
 
 def create(path: Path) -> KeyRing:
     """Make the key file with a new key; where another process was faster, take that one."""
-    temporary = _write_beside(path, KeyRing(new_key()))
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
+        files.create(temporary, _content(KeyRing(new_key())))
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     except OSError as error:
-        raise StorageError(f"The key file {path} cannot be made: {error.strerror}.") from error
+        raise StorageError(
+            "The key file %(path)s cannot be made: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    files.sync_directory(path.parent)
     made = read(path)
     if made is None:
-        raise StorageError(f"The key file {path} is gone again.")
+        raise StorageError("The key file %(path)s is gone again.", path=path)
     return made
 
 
 def replace(path: Path, ring: KeyRing) -> None:
     """Put other keys into the file, in one step."""
-    temporary = _write_beside(path, ring)
     try:
-        temporary.replace(path)
+        files.replace(path, _content(ring))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"The key file {path} cannot be written: {error.strerror}.") from error
-    _sync_directory(path.parent)
+        raise StorageError(
+            "The key file %(path)s cannot be written: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
 
 
-def _write_beside(path: Path, ring: KeyRing) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+def _content(ring: KeyRing) -> bytes:
     lines = "".join(f"{base64.b64encode(one.value).decode()}\n" for one in ring.keys)
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(_HEADER + lines)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StorageError(f"The key file {path} cannot be written: {error.strerror}.") from error
-    return temporary
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return f"{_HEADER}{lines}".encode()

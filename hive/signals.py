@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from hive import log
+from hive import log, memory
 from hive.kinds import EventKind
 
 logger = log.get(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepositoryEvent:
     """Something happened to a repository; the row is in the database already."""
 
@@ -76,7 +76,7 @@ class SessionProgress:
     bytes_per_second: int  # both directions together
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiskAlarm:
     """A storage root fills up, or no longer does (`level` is 0 then); it has no repository."""
 
@@ -131,21 +131,25 @@ Happening = (
 )
 Subscriber = Callable[[Happening], None]
 
-_subscribers: list[Subscriber] = []
+
+@dataclass
+class _Memory:
+    subscribers: list[Subscriber] = field(default_factory=list)
 
 
 def subscribe(subscriber: Subscriber) -> Callable[[], None]:
     """Have `subscriber` told of everything that happens; returns what ends that."""
-    _subscribers.append(subscriber)
+    subscribers = memory.of(_Memory).subscribers
+    subscribers.append(subscriber)
 
     def unsubscribe() -> None:
-        if subscriber in _subscribers:
-            _subscribers.remove(subscriber)
+        if subscriber in subscribers:
+            subscribers.remove(subscriber)
 
     return unsubscribe
 
 
 def tell(happening: Happening) -> None:
     """Tell all subscribers. Call after commit only: hive.database.after_commit."""
-    for subscriber in tuple(_subscribers):
+    for subscriber in tuple(memory.of(_Memory).subscribers):
         subscriber(happening)

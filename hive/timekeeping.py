@@ -19,14 +19,14 @@ EARLIEST_YEAR = 2026  # before this software was made
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClockReading:
     """Both clocks at one moment: the time, and the seconds since this boot of the machine."""
 
     wall: datetime
     elapsed: float
     boot: str
 
-    def later(self, other: Reading) -> datetime:
+    def later(self, other: ClockReading) -> datetime:
         """What the time should be at `other`, going by this reading."""
         if self.boot == other.boot:
             return self.wall + timedelta(seconds=other.elapsed - self.elapsed)
@@ -37,8 +37,8 @@ class Reading:
 class Doubt:
     """A clock that jumped: `confirmed` is the last reading before, `since` the first after it."""
 
-    confirmed: Reading
-    since: Reading
+    confirmed: ClockReading
+    since: ClockReading
 
     @property
     def jump(self) -> timedelta:
@@ -50,16 +50,16 @@ class Doubt:
 class Timekeeping:
     """What is known of the clock; `doubt` is None where it can be trusted."""
 
-    last: Reading
+    last: ClockReading
     doubt: Doubt | None = None
 
-    def estimate(self, reading: Reading) -> datetime:
+    def estimate(self, reading: ClockReading) -> datetime:
         """What time it is at this reading, if the clock did not jump."""
         return reading.wall if self.doubt is None else self.doubt.confirmed.later(reading)
 
 
 def after(
-    known: Timekeeping | None, reading: Reading, *, is_synchronised: bool | None
+    known: Timekeeping | None, reading: ClockReading, *, is_synchronised: bool | None
 ) -> Timekeeping:
     """What is known after one more reading; `is_synchronised` is what the kernel says."""
     if known is None:
@@ -81,7 +81,7 @@ def after(
     return Timekeeping(reading, None if is_confirmed else doubt)
 
 
-def _jump(former: Reading, reading: Reading, is_synchronised: bool | None) -> timedelta:
+def _jump(former: ClockReading, reading: ClockReading, is_synchronised: bool | None) -> timedelta:
     ahead = reading.wall - former.later(reading)
     if former.boot == reading.boot or ahead < timedelta(0):
         return ahead
@@ -102,7 +102,7 @@ def from_json(stored: list[Any] | None) -> Doubt | None:
     if not stored:
         return None
     confirmed, since = (
-        Reading(datetime.fromisoformat(wall), float(elapsed), str(boot))
+        ClockReading(datetime.fromisoformat(wall), float(elapsed), str(boot))
         for wall, elapsed, boot in stored
     )
     return Doubt(confirmed, since)

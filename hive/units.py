@@ -1,4 +1,4 @@
-"""Sizes, durations and points in time as people write them."""
+"""Sizes, durations and points in time as people type them; formats.py writes them."""
 
 from __future__ import annotations
 
@@ -31,12 +31,14 @@ def parse_size(text: str) -> int:
     text = text.strip()[:_LONGEST_TEXT]
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise InvalidInput(f"{text!r} is not a size; write for example 500MB, 10GB or 5GiB")
+        raise InvalidInput(
+            "%(text)r is not a size; write for example 500MB, 10GB or 5GiB", text=text
+        )
     number, prefix, binary = found.groups()
     scale = (1024 if binary else 1000) ** (_PREFIXES.index(prefix.lower()) + 1) if prefix else 1
     size = int(Decimal(number) * scale)
     if size > _LARGEST_SIZE:
-        raise InvalidInput(f"{text!r} is too large; the largest size is 9.2EB")
+        raise InvalidInput("%(text)r is too large; the largest size is 9.2EB", text=text)
     return size
 
 
@@ -47,43 +49,20 @@ def parse_limit(text: str) -> int | None:
     return parse_size(text) or None
 
 
-def format_size(size: int) -> str:
-    """`size` in bytes as borg shows it: '5.00 GB'."""
-    if abs(size) < 1000:
-        return f"{size} B"
-    value = Decimal(size)
-    shown = ""
-    for unit in ("kB", "MB", "GB", "TB", "PB", "EB"):
-        value = value / 1000
-        shown = f"{value:.2f} {unit}"
-        if abs(round(value, 2)) < 1000:  # 999.995 would be shown as 1000.00 of this unit
-            break
-    return shown
-
-
 def parse_duration(text: str) -> timedelta:
     """A time span from '90m', '6h', '1d', '2w' or '1d12h'."""
     text = text.strip()[:_LONGEST_TEXT]
     compact = text.lower().replace(" ", "")
     if not _DURATION.fullmatch(compact):
-        raise InvalidInput(f"{text!r} is not a time span; write for example 90m, 6h, 1d or 1d12h")
+        raise InvalidInput(
+            "%(text)r is not a time span; write for example 90m, 6h, 1d or 1d12h",
+            text=text,
+        )
     parts = _DURATION_PART.findall(compact)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
     if seconds > _LONGEST_DURATION:
-        raise InvalidInput(f"{text!r} is too long; a time span ends at 100 years")
+        raise InvalidInput("%(text)r is too long; a time span ends at 100 years", text=text)
     return timedelta(seconds=seconds)
-
-
-def format_duration(span: timedelta) -> str:
-    """`span` as parse_duration reads it, in whole seconds: '1d12h'."""
-    rest = int(span.total_seconds())
-    sign, rest = ("-", -rest) if rest < 0 else ("", rest)
-    parts = []
-    for unit in "dhms":
-        count, rest = divmod(rest, _SECONDS[unit])
-        if count:
-            parts.append(f"{count}{unit}")
-    return sign + ("".join(parts) or "0s")
 
 
 def parse_when(text: str) -> datetime:
@@ -95,8 +74,9 @@ def parse_when(text: str) -> datetime:
     if given.startswith("+"):
         return clock.now() + parse_duration(given[1:])
     wrong = InvalidInput(
-        f"{text!r} is not a point in time; write for example 2027-01-31, "
-        "2027-01-31T18:00:00Z or +90d"
+        "%(text)r is not a point in time; write for example 2027-01-31,"
+        " 2027-01-31T18:00:00Z or +90d",
+        text=text,
     )
     try:
         at = datetime.fromisoformat(given)
@@ -105,7 +85,10 @@ def parse_when(text: str) -> datetime:
     if _DATE.fullmatch(given):
         return at.replace(tzinfo=UTC)
     if at.tzinfo is None:
-        raise InvalidInput(f"{text!r} lacks its time zone; add Z for UTC, or for example +01:00")
+        raise InvalidInput(
+            "%(text)r lacks its time zone; add Z for UTC, or for example +01:00",
+            text=text,
+        )
     try:
         return at.astimezone(UTC)
     except OverflowError:

@@ -111,12 +111,13 @@ is_current() {
 # A moved checkout needs new environments as well: they know their place.
 project_fingerprint() { { cat pyproject.toml; pwd; } | sha256sum; }
 
-# project_environment [dev]: .venv with the project, editable, and with `dev` what tests need.
+# project_environment [EXTRA]: .venv with the project, editable, and with what an extra of pyproject.toml
+# adds: `dev` for tests, `docs` for the documents. All extras share the one environment.
 project_environment() {
-    local fingerprint
+    local fingerprint extra=${1:-}
     fingerprint=$(project_fingerprint)
-    if [[ ${1:-} == dev ]]; then
-        environment .venv ready-dev "$fingerprint" -e '.[dev]' || return
+    if [[ -n $extra ]]; then
+        environment .venv "ready-$extra" "$fingerprint" -e ".[$extra]" || return
     elif ! is_current .venv .venv/.ready-dev "$fingerprint"; then
         environment .venv ready "$fingerprint" -e . || return
     fi

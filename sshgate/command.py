@@ -52,11 +52,11 @@ class Rsync:
 
 
 @dataclass(frozen=True)
-class Status:
+class ShowStatus:
     as_json: bool
 
 
-Request = BorgServe | Borg2Serve | Rsync | Status
+Request = BorgServe | Borg2Serve | Rsync | ShowStatus
 
 
 def parse(command: str | None, longest: int = MAX_LENGTH) -> Request:
@@ -68,7 +68,7 @@ def parse(command: str | None, longest: int = MAX_LENGTH) -> Request:
     """
     text = command or ""
     if not text.strip(" "):
-        return Status(as_json=False)
+        return ShowStatus(as_json=False)
     if len(text.encode("utf-8", "surrogateescape")) > longest:
         raise CommandRefused(f"The command is longer than {longest} bytes.")
     if not text.isprintable():
@@ -120,10 +120,10 @@ _ON_OFFER: Final = "This server runs borg serve, rsync and status only"
 # --- status ---
 
 
-def _status(arguments: list[str]) -> Status:
+def _status(arguments: list[str]) -> ShowStatus:
     if arguments not in ([], ["--json"]):
         raise CommandRefused(f"status knows --json only, not {_quote(arguments[0])}.")
-    return Status(as_json=bool(arguments))
+    return ShowStatus(as_json=bool(arguments))
 
 
 # --- borg ---

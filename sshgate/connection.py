@@ -13,7 +13,8 @@ from typing import Any, cast
 import asyncssh
 
 from hive import addresses, log, publickey
-from hive.database import DriverError, spawn
+from hive.background import spawn
+from hive.driver_error import DriverError
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import AddressTrouble
 from hive.services.gate import authentication, refusals
@@ -209,10 +210,10 @@ class GateConnection(asyncssh.SSHServer):
         logger.warning("no common algorithm", peer=self.peer, client=client, reason=reason)
         self.gate.doorman.observe(
             Observation(
-                addresses.limit_group(self.peer),
-                AddressTrouble.NO_COMMON_ALGORITHM,
-                reason,
-                client,
+                address=addresses.limit_group(self.peer),
+                trouble=AddressTrouble.NO_COMMON_ALGORITHM,
+                reason=reason,
+                client=client,
             )
         )
 

@@ -305,7 +305,7 @@ class Doorman:
                 visit.is_slowed = True
                 reason = words.ADDRESS_FAILED.format(visit.source)
                 trouble = AddressTrouble.SLOWED_DOWN
-                self.observe(Observation(visit.source, trouble, reason))
+                self.observe(Observation(address=visit.source, trouble=trouble, reason=reason))
 
     def _turn_away(
         self,
@@ -315,7 +315,7 @@ class Doorman:
         trouble: AddressTrouble = AddressTrouble.TURNED_AWAY,
     ) -> None:
         guest.turn_away(reason)
-        self.observe(Observation(source, trouble, reason))
+        self.observe(Observation(address=source, trouble=trouble, reason=reason))
         # Once in a while, for a crowd comes in thousands.
         self._turned_away += 1
         now = self._clock()

@@ -8,14 +8,15 @@ from dataclasses import replace
 from typing import Protocol
 
 from hive import clock, log, signals
+from hive.background import spawn
 from hive.config.settings import SshSettings
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import EndReason
 from hive.services.gate import admission, client_addresses, unrecorded
 from hive.services.programs.discovery import Programs
 from hive.services.programs.host import Host
-from hive.services.repositories.quota_watch import Watch
+from hive.services.repositories.quota_watch import QuotaWatch
 from hive.services.server import database_watch
 from hive.services.sessions import progress, record
 from hive.services.sessions.record import Outcome
@@ -69,7 +70,7 @@ class Gate:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.settings: SshSettings = host.settings.ssh
-        self.quotas = Watch()
+        self.quotas = QuotaWatch()
         self.connections: set[OpenConnection] = set()
         self.sessions: dict[int, RunningSession] = {}  # by session id
         self.rights_version = 0
@@ -176,8 +177,10 @@ class Gate:
         for number, other in self._others(repository_id, session_id):
             if other.is_breaking_locks:
                 raise AccessRefused(
-                    f"Session {number} is breaking this repository's locks. Try again in a moment.",
+                    "Session %(number)s is breaking this repository's locks."
+                    " Try again in a moment.",
                     RefusalCause.BUSY,
+                    number=number,
                 )
 
     def _others(self, repository_id: int, session_id: int) -> list[tuple[int, RunningSession]]:
@@ -194,7 +197,7 @@ class Gate:
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""
-        progress.view.update((number, *one.counters) for number, one in self.sessions.items())
+        progress.view().update((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later.

@@ -56,9 +56,10 @@ def make_plan(admission: Admission, request: BorgServe | Borg2Serve | Rsync, hos
 def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
     if (admission.place.repository / "config").is_dir():
         raise AccessRefused(
-            f"Repository {admission.name} was made by borg 2: use borg 2 with"
-            f" {borg2_url(admission.url)}.",
+            "Repository %(name)s was made by borg 2: use borg 2 with %(url)s.",
             RefusalCause.COMMAND,
+            name=admission.name,
+            url=borg2_url(admission.url),
         )
     borg = _installed(host.programs.borg, "borg")
     path = admission.place.repository.resolve()
@@ -91,8 +92,10 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
 def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
     if (admission.place.repository / "config").is_file():
         raise AccessRefused(
-            f"Repository {admission.name} was made by borg 1: use borg 1 with {admission.url}.",
+            "Repository %(name)s was made by borg 1: use borg 1 with %(url)s.",
             RefusalCause.COMMAND,
+            name=admission.name,
+            url=admission.url,
         )
     borg2 = host.programs.borg2
     if borg2 is None or borg2.version < (2,):
@@ -123,7 +126,7 @@ def _borg2_access(admission: Admission, typed: str) -> Access:
     may_open = meaning is Meaning.RIGHT or (meaning is Meaning.FORMER and admission.is_created)
     if not may_open:
         why = refusal(typed, meaning, name=admission.name, url=borg2_url(admission.url))
-        raise AccessRefused(f"Repository path not allowed: {why}.", RefusalCause.COMMAND)
+        raise AccessRefused("Repository path not allowed: %(why)s.", RefusalCause.COMMAND, why=why)
     if meaning is Meaning.FORMER and admission.access == Access.FULL:
         return Access.APPEND_ONLY
     return admission.access
@@ -134,9 +137,10 @@ def _rsync(admission: Admission, request: Rsync, host: Host) -> Plan:
     if rsync.version < SAFE_RSYNC and not host.confinement.holds_files:
         # Filter rules travel inside the protocol: nothing else would keep them in.
         raise AccessRefused(
-            f"rsync {rsync.version_text} on this server cannot be held to one directory: its"
+            "rsync %(version_text)s on this server cannot be held to one directory: its"
             " administrator can install rsync 3.5 or newer.",
             RefusalCause.UNAVAILABLE,
+            version_text=rsync.version_text,
         )
     place = admission.place
     target = place.repository if request.sending else place.staging
@@ -193,8 +197,9 @@ def _forced_rsync_options(
 def _installed(program: Program | None, name: str) -> Program:
     if program is None:
         raise AccessRefused(
-            f"There is no working {name} on this server: its administrator can install it."
+            "There is no working %(name)s on this server: its administrator can install it."
             " `hive doctor` says more.",
             RefusalCause.PROGRAM,
+            name=name,
         )
     return program

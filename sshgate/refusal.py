@@ -14,7 +14,7 @@ from hive.borg import rest
 from hive.borg.framing import REQUEST_LIMITS, MessageReader, ProtocolError
 from hive.borg.request_filter import MOST_BEFORE_OPEN, RequestFilter
 from hive.borg.rpc import Refusal, decode_call, refuse, refuse_number
-from hive.database import DriverError
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError
 from hive.services.gate import refusals
 from hive.services.gate.authentication import Identity

@@ -14,9 +14,9 @@ from contextlib import AsyncExitStack
 from typing import Self
 
 from hive import log
+from hive.background import spawn
 from hive.borg.observer import Observer
 from hive.borg.request_filter import RequestFilter
-from hive.database import spawn
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Need
 from hive.services.gate.admission import Admission

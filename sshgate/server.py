@@ -67,7 +67,11 @@ class Server:
                 reuse_address=True,
             )
         except OSError as error:
-            raise Unavailable(f"The SSH gate cannot listen on {address}: {error}.") from error
+            raise Unavailable(
+                "The SSH gate cannot listen on %(address)s: %(error)s.",
+                address=address,
+                error=error,
+            ) from error
 
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running sessions end within the time, then end them."""
@@ -106,6 +110,8 @@ def _require_asyncssh() -> None:
     found = tuple(int(part) for part in asyncssh_version.split(".")[:3])
     if found < LEAST_ASYNCSSH:
         raise Unavailable(
-            f"asyncssh {asyncssh_version} lets people log in as somebody else: install"
-            f" {'.'.join(map(str, LEAST_ASYNCSSH))} or newer."
+            "asyncssh %(asyncssh_version)s lets people log in as somebody else: install"
+            " %(least_asyncssh)s or newer.",
+            asyncssh_version=asyncssh_version,
+            least_asyncssh=".".join(map(str, LEAST_ASYNCSSH)),
         )

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from hive import log
+from hive.background import spawn
 from hive.borg import locks, manifest
 from hive.borg.observer import Observer, RpcWatch
 from hive.borg.observer_rest import RestWatch
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Policy
 from hive.borg.verdict import is_lock_timeout, was_not_opened
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
 from hive.process.child import Child, RunAs
@@ -24,7 +25,7 @@ from hive.services.gate.admission import Admission
 from hive.services.lifecycle import imports
 from hive.services.measurements import statistics
 from hive.services.programs import discovery
-from hive.services.repositories.quota_watch import Meter, Watch
+from hive.services.repositories.quota_watch import Meter, QuotaWatch
 from hive.services.sessions import lock_holders, record
 from hive.services.sessions.record import Outcome
 from hive.services.storage import paths
@@ -47,7 +48,7 @@ _LAST_WORDS_SECONDS = 5.0  # for a client to take what is left when its session 
 
 def refused_outcome(refused: AccessRefused, status: int) -> Outcome:
     """What became of a session that was refused after it began."""
-    outcome = Outcome(EndReason.REFUSED, status, 0, 0)
+    outcome = Outcome(end_reason=EndReason.REFUSED, exit_status=status, bytes_in=0, bytes_out=0)
     if refused.cause != RefusalCause.PROGRAM:
         return outcome
     return replace(outcome, could_not_start=True, said=refused.message)
@@ -80,7 +81,7 @@ def may_write(admission: Admission, request: command.Request) -> bool:
 
 
 async def metered(
-    watch: Watch, admission: Admission, request: command.Request, brake: Brake
+    watch: QuotaWatch, admission: Admission, request: command.Request, brake: Brake
 ) -> Meter:
     """Hold what the session writes against its quotas; an import over one does not begin."""
     is_import = admission.need == Need.IMPORT
@@ -100,7 +101,7 @@ async def metered(
 async def settle(admission: Admission, say: Callable[[str], None]) -> int:
     """Verify an import that rsync brought to its end, and put it in place; the exit status."""
     try:
-        settled = await imports.settle(admission.repository_id)
+        settled = await imports.finish_import(admission.repository_id)
     except HiveError as error:
         say(f"The import stays staged: {error.message}")
         return REJECTED_STATUS

@@ -9,11 +9,12 @@ from typing import cast
 import asyncssh
 
 from hive import log
+from hive.background import spawn
 from hive.borg.observer import Observer
 from hive.borg.repository import Snapshot, snapshot
 from hive.borg.request_filter import RequestFilter
 from hive.borg.rpc_policy import Phase
-from hive.database import DriverError, spawn
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseFull, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason, Need
 from hive.process.child import Child
@@ -29,7 +30,7 @@ from hive.services.storage import paths, places, scratch
 from sshgate import command, refusal, status, words
 from sshgate.brake import Brake
 from sshgate.channel import GateChannel
-from sshgate.command import Rsync, Status
+from sshgate.command import Rsync, ShowStatus
 from sshgate.inbox import Inbox
 from sshgate.owner import Owner
 from sshgate.plan import Plan, make_plan, need_of
@@ -207,9 +208,10 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
     async def _answer(self) -> int:
         if self._subsystem is not None:
             raise AccessRefused(
-                f"Subsystem {ascii(self._subsystem)[:40]} is not offered: this server takes borg"
-                " and, in the modes IMPORT and EXPORT, rsync.",
+                "Subsystem %(subsystem)s is not offered: this server takes borg and, in the modes"
+                " IMPORT and EXPORT, rsync.",
                 RefusalCause.COMMAND,
+                subsystem=ascii(self._subsystem)[:40],
             )
         request = self._parsed()
         self._gate.check_accepting()
@@ -230,7 +232,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
 
     async def _admit(self, need: Need) -> Admission:
         identity = self._connection.identity
-        request = access.Request(
+        request = access.SessionRequest(
             need, self._command or "", self._connection.peer, self._connection.client_version
         )
         await access.look_at_storage(identity)
@@ -241,15 +243,17 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         except AccessRefused as refused:
             if refused.cause != RefusalCause.BUSY:
                 raise
-            if not await maintenance.outrank(identity.repository_id):
+            if not await maintenance.interrupt_upkeep(identity.repository_id):
                 raise
         return await access.admit(identity, request)
 
     async def _serve(self, admission: Admission, request: command.Request) -> int:
         """Do what was admitted; the session's row is closed whatever happens."""
-        outcome = Outcome(EndReason.FAILED, FAILED_STATUS, 0, 0)
+        outcome = Outcome(
+            end_reason=EndReason.FAILED, exit_status=FAILED_STATUS, bytes_in=0, bytes_out=0
+        )
         try:
-            if isinstance(request, Status):
+            if isinstance(request, ShowStatus):
                 outcome = await self._status(admission, as_json=request.as_json)
             else:
                 outcome = await self._serve_child(admission, request)
@@ -328,7 +332,14 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         allowed = with_less(admission, request, meter)
         plan = await asyncio.to_thread(make_plan, allowed, request, self._gate.host)
         if self._end is not None:
-            return Outcome(self._end[0], None, 0, 0, before=before, after=before)
+            return Outcome(
+                end_reason=self._end[0],
+                exit_status=None,
+                bytes_in=0,
+                bytes_out=0,
+                before=before,
+                after=before,
+            )
         requests = filter_of(self._gate, plan.policy, admission)
         self._requests = requests
         self._purpose = Purpose(admission, observer)
@@ -418,7 +429,7 @@ class GateSession(asyncssh.SSHServerSession[bytes]):
         answer = await status.answer(admission, as_json=as_json)
         if self._channel is not None:
             self._channel.write(answer)
-        return Outcome(EndReason.DONE, 0, 0, len(answer))
+        return Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=0, bytes_out=len(answer))
 
     async def _note_refusal(self, refused: AccessRefused) -> None:
         asked = (self._command or self._subsystem or "")[:200]

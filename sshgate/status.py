@@ -6,11 +6,11 @@ import json
 from datetime import datetime
 
 from hive import clock
+from hive.formats import format_size
 from hive.kinds import Access
 from hive.services.gate.admission import Admission, state_in_words
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.units import format_size
 
 
 async def answer(admission: Admission, *, as_json: bool) -> bytes:

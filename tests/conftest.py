@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -17,13 +18,10 @@ import pytest
 from argon2 import PasswordHasher
 from tortoise.apps import Apps
 
-from hive import clock, database, migrate
+from hive import background, clock, memory, migrate
 from hive.config.settings import Settings
 from hive.services import runtime
 from hive.services.accounts import passwords
-from hive.services.alarms import server_alarms
-from hive.services.clock import trust
-from hive.services.installation import presence
 from tests import factories, orm, schema
 from tests.factories import People
 
@@ -33,6 +31,8 @@ hypothesis.settings.load_profile("hive")
 
 _TIME_LIMIT = pytest.StashKey[object]()
 _RUN_PREFIX = "hive-tests-"
+# what is set for Borg Hive where the tests run; these three are for the tests themselves
+_IS_SETTING = re.compile(r"HIVE_(?!TEST_|BENCH_|SIMULATION_)")
 
 
 _A_DAY = 24 * 3600
@@ -91,13 +91,17 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("HIVE_CONFIG", "HIVE_DATA_DIR", "HIVE_DEFAULT_DATA_DIR"):
+    for name in [name for name in os.environ if _IS_SETTING.match(name)]:
         monkeypatch.delenv(name, raising=False)
     yield
     clock.use(None)
-    server_alarms.clear()
-    presence.clear()
-    trust.stop()
+    memory.end()  # of services that a test left running
+
+
+@pytest.fixture
+def remembering() -> None:
+    """The memory that services start with, for a test that starts none."""
+    memory.begin()
 
 
 @pytest.fixture(autouse=True)
@@ -152,8 +156,8 @@ async def hive(settings: Settings) -> AsyncIterator[Settings]:
 
 async def _end_what_a_failed_test_left() -> None:
     """Tasks that go on for ever would keep the services, and every test after this one."""
-    if database._tasks:
-        _, left = await asyncio.wait(set(database._tasks), timeout=60)
+    if background.tasks:
+        _, left = await asyncio.wait(set(background.tasks), timeout=60)
         for task in left:
             task.cancel()
 

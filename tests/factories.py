@@ -22,7 +22,7 @@ from hive.config.settings import Settings
 from hive.kinds import Access, Mode, Need, Source
 from hive.services.accounts import groups, users
 from hive.services.gate import admission, authentication
-from hive.services.gate.admission import Admission, Request
+from hive.services.gate.admission import Admission, SessionRequest
 from hive.services.keys import keys
 from hive.services.keys.keys import KeyInfo
 from hive.services.permissions import OPERATOR, Actor
@@ -116,7 +116,9 @@ async def open_session(
     """A session as the gate begins one."""
     identity = await authentication.authenticate(repository.login, key.fingerprint, "192.0.2.7")
     assert identity is not None
-    return await admission.admit(identity, Request(need, "borg serve", "192.0.2.7", "OpenSSH_9.2"))
+    return await admission.admit(
+        identity, SessionRequest(need, "borg serve", "192.0.2.7", "OpenSSH_9.2")
+    )
 
 
 def borg(*arguments: str | Path, base: Path, **environment: str) -> str:

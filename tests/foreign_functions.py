@@ -27,7 +27,6 @@ from web.text import i18n
 
 def functions() -> dict[str, Callable[[str], object]]:
     """By name; each name begins with the module whose patterns it tries."""
-    german = i18n._sentences("de")
 
     def rest(text: str) -> None:
         watch = observer_rest.RestWatch()
@@ -108,8 +107,6 @@ def functions() -> dict[str, Callable[[str], object]]:
         "web.middleware.address": lambda text: address.visitor(
             "10.0.0.1", text, [ip_network("10.0.0.0/8")]
         ),
-        "web.text.service_sentences": german.translate,
-        "web.text.service_sentences longest": lambda text: german.translate(text[:8192]),
     }
 
 

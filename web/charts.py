@@ -63,7 +63,7 @@ def _height_at(line: Sequence[tuple[float, float]], x: float, default: float) ->
     return line[0][1] if x < line[0][0] else line[-1][1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Bar:
     x: float
     y: float
@@ -145,7 +145,15 @@ def _bars(backups: Sequence[Backup], x: Callable[[datetime], float]) -> tuple[Ba
         # A backup that added next to nothing is a backup all the same.
         height = max(round(BARS_HEIGHT * sums[place] / most, 1) if most else 0.0, 2.0)
         left, top = round(place * width + 1, 1), round(BARS_HEIGHT - height, 1)
-        bar = Bar(left, top, round(width - 2, 1), height, len(ones), sums[place], ones[-1].at)
+        bar = Bar(
+            x=left,
+            y=top,
+            width=round(width - 2, 1),
+            height=height,
+            backups=len(ones),
+            bytes_added=sums[place],
+            at=ones[-1].at,
+        )
         found.append(bar)
     return tuple(found)
 

@@ -14,7 +14,7 @@ _A_YEAR = 365 * 86_400
 
 
 def _is_https(request: web.Request) -> bool:
-    return (request.app[SETTINGS].public_url or "").startswith("https://")
+    return request.app[SETTINGS].is_https
 
 
 def _name(request: web.Request, suffix: str = "") -> str:

@@ -6,14 +6,13 @@ longest makes room for a new one. So idle connections from many addresses keep n
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
 from hive import log
-from hive.addresses import limit_group
+from hive.addresses import limit_group, parse_network
 from hive.config.settings import WebSettings
 from hive.descriptors import Reserve
 from web.middleware.address import parse_address
@@ -49,7 +48,7 @@ class Door:
         self.settings = settings
         self._reserve = reserve or Reserve()
         self._most = max(1, min(settings.max_connections, self._reserve.limit // _SHARE))
-        self._proxies = [ipaddress.ip_network(text) for text in settings.trusted_proxies]
+        self._proxies = [parse_network(text) for text in settings.trusted_proxies]
         self._open: set[Held] = set()
         self._idle: OrderedDict[Held, None] = OrderedDict()
         self._by_source: Counter[str] = Counter()

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from aiohttp import web
 from aiohttp.web_request import FileField
 
-from hive import units
+from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
 from web.text.i18n import N_, sentence
@@ -40,7 +40,7 @@ async def read_form(
             max_num_fields=max_fields,
         )
     except ValueError:
-        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
+        raise InvalidInput("This form cannot be read: it must be UTF-8.") from None
     fields: dict[str, str] = {}
     for name, value in pairs:
         fields.setdefault(name, value)
@@ -57,7 +57,7 @@ async def _read_parts(request: web.Request) -> dict[str, str]:
             else:
                 fields.setdefault(name, value if isinstance(value, str) else bytes(value).decode())
     except ValueError:
-        raise InvalidInput(N_("This form cannot be read: it must be UTF-8.")) from None
+        raise InvalidInput("This form cannot be read: it must be UTF-8.") from None
     return fields
 
 
@@ -89,7 +89,7 @@ class Form:
         except InvalidInput as error:
             self.complain(InvalidInput(error.message, field=name))
         except ValueError:
-            self.complain(InvalidInput(N_("This is none of the choices."), field=name))
+            self.complain(InvalidInput("This is none of the choices.", field=name))
         return None
 
     def number(self, name: str) -> int | None:
@@ -116,7 +116,7 @@ class Form:
 
 def _whole_number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput(N_("This is no whole number."))
+        raise InvalidInput("This is no whole number.")
     return int(text)
 
 
@@ -152,7 +152,7 @@ def new_password(form: Form, name: str) -> str:
     """A password as it was typed, in this field and in `repeated`."""
     password = form.values.get(name, "")
     if password != form.values.get("repeated", ""):
-        form.complain(InvalidInput(N_("The two passwords are not the same."), field="repeated"))
+        form.complain(InvalidInput("The two passwords are not the same.", field="repeated"))
     return password
 
 
@@ -160,7 +160,7 @@ def size_field(size: int | None) -> str:
     """A size that is read as just this one: saving a form unchanged changes nothing."""
     if size is None:
         return ""
-    shown = units.format_size(size)
+    shown = formats.format_size(size)
     return shown if units.parse_size(shown) == size else str(size)
 
 
@@ -214,7 +214,7 @@ def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | Non
     try:
         return kind(text)
     except ValueError:
-        raise InvalidInput(N_("There is nothing to filter by like that."), field=name) from None
+        raise InvalidInput("There is nothing to filter by like that.", field=name) from None
 
 
 def id_of(request: web.Request) -> int:

@@ -38,5 +38,5 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.setdefault("Cache-Control", "no-store")
     if (request_id := request.get(REQUEST_ID)) is not None:
         response.headers["X-Request-ID"] = request_id
-    if (request.app[SETTINGS].public_url or "").startswith("https://"):
+    if request.app[SETTINGS].is_https:
         response.headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from hive import addresses
 from hive.services.accounts.passkeys import RelyingParty
 from web.app_keys import SETTINGS
 from web.middleware.address import is_trusted_proxy
@@ -24,7 +24,7 @@ def relying_party(request: web.Request) -> RelyingParty | None:
     except ValueError:
         return None
     is_local = host == "localhost" or host.endswith(".localhost")
-    if not host or _is_address(host) or not (parts.scheme == "https" or is_local):
+    if not host or addresses.parse(host) is not None or not (parts.scheme == "https" or is_local):
         return None
     default = {"https": ":443", "http": ":80"}[parts.scheme]
     return RelyingParty(host, origin.removesuffix(default))
@@ -35,11 +35,3 @@ def _scheme(request: web.Request) -> str:
     if forwarded in ("http", "https") and is_trusted_proxy(request):
         return forwarded
     return request.scheme
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

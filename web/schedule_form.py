@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 
-from hive import units
+from hive import formats, units
 from hive.errors import InvalidInput
 from hive.kinds import ScheduleKind
 from hive.schedule_words import daily_of
@@ -14,7 +14,6 @@ from hive.services.accounts.users import UserInfo
 from hive.services.health.infos import ScheduleInfo
 from hive.services.health.schedules import ScheduleChange
 from web.forms import Form
-from web.text.i18n import N_
 
 _DAY, _WEEK = timedelta(days=1), timedelta(weeks=1)
 
@@ -41,7 +40,7 @@ def as_it_is(schedule: ScheduleInfo, user: UserInfo) -> dict[str, str]:
         simple = {_DAY: Choice.DAY, _WEEK: Choice.WEEK}
         values["kind"] = simple.get(schedule.every, Choice.INTERVAL)
         if schedule.every not in simple:
-            values["every"] = units.format_duration(schedule.every)
+            values["every"] = formats.format_duration(schedule.every)
     elif schedule.kind == ScheduleKind.CRON and schedule.cron is not None:
         values |= {"timezone": schedule.timezone or "UTC", "zone_is_open": ""}
         values |= _by_cron(schedule.cron)
@@ -72,12 +71,12 @@ def change_of(form: Form) -> ScheduleChange:
             return ScheduleChange(every=_needed(form, "every"))
         case Choice.CRON:
             if not form.text("cron"):
-                form.complain(InvalidInput(N_("Say how often."), field="cron"))
+                form.complain(InvalidInput("Say how often.", field="cron"))
             return ScheduleChange(cron=form.text("cron"), timezone=zone)
         case Choice.NONE:
             return ScheduleChange(no_schedule=True)
         case _ if form.is_fine:
-            form.complain(InvalidInput(N_("Choose when backups are expected."), field="kind"))
+            form.complain(InvalidInput("Choose when backups are expected.", field="kind"))
     return ScheduleChange()
 
 
@@ -90,7 +89,7 @@ def _change(cron: str | None, zone: str | None, otherwise: timedelta) -> Schedul
 def _weekly(form: Form, zone: str | None) -> ScheduleChange:
     day, at = form.read("weekday", _weekday), form.read("week_at", _time)
     if day is None and at is not None:
-        form.complain(InvalidInput(N_("Say on which day of the week."), field="weekday"))
+        form.complain(InvalidInput("Say on which day of the week.", field="weekday"))
     hour, minute = at or (23, 59)
     cron = None if day is None else f"{minute} {hour} * * {day}"
     return _change(cron, zone, _WEEK)
@@ -98,7 +97,7 @@ def _weekly(form: Form, zone: str | None) -> ScheduleChange:
 
 def _needed(form: Form, name: str) -> timedelta | None:
     if not form.text(name):
-        form.complain(InvalidInput(N_("Say how often."), field=name))
+        form.complain(InvalidInput("Say how often.", field=name))
     return form.read(name, units.parse_duration)
 
 
@@ -106,7 +105,7 @@ def _time(text: str) -> tuple[int, int]:
     hour, _, minute = text.partition(":")
     is_time = hour.isdecimal() and minute.isdecimal() and len(hour) <= 2 and len(minute) == 2
     if not (is_time and text.isascii() and int(hour) < 24 and int(minute) < 60):
-        raise InvalidInput(N_("This is no time: write for example 03:00."))
+        raise InvalidInput("This is no time: write for example 03:00.")
     return int(hour), int(minute)
 
 

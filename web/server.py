@@ -42,7 +42,11 @@ class Server:
             )
         except OSError as error:
             await self._runner.cleanup()
-            raise Unavailable(f"The web server cannot listen on {address}: {error}.") from error
+            raise Unavailable(
+                "The web server cannot listen on %(address)s: %(error)s.",
+                address=address,
+                error=error,
+            ) from error
 
     async def stop(self) -> None:
         if self._listener is not None:

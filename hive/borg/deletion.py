@@ -8,9 +8,8 @@ again as it was, and nothing else is put over what is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from hive.borg.ledger import Transaction
+from hive.borg.observed import Observed
 from hive.kinds import Operation
 
 _HARMLESS = (
@@ -29,19 +28,18 @@ _MANIFEST_BYTES = 300
 
 
 def may_have_deleted(
-    operation: str | None, bytes_removed: int | None, observed: Mapping[str, Any] | None
+    operation: str | None, bytes_removed: int | None, observed: Observed | None
 ) -> bool:
     """Judge by what is kept of the session: see hive/borg/verdict.py and hive/borg/ledger.py."""
-    if observed is None or observed.get("note") is not None:
+    if observed is None:
         return operation not in (Operation.STATUS, Operation.EXPORT)  # nobody watched
-    committed = observed.get("committed") or {}
-    if committed.get("read_deletes") or committed.get("other_deletes"):
+    committed = observed.committed or Transaction()
+    if committed.read_deletes or committed.other_deletes:
         return True
     if operation in _HARMLESS:
         return bool(bytes_removed)
     if bytes_removed is None:
-        return bool(observed.get("commits"))
+        return bool(observed.commits)
     if operation != Operation.CREATE:
-        return bytes_removed > 0 or bool(committed.get("own_deletes"))
-    own = int(committed.get("own_deletes") or 0)
-    return bytes_removed > _MANIFEST_BYTES + own * _OWN_ARCHIVE_BYTES
+        return bytes_removed > 0 or bool(committed.own_deletes)
+    return bytes_removed > _MANIFEST_BYTES + committed.own_deletes * _OWN_ARCHIVE_BYTES

@@ -59,7 +59,7 @@ class LoggedTransaction:
     at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepositoryFacts:
     """A repository as its disk tells it; None for what cannot be told."""
 
@@ -102,7 +102,7 @@ def _read(path: Path) -> RepositoryFacts | None:
     try:
         is_borg2 = (path / "config").is_dir()
         if not is_borg2 and not (path / "config").exists():
-            return RepositoryFacts(Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
+            return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
         return _borg2(path) if is_borg2 else _borg1(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -115,7 +115,7 @@ def _borg1(path: Path) -> RepositoryFacts | None:
         # without a `data` beside it, it is just a file of that name
         if (path / "data").is_dir():
             raise Unreadable(f"{path / 'config'}: this is not borg's config")
-        return RepositoryFacts(Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
+        return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
     counted_until, hints = newest_hints(path)
     size, is_walked = _size(path, config, hints, counted_until)
     facts = RepositoryFacts(

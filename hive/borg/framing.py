@@ -19,7 +19,7 @@ class ProtocolError(HiveError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class FrameLimits:
     """`length` is of one array or map, `items` of all that one message holds."""
 
     depth: int
@@ -28,9 +28,9 @@ class Limits:
 
 
 # borg itself allows 100 per array or map in a request; no request of 1.1 to 1.4 has more than 20.
-REQUEST_LIMITS: Final = Limits(depth=8, length=100, items=1000)
+REQUEST_LIMITS: Final = FrameLimits(depth=8, length=100, items=1000)
 # A list of ids is the longest answer: clients ask for 100 000 at most.
-RESPONSE_LIMITS: Final = Limits(depth=16, length=1_000_000, items=4_000_000)
+RESPONSE_LIMITS: Final = FrameLimits(depth=16, length=1_000_000, items=4_000_000)
 
 
 class _Kind(IntEnum):
@@ -92,7 +92,7 @@ _ID_LENGTH: Final = len(_ID_HEADER) + 32
 class MessageScanner:
     """Tells where messages end, over chunks that are cut anywhere."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FrameLimits) -> None:
         self._limits = limits
         self._open: list[int] = []  # values still to come, for each array and map that is open
         self._items = 0
@@ -190,7 +190,7 @@ class MessageScanner:
 class MessageReader:
     """Collects whole messages, of at most `largest` bytes each, as they came."""
 
-    def __init__(self, limits: Limits, *, largest: int) -> None:
+    def __init__(self, limits: FrameLimits, *, largest: int) -> None:
         self._scanner = MessageScanner(limits)
         self._largest = largest
         self._held = bytearray()

@@ -24,7 +24,7 @@ _MOST_PENDING: Final = 1024
 _MOST_METHODS: Final = 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transaction:
     """What was put and deleted between two commits; the manifest is not counted in."""
 
@@ -46,13 +46,13 @@ class Transaction:
 
     def plus(self, other: Transaction) -> Transaction:
         return Transaction(
-            self.puts + other.puts,
-            self.put_bytes + other.put_bytes,
-            self.read_deletes + other.read_deletes,
-            self.own_deletes + other.own_deletes,
-            self.other_deletes + other.other_deletes,
-            self.manifests + other.manifests,
-            self.compacts + other.compacts,
+            puts=self.puts + other.puts,
+            put_bytes=self.put_bytes + other.put_bytes,
+            read_deletes=self.read_deletes + other.read_deletes,
+            own_deletes=self.own_deletes + other.own_deletes,
+            other_deletes=self.other_deletes + other.other_deletes,
+            manifests=self.manifests + other.manifests,
+            compacts=self.compacts + other.compacts,
         )
 
 
@@ -65,7 +65,7 @@ class BorgError:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """What was seen of one session. `note` says why the observer stopped, where it did."""
 

@@ -18,7 +18,7 @@ import msgpack
 from hive.borg.framing import (
     REQUEST_LIMITS,
     RESPONSE_LIMITS,
-    Limits,
+    FrameLimits,
     MessageReader,
     MessageScanner,
     ProtocolError,
@@ -41,7 +41,7 @@ _LONGEST_MESSAGE_READ: Final = 4096  # bytes of it; what is shown is at its begi
 _PATH: Final = re.compile(r"(?<![\w.])/[^\s'\":,()]+")
 
 
-class Watch(Protocol):
+class ProtocolWatch(Protocol):
     """One protocol, both directions. The methods may raise anything that they cannot read."""
 
     def client(self, data: bytes) -> None: ...
@@ -61,7 +61,7 @@ class Watch(Protocol):
 class Observer:
     """What the relay tells of the bytes that pass; nothing of it raises."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: ProtocolWatch) -> None:
         self._watch = watch
         self._note: str | None = None
         self._eof = False
@@ -122,7 +122,12 @@ class Observer:
         facts = self._watch.facts(eof=self._eof)
         if self._note is None:
             return facts
-        return Facts(facts.protocol, self._note, facts.client_version, facts.is_open)
+        return Facts(
+            protocol=facts.protocol,
+            note=self._note,
+            client_version=facts.client_version,
+            is_open=facts.is_open,
+        )
 
 
 class RpcWatch:
@@ -173,7 +178,7 @@ class RpcWatch:
 class _Stream:
     """Messages of one direction, cut anywhere."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: FrameLimits) -> None:
         self._limits = limits
         self._skip = 0  # bytes of a payload that are still to come
         self._held = b""  # the start of a message that was cut; shorter than a head

@@ -26,7 +26,7 @@ _MAX_CONFIG = 64 * 1024
 _INDEX = struct.Struct("<8sii")  # magic, entries, buckets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """A repository at one moment. `state` differs whenever a commit lies between two snapshots."""
 
@@ -46,16 +46,23 @@ class Snapshot:
 def snapshot(path: Path) -> Snapshot:
     """Look at the repository at `path`; blocking, call in a thread."""
     if (path / "config").is_dir():
-        return Snapshot(True, borg2_state(path), None, None)
+        return Snapshot(is_created=True, state=borg2_state(path), config=None, size_bytes=None)
     try:
         config = (path / "config").read_bytes()
     except OSError:
-        return Snapshot(False, "", None, None)
+        return Snapshot(is_created=False, state="", config=None, size_bytes=None)
     _, hints = newest_hints(path)
     quota_use = hints.quota_use if hints is not None else None
     freeable = hints.freeable if hints is not None else None
     last = last_transaction(path)
-    return Snapshot(True, str(last), config, quota_use, freeable, objects_in_index(path, last))
+    return Snapshot(
+        is_created=True,
+        state=str(last),
+        config=config,
+        size_bytes=quota_use,
+        compactable_bytes=freeable,
+        objects=objects_in_index(path, last),
+    )
 
 
 def state_of(path: Path) -> str:

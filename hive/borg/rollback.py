@@ -89,7 +89,7 @@ class Survey:
 
 
 @dataclass
-class Reading:
+class ReadingProgress:
     """How far a reading is, and whether it is to stop; shared between threads."""
 
     done_bytes: int = 0
@@ -110,7 +110,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class RollbackEvidence:
     """What the segments up to the last commit tell besides their entries."""
 
     first_missing: int | None
@@ -126,14 +126,14 @@ def survey(
     *,
     recorded: Mapping[int, int] | None = None,
     verify_until: int | None = None,
-    reading: Reading | None = None,
+    reading: ReadingProgress | None = None,
 ) -> Survey:
     """Read the whole log; SegmentError or OSError where it cannot be read at all. Blocking.
 
     `recorded` are counts of objects by transaction. The checksums of all segments up to
     `verify_until` are tested, and that state is told of however old it is.
     """
-    reading = reading or Reading()
+    reading = reading or ReadingProgress()
     reading.done_bytes = 0
     with Log(repository) as log, Replay() as replay:
         last = log.last_commit()
@@ -143,7 +143,7 @@ def survey(
         reading.total_bytes = sum(one.size for one in log.segments if one.number <= last)
         damaged = _read(log, replay, last, verify_until, reading)
         missing = _missing(numbers)
-        evidence = Evidence(*missing, replay.last_shared, replay.last_odd, *damaged)
+        evidence = RollbackEvidence(*missing, replay.last_shared, replay.last_odd, *damaged)
         rows = replay.states(MOST_STATES, wanted=verify_until)
         changes = replay.changes(rows)
         states = tuple(
@@ -154,7 +154,7 @@ def survey(
 
 
 def _read(
-    log: Log, replay: Replay, last: int, verify_until: int | None, reading: Reading
+    log: Log, replay: Replay, last: int, verify_until: int | None, reading: ReadingProgress
 ) -> tuple[int | None, str]:
     """Replay what was committed; the first damaged segment and what is wrong with it."""
     first: int | None = None
@@ -193,7 +193,10 @@ def _missing(numbers: list[int]) -> tuple[int | None, int | None]:
 
 
 def _state(
-    row: StateRow, change: tuple[Amount, Amount], evidence: Evidence, recorded: Mapping[int, int]
+    row: StateRow,
+    change: tuple[Amount, Amount],
+    evidence: RollbackEvidence,
+    recorded: Mapping[int, int],
 ) -> State:
     obstacle, detail = _obstacle(row, evidence, recorded.get(row.number))
     back, dropped = change
@@ -220,7 +223,7 @@ def _time(seconds: float) -> datetime:
 
 
 def _obstacle(
-    row: StateRow, evidence: Evidence, recorded: int | None
+    row: StateRow, evidence: RollbackEvidence, recorded: int | None
 ) -> tuple[Obstacle | None, str]:
     """See the top of this file."""
     number = row.number
@@ -239,7 +242,7 @@ def _obstacle(
     return None, ""
 
 
-def _trace_of_compaction(row: StateRow, evidence: Evidence) -> str | None:
+def _trace_of_compaction(row: StateRow, evidence: RollbackEvidence) -> str | None:
     """What shows that something was compacted after this transaction."""
     last_missing = evidence.last_missing or -1
     if last_missing > row.number:

@@ -105,7 +105,7 @@ def _no_lock() -> bool:
     return False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What holds for one session.
 

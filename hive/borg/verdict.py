@@ -18,7 +18,7 @@ _SAME_MANIFEST_SLACK = 64
 _LOCK_ERRORS = ("LockTimeout", "LockFailed", "LockError", "LockErrorT")  # as borg calls them
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that is known of a session that has ended; `end_reason` is what the gate saw of it.
 

@@ -37,7 +37,7 @@ class NotARepository(HiveError):
     """The tree is no repository that may be put in place; the message names what is wrong."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verified:
     version: int
     id: str
@@ -70,7 +70,7 @@ def verify(staging: Path) -> Verified:
     version, repository_id = _identify(path)
     if version == 1:
         _check_segments(path)
-    return Verified(version, repository_id, size, files, folder)
+    return Verified(version=version, id=repository_id, size_bytes=size, files=files, folder=folder)
 
 
 def _single_folder(staging: Path) -> str | None:

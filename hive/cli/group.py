@@ -8,10 +8,10 @@ import click
 
 from hive.cli import output, values
 from hive.cli.running import with_hive
-from hive.services.accounts import groups
+from hive.services.accounts import changing, groups
+from hive.services.accounts.changing import ChangeGroup
 from hive.services.accounts.groups import GroupInfo
 from hive.services.permissions import Actor
-from hive.services.repositories import quotas
 
 
 @click.group()
@@ -89,18 +89,16 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await groups.find_group(actor, reference)
-    info = await groups.set_group(
-        actor,
-        found.id,
+    wanted = ChangeGroup(
         name=name,
         add_members=add_member,
         remove_members=remove_member,
         quota_bytes=quota,
         no_quota=no_quota,
     )
-    output.show_done(_document(info), f"Group {info.name} was changed.")
-    if quota is not None:
-        output.warn_of(await quotas.use_of_group(info.id))
+    changed = await changing.change_group(actor, found.id, wanted)
+    output.show_done(_document(changed.group), f"Group {changed.group.name} was changed.")
+    output.warn_of(changed.quota_use)
 
 
 @group.command("delete")

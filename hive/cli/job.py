@@ -11,11 +11,11 @@ from hive import control
 from hive.cli import output
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
+from hive.formats import format_duration
 from hive.services import runtime
 from hive.services.permissions import Actor
 from hive.services.server import scheduler
 from hive.services.server.scheduler import JobInfo
-from hive.units import format_duration
 
 _POLL_SECONDS = 0.2
 _BEGIN_SECONDS = 30.0

@@ -32,7 +32,7 @@ def _document(info: RunInfo) -> dict[str, Any]:
         "exit_status": info.exit_status,
         "peer": info.peer,
         "user_agent": info.user_agent,
-        "sessions": list(info.details.get("sessions", [])),
+        "sessions": list(info.notes.session_ids),
     }
 
 

@@ -10,11 +10,11 @@ from typing import Any, Concatenate, ParamSpec
 
 import click
 
-from hive import control, log, signals
+from hive import control, log, memory, signals
+from hive.background import spawn
 from hive.cli import output
 from hive.cli.later import end_imports
 from hive.cli.options import Options
-from hive.database import spawn
 from hive.errors import Unavailable
 from hive.services import runtime
 from hive.services.alarms import server_alarms
@@ -50,31 +50,27 @@ class Forwarder:
             )
 
 
-_forwarder = Forwarder()
-
-
 async def server_was_told() -> bool:
     """Whether a running server heard of what this command has done so far."""
-    return await _forwarder.delivered()
+    return await memory.of(Forwarder).delivered()
 
 
 @contextlib.asynccontextmanager
 async def opened(options: Options) -> AsyncIterator[Actor]:
     """The services, started; gives the actor that commands are."""
-    global _forwarder  # noqa: PLW0603 - one command runs in a process
     settings = options.settings()
     log.configure("debug" if settings.server.log_level == "debug" else "warning")
     await runtime.start(settings)
     try:
-        _forwarder = Forwarder()
+        forwarder = memory.of(Forwarder)
         await places.recall()
         await server_alarms.recall()
-        unsubscribe = signals.subscribe(_forwarder.tell)
+        unsubscribe = signals.subscribe(forwarder.tell)
         try:
             yield OPERATOR
         finally:
             unsubscribe()
-            await _forwarder.finish()
+            await forwarder.finish()
     finally:
         await runtime.stop()
 

@@ -13,7 +13,7 @@ from hive.kinds import TriggerKind, TriggerState
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerInfo, TriggerRunInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
 REPO = click.option("--repo", metavar="R", help="Repository that the trigger belongs to.")
@@ -119,7 +119,7 @@ async def add(
     timezone: str | None,
     when_late: bool,
 ) -> None:
-    """Add a trigger to a repository. docs/triggers.md has the settings of each kind."""
+    """Add a trigger to a repository. docs/how-to/triggers.md has the settings of each kind."""
     if timezone and not cron:
         raise click.UsageError("--timezone needs --cron.")
     found = await catalogue.find_repository(actor, repo)
@@ -207,7 +207,7 @@ async def set_(
 ) -> None:
     """Change a trigger. Options that are left out change nothing."""
     found = await _find(actor, reference, repo)
-    wanted = Wanted(
+    wanted = TriggerChanges(
         name=name,
         settings=_given(pairs, secret_stdin) or None,
         cron=cron,
@@ -239,7 +239,7 @@ async def delete(actor: Actor, reference: str, repo: str | None) -> None:
 async def run(actor: Actor, reference: str, repo: str | None) -> None:
     """Call a trigger now; the running server does it, if there is one."""
     found = await _find(actor, reference, repo)
-    asked = await triggers.press(actor, found.id)
+    asked = await triggers.start_now(actor, found.id)
     if not await running.server_was_told():
         await triggers.carry_out(asked.id)
     info = await triggers.get_run(actor, asked.id)

@@ -9,7 +9,8 @@ import click
 from hive.cli import output, values
 from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
-from hive.services.accounts import dependents, second_factor, users
+from hive.services.accounts import changing, second_factor, users
+from hive.services.accounts.changing import ChangeUser
 from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
@@ -130,21 +131,20 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await users.find_user(actor, reference)
-    if enabled is False and found.enabled:
-        for line in (await dependents.of_user(actor, found.id)).sentences:
-            output.say(f"Warning: {line}")
-    info = await users.set_user(
-        actor,
-        found.id,
+    wanted = ChangeUser(
         email=email,
         is_admin=admin,
         enabled=enabled,
         quota_bytes=quota,
         no_quota=no_quota,
+        is_confirmed=True,
     )
+    changed = await changing.change_user(actor, found.id, wanted)
+    for line in changed.dependents.sentences if changed.dependents else ():
+        output.say(f"Warning: {line}")
+    info = changed.user
     output.show_done(_document(info), f"User {info.name} was changed.")
-    if quota is not None:
-        output.warn_of(await quotas.use_of_user(info.id))
+    output.warn_of(changed.quota_use)
 
 
 @user.command("password")

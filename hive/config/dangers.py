@@ -43,7 +43,6 @@ _HUGE = {
 def dangerous(settings: Settings) -> list[str]:
     """A sentence for each setting in effect that lowers the guard."""
     ssh, child = settings.ssh, settings.child
-    secure = (settings.web.public_url or "").startswith("https://")
     findings = {
         "server.log_level is debug: the log may tell what clients do in detail": (
             settings.server.log_level == "debug"
@@ -56,7 +55,7 @@ def dangerous(settings: Settings) -> list[str]:
         ),
         f"web.listen is {settings.web.listen} without an https web.public_url: "
         "passwords may cross the network unencrypted": (
-            not values.is_loopback(settings.web.address.host) and not secure
+            not values.is_loopback(settings.web.address.host) and not settings.web.is_https
         ),
         "storage.trash_days is 0: a deleted repository is gone at once": (
             settings.storage.trash_days == 0

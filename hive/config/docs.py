@@ -14,8 +14,8 @@ from hive.config.settings import Settings
 from hive.config.sources import environment_name
 
 _TOML_BEGINNING = """\
-Settings of Borg Hive, all with their defaults. Remove the # before a setting to change it.
-Each is also an environment variable: HIVE_SSH__LISTEN is `listen` under [ssh].
+Settings of Borg Hive with their defaults. Remove the # before a setting to change it.
+Each setting is also an environment variable: HIVE_SSH__LISTEN is `listen` in [ssh].
 Sizes are numbers of bytes or text: 10GB is a power of 1000, 10GiB a power of 1024."""
 
 _MARKDOWN_BEGINNING = """\
@@ -24,30 +24,31 @@ _MARKDOWN_BEGINNING = """\
 <!-- Made by script/generate from hive/config/settings.py; changes belong there. -->
 
 Borg Hive runs without any configuration. To change a setting, use one of these; the first that
-gives it wins:
+sets it wins:
 
-1. an option of the command line, where there is one (`hive serve --ssh 0.0.0.0:22`),
+1. an option of the command line, if there is one (`hive serve --ssh 0.0.0.0:22`),
 2. an environment variable, `HIVE_SECTION__SETTING` (`HIVE_SSH__LISTEN=0.0.0.0:22`); an empty one
    counts as not set,
-3. the configuration file, in TOML, named by `hive --config FILE` or `HIVE_CONFIG`.
-   [config.example.toml](../config.example.toml) has every setting in it.
+3. the configuration file, in TOML, named by `hive --config FILE` or `HIVE_CONFIG`. `hive config
+   example` prints one with every setting; [config.example.toml](../../config.example.toml) is the
+   same.
 
-`hive config check` tells what is wrong in them. A file that is named and missing, an unknown
-setting and a wrong value are errors that name the line or the variable.
-`HIVE_CONFIG` and `HIVE_DATA_DIR` name the file and the data directory; they are not settings. A
-variable without `__` that is not a setting may come from another program: it causes a warning only.
+`hive config check` reports what is wrong. A file that is named and missing, an unknown setting
+and a wrong value are errors that name the line or the variable. `HIVE_CONFIG` and `HIVE_DATA_DIR`
+name the file and the data directory; they are not settings. A variable without `__` that is not a
+setting may belong to another program: it causes only a warning.
 
-Relative paths start at the working directory. Sizes are numbers of bytes or text: `10GB` is a power
-of 1000, `10GiB` a power of 1024; where there can be no limit, `none` and `0` mean that. In an
-environment variable a list is separated: paths by colons, networks by commas."""
+Relative paths start at the working directory. Sizes are numbers of bytes or text: `10GB` is a
+power of 1000, `10GiB` a power of 1024. If a size may be unlimited, `none` and `0` mean that. In
+an environment variable, a list is separated by colons (paths) or commas (networks)."""
 
 _MARKDOWN_END = """\
 ## The data directory
 
-Where `data_dir` is not set, it is `./data` of the checkout under `script/server`,
+If `data_dir` is not set, it is `./data` of the checkout under `script/server`,
 `/var/lib/borg-hive` for root, and `~/.local/share/borg-hive` (or its counterpart under
-`XDG_DATA_HOME`) for everyone else. `hive --data-dir DIR` and `HIVE_DATA_DIR` go before all other
-ways to set it.
+`XDG_DATA_HOME`) for everyone else. `hive --data-dir DIR` and `HIVE_DATA_DIR` take precedence over
+everything else. [The data directory](data-directory.md) lists what is in it.
 """
 
 
@@ -69,7 +70,7 @@ def markdown() -> str:
     """The reference for people: a table for each section."""
     parts = [_MARKDOWN_BEGINNING]
     for section, model in _sections():
-        rows = ["| setting | default | what it is |", "|---|---|---|"]
+        rows = ["| setting | default | description |", "|---|---|---|"]
         for key, info in model.model_fields.items():
             default = f"`{_shown_value(info)}`" if _has_default(info) else "not set"
             if key == "data_dir":

@@ -59,123 +59,131 @@ class Section(BaseModel):
 
 
 class ServerSettings(Section):
-    """The process as a whole."""
+    """The server process."""
 
     data_dir: PathSetting = Field(
         default_factory=default_data_dir,
-        description="Directory of the database, the host keys and, by default, the repositories.",
+        description="Directory for the database, the host keys and, by default, the repositories.",
         examples=["/var/lib/borg-hive"],
     )
     drain_seconds: Whole = Field(
-        60, ge=0, description="Seconds that running sessions have to end when the server stops."
+        60, ge=0, description="Seconds that running sessions may take to end when the server stops."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="The least important messages that are logged."
+        "info", description="Minimum level of log messages."
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Log lines for people (text) or for programs (json)."
+        "text", description="Format of log lines: for people (text) or for programs (json)."
     )
 
 
 class DatabaseSettings(Section):
-    """Where the hive keeps what it knows."""
+    """Where the server stores its own state."""
 
     url: DatabaseUrl | None = Field(
         None,
-        description="URL of the database; without one, SQLite in the data directory.",
+        description="URL of the database. Default: SQLite in the data directory.",
         examples=["postgres://hive:secret@db.example.org/hive"],
     )
 
 
 class SshSettings(Section):
-    """The SSH gate: where it listens, what it speaks and how much it takes from one client."""
+    """The SSH server: where it listens, which algorithms it offers, and its limits."""
 
     listen: Listen = Field(
         "0.0.0.0:2222",
-        description="Address and port of the SSH gate; port 0 takes a free one.",
+        description="Address and port of the SSH server; port 0 takes a free one.",
     )
     algorithms: Literal["hardened", "compatible"] = Field(
         "hardened",
-        description="Algorithms on offer: hardened, or compatible with clients that lack those.",
+        description="SSH algorithms: only strong ones (hardened), or also those that older "
+        "clients need (compatible).",
     )
     host_keys: PathList = Field(
         (),
-        description="Files of further private host keys, for example those of a former server.",
+        description="Files with additional private host keys, for example those of a former "
+        "server.",
     )
-    login_seconds: Whole = Field(
-        120, ge=1, description="Seconds a client has to log in before it is disconnected."
-    )
+    login_seconds: Whole = Field(120, ge=1, description="Seconds in which a client must log in.")
     key_exchange_seconds: Whole = Field(
-        30, ge=1, description="Seconds a client has to exchange keys before it is disconnected."
+        30, ge=1, description="Seconds in which a client must exchange keys."
     )
     max_unauthenticated: Whole = Field(
         60,
         ge=1,
-        description="Connections that may log in at the same time, in number; half of them are for"
-        " addresses that logged in lately.",
+        description="Number of connections that may log in at the same time; half of them are "
+        "reserved for addresses that logged in recently.",
     )
     max_unauthenticated_per_address: Whole = Field(
         10,
         ge=1,
-        description="Connections from one address that may log in at the same time, in number; the"
-        " others wait.",
+        description="Number of connections from one address that may log in at the same time; "
+        "the others wait.",
     )
     max_waiting: Whole = Field(
-        300, ge=1, description="Connections that may wait until they can log in, in number."
+        300, ge=1, description="Number of connections that may wait until they can log in."
     )
     max_waiting_per_address: Whole = Field(
-        100, ge=1, description="Connections from one address that may wait, in number."
+        100, ge=1, description="Number of connections from one address that may wait."
     )
     waiting_seconds: Whole = Field(
-        60, ge=1, description="Seconds a connection may wait before it is turned away."
+        60, ge=1, description="Seconds that a connection may wait before it is turned away."
     )
     new_connections_per_minute_per_address: Whole = Field(
         120,
         ge=1,
-        description="Connections without a login one address may make, in number a minute; those"
-        " that log in do not count.",
+        description="Number of connections a minute from one address that do not log in; those "
+        "that log in do not count.",
     )
     new_connections_burst_per_address: Whole = Field(
-        20, ge=1, description="Connections without a login one address may make at once, in number."
+        20,
+        ge=1,
+        description="Number of connections without a login that one address may make at once.",
     )
     max_tries: Whole = Field(
-        10, ge=1, description="Keys a client may offer on one connection, in number."
+        10, ge=1, description="Number of keys that a client may offer on one connection."
     )
     max_sessions: Whole = Field(
-        200, ge=1, description="Sessions that may run at the same time, in number."
+        200, ge=1, description="Number of sessions that may run at the same time."
     )
     max_sessions_per_repository: Whole = Field(
-        8, ge=1, description="Sessions that may run on one repository, in number."
+        8, ge=1, description="Number of sessions that may run on one repository."
     )
     max_sessions_per_key: Whole = Field(
-        16, ge=1, description="Sessions that may run with one key, in number."
+        16, ge=1, description="Number of sessions that may run with one key."
     )
     max_channels_per_connection: Whole = Field(
-        4, ge=1, description="Channels a client may open on one connection, in number."
+        4, ge=1, description="Number of channels that a client may open on one connection."
     )
     max_environment_requests: Whole = Field(
-        64, ge=0, description="Environment variables a client may send (all ignored), in number."
+        64,
+        ge=0,
+        description="Number of environment variables that a client may send; all are ignored.",
     )
     idle_connection_seconds: Whole = Field(
-        60, ge=1, description="Seconds a connection may stay open after login with no session."
+        60,
+        ge=1,
+        description="Seconds that a connection without a session may stay open after login.",
     )
     keepalive_seconds: Whole = Field(
-        10, ge=0, description="Seconds between questions whether a client is there; 0 never asks."
+        10, ge=0, description="Seconds between keepalive messages to a client; 0 sends none."
     )
     keepalive_count: Whole = Field(
-        30, ge=1, description="Unanswered questions after which a client is gone, in number."
+        30,
+        ge=1,
+        description="Number of unanswered keepalive messages after which a client is disconnected.",
     )
     max_command_length: Whole = Field(
-        4096, ge=64, description="Length of the command a client may send, in bytes."
+        4096, ge=64, description="Maximum length of a client's command, in bytes."
     )
     max_login_length: Whole = Field(
-        64, ge=8, description="Length of the user name a client may send, in characters."
+        64, ge=8, description="Maximum length of the user name that a client sends, in characters."
     )
     rekey_bytes: Size = Field(
-        GIB, ge=MIB, description="Traffic after which session keys are renewed, as a size."
+        GIB, ge=MIB, description="Traffic after which the SSH session keys are renewed."
     )
     end_grace_seconds: Whole = Field(
-        15, ge=0, description="Seconds between asking a child process to end and killing it."
+        15, ge=0, description="Seconds between asking a program to end and killing it."
     )
 
     @property
@@ -191,155 +199,165 @@ class WebSettings(Section):
     )
     public_url: PublicUrl | None = Field(
         None,
-        description="URL of the pages as people type it, for links in messages.",
+        description="URL of the pages as people type it, used for links in messages.",
         examples=["https://hive.example.org"],
     )
     trusted_proxies: NetworkList = Field(
         (),
-        description="Networks of the proxies whose word on a visitor's address is believed.",
+        description="Networks of reverse proxies whose X-Forwarded-For header is trusted.",
     )
     session_idle_hours: Whole = Field(
-        24 * 7, ge=1, description="Hours without a visit after which one must log in again."
+        24 * 7, ge=1, description="Hours without a visit after which users must log in again."
     )
     session_days: Whole = Field(
-        30, ge=1, description="Days after which one must log in again in any case."
+        30, ge=1, description="Days after which users must log in again in any case."
     )
     max_connections: Whole = Field(
         512,
         ge=8,
-        description="Connections that may be open, in number; at most a quarter of the open files"
-        " that the system allows.",
+        description="Number of connections that may be open; at most a quarter of the open "
+        "files that the system allows.",
     )
     max_connections_per_address: Whole = Field(
         100,
         ge=4,
-        description="Connections from one address, in number; behind trusted proxies, requests.",
+        description="Number of connections from one address; behind trusted proxies, of requests.",
     )
     first_byte_seconds: Whole = Field(
-        10, ge=1, description="Seconds a new connection has to send its first byte."
+        10, ge=1, description="Seconds in which a new connection must send its first byte."
     )
     header_seconds: Whole = Field(
-        20, ge=1, description="Seconds a client has to send the header of a request."
+        20, ge=1, description="Seconds in which a client must send the header of a request."
     )
     body_seconds: Whole = Field(
-        120, ge=1, description="Seconds a client has to send the body of a request."
+        120, ge=1, description="Seconds in which a client must send the body of a request."
     )
     stall_seconds: Whole = Field(
         60, ge=1, description="Seconds after which a client that reads nothing is disconnected."
     )
     keepalive_seconds: Whole = Field(
-        150, ge=1, description="Seconds a connection may stay open without a request."
+        150, ge=1, description="Seconds that a connection may stay open without a request."
     )
     max_streams_per_login: Whole = Field(
-        20, ge=1, description="Open pages of one browser that are updated live, in number."
+        20, ge=1, description="Number of open pages of one browser that are updated live."
     )
     max_streams_per_user: Whole = Field(
-        40, ge=1, description="Open pages of one user that are updated live, in number."
+        40, ge=1, description="Number of open pages of one user that are updated live."
     )
     login_tries_per_account_per_day: Whole = Field(
-        20, ge=1, description="Wrong passwords for one account from one network, in number a day."
+        20, ge=1, description="Number of wrong passwords a day for one account from one network."
     )
     login_tries_per_address_per_hour: Whole = Field(
-        20, ge=1, description="Wrong passwords from one address, in number an hour."
+        20, ge=1, description="Number of wrong passwords an hour from one address."
     )
 
     @property
     def address(self) -> Address:
         return parse_address(self.listen)
 
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the pages by HTTPS, as the public URL says."""
+        return self.public_url is not None and self.public_url.startswith("https://")
+
 
 class StorageSettings(Section):
-    """Where repositories lie and how long deleted ones are kept."""
+    """Where repositories are stored and how long deleted ones are kept."""
 
     root: PathSetting | None = Field(
         None,
-        description="Directory of the repositories; without one, `repos` in the data directory.",
+        description="Directory of the repositories. Default: `repos` in the data directory.",
         examples=["/srv/borg"],
     )
     trash_days: Whole = Field(
-        30, ge=0, description="Days a deleted repository is kept in the trash."
+        30, ge=0, description="Days that a deleted repository is kept in the trash."
     )
     reserve: Size | None = Field(
         None,
-        description="Room kept free on each disk, as a size: below it, new backups are refused."
-        " Without one, 1 % of the disk, from 512 MiB (a tenth of a small disk) to 10 GiB.",
+        description="Space kept free on each disk: below it, new backups are refused. Default: "
+        "1 % of the disk, at least 512 MiB (a tenth of a small disk), at most 10 "
+        "GiB.",
         examples=["20GB"],
     )
     ballast: Flag = Field(
         True,
-        description="Keep files that are given up on a full disk, so that the database can write"
-        " and clients can delete and compact.",
+        description="Keep files that are deleted when a disk is full, so that the database can "
+        "write and clients can delete and compact.",
     )
     config_versions: Whole = Field(
-        50, ge=1, description="Versions of each repository's config file that are kept, in number."
+        50, ge=1, description="Number of versions of each repository's config file that are kept."
     )
     break_stale_locks: Flag = Field(
         True,
-        description="Remove a lock of a dead process of this server when no session runs.",
+        description="Remove locks of dead processes of this server when no session runs.",
     )
 
 
 class AlarmSettings(Section):
-    """When something is so unusual that somebody should be told."""
+    """When something unusual raises an alarm."""
 
     mass_deletion_percent: Whole = Field(
         50,
         ge=1,
         le=100,
-        description="Percent of a repository's live data that one session may delete quietly.",
+        description="Percentage of a repository's live data that one session may delete without"
+        " an alarm.",
     )
     shrink_percent: Whole = Field(
         30,
         ge=1,
         le=100,
-        description="Percent a repository may shrink by, without a session that deleted something.",
+        description="Percentage by which a repository may shrink without a session that deleted"
+        " something.",
     )
     lock_hours: Whole = Field(
-        24, ge=1, description="Hours after which a lock is stale, whoever holds it."
+        24, ge=1, description="Hours after which a lock counts as stale, independent of its holder."
     )
     refusals_per_hour: Whole = Field(
-        20, ge=1, description="Refusals at one repository within an hour that are told as many."
+        20,
+        ge=1,
+        description="Number of refusals at one repository within an hour that raises an alarm.",
     )
 
 
 class UpkeepSettings(Section):
-    """What the server's own borg does to repositories while nobody uses them."""
+    """Checks and compactions that the server runs while nobody uses a repository."""
 
     check_days: Whole = Field(
-        30, ge=0, description="Days after which a repository is checked again; 0: only when asked."
+        30, ge=0, description="Days after which a repository is checked again; 0: only on request."
     )
     compact_days: Whole = Field(
         0,
         ge=0,
-        description="Days after which a repository of borg 1 is compacted again; 0: only when"
-        " asked. What an append-only key has deleted is kept all the same.",
+        description="Days after which a repository of borg 1 is compacted again; 0: only on "
+        "request. What an append-only key has deleted is kept in any case.",
     )
     minutes_a_day: Whole = Field(
         60,
         ge=1,
-        description="Minutes that a scheduled check or compaction of one repository may take on one"
-        " day; it goes on where it stopped.",
+        description="Minutes a day that a scheduled check or compaction of one repository may "
+        "take; it continues the next day.",
     )
     idle_minutes: Whole = Field(
-        10, ge=0, description="Minutes without a session before a repository counts as idle."
+        10, ge=0, description="Minutes without a session after which a repository counts as idle."
     )
 
 
 class ScheduleSettings(Section):
-    """When a backup that was expected is missed."""
+    """When an expected backup counts as missing."""
 
     default_grace_minutes: Whole = Field(
         6 * 60,
         ge=0,
         le=366 * 24 * 60,
-        description="Minutes after a backup was due until its repository is down, where the"
-        " repository says nothing else.",
+        description="Minutes after a backup was due until its repository is down, unless the "
+        "repository sets its own grace.",
     )
     running_hours: Whole = Field(
         48,
         ge=0,
-        description="Hours for which a session that is running keeps its repository from going"
-        " down: it may be the backup that is missed.",
+        description="Hours for which a running session keeps its repository from going down: it"
+        " may be the missing backup.",
     )
 
 
@@ -349,7 +367,7 @@ class BorgSettings(Section):
     command: Name = Field("borg", description="Name or path of borg 1.")
     borg2_command: Name | None = Field(
         None,
-        description="Name or path of borg 2; without one, borg 2 clients are refused.",
+        description="Name or path of borg 2. If not set, borg 2 clients are refused.",
         examples=["/opt/borg2/bin/borg"],
     )
 
@@ -359,99 +377,106 @@ class RsyncSettings(Section):
 
     command: Name = Field("rsync", description="Name or path of rsync.")
     timeout_seconds: Whole = Field(
-        600, ge=1, description="Seconds without any traffic after which rsync gives up."
+        600, ge=1, description="Seconds without traffic after which rsync gives up."
     )
     max_file_bytes: SizeLimit = Field(
-        None, description="Largest file an import may bring, as a size; none is no limit."
+        None, description="Largest file that an import may contain; none is no limit."
     )
     staging_days: Whole = Field(
         7,
         ge=0,
-        description="Days after which an import is discarded that is staged and not in place; 0:"
-        " only when asked.",
+        description="Days after which a staged import that is not in place is deleted; 0: only "
+        "on request.",
     )
 
 
 class ChildSettings(Section):
-    """The processes that serve one session each."""
+    """The programs (borg and rsync) that serve one session each."""
 
     confinement: Literal["prefer", "require"] = Field(
         "prefer",
-        description="Confine children as far as the system can (prefer), or else refuse (require).",
+        description="Confine programs as far as the system can (prefer), or refuse sessions if "
+        "it cannot (require).",
     )
     user: Name = Field(
         "borg-hive",
-        description="Account that children run as when the server runs as root; a system account "
-        "that is made where it is missing.",
+        description="Account for borg and rsync if root starts the server; a missing system "
+        "account is created.",
     )
     allow_root: bool = Field(
-        False, description="Run children as root where no other account can be had."
+        False, description="Run programs as root if no other account can be used."
     )
     landlock: bool = Field(
-        True, description="Confine children to their files with Landlock, where the kernel has it."
+        True,
+        description="Confine programs to their files with Landlock, if the kernel supports it.",
     )
     mount_namespace: bool = Field(
         True,
-        description="Confine children to a file system of their own: always when the server runs "
-        "as root, and where Landlock is missing or old.",
+        description="Give each program a separate view of the file system: always if root "
+        "starts the server, and if Landlock is missing or old.",
     )
     nice: Whole = Field(
-        5, ge=0, le=19, description="Processor priority of children, from 0 (normal) to 19 (last)."
+        5, ge=0, le=19, description="CPU priority of programs, from 0 (normal) to 19 (lowest)."
     )
     io_class: Literal["best-effort", "idle"] = Field(
-        "best-effort", description="Disk priority class of children."
+        "best-effort", description="Disk priority class of programs."
     )
     io_level: Whole = Field(
-        6, ge=0, le=7, description="Disk priority within best-effort, from 0 (first) to 7 (last)."
+        6,
+        ge=0,
+        le=7,
+        description="Disk priority within best-effort, from 0 (highest) to 7 (lowest).",
     )
     memory_bytes: SizeLimit = Field(
         8 * GIB,
         ge=64 * MIB,
-        description="Address space of one child, as a size; none is no limit.",
+        description="Address space of one program; none is no limit.",
     )
-    open_files: Whole = Field(1024, ge=64, description="Files one child may have open, in number.")
+    open_files: Whole = Field(
+        1024, ge=64, description="Number of files that one program may have open."
+    )
     processes: Whole = Field(
-        512, ge=8, description="Processes and threads of the account of the children, in number."
+        512, ge=8, description="Number of processes and threads of the account that runs programs."
     )
     scratch_dir: PathSetting | None = Field(
         None,
-        description="Directory in which `scratch` is made for what children keep for the time of a"
-        " session, on a tmpfs for example; without one, the data directory.",
+        description="Directory in which `scratch` is created for temporary files of sessions, "
+        "for example on a tmpfs. Default: the data directory.",
         examples=["/run/borg-hive"],
     )
     file_bytes: SizeLimit = Field(
         64 * GIB,
         ge=MIB,
-        description="Largest file one child may write, as a size; none is no limit.",
+        description="Largest file that one program may write; none is no limit.",
     )
 
 
 class NotificationSettings(Section):
-    """Requests to servers that people name: notifications and webhooks."""
+    """Requests to servers that users name: notifications, webhooks and triggers."""
 
     allowed_networks: NetworkList = Field(
         (),
-        description="Private networks that such requests may reach, for example that of an own "
-        "ntfy; public addresses are always allowed.",
+        description="Private networks that such requests may reach, for example that of your "
+        "own ntfy server; public addresses are always allowed.",
     )
     timeout_seconds: Whole = Field(
-        10, ge=1, le=300, description="Seconds a request may take from beginning to end."
+        10, ge=1, le=300, description="Seconds that a request may take from beginning to end."
     )
     max_answer_bytes: Size = Field(
-        64 * KIB, ge=KIB, le=16 * MIB, description="Part of an answer that is read, as a size."
+        64 * KIB, ge=KIB, le=16 * MIB, description="How much of an answer is read."
     )
 
 
 class HeartbeatSettings(Section):
-    """A sign of life to a server that notices when it stays away."""
+    """Regular calls to a service that alerts you when they stop."""
 
     url: SecretStr | None = Field(
         None,
-        description="Address that is called while gate, database and scheduler are well; whoever "
-        "knows it can call it too.",
+        description="Address that is called as long as SSH gate, database and scheduler work. "
+        "Anybody who knows it can call it too.",
         examples=["https://hc-ping.example.org/3f0c..."],
     )
-    interval_seconds: Whole = Field(300, ge=10, description="Seconds from one call to the next.")
+    interval_seconds: Whole = Field(300, ge=10, description="Seconds between two calls.")
     method: Literal["GET", "HEAD", "POST"] = Field("GET", description="Method of the call.")
 
 
@@ -460,7 +485,7 @@ class MailSettings(Section):
 
     host: Name | None = Field(
         None,
-        description="Name of the mail server; without one, no e-mail is sent.",
+        description="Name of the mail server. If not set, no e-mail is sent.",
         examples=["mail.example.org"],
     )
     port: Whole = Field(
@@ -472,13 +497,13 @@ class MailSettings(Section):
     )
     ca_file: PathSetting | None = Field(
         None,
-        description="File with the certificates (PEM) that the mail server's own certificate may"
-        " be signed by, besides those of the system.",
+        description="File with certificates (PEM) of authorities that may sign the mail "
+        "server's certificate, in addition to those of the system.",
         examples=["/etc/borg-hive/mail-ca.pem"],
     )
     username: Name | None = Field(
         None,
-        description="Name to log in with; without one, no login.",
+        description="Name to log in with. If not set, there is no login.",
         examples=["hive@example.org"],
     )
     password: SecretStr | None = Field(
@@ -486,60 +511,59 @@ class MailSettings(Section):
     )
     sender: MailAddress | None = Field(
         None,
-        description="Address that e-mail comes from; without one, borg-hive at the host of "
-        "`web.public_url`.",
+        description="Sender address of e-mail. Default: borg-hive at the host of `web.public_url`.",
         examples=["hive@example.org"],
     )
     timeout_seconds: Whole = Field(
-        30, ge=1, le=300, description="Seconds the mail server may take for each step."
+        30, ge=1, le=300, description="Seconds that the mail server may take for each step."
     )
 
 
 class TriggerSettings(Section):
-    """Backups that the server asks for."""
+    """Backups that the server starts."""
 
     commands: Commands = Field(
         default_factory=dict,
-        description="Commands that triggers may run: by name a list of program and arguments.",
+        description="Commands that triggers may run: for each name, the program and its arguments.",
         examples=[{"wake-nas": ("/usr/local/bin/wake", "nas")}],
     )
     command_user: Name | None = Field(
         None,
-        description="Account that these commands run as when the server runs as root; without one, "
-        "that of the children.",
+        description="Account that runs these commands if root starts the server. Default: the "
+        "account of sessions.",
         examples=["hive-commands"],
     )
     command_seconds: Whole = Field(
-        300, ge=1, le=86_400, description="Seconds after which such a command is ended."
+        300, ge=1, le=86_400, description="Seconds after which a command is ended."
     )
     catch_up_minutes: Whole = Field(
         60,
         ge=0,
-        description="Minutes after its time within which a call that was missed is made up for.",
+        description="Minutes after its time within which a missed trigger still runs.",
     )
 
 
 class ReportSettings(Section):
-    """What clients report of their own backups."""
+    """What clients report about their backups."""
 
-    log_days: Whole = Field(90, ge=1, description="Days that the logs of clients are kept.")
+    log_days: Whole = Field(90, ge=1, description="Days for which logs of clients are kept.")
     unfinished_hours: Whole = Field(
-        24, ge=1, description="Hours after which a run whose end was never reported is closed."
+        24, ge=1, description="Hours after which a run without a reported end is closed."
     )
     token_bytes_per_day: Size = Field(
         64 * MIB,
         ge=KIB,
-        description="Log text that is kept of one ping token a day (in UTC), as a size. Reports"
-        " beyond it still count, with the end of their log only.",
+        description="Log text that is kept for one ping token a day (UTC). Reports beyond it "
+        "still count, with the end of their log only.",
     )
     repository_bytes: Size = Field(
         32 * MIB,
         ge=2 * MIB,
-        description="Disk space that the compressed logs of one repository may take, as a size. The"
-        " oldest are shortened first, then dropped.",
+        description="Disk space that the compressed logs of one repository may take. The oldest"
+        " are shortened first, then dropped.",
     )
     runs_per_repository: Whole = Field(
-        5000, ge=10, description="Runs that are kept of one repository, in number; the newest stay."
+        5000, ge=10, description="Number of runs that are kept for one repository; the newest stay."
     )
 
 

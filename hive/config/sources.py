@@ -98,11 +98,17 @@ def _add_file(sources: _Sources, config_file: Path) -> None:
         text = config_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"{config_file}: there is no such file; name one that exists, or none for the defaults"
+            "%(config_file)s: there is no such file; name one that exists, or none for the"
+            " defaults",
+            config_file=config_file,
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"{config_file}: the file cannot be read: {reason}") from None
+        raise ConfigError(
+            "%(config_file)s: the file cannot be read: %(reason)s",
+            config_file=config_file,
+            reason=reason,
+        ) from None
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import SecretStr
 
 from hive import units
+from hive.addresses import parse_network
 from hive.errors import InvalidInput
 
 # what every mail server takes; quoted and international names before the @ are not worth their risk
@@ -137,7 +138,7 @@ def network_list(value: object) -> object:
     networks = []
     for part in parts:
         try:
-            networks.append(str(ip_network(str(part).strip())))
+            networks.append(str(parse_network(str(part))))
         except ValueError as error:
             raise ValueError(f"must list networks, for example 10.0.0.0/8: {error}") from None
     return networks

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 
 from hive.kinds import AddressRuling, AddressTrouble
+from hive.models.fields import SentenceField
 from hive.models.table import Table
 
 
@@ -28,7 +29,7 @@ class AddressRecord(Table):
     address = fields.CharField(max_length=64)  # IPv6: the /64
     trouble = fields.CharEnumField(AddressTrouble, description="AddressTrouble", max_length=30)
     count = fields.IntField()
-    reason = fields.CharField(max_length=1000)  # of the last time, as is `client`
+    reason = SentenceField(max_length=1000)  # of the last time, as is `client`
     client = fields.CharField(max_length=255, default="")
     first_at = fields.DatetimeField()
     last_at = fields.DatetimeField(db_index=True)

@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import UpkeepKind, UpkeepState
+from hive.models.fields import LongSentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -19,7 +20,7 @@ class Job(Table):
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)  # null while it runs
     succeeded_at = fields.DatetimeField(null=True)
-    error = fields.TextField(null=True)
+    error: fields.Field[str | None] = LongSentenceField(null=True)  # type: ignore[assignment]
 
     class Meta:
         table = "job"
@@ -40,7 +41,7 @@ class Upkeep(Table):
     ended_at = fields.DatetimeField(null=True)
     seconds = fields.IntField(default=0)  # of borg at work, interruptions not counted
     interruptions = fields.IntField(default=0)  # by sessions, which have precedence
-    message = fields.TextField(default="")
+    message = LongSentenceField(default="")
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
 
     class Meta:

@@ -8,6 +8,7 @@ from tortoise import fields
 
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, Rest, Severity, ShareLevel
 from hive.models.accounts import Group, User
+from hive.models.fields import LongSentenceField, SentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -56,7 +57,7 @@ class Channel(Table):
     failing_since = fields.DatetimeField(null=True)
     failures = fields.IntField(default=0, db_default=0)  # in a row
     next_try = fields.DatetimeField(null=True)  # nothing is sent before
-    last_error = fields.CharField(max_length=500, default="", db_default="")
+    last_error = SentenceField(max_length=500, default="", db_default="")
     refused_address = fields.CharField(max_length=64, null=True)  # a private one
     worked_at = fields.DatetimeField(null=True)
 
@@ -76,7 +77,7 @@ class MailPlace(Table):
     failing_since = fields.DatetimeField(null=True)
     failures = fields.IntField(default=0)
     next_try = fields.DatetimeField(null=True)
-    last_error = fields.CharField(max_length=500, default="")
+    last_error = SentenceField(max_length=500, default="")
     worked_at = fields.DatetimeField(null=True)
 
     class Meta:
@@ -227,7 +228,7 @@ class DeliveryAttempt(Table):
     at = fields.DatetimeField()
     seconds = fields.FloatField(null=True)
     outcome = fields.CharEnumField(AttemptOutcome, description="AttemptOutcome", max_length=20)
-    answer = fields.TextField()  # what the far end said, or why it could not be reached
+    answer = LongSentenceField()  # what the far end said, or why it could not be reached
 
     class Meta:
         table = "delivery_attempt"

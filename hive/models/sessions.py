@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, Need
+from hive.models.fields import SentenceField
 from hive.models.keys import Key
 from hive.models.repositories import Repository
 from hive.models.table import Table
@@ -76,7 +77,7 @@ class Event(Table):
         "hive.Session", related_name="events", on_delete=fields.SET_NULL, null=True
     )
     kind = fields.CharEnumField(EventKind, description="EventKind", max_length=40)
-    message = fields.CharField(max_length=1000)
+    message = SentenceField(max_length=1000)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
 
     class Meta:

@@ -7,6 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import EventKind
+from hive.models.fields import SentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -51,7 +52,10 @@ class Inspection(Table):
     reclaimable_bytes = fields.BigIntField(null=True)
     objects = fields.BigIntField(null=True)  # of borg 1
     growth_bytes_per_week = fields.BigIntField(null=True)
-    problem = fields.CharField(max_length=500, null=True)  # why looking at it fails
+    # why looking at it fails
+    problem: fields.Field[str | None] = SentenceField(  # type: ignore[assignment]
+        max_length=500, null=True
+    )
     problem_since = fields.DatetimeField(null=True)
     # A whole check of the repository's segments, which may have taken several turns.
     check_begun_at = fields.DatetimeField(null=True)
@@ -76,7 +80,7 @@ class Alarm(Table):
     subject = fields.CharField(max_length=4096, default="")
     kind = fields.CharEnumField(EventKind, description="EventKind", max_length=40)
     level = fields.IntField()
-    message = fields.CharField(max_length=1000)
+    message = SentenceField(max_length=1000)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
     since = fields.DatetimeField()
     count = fields.IntField(default=1, db_default=1)  # how often it happened until it is answered

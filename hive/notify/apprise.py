@@ -17,6 +17,7 @@ from hive.errors import DeliveryFailed
 from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message, cut, one_line, plain
+from hive.sentences import say
 
 SCHEMES = (
     "bark",
@@ -115,8 +116,8 @@ def _known(secret: SecretStr) -> SecretStr:
 
 class AppriseSettings(ChannelSettings):
     url: Annotated[SecretStr, AfterValidator(_known)] = Field(
-        title="Apprise URL",
-        description="One URL as Apprise describes it, with the tokens in it.",
+        title=say("Apprise URL"),
+        description=say("One URL as Apprise describes it, with the tokens in it."),
         max_length=2000,
     )
 
@@ -138,7 +139,9 @@ class Apprise(Channel[AppriseSettings]):
             # a thread cannot be stopped; Apprise's own time-outs end it soon after
             delivered = await asyncio.wait_for(sending, _SECONDS)
         except TimeoutError:
-            raise DeliveryFailed(f"Apprise did not deliver within {_SECONDS} seconds.") from None
+            raise DeliveryFailed(
+                "Apprise did not deliver within %(seconds)s seconds.", seconds=_SECONDS
+            ) from None
         if not delivered:
             raise DeliveryFailed("Apprise could not deliver; the server's log may say why.")
         return "delivered"

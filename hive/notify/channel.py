@@ -21,6 +21,7 @@ from hive.config.settings import MailSettings
 from hive.errors import DeliveryFailed, InvalidInput
 from hive.notify.message import Message, cut, one_line
 from hive.outgoing.client import Outgoing
+from hive.sentences import say
 
 MASK = "••••"
 MAX_ANSWER = 500
@@ -156,7 +157,7 @@ class Channel(ABC, Generic[S]):
                     given[name] = kept[name]
         for name, info in cls.settings_model.model_fields.items():
             if _is_secret(info.annotation) and given.get(name) == MASK:
-                raise InvalidInput(f"{info.title} must be given anew.", field=name)
+                raise InvalidInput("%(title)s must be given anew.", field=name, title=info.title)
         try:
             # as JSON, where text is also an address or a choice, and a number is never text
             return cls.settings_model.model_validate_json(json.dumps(given))
@@ -213,20 +214,33 @@ def _explain(details: ErrorDetails, model: type[ChannelSettings]) -> InvalidInpu
     info = model.model_fields.get(name)
     if details["type"] == "extra_forbidden":
         known = ", ".join(model.model_fields)
-        return InvalidInput(f"There is no setting {one_line(name)}; there are {known}.", field=name)
+        return InvalidInput(
+            "There is no setting %(name)s; there are %(known)s.",
+            field=name,
+            name=one_line(name),
+            known=known,
+        )
     title = (info.title if info else None) or name
     if details["type"] == "value_error":
         said = details["ctx"]["error"]
-        return InvalidInput(f"{title}: {said}" if title else str(said), field=name or None)
+        return InvalidInput(
+            say("%(title)s: %(said)s", title=title, said=said) if title else str(said),
+            field=name or None,
+        )
     if details["type"] == "missing":
-        return InvalidInput(f"{title} is missing.", field=name)
+        return InvalidInput("%(title)s is missing.", field=name, title=title)
     if details["type"] == "string_pattern_mismatch" and info is not None:
-        return InvalidInput(f"{title} is not right: {info.description}", field=name)
+        return InvalidInput(
+            "%(title)s is not right: %(description)s",
+            field=name,
+            title=title,
+            description=info.description,
+        )
     for beginning, requirement in _REQUIREMENTS.items():
         if details["type"].startswith(beginning):
             must = requirement.format_map(details.get("ctx", {}))
-            return InvalidInput(f"{title} must {must}.", field=name)
-    return InvalidInput(f"{title}: {details['msg']}.", field=name)
+            return InvalidInput("%(title)s must %(must)s.", field=name, title=title, must=must)
+    return InvalidInput("%(title)s: %(msg)s.", field=name, title=title, msg=details["msg"])
 
 
 def _presentable(text: str, settings: ChannelSettings) -> str:

@@ -12,13 +12,16 @@ from hive.notify.http import SecretAddress, bounded_wait, entry, host_of, judge,
 from hive.notify.markdown import escape
 from hive.notify.message import COLORS, Message, cut, one_line
 from hive.outgoing.client import parse_url
+from hive.sentences import say
 
 
 class DiscordSettings(ChannelSettings):
     url: SecretAddress = Field(
-        title="Webhook URL",
-        description="The URL of a channel's webhook, https://discord.com/api/webhooks/...; "
-        "whoever knows it can post.",
+        title=say("Webhook URL"),
+        description=say(
+            "The URL of a channel's webhook, https://discord.com/api/webhooks/...; "
+            "whoever knows it can post."
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""docs/channels.md, made from the channels themselves."""
+"""docs/reference/channels.md, made from the channels themselves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ _BEGINNING = """\
 
 <!-- Made by script/generate from hive/notify; changes belong there. -->
 
-Where a notification can go, and what each channel needs to know. Secrets are never
-shown again. [Notifications](notifications.md) says what is common to all."""
+Where notifications can be sent, and what each channel needs. Secrets are never shown again.
+[Notifications](../how-to/notifications.md) describes what all channels have in common."""
 
 
 def markdown() -> str:
@@ -21,7 +21,7 @@ def markdown() -> str:
 
 
 def _section(channel: type[Channel[Any]]) -> str:
-    rows = ["| setting | name | what it is |", "|---|---|---|"]
+    rows = ["| setting | name | description |", "|---|---|---|"]
     rows += [
         f"| {field.title} | `{field.name}` | {_sentences(field)} |" for field in channel.fields()
     ]
@@ -38,7 +38,7 @@ def _sentences(field: SettingField) -> str:
     if field.default:
         sentences += f" Default `{field.default}`."
     elif not field.required:
-        sentences += " May be left out."
+        sentences += " Optional."
     if field.secret:
         sentences += " Secret."
     return sentences

@@ -26,6 +26,7 @@ from hive.config.values import mail_address
 from hive.errors import DeliveryFailed
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.message import Message, as_html, cut, one_line, plain
+from hive.sentences import say
 
 _EXAMINED_SECONDS = 15
 _NOT_IN_IDS = re.compile(r"[^A-Za-z0-9.-]+")
@@ -39,7 +40,7 @@ def _recipient(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Relay:
+class MailServer:
     """The mail server that takes our mail, and what we are called."""
 
     settings: MailSettings
@@ -47,19 +48,19 @@ class Relay:
     tls: ssl.SSLContext | None = None  # in place of the system's trusted authorities
 
     @classmethod
-    def of(cls, means: Means) -> Relay:
+    def of(cls, means: Means) -> MailServer:
         return cls(means.mail, means.public_url, means.mail_tls)
 
 
 class EmailSettings(ChannelSettings):
     address: Annotated[str, AfterValidator(_recipient)] = Field(
-        title="Address", description="One e-mail address, for example alice@example.org."
+        title=say("Address"), description=say("One e-mail address, for example alice@example.org.")
     )
 
 
 class Email(Channel[EmailSettings]):
     kind = "email"
-    title = "E-mail"
+    title = say("E-mail")
     settings_model = EmailSettings
 
     @classmethod
@@ -68,29 +69,30 @@ class Email(Channel[EmailSettings]):
 
     @classmethod
     async def deliver(cls, settings: EmailSettings, message: Message, means: Means) -> str:
-        return await _hand_over(compose(message, settings.address, means), Relay.of(means))
+        return await _hand_over(compose(message, settings.address, means), MailServer.of(means))
 
 
-async def send_text(relay: Relay, recipient: str, subject: str, text: str) -> None:
+async def send_text(server: MailServer, recipient: str, subject: str, text: str) -> None:
     """Send one mail that is no notification: plain text, of no thread."""
-    mail = _begin(relay, recipient, subject, clock.now(), secrets.token_hex(16))
+    mail = _begin(server, recipient, subject, clock.now(), secrets.token_hex(16))
     mail.set_content(text, cte="quoted-printable")
-    await _hand_over(mail, relay)
+    await _hand_over(mail, server)
 
 
-async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
+async def _hand_over(mail: EmailMessage, server: MailServer) -> str:
     """Give the mail to the relay; returns its answer, or raises DeliveryFailed."""
-    settings = relay.settings
+    settings = server.settings
     if settings.host is None:
         raise DeliveryFailed(
             "This server has no mail relay; an administrator sets mail.host.", permanent=True
         )
     password = settings.password.get_secret_value() if settings.password is not None else None
     try:
-        tls = relay.tls or await asyncio.to_thread(_trusted, settings)
+        tls = server.tls or await asyncio.to_thread(_trusted, settings)
     except OSError as error:
         raise DeliveryFailed(
-            f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}."
+            "mail.ca_file cannot be used: %(strerror)s.",
+            strerror=error.strerror or "it holds no certificate",
         ) from None
     try:
         _, answer = await aiosmtplib.send(
@@ -102,7 +104,7 @@ async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
             tls_context=tls,
-            local_hostname=_own_host(relay),
+            local_hostname=_own_host(server),
             timeout=settings.timeout_seconds,
         )
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
@@ -110,13 +112,13 @@ async def _hand_over(mail: EmailMessage, relay: Relay) -> str:
     return answer
 
 
-async def certificate_problem(relay: Relay) -> str | None:
+async def certificate_problem(server: MailServer) -> str | None:
     """Connect to the relay; why its certificate is refused, None where that is not the trouble."""
-    settings = relay.settings
+    settings = server.settings
     if settings.host is None or settings.security == "none":
         return None
     try:
-        tls = relay.tls or await asyncio.to_thread(_trusted, settings)
+        tls = server.tls or await asyncio.to_thread(_trusted, settings)
     except OSError as error:
         return f"mail.ca_file cannot be used: {error.strerror or 'it holds no certificate'}"
     client = aiosmtplib.SMTP(
@@ -125,7 +127,7 @@ async def certificate_problem(relay: Relay) -> str | None:
         use_tls=settings.security == "tls",
         start_tls=settings.security == "starttls",
         tls_context=tls,
-        local_hostname=_own_host(relay),
+        local_hostname=_own_host(server),
         timeout=min(settings.timeout_seconds, _EXAMINED_SECONDS),
     )
     try:
@@ -158,10 +160,10 @@ def _trusted(settings: MailSettings) -> ssl.SSLContext | None:
 
 def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
     """The mail: text and HTML, the same each time it is sent, beneath others on its repository."""
-    relay = Relay.of(means)
-    mail = _begin(relay, recipient, message.title, message.at, message.id)
+    server = MailServer.of(means)
+    mail = _begin(server, recipient, message.title, message.at, message.id)
     # nobody ever sent the mail that is named here; mail programs group what names the same one
-    thread = f"<{message.thread}.borg-hive@{_own_host(relay)}>"
+    thread = f"<{message.thread}.borg-hive@{_own_host(server)}>"
     mail["In-Reply-To"] = thread
     mail["References"] = thread
     if message.severity == "critical":
@@ -176,11 +178,13 @@ def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
     return mail
 
 
-def _begin(relay: Relay, recipient: str, subject: str, at: datetime, identity: str) -> EmailMessage:
+def _begin(
+    server: MailServer, recipient: str, subject: str, at: datetime, identity: str
+) -> EmailMessage:
     """The head that every mail of ours has."""
-    host = _own_host(relay)
+    host = _own_host(server)
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = Address("Borg Hive", addr_spec=relay.settings.sender or f"borg-hive@{host}")
+    mail["From"] = Address("Borg Hive", addr_spec=server.settings.sender or f"borg-hive@{host}")
     mail["To"] = Address(addr_spec=recipient)
     mail["Subject"] = cut(one_line(subject), 200)
     mail["Date"] = format_datetime(at)
@@ -190,9 +194,9 @@ def _begin(relay: Relay, recipient: str, subject: str, at: datetime, identity: s
     return mail
 
 
-def _own_host(relay: Relay) -> str:
+def _own_host(server: MailServer) -> str:
     """The server's own name in ids and greetings."""
-    named = urlsplit(relay.public_url).hostname if relay.public_url else None
+    named = urlsplit(server.public_url).hostname if server.public_url else None
     if named is None:
         named = _NOT_IN_IDS.sub("-", socket.gethostname()).strip("-.")
     try:
@@ -213,13 +217,23 @@ def _explain(error: Exception, settings: MailSettings, password: str | None) -> 
         if password:
             said = said.replace(password, "")
         return DeliveryFailed(
-            f"{host} answered {error.code} {cut(one_line(said), 300)}",
+            "%(host)s answered %(code)s %(said)s",
             permanent=500 <= error.code < 600,
+            host=host,
+            code=error.code,
+            said=cut(one_line(said), 300),
         )
     hint = _hint(error, settings)
     if isinstance(error, aiosmtplib.SMTPTimeoutError | TimeoutError):
-        return DeliveryFailed(f"The mail server {host} did not answer in time.{hint}")
-    return DeliveryFailed(f"{host}: {cut(one_line(str(error)), 300).rstrip('.')}.{hint}")
+        return DeliveryFailed(
+            "The mail server %(host)s did not answer in time.%(hint)s", host=host, hint=hint
+        )
+    return DeliveryFailed(
+        "%(host)s: %(error)s.%(hint)s",
+        host=host,
+        error=cut(one_line(str(error)), 300).rstrip("."),
+        hint=hint,
+    )
 
 
 def _hint(error: Exception, settings: MailSettings) -> str:

@@ -10,6 +10,7 @@ from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import ServerAddress, Token, entry, host_of, judge, post_json, words
 from hive.notify.message import Message, cut, one_line
+from hive.sentences import say
 
 _PRIORITIES = {
     Severity.INFO: 2,
@@ -23,10 +24,14 @@ _MOST = 16_000
 
 class GotifySettings(ChannelSettings):
     server: ServerAddress = Field(
-        title="Server",
-        description="The address of the Gotify server, for example https://gotify.example.org.",
+        title=say("Server"),
+        description=say(
+            "The address of the Gotify server, for example https://gotify.example.org."
+        ),
     )
-    token: Token = Field(title="Application token", description="The token of an application.")
+    token: Token = Field(
+        title=say("Application token"), description=say("The token of an application.")
+    )
 
 
 class Gotify(Channel[GotifySettings]):

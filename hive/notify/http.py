@@ -66,18 +66,21 @@ def judge(
         return line
     if 300 <= answer.status < 400:
         raise DeliveryFailed(
-            f"{service} answered {answer.status}, a redirect; give the address that it "
-            "redirects to.",
+            "%(service)s answered %(status)s, a redirect; give the address that it redirects to.",
             permanent=True,
+            service=service,
+            status=answer.status,
         )
     permanent = 400 <= answer.status < 500 and answer.status not in _PASSING
     wait = (
         parse_retry_after(answer.headers.get("retry-after")) if retry_after is None else retry_after
     )
     raise DeliveryFailed(
-        f"{service} answered {line}",
+        "%(service)s answered %(line)s",
         permanent=permanent,
         retry_after=None if permanent else bounded_wait(wait),
+        service=service,
+        line=line,
     )
 
 

@@ -20,6 +20,7 @@ from hive.notify.http import (
     words,
 )
 from hive.notify.message import MARKS, Message, as_html, bytes_of, cut, one_line, plain
+from hive.sentences import say
 
 # an event may have 65,536 bytes: both forms of the text, HTML up to six times as long
 _MOST = 6_000
@@ -27,16 +28,20 @@ _MOST = 6_000
 
 class MatrixSettings(ChannelSettings):
     server: ServerAddress = Field(
-        title="Home server",
-        description="The address of the home server, for example https://matrix.example.org.",
+        title=say("Home server"),
+        description=say("The address of the home server, for example https://matrix.example.org."),
     )
     room: str = Field(
-        title="Room",
-        description="The internal ID of the room, which begins with an exclamation mark: "
-        "!abc:example.org. The account must have joined it, and it must not be encrypted.",
+        title=say("Room"),
+        description=say(
+            "The internal ID of the room, which begins with an exclamation mark: "
+            "!abc:example.org. The account must have joined it, and it must not be encrypted."
+        ),
         pattern=r"^![!-~]{1,254}$",
     )
-    token: Token = Field(title="Access token", description="The access token of the account.")
+    token: Token = Field(
+        title=say("Access token"), description=say("The access token of the account.")
+    )
 
 
 class Matrix(Channel[MatrixSettings]):

@@ -8,15 +8,18 @@ from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import SecretAddress, entry, host_of, judge, post_json, words
 from hive.notify.markdown import escape
 from hive.notify.message import MARKS, Message, one_line
+from hive.sentences import say
 
 _MOST = 16_383
 
 
 class MattermostSettings(ChannelSettings):
     url: SecretAddress = Field(
-        title="Webhook URL",
-        description="The URL of an incoming webhook, https://chat.example.org/hooks/...; "
-        "whoever knows it can post.",
+        title=say("Webhook URL"),
+        description=say(
+            "The URL of an incoming webhook, https://chat.example.org/hooks/...; "
+            "whoever knows it can post."
+        ),
     )
 
 

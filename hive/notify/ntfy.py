@@ -10,6 +10,7 @@ from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import ServerAddress, Token, entry, host_of, judge, post_json, words
 from hive.notify.message import Message, bytes_of, cut, one_line
+from hive.sentences import say
 
 _PRIORITIES = {
     Severity.INFO: 2,
@@ -27,18 +28,20 @@ _TAGS = {
 
 class NtfySettings(ChannelSettings):
     server: ServerAddress = Field(
-        "https://ntfy.sh", title="Server", description="The address of the ntfy server."
+        "https://ntfy.sh", title=say("Server"), description=say("The address of the ntfy server.")
     )
     topic: str = Field(
-        title="Topic",
-        description="1 to 64 letters, digits, hyphens and underscores. On a public server whoever "
-        "knows the topic can read along.",
+        title=say("Topic"),
+        description=say(
+            "1 to 64 letters, digits, hyphens and underscores. On a public server whoever "
+            "knows the topic can read along."
+        ),
         pattern="^[A-Za-z0-9_-]{1,64}$",
     )
     token: Token | None = Field(
         None,
-        title="Access token",
-        description="A token that may publish to the topic, where the server asks for one.",
+        title=say("Access token"),
+        description=say("A token that may publish to the topic, where the server asks for one."),
     )
 
 

@@ -13,17 +13,18 @@ from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means, matching
 from hive.notify.http import entry, judge, post_json, words
 from hive.notify.message import Message, cut, one_line
+from hive.sentences import say
 
 _HOSTS = {"us": "https://events.pagerduty.com", "eu": "https://events.eu.pagerduty.com"}
 
 
 class PagerDutySettings(ChannelSettings):
     routing_key: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{32}"))] = Field(
-        title="Integration key",
-        description="The key of an Events API v2 integration, 32 letters and digits.",
+        title=say("Integration key"),
+        description=say("The key of an Events API v2 integration, 32 letters and digits."),
     )
     region: Literal["us", "eu"] = Field(
-        "us", title="Region", description="The service region of your account."
+        "us", title=say("Region"), description=say("The service region of your account.")
     )
 
 

@@ -11,6 +11,7 @@ from hive.kinds import Severity
 from hive.notify.channel import Channel, ChannelSettings, Means, matching
 from hive.notify.http import entry, judge, post_json, words
 from hive.notify.message import Message, cut, one_line
+from hive.sentences import say
 
 _PRIORITIES = {
     Severity.INFO: -1,  # no sound
@@ -22,17 +23,17 @@ _PRIORITIES = {
 
 class PushoverSettings(ChannelSettings):
     user_key: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{30}"))] = Field(
-        title="User or group key",
-        description="The key of a user or group, 30 letters and digits, from your dashboard.",
+        title=say("User or group key"),
+        description=say("The key of a user or group, 30 letters and digits, from your dashboard."),
     )
     token: Annotated[SecretStr, matching(re.compile(r"[A-Za-z0-9]{30}"))] = Field(
-        title="API token",
-        description="The token of an application, 30 letters and digits.",
+        title=say("API token"),
+        description=say("The token of an application, 30 letters and digits."),
     )
     device: str | None = Field(
         None,
-        title="Device",
-        description="The name of one device; without it, all devices.",
+        title=say("Device"),
+        description=say("The name of one device; without it, all devices."),
         pattern="^[A-Za-z0-9_-]{1,25}$",
     )
 

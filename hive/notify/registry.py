@@ -41,5 +41,8 @@ def channel(kind: str) -> type[Channel[Any]]:
         return CHANNELS[kind]
     except KeyError:
         raise InvalidInput(
-            f"There is no kind of channel {kind!r}; there are {', '.join(CHANNELS)}.", field="kind"
+            "There is no kind of channel %(kind)r; there are %(channels)s.",
+            field="kind",
+            kind=kind,
+            channels=", ".join(CHANNELS),
         ) from None

@@ -9,6 +9,7 @@ from pydantic import Field
 from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import SecretAddress, host_of, judge, post_json
 from hive.notify.message import MARKS, Message, cut, one_line
+from hive.sentences import say
 
 # Slack cuts at 40,000 and advises 4,000
 _MOST = 4000
@@ -16,9 +17,11 @@ _MOST = 4000
 
 class SlackSettings(ChannelSettings):
     url: SecretAddress = Field(
-        title="Webhook URL",
-        description="The URL of an incoming webhook, https://hooks.slack.com/services/...; "
-        "whoever knows it can post.",
+        title=say("Webhook URL"),
+        description=say(
+            "The URL of an incoming webhook, https://hooks.slack.com/services/...; "
+            "whoever knows it can post."
+        ),
     )
 
 

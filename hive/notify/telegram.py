@@ -10,22 +10,25 @@ from pydantic import Field, SecretStr
 from hive.notify.channel import Channel, ChannelSettings, Means, matching
 from hive.notify.http import bounded_wait, entry, judge, post_json, words
 from hive.notify.message import MARKS, Message, cut, one_line, plain, utf16_units_of
+from hive.sentences import say
 
 
 class TelegramSettings(ChannelSettings):
     token: Annotated[SecretStr, matching(re.compile(r"[0-9]{3,20}:[A-Za-z0-9_-]{20,100}"))] = Field(
-        title="Bot token",
-        description="The token that @BotFather gave the bot, for example 123456789:AbC....",
+        title=say("Bot token"),
+        description=say("The token that @BotFather gave the bot, for example 123456789:AbC...."),
     )
     chat: str = Field(
-        title="Chat",
-        description="The number of a chat, which is negative for groups, or @name of a channel.",
+        title=say("Chat"),
+        description=say(
+            "The number of a chat, which is negative for groups, or @name of a channel."
+        ),
         pattern="^(-?[0-9]{1,20}|@[A-Za-z0-9_]{4,64})$",
     )
     topic: str | None = Field(
         None,
-        title="Topic",
-        description="The number of a topic, in a group that has topics.",
+        title=say("Topic"),
+        description=say("The number of a topic, in a group that has topics."),
         pattern="^[0-9]{1,15}$",
     )
 

@@ -1,4 +1,4 @@
-"""A request to any address, signed; docs/notifications.md is its contract with receivers."""
+"""A request to any address, signed; docs/reference/webhooks.md is its contract with receivers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from hive.notify.channel import Channel, ChannelSettings, Means
 from hive.notify.http import ask, host_of, judge
 from hive.notify.message import Message
 from hive.outgoing.client import check_headers, parse_url
+from hive.sentences import say
 
 PLACEHOLDERS = (
     "id",
@@ -112,37 +113,39 @@ def parse_headers(lines: str) -> dict[str, str]:
 
 class WebhookSettings(ChannelSettings):
     url: Annotated[SecretStr, AfterValidator(_check_url)] = Field(
-        title="URL",
-        description="Where the request goes; {{placeholders}} may stand behind the host.",
+        title=say("URL"),
+        description=say("Where the request goes; {{placeholders}} may stand behind the host."),
     )
     method: Literal["POST", "PUT", "GET"] = Field(
-        "POST", title="Method", description="How it is sent; GET has no body."
+        "POST", title=say("Method"), description=say("How it is sent; GET has no body.")
     )
     headers: Annotated[SecretStr, AfterValidator(_check_header_lines)] | None = Field(
         None,
-        title="Headers",
-        description="Further headers, one a line, for example Authorization: Bearer abc.",
+        title=say("Headers"),
+        description=say("Further headers, one a line, for example Authorization: Bearer abc."),
         max_length=8000,
         json_schema_extra={"multiline": True},
     )
     content_type: Literal["application/json", "application/x-www-form-urlencoded", "text/plain"] = (
         Field(
             "application/json",
-            title="Content type",
-            description="What the body is; values are escaped as it needs them.",
+            title=say("Content type"),
+            description=say("What the body is; values are escaped as it needs them."),
         )
     )
     body: str | None = Field(
         None,
-        title="Body",
-        description="The body with {{placeholders}}; without it, everything as JSON.",
+        title=say("Body"),
+        description=say("The body with {{placeholders}}; without it, everything as JSON."),
         max_length=20_000,
         json_schema_extra={"multiline": True},
     )
     secret: SecretStr | None = Field(
         None,
-        title="Signing secret",
-        description="At least 16 characters that the receiver knows too; requests are then signed.",
+        title=say("Signing secret"),
+        description=say(
+            "At least 16 characters that the receiver knows too; requests are then signed."
+        ),
         min_length=16,
         max_length=256,
     )

@@ -205,7 +205,9 @@ class Outgoing:
                     asked = asked.redirected(answer.status, location)
         except TimeoutError:
             raise OutgoingFailed(
-                f"{_shown_host(asked.url)} did not answer within {self.timeout_seconds:g} seconds."
+                "%(url)s did not answer within %(timeout_seconds)g seconds.",
+                url=_shown_host(asked.url),
+                timeout_seconds=self.timeout_seconds,
             ) from None
         raise _Refused(f"there were more than {MAX_REDIRECTS} redirects", asked.url)
 
@@ -260,7 +262,9 @@ def _prepare(
 ) -> _Request:
     """The request, checked; what cannot be sent fails here and would always."""
     if method not in METHODS:
-        raise OutgoingFailed(f"A method is one of {', '.join(METHODS)}.", permanent=True)
+        raise OutgoingFailed(
+            "A method is one of %(methods)s.", permanent=True, methods=", ".join(METHODS)
+        )
     try:
         target = parse_url(url)
         check_headers(headers)
@@ -283,12 +287,15 @@ def check_headers(headers: Mapping[str, str], *, field: str | None = None) -> No
                 field=field,
             )
         if name.lower() in _OWN_HEADERS:
-            raise InvalidInput(f"The header {name} is set by the hive itself.", field=field)
+            raise InvalidInput(
+                "The header %(name)s is set by the hive itself.", field=field, name=name
+            )
         if not _HEADER_VALUE.fullmatch(value):
             raise InvalidInput(
-                f"The header {name} must hold printable ASCII on one line, "
-                "at most 4096 characters.",
+                "The header %(name)s must hold printable ASCII on one line, at most 4096"
+                " characters.",
                 field=field,
+                name=name,
             )
 
 
@@ -300,7 +307,7 @@ def _shown_host(url: URL) -> str:
     return f"{url.host}" if url.is_default_port() else f"{url.host}:{url.port}"
 
 
-def _explain(error: Exception, url: URL) -> OutgoingFailed:
+def _explain(error: Exception, url: URL) -> OutgoingFailed:  # noqa: PLR0911 - one for each cause
     """What went wrong, without a word of aiohttp's, which repeats URLs."""
     host = _shown_host(url)
     reason: BaseException = error
@@ -309,26 +316,48 @@ def _explain(error: Exception, url: URL) -> OutgoingFailed:
     elif isinstance(error, aiohttp.ClientConnectorError):
         reason = error.os_error
     if isinstance(reason, ForbiddenAddress):
-        what = "is a" if url.host == reason.address else f"has the address {reason.address}, a"
-        return OutgoingFailed(
-            f"{host} {what} private address, so nothing was sent. An administrator can allow it: "
-            f"hive channel allow {reason.address} (or notifications.allowed_networks).",
-            permanent=True,
-            address=reason.address,
-        )
+        return _not_allowed(url.host == reason.address, host, reason.address)
     if isinstance(reason, ssl.SSLCertVerificationError):
-        words = f"has no certificate that is trusted: {reason.verify_message}"
-    elif isinstance(error, aiohttp.ClientConnectorDNSError):
-        words = "is a name that could not be resolved"
-    elif isinstance(reason, ssl.SSLError):
-        words = f"does not speak TLS as it should: {reason.reason}"
-    elif isinstance(error, aiohttp.ClientConnectorError):
-        words = f"cannot be reached: {_system_words(error.os_error)}"
-    elif isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
-        words = "closed the connection before it had answered"
-    else:
-        words = "did not answer as an HTTP server does"
-    return OutgoingFailed(f"{host} {words}.")
+        return OutgoingFailed(
+            "%(host)s has no certificate that is trusted: %(reason)s.",
+            host=host,
+            reason=reason.verify_message,
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return OutgoingFailed("The name %(host)s could not be resolved.", host=host)
+    if isinstance(reason, ssl.SSLError):
+        return OutgoingFailed(
+            "%(host)s does not speak TLS as it should: %(reason)s.", host=host, reason=reason.reason
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return OutgoingFailed(
+            "%(host)s cannot be reached: %(reason)s.",
+            host=host,
+            reason=_system_words(error.os_error),
+        )
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
+        return OutgoingFailed("%(host)s closed the connection before it had answered.", host=host)
+    return OutgoingFailed("%(host)s did not answer as an HTTP server does.", host=host)
+
+
+def _not_allowed(is_the_address: bool, host: str, address: str) -> OutgoingFailed:
+    if is_the_address:
+        return OutgoingFailed(
+            "%(host)s is a private address, so nothing was sent. An administrator can allow it:"
+            " hive channel allow %(private)s (or notifications.allowed_networks).",
+            permanent=True,
+            address=address,
+            host=host,
+            private=address,
+        )
+    return OutgoingFailed(
+        "%(host)s has the private address %(private)s, so nothing was sent. An administrator can"
+        " allow it: hive channel allow %(private)s (or notifications.allowed_networks).",
+        permanent=True,
+        address=address,
+        host=host,
+        private=address,
+    )
 
 
 def _system_words(error: OSError) -> str:

@@ -128,7 +128,7 @@ def parse_url(text: str, *, field: str | None = None) -> URL:
     """
 
     def wrong(what: str) -> InvalidInput:
-        return InvalidInput(f"The URL {what}.", field=field)
+        return InvalidInput("The URL %(what)s.", field=field, what=what)
 
     if len(text) > MAX_URL_LENGTH:
         raise wrong(f"is longer than {MAX_URL_LENGTH} characters")

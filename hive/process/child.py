@@ -22,6 +22,7 @@ from typing import Literal, Self
 
 from hive.errors import Unavailable
 from hive.process import confine, places
+from hive.sentences import say
 
 PIPE_BYTES = (1 << 20, 256 << 10)
 PATIENCE_AFTER_EOF = 2.0  # seconds; borg needs 0.2 to put its locks away
@@ -36,7 +37,7 @@ class RunAs:
     gid: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """What one program may take at most; None leaves a limit as it is for the server.
 
@@ -53,7 +54,7 @@ class Limits:
     io_level: int = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChildSpec:
     """What to run and what it may touch; all paths are absolute and resolved.
 
@@ -72,7 +73,7 @@ class ChildSpec:
     umask: int = 0o077
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Confinement:
     """What the server found out that it can apply here.
 
@@ -153,7 +154,9 @@ class Child:
                 on_failure.callback(_discard, process)
                 child = cls(process, pipes)
             except OSError as error:
-                message = f"{spec.argv[0]} cannot be started: {error}"
+                message = say(
+                    "%(argv)s cannot be started: %(error)s", argv=spec.argv[0], error=error
+                )
                 raise Unavailable(message) from error
             on_failure.pop_all()
             return child
@@ -247,16 +250,16 @@ def run_blocking(
 def _check_program(argv: Sequence[str]) -> None:
     program = argv[0]
     if not Path(program).is_absolute():
-        message = f"{program} is not an absolute path"
+        message = say("%(program)s is not an absolute path", program=program)
         raise Unavailable(message)
     if not (Path(program).is_file() and os.access(program, os.X_OK)):
-        message = f"there is no program {program}"
+        message = say("there is no program %(program)s", program=program)
         raise Unavailable(message)
 
 
 def _check_user(confinement: Confinement) -> None:
     if confinement.user is None and os.geteuid() == 0 and not confinement.allow_root:
-        message = "programs of sessions do not run as root: `hive doctor` says what is missing"
+        message = say("programs of sessions do not run as root: `hive doctor` says what is missing")
         raise Unavailable(message)
 
 

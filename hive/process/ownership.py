@@ -13,26 +13,30 @@ import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hive import memory
 from hive.errors import StorageError
 from hive.process.child import RunAs
+from hive.sentences import say
 
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.
 DEEPEST = 64
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_walks: dict[Path, threading.Lock] = {}
-_stopped = threading.Event()  # no walk may keep a server from ending
+
+
+@dataclass
+class _Memory:
+    walks: dict[Path, threading.Lock] = field(default_factory=dict)
+    # no walk may keep a server from ending
+    stopped: threading.Event = field(default_factory=threading.Event)
 
 
 def stop() -> None:
     """Have all walks end with StorageError, those that come too."""
-    _stopped.set()
-
-
-def resume() -> None:
-    _stopped.clear()
+    memory.of(_Memory).stopped.set()
 
 
 def is_given(directories: Sequence[Path], run_as: RunAs) -> bool:
@@ -52,13 +56,14 @@ def give(home: Path, names: Sequence[str], run_as: RunAs) -> int:
     Blocking: call in a thread. Of two that come at once, the second waits for the first. Raises
     StorageError as `chown_tree` does.
     """
+    stopped = memory.of(_Memory).stopped
     with _one_at_a_time(home), _opened(home.parent, follow=True) as root:
         given = 0
         try:
             directory = os.open(home.name, _DIRECTORY, dir_fd=root)
             try:
                 for name in names:
-                    given += _give_named(directory, home, name, run_as)
+                    given += _give_named(directory, home / name, run_as, stopped)
                 given += _give_itself(directory, run_as)
             finally:
                 os.close(directory)
@@ -75,23 +80,29 @@ def chown_tree(path: Path, run_as: RunAs) -> int:
     """
     try:
         with _opened(path, follow=False) as directory:
-            return _give_directory(directory, path, run_as, 0)
+            return _give_directory(directory, path, run_as, memory.of(_Memory).stopped)
     except OSError as error:
         raise _failed(path, run_as, error) from error
 
 
 def _failed(path: Path, run_as: RunAs, error: OSError) -> StorageError:
-    return StorageError(f"{path} cannot be given to user {run_as.uid}: {error}")
+    return StorageError(
+        "%(path)s cannot be given to user %(uid)s: %(error)s",
+        path=path,
+        uid=run_as.uid,
+        error=error,
+    )
 
 
 @contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
-    lock = _walks.setdefault(home, threading.Lock())
+    walks = memory.of(_Memory).walks
+    lock = walks.setdefault(home, threading.Lock())
     with lock:
         try:
             yield
         finally:
-            _walks.pop(home, None)  # who waits has the lock in hand, and finds nothing to do
+            walks.pop(home, None)  # who waits has the lock in hand, and finds nothing to do
 
 
 @contextmanager
@@ -103,15 +114,15 @@ def _opened(path: Path, *, follow: bool) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _give_named(parent: int, home: Path, name: str, run_as: RunAs) -> int:
+def _give_named(parent: int, path: Path, run_as: RunAs, stopped: threading.Event) -> int:
     try:
-        directory = os.open(name, _DIRECTORY, dir_fd=parent)
+        directory = os.open(path.name, _DIRECTORY, dir_fd=parent)
     except FileNotFoundError:
         return 0
     try:
         if os.fstat(directory).st_uid == run_as.uid:
             return 0  # it is on top, and was given last
-        return _give_directory(directory, home / name, run_as, 0)
+        return _give_directory(directory, path, run_as, stopped)
     finally:
         os.close(directory)
 
@@ -123,12 +134,16 @@ def _give_itself(directory: int, run_as: RunAs) -> int:
     return 1
 
 
-def _give_directory(directory: int, path: Path, run_as: RunAs, depth: int) -> int:
-    if _stopped.is_set():
-        message = f"{path} is not given yet: the server stops"
+def _give_directory(
+    directory: int, path: Path, run_as: RunAs, stopped: threading.Event, depth: int = 0
+) -> int:
+    if stopped.is_set():
+        message = say("%(path)s is not given yet: the server stops", path=path)
         raise StorageError(message)
     if depth > DEEPEST:
-        message = f"{path} lies more than {DEEPEST} directories deep"
+        message = say(
+            "%(path)s lies more than %(deepest)s directories deep", path=path, deepest=DEEPEST
+        )
         raise StorageError(message)
     given = 0
     with os.scandir(directory) as entries:
@@ -137,7 +152,7 @@ def _give_directory(directory: int, path: Path, run_as: RunAs, depth: int) -> in
             if entry.is_dir(follow_symlinks=False):
                 inner = os.open(entry.name, _DIRECTORY, dir_fd=directory)
                 try:
-                    given += _give_directory(inner, found, run_as, depth + 1)
+                    given += _give_directory(inner, found, run_as, stopped, depth + 1)
                 finally:
                     os.close(inner)
             elif not _is_theirs(entry.stat(follow_symlinks=False), run_as):
@@ -156,12 +171,13 @@ def _give_entry(directory: int, name: str, path: Path, run_as: RunAs) -> None:
     try:
         status = os.fstat(entry)
         if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
-            message = f"{path} is neither a file nor a directory"
+            message = say("%(path)s is neither a file nor a directory", path=path)
             raise StorageError(message)
         if status.st_nlink > 1:
-            message = (
-                f"{path} is a file with several names, one of which may lie elsewhere, so that it"
-                " stays as it is. Put a copy of the file in its place"
+            message = say(
+                "%(path)s is a file with several names, one of which may lie elsewhere, so that it"
+                " stays as it is. Put a copy of the file in its place",
+                path=path,
             )
             raise StorageError(message)
         os.chown(f"/proc/self/fd/{entry}", run_as.uid, run_as.gid)

@@ -53,6 +53,3 @@ class Tries:
 
     def names(self) -> list[str]:
         return list(self._times)
-
-    def forget(self) -> None:
-        self._times.clear()

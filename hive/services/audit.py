@@ -11,8 +11,8 @@ from hive.models import AuditEntry
 from hive.services.permissions import Actor, require_admin
 
 
-@dataclass(frozen=True)
-class Entry:
+@dataclass(frozen=True, kw_only=True)
+class AuditInfo:
     id: int
     at: datetime
     actor: str
@@ -44,7 +44,7 @@ async def recent(
     action: str | None = None,
     limit: int = 200,
     before_id: int | None = None,
-) -> list[Entry]:
+) -> list[AuditInfo]:
     """The newest entries first; administrators only."""
     require_admin(actor)
     query = AuditEntry.all() if before_id is None else AuditEntry.filter(id__lt=before_id)
@@ -54,7 +54,16 @@ async def recent(
         query = query.filter(action=action)
     rows = await query.order_by("-id").limit(limit)
     return [
-        Entry(r.id, r.at, r.actor, r.source, r.address, r.action, r.subject, r.details)
+        AuditInfo(
+            id=r.id,
+            at=r.at,
+            actor=r.actor,
+            source=r.source,
+            address=r.address,
+            action=r.action,
+            subject=r.subject,
+            details=r.details,
+        )
         for r in rows
     ]
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Finding:
+class Check:
     """One thing that was looked at; `remedy` says what to do about it, if anything."""
 
     level: Literal["ok", "warning", "error"]

@@ -15,7 +15,7 @@ from hive.services.outbox import outbox
 from hive.services.permissions import Actor, visible_repository_ids
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class EventInfo:
     id: int
     at: datetime
@@ -43,12 +43,17 @@ async def record(
         repository_id=repository_id,
         session_id=session_id,
         kind=kind,
-        message=message[:1000],
+        message=message,
         details=details,
     )
     await outbox.note(row)
     happening = signals.RepositoryEvent(
-        row.id, row.at, repository_id, kind, row.message, session_id
+        id=row.id,
+        at=row.at,
+        repository_id=repository_id,
+        kind=kind,
+        message=row.message,
+        session_id=session_id,
     )
     after_commit(lambda: signals.tell(happening))
 
@@ -86,6 +91,14 @@ async def recent(
         visible = visible.filter(id__lt=before_id)
     rows = await visible.order_by("-id").limit(limit).select_related("repository")
     return [
-        EventInfo(r.id, r.at, r.repository_id, r.repository.name, r.kind, r.message, r.session_id)
+        EventInfo(
+            id=r.id,
+            at=r.at,
+            repository_id=r.repository_id,
+            repository=r.repository.name,
+            kind=r.kind,
+            message=r.message,
+            session_id=r.session_id,
+        )
         for r in rows
     ]

@@ -26,9 +26,10 @@ def check_account(name: str, what: str) -> str:
     """The name of a user, a group or a location."""
     if not ACCOUNT.fullmatch(name):
         raise InvalidInput(
-            f"The name of a {what} begins with a letter or digit and goes on with letters, digits"
-            " and any of @ . _ + -, 150 characters at most, no blanks.",
+            "The name of a %(what)s begins with a letter or digit and goes on with letters,"
+            " digits and any of @ . _ + -, 150 characters at most, no blanks.",
             field="name",
+            what=what,
         )
     return name
 
@@ -39,8 +40,10 @@ def check_title(name: str, what: str) -> str:
     # No '/': bob's key "alice/laptop" would be found in place of alice's key "laptop".
     if not text or len(text) > _TITLE_MAX or not text.isprintable() or "/" in text:
         raise InvalidInput(
-            f"The name of a {what} has 1 to {_TITLE_MAX} printable characters, and no '/'.",
+            "The name of a %(what)s has 1 to %(title_max)s printable characters, and no '/'.",
             field="name",
+            what=what,
+            title_max=_TITLE_MAX,
         )
     return text
 

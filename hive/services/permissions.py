@@ -13,10 +13,19 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from tortoise.expressions import Q, Subquery
+from tortoise.queryset import QuerySet
 
 from hive.errors import Forbidden, NotFound
 from hive.kinds import Level, ShareLevel, Source
-from hive.models import Key, KeyShare, Membership, Repository, RepositoryShare
+from hive.models import (
+    Channel,
+    ChannelShare,
+    Key,
+    KeyShare,
+    Membership,
+    Repository,
+    RepositoryShare,
+)
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,9 @@ class Actor:
 SYSTEM = Actor(None, "system", is_admin=True, source=Source.SYSTEM)
 # Who can run commands on the server can read its database as well.
 OPERATOR = Actor(None, "operator", is_admin=True, source=Source.CLI)
+
+Thing = Repository | Key | Channel
+Shares = QuerySet[RepositoryShare] | QuerySet[KeyShare] | QuerySet[ChannelShare]
 
 _LEVELS = {ShareLevel.VIEW: Level.VIEW, ShareLevel.MANAGE: Level.MANAGE}
 
@@ -71,40 +83,75 @@ async def visible_keys(actor: Actor) -> Q:
     return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
 
 
-async def level_on(actor: Actor, thing: Repository | Key) -> Level:
-    """How far the actor's rights on this repository or key reach."""
+async def visible_channels(actor: Actor) -> Q:
+    """What restricts a query on channels to those that the actor may see and use."""
+    if actor.is_admin:
+        return Q()
+    shared = ChannelShare.filter(group_id__in=await group_ids(actor)).values("channel_id")
+    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
+
+
+def shares_of(thing: Thing) -> Shares:
+    """With which groups it is shared."""
+    if isinstance(thing, Repository):
+        return RepositoryShare.filter(repository_id=thing.id)
+    if isinstance(thing, Key):
+        return KeyShare.filter(key_id=thing.id)
+    return ChannelShare.filter(channel_id=thing.id)
+
+
+async def level_on(actor: Actor, thing: Thing) -> Level:
+    """How far the actor's rights on this repository, key or channel reach."""
     if actor.is_admin:
         return Level.OWN
     if actor.user_id is not None and thing.owner_id == actor.user_id:
         return Level.OWN
-    groups = await group_ids(actor)
-    shares: list[ShareLevel]
-    if isinstance(thing, Repository):
-        rows = await RepositoryShare.filter(repository_id=thing.id, group_id__in=groups)
-        shares = [row.level for row in rows]
-    else:
-        shares = [row.level for row in await KeyShare.filter(key_id=thing.id, group_id__in=groups)]
-    return max((_LEVELS[share] for share in shares), default=Level.NONE)
+    rows = await shares_of(thing).filter(group_id__in=await group_ids(actor))
+    return max((_LEVELS[row.level] for row in rows), default=Level.NONE)
+
+
+async def manageable_repositories(actor: Actor) -> Q:
+    """What restricts a query on repositories to those on which the actor has MANAGE or more."""
+    if actor.is_admin:
+        return Q()
+    shares = RepositoryShare.filter(
+        group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
+    ).values("repository_id")
+    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shares))
 
 
 async def manageable_ids(actor: Actor, repository_ids: Collection[int]) -> set[int]:
     """Those of the repositories on which the actor has MANAGE or more; in two queries."""
-    query = Repository.filter(id__in=list(repository_ids))
-    if not actor.is_admin:
-        shares = RepositoryShare.filter(
-            group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
-        ).values("repository_id")
-        query = query.filter(Q(owner_id=actor.user_id) | Q(id__in=Subquery(shares)))
-    return {row["id"] for row in await query.values("id")}
+    rows = Repository.filter(await manageable_repositories(actor), id__in=list(repository_ids))
+    return {row["id"] for row in await rows.values("id")}
+
+
+async def repository_for(
+    actor: Actor, repository_id: int, level: Level, *, deleted: bool = False
+) -> Repository:
+    """The row of a repository, with its location, for an actor who has this level on it.
+
+    Raises NotFound where there is none or the actor may not see it, Forbidden where seeing is all.
+    `deleted`: one in the trash counts as well.
+    """
+    row = await Repository.get_or_none(id=repository_id).select_related("location")
+    if row is None or (row.deleted_at is not None and not deleted):
+        raise NotFound("There is no such repository.")
+    await require(actor, row, level)
+    return row
 
 
 async def require(actor: Actor, thing: Repository | Key, level: Level) -> None:
     """Raise NotFound where the actor may not even see it, Forbidden where that is all."""
     have = await level_on(actor, thing)
     if have == Level.NONE:
-        raise NotFound(f"There is no such {_noun(thing)}.")
+        raise NotFound("There is no such %(thing)s.", thing=_noun(thing))
     if have < level:
-        raise Forbidden(f"You may see the {_noun(thing)} {thing.name}, but not change it.")
+        raise Forbidden(
+            "You may see the %(thing)s %(name)s, but not change it.",
+            thing=_noun(thing),
+            name=thing.name,
+        )
 
 
 def _noun(thing: Repository | Key) -> str:

@@ -36,7 +36,7 @@ async def person(actor: Actor, reference: str | int) -> User:
     """Oneself, or anybody for an administrator; NotFound for everybody else."""
     found = await user(reference)
     if found is None or not (actor.is_admin or actor.user_id == found.id):
-        raise NotFound(f"There is no user {reference!r}.")
+        raise NotFound("There is no user %(reference)r.", reference=reference)
     return found
 
 
@@ -44,7 +44,7 @@ async def existing_user(reference: str) -> User:
     """The user, for askers who may know that there is one."""
     found = await user(reference)
     if found is None:
-        raise NotFound(f"There is no user {reference!r}.")
+        raise NotFound("There is no user %(reference)r.", reference=reference)
     return found
 
 
@@ -59,19 +59,22 @@ async def _one(model: type[Named], reference: str) -> Named | None:
     if len(rows) > 1:
         # guessing would let a name that is a number stand for another's id
         raise InvalidInput(
-            f"{reference!r} is the name of one and the id of another: say the other name or id."
+            "%(reference)r is the name of one and the id of another: say the other name or id.",
+            reference=reference,
         )
     return rows[0] if rows else None
 
 
-def owned_thing(reference: str, *, handle: str) -> Q:
-    """What a reference to a key or a repository may mean: its `handle`, name, OWNER/NAME or id.
+def owned_thing(reference: str, *, handle: str | None = None) -> Q:
+    """What a reference to what somebody owns may mean: name, OWNER/NAME, id, or its `handle`.
 
     All at once, so that a name that looks like another's id is ambiguous and not taken for it.
     """
     owner, slash, name = reference.partition("/")
     number = names.as_id(reference)
-    meanings = [Q(**{handle: reference}), Q(name=reference)]
+    meanings = [Q(name=reference)]
+    if handle is not None:
+        meanings.append(Q(**{handle: reference}))
     if slash:
         meanings.append(Q(owner__name=owner, name=name))
     if number is not None:

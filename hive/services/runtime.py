@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive import clock, schema_version
+from hive import clock, files, memory, schema_version
 from hive.ballast import Ballast
 from hive.config.settings import Paths, Settings
 from hive.database import (
@@ -28,15 +28,20 @@ from hive.database import (
 from hive.database_file import DatabaseFile, missing, note_made
 from hive.errors import DatabaseError, StorageError
 from hive.models import Installation, Location, Repository
-from hive.services.installation import identity, marker, presence
-from hive.services.installation.identity import Identity
-
-_settings: Settings | None = None
-_installation: Installation | None = None
-_identity: Identity | None = None
-_database_file: DatabaseFile | None = None
+from hive.services.installation import identity, marker
+from hive.services.installation.identity import DirectoryIdentity
 
 DEFAULT_LOCATION = "default"
+
+
+@dataclass
+class Started:
+    """What the services run on, from start to stop."""
+
+    settings: Settings | None = None
+    installation: Installation | None = None
+    identity: DirectoryIdentity | None = None
+    database_file: DatabaseFile | None = None
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,11 @@ class Listening:
 
 def settings() -> Settings:
     """The settings in effect."""
-    if _settings is None:
+    found = memory.of(Started).settings
+    if found is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)
-    return _settings
+    return found
 
 
 def paths() -> Paths:
@@ -68,10 +74,11 @@ def host_id() -> str:
 
 def installation() -> Installation:
     """The row of this installation as it was at the start."""
-    if _installation is None:
+    found = memory.of(Started).installation
+    if found is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)
-    return _installation
+    return found
 
 
 def node() -> str:
@@ -86,15 +93,15 @@ def run_token() -> str:
 
 def begin_run() -> None:
     """Take another token; call in the server once the programs of the former one are ended."""
-    global _identity  # noqa: PLW0603 - see start
-    _identity = identity.begin_run(paths(), _known_identity())
+    memory.of(Started).identity = identity.begin_run(paths(), _known_identity())
 
 
-def _known_identity() -> Identity:
-    if _identity is None:
+def _known_identity() -> DirectoryIdentity:
+    found = memory.of(Started).identity
+    if found is None:
         message = "hive.services.runtime.start was not called"
         raise RuntimeError(message)
-    return _identity
+    return found
 
 
 def host_name() -> str:
@@ -109,7 +116,7 @@ def owns_database() -> bool:
 
 def database_file() -> DatabaseFile | None:
     """The file of the open database; None for another engine than SQLite."""
-    return _database_file
+    return memory.of(Started).database_file
 
 
 async def start(new_settings: Settings, *, is_server: bool = False) -> None:
@@ -120,12 +127,21 @@ async def start(new_settings: Settings, *, is_server: bool = False) -> None:
     Raises DatabaseError where a database was there before and is gone, or where the running server
     has another file open: no second, empty one comes to be beside it.
     """
-    global _settings, _installation, _identity, _database_file  # noqa: PLW0603 - one set for the process
-    _settings = new_settings
+    memory.begin()
+    try:
+        await _start(new_settings, is_server=is_server)
+    except BaseException:
+        await stop()
+        raise
+
+
+async def _start(new_settings: Settings, *, is_server: bool) -> None:
+    started = memory.of(Started)
+    started.settings = new_settings
     ballast = Ballast(new_settings.paths.ballast)
     ballast.relieve()  # even opening SQLite takes some blocks
     prepare_directories(new_settings.paths)
-    _identity = identity.ensure(new_settings.paths, is_server=is_server)
+    started.identity = identity.ensure(new_settings.paths, is_server=is_server)
     url = new_settings.database.url
     if url is None:
         path = new_settings.paths.database
@@ -137,13 +153,13 @@ async def start(new_settings: Settings, *, is_server: bool = False) -> None:
         await _upgrade(path)
         await open_database(sqlite_url(path))
         note_made(path)
-        _database_file = DatabaseFile.of(path)
+        started.database_file = DatabaseFile.of(path)
     else:
         from hive import migrate  # noqa: PLC0415 - as in _upgrade
 
         await migrate.migrate_url(url.get_secret_value())
         await open_database(url.get_secret_value())
-    _installation = await _ensure_installation()
+    started.installation = await _ensure_installation()
     await _prepare_first_root()
 
 
@@ -174,9 +190,10 @@ def _require_same_file(path: Path) -> None:
         found = (status.st_dev, status.st_ino)
     if found != listening.database:
         raise DatabaseError(
-            f"The database {path} is not the one that the running server has open: that was deleted"
-            f" or replaced. The server keeps a copy of it in {path}.rescued-*. Stop the server, put"
-            " that copy in its place, and start it again."
+            "The database %(path)s is not the one that the running server has open: that was"
+            " deleted or replaced. The server keeps a copy of it in %(path)s.rescued-*. Stop"
+            " the server, put that copy in its place, and start it again.",
+            path=path,
         )
 
 
@@ -196,14 +213,10 @@ def _server_runs() -> bool:
 
 
 async def stop() -> None:
-    global _settings, _installation, _identity, _database_file  # noqa: PLW0603 - see start
+    """Close the database, and remember nothing any more."""
     await close_database()
     make_room_by(None)
-    presence.clear()
-    _database_file = None
-    _settings = None
-    _installation = None
-    _identity = None
+    memory.end()
 
 
 def prepare_directories(place: Paths) -> None:
@@ -215,8 +228,11 @@ def prepare_directories(place: Paths) -> None:
         _prepare_scratch(place, mode)
     except OSError as error:
         raise StorageError(
-            f"The data directory {place.data_dir} cannot be prepared: {error.strerror}"
-            f" ({error.filename}). Name another one with --data-dir or correct its owner."
+            "The data directory %(data_dir)s cannot be prepared: %(strerror)s (%(filename)s)."
+            " Name another one with --data-dir or correct its owner.",
+            data_dir=place.data_dir,
+            strerror=error.strerror,
+            filename=error.filename,
         ) from error
 
 
@@ -227,7 +243,8 @@ def _prepare_scratch(place: Paths, mode: int) -> None:
     owners = {0, os.geteuid(), place.data_dir.stat().st_uid}
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
         raise StorageError(
-            f"{place.scratch} belongs to somebody else: name another child.scratch_dir."
+            "%(scratch)s belongs to somebody else: name another child.scratch_dir.",
+            scratch=place.scratch,
         )
 
 
@@ -272,7 +289,10 @@ async def _prepare_first_root() -> None:
         prepare_root(root)
     except OSError as error:
         raise StorageError(
-            f"The storage root {root} cannot be made: {error.strerror} ({error.filename})."
+            "The storage root %(root)s cannot be made: %(strerror)s (%(filename)s).",
+            root=root,
+            strerror=error.strerror,
+            filename=error.filename,
         ) from error
     try:
         found = marker.read(root)
@@ -296,10 +316,7 @@ def listening_file() -> Path:
 
 def write_listening(listening: Listening) -> None:
     """Tell the commands of the command line where the server listens."""
-    target = listening_file()
-    temporary = target.with_suffix(".new")
-    temporary.write_text(json.dumps(listening.__dict__))
-    temporary.replace(target)
+    files.replace(listening_file(), json.dumps(listening.__dict__).encode())
     paths().process_id.write_text(f"{listening.pid}\n")
 
 
@@ -329,6 +346,19 @@ def read_listening() -> Listening | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return listening if Path(f"/proc/{listening.pid}").exists() else None
+
+
+def base_url() -> str:
+    """What links to our pages begin with, without a slash at the end.
+
+    The address that people type where it is set, else the one that the server listens on, else the
+    one that it will listen on.
+    """
+    web = settings().web
+    if web.public_url is not None:
+        return web.public_url
+    listening = read_listening()
+    return listening.web_url if listening is not None else f"http://{web.address}"
 
 
 def ssh_port() -> int:

@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hive import log, sealing
-from hive.database import forget_deleted_content, transactional, wipe_deleted_content, wipe_log
+from hive import log, memory, sealing
+from hive.database import transactional
 from hive.errors import Conflict, Sealed, StorageError
 from hive.models import Channel, Installation, Totp, Trigger
 from hive.sealing import KeyRing
 from hive.services import audit, runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.permissions import Actor, require_admin
+from hive.sql import forget_deleted_content, wipe_deleted_content, wipe_log
 
 logger = log.get(__name__)
 
@@ -35,7 +36,7 @@ _TABLES: tuple[type[Row], ...] = (Channel, Trigger, Totp)
 _Stamp = tuple[str, int, int, int]
 
 
-class _Keys:
+class _Memory:
     """The keys of the file, read again when the file changes.
 
     Former keys stay in memory: what was read from the database just before keys changed must
@@ -61,9 +62,6 @@ class _Keys:
             self._ring = KeyRing(found.current, found.former + more)
             self._stamp = stamp
         return self._ring
-
-
-_keys = _Keys()
 
 
 def _stamp_of(path: str) -> _Stamp | None:
@@ -121,7 +119,7 @@ def _place(row: Row) -> str:
 
 def _open(sealed: str, row: Row) -> str:
     try:
-        ring = _keys.ring()
+        ring = memory.of(_Memory).ring()
     except StorageError as error:
         raise Sealed(error.message) from error
     if ring is None:
@@ -138,13 +136,13 @@ def _missing() -> str:
 
 async def _ring_to_seal_with() -> KeyRing:
     """The keys, made where there are none yet; Sealed where they were lost."""
-    ring = _keys.ring()
+    ring = memory.of(_Memory).ring()
     if ring is not None:
         return ring
     if any(await _sealed_with()):
         raise Sealed(_missing())
     sealing.create(runtime.paths().secret)
-    made = _keys.ring()
+    made = memory.of(_Memory).ring()
     if made is None:
         raise Sealed(_missing())
     return made
@@ -254,8 +252,10 @@ async def rotate(
         closed = await _seal_all(fresh.id, on_step=on_step)
         if closed and not is_lost:
             raise Conflict(
-                f"{closed} secrets cannot be opened, so the former keys stay in {path}. Set these"
-                " secrets again (hive doctor names them), then rotate again."
+                "%(closed)s secrets cannot be opened, so the former keys stay in %(path)s. Set"
+                " these secrets again (hive doctor names them), then rotate again.",
+                closed=closed,
+                path=path,
             )
         held = await _sealed_with()
         kept = tuple(one for one in (before.keys if before else ()) if one.id in held)
@@ -298,19 +298,19 @@ async def closed() -> list[str]:
     ]
 
 
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """Whether the key file is there, private and the right one; and old copies in clear."""
     path = runtime.paths().secret
-    found = [Finding("ok", _SUBJECT, "Stored secrets open with the key file")]
+    found = [Check("ok", _SUBJECT, "Stored secrets open with the key file")]
     try:
         ring = await asyncio.to_thread(sealing.read, path)
     except StorageError as error:
         ring = None
-        found = [Finding("error", _SUBJECT, error.message.rstrip("."), None)]
+        found = [Check("error", _SUBJECT, error.message.rstrip("."), None)]
     else:
         if ring is None and any(await _sealed_with()):
             found = [
-                Finding(
+                Check(
                     "error",
                     _SUBJECT,
                     f"The key file {path} is missing, so stored secrets cannot be opened",
@@ -320,7 +320,7 @@ async def findings() -> list[Finding]:
             ]
     if ring is not None and not runtime.is_private(path):
         found.append(
-            Finding(
+            Check(
                 "error",
                 _SUBJECT,
                 f"The key file {path} can be read by others",
@@ -331,7 +331,7 @@ async def findings() -> list[Finding]:
     if names:
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         found = [
-            Finding(
+            Check(
                 "error",
                 _SUBJECT,
                 f"These secrets cannot be opened with the key file {path}: {shown}",
@@ -345,7 +345,7 @@ async def findings() -> list[Finding]:
 _FIRST_SEALED = 9  # the migration from which on secrets are sealed
 
 
-def _old_copies() -> list[Finding]:
+def _old_copies() -> list[Check]:
     """Copies from before an upgrade hold the secrets in clear."""
     database = runtime.paths().database
     old = []
@@ -356,7 +356,7 @@ def _old_copies() -> list[Finding]:
     if not old:
         return []
     return [
-        Finding(
+        Check(
             "warning",
             _SUBJECT,
             f"Copies from before the upgrade hold secrets in clear: {', '.join(old)}",

@@ -1,4 +1,4 @@
-"""Sharing repositories and keys with groups."""
+"""Sharing repositories, keys and channels with groups."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from hive.errors import NotFound
 from hive.kinds import ShareLevel
-from hive.models import Group, Key, KeyShare, Repository, RepositoryShare
+from hive.models import ChannelShare, Group, Key, KeyShare, Repository, RepositoryShare
 from hive.services import references
-from hive.services.permissions import Actor, group_ids
+from hive.services.permissions import Actor, Thing, group_ids, shares_of
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,7 @@ class GroupShare:
     level: ShareLevel
 
 
-async def set_levels(
-    actor: Actor, thing: Repository | Key, levels: Mapping[str, ShareLevel | None]
-) -> None:
+async def set_levels(actor: Actor, thing: Thing, levels: Mapping[str, ShareLevel | None]) -> None:
     """Share with each group at its level, None: no longer; other groups keep what they have."""
     for group, level in levels.items():
         if level is None:
@@ -29,33 +27,36 @@ async def set_levels(
             await share(actor, thing, [group], level)
 
 
-async def share(
-    actor: Actor, thing: Repository | Key, groups: Sequence[str], level: ShareLevel
-) -> None:
+async def share(actor: Actor, thing: Thing, groups: Sequence[str], level: ShareLevel) -> None:
     """Share with more groups, or at another level. Call inside a transaction."""
     for name in groups:
         group = await _usable_group(actor, name)
+        values, group_id = {"level": level}, group.id
         if isinstance(thing, Repository):
             await RepositoryShare.update_or_create(
-                {"level": level}, repository_id=thing.id, group_id=group.id
+                values, repository_id=thing.id, group_id=group_id
             )
+        elif isinstance(thing, Key):
+            await KeyShare.update_or_create(values, key_id=thing.id, group_id=group_id)
         else:
-            await KeyShare.update_or_create({"level": level}, key_id=thing.id, group_id=group.id)
+            await ChannelShare.update_or_create(values, channel_id=thing.id, group_id=group_id)
 
 
-async def unshare(actor: Actor, thing: Repository | Key, groups: Sequence[str]) -> None:
-    """Share no longer with these groups; only groups that the actor sees can be named."""
+async def unshare(actor: Actor, thing: Thing, groups: Sequence[str]) -> None:
+    """Share no longer with these groups.
+
+    Whoever may change the thing sees its shares and may end each of them, also one with a group
+    that they have left; of other groups, only those that the actor sees can be named.
+    """
     for name in groups:
-        group = await _usable_group(actor, name)
-        if isinstance(thing, Repository):
-            await RepositoryShare.filter(repository_id=thing.id, group_id=group.id).delete()
-        else:
-            await KeyShare.filter(key_id=thing.id, group_id=group.id).delete()
+        if not await shares_of(thing).filter(group__name=name).delete():
+            group = await _usable_group(actor, name)
+            await shares_of(thing).filter(group_id=group.id).delete()
 
 
 async def _usable_group(actor: Actor, name: str) -> Group:
     """A group that the actor belongs to; administrators may use all."""
     group = await references.group(name)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {name!r}.")
+        raise NotFound("There is no group %(name)r.", name=name)
     return group

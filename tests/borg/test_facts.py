@@ -322,7 +322,7 @@ def test_a_file_tree_is_called_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[core]\nbare = true\n")  # git's
     found = facts.read(tmp_path)
     assert (found.kind, found.size_bytes) == (Kind.NONE, 23)
-    assert facts.read(tmp_path / "nowhere") == facts.RepositoryFacts(Kind.NONE, is_walked=True)
+    assert facts.read(tmp_path / "nowhere") == facts.RepositoryFacts(kind=Kind.NONE, is_walked=True)
 
 
 def test_a_broken_config_is_no_missing_repository(filled: Borg) -> None:

@@ -111,7 +111,7 @@ def observe(said: list[Said], cuts: tuple[list[int], list[int]] = ([], [])) -> F
 
 
 def told(said: list[Said], end: EndReason = EndReason.DONE) -> tuple[str, str, str]:
-    verdict = judge(Evidence(Need.BORG, end, observe(said)))
+    verdict = judge(Evidence(need=Need.BORG, end_reason=end, facts=observe(said)))
     return verdict.operation, verdict.archive_created, verdict.end_reason
 
 
@@ -164,7 +164,7 @@ def test_garbage_switches_off_and_raises_nothing(calls: bytes, answers: bytes, l
     observer.client(calls)
     observer.server(answers)
     observer.client(calls)
-    judge(Evidence(Need.BORG, EndReason.DONE, observer.facts()))
+    judge(Evidence(need=Need.BORG, end_reason=EndReason.DONE, facts=observer.facts()))
 
 
 @given(st.binary(max_size=400), st.binary(max_size=400))
@@ -172,7 +172,7 @@ def test_garbage_of_borg_2_raises_nothing_either(calls: bytes, answers: bytes) -
     observer = Observer(RestWatch())
     observer.client(calls)
     observer.server(answers)
-    judge(Evidence(Need.BORG, EndReason.DONE, observer.facts()))
+    judge(Evidence(need=Need.BORG, end_reason=EndReason.DONE, facts=observer.facts()))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,19 @@ def test_what_is_not_borg_1_switches_off_with_a_note(message: bytes) -> None:
     observer = Observer(RpcWatch())
     observer.client(message)
     assert observer.facts().note is not None
-    before, after = Snapshot(True, "1", b"", 5), Snapshot(True, "2", b"", 9)
-    verdict = judge(Evidence(Need.BORG, EndReason.DONE, observer.facts(), before, after))
+    before, after = (
+        Snapshot(is_created=True, state="1", config=b"", size_bytes=5),
+        Snapshot(is_created=True, state="2", config=b"", size_bytes=9),
+    )
+    verdict = judge(
+        Evidence(
+            need=Need.BORG,
+            end_reason=EndReason.DONE,
+            facts=observer.facts(),
+            before=before,
+            after=after,
+        )
+    )
     assert (verdict.operation, verdict.archive_created) == ("write", "unknown")
     assert verdict.bytes_added is None
 
@@ -285,7 +296,9 @@ def test_a_commit_that_failed_made_no_archive() -> None:
 
 def test_what_the_gate_refused_is_the_end() -> None:
     facts = observe([opened(), get(MANIFEST)])
-    evidence = Evidence(Need.BORG, EndReason.DONE, facts, refused_methods=("put",))
+    evidence = Evidence(
+        need=Need.BORG, end_reason=EndReason.DONE, facts=facts, refused_methods=("put",)
+    )
     verdict = judge(evidence)
     assert (verdict.end_reason, verdict.error) == (EndReason.REFUSED, "refused: put")
 
@@ -326,7 +339,7 @@ def test_borg_2_is_told_by_its_paths(
 ) -> None:
     facts = rest(*exchanges)
     assert facts.note is None
-    verdict = judge(Evidence(Need.BORG, EndReason.DONE, facts))
+    verdict = judge(Evidence(need=Need.BORG, end_reason=EndReason.DONE, facts=facts))
     assert (verdict.operation, verdict.archive_created) == (operation, created)
 
 
@@ -369,7 +382,9 @@ def created(*, after: float, took: float, answer: float = 1.0, checkpoints: int 
             say(delete(archive))
     clock.now += answer
     observer.client_eof()
-    return judge(Evidence(Need.BORG, EndReason.DONE, observer.facts())).archive_created
+    return judge(
+        Evidence(need=Need.BORG, end_reason=EndReason.DONE, facts=observer.facts())
+    ).archive_created
 
 
 @pytest.mark.parametrize(
@@ -398,5 +413,5 @@ def test_a_client_that_leaves_before_it_opens_anything_did_nothing() -> None:
     observer.server(b"Borg 1.2.4: Got connection close before repository was opened.\n")
     facts = observer.facts()
     assert facts.note is None
-    verdict = judge(Evidence(Need.BORG, EndReason.DONE, facts))
+    verdict = judge(Evidence(need=Need.BORG, end_reason=EndReason.DONE, facts=facts))
     assert (verdict.operation, verdict.archive_created) == (Operation.NOTHING, ArchiveCreated.NO)

@@ -10,7 +10,7 @@ import pytest
 
 from hive.borg import rollback
 from hive.borg.repository import objects_in_index
-from hive.borg.rollback import Obstacle, Reading, State, Stopped, survey
+from hive.borg.rollback import Obstacle, ReadingProgress, State, Stopped, survey
 from hive.borg.segments import Log, Tag
 from tests.borg.logs import COMMIT, Local, entry, make_local, write_segment
 
@@ -201,7 +201,7 @@ def test_times_that_no_calendar_has_are_no_trouble(local: Local, time: int) -> N
 
 
 def test_a_reading_says_how_far_it_is_and_stops_when_asked(local: Local) -> None:
-    reading = Reading()
+    reading = ReadingProgress()
     survey(local.repository, reading=reading)
     assert reading.done_bytes == reading.total_bytes > 600_000
     reading.cancel()

@@ -38,7 +38,12 @@ def test_what_a_client_calls_itself_does_no_harm_to_the_terminal(
     run: Run, settings: Settings
 ) -> None:
     hostile = "no \x1b[2J\u202e algorithm"
-    seen = Observation("198.51.100.7", AddressTrouble.NO_COMMON_ALGORITHM, hostile, hostile)
+    seen = Observation(
+        address="198.51.100.7",
+        trouble=AddressTrouble.NO_COMMON_ALGORITHM,
+        reason=hostile,
+        client=hostile,
+    )
 
     async def note() -> None:
         await runtime.start(settings)

@@ -231,7 +231,7 @@ def session(documents: dict[str, Any], settings: Settings) -> int:
             identity = await authentication.authenticate(login, key.fingerprint, "192.0.2.7")
             assert identity is not None
             hostile = "borg serve \x1b[2J\nID  forged"
-            request = access.Request(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
+            request = access.SessionRequest(Need.BORG, hostile, "192.0.2.7", "\x1b]0;x\x07")
             return (await access.admit(identity, request)).session_id
         finally:
             await runtime.stop()
@@ -260,9 +260,13 @@ def test_sessions_are_listed_and_shown(session: int, run: Run) -> None:
 
 
 @pytest.fixture
-def server(settings: Settings) -> Iterator[list[signals.Happening]]:
+def server(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[list[signals.Happening]]:
     """The control socket of a running server, in a thread; what it is told."""
     told: list[signals.Happening] = []
+    # the commands here have no memory of a server
+    monkeypatch.setattr(control_server, "tell", told.append)
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
@@ -277,11 +281,7 @@ def server(settings: Settings) -> Iterator[list[signals.Happening]]:
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
     thread.start()
     ready.wait(10)
-    unsubscribe = signals.subscribe(
-        lambda happening: told.append(happening) if threading.current_thread() is thread else None
-    )
     yield told
-    unsubscribe()
     loop.call_soon_threadsafe(stop.set)
     thread.join(10)
     loop.close()

@@ -20,7 +20,10 @@ def test_ping_tokens_are_made_listed_and_revoked(
         await runtime.start(settings)
         admitted = await tokens.admit(added["token"], "192.0.2.7")
         assert admitted is not None
-        await reports.receive(admitted, Report(ReportKind.FAIL, "192.0.2.7", "no\nway\n", 2))
+        await reports.receive(
+            admitted,
+            Report(kind=ReportKind.FAIL, peer="192.0.2.7", text="no\nway\n", exit_status=2),
+        )
         await runtime.stop()
 
     asyncio.run(report())

@@ -17,10 +17,10 @@ from hive.services import runtime
 from hive.services.alarms import alarms, server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.health import review
-from hive.services.health.schedules import ScheduleChange
 from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import creation
+from hive.services.repositories.creation import CreateRepository
 from tests.cli.conftest import Result, Run
 
 START = datetime(2026, 11, 20, 3, 12, tzinfo=UTC)
@@ -182,7 +182,6 @@ def test_a_trouble_of_the_server_is_told_by_commands_too(
         EventKind.CLOCK_JUMPED, "Clock", "The clock jumped.", unknown="the clock jumped"
     )
     meanwhile(server_alarms.report("clock", trouble))
-    server_alarms.clear()
     done = glance(run)
     assert done.status == 1
     assert done.output.splitlines() == [
@@ -202,7 +201,7 @@ def test_much_trouble_is_cut_and_long_words_are_broken(
     async def add_many() -> None:
         for number in range(32):
             name = f"{'n' * 90}{number}"
-            await creation.add(OPERATOR, ScheduleChange(), name=name, owner="alice")
+            await creation.create(OPERATOR, CreateRepository(name=name, owner="alice"))
 
     meanwhile(add_many())
     time[0] += timedelta(days=3)

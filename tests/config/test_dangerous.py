@@ -56,3 +56,18 @@ def test_a_sender_is_one_plain_address() -> None:
     for wrong in ("alice", "Alice <alice@example.org>", "a@b\nBcc: c@d", "älice@example.org"):
         with pytest.raises(ConfigError, match=r"mail\.sender must be one e-mail address"):
             settings.load(None, environment={"HIVE_MAIL__SENDER": wrong})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://hive.example.org", True),
+        ("HTTPS://hive.example.org/", True),
+        ("http://https.example.org", False),
+    ],
+)
+def test_pages_are_on_https_where_people_type_that(url: str, expected: bool) -> None:
+    """Cookies, headers and the check of a form's origin depend on it."""
+    loaded = settings.load(None, environment={"HIVE_WEB__PUBLIC_URL": url})
+    assert loaded.web.is_https is expected
+    assert Settings().web.is_https is False

@@ -16,7 +16,7 @@ def test_the_example_is_current() -> None:
 
 
 def test_the_reference_is_current() -> None:
-    assert (ROOT / "docs" / "configuration.md").read_text() == docs.markdown()
+    assert (ROOT / "docs" / "reference" / "configuration.md").read_text() == docs.markdown()
 
 
 def test_the_example_changes_nothing_as_it_is(tmp_path: Path) -> None:

@@ -184,6 +184,12 @@ def test_lists_come_from_the_file_and_from_the_environment(tmp_path: Path) -> No
     assert settings.web.trusted_proxies == ("10.0.0.0/8", "::1/128")
 
 
+def test_a_network_of_ipv4_addresses_written_as_ipv6_is_that_ipv4_network(tmp_path: Path) -> None:
+    """Visitors come in as IPv4 addresses: else such a proxy would never be found again."""
+    settings = load(tmp_path, "[web]\ntrusted_proxies = ['::ffff:10.0.0.0/104']")
+    assert settings.web.trusted_proxies == ("10.0.0.0/8",)
+
+
 @pytest.mark.parametrize("none", ["0", "'0'", "'none'"])
 def test_a_size_limit_can_be_lifted(tmp_path: Path, none: str) -> None:
     assert load(tmp_path, f"[child]\nmemory_bytes = {none}").child.memory_bytes is None

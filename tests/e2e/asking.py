@@ -69,7 +69,7 @@ def create(installation: Installation, name: str) -> subprocess.CompletedProcess
         text=True,
         cwd=source,
         env=installation.client_environment(),
-        timeout=60,
+        timeout=150,  # each step of a session may wait for a locked database
         check=False,
     )
 

@@ -222,6 +222,10 @@ class Installation:
             "BORG_RSH": f"ssh {options}",
         }
 
+    def environment_of_commands(self) -> dict[str, str]:
+        """What `hive` gets beside the arguments, for a test that runs it in a shell."""
+        return self._environment()
+
     def _hive(self) -> list[str]:
         if not (self.starts_empty or self._was_prepared or self._database.exists()):
             schema.put_database(self._database)

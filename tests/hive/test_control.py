@@ -36,7 +36,7 @@ async def server(path: Path) -> AsyncIterator[control_server.ControlServer]:
 
 
 @pytest.fixture
-def told() -> Iterator[list[Happening]]:
+def told(remembering: None) -> Iterator[list[Happening]]:
     happenings: list[Happening] = []
     unsubscribe = signals.subscribe(happenings.append)
     yield happenings
@@ -217,7 +217,7 @@ async def test_a_program_that_the_server_started_is_refused_though_nothing_confi
 ) -> None:
     """Of the same user, root even, in no Landlock, mounts or filter, and whoever its parent is."""
     argv = ("/usr/bin/python3", "-I", "-c", ASKS, *steps)
-    spec = ChildSpec(argv, {}, cwd=open_server)
+    spec = ChildSpec(argv=argv, environment={}, cwd=open_server)
     child = Child.start(spec, Confinement(landlock=False, user=None, allow_root=True))
     try:
         child.close_stdin()
@@ -238,8 +238,8 @@ async def test_a_program_of_the_servers_own_ordinary_user_is_refused(
 ) -> None:
     monkeypatch.setattr(control_server, "_own_user", lambda: support.NOBODY.uid)
     argv = ("/usr/bin/python3", "-I", "-c", ASKS)
-    spec = ChildSpec(argv, {}, cwd=open_server)
-    _, printed = await support.output_of(spec, Confinement(False, support.NOBODY))
+    spec = ChildSpec(argv=argv, environment={}, cwd=open_server)
+    _, printed = await support.output_of(spec, Confinement(landlock=False, user=support.NOBODY))
     assert "may not ask" in printed
     assert told == []
 

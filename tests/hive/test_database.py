@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from hive import clock, database
+from hive import background, clock, database, sql
 from hive.config.settings import Settings
 from hive.database import after_commit, spawn, transactional, unbroken
 from hive.errors import Conflict, DatabaseError
@@ -180,12 +180,12 @@ async def test_work_of_several_steps_goes_on_when_its_caller_is_cancelled() -> N
     with pytest.raises(asyncio.CancelledError):
         await caller
     go_on.set()
-    await asyncio.wait(set(database._tasks))
+    await asyncio.wait(set(background.tasks))
     assert "second" in await names()
 
 
 async def test_a_whole_database_has_no_problems() -> None:
-    assert await database.problems() == []
+    assert await sql.problems() == []
     assert await database.answers()
 
 
@@ -198,7 +198,7 @@ async def test_rows_that_refer_to_nothing_are_told(hive: Settings) -> None:
     )
     connection.commit()
     connection.close()
-    assert await database.problems() == ["2 rows refer to rows that are gone"]
+    assert await sql.problems() == ["2 rows refer to rows that are gone"]
 
 
 async def test_a_file_that_is_no_database_is_said_to_be_none(

@@ -14,6 +14,8 @@ import structlog
 from hive import loop_watchdog
 from hive.loop_watchdog import LIMIT, stalls
 
+pytestmark = pytest.mark.usefixtures("remembering")
+
 T = TypeVar("T")
 
 

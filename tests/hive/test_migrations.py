@@ -17,7 +17,7 @@ from tortoise.config import AppConfig, DBUrlConfig, TortoiseConfig
 from tortoise.context import TortoiseContext
 
 import migrations
-from hive import database, migrate
+from hive import database, migrate, sql
 from hive.database import MODELS
 from hive.errors import DatabaseError
 from hive.kinds import Access
@@ -222,7 +222,7 @@ async def test_rows_that_were_broken_before_do_not_stop_a_start_without_upgrade(
         connection.commit()
     assert await migrate_sqlite(upgrade) == []
     await database.open_database(database.sqlite_url(upgrade))
-    assert await database.problems() != []
+    assert await sql.problems() != []
     await database.close_database()
 
 

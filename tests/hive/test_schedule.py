@@ -38,11 +38,11 @@ CHANGES = [
 
 
 def every(interval: timedelta, grace: timedelta = 6 * HOUR) -> Schedule:
-    return Schedule(ScheduleKind.INTERVAL, interval=interval, grace=grace)
+    return Schedule(kind=ScheduleKind.INTERVAL, interval=interval, grace=grace)
 
 
 def by_cron(cron: str, zone: str = "UTC", grace: timedelta = 6 * HOUR) -> Schedule:
-    return Schedule(ScheduleKind.CRON, cron=cron, timezone=zone, grace=grace)
+    return Schedule(kind=ScheduleKind.CRON, cron=cron, timezone=zone, grace=grace)
 
 
 def daily_ticks(zone: ZoneInfo, hour: int, minute: int, around: datetime) -> list[datetime]:
@@ -83,7 +83,7 @@ def test_a_daily_backup_is_due_once_a_day_hour_by_hour_through_a_change(
         due = schedule.due_after(at)
         assert due == next(tick for tick in expected if tick > at), at
         for moment in (due - timedelta(seconds=1), due, due + 6 * HOUR, due + 6 * HOUR - DAY):
-            view = outlook(schedule, Record(at), moment)
+            view = outlook(schedule, Record(created_at=at), moment)
             assert view.down_at == due + 6 * HOUR  # of real time
         at += timedelta(minutes=30)
 
@@ -133,7 +133,7 @@ def test_a_backup_is_always_due_after_the_last_one(seconds: int, cron: str, zone
 def test_nothing_changes_before_it_is_looked_at_again(
     interval: timedelta, grace: timedelta, passed: timedelta, has_backup: bool
 ) -> None:
-    record = Record(NOW, NOW if has_backup else None)
+    record = Record(created_at=NOW, last_backup_at=NOW if has_backup else None)
     now = NOW + passed
     view = outlook(every(interval, grace), record, now)
     if view.look_at is None:
@@ -146,30 +146,33 @@ def test_nothing_changes_before_it_is_looked_at_again(
 
 
 def test_up_late_and_down_follow_each_other() -> None:
-    record = Record(NOW - 9 * DAY, NOW)
+    record = Record(created_at=NOW - 9 * DAY, last_backup_at=NOW)
     times = {0: Health.FINE, 23: Health.FINE, 24: Health.LATE, 29: Health.LATE, 30: Health.DOWN}
     for hours, health in times.items():
         assert outlook(every(DAY), record, NOW + hours * HOUR).health == health
 
 
 def test_a_repository_that_was_never_written_is_late_from_its_creation() -> None:
-    record = Record(NOW)
+    record = Record(created_at=NOW)
     times = {23: Health.NEW, 24: Health.LATE, 30: Health.DOWN}
     for hours, health in times.items():
         assert outlook(every(DAY), record, NOW + hours * HOUR).health == health
 
 
 def test_without_a_schedule_nothing_is_ever_late() -> None:
-    schedule = Schedule(ScheduleKind.NONE, grace=HOUR)
+    schedule = Schedule(kind=ScheduleKind.NONE, grace=HOUR)
     far = NOW + 10_000 * DAY
-    assert outlook(schedule, Record(NOW), far).health == Health.UNWATCHED
-    assert outlook(schedule, Record(NOW, NOW), far).health == Health.UNWATCHED
-    assert outlook(schedule, Record(NOW, NOW), far).look_at is None
+    assert outlook(schedule, Record(created_at=NOW), far).health == Health.UNWATCHED
+    assert (
+        outlook(schedule, Record(created_at=NOW, last_backup_at=NOW), far).health
+        == Health.UNWATCHED
+    )
+    assert outlook(schedule, Record(created_at=NOW, last_backup_at=NOW), far).look_at is None
 
 
 def test_a_session_that_runs_keeps_down_waiting_but_not_late() -> None:
     schedule, end = every(DAY), NOW + 40 * HOUR
-    record = Record(NOW, NOW, running_until=end)
+    record = Record(created_at=NOW, last_backup_at=NOW, running_until=end)
     assert outlook(schedule, record, NOW + 24 * HOUR).health == Health.LATE
     waiting = outlook(schedule, record, NOW + 30 * HOUR)
     assert (waiting.health, waiting.look_at) == (Health.LATE, NOW + 30 * HOUR + LOOK_AGAIN)
@@ -180,7 +183,7 @@ def test_a_session_that_runs_keeps_down_waiting_but_not_late() -> None:
 
 def test_a_pause_ends_by_itself_and_down_waits_for_the_next_backup_after_it() -> None:
     schedule, until = every(DAY), NOW + 10 * DAY
-    record = Record(NOW, NOW, paused_until=until)
+    record = Record(created_at=NOW, last_backup_at=NOW, paused_until=until)
     paused = outlook(schedule, record, until - HOUR)
     assert (paused.health, paused.due_at, paused.look_at) == (Health.PAUSED, None, until)
     after = outlook(schedule, record, until)
@@ -203,9 +206,12 @@ def test_a_pause_ends_by_itself_and_down_waits_for_the_next_backup_after_it() ->
 def test_a_backup_shortly_before_its_time_counts_for_it(made: str, due: str) -> None:
     at, expected = (datetime.fromisoformat(one).replace(tzinfo=UTC) for one in (made, due))
     schedule = by_cron("0 3 * * *")
-    assert outlook(schedule, Record(NOW - 9 * DAY, at), at).due_at == expected
+    assert (
+        outlook(schedule, Record(created_at=NOW - 9 * DAY, last_backup_at=at), at).due_at
+        == expected
+    )
     # nothing was made yet: the first one is due at the next time
-    assert outlook(schedule, Record(at), at).due_at == schedule.due_after(at)
+    assert outlook(schedule, Record(created_at=at), at).due_at == schedule.due_after(at)
     assert every(DAY).due_after_backup(at) == at + DAY
 
 
@@ -224,7 +230,7 @@ def test_what_was_due_while_the_server_was_off_is_expected_at_the_next_time() ->
     schedule = by_cron("0 3 * * *")
     last = datetime(2026, 11, 23, 3, tzinfo=UTC)
     off = (last + 2 * HOUR, last + 28 * HOUR)  # over the whole next time
-    record = Record(last - 9 * DAY, last, downtimes=(off,))
+    record = Record(created_at=last - 9 * DAY, last_backup_at=last, downtimes=(off,))
     view = outlook(schedule, record, off[1])
     assert (view.health, view.due_at) == (Health.LATE, last + DAY)
     assert view.down_at == last + 2 * DAY + 6 * HOUR
@@ -241,8 +247,13 @@ def test_what_was_due_while_the_server_was_off_is_expected_at_the_next_time() ->
         assert outlook(schedule, replace(record, downtimes=(other,)), last).down_at == (
             last + DAY + 6 * HOUR
         )
-    assert fell_into(schedule, Record(last - 9 * DAY, last), *off)
-    assert not fell_into(schedule, Record(last - 9 * DAY, last), last + HOUR, last + 2 * HOUR)
+    assert fell_into(schedule, Record(created_at=last - 9 * DAY, last_backup_at=last), *off)
+    assert not fell_into(
+        schedule,
+        Record(created_at=last - 9 * DAY, last_backup_at=last),
+        last + HOUR,
+        last + 2 * HOUR,
+    )
 
 
 @pytest.mark.parametrize(
@@ -310,7 +321,7 @@ def test_schedules_are_said_in_words() -> None:
     assert by_cron("0 3 * * 1-5", "Europe/Berlin").in_words == (
         "every working day at 03:00, Europe/Berlin"
     )
-    assert Schedule(ScheduleKind.NONE).in_words == "not watched"
+    assert Schedule(kind=ScheduleKind.NONE).in_words == "not watched"
 
 
 def test_reminders_keep_their_rhythm_and_end() -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive.timekeeping import Doubt, Reading, Timekeeping, after, from_json, to_json
+from hive.timekeeping import ClockReading, Doubt, Timekeeping, after, from_json, to_json
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-FIRST = Reading(START, 1000.0, "this boot")
+FIRST = ClockReading(START, 1000.0, "this boot")
 JUMPS = (
     timedelta(minutes=2),
     timedelta(hours=5),
@@ -22,15 +22,15 @@ JUMPS = (
 )
 
 
-def moved(reading: Reading, seconds: float, jump: timedelta = timedelta(0)) -> Reading:
+def moved(reading: ClockReading, seconds: float, jump: timedelta = timedelta(0)) -> ClockReading:
     """The reading so many seconds later, its clock set meanwhile."""
     wall = reading.wall + timedelta(seconds=seconds) + jump
     return replace(reading, wall=wall, elapsed=reading.elapsed + seconds)
 
 
-def rebooted(reading: Reading, off: timedelta, seconds: float = 30.0) -> Reading:
+def rebooted(reading: ClockReading, off: timedelta, seconds: float = 30.0) -> ClockReading:
     """So many seconds after a boot, which came `off` later by the clock."""
-    return Reading(reading.wall + off + timedelta(seconds=seconds), seconds, "the next boot")
+    return ClockReading(reading.wall + off + timedelta(seconds=seconds), seconds, "the next boot")
 
 
 def run(known: Timekeeping, seconds: float, *, synchronised: bool) -> Timekeeping:

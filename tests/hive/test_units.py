@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies
 
-from hive import clock, units
+from hive import clock, formats, units
 from hive.errors import InvalidInput
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -78,7 +78,7 @@ def test_a_limit_is_a_size() -> None:
     ],
 )
 def test_a_size_is_shown_as_in_borg(size: int, text: str) -> None:
-    assert units.format_size(size) == text
+    assert formats.format_size(size) == text
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_is_no_time_span_is_refused(text: str) -> None:
 @given(strategies.timedeltas(timedelta(), timedelta(days=36_000)))
 def test_a_time_span_shown_reads_back(span: timedelta) -> None:
     whole = timedelta(seconds=int(span.total_seconds()))
-    assert units.parse_duration(units.format_duration(whole)) == whole
+    assert units.parse_duration(formats.format_duration(whole)) == whole
 
 
 @pytest.mark.usefixtures("_now")

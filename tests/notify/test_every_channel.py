@@ -186,5 +186,5 @@ def test_the_settings_of_the_samples_have_titles_and_descriptions() -> None:
 
 
 def test_the_reference_of_channels_is_current() -> None:
-    written = (Path(__file__).parents[2] / "docs" / "channels.md").read_text()
+    written = (Path(__file__).parents[2] / "docs" / "reference" / "channels.md").read_text()
     assert written.rstrip("\n") == documentation.markdown().rstrip("\n")

@@ -49,7 +49,9 @@ async def gone(pid: int) -> bool:
 
 
 async def test_what_goes_in_comes_out_and_the_status_is_told(tmp_path: Path) -> None:
-    child = Child.start(ChildSpec(("/bin/cat",), ENVIRONMENT, tmp_path), CONFINED)
+    child = Child.start(
+        ChildSpec(argv=("/bin/cat",), environment=ENVIRONMENT, cwd=tmp_path), CONFINED
+    )
     await write_all(child.stdin_fd, b"a backup")
     child.close_stdin()
     assert await soon(read_all(child.stdout_fd)) == b"a backup"
@@ -68,7 +70,9 @@ async def test_the_program_sees_its_own_environment_and_nothing_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HIVE_SECRET", "of the server")
-    spec = ChildSpec(("/usr/bin/env",), {"A": "b c", "UMLAUT": "\udcff"}, tmp_path)
+    spec = ChildSpec(
+        argv=("/usr/bin/env",), environment={"A": "b c", "UMLAUT": "\udcff"}, cwd=tmp_path
+    )
     status, printed = await output_of(spec)
     assert (status, sorted(printed.split("\n"))) == (0, ["", "A=b c", "UMLAUT=�"])
 
@@ -101,7 +105,15 @@ async def test_limits_and_priorities_are_applied(tmp_path: Path) -> None:
         " (r.RLIMIT_CORE, r.RLIMIT_FSIZE, r.RLIMIT_NOFILE, r.RLIMIT_AS, r.RLIMIT_NPROC)],"
         " os.getpriority(os.PRIO_PROCESS, 0))"
     )
-    limits = Limits(1 << 20, 64, 1 << 32, 500, nice=5, io_class="idle", io_level=7)
+    limits = Limits(
+        file_bytes=1 << 20,
+        open_files=64,
+        memory_bytes=1 << 32,
+        processes=500,
+        nice=5,
+        io_class="idle",
+        io_level=7,
+    )
     _, printed = await output_of(python(code, tmp_path, limits=limits))
     nice = os.getpriority(os.PRIO_PROCESS, 0) + 5
     assert printed == f"[0, {1 << 20}, 64, {1 << 32}, 500] {nice}\n"
@@ -118,11 +130,11 @@ def test_a_program_that_is_missing_or_not_named_in_full_is_refused(tmp_path: Pat
     before = descriptors()
     for program in ("/nowhere/borg", "borg", "/etc/passwd", "/usr"):
         with pytest.raises(Unavailable, match=program):
-            Child.start(ChildSpec((program, "serve"), {}, tmp_path), CONFINED)
+            Child.start(ChildSpec(argv=(program, "serve"), environment={}, cwd=tmp_path), CONFINED)
     with pytest.raises(Unavailable, match="No such file"):
-        Child.start(ChildSpec(("/bin/true",), {}, tmp_path / "gone"), CONFINED)
+        Child.start(ChildSpec(argv=("/bin/true",), environment={}, cwd=tmp_path / "gone"), CONFINED)
     with pytest.raises(ValueError, match="null"):
-        Child.start(ChildSpec(("/bin/true", "\0"), {}, tmp_path), CONFINED)
+        Child.start(ChildSpec(argv=("/bin/true", "\0"), environment={}, cwd=tmp_path), CONFINED)
     assert descriptors() == before
 
 
@@ -135,7 +147,9 @@ def test_too_many_open_files_refuse_the_start_and_leak_nothing(tmp_path: Path) -
     for spare in range(1, 14):
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + spare, limits[1]))
         try:
-            child = Child.start(ChildSpec(("/bin/true",), {}, tmp_path), CONFINED)
+            child = Child.start(
+                ChildSpec(argv=("/bin/true",), environment={}, cwd=tmp_path), CONFINED
+            )
         except Unavailable:
             assert descriptors() == before
         else:
@@ -149,7 +163,9 @@ def test_too_many_open_files_refuse_the_start_and_leak_nothing(tmp_path: Path) -
 async def test_what_the_launcher_cannot_do_is_told_apart_from_the_programs_own_failures(
     tmp_path: Path,
 ) -> None:
-    spec = ChildSpec(("/bin/true",), {}, tmp_path, writable=(tmp_path / "missing",))
+    spec = ChildSpec(
+        argv=("/bin/true",), environment={}, cwd=tmp_path, writable=(tmp_path / "missing",)
+    )
     status, printed = await output_of(spec, Confinement(landlock=True, user=None, allow_root=True))
     assert status == FAILED
     assert printed.startswith(PREFIX)
@@ -157,7 +173,7 @@ async def test_what_the_launcher_cannot_do_is_told_apart_from_the_programs_own_f
 
 
 async def test_several_may_wait_and_one_may_give_up(tmp_path: Path) -> None:
-    child = Child.start(ChildSpec(("/bin/cat",), {}, tmp_path), CONFINED)
+    child = Child.start(ChildSpec(argv=("/bin/cat",), environment={}, cwd=tmp_path), CONFINED)
     with pytest.raises(TimeoutError):
         await soon(child.wait(), 0.05)
     impatient = asyncio.ensure_future(child.wait())
@@ -243,7 +259,7 @@ async def test_an_end_that_was_cancelled_goes_on_with_the_next_one(tmp_path: Pat
 
 async def test_closing_takes_the_pipe_from_the_loop_too(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    child = Child.start(ChildSpec(("/bin/cat",), {}, tmp_path), CONFINED)
+    child = Child.start(ChildSpec(argv=("/bin/cat",), environment={}, cwd=tmp_path), CONFINED)
     loop.add_writer(child.stdin_fd, lambda: None)
     loop.add_reader(child.stdout_fd, lambda: None)
     number = child.stdin_fd
@@ -255,7 +271,7 @@ async def test_closing_takes_the_pipe_from_the_loop_too(tmp_path: Path) -> None:
 async def test_fifty_programs_leave_no_descriptor_and_no_zombie(tmp_path: Path) -> None:
     before = descriptors()
     for ending in range(50):
-        child = Child.start(ChildSpec(("/bin/cat",), {}, tmp_path), CONFINED)
+        child = Child.start(ChildSpec(argv=("/bin/cat",), environment={}, cwd=tmp_path), CONFINED)
         if ending % 3 == 0:
             child.close_stdin()
             await soon(child.wait())
@@ -268,7 +284,7 @@ async def test_fifty_programs_leave_no_descriptor_and_no_zombie(tmp_path: Path) 
 
 
 async def test_a_program_is_known_again_by_pid_and_start_time(tmp_path: Path) -> None:
-    child = Child.start(ChildSpec(("/bin/cat",), {}, tmp_path), CONFINED)
+    child = Child.start(ChildSpec(argv=("/bin/cat",), environment={}, cwd=tmp_path), CONFINED)
     assert process_start_time(child.pid) == child.start_time > 0
     await child.end(5)
     assert process_start_time(child.pid) is None
@@ -309,7 +325,11 @@ def test_what_one_program_may_write_is_nothing_to_the_next(tmp_path: Path, symli
     """What is the same for all of them is looked up once, and must not gather their places."""
     for number in range(2):
         spec = ChildSpec(
-            ("/bin/true",), {}, tmp_path, writable=(Path(f"/x{number}"),), symlinks=symlinks
+            argv=("/bin/true",),
+            environment={},
+            cwd=tmp_path,
+            writable=(Path(f"/x{number}"),),
+            symlinks=symlinks,
         )
         rules = places.rules(spec)
         assert [path for path in rules["write"] + rules["write_and_link"] if "/x" in path] == [

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from hive import clock, database, signals
+from hive import background, clock, database, signals, sql
 from hive.errors import HiveError, RefusalCause
 from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
 from hive.models import (
@@ -32,7 +32,7 @@ from hive.models import (
 )
 from hive.services.accounts import browser_sessions, groups, second_factor, users
 from hive.services.gate import admission, authentication, host_keys, refusals
-from hive.services.gate.admission import Request
+from hive.services.gate.admission import SessionRequest
 from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants, keys
@@ -76,7 +76,7 @@ class World:
         return (await factories.open_session(made, self.key)).session_id
 
 
-OUTCOME = record.Outcome(EndReason.DONE, 0, bytes_in=1, bytes_out=2)
+OUTCOME = record.Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=2)
 Try = Callable[[World], Awaitable[Callable[[], Awaitable[object]]]]
 
 
@@ -116,7 +116,7 @@ async def _killable(world: World) -> Callable[[], Awaitable[object]]:
 async def _admit(world: World, made: repository_infos.RepositoryInfo) -> None:
     identity = await authentication.authenticate(made.login, world.key.fingerprint, "192.0.2.7")
     assert identity is not None
-    await admission.admit(identity, Request(Need.BORG, "borg serve", "192.0.2.7", None))
+    await admission.admit(identity, SessionRequest(Need.BORG, "borg serve", "192.0.2.7", None))
 
 
 async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
@@ -206,7 +206,7 @@ TRIES: dict[str, Try] = {
         )
     ),
     "switch mode": on_repository(lambda _, r: imports.switch_mode(OPERATOR, r.id, Mode.IMPORT)),
-    "settle": on_repository(lambda _, r: imports.settle(r.id)),
+    "settle": on_repository(lambda _, r: imports.finish_import(r.id)),
     "grant": on_repository(
         lambda w, r: grants.grant(OPERATOR, r.id, {w.key.fingerprint: Access.READ_ONLY})
     ),
@@ -251,8 +251,8 @@ async def cancel_after(call: Awaitable[object], steps: int) -> None:
     with suppress(asyncio.CancelledError, HiveError):
         await task
     # what was begun ends by itself; the next try must not have to wait for it, but we look now
-    while database._tasks:
-        await asyncio.wait(set(database._tasks))
+    while background.tasks:
+        await asyncio.wait(set(background.tasks))
 
 
 async def actions() -> dict[str, int]:
@@ -264,7 +264,7 @@ async def actions() -> dict[str, int]:
 
 async def assert_nothing_is_torn() -> None:
     assert await asyncio.wait_for(database.answers(), 5)
-    assert await database.problems() == []
+    assert await sql.problems() == []
     audited = await actions()
     deleted = audited.get
     assert await User.all().count() == audited["user.add"] - deleted("user.delete", 0)
@@ -340,6 +340,6 @@ async def test_many_callers_who_leave_at_once_do_not_freeze_the_database(world: 
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
     await asyncio.wait_for(users.add_user(OPERATOR, "after"), 10)
-    while database._tasks:
-        await asyncio.wait(set(database._tasks))
+    while background.tasks:
+        await asyncio.wait(set(background.tasks))
     await assert_nothing_is_torn()

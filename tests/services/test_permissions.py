@@ -9,18 +9,20 @@ import pytest
 
 from hive.errors import Forbidden, HiveError, NotFound
 from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
-from hive.models import ConfigVersion
-from hive.services import audit, events, shares
+from hive.models import Channel, ConfigVersion, Key, Repository
+from hive.services import audit, events, permissions, shares
 from hive.services.accounts import groups, users
 from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
 from hive.services.keys.keys import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
+from hive.services.notifications import channels
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from hive.services.storage import locations
+from hive.services.upkeep import queue
 from tests import factories
 from tests.factories import People
 
@@ -65,7 +67,8 @@ async def scene(people: People) -> Scene:
 
 async def close_session(scene: Scene) -> None:
     await record.finish(
-        scene.session_id, record.Outcome(EndReason.DONE, 0, bytes_in=0, bytes_out=0)
+        scene.session_id,
+        record.Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=0, bytes_out=0),
     )
 
 
@@ -178,6 +181,40 @@ async def test_levels_are_as_the_roles_say(scene: Scene) -> None:
     }
 
 
+async def test_a_repository_is_found_by_whoever_has_the_level_and_refused_in_one_way(
+    scene: Scene,
+) -> None:
+    """Whoever may not see it learns no more than of an id that does not exist."""
+    find, one = permissions.repository_for, scene.repository.id
+    nothing = "There is no such repository."
+    assert (await find(scene.actors["viewer"], one, Level.VIEW)).location.is_default
+    assert (await find(scene.actors["manager"], one, Level.MANAGE)).id == one
+    with pytest.raises(Forbidden):
+        await find(scene.actors["viewer"], one, Level.MANAGE)
+    with pytest.raises(Forbidden):
+        await find(scene.actors["manager"], one, Level.OWN)
+    for actor, repository_id in ((scene.actors["stranger"], one), (scene.people.admin, one + 99)):
+        with pytest.raises(NotFound, match=nothing):
+            await find(actor, repository_id, Level.VIEW)
+
+
+async def test_a_repository_in_the_trash_is_found_only_where_that_is_asked_for(
+    scene: Scene,
+) -> None:
+    """It cannot be changed: what is listed of it is for reading."""
+    owner, one = scene.people.alice, scene.repository.id
+    await catalogue.mark_deleted(owner, one)
+    for level in (Level.VIEW, Level.MANAGE, Level.OWN):
+        with pytest.raises(NotFound):
+            await permissions.repository_for(owner, one, level)
+    with pytest.raises(NotFound):
+        await record.config_versions(owner, one)
+    assert await queue.list_upkeeps(owner, one) == []
+    assert (await permissions.repository_for(owner, one, Level.OWN, deleted=True)).id == one
+    with pytest.raises(NotFound):
+        await permissions.repository_for(scene.actors["stranger"], one, Level.VIEW, deleted=True)
+
+
 async def test_who_may_only_use_a_key_does_not_learn_what_else_it_opens(scene: Scene) -> None:
     await factories.make_repository(
         scene.people.alice, "private", accesses={scene.key.fingerprint: Access.FULL}
@@ -200,6 +237,40 @@ async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
         await shares.share(
             scene.people.charlie, await keys.get_key(OPERATOR, "laptop"), ["team"], ShareLevel.VIEW
         )
+
+
+@pytest.mark.parametrize("kind", ["repository", "key", "channel"])
+async def test_the_same_share_gives_the_same_rights_on_everything(
+    people: People, kind: str
+) -> None:
+    """Repositories, keys and channels: one rule, also for ending a share with a group one left."""
+    alice, bob, thing = people.alice, people.bob, await thing_of(people.alice, kind)
+    assert await permissions.level_on(alice, thing) == Level.OWN
+    assert await permissions.level_on(people.admin, thing) == Level.OWN
+    assert await permissions.level_on(bob, thing) == Level.NONE
+    for share, level in ((ShareLevel.VIEW, Level.VIEW), (ShareLevel.MANAGE, Level.MANAGE)):
+        await shares.share(alice, thing, ["team"], share)
+        assert await permissions.level_on(bob, thing) == level
+        assert await permissions.level_on(people.charlie, thing) == Level.NONE
+    with pytest.raises(NotFound):
+        await shares.share(people.charlie, thing, ["team"], ShareLevel.VIEW)
+    team = await groups.find_group(OPERATOR, "team")
+    await groups.set_group(OPERATOR, team.id, remove_members=["alice"])
+    await shares.unshare(alice, thing, ["team"])
+    assert await permissions.level_on(bob, thing) == Level.NONE
+    with pytest.raises(NotFound):
+        await shares.unshare(alice, thing, ["team"])  # it is no longer hers to know of
+
+
+async def thing_of(owner: Actor, kind: str) -> permissions.Thing:
+    if kind == "repository":
+        info = await factories.make_repository(owner)
+        return await Repository.get(id=info.id)
+    if kind == "key":
+        return await Key.get(id=(await factories.make_key(owner)).id)
+    settings = {"url": "https://example.org/hook"}
+    made = await channels.add(owner, "hook", owner=owner.name, kind="webhook", settings=settings)
+    return await Channel.get(id=made.id)
 
 
 async def test_nobody_adds_things_for_others(people: People) -> None:

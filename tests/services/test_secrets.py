@@ -25,6 +25,7 @@ from hive.services.permissions import OPERATOR, SYSTEM, Actor
 from hive.services.repositories import catalogue
 from hive.services.server import doctor
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 TOKEN = "tk_very-secret-token-of-a-channel"
@@ -92,7 +93,7 @@ async def _readable(alice: Actor) -> tuple[str, str, str]:
 
 def _as_in_a_new_process() -> None:
     """Only what the key file says counts."""
-    secrets._keys = secrets._Keys()
+    forget(secrets)
 
 
 def _bytes_of(settings: Settings) -> bytes:
@@ -141,7 +142,7 @@ async def test_changing_one_setting_keeps_the_secrets(people: People, settings: 
     await _fill(people.alice)
     channel, trigger = await Channel.get(), await Trigger.get()
     await channels.change(people.alice, channel.id, settings={"topic": "others"})
-    changed = triggers.Wanted(settings={"method": "put"})
+    changed = triggers.TriggerChanges(settings={"method": "put"})
     await triggers.set_trigger(people.alice, trigger.id, changed)
     await channel.refresh_from_db()
     await trigger.refresh_from_db()
@@ -329,7 +330,7 @@ async def test_without_its_key_file_nothing_is_lost_and_all_is_said(
         await channels.change(people.alice, channel.id, settings={"topic": "x"})
     with pytest.raises(Sealed):
         await triggers.set_trigger(
-            people.alice, trigger.id, triggers.Wanted(settings={"method": "put"})
+            people.alice, trigger.id, triggers.TriggerChanges(settings={"method": "put"})
         )
     with pytest.raises(Unavailable, match="recovery"):
         await second_factor.enrolment(people.alice)

@@ -65,7 +65,6 @@ async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     made = Clocks()
     await trust.start()
     yield made
-    trust.stop()
     clock.use_elapsed(None)
 
 
@@ -169,7 +168,7 @@ async def see_storage() -> None:
     """What the watcher of the storage does, without its pauses."""
     for row in await Location.all():
         await places.look(row, max_age=0)
-    await storage_watch.Watcher()._look_around()
+    await storage_watch.StorageWatch()._look_around()
 
 
 async def send(means: Means) -> None:
@@ -200,11 +199,11 @@ class Month:
         self._is_trusted = self._trust.after(jump)
         if self._is_away != (step in self._away):
             self._move_storage()
-        await clock_watch.Watch().look()
+        await clock_watch.ClockWatch().look()
         await see_storage()
         await self._back_up(step)
         await self._alarm(step)
-        await review.tick()
+        await review.review_due()
         for thing in self.things:
             if thing.expected is not None and self._can_be_seen(thing):
                 thing.expected.look(self._clocks.wall)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive import clock, database
+from hive import background, clock
 from hive.config.settings import MailSettings, Settings
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Source
 from hive.models import (
@@ -102,13 +102,13 @@ async def begin(now: datetime, expected: Iterable[Expected]) -> None:
 async def look(chance: random.Random, *, is_killed: bool) -> None:
     """A tick of the scheduler; one that is killed is followed by that of the next server."""
     if is_killed:
-        task = asyncio.ensure_future(review.tick())
+        task = asyncio.ensure_future(review.review_due())
         for _ in range(chance.randrange(1, 60)):
             await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await review.tick()
+    await review.review_due()
 
 
 @pytest.mark.parametrize("seed", [1])
@@ -162,8 +162,8 @@ async def send(means: Means, chance: random.Random) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while database._tasks:  # a transaction that was under way is whole, or it is not
-            await asyncio.wait(database._tasks)
+        while background.tasks:  # a transaction that was under way is whole, or it is not
+            await asyncio.wait(background.tasks)
         await deliveries.take_up_again()
         tasks = await Courier(means).look()
     while tasks:

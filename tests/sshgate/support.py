@@ -25,7 +25,9 @@ ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 def python(code: str, cwd: Path, **fields: Any) -> ChildSpec:
     """A Python program to run confined."""
     fields.setdefault("executable", program_roots(sys.executable) + python_home())
-    return ChildSpec((sys.executable, "-I", "-c", code), ENVIRONMENT, cwd, **fields)
+    return ChildSpec(
+        argv=(sys.executable, "-I", "-c", code), environment=ENVIRONMENT, cwd=cwd, **fields
+    )
 
 
 def python_home() -> tuple[Path, ...]:
@@ -45,8 +47,8 @@ def borg(
         "TMPDIR": str(state),
     }
     return ChildSpec(
-        (command, "serve", "--restrict-to-repository", str(repository), *options),
-        environment,
+        argv=(command, "serve", "--restrict-to-repository", str(repository), *options),
+        environment=environment,
         cwd=repository,
         writable=(repository, state),
         executable=program_roots(command),

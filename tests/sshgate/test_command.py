@@ -11,7 +11,7 @@ from sshgate.command import (
     CommandRefused,
     Request,
     Rsync,
-    Status,
+    ShowStatus,
     parse,
     rebuild_rsync,
 )
@@ -23,11 +23,11 @@ ARCHIVE = f"-logDtpr{BLOB}"
 @pytest.mark.parametrize(
     ("command", "request_"),
     [
-        (None, Status(as_json=False)),
-        ("", Status(as_json=False)),
-        ("   ", Status(as_json=False)),
-        ("status", Status(as_json=False)),
-        ("status --json", Status(as_json=True)),
+        (None, ShowStatus(as_json=False)),
+        ("", ShowStatus(as_json=False)),
+        ("   ", ShowStatus(as_json=False)),
+        ("status", ShowStatus(as_json=False)),
+        ("status --json", ShowStatus(as_json=True)),
         ("borg serve", BorgServe(None)),
         ("'borg' serve", BorgServe(None)),
         ("/usr/bin/borg-1.4 serve", BorgServe(None)),

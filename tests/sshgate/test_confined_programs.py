@@ -72,7 +72,7 @@ async def test_borg_works_as_another_user(repository: Path, open_place: Path) ->
     for path in (repository.parent, open_place / "state"):
         chown_tree(path, NOBODY)
     spec = borg(command, repository, open_place / "state")
-    await talk(spec, Confinement(LANDLOCK, NOBODY), repository)
+    await talk(spec, Confinement(landlock=LANDLOCK, user=NOBODY), repository)
     assert not repository.exists()
 
 
@@ -190,7 +190,9 @@ async def test_links_may_be_made_where_they_are_wanted(tmp_path: Path) -> None:
 @needs_landlock
 async def test_a_repository_that_was_replaced_by_a_link_is_not_opened(tmp_path: Path) -> None:
     (tmp_path / "repository").symlink_to("/etc")
-    spec = ChildSpec(("/bin/true",), {}, tmp_path, writable=(tmp_path / "repository",))
+    spec = ChildSpec(
+        argv=("/bin/true",), environment={}, cwd=tmp_path, writable=(tmp_path / "repository",)
+    )
     status, printed = await output_of(spec)
     assert (status, "symbolic link" in printed) == (125, True)
 
@@ -221,8 +223,10 @@ async def test_another_user_can_neither_change_modes_outside_nor_become_root(
         "    try: act(); print('done')\n"
         "    except PermissionError: pass\n"
     )
-    spec = ChildSpec(("/usr/bin/python3", "-I", "-c", code), {}, own, writable=(own,))
-    status, printed = await output_of(spec, Confinement(LANDLOCK, NOBODY))
+    spec = ChildSpec(
+        argv=("/usr/bin/python3", "-I", "-c", code), environment={}, cwd=own, writable=(own,)
+    )
+    status, printed = await output_of(spec, Confinement(landlock=LANDLOCK, user=NOBODY))
     assert (status, printed) == (0, "(65534, 65534, 65534) (65534, 65534, 65534) []\n")
     assert stat.S_IMODE((open_place / "secret").stat().st_mode) == 0o644
 
@@ -253,8 +257,8 @@ async def _push(source: Path, target: Path, place: Path, allowed: Path | None = 
     address, bridge = make_bridge(place)
     argv = (RSYNC, "--server", "-logDtpre.iLsfxCIvu", "--munge-links", ".", ".")
     spec = ChildSpec(
-        argv,
-        ENVIRONMENT,
+        argv=argv,
+        environment=ENVIRONMENT,
         cwd=target,
         writable=(allowed or target,),
         executable=program_roots(RSYNC),

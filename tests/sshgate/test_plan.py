@@ -19,7 +19,7 @@ from hive.services.programs.discovery import Program, Programs
 from hive.services.programs.host import Host, scratch
 from hive.services.storage.paths import Place
 from sshgate import command
-from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, Status
+from sshgate.command import Borg2Serve, BorgServe, CommandRefused, Rsync, ShowStatus
 from sshgate.plan import make_plan, need_of
 
 BORG = Program("/usr/bin/borg", (1, 4, 5))
@@ -27,10 +27,10 @@ BORG2 = Program("/usr/bin/borg", (2, 0, 0))
 RSYNC = Program("/usr/bin/rsync", (3, 5, 0))
 SETTINGS = Settings()
 HOST = Host(
-    SETTINGS,
-    Programs(BORG, BORG2, RSYNC),
-    "the-host-id",
-    Confinement(True, None),
+    settings=SETTINGS,
+    programs=Programs(BORG, BORG2, RSYNC),
+    host_id="the-host-id",
+    confinement=Confinement(landlock=True, user=None),
     run_token="the-run",
 )
 PUSH = "rsync --server -logDtpre.iLsfxCIvu . ."
@@ -133,10 +133,10 @@ def test_rsync_gets_what_the_server_insists_on(admission: Admission) -> None:
     pull = make_plan(admission, _rsync(PULL), HOST).spec.argv
     assert f"--confine-root={place.repository}" in pull
     old = Host(
-        Settings(),
-        Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))),
-        "id",
-        Confinement(True, None),
+        settings=Settings(),
+        programs=Programs(BORG, None, Program("/usr/bin/rsync", (3, 2, 7))),
+        host_id="id",
+        confinement=Confinement(landlock=True, user=None),
     )
     assert not any(
         "--confine-root" in word for word in make_plan(admission, _rsync(PULL), old).spec.argv
@@ -159,7 +159,16 @@ def test_a_program_that_is_missing_is_said(
     word: str,
 ) -> None:
     with pytest.raises(AccessRefused, match=word):
-        make_plan(admission, request_, Host(Settings(), programs, "id", Confinement(True, None)))
+        make_plan(
+            admission,
+            request_,
+            Host(
+                settings=Settings(),
+                programs=programs,
+                host_id="id",
+                confinement=Confinement(landlock=True, user=None),
+            ),
+        )
 
 
 OTHER_PATHS = ["nas", "./nas", "/srv/nas/", ".", "/", "/etc", "../..", "x y", "nas/laptop"]
@@ -212,7 +221,7 @@ def permissions_of(admission: Admission, typed: str) -> str:
         (Borg2Serve("x"), Need.BORG),
         (Rsync(sending=True, options=()), Need.EXPORT),
         (Rsync(sending=False, options=()), Need.IMPORT),
-        (Status(as_json=False), Need.STATUS),
+        (ShowStatus(as_json=False), Need.STATUS),
     ],
 )
 def test_each_request_has_its_need(request_: command.Request, need: Need) -> None:
@@ -256,7 +265,7 @@ def test_whatever_is_asked_nothing_outside_is_named(admission: Admission, asked:
         request = command.parse(" ".join(asked))
     except CommandRefused:
         return
-    if isinstance(request, Status):
+    if isinstance(request, ShowStatus):
         return
     try:
         spec = make_plan(admission, request, HOST).spec

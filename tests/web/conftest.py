@@ -10,14 +10,14 @@ from typing import Any
 import aiohttp_jinja2
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from tortoise.connection import get_connection
 
 from hive import clock
 from hive.config.settings import Settings
 from hive.kinds import Source
 from hive.services import runtime
-from hive.services.accounts import browser_sessions, login, mail, users
+from hive.services.accounts import users
 from hive.services.permissions import SYSTEM, Actor
+from tests.statements import recorded
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.compiled import Compiled
 from web.app import create_app
@@ -48,10 +48,7 @@ async def settings(
     given = {"server": {"data_dir": str(tmp_path / "data")}, **more_settings}
     made = Settings.model_validate(given)
     await runtime.start(made)
-    browser_sessions.forget_tries()
-    login.forget_waiting()
     yield made
-    mail.use(None)
     await runtime.stop()
     clock.use(None)
 
@@ -140,7 +137,4 @@ def time(settings: Settings) -> Iterator[Time]:
 @pytest.fixture
 async def statements(settings: Settings) -> list[str]:
     """What reaches the database from now on."""
-    found: list[str] = []
-    client: Any = get_connection("default")
-    await client._connection.set_trace_callback(found.append)
-    return found
+    return await recorded()

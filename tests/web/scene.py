@@ -311,7 +311,7 @@ async def _triggers_and_reports(alice: Actor, repository: int) -> dict[str, int]
     said = "Creating archive at ssh://login@hive/./documents::today\nConnection closed.\n"
     for kind in (ReportKind.START, ReportKind.FINISH):
         report = await reports.receive(
-            admitted, Report(kind, "192.0.2.17", said, user_agent="curl")
+            admitted, Report(kind=kind, peer="192.0.2.17", text=said, user_agent="curl")
         )
     await Run.filter(id=report).update(verdict=RunVerdict.NOTHING_WRITTEN, judge_at=None)
     return {

@@ -12,16 +12,18 @@ from tests.web.rows import public_key
 
 PAGE = "/admin/addresses"
 DROPBEAR = Observation(
-    "198.51.100.9",
-    AddressTrouble.NO_COMMON_ALGORITHM,
-    "`ssh.algorithms = compatible` accepts this client.",
-    "SSH-2.0-dropbear_2022.83<b>\x1b[2J",
+    address="198.51.100.9",
+    trouble=AddressTrouble.NO_COMMON_ALGORITHM,
+    reason="`ssh.algorithms = compatible` accepts this client.",
+    client="SSH-2.0-dropbear_2022.83<b>\x1b[2J",
 )
 
 
 async def test_an_administrator_bans_and_releases_an_address(browser: Browser, root: Actor) -> None:
     await browser.log_in("root")
-    turned_away = Observation("198.51.100.7", AddressTrouble.TURNED_AWAY, "Too many.")
+    turned_away = Observation(
+        address="198.51.100.7", trouble=AddressTrouble.TURNED_AWAY, reason="Too many."
+    )
     await client_addresses.note([turned_away, DROPBEAR])
     text = (await browser.get(PAGE)).text
     assert "198.51.100.7" in text

@@ -9,6 +9,7 @@ from hive.services.gate import host_keys
 from hive.services.permissions import Actor
 from hive.services.server import about
 from hive.services.storage import locations
+from tests.another_process import started
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.scene import make_scene
 
@@ -97,9 +98,9 @@ async def test_secrets_are_masked_wherever_they_stand(root: Actor, settings: Set
     database = settings.database.model_copy(
         update={"url": SecretStr("postgres://hive:very-secret@db.example.org/hive")}
     )
-    runtime._settings = settings.model_copy(update={"database": database})
+    started().settings = settings.model_copy(update={"database": database})
     shown = about.settings_in_effect(root)
-    runtime._settings = settings
+    started().settings = settings
     one = shown["database"][0]
     assert (one.name, one.value, one.is_default) == ("database.url", about.MASK, False)
     assert "very-secret" not in str(shown)

@@ -11,8 +11,8 @@ from tortoise.exceptions import OperationalError
 from hive import errors, log
 from hive.services import runtime
 from hive.services.accounts import browser_sessions
-from hive.services.overview import outlines
-from hive.services.overview.outlines import Order
+from hive.services.overview import summaries
+from hive.services.overview.summaries import Order
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Health
@@ -33,7 +33,7 @@ def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(_actor: Actor, _order: Order) -> None:
         raise error
 
-    monkeypatch.setattr(outlines, "outlines", fail)
+    monkeypatch.setattr(summaries, "summaries", fail)
 
 
 async def test_an_unexpected_error_shows_an_id_and_the_log_has_the_rest(

@@ -178,7 +178,7 @@ async def test_every_answer_carries_the_security_headers(
     answers.append(await browser.ask("DELETE", "/", headers={"Origin": browser.origin}))
     health.problems = ["database"]
     answers.append(await browser.get("/healthz"))
-    monkeypatch.setattr("hive.services.overview.outlines.outlines", None)
+    monkeypatch.setattr("hive.services.overview.summaries.summaries", None)
     answers.append(await browser.get("/"))
     statuses = [answer.status for answer in answers]
     assert statuses == [303, 200, 200, 200, 403, 200, 200, 404, 422, 405, 503, 500]

@@ -93,12 +93,12 @@ async def test_ending_a_session_asks_the_gate_and_leads_back(browser: Browser) -
 async def test_a_running_session_shows_what_has_passed_so_far(browser: Browser) -> None:
     scene = await make_scene()
     await browser.log_in("bob")
-    progress.view.update([(scene.live, 7_654_000_000, 1_230_000)])
+    progress.view().update([(scene.live, 7_654_000_000, 1_230_000)])
     for path in ("/sessions", f"/sessions/{scene.live}"):
         text = (await browser.get(path)).text
         assert "7.65 GB" in text
         assert "1.23 MB" in text
-    progress.view.update([])
+    progress.view().update([])
 
 
 async def test_only_who_may_end_it_sees_the_button(browser: Browser) -> None:

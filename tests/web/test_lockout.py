@@ -11,7 +11,7 @@ import pytest
 from aiohttp import TCPConnector
 from aiohttp.test_utils import TestClient, TestServer
 
-from hive import control, control_server, database, signals
+from hive import background, control, control_server, signals
 from hive.config.settings import Settings
 from hive.models import AuditEntry, Delivery, KnownBrowser, Notification
 from hive.services.accounts import attempt_limits, own_account, password_resets, users
@@ -58,7 +58,7 @@ async def guess_from_many(browser_at: BrowserAt, name: str, times: int) -> None:
 
 async def quietly() -> None:
     """Until what was started in the background has ended."""
-    while tasks := [one for one in database._tasks if one is not asyncio.current_task()]:
+    while tasks := [one for one in background.tasks if one is not asyncio.current_task()]:
         await asyncio.wait(tasks)
 
 
@@ -80,7 +80,7 @@ async def test_variants_of_the_name_count_as_one(browser_at: BrowserAt, alice: A
     for name in ("alice", "ALICE", " Alice ", "aLiCe"):
         await guess(stranger, name, LIMIT // 4)
     assert (await stranger.log_in("alice")).status == 403
-    assert attempt_limits.passwords.number("Alice") == LIMIT
+    assert attempt_limits.limits().passwords.number("Alice") == LIMIT
 
 
 async def test_unknown_names_are_answered_like_known_ones(
@@ -113,8 +113,8 @@ async def test_guesses_from_many_networks_only_slow_the_account_down(
     assert (await (await browser_at(HOME)).log_in("alice")).status == 303
     assert 1 < wall.monotonic() - begun < 4
     for _ in range(1000):
-        attempt_limits.passwords._by_account.count("alice")
-    attempt = attempt_limits.passwords.attempt("alice", OFFICE)
+        attempt_limits.limits().passwords._by_account.count("alice")
+    attempt = attempt_limits.limits().passwords.attempt("alice", OFFICE)
     assert attempt.delay == 3  # however many there are
 
 
@@ -248,9 +248,9 @@ async def test_commands_tell_the_running_server(settings: Settings, alice: Actor
     told = signals.TriesForgiven(alice.user_id, "alice")
     assert control_server._decode(control._encode(told)) == told
     for _ in range(LIMIT):
-        attempt_limits.passwords.attempt("alice", STRANGER)
+        attempt_limits.limits().passwords.attempt("alice", STRANGER)
     attempt_limits.on_happening(told)
-    attempt_limits.passwords.attempt("alice", STRANGER)
+    attempt_limits.limits().passwords.attempt("alice", STRANGER)
 
 
 async def test_the_person_is_warned_once_for_each_incident(
@@ -298,18 +298,18 @@ async def test_who_is_logged_in_may_not_guess_the_password_without_end(
 async def test_codes_are_limited_for_the_account_as_a_whole(settings: Settings) -> None:
     account = attempt_limits.codes_account(1)
     for number in range(5 * LIMIT):
-        attempt_limits.codes.attempt(account, f"127.0.8.{number % 100}")
+        attempt_limits.limits().codes.attempt(account, f"127.0.8.{number % 100}")
     with pytest.raises(Exception, match="Too many wrong codes"):
-        attempt_limits.codes.attempt(account, HOME)
-    attempt_limits.codes.attempt(account, HOME, "a browser that is known")
+        attempt_limits.limits().codes.attempt(account, HOME)
+    attempt_limits.limits().codes.attempt(account, HOME, "a browser that is known")
 
 
 async def test_memory_is_bounded(settings: Settings) -> None:
     for number in range(12_000):
-        attempt_limits.passwords._by_account.count(f"name {number}")
-        attempt_limits.passwords._by_account.count("alice")
-    assert len(attempt_limits.passwords._by_account._times) <= 10_000
-    assert len(attempt_limits.passwords._by_account._times["alice"]) <= 10_000
+        attempt_limits.limits().passwords._by_account.count(f"name {number}")
+        attempt_limits.limits().passwords._by_account.count("alice")
+    assert len(attempt_limits.limits().passwords._by_account._times) <= 10_000
+    assert len(attempt_limits.limits().passwords._by_account._times["alice"]) <= 10_000
 
 
 async def test_reset_mails_are_limited(settings: Settings) -> None:

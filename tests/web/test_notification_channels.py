@@ -14,6 +14,7 @@ from hive.notify import registry
 from hive.notify.channel import Channel as Kind
 from hive.notify.channel import ChannelSettings, Means
 from hive.notify.message import Message
+from hive.sentences import Sentence
 from hive.services import runtime
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
@@ -23,7 +24,6 @@ from hive.services.secrets import settings_of
 from tests.notify.far_end import FarEnd, far_end
 from tests.web.browser import Browser
 from tests.web.notices import HERE, TOKEN, phone
-from web.text import channel_words
 from web.text.i18n import Reader, reading, sentence
 
 
@@ -265,6 +265,7 @@ def test_no_setting_is_called_like_what_every_form_has() -> None:
 def test_every_setting_is_told_in_german_too() -> None:
     for kind in channels.kinds():
         for field in kind.fields:
-            assert {field.title, field.description} <= set(channel_words.SETTINGS), field.name
+            assert isinstance(field.title, Sentence), field.name
+            assert not field.description or isinstance(field.description, Sentence), field.name
     with reading(Reader("de")):
         assert sentence("Signing secret") == "Geheimnis zum Signieren"

@@ -26,12 +26,6 @@ async def server() -> AsyncIterator[FarEnd]:
         yield end
 
 
-@pytest.fixture
-async def no_maintenance() -> AsyncIterator[None]:
-    yield
-    downtimes._show(None)
-
-
 async def webhook(owner: Actor, url: str, name: str = "hook") -> int:
     settings = {"url": url, "method": "POST"}
     info = await channels.add(owner, name, owner=owner.name, kind="webhook", settings=settings)
@@ -134,7 +128,6 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
     assert refused in (await browser.get("/keys")).text
 
 
-@pytest.mark.usefixtures("no_maintenance")
 async def test_maintenance_is_announced_with_a_button_and_shown_to_everybody(
     new_browser: NewBrowser, alice: Actor, root: Actor
 ) -> None:

@@ -16,11 +16,12 @@ from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.health.states import Condition
 from hive.services.keys import keys
-from hive.services.overview import attention, glances, outlines
+from hive.services.overview import attention, rows, summaries
 from hive.services.overview.attention import AttentionKind
-from hive.services.overview.outlines import Order
+from hive.services.overview.summaries import Order
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, creation, tags
+from hive.services.repositories.creation import CreateRepository
 from hive.services.storage import disks
 from tests.web.browser import Browser
 from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
@@ -57,7 +58,7 @@ async def test_the_headline_and_the_order_say_what_is_wrong(browser: Browser, al
     await _backed_up(alice, "watched-by-nobody")
     running = await _backed_up(alice, "at-work")
     await add_session(running, minutes_ago=12, **RUNNING)
-    await creation.add(alice, ScheduleChange(), name="fresh", owner="alice")
+    await creation.create(alice, CreateRepository(name="fresh"))
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     counted = "1 down, 1 late, 1 backing up, 1 fine, 1 not watched, 1 new, 1 paused."
@@ -142,10 +143,10 @@ async def test_what_wants_attention_comes_with_its_next_step(
 async def test_what_somebody_knows_of_already_wants_no_attention(alice: Actor) -> None:
     made = await _backed_up(alice, "documents", days_ago=9)
     await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
-    found = await attention.list_attention(alice, await outlines.outlines(alice))
+    found = await attention.list_attention(alice, await summaries.summaries(alice))
     assert [one.kind for one in found] == [AttentionKind.DOWN]
     await schedules.acknowledge(alice, made)
-    listed = await outlines.outlines(alice)
+    listed = await summaries.summaries(alice)
     assert await attention.list_attention(alice, listed) == []
     assert listed[0].condition == Condition.DOWN
 
@@ -177,10 +178,10 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
 ) -> None:
     async def look() -> int:
         statements.clear()
-        found = await outlines.outlines(alice, Order.GROWTH)
+        found = await summaries.summaries(alice, Order.GROWTH)
         await attention.list_attention(alice, found)
         await disks.disks({one.location_id for one in found})
-        shown = await glances.glances(alice, [one.id for one in found])
+        shown = await rows.rows_of(alice, [one.id for one in found])
         assert [one.id for one in shown] == [one.id for one in found]
         assert all(one.last_session is not None for one in shown)
         return len(statements)

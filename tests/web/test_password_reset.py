@@ -12,14 +12,14 @@ import pyotp
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from hive import clock, database
+from hive import background, clock
 from hive.app import mail_sender
 from hive.config.settings import Settings
 from hive.errors import Conflict, DeliveryFailed, Forbidden, Unavailable
 from hive.models import AuditEntry, PasswordReset, User
-from hive.services import runtime as running
 from hive.services.accounts import mail, second_factor, users
 from hive.services.permissions import Actor
+from tests.another_process import started
 from tests.e2e.gate.harness import until
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Time
@@ -69,7 +69,7 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 async def mailing(settings: Settings, mailbox: Mailbox, alice: Actor) -> Mailbox:
     """Mail and its public URL are configured, and alice has an address."""
     web = settings.web.model_copy(update={"public_url": URL})
-    running._settings = settings.model_copy(update={"web": web})
+    started().settings = settings.model_copy(update={"web": web})
     await User.filter(id=alice.user_id).update(email="alice@example.org")
     return mailbox
 
@@ -117,7 +117,7 @@ async def test_the_answer_is_the_same_whether_or_not_there_is_such_an_account(
     assert "on its way" in answers[0].text
 
     async def all_is_sent() -> bool:
-        return not database._tasks
+        return not background.tasks
 
     await until(all_is_sent)
     assert len(mailing.mails) == 2
@@ -155,7 +155,7 @@ async def test_a_mail_server_that_refuses_changes_nothing_for_the_visitor(
 ) -> None:
     tried = asyncio.Event()
 
-    async def fail(_message: mail.Message) -> None:
+    async def fail(_message: mail.Mail) -> None:
         tried.set()
         raise DeliveryFailed("The mail server is gone.")
 
@@ -171,7 +171,7 @@ async def test_without_mail_the_page_says_what_to_do(browser: Browser, alice: Ac
         check(answer.text)
     assert not await PasswordReset.exists()
     with pytest.raises(Unavailable):
-        await mail.send(mail.Message("a@example.org", "x", "x"))
+        await mail.send(mail.Mail("a@example.org", "x", "x"))
 
 
 async def test_a_link_works_once(browser: Browser, root: Actor, alice: Actor) -> None:

@@ -7,7 +7,6 @@ import logging
 import re
 import shlex
 import subprocess
-from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -34,15 +33,13 @@ async def machine(new_browser: NewBrowser) -> Browser:
 
 
 @pytest.fixture
-async def documents(alice: Actor, bob: Actor) -> AsyncIterator[int]:
+async def documents(alice: Actor, bob: Actor) -> int:
     """Alice's repository, which bob may see."""
-    tokens.forget_tries()
     await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", share_levels={"family": ShareLevel.VIEW}
     )
-    yield made.id
-    tokens.forget_tries()
+    return made.id
 
 
 async def make_token(browser: Browser, repository: int, name: str = "laptop") -> tuple[str, str]:

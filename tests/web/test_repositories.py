@@ -15,7 +15,7 @@ from hive.services.gate import host_keys
 from hive.services.health import review
 from hive.services.keys import grants, keys
 from hive.services.lifecycle import trash
-from hive.services.overview import glances
+from hive.services.overview.details import find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from tests.web.browser import Browser
@@ -180,8 +180,8 @@ async def test_when_a_key_was_used_elsewhere_is_not_told(alice: Actor, documents
     )
     laptop = await keys.find_key(alice, "laptop")
     await add_session(other.id, key_id=laptop.id)
-    assert (await glances.details(alice, documents)).keys[0].last_used_here_at is None
-    used = (await glances.details(alice, other.id)).keys[0].last_used_here_at
+    assert (await find_details(alice, documents)).keys[0].last_used_here_at is None
+    used = (await find_details(alice, other.id)).keys[0].last_used_here_at
     assert used is not None
     assert used.tzinfo is not None
 

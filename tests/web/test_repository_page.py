@@ -19,7 +19,7 @@ from hive.services.health import review, schedules
 from hive.services.health.infos import HealthInfo
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import keys
-from hive.services.overview import glances
+from hive.services.overview.details import find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from tests.programs import tool_command
@@ -224,7 +224,7 @@ async def test_the_set_up_of_clients_has_the_real_address(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     await host_keys.load()
-    details = await glances.details(alice, documents)
+    details = await find_details(alice, documents)
     repository = details.repository
     ways = {way.id: way for way in clients.ways(details)}
     assert set(ways) == {"borg", "borgmatic", "vorta", "pika", "systemd", "ssh"}
@@ -246,7 +246,7 @@ async def test_the_set_up_of_clients_has_the_real_address(
 async def test_borgmatic_takes_its_configuration(
     alice: Actor, documents: int, tmp_path: Path
 ) -> None:
-    details = await glances.details(alice, documents)
+    details = await find_details(alice, documents)
     way = next(way for way in clients.ways(details) if way.id == "borgmatic")
     file = tmp_path / "config.yaml"
     file.write_text(way.snippets[0].text)

@@ -60,12 +60,6 @@ async def test_a_deletion_is_undone_after_the_name_was_typed_and_taken_back_from
     assert factories.tree(made.path) == before
 
 
-@pytest.fixture(autouse=True)
-def no_former_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those of other tests are of event loops that are closed."""
-    monkeypatch.setattr(background, "_jobs", {})
-
-
 async def test_what_changed_since_the_page_was_opened_is_said(
     browser: Browser, made: RepositoryInfo
 ) -> None:
@@ -104,7 +98,7 @@ async def test_a_long_reading_shows_how_far_it_is_and_can_be_cancelled(
     assert "Everything is being checked" in waiting.text
     await browser.post(f"{here}/cancel", {})
     goes_on.set()
-    job = background._jobs[made.id]
+    job = background._jobs()[made.id]
     assert job.task is not None
     await asyncio.wait([job.task])
     assert (await browser.get(here)).location == here

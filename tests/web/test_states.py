@@ -19,6 +19,7 @@ from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import keys
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, creation
+from hive.services.repositories.creation import CreateRepository
 from tests.web.browser import Browser
 from tests.web.rows import add_session, public_key
 
@@ -28,7 +29,7 @@ SAID = "Key laptop deleted 91 % of the data."
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     """Fine: watched, with a backup of just now."""
-    made = await creation.add(alice, ScheduleChange(), name="documents", owner="alice")
+    made = await creation.create(alice, CreateRepository(name="documents"))
     await review.note_backup(made.id, clock.now())
     return made.id
 
@@ -254,7 +255,7 @@ async def test_the_schedule_that_it_keeps_is_proposed(browser: Browser, alice: A
 async def test_who_makes_it_a_repository_for_backups_is_asked_when_to_expect_them(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await creation.add(alice, ScheduleChange(), name="sent", owner="alice", mode=Mode.EXPORT)
+    made = await creation.create(alice, CreateRepository(name="sent", mode=Mode.EXPORT))
     await browser.log_in("alice")
     form = (await browser.get(f"/repositories/{made.id}/mode")).text
     assert re.search(r'value="day" checked', form)

@@ -17,7 +17,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 from jinja2 import nodes
 
-from hive import clock
+import web
+from hive import clock, translation
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
 from web.assets import Assets
@@ -26,17 +27,17 @@ from web.text import format as formats
 from web.text import i18n, words
 from web.text.i18n import Reader, reading
 
-HOME = i18n.LOCALES.parent
+HOME = Path(web.__file__).parent
 TEMPLATES = sorted((HOME / "templates").rglob("*.html"))
-OTHERS = [language for language in i18n.LANGUAGES if language != i18n.DEFAULT]
-KEYWORDS: dict[str, Any] = {"_": None, "N_": None, "gettext": None} | {
+OTHERS = [language for language in i18n.LANGUAGES if language != translation.DEFAULT]
+KEYWORDS: dict[str, Any] = {
+    **dict.fromkeys(("_", "N_", "gettext", *translation.KEYWORDS)),
     "ngettext": (1, 2),
-    "pgettext": ((1, "c"), 2),
 }
 SPOKEN = ("aria-label", "data-label", "data-done", "title", "placeholder", "alt")
 SAME_EVERYWHERE = {"Borg Hive", "borg", "Python", "hint-"}  # hint-: the middle of an id
 ATTRIBUTE = re.compile(r'[\w-]+="[^"]*"?')  # in a block that stands inside of a tag
-PLACEHOLDER = re.compile(r"%\(\w+\)s")
+PLACEHOLDER = re.compile(r"%\(\w+\)(?:s|r|g|\.\df)")
 
 
 Text = tuple[str | None, str | tuple[str, ...]]  # its context and itself
@@ -45,14 +46,14 @@ Text = tuple[str | None, str | tuple[str, ...]]  # its context and itself
 @pytest.fixture(scope="module")
 def used() -> set[Text]:
     """Every text that code and templates ask to be translated, and what services say."""
-    with (i18n.LOCALES / "babel.ini").open() as file:
+    with (translation.LOCALES / "babel.ini").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # of Babel
     found = extract_from_dir(HOME.parent, methods, options, keywords=KEYWORDS)
     return {(context, message) for _, _, message, _, context in found}
 
 
 def catalogue(language: str) -> Catalog:
-    with (i18n.LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+    with (translation.LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         return read_po(file, locale=language)
 
 

@@ -9,11 +9,13 @@ off or never ends is no reason to lose the report that it came with.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiohttp import ClientPayloadError, web
 
+from hive import memory
 from hive.errors import Forbidden
+from hive.excerpt import Excerpt
 from hive.off_loop import off_loop
 from hive.services.reports import reports, tokens
 from hive.services.reports.reports import Report, ReportKind
@@ -38,44 +40,19 @@ _KINDS = {
 _WORDS = {"start": ReportKind.START, "fail": ReportKind.FAIL}
 _SHORT = 4096  # bytes that are decoded at once
 _SAYS_NOTHING = ("start", "finish", "fail", "OK")
-_readers = 0
 
 
 @dataclass
-class Kept:
-    """The beginning and the end of a body; in between bytes are counted only."""
+class _Memory:
+    readers: int = 0
 
-    is_wanted: bool = True
-    size: int = 0
-    _head: bytearray = field(default_factory=bytearray)
-    _tail: bytearray = field(default_factory=bytearray)
 
-    def add(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        if not self.is_wanted:
-            return
-        room = HEAD_BYTES - len(self._head)
-        if room > 0:
-            self._head += chunk[:room]
-            chunk = chunk[room:]
-        self._tail += chunk
-        if len(self._tail) > 2 * TAIL_BYTES:  # seldom: each time, a megabyte is moved
-            del self._tail[:-TAIL_BYTES]
+class Kept(Excerpt):
+    """What is kept of a body, in whole lines."""
 
-    @property
-    def is_cut(self) -> bool:
-        return self.size > len(self._head) + TAIL_BYTES
-
-    def text(self) -> str:
-        """Both parts in whole lines: half a line could hold half a secret, which nobody knows."""
-        if not self.is_cut:
-            return (self._head + self._tail).decode(errors="replace")
-        head = self._head[: self._head.rfind(b"\n") + 1]
-        tail = self._tail[-TAIL_BYTES:]
-        tail = tail[tail.find(b"\n") + 1 :] if b"\n" in tail else bytearray()
-        left_out = self.size - len(head) - len(tail)
-        middle = f"... {left_out} bytes were left out ...\n".encode()
-        return (head + middle + tail).decode(errors="replace")
+    def __init__(self, *, is_wanted: bool = True) -> None:
+        size = (HEAD_BYTES, TAIL_BYTES) if is_wanted else (0, 0)
+        super().__init__(*size, whole_lines=True)
 
 
 @public
@@ -128,7 +105,7 @@ async def _report(request: web.Request, kind: ReportKind, body: Kept, status: in
     return Report(
         kind=kind,
         peer=request[ADDRESS],
-        text=await off_loop(body.text) if body.size > _SHORT else body.text(),
+        text=await off_loop(lambda: body.text) if body.size > _SHORT else body.text,
         exit_status=status,
         rid=request.query.get("rid"),
         user_agent=request.headers.get("User-Agent", ""),
@@ -141,14 +118,13 @@ class _Reading:
     """A place among those whose body is kept, until what it says is on the disk."""
 
     def __enter__(self) -> Kept:
-        global _readers  # noqa: PLW0603 - the memory is that of the process
-        body = Kept(is_wanted=_readers < MAX_READERS)
-        _readers += 1
+        known = memory.of(_Memory)
+        body = Kept(is_wanted=known.readers < MAX_READERS)
+        known.readers += 1
         return body
 
     def __exit__(self, *_: object) -> None:
-        global _readers  # noqa: PLW0603 - see above
-        _readers -= 1
+        memory.of(_Memory).readers -= 1
 
 
 async def _read(request: web.Request, body: Kept) -> None:

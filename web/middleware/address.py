@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from aiohttp import web
@@ -30,7 +29,7 @@ def is_trusted_proxy(request: web.Request) -> bool:
 
 
 def _trusted(request: web.Request) -> list[Network]:
-    return [ipaddress.ip_network(text) for text in request.app[SETTINGS].trusted_proxies]
+    return [addresses.parse_network(text) for text in request.app[SETTINGS].trusted_proxies]
 
 
 def visitor(remote: str | None, forwarded: str, trusted: Sequence[Network]) -> str:

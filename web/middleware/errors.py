@@ -6,7 +6,7 @@ import jinja2
 from aiohttp import web
 
 from hive import errors, log
-from hive.database import DriverError
+from hive.driver_error import DriverError
 from web.app_keys import REQUEST_ID, Handler
 from web.rendering import page
 from web.text.i18n import N_, gettext, sentence

@@ -13,7 +13,6 @@ from aiohttp import web
 from hive.errors import Forbidden
 from web.app_keys import SETTINGS, Handler
 from web.cookies import token_of, waiting_login_of
-from web.text.i18n import N_
 
 _READING = ("GET", "HEAD", "OPTIONS")
 
@@ -21,7 +20,7 @@ _READING = ("GET", "HEAD", "OPTIONS")
 @web.middleware
 async def refuse_other_sites(request: web.Request, handler: Handler) -> web.StreamResponse:
     if request.method not in _READING and not _is_ours(request):
-        raise Forbidden(N_("This came from a page of another site, so nothing was changed."))
+        raise Forbidden("This came from a page of another site, so nothing was changed.")
     return await handler(request)
 
 
@@ -37,13 +36,13 @@ def _is_ours(request: web.Request) -> bool:
 
 
 def _is_our_origin(origin: str, request: web.Request) -> bool:
-    public_url = request.app[SETTINGS].public_url
-    if public_url is not None and origin.lower() == public_url:
+    settings = request.app[SETTINGS]
+    if origin.lower() == settings.public_url:
         return True
     try:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    if parts.scheme != "https" and (public_url or "").startswith("https://"):
+    if parts.scheme != "https" and settings.is_https:
         return False  # a page that came in clear can be anybody's
     return parts.netloc != "" and parts.netloc.lower() == request.headers.get("Host", "").lower()

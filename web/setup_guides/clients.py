@@ -9,7 +9,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from hive.services.overview.glances import Details
+from hive.services.overview.details import Details
 from web.text.i18n import N_
 
 KEY_FILE = "~/.ssh/id_ed25519"

@@ -3,11 +3,16 @@
 
 const two = (number) => String(number).padStart(2, "0");
 
+function dayOf(at) {
+  const parts = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())];
+  return document.documentElement.lang === "de" ? parts.reverse().join(".") : parts.join("-");
+}
+
 function showLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
+    const day = dayOf(at);
     time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
   }
 }

@@ -7,10 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from babel.dates import format_timedelta
 from markupsafe import Markup
 
-from hive import clock, units
+from hive import clock, formats, translation
 from web.text.i18n import gettext, reader
-
-_STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
 def exact(at: datetime) -> str:
@@ -20,23 +18,14 @@ def exact(at: datetime) -> str:
 
 def span(length: timedelta) -> str:
     """A span in its largest unit: '3 minutes', '2 weeks'."""
-    if length < timedelta(minutes=1):
-        return gettext("less than a minute")
-    return format_timedelta(_whole(length), threshold=1, locale=reader().language)
-
-
-def _whole(length: timedelta) -> timedelta:
-    """Rounded down to the largest unit in it: 59 minutes and a half are not an hour yet."""
-    seconds = int(length.total_seconds())
-    step = next((step for step in _STEPS if seconds >= step), 1)
-    return timedelta(seconds=seconds - seconds % step)
+    return translation.span(length, reader().language)
 
 
 def relative(at: datetime) -> str:
     distance = at - clock.now()
     if abs(distance) < timedelta(minutes=1):
         return gettext("just now")
-    whole = _whole(abs(distance))
+    whole = translation.whole(abs(distance))
     signed = whole if distance > timedelta(0) else -whole
     return format_timedelta(signed, threshold=1, add_direction=True, locale=reader().language)
 
@@ -56,9 +45,8 @@ def moment(at: datetime) -> Markup:
     who = reader()
     template = '<time datetime="{}" title="{}"{}>{}</time>'
     local = Markup(" data-local") if who.zone is None else ""
-    shown = at.astimezone(who.shown_zone).strftime("%Y-%m-%d %H:%M")
     return Markup(template).format(  # noqa: S704 - ours
-        clock.rfc3339(at), exact(at), local, shown if who.zone is not None else f"{shown} UTC"
+        clock.rfc3339(at), exact(at), local, translation.moment(at, who.language, who.zone)
     )
 
 
@@ -67,11 +55,11 @@ def took(start: datetime, end: datetime | None) -> str:
     seconds = max(0, int(((end or clock.now()) - start).total_seconds()))
     bounds = ((604_800, 86_400), (86_400, 3_600), (3_600, 60))
     unit = next((unit for bound, unit in bounds if seconds >= bound), 1)
-    return units.format_duration(timedelta(seconds=seconds - seconds % unit))
+    return formats.format_duration(timedelta(seconds=seconds - seconds % unit))
 
 
 def size(count: int | None) -> str:
-    return "\u2013" if count is None else units.format_size(count)
+    return "\u2013" if count is None else translation.size(count, reader().language)
 
 
 def plain(value: object) -> str:
@@ -90,7 +78,7 @@ def ahead(day: date) -> str:
     days = (day - clock.now().date()).days
     if days <= 0:
         return gettext("today")
-    whole = _whole(timedelta(days=days))
+    whole = translation.whole(timedelta(days=days))
     return format_timedelta(whole, threshold=1, add_direction=True, locale=reader().language)
 
 
@@ -99,7 +87,7 @@ def change(count: int) -> str:
     if count == 0:
         return gettext("unchanged")
     sign = "+" if count > 0 else "\u2212"
-    return f"{sign}{units.format_size(abs(count))}"
+    return f"{sign}{translation.size(abs(count), reader().language)}"
 
 
 def lasted(length: timedelta) -> str:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import gettext as library
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from functools import cache
-from io import BytesIO
-from pathlib import Path
 
 import jinja2
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from markupsafe import Markup
 
 from hive.kinds import Language
 from hive.log import escape
-from web.text.service_sentences import CONTEXT, Sentences
+from hive.sentences import Sentence
+from hive.translation import DEFAULT, catalogue, translate
 
-LOCALES = Path(__file__).parent.parent / "locales"
 # each by its own name
 LANGUAGES: dict[str, str] = {Language.ENGLISH: "English", Language.GERMAN: "Deutsch"}
-DEFAULT = "en"
 _MAX_WISHES = 20
 
 
@@ -62,19 +55,6 @@ def change_reader(who: Reader) -> None:
     _reader.set(who)
 
 
-@cache
-def catalogue(language: str) -> library.NullTranslations:
-    """The translations of a language, from its .po file: there is no second file to be stale."""
-    path = _path(language)
-    if not path.exists():
-        return library.NullTranslations()
-    compiled = BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return library.GNUTranslations(compiled)
-
-
 def gettext(text: str, /, **values: object) -> str:
     """`text` in the reader's language, with `values` in the place of %(name)s."""
     return catalogue(reader().language).gettext(text) % values
@@ -86,28 +66,9 @@ def N_(text: str) -> str:  # noqa: N802 - the name that catalogues are extracted
 
 
 def sentence(text: str) -> str:
-    """What a service says in English, an error or an event, in the reader's language."""
-    if not text:
-        return text
-    language = reader().language
-    return _sentences(language).translate(text) or catalogue(language).gettext(text)
-
-
-@cache
-def _sentences(language: str) -> Sentences:
-    path = _path(language)
-    if not path.exists():
-        return Sentences(())
-    with path.open("rb") as file:
-        return Sentences(
-            (str(one.id), str(one.string))
-            for one in read_po(file, locale=language)
-            if one.context == CONTEXT and one.string
-        )
-
-
-def _path(language: str) -> Path:
-    return LOCALES / language / "LC_MESSAGES" / "messages.po"
+    """What a service says, an error or an event, in the reader's language."""
+    who = reader()
+    return translate(text, who.language, who.zone)
 
 
 def preferred(accepted: str) -> str:
@@ -153,5 +114,7 @@ def _filled(text: str, values: dict[str, object]) -> Markup:
 
 
 def harmless(value: object) -> object:
-    """What turns or hides letters is written as an escape."""
+    """A sentence in the reader's language; what turns or hides letters is written as an escape."""
+    if isinstance(value, Sentence):
+        value = sentence(value)
     return escape(value) if isinstance(value, str) and not isinstance(value, Markup) else value

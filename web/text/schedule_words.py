@@ -16,9 +16,10 @@ def in_the_readers_words(health: HealthInfo) -> str:
     schedule = health.schedule.schedule
     if schedule is None:
         return gettext("cannot be followed")
-    return schedule_words.describe(
-        schedule, health.due_at, clock.now(), zone=reader().shown_zone, say=sentence
+    described = schedule_words.describe(
+        schedule, health.due_at, clock.now(), zone=reader().shown_zone
     )
+    return sentence(described)
 
 
 def upcoming(health: HealthInfo) -> list[datetime]:

@@ -27,7 +27,8 @@ from hive.kinds import (
     UpkeepState,
 )
 from hive.services.sessions.filters import SessionState
-from web.text.i18n import N_, catalogue, reader
+from hive.translation import catalogue
+from web.text.i18n import N_, reader
 
 TRANSLATED = (
     # accesses and shares

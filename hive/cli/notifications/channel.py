@@ -13,10 +13,11 @@ from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.errors import InvalidInput
 from hive.kinds import ShareLevel
-from hive.services.notifications import channels, trials
+from hive.services.notifications import channels, saving, trials
 from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.saving import AddChannel, ChangeChannel
 from hive.services.notifications.trials import Trial
-from hive.services.outbox import allowed, sending
+from hive.services.outbox import allowed
 from hive.services.permissions import Actor
 
 
@@ -112,13 +113,13 @@ async def add(
 ) -> None:
     """Add a channel."""
     settings = settings_of(pairs, secret)
-    info = await channels.add(actor, name, owner=owner, kind=kind, settings=settings, groups=groups)
-    trial = await trials.after_saving(actor, info.id)
-    info = await channels.find_by_id(actor, info.id)
+    wanted = AddChannel(name=name, owner=owner, kind=kind, settings=settings, groups=groups)
+    saved = await saving.add_channel(actor, wanted)
+    info = saved.channel
     output.show_done(
-        document(info) | tested(trial), f"Channel {info.name} was added: {info.description}"
+        document(info) | tested(saved.trial), f"Channel {info.name} was added: {info.description}"
     )
-    say_tested(trial)
+    say_tested(saved.trial)
 
 
 def tested(trial: Trial | None) -> dict[str, Any]:
@@ -188,14 +189,14 @@ async def set_(
 ) -> None:
     """Change a channel. Options that are left out change nothing, not even secrets."""
     found = await channels.find(actor, reference)
-    settings = settings_of(pairs, secret) or None
-    info = await channels.change(actor, found.id, name=name, enabled=enabled, settings=settings)
-    trial = await trials.after_saving(actor, info.id) if settings or enabled else None
-    info = await channels.find_by_id(actor, info.id)
+    settings = settings_of(pairs, secret)
+    wanted = ChangeChannel(name=name, enabled=enabled, settings=settings)
+    saved = await saving.change_channel(actor, found.id, wanted)
+    info = saved.channel
     output.show_done(
-        document(info) | tested(trial), f"Channel {info.name} was changed: {info.description}"
+        document(info) | tested(saved.trial), f"Channel {info.name} was changed: {info.description}"
     )
-    say_tested(trial)
+    say_tested(saved.trial)
 
 
 @channel.command("share")
@@ -233,8 +234,7 @@ async def delete(actor: Actor, reference: str, with_rules: bool) -> None:
 async def test(actor: Actor, reference: str) -> None:
     """Send a test message and show the answer."""
     found = await channels.find(actor, reference)
-    async with sending.opened_means() as means:
-        answer = await trials.test(actor, found.id, means)
+    answer = await trials.test_now(actor, found.id)
     output.show_done({"id": found.id, "answer": answer}, f"Sent. Answer: {answer}")
 
 

@@ -10,8 +10,9 @@ import click
 from hive.cli import output
 from hive.cli.running import with_hive
 from hive.kinds import Severity
-from hive.services.notifications import rule_preview, rules
+from hive.services.notifications import rules, saving
 from hive.services.notifications.rules import Changes, RuleInfo, Wanted
+from hive.services.notifications.saving import SavedRule
 from hive.services.permissions import Actor
 
 
@@ -66,13 +67,13 @@ async def add(
         is_quiet_for_critical=quiet_for_critical,
         **given,
     )
-    info = await rules.add(actor, user, wanted)
-    await _show_saved(actor, info, f"Rule {info.name} of {info.user} was added.")
+    saved = await saving.add_rule(actor, user, wanted)
+    _show_saved(saved, f"Rule {saved.rule.name} of {saved.rule.user} was added.")
 
 
-async def _show_saved(actor: Actor, info: RuleInfo, message: str) -> None:
+def _show_saved(saved: SavedRule, message: str) -> None:
     """What was saved, and what it would have sent lately."""
-    found = await rule_preview.preview(actor, info.id)
+    found = saved.preview
     preview = {
         "days": 30,
         "events": found.events,
@@ -80,7 +81,7 @@ async def _show_saved(actor: Actor, info: RuleInfo, message: str) -> None:
         "no_longer_sent": dict(found.lost),
         "tag_without_repository": found.tag_without_repository,
     }
-    output.show_done(_document(info) | {"preview": preview}, message)
+    output.show_done(_document(saved.rule) | {"preview": preview}, message)
     for line in found.sentences:
         output.say(line)
 
@@ -144,8 +145,10 @@ async def set_(
         **given,
     )
     found = await rules.find_rule(actor, reference)
-    info = await rules.change(actor, found.id, changes, add_channels=more, remove_channels=fewer)
-    await _show_saved(actor, info, f"Rule {info.name} was changed.")
+    saved = await saving.change_rule(
+        actor, found.id, changes, add_channels=more, remove_channels=fewer
+    )
+    _show_saved(saved, f"Rule {saved.rule.name} was changed.")
 
 
 @rule.command("delete")

@@ -16,6 +16,7 @@ from hive.services.health import infos as health_info
 from hive.services.keys import grants
 from hive.services.permissions import Actor
 from hive.services.repositories import creation
+from hive.services.repositories.creation import CreateRepository
 
 
 @click.command("add")
@@ -52,10 +53,7 @@ async def add(
     A backup is expected every day unless an option says otherwise; in the modes IMPORT and
     EXPORT, none is.
     """
-    added = await creation.add(
-        actor,
-        change_of(given),
-        tags_to_add=tags,
+    wanted = CreateRepository(
         name=name,
         owner=owner,
         location=location,
@@ -63,6 +61,9 @@ async def add(
         quota_bytes=quota,
         accesses=grants.accesses(full, append_only_key, read_only_key),
         groups=groups,
+        schedule=change_of(given),
+        tags=tags,
     )
+    added = await creation.create(actor, wanted)
     health = await health_info.health_info(actor, added.id)
     output.show_done(document(added) | health_document(health), first_steps(added, health))

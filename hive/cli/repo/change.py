@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -10,39 +9,18 @@ import click
 from hive.cli import output, values
 from hive.cli.repo.documents import document
 from hive.cli.repo.health import health_document
-from hive.cli.repo.schedule import apply, change_of, schedule_options
+from hive.cli.repo.schedule import change_of, schedule_options
 from hive.cli.running import with_hive
-from hive.database import transactional
 from hive.errors import Unavailable
-from hive.kinds import Access, Health, Mode, ShareLevel
+from hive.kinds import Health, Mode, ShareLevel
 from hive.services.health import infos as health_info
-from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants
+from hive.services.lifecycle import changing
 from hive.services.lifecycle import config_restore as service
-from hive.services.lifecycle import imports
+from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.permissions import Actor
-from hive.services.repositories import catalogue, former_paths, quotas
+from hive.services.repositories import catalogue
 from hive.services.sessions import record
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What `repo set` was asked to change."""
-
-    name: str | None
-    owner: str | None
-    quota: int | None
-    quota_is_given: bool
-    accesses: dict[str, Access]
-    remove_keys: tuple[str, ...]
-    groups: tuple[str, ...]
-    share_level: ShareLevel
-    remove_groups: tuple[str, ...]
-    schedule: ScheduleChange
-    tags: tuple[str, ...]
-    untags: tuple[str, ...]
-    strict_paths: bool | None
-    confirm_empty: bool
 
 
 @click.command("set")
@@ -78,13 +56,21 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
     Sessions that lose their access end.
     """
     source = context.get_parameter_source("quota")
-    wanted = _Wanted(
+    quota_is_given = source is click.core.ParameterSource.COMMANDLINE
+    quota = given.pop("quota")
+    wanted = ChangeRepository(
+        mode=None if mode is None else Mode(mode.upper()),
+        quota_bytes=quota,
+        no_quota=quota_is_given and quota is None,
         accesses=grants.accesses(
             given.pop("full"), given.pop("append_only"), given.pop("read_only")
         ),
+        share_with=given.pop("groups"),
         share_level=ShareLevel(given.pop("share_level")),
-        quota_is_given=source is click.core.ParameterSource.COMMANDLINE,
+        unshare_from=given.pop("remove_groups"),
         schedule=change_of(given),
+        add_tags=given.pop("tags"),
+        remove_tags=given.pop("untags"),
         **given,
     )
     is_asked = any(
@@ -92,26 +78,20 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         for name in context.params
         if name != "reference"
     )
-    _set(reference, wanted, None if mode is None else Mode(mode.upper()), is_asked=is_asked)
+    _set(reference, wanted, is_asked=is_asked)
 
 
 @with_hive
-async def _set(
-    actor: Actor, reference: str, wanted: _Wanted, mode: Mode | None, *, is_asked: bool
-) -> None:
+async def _set(actor: Actor, reference: str, wanted: ChangeRepository, *, is_asked: bool) -> None:
     found = await catalogue.find_repository(actor, reference)
-    if wanted.confirm_empty:
-        await catalogue.confirm_empty(actor, found.id)
-    await _change(actor, found.id, wanted)
-    settled = await imports.switch_mode(actor, found.id, mode) if mode else None
-    info = await catalogue.find_repository(actor, found.login)
+    changed = await changing.change(actor, found.id, wanted)
+    info, settled = changed.repository, changed.settled
     health = await health_info.health_info(actor, found.id)
     shown = document(info) | health_document(health)
-    changed = f"Repository {info.name} was changed."
-    output.show_done(shown, changed if is_asked else "Nothing to change: give an option.")
-    if wanted.quota is not None:
-        output.warn_of(await quotas.use_of_repository(found.id))
-    if mode == Mode.BORG and health.health == Health.UNWATCHED:
+    words = f"Repository {info.name} was changed."
+    output.show_done(shown, words if is_asked else "Nothing to change: give an option.")
+    output.warn_of(changed.quota_use)
+    if wanted.mode == Mode.BORG and health.health == Health.UNWATCHED:
         output.say(
             f"{info.name} is not watched: no backup is expected. `hive repo set {info.login}"
             " --every 1d` changes that."
@@ -120,33 +100,6 @@ async def _set(
         raise Unavailable(settled.message)
     if settled is not None:
         output.say(settled.message)
-
-
-@transactional
-async def _change(actor: Actor, repository_id: int, wanted: _Wanted) -> None:
-    """All of it or nothing."""
-    await catalogue.set_repository(
-        actor,
-        repository_id,
-        name=wanted.name,
-        quota_bytes=wanted.quota,
-        no_quota=wanted.quota_is_given and wanted.quota is None,
-        share_with=wanted.groups,
-        share_level=wanted.share_level,
-        unshare_from=wanted.remove_groups,
-        owner=wanted.owner,
-    )
-    await grants.revoke(actor, repository_id, wanted.remove_keys)
-    await grants.grant(actor, repository_id, wanted.accesses)
-    if wanted.strict_paths is not None:
-        await former_paths.set_strict(actor, repository_id, strict=wanted.strict_paths)
-    await apply(
-        actor,
-        repository_id,
-        wanted.schedule,
-        add_tags=wanted.tags,
-        remove_tags=wanted.untags,
-    )
 
 
 @click.command("configs")

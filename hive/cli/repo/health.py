@@ -6,12 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from hive.cli import output
+from hive.formats import format_duration, moment
 from hive.kinds import State
 from hive.services.alarms.alarms import AlarmInfo
 from hive.services.health import proposals
 from hive.services.health.infos import HealthInfo
-from hive.services.health.wording import moment
-from hive.units import format_duration
 
 
 def alarm_document(info: AlarmInfo) -> dict[str, Any]:
@@ -35,8 +34,8 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
         "health": info.state,
         "health_reason": info.reason or None,
         "health_since": output.time(info.since),
-        "is_backing_up": info.is_running,
-        "running": info.is_running,
+        "is_backing_up": info.is_backing_up,
+        "running": info.is_backing_up,
         "alarms": [alarm_document(one) for one in info.alarms],
         "schedule": {
             "kind": schedule.kind,
@@ -74,7 +73,7 @@ def health_fields(info: HealthInfo) -> dict[str, Any]:
     }
     if info.alarms:
         found["alarms"] = [_alarm(one) for one in info.alarms]
-    if info.is_running:
+    if info.is_backing_up:
         found["running"] = "a session that may be a backup"
     if info.paused_until is not None:
         found["paused until"] = info.paused_until

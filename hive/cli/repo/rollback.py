@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 import click
 
+from hive.background import spawn
 from hive.borg.replay import Amount
-from hive.borg.rollback import Reading
+from hive.borg.rollback import ReadingProgress
 from hive.cli import output
 from hive.cli.running import with_hive
-from hive.database import spawn
 from hive.errors import InvalidInput
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
@@ -21,7 +21,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from hive.services.rollback import preview
 from hive.services.rollback import undo as rollback_return
 from hive.services.rollback import work as rollback_work
-from hive.services.rollback.preview import Outlook, Step
+from hive.services.rollback.preview import RollbackOutlook, Step
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ async def roll_back(
         name = await rollback_return.take_back(actor, newest)
         output.show_done({"id": info.id, "name": name}, f"The rollback of {name} was undone.")
         return
-    reading = Reading()
+    reading = ReadingProgress()
     found = await _shown(preview.look(actor, info.id, reading), reading)
     if to is None:
         _list(found)
@@ -63,7 +63,7 @@ async def roll_back(
     step = preview.find(found, to)
     preview.require_possible(step, info.name)
     if dry_run:
-        reading = Reading()
+        reading = ReadingProgress()
         checked = rollback_work.check(actor, info.id, step.transaction, reading)
         _, step = await _shown(checked, reading)
         output.show_done(document(step), f"{_what(step)} Everything is there; nothing was changed.")
@@ -72,7 +72,7 @@ async def roll_back(
         output.say(_what(step))
     _confirm(info, f"return to transaction {step.transaction}", yes)
     current = found.current
-    reading = Reading()
+    reading = ReadingProgress()
     work = rollback_work.roll_back(
         actor,
         info.id,
@@ -89,7 +89,7 @@ async def roll_back(
     )
 
 
-async def _shown(work: Coroutine[Any, Any, T], reading: Reading) -> T:
+async def _shown(work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
     """Await the work, and show at a terminal how much of the log is read."""
     task = spawn(work, name="rollback")
     try:
@@ -112,7 +112,7 @@ def _confirm(info: RepositoryInfo, what: str, yes: bool) -> None:
         raise InvalidInput("The names do not match: nothing was changed.")
 
 
-def _list(found: Outlook) -> None:
+def _list(found: RollbackOutlook) -> None:
     steps = found.since_compaction
     output.show_list(
         [document(step) for step in steps],

@@ -12,13 +12,12 @@ from hive import clock
 from hive.cli import output, values
 from hive.cli.repo.health import health_document
 from hive.cli.running import with_hive
-from hive.database import transactional
+from hive.formats import moment
 from hive.services.health import infos as health_info
 from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
-from hive.services.health.wording import moment
 from hive.services.permissions import Actor
-from hive.services.repositories import catalogue, tags
+from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -62,22 +61,6 @@ def change_of(given: dict[str, Any]) -> ScheduleChange:
         grace=grace if isinstance(grace, timedelta) else None,
         default_grace=grace == values.DEFAULT,
     )
-
-
-@transactional
-async def apply(
-    actor: Actor,
-    repository_id: int,
-    change: ScheduleChange,
-    *,
-    add_tags: tuple[str, ...] = (),
-    remove_tags: tuple[str, ...] = (),
-) -> None:
-    """Change schedule and tags, where something was given."""
-    if not change.is_nothing:
-        await schedules.set_schedule(actor, repository_id, change)
-    if add_tags or remove_tags:
-        await tags.change_tags(actor, repository_id, add=add_tags, remove=remove_tags)
 
 
 def _until_options(function: Function) -> Function:

@@ -6,10 +6,10 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
+from hive.formats import format_size
 from hive.services.lifecycle import config_limits, staged_imports
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.units import format_size
 
 
 @click.command("discard-import")

@@ -18,7 +18,7 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.upkeep import queue
 from hive.services.upkeep.queue import UpkeepInfo
-from hive.services.upkeep.worker import Caretaker
+from hive.services.upkeep.worker import UpkeepWorker
 
 _ASK_AGAIN = 0.3  # seconds
 _TO_BEGIN = 90.0
@@ -95,10 +95,10 @@ async def _wait(asked: UpkeepInfo) -> UpkeepInfo:
 
 async def _do_here(asked: UpkeepInfo) -> UpkeepInfo:
     """No server runs, so no session can be in the way."""
-    here, _ = await host.look(runtime.settings())
-    caretaker = Caretaker(here)
+    here, _ = await host.inspect_host(runtime.settings())
+    worker = UpkeepWorker(here)
     while (current := await queue.get(asked.id)).is_open:
-        if not await caretaker.work():
+        if not await worker.work():
             raise Conflict("The repository is busy, and no server runs that would do it later.")
     return current
 

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from hive import clock, signals
+from hive import clock, memory, signals
 from hive.addresses import limit_group
 from hive.errors import Forbidden
 from hive.services import runtime
@@ -114,50 +114,60 @@ class Limiter:
                 for at in self._by_pair.take_all(pair):
                     self._by_network.forgive(network, at)
 
-    def forget(self) -> None:
-        for tries in (self._by_network, self._by_pair, self._by_account, self._by_browser):
-            tries.forget()
-
 
 def _name(account: str) -> str:
     # Names hold no newline, which separates them from what follows in a key.
     return " ".join(account.split()).casefold()[:150]
 
 
-passwords = Limiter("Too many wrong passwords. Try again later.")
-# Who types a code knows the password already, and codes are short: here the account has a limit.
-codes = Limiter("Too many wrong codes. Try again later.", account_factor=_CODES_FACTOR)
-# Of people who are logged in: what strangers do at the login page must not count here.
-confirmations = Limiter("Too many wrong passwords. Try again later.")
-own_codes = Limiter("Too many wrong codes. Try again later.")
-_reset_mails_to = Tries()
-_reset_mails_from = Tries()
-_incidents = Tries()
+class Limits:
+    """Everything that is counted."""
+
+    def __init__(self) -> None:
+        self.passwords = Limiter("Too many wrong passwords. Try again later.")
+        # Who types a code knows the password already, and codes are short: here the account has
+        # a limit.
+        self.codes = Limiter("Too many wrong codes. Try again later.", account_factor=_CODES_FACTOR)
+        # Of people who are logged in: what strangers do at the login page must not count here.
+        self.confirmations = Limiter("Too many wrong passwords. Try again later.")
+        self.own_codes = Limiter("Too many wrong codes. Try again later.")
+        self.reset_mails_to = Tries()
+        self.reset_mails_from = Tries()
+        self.incidents = Tries()
+        self.waiting: Counter[str] = Counter()
+
+
 _REQUESTS_PER_ADDRESS = 10
 _MAILS_PER_ACCOUNT = 3
-_waiting: Counter[str] = Counter()
+
+
+def limits() -> Limits:
+    """What was counted since the start."""
+    return memory.of(Limits)
 
 
 async def slow_down(attempt: Attempt) -> None:
     """Wait as long as the attempt has to; Forbidden where too many of its network wait already."""
-    if attempt.delay <= 0 or _waiting.total() >= _MAX_WAITING:
+    waiting = limits().waiting
+    if attempt.delay <= 0 or waiting.total() >= _MAX_WAITING:
         return
-    if _waiting[attempt.network] >= _MAX_WAITING_OF_ONE_NETWORK:
+    if waiting[attempt.network] >= _MAX_WAITING_OF_ONE_NETWORK:
         raise Forbidden("Too many logins from your network at the same time. Try again.")
-    _waiting[attempt.network] += 1
+    waiting[attempt.network] += 1
     try:
         await asyncio.sleep(attempt.delay)
     finally:
-        _waiting[attempt.network] -= 1
-        if _waiting[attempt.network] <= 0:
-            del _waiting[attempt.network]
+        waiting[attempt.network] -= 1
+        if waiting[attempt.network] <= 0:
+            del waiting[attempt.network]
 
 
 def is_new_incident(name: str) -> bool:
     """Whether the last suspicious try for this account is a day ago, or was forgiven."""
-    is_new = not _incidents.are_used_up(_name(name), 1, _DAY)
-    _incidents.take_all(_name(name))
-    _incidents.count(_name(name))
+    incidents = limits().incidents
+    is_new = not incidents.are_used_up(_name(name), 1, _DAY)
+    incidents.take_all(_name(name))
+    incidents.count(_name(name))
     return is_new
 
 
@@ -168,11 +178,12 @@ def codes_account(user_id: int) -> str:
 
 def forgive(user_id: int, name: str) -> None:
     """Forget the wrong tries of a user, in this process; see `announce`."""
-    passwords.forgive_account(name)
-    for limiter in (codes, confirmations, own_codes):
+    ours = limits()
+    ours.passwords.forgive_account(name)
+    for limiter in (ours.codes, ours.confirmations, ours.own_codes):
         limiter.forgive_account(codes_account(user_id))
-    _reset_mails_to.take_all(str(user_id))
-    _incidents.take_all(_name(name))
+    ours.reset_mails_to.take_all(str(user_id))
+    ours.incidents.take_all(_name(name))
 
 
 def announce(user_id: int, name: str) -> None:
@@ -190,22 +201,16 @@ def on_happening(happening: Happening) -> None:
 def count_reset_request(address: str) -> None:
     """Forbidden where this address asked for too many reset mails."""
     network = limit_group(address)
-    if _reset_mails_from.are_used_up(network, _REQUESTS_PER_ADDRESS, _HOUR):
+    asked = limits().reset_mails_from
+    if asked.are_used_up(network, _REQUESTS_PER_ADDRESS, _HOUR):
         raise Forbidden("Too many of these requests. Try again in an hour.")
-    _reset_mails_from.count(network)
+    asked.count(network)
 
 
 def may_mail_reset(account: str) -> bool:
     """Whether one more reset mail goes to this account; nobody can fill somebody's mailbox."""
-    if _reset_mails_to.are_used_up(account, _MAILS_PER_ACCOUNT, _HOUR):
+    mailed = limits().reset_mails_to
+    if mailed.are_used_up(account, _MAILS_PER_ACCOUNT, _HOUR):
         return False
-    _reset_mails_to.count(account)
+    mailed.count(account)
     return True
-
-
-def forget() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    for limiter in (passwords, codes, confirmations, own_codes):
-        limiter.forget()
-    for tries in (_reset_mails_to, _reset_mails_from, _incidents):
-        tries.forget()

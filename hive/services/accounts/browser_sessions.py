@@ -5,17 +5,17 @@ Their time is the estimated one: a clock that jumps logs nobody out, and nobody 
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hive import tokens
 from hive.database import transactional
 from hive.errors import Forbidden, NotFound
 from hive.kinds import Source
 from hive.models import Installation, WebSession
 from hive.services import audit, names, runtime
-from hive.services.accounts import attempt_limits, passwords, users
+from hive.services.accounts import passwords, users
 from hive.services.accounts.users import UserInfo
 from hive.services.clock import trust
 from hive.services.permissions import Actor
@@ -23,8 +23,8 @@ from hive.services.permissions import Actor
 _SEEN_EVERY = timedelta(minutes=1)
 
 
-@dataclass(frozen=True)
-class SessionInfo:
+@dataclass(frozen=True, kw_only=True)
+class BrowserSession:
     """A browser that is logged in."""
 
     id: int
@@ -35,13 +35,9 @@ class SessionInfo:
     is_current: bool  # the one that asks
 
 
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 async def open_session(user: UserInfo, *, address: str, user_agent: str) -> str:
     """Open a browser session for a user who has proved who they are; returns its token."""
-    token = secrets.token_urlsafe(32)
+    token = tokens.new()
     await _store(user, token, address, user_agent)
     return token
 
@@ -51,7 +47,7 @@ async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> N
     now = trust.estimated()
     await WebSession.filter(expires_at__lte=now).delete()  # nobody comes back to end those
     await WebSession.create(
-        token_sha256=digest(token),
+        token_sha256=tokens.digest(token),
         user_id=user.id,
         address=address[:64],
         user_agent=user_agent[:300],
@@ -67,7 +63,7 @@ async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
 
     `is_seen`: they did something just now, so that the idle time begins anew.
     """
-    row = await WebSession.get_or_none(token_sha256=digest(token)).select_related("user")
+    row = await WebSession.get_or_none(token_sha256=tokens.digest(token)).select_related("user")
     if row is None or not row.user.enabled:
         return None
     now = trust.estimated()
@@ -87,24 +83,24 @@ async def _touch(session_id: int) -> None:
 
 @transactional
 async def end(token: str) -> None:
-    await WebSession.filter(token_sha256=digest(token)).delete()
+    await WebSession.filter(token_sha256=tokens.digest(token)).delete()
 
 
-async def list_own(actor: Actor, token: str | None) -> list[SessionInfo]:
+async def list_own(actor: Actor, token: str | None) -> list[BrowserSession]:
     """The actor's sessions, this one first, then the last seen; `token` is that of this one."""
-    now, current = trust.estimated(), digest(token or "")
+    now, current = trust.estimated(), tokens.digest(token or "")
     idle = now - timedelta(hours=runtime.settings().web.session_idle_hours)
     rows = await WebSession.filter(
         user_id=actor.user_id, expires_at__gt=now, last_seen_at__gte=idle
     ).order_by("-last_seen_at", "-id")
     found = [
-        SessionInfo(
-            row.id,
-            row.address,
-            row.user_agent,
-            row.created_at,
-            row.last_seen_at,
-            row.token_sha256 == current,
+        BrowserSession(
+            id=row.id,
+            address=row.address,
+            user_agent=row.user_agent,
+            created_at=row.created_at,
+            last_seen_at=row.last_seen_at,
+            is_current=row.token_sha256 == current,
         )
         for row in rows
     ]
@@ -122,7 +118,7 @@ async def end_own(actor: Actor, session_id: int) -> None:
 @transactional
 async def end_others(actor: Actor, token: str) -> int:
     """End all of the actor's sessions but this one; how many those were."""
-    others = WebSession.filter(user_id=actor.user_id).exclude(token_sha256=digest(token))
+    others = WebSession.filter(user_id=actor.user_id).exclude(token_sha256=tokens.digest(token))
     count = await others.delete()
     await audit.record(actor, "user.session.end_others", f"user {actor.name}", count=count)
     return count
@@ -133,8 +129,8 @@ async def new_setup_token() -> str | None:
     """A fresh one-time token for the set-up page while there is no administrator, else None."""
     if await users.administrator_exists():
         return None
-    token = secrets.token_urlsafe(24)
-    await Installation.all().update(setup_token_sha256=digest(token))
+    token = tokens.new()
+    await Installation.all().update(setup_token_sha256=tokens.digest(token))
     return token
 
 
@@ -144,7 +140,7 @@ async def setup_is_open(token: str) -> bool:
     stored = installation.setup_token_sha256 if installation else None
     if stored is None or await users.administrator_exists():
         return False
-    return secrets.compare_digest(stored, digest(token))
+    return secrets.compare_digest(stored, tokens.digest(token))
 
 
 async def complete_setup(token: str, name: str, password: str, *, address: str) -> UserInfo:
@@ -175,8 +171,3 @@ async def require_open_setup(token: str) -> None:
             " since. As long as there is no administrator, the server prints a new one at each"
             " start."
         )
-
-
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    attempt_limits.forget()

@@ -2,7 +2,7 @@
 
 Nothing is kept for a challenge until it comes back signed, so that strangers who ask for many
 fill no memory. Who made it and what for stands in the challenge itself, sealed with a key that
-lives as long as the process.
+lives as long as the services run.
 """
 
 from __future__ import annotations
@@ -10,14 +10,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass, field
 
-from hive import clock
+from hive import clock, memory
 
 _SECONDS = 300
 _NONCE, _EXPIRY, _SEAL = 16, 8, 32
 
-_key = secrets.token_bytes(32)
-_taken: dict[bytes, int] = {}
+
+@dataclass
+class _Memory:
+    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
+    taken: dict[bytes, int] = field(default_factory=dict)
 
 
 def new(purpose: str) -> bytes:
@@ -33,15 +37,18 @@ def is_good(challenge: bytes, purpose: str) -> bool:
         return False
     if not hmac.compare_digest(seal, _seal(body, purpose)):
         return False
-    return _expiry(challenge) > clock.now().timestamp() and challenge not in _taken
+    return (
+        _expiry(challenge) > clock.now().timestamp() and challenge not in memory.of(_Memory).taken
+    )
 
 
 def take(challenge: bytes) -> None:
     """Take a good challenge whose answer was right; it is good no more."""
     now = clock.now().timestamp()
-    for old in [old for old, expiry in _taken.items() if expiry <= now]:
-        del _taken[old]
-    _taken[challenge] = _expiry(challenge)
+    taken = memory.of(_Memory).taken
+    for old in [old for old, expiry in taken.items() if expiry <= now]:
+        del taken[old]
+    taken[challenge] = _expiry(challenge)
 
 
 def _expiry(challenge: bytes) -> int:
@@ -49,4 +56,4 @@ def _expiry(challenge: bytes) -> int:
 
 
 def _seal(body: bytes, purpose: str) -> bytes:
-    return hmac.digest(_key, body + purpose.encode(), hashlib.sha256)
+    return hmac.digest(memory.of(_Memory).key, body + purpose.encode(), hashlib.sha256)

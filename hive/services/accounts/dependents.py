@@ -11,7 +11,7 @@ from hive.services.permissions import Actor, require_admin
 _MOST = 5  # that are named
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dependents:
     """`channels` and `rules` are those that others use, or that are about this user."""
 
@@ -73,10 +73,10 @@ async def of_user(actor: Actor, user_id: int) -> Dependents:
     about = Rule.filter(owner_id=user_id).exclude(user_id=user_id).select_related("user")
     key_ids = [row.id for row in await Key.filter(owner_id=user_id)]
     return Dependents(
-        user.name,
-        [row.name for row in await repositories],
-        [row.name for row in await keys],
-        await Session.filter(ended_at=None, key_id__in=key_ids).count(),
-        sorted({used[link.channel_id] for link in await links}),
-        [f"{row.user.name}/{row.name}" for row in await about.order_by("id")],
+        user=user.name,
+        repositories=[row.name for row in await repositories],
+        keys=[row.name for row in await keys],
+        sessions=await Session.filter(ended_at=None, key_id__in=key_ids).count(),
+        channels=sorted({used[link.channel_id] for link in await links}),
+        rules=[f"{row.user.name}/{row.name}" for row in await about.order_by("id")],
     )

@@ -15,7 +15,7 @@ from hive.services.permissions import Actor, group_ids, require_admin
 from hive.services.repositories import quotas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GroupInfo:
     id: int
     name: str
@@ -29,7 +29,7 @@ async def add_group(actor: Actor, name: str, *, members: Sequence[str] = ()) -> 
     require_admin(actor)
     names.check_account(name, "group")
     if await Group.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a group {name} already.", field="name")
+        raise Conflict("There is a group %(name)s already.", field="name", name=name)
     group = await Group.create(name=name, created_at=clock.now())
     for member in members:
         await _join(group, member)
@@ -46,7 +46,7 @@ async def list_groups(actor: Actor) -> list[GroupInfo]:
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
     group = await references.group(reference)
     if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {reference!r}.")
+        raise NotFound("There is no group %(reference)r.", reference=reference)
     return await _info(group)
 
 
@@ -62,11 +62,13 @@ async def set_group(
     group_id: int,
     *,
     name: str | None = None,
+    members: Sequence[str] | None = None,
     add_members: Sequence[str] = (),
     remove_members: Sequence[str] = (),
     quota_bytes: int | None = None,
     no_quota: bool = False,
 ) -> GroupInfo:
+    """Change what is given; `members` are all that it has from now on, by their names."""
     require_admin(actor)
     group = await _get(group_id)
     wanted = None if no_quota else quota_bytes or group.quota_bytes
@@ -78,9 +80,13 @@ async def set_group(
     if name is not None and name != group.name:
         names.check_account(name, "group")
         if await Group.filter(name__iexact=name).exclude(id=group_id).exists():
-            raise Conflict(f"There is a group {name} already.", field="name")
+            raise Conflict("There is a group %(name)s already.", field="name", name=name)
         group.name = name
         await group.save()
+    if members is not None:
+        had = set((await _info(group)).members)
+        add_members = [*add_members, *sorted(set(members) - had)]
+        remove_members = [*remove_members, *sorted(had - set(members))]
     for member in add_members:
         await _join(group, member)
     for member in remove_members:
@@ -134,6 +140,12 @@ async def _infos(rows: Sequence[Group]) -> list[GroupInfo]:
     for one in await Membership.filter(group_id__in=list(members)).select_related("user"):
         members[one.group_id].append(one.user.name)
     return [
-        GroupInfo(row.id, row.name, tuple(sorted(members[row.id])), row.created_at, row.quota_bytes)
+        GroupInfo(
+            id=row.id,
+            name=row.name,
+            members=tuple(sorted(members[row.id])),
+            created_at=row.created_at,
+            quota_bytes=row.quota_bytes,
+        )
         for row in rows
     ]

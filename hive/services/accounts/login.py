@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive import clock
+from hive import clock, memory, tokens
 from hive.database import transactional
 from hive.kinds import Source
 from hive.services import audit
@@ -64,13 +63,15 @@ class _Waiting:
 
 
 # A login between its two steps is no session: it opens nothing, and a restart forgets it.
-_waiting: OrderedDict[str, _Waiting] = OrderedDict()
+@dataclass
+class _Memory:
+    waiting: OrderedDict[str, _Waiting] = field(default_factory=OrderedDict)
 
 
 async def begin(name: str, password: str, visitor: Visitor) -> LoggedIn | SecondStep | None:
     """The first step; None where name or password is wrong, Forbidden after too many of those."""
     browser = await known_browsers.recognise(name, visitor.browser)
-    attempt = attempt_limits.passwords.attempt(name, visitor.address, browser)
+    attempt = attempt_limits.limits().passwords.attempt(name, visitor.address, browser)
     await attempt_limits.slow_down(attempt)
     user = await users.authenticate(name, password)
     if user is None:
@@ -79,19 +80,22 @@ async def begin(name: str, password: str, visitor: Visitor) -> LoggedIn | Second
     attempt.forgive()
     if not (await second_factor.factors_of(user.id)).is_on:
         return await _open(user, visitor)
-    token = secrets.token_urlsafe(32)
-    _waiting[token] = _Waiting(user.id, await users.password_mark(user.id), clock.now() + LIFE)
+    token = tokens.new()
+    memory.of(_Memory).waiting[token] = _Waiting(
+        user.id, await users.password_mark(user.id), clock.now() + LIFE
+    )
     _forget_the_oldest(user.id)
     return SecondStep(token)
 
 
 def _forget_the_oldest(user_id: int) -> None:
     """Who begins again and again pushes nobody else's login out."""
-    own = [token for token, waiting in _waiting.items() if waiting.user_id == user_id]
+    waiting_logins = memory.of(_Memory).waiting
+    own = [token for token, waiting in waiting_logins.items() if waiting.user_id == user_id]
     for token in own[:-_MAX_WAITING_OF_ONE]:
-        del _waiting[token]
-    while len(_waiting) > _MAX_WAITING:
-        _waiting.popitem(last=False)
+        del waiting_logins[token]
+    while len(waiting_logins) > _MAX_WAITING:
+        waiting_logins.popitem(last=False)
 
 
 async def factors(token: str) -> Factors | None:
@@ -150,7 +154,7 @@ async def _finish_with_typed(
     if user is None:
         return None
     browser = await known_browsers.is_known(user.id, visitor.browser)
-    attempt = attempt_limits.codes.attempt(
+    attempt = attempt_limits.limits().codes.attempt(
         attempt_limits.codes_account(user.id), visitor.address, browser
     )
     await attempt_limits.slow_down(attempt)
@@ -164,7 +168,8 @@ async def _finish_with_typed(
 
 async def _finish(token: str, user: UserInfo, visitor: Visitor) -> LoggedIn | None:
     # Of two who finish the same login at once, one is too late.
-    return await _open(user, visitor) if _waiting.pop(token, None) is not None else None
+    waiting = memory.of(_Memory).waiting.pop(token, None)
+    return await _open(user, visitor) if waiting is not None else None
 
 
 async def _open(user: UserInfo, visitor: Visitor) -> LoggedIn:
@@ -176,7 +181,7 @@ async def _open(user: UserInfo, visitor: Visitor) -> LoggedIn:
 
 async def _user_of(token: str) -> UserInfo | None:
     """Who waits by this token; nobody after its time, a new password or being disabled."""
-    waiting = _waiting.get(token)
+    waiting = memory.of(_Memory).waiting.get(token)
     if waiting is None:
         return None
     user = await users.enabled_user(waiting.user_id)
@@ -185,7 +190,7 @@ async def _user_of(token: str) -> UserInfo | None:
         or waiting.until <= clock.now()
         or waiting.password_mark != await users.password_mark(user.id)
     ):
-        _waiting.pop(token, None)
+        memory.of(_Memory).waiting.pop(token, None)
         return None
     return user
 
@@ -198,8 +203,3 @@ async def _note_refusal(actor: Actor, what: str) -> None:
 
 def _actor(user: UserInfo, visitor: Visitor) -> Actor:
     return user.actor(Source.WEB, visitor.address)
-
-
-def forget_waiting() -> None:
-    """Begin afresh; for a new server in the same process, as in tests."""
-    _waiting.clear()

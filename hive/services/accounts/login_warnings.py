@@ -54,8 +54,8 @@ async def _store(name: str, address: str) -> None:
         Matter(MANY_WRONG_LOGINS, Severity.WARNING),
         "Many wrong passwords for your account",
         _TEXT.format(
-            number=attempt_limits.passwords.number(user.name)
-            or attempt_limits.codes.number(attempt_limits.codes_account(user.id)),
+            number=attempt_limits.limits().passwords.number(user.name)
+            or attempt_limits.limits().codes.number(attempt_limits.codes_account(user.id)),
             name=user.name,
             address=address,
         ),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from hive import memory
 from hive.errors import Unavailable
 
 
 @dataclass(frozen=True)
-class Message:
+class Mail:
     """A mail to one person, as plain text."""
 
     to: str
@@ -18,23 +19,26 @@ class Message:
 
 
 # Returns when the mail server took the message; DeliveryFailed where it did not.
-Sender = Callable[[Message], Awaitable[None]]
+Sender = Callable[[Mail], Awaitable[None]]
 
-_sender: Sender | None = None
+
+@dataclass
+class _Memory:
+    sender: Sender | None = None
 
 
 def use(sender: Sender | None) -> None:
     """Have mail sent by `sender`; None where this server sends none."""
-    global _sender  # noqa: PLW0603 - one mail server for the process
-    _sender = sender
+    memory.of(_Memory).sender = sender
 
 
 def is_configured() -> bool:
-    return _sender is not None
+    return memory.of(_Memory).sender is not None
 
 
-async def send(message: Message) -> None:
+async def send(message: Mail) -> None:
     """Send it now. Never call this inside a transaction."""
-    if _sender is None:
+    sender = memory.of(_Memory).sender
+    if sender is None:
         raise Unavailable("This server sends no mail: none is configured.")
-    await _sender(message)
+    await sender(message)

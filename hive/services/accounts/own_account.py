@@ -5,6 +5,7 @@ from __future__ import annotations
 import zoneinfo
 from functools import cache
 
+from hive import tokens
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Language, Theme
@@ -12,7 +13,6 @@ from hive.models import User
 from hive.services import audit
 from hive.services.accounts import (
     attempt_limits,
-    browser_sessions,
     passwords,
     reset_tokens,
     users,
@@ -41,8 +41,9 @@ def _time_zone(name: str) -> str | None:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         raise InvalidInput(
-            f"There is no time zone {name[:60]!r}. They are called like Europe/Berlin.",
+            "There is no time zone %(name)r. They are called like Europe/Berlin.",
             field="timezone",
+            name=name[:60],
         ) from None
     return name
 
@@ -52,14 +53,16 @@ def _language(text: str) -> Language | None:
         return Language(text) if text else None
     except ValueError:
         known = ", ".join(Language)
-        raise InvalidInput(f"The languages are: {known}.", field="language") from None
+        raise InvalidInput("The languages are: %(known)s.", field="language", known=known) from None
 
 
 def _theme(text: str) -> Theme:
     try:
         return Theme(text)
     except ValueError:
-        raise InvalidInput(f"The themes are: {', '.join(Theme)}.", field="theme") from None
+        raise InvalidInput(
+            "The themes are: %(theme)s.", field="theme", theme=", ".join(Theme)
+        ) from None
 
 
 async def set_preferences(actor: Actor, *, timezone: str, language: str, theme: str) -> UserInfo:
@@ -85,7 +88,9 @@ async def _store_preferences(
 
 async def require_password(actor: Actor, password: str) -> None:
     """Make sure that it is the person who sits there; InvalidInput where the password is wrong."""
-    attempt = attempt_limits.confirmations.attempt_own(attempt_limits.codes_account(own_id(actor)))
+    attempt = attempt_limits.limits().confirmations.attempt_own(
+        attempt_limits.codes_account(own_id(actor))
+    )
     user = await User.get_or_none(id=own_id(actor))
     if not await passwords.verify(password, user.password_hash if user else None):
         raise InvalidInput("This is not your password.", field="password")
@@ -114,7 +119,7 @@ async def change_password(
         actor,
         own_id(actor),
         hashed,
-        keep=browser_sessions.digest(session) if session else None,
+        keep=tokens.digest(session) if session else None,
         forget_browsers=forget_browsers,
         keep_browser=browser,
     )

@@ -61,7 +61,7 @@ class RelyingParty:
     origin: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PasskeyInfo:
     id: int
     name: str
@@ -87,7 +87,7 @@ async def creation_options(actor: Actor, party: RelyingParty) -> dict[str, Any]:
     user_id = own_id(actor)
     rows = await Passkey.filter(user_id=user_id)
     if len(rows) >= MOST:
-        raise Conflict(f"You have {MOST} passkeys already. Delete one first.")
+        raise Conflict("You have %(most)s passkeys already. Delete one first.", most=MOST)
     options, _ = _server(party).register_begin(
         PublicKeyCredentialUserEntity(
             name=actor.name, id=_user_handle(user_id), display_name=actor.name
@@ -297,4 +297,10 @@ async def _own(actor: Actor, passkey_id: int) -> Passkey:
 
 
 def _info(row: Passkey) -> PasskeyInfo:
-    return PasskeyInfo(row.id, row.name, row.rp_id, row.created_at, row.last_used_at)
+    return PasskeyInfo(
+        id=row.id,
+        name=row.name,
+        rp_id=row.rp_id,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )

@@ -69,9 +69,9 @@ async def _mail_links(who: str, address: str) -> None:
 
 async def _mail_link(user: User, email: str, address: str) -> None:
     token = await _issue(user, address)
-    base = runtime.settings().web.public_url or ""
+    base = runtime.base_url()
     text = _TEXT.format(name=user.name, base=base, url=f"{base}/reset/{token}")
-    await mail.send(mail.Message(email, "A new password for Borg Hive", text))
+    await mail.send(mail.Mail(email, "A new password for Borg Hive", text))
 
 
 @transactional

@@ -23,11 +23,15 @@ def check_strength(password: str) -> None:
     """Raise InvalidInput where the password is too short to be one."""
     if len(password) < MIN_LENGTH:
         raise InvalidInput(
-            f"The password is too short: {MIN_LENGTH} characters are the least.", field="password"
+            "The password is too short: %(min_length)s characters are the least.",
+            field="password",
+            min_length=MIN_LENGTH,
         )
     if len(password) > MAX_LENGTH:
         raise InvalidInput(
-            f"The password is too long: {MAX_LENGTH} characters are the most.", field="password"
+            "The password is too long: %(max_length)s characters are the most.",
+            field="password",
+            max_length=MAX_LENGTH,
         )
 
 

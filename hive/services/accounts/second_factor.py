@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import pyotp
 from tortoise.expressions import Q
 
-from hive import clock, log
+from hive import clock, log, tokens
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound, Sealed, Unavailable
 from hive.models import Passkey, RecoveryCode, Totp, User
@@ -105,7 +104,9 @@ def _secret(row: Totp) -> str:
 
 async def confirm_totp(actor: Actor, code: str) -> tuple[str, ...]:
     """Switch the app on by its first code; returns recovery codes where there were none."""
-    attempt = attempt_limits.own_codes.attempt_own(attempt_limits.codes_account(own_id(actor)))
+    attempt = attempt_limits.limits().own_codes.attempt_own(
+        attempt_limits.codes_account(own_id(actor))
+    )
     codes = await _confirm_totp(actor, code)
     if codes is None:
         raise InvalidInput(
@@ -224,7 +225,7 @@ def _new_code() -> str:
 
 def _digest(code: str) -> str:
     plain = "".join(code[:100].lower().replace("-", " ").split()).translate(_LOOKALIKES)
-    return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()
+    return tokens.digest(plain)
 
 
 # --- by an administrator ------------------------------------------------------------------

@@ -77,7 +77,7 @@ async def store_user(
     """The step of `add_user` that touches the database, for services that checked the rest."""
     require_admin(actor)
     if await User.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a user {name} already.", field="name")
+        raise Conflict("There is a user %(name)s already.", field="name", name=name)
     user = await User.create(
         name=name,
         email=email,
@@ -93,7 +93,7 @@ def _check_email(email: str | None) -> str | None:
     if email is None or email == "":
         return None
     if len(email) > 254 or not _EMAIL.fullmatch(email):
-        raise InvalidInput(f"This is no e-mail address: {email[:60]!r}.", field="email")
+        raise InvalidInput("This is no e-mail address: %(email)r.", field="email", email=email[:60])
     return email
 
 
@@ -106,7 +106,7 @@ async def find_user(actor: Actor, reference: str) -> UserInfo:
     """The user of this name or id; anybody may find themselves, administrators everybody."""
     user = await references.user(reference)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {reference!r}.")
+        raise NotFound("There is no user %(reference)r.", reference=reference)
     return await _info(user)
 
 
@@ -226,17 +226,14 @@ async def unlock(actor: Actor, user_id: int) -> None:
 
 def wrong_passwords(name: str) -> int:
     """How many wrong passwords there were for an account within a day, in this process."""
-    return attempt_limits.passwords.number(name)
+    return attempt_limits.limits().passwords.number(name)
 
 
 async def reset_link(actor: Actor, user_id: int) -> ResetLink:
     """A link for a user who forgot the password, to be handed over by the administrator."""
     require_admin(actor)
     token, expires_at = await _issue_reset(actor, user_id)
-    listening = runtime.read_listening()
-    settings = runtime.settings().web
-    base = settings.public_url or (listening.web_url if listening else f"http://{settings.address}")
-    return ResetLink(f"{base}/reset/{token}", expires_at)
+    return ResetLink(f"{runtime.base_url()}/reset/{token}", expires_at)
 
 
 @transactional
@@ -245,7 +242,7 @@ async def _issue_reset(actor: Actor, user_id: int) -> tuple[str, datetime]:
     if user is None:
         raise NotFound("There is no such user.")
     if not user.enabled:
-        raise Conflict(f"{user.name} is disabled: enable the account first.")
+        raise Conflict("%(name)s is disabled: enable the account first.", name=user.name)
     await audit.record(actor, "user.reset.link", f"user {user.name}")
     return await reset_tokens.issue(user_id)
 
@@ -263,8 +260,12 @@ async def delete_user(actor: Actor, user_id: int) -> None:
     keys = await Key.filter(owner_id=user_id).count()
     if repositories or keys:
         raise Conflict(
-            f"{user.name} still owns {repositories} repositories (those in the trash included) and"
-            f" {keys} keys: delete them or give them to somebody else first, or disable the user."
+            "%(name)s still owns %(repositories)s repositories (those in the trash included)"
+            " and %(keys)s keys: delete them or give them to somebody else first, or disable"
+            " the user.",
+            name=user.name,
+            repositories=repositories,
+            keys=keys,
         )
     was_administrator = user.is_admin and user.enabled
     await user.delete()

@@ -14,13 +14,13 @@ from typing import Any
 
 from hive import addresses, clock
 from hive.database import transactional
+from hive.formats import format_size
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Event, Repository, Session
-from hive.phrases import phrase
+from hive.sentences import say
 from hive.services import events
 from hive.services.alarms import rules
 from hive.services.alarms.rules import Finding
-from hive.units import format_size
 
 # What a person has to answer, the worst first: until then the repository is critical.
 UNTIL_ANSWERED = (
@@ -37,7 +37,7 @@ UNTIL_ANSWERED = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AlarmInfo:
     """An alarm about a repository; `count` is how often it happened, `message` tells the newest."""
 
@@ -82,23 +82,23 @@ def in_short(kind: EventKind, details: Mapping[str, Any]) -> str:
     if isinstance(lost, int | float) and lost >= 0.5:
         percent = f"{lost:.0f}"
         if kind in (EventKind.MASS_DELETION, EventKind.APPEND_ONLY_DELETION):
-            return phrase(f"{percent} % deleted")
+            return say("%(percent)s %% deleted", percent=percent)
         if kind == EventKind.SHRUNK:
-            return phrase(f"Shrunk by {percent} %")
+            return say("Shrunk by %(percent)s %%", percent=percent)
     return _IN_SHORT.get(kind, str(kind))
 
 
 _IN_SHORT = {
-    EventKind.CONTENT_GONE: phrase("Content gone"),
-    EventKind.CLIENT_DELETED: phrase("Repository deleted"),
-    EventKind.INTEGRITY_ERROR: phrase("Damaged"),
-    EventKind.MASS_DELETION: phrase("Mass deletion"),
-    EventKind.APPEND_ONLY_DELETION: phrase("Deletion"),
-    EventKind.WENT_BACK: phrase("Went back"),
-    EventKind.REPLACED: phrase("Replaced"),
-    EventKind.SHRUNK: phrase("Shrunk"),
-    EventKind.CONFIG_SUSPICIOUS: phrase("Config changed"),
-    EventKind.ROLLBACK_STOPPED: phrase("Rollback stopped"),
+    EventKind.CONTENT_GONE: say("Content gone"),
+    EventKind.CLIENT_DELETED: say("Repository deleted"),
+    EventKind.INTEGRITY_ERROR: say("Damaged"),
+    EventKind.MASS_DELETION: say("Mass deletion"),
+    EventKind.APPEND_ONLY_DELETION: say("Deletion"),
+    EventKind.WENT_BACK: say("Went back"),
+    EventKind.REPLACED: say("Replaced"),
+    EventKind.SHRUNK: say("Shrunk"),
+    EventKind.CONFIG_SUSPICIOUS: say("Config changed"),
+    EventKind.ROLLBACK_STOPPED: say("Rollback stopped"),
 }
 
 
@@ -147,7 +147,7 @@ async def happened(
     if row is None:
         row = Alarm(repository_id=repository_id, kind=kind, since=clock.now(), count=0)
     row.count += 1
-    row.level, row.message, row.details = 1, message[:1000], details
+    row.level, row.message, row.details = 1, message, details
     row.session_id = session_id
     await row.save()
     await events.record(repository_id, kind, message, session_id=session_id, **details)
@@ -206,7 +206,7 @@ async def _keep(
         row = Alarm(repository_id=repository_id, kind=kind, since=clock.now())
     elif kind in UNTIL_ANSWERED:
         row.count += 1
-    row.level, row.message, row.details = level, message[:1000], details
+    row.level, row.message, row.details = level, message, details
     row.session_id = session_id
     await row.save()
     return is_worse
@@ -310,10 +310,18 @@ async def key_used(session_id: int) -> None:
         return
     if peers:
         kind = EventKind.NEW_NETWORK
-        message = f"Key {session.key_name} came from {session.peer}, a network new to it."
+        message = say(
+            "Key %(key_name)s came from %(peer)s, a network new to it.",
+            key_name=session.key_name,
+            peer=session.peer,
+        )
     else:
         kind = EventKind.KEY_FIRST_USED
-        message = f"Key {session.key_name} was used for the first time, from {session.peer}."
+        message = say(
+            "Key %(key_name)s was used for the first time, from %(peer)s.",
+            key_name=session.key_name,
+            peer=session.peer,
+        )
     await events.record(
         session.repository_id,
         kind,

@@ -9,18 +9,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tortoise.expressions import Q, Subquery
+from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, NotFound
-from hive.kinds import EventKind, Level, ShareLevel
-from hive.models import Alarm, Event, Key, Repository, RepositoryShare, Session
+from hive.kinds import EventKind, Level
+from hive.models import Alarm, Event, Key, Repository, Session
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.alarms.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import keys
 from hive.services.keys.keys import KeyInfo
-from hive.services.permissions import Actor, group_ids, require, visible_repository_ids
+from hive.services.permissions import (
+    Actor,
+    manageable_ids,
+    require,
+    visible_repository_ids,
+)
 
 _MOST = 200
 
@@ -52,7 +58,7 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
     """What the actor may do about each of these alarms, by alarm; in few queries."""
     if not alarms:
         return {}
-    manageable = await _manageable(actor, {one.repository_id for one in alarms})
+    manageable = await manageable_ids(actor, {one.repository_id for one in alarms})
     disableable = await _keys_to_disable(
         actor, {one.session_id for one in alarms if one.session_id}
     )
@@ -69,18 +75,6 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
         )
         for one in alarms
     }
-
-
-async def _manageable(actor: Actor, repository_ids: Collection[int]) -> set[int]:
-    if actor.is_admin:
-        return set(repository_ids)
-    shared = RepositoryShare.filter(
-        group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
-    ).values("repository_id")
-    rows = Repository.filter(
-        Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared)), id__in=list(repository_ids)
-    )
-    return {row["id"] for row in await rows.values("id")}
 
 
 async def _keys_to_disable(actor: Actor, session_ids: Collection[int]) -> dict[int, int]:
@@ -127,7 +121,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     """
     row, repository = await _answerable(actor, alarm_id)
     if row.answered_at is not None:
-        raise Conflict(f"{row.answered_by} has answered this already.")
+        raise Conflict("%(answered_by)s has answered this already.", answered_by=row.answered_by)
     if row.kind not in UNTIL_ANSWERED:
         raise Conflict("This is over when its cause is: there is nothing to answer.")
     covered = row.count if seen is None else min(seen, row.count)
@@ -148,7 +142,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     await events.record(
         repository.id,
         EventKind.ALARM_ANSWERED,
-        f"{actor.name} has answered: {told}.",
+        say("%(name)s has answered: %(told)s.", name=actor.name, told=told),
         session_id=row.session_id,
         alarm=str(row.kind),
     )
@@ -178,7 +172,7 @@ async def undone(by: str, repository_id: int) -> None:
         await events.record(
             repository_id,
             EventKind.ALARM_ANSWERED,
-            f"{by} has answered by a rollback: {row.kind}.",
+            say("%(by)s has answered by a rollback: %(kind)s.", by=by, kind=row.kind),
             session_id=row.session_id,
             alarm=str(row.kind),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hive.kinds import EventKind, Operation
 from hive.models import Session
+from hive.sentences import say
 from hive.services import events
 from hive.services.alarms import alarms
 
@@ -14,14 +15,20 @@ async def note_gone(session: Session) -> None:
         await alarms.happened(
             session.repository_id,
             EventKind.CLIENT_DELETED,
-            f"Repository content deleted by key {session.key_name} (borg delete).",
+            say(
+                "Repository content deleted by key %(key_name)s (borg delete).",
+                key_name=session.key_name,
+            ),
             session_id=session.id,
         )
     else:
         await alarms.happened(
             session.repository_id,
             EventKind.CONTENT_GONE,
-            f"The repository's content went from the disk while key {session.key_name} used it.",
+            say(
+                "The repository's content went from the disk while key %(key_name)s used it.",
+                key_name=session.key_name,
+            ),
             session_id=session.id,
         )
 
@@ -32,8 +39,10 @@ async def note_config(repository_id: int, session: Session | None, *, is_suspici
         await events.record(
             repository_id,
             EventKind.CONFIG_CHANGED,
-            "The repository's config (it holds the key of repokey encryption) changed; the former"
-            " one is kept.",
+            say(
+                "The repository's config (it holds the key of repokey encryption) changed; the"
+                " former one is kept."
+            ),
             session_id=None if session is None else session.id,
         )
         return
@@ -41,14 +50,20 @@ async def note_config(repository_id: int, session: Session | None, *, is_suspici
         await alarms.happened(
             repository_id,
             EventKind.CONFIG_SUSPICIOUS,
-            "The repository's config (it holds the key of repokey encryption) was changed past the"
-            " gate; the former one is kept.",
+            say(
+                "The repository's config (it holds the key of repokey encryption) was changed past"
+                " the gate; the former one is kept."
+            ),
         )
         return
     await alarms.happened(
         repository_id,
         EventKind.CONFIG_SUSPICIOUS,
-        f"Key {session.key_name}, whose access is {session.access}, changed the repository's config"
-        " (it holds the key of repokey encryption); the former one is kept.",
+        say(
+            "Key %(key_name)s, whose access is %(access)s, changed the repository's config (it"
+            " holds the key of repokey encryption); the former one is kept.",
+            key_name=session.key_name,
+            access=session.access,
+        ),
         session_id=session.id,
     )

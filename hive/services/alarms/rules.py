@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from hive.formats import format_size
 from hive.kinds import Access, EventKind, Operation
-from hive.units import format_size
 
 DISK_STEPS = (80, 90, 95)
 _SLACK = 2.0  # percent points below a step before it is over
@@ -32,7 +32,7 @@ _SMALLEST = 1_000_000  # bytes; whoever tries things out is no alarm
 _NO_DELETION = (Operation.RENAME, Operation.INIT, Operation.CREATE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Usage:
     """A repository's numbers at one time; borg 2 tells its size alone."""
 
@@ -45,7 +45,7 @@ class Usage:
     is_repository: bool = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cause:
     """The session that lies between two measurements."""
 

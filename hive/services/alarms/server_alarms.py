@@ -7,14 +7,14 @@ so that it is shown while the database cannot be written; it is stored with the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.database import DriverError, transactional
 from hive.errors import HiveError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.outbox import outbox
 
 logger = log.get(__name__)
@@ -43,19 +43,52 @@ class Trouble:
     def words(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
+    @classmethod
+    def of(cls, row: Alarm) -> Trouble:
+        kept = row.details
+        location_id = kept.get("location_id")
+        return cls(
+            kind=row.kind,
+            title=str(kept.get("title", row.kind)),
+            message=row.message,
+            remedy=str(kept.get("remedy") or ""),
+            severity=Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
+            is_outage=bool(kept.get("is_outage")),
+            unknown=str(kept.get("unknown") or ""),
+            location_id=location_id if isinstance(location_id, int) else None,
+        )
+
+    def store(self, row: Alarm) -> None:
+        """Put it into a row of this kind, for commands, which are other processes."""
+        row.level = CRITICAL_LEVEL if self.severity == Severity.CRITICAL else 1
+        row.message = self.message[:1000]
+        row.details = {
+            "title": self.title,
+            "remedy": self.remedy,
+            "is_outage": self.is_outage,
+            "unknown": self.unknown,
+            "location_id": self.location_id,
+        }
+
 
 CRITICAL_LEVEL = 2  # of a row; lesser ones are 1
-_current: dict[str, Trouble] = {}
-_unstored: dict[str, Trouble] = {}  # what could not be stored yet, be it over or not
+
+
+@dataclass
+class _Memory:
+    current: dict[str, Trouble] = field(default_factory=dict)
+    # what could not be stored yet, be it over or not
+    unstored: dict[str, Trouble] = field(default_factory=dict)
 
 
 async def report(subject: str, trouble: Trouble | None) -> None:
     """Say how it stands with a subject ("program:borg", "location:3"): a trouble, or None."""
-    former = _current.get(subject)
+    current = memory.of(_Memory).current
+    former = current.get(subject)
     if trouble is None:
-        _current.pop(subject, None)
+        current.pop(subject, None)
     else:
-        _current[subject] = trouble
+        current[subject] = trouble
     if trouble != former:
         # that a message was not delivered is logged by the courier, or shown to who sent it
         is_logged = trouble is not None and trouble.kind != EventKind.CHANNEL_FAILING
@@ -67,9 +100,10 @@ async def report(subject: str, trouble: Trouble | None) -> None:
 
 async def _keep(subject: str, trouble: Trouble | None) -> None:
     """Store it; administrators learn later of what began and ended while nothing was stored."""
-    missed = _unstored.get(subject)
+    unstored = memory.of(_Memory).unstored
+    missed = unstored.get(subject)
     if trouble is not None:
-        _unstored[subject] = trouble
+        unstored[subject] = trouble
     try:
         if trouble is None and missed is not None:
             await _store(subject, missed)
@@ -77,17 +111,17 @@ async def _keep(subject: str, trouble: Trouble | None) -> None:
     except (HiveError, DriverError) as error:
         logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
     else:
-        _unstored.pop(subject, None)
+        unstored.pop(subject, None)
 
 
 def is_on(subject: str) -> bool:
     """Whether something is known to be wrong with a subject."""
-    return subject in _current
+    return subject in memory.of(_Memory).current
 
 
 def outages() -> list[str]:
     """What keeps backups out, in a sentence each, for /healthz."""
-    return [trouble.message for trouble in _current.values() if trouble.is_outage]
+    return [trouble.message for trouble in memory.of(_Memory).current.values() if trouble.is_outage]
 
 
 @dataclass(frozen=True)
@@ -108,18 +142,18 @@ def unknown(location_id: int) -> str:
 
 def _known() -> Unknowns:
     return Unknowns(
-        tuple((one.location_id, one.unknown) for one in _current.values() if one.unknown)
+        tuple(
+            (one.location_id, one.unknown)
+            for one in memory.of(_Memory).current.values()
+            if one.unknown
+        )
     )
 
 
 async def unknowns() -> Unknowns:
     """Of which locations nothing can be said, as the server knows or has stored it."""
-    rows = await Alarm.filter(repository_id=None).values("details")
-    stored = tuple(
-        (row["details"].get("location_id"), str(row["details"]["unknown"]))
-        for row in rows
-        if row["details"].get("unknown")
-    )
+    found = [Trouble.of(row) for row in await Alarm.filter(repository_id=None)]
+    stored = tuple((one.location_id, one.unknown) for one in found if one.unknown)
     return Unknowns(_known().words + stored)
 
 
@@ -127,36 +161,19 @@ async def recall() -> None:
     """Take what the server has stored; for commands, which watch nothing themselves."""
     rows = Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
     for row in await rows:
-        details = row.details
-        if "title" not in details:
-            continue
-        _current[row.subject] = Trouble(
-            row.kind,
-            str(details.get("title", row.kind)),
-            row.message,
-            str(details.get("remedy", "")),
-            Severity.CRITICAL if row.level >= CRITICAL_LEVEL else Severity.WARNING,
-            bool(details.get("is_outage")),
-            str(details.get("unknown", "")),
-            details.get("location_id"),
-        )
+        if "title" in row.details:
+            memory.of(_Memory).current[row.subject] = Trouble.of(row)
 
 
-def clear() -> None:
-    """Forget what is in memory; call when the server stops."""
-    _current.clear()
-    _unstored.clear()
-
-
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """What `hive doctor` says of the alarms that are stored."""
     rows = await Alarm.filter(repository_id=None).exclude(kind=EventKind.DISK_FILLING)
     return [
-        Finding(
+        Check(
             "error" if row.level >= CRITICAL_LEVEL else "warning",
             "Alarm",
             row.message,
-            row.details.get("remedy") or None,
+            Trouble.of(row).remedy or None,
         )
         for row in rows
     ]
@@ -173,15 +190,7 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
         return
     is_new = row is None
     row = row or Alarm(subject=subject, kind=trouble.kind, since=clock.now())
-    row.level = CRITICAL_LEVEL if trouble.severity == Severity.CRITICAL else 1
-    row.message = trouble.message[:1000]
-    row.details = {  # for commands, which are other processes
-        "title": trouble.title,
-        "remedy": trouble.remedy,
-        "is_outage": trouble.is_outage,
-        "unknown": trouble.unknown,
-        "location_id": trouble.location_id,
-    }
+    trouble.store(row)
     await row.save()
     if is_new:
         await outbox.tell_administrators(
@@ -198,7 +207,7 @@ async def _notify_over(row: Alarm) -> None:
         f"{row.subject}:over:{clock.rfc3339(clock.now())}"[:150],
         row.kind,
         Severity.RECOVERY,
-        f"Over: {row.details.get('title', row.kind)}",
+        f"Over: {Trouble.of(row).title}",
         f"This is over: {row.message}",
         ends=(row.kind,),
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from hive import clock
 from hive.models import Repository
-from hive.services.checks import Finding
+from hive.services.checks import Check
 
 _SLIGHTLY = timedelta(seconds=60)  # a clock is corrected by, without anybody noticing
 _MOST_NAMES = 5
@@ -23,7 +23,7 @@ def known(row: Repository) -> datetime | None:
     return now if at - now <= _SLIGHTLY else None
 
 
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """What `hive doctor` says of backups that were made while the clock was ahead."""
     ahead = Repository.filter(last_backup_at__gt=clock.now() + _SLIGHTLY, deleted_at=None)
     count = await ahead.count()
@@ -35,4 +35,4 @@ async def findings() -> list[Finding]:
         f"The time of the last backup lies in the future for {count} repositories ({listed}):"
         " the clock was ahead when it was made, so it counts as not known"
     )
-    return [Finding("warning", "Clock", message, "The next backup corrects it.")]
+    return [Check("warning", "Clock", message, "The next backup corrects it.")]

@@ -14,13 +14,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hive import clock
+from hive import clock, memory
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.models import ClockState
 from hive.services import audit
 from hive.services.permissions import Actor, require_admin
-from hive.timekeeping import Doubt, Reading, Timekeeping, after, from_json, to_json
+from hive.timekeeping import ClockReading, Doubt, Timekeeping, after, from_json, to_json
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _NOT_SYNCHRONISED = 0x40  # STA_UNSYNC of <sys/timex.h>
@@ -37,22 +37,21 @@ class _Server:
     ended: Doubt | None = None  # one that is over, for whoever watches
 
 
-_server: _Server | None = None
+@dataclass
+class _Memory:
+    server: _Server | None = None
+
+
+def _server() -> _Server | None:
+    return memory.of(_Memory).server
 
 
 async def start() -> None:
     """Begin to keep the time in this process, the server."""
-    global _server  # noqa: PLW0603 - one clock for the process
     row = await ClockState.get_or_none(id=_ROW)
     known = after(_stored(row), reading(), is_synchronised=is_synchronised())
-    _server = _Server(known, row.confirmations if row else 0)
+    memory.of(_Memory).server = _Server(known, row.confirmations if row else 0)
     await store()
-
-
-def stop() -> None:
-    """Keep the time no longer."""
-    global _server  # noqa: PLW0603 - see start
-    _server = None
 
 
 async def is_trusted() -> bool:
@@ -62,8 +61,9 @@ async def is_trusted() -> bool:
 
 async def doubt() -> Doubt | None:
     """Why the clock cannot be trusted just now; None where it can."""
-    if _server is not None:
-        return _look(_server).doubt
+    server = _server()
+    if server is not None:
+        return _look(server).doubt
     row = await ClockState.get_or_none(id=_ROW)
     if row is None:
         return None
@@ -72,9 +72,10 @@ async def doubt() -> Doubt | None:
 
 def estimated() -> datetime:
     """What time it is; after a jump, what it would be without that."""
-    if _server is None:
+    server = _server()
+    if server is None:
         return clock.now()
-    return _look(_server).estimate(reading())
+    return _look(server).estimate(reading())
 
 
 def latest() -> datetime:
@@ -84,9 +85,10 @@ def latest() -> datetime:
 
 def take_ended() -> Doubt | None:
     """The doubt that has ended since the last call, if there is one."""
-    if _server is None:
+    server = _server()
+    if server is None:
         return None
-    ended, _server.ended = _server.ended, None
+    ended, server.ended = server.ended, None
     return ended
 
 
@@ -103,7 +105,7 @@ def _look(server: _Server) -> Timekeeping:
 @transactional
 async def store() -> bool:
     """Keep how the clock stands, and read it back; whether the same came back."""
-    server = _server
+    server = _server()
     if server is None:
         return True
     row = await ClockState.get_or_none(id=_ROW)
@@ -132,8 +134,9 @@ async def confirm(actor: Actor) -> datetime:
     row.confirmations += 1
     row.wall, row.elapsed, row.boot, row.doubt = now.wall, now.elapsed, now.boot, None
     await row.save()
-    if _server is not None:
-        _confirm(_server, row.confirmations)
+    server = _server()
+    if server is not None:
+        _confirm(server, row.confirmations)
     await audit.record(actor, "clock.confirm", f"the time is {clock.rfc3339(now.wall)}")
     return now.wall
 
@@ -147,12 +150,12 @@ def _confirm(server: _Server, confirmations: int) -> None:
 def _stored(row: ClockState | None) -> Timekeeping | None:
     if row is None:
         return None
-    return Timekeeping(Reading(row.wall, row.elapsed, row.boot), from_json(row.doubt))
+    return Timekeeping(ClockReading(row.wall, row.elapsed, row.boot), from_json(row.doubt))
 
 
-def reading() -> Reading:
+def reading() -> ClockReading:
     """Both clocks, now."""
-    return Reading(clock.now(), clock.elapsed(), _boot())
+    return ClockReading(clock.now(), clock.elapsed(), _boot())
 
 
 @functools.cache

@@ -14,12 +14,14 @@ from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
 from hive.notify.message import Message
+from hive.sentences import say
 from hive.services.delivery import deliveries, failing
 from hive.services.delivery.deliveries import Failure
 from hive.services.outbox import sending
 from hive.services.outbox.condition import Lane
 from hive.services.outbox.routing import OWN_MAIL
 from hive.services.secrets import settings_of
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -36,7 +38,7 @@ class Courier:
     def __init__(self, means: Means, *, seconds: float = _SECONDS) -> None:
         self._means = means
         self._seconds = seconds
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_LANES)
         self._sending: set[int] = set()
@@ -47,14 +49,13 @@ class Courier:
         unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
-                self._stirred.clear()
                 try:
                     await self.look()
                     pause = await self._pause()
                 except (HiveError, DriverError) as error:
                     logger.error("the outbox cannot be looked at", reason=str(error))
                     pause = _LONGEST_WAIT
-                await self._sleep(pause)
+                await self._stir.wait(pause)
         finally:
             unsubscribe()
             await self._end()
@@ -70,14 +71,7 @@ class Courier:
 
     def _on_happening(self, happening: signals.Happening) -> None:
         if isinstance(happening, signals.DeliveriesWaiting):
-            self._stirred.set()
-
-    async def _sleep(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stirred.wait()
-        except TimeoutError:
-            return
+            self._stir.set()
 
     async def _pause(self) -> float:
         at = await deliveries.next_at()
@@ -114,7 +108,7 @@ class Courier:
             logger.error("a delivery could not be noted", reason=str(error))
         finally:
             del self._lanes[lane]
-            self._stirred.set()
+            self._stir.set()
 
     async def _send(self, row: Delivery) -> bool:
         """Whether what comes after it may be sent."""
@@ -126,7 +120,7 @@ class Courier:
         if kind != OWN_MAIL:
             channel = await Channel.get_or_none(id=row.channel_id or 0)
             if channel is None or not channel.enabled:
-                await deliveries.drop(row, "The channel was deleted or switched off.")
+                await deliveries.drop(row, say("The channel was deleted or disabled."))
                 return True
         if not await deliveries.claim(row):
             return True

@@ -21,10 +21,11 @@ from hive import clock, log
 from hive.database import transactional
 from hive.kinds import AttemptOutcome, DeliveryState
 from hive.models import Delivery, DeliveryAttempt, Notification, User
+from hive.sentences import say
 from hive.services.clock import trust
 from hive.services.delivery import ordering
 from hive.services.outbox import condition
-from hive.services.outbox.condition import Condition, Lane, lane_of
+from hive.services.outbox.condition import ChannelCondition, Lane, lane_of
 
 logger = log.get(__name__)
 
@@ -74,7 +75,7 @@ async def due(busy: Collection[Lane] = (), sending: Collection[int] = ()) -> lis
     failing = await condition.failing()
     chosen: list[int] = []
     for lane, waiting_rows in lanes.items():
-        chosen += ordering.choose(waiting_rows, failing.get(lane, Condition()), now)
+        chosen += ordering.choose(waiting_rows, failing.get(lane, ChannelCondition()), now)
     found = await Delivery.filter(id__in=chosen, state=DeliveryState.WAITING).select_related(
         "notification__user"
     )
@@ -230,7 +231,9 @@ async def _take_up_again(row: Delivery) -> None:
     pause = backoff(row.attempts) if row.attempts > 1 else timedelta(0)
     sent = Delivery.filter(id=row.id, state=DeliveryState.SENDING, attempts=row.attempts)
     if await sent.update(state=DeliveryState.WAITING, next_at=clock.now() + pause):
-        await _attempt(row.id, AttemptOutcome.INTERRUPTED, "It was cut off meanwhile.", None)
+        await _attempt(
+            row.id, AttemptOutcome.INTERRUPTED, say("The attempt was interrupted."), None
+        )
 
 
 async def thin_out() -> int:

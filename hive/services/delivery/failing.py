@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hive import clock
+from hive import clock, formats
 from hive.database import transactional
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Channel, Delivery, MailPlace, User
@@ -20,7 +20,7 @@ from hive.services.outbox import condition, outbox, recipients, texts
 from hive.services.outbox.condition import Lane
 from hive.services.outbox.kinds import DEAD_LETTER, Matter
 from hive.services.outbox.outbox import Notice
-from hive.services.outbox.routing import OWN_MAIL, Place
+from hive.services.outbox.routing import OWN_MAIL, Destination
 
 _MAIL = "mail"
 _MOST = 20  # that are named
@@ -50,7 +50,7 @@ async def report(lane: Lane) -> None:
     if not known.fails or not channel.enabled:
         await end(channel.id)
     elif known.is_broken and known.failing_since is not None:
-        since = texts.moment(known.failing_since)
+        since = formats.moment(known.failing_since)
         named = f"{channel.name} of {channel.owner.name}"
         message = f"The channel {named} has failed since {since}: {known.last_error}"
         title = f"The channel {named} fails"
@@ -99,7 +99,7 @@ async def _report_mail() -> None:
             names += f" and {len(broken) - _MOST} more"
         since = min(row.failing_since for row in broken if row.failing_since is not None)
         message = (
-            f"Mail to {names} has not been delivered since {texts.moment(since)}:"
+            f"Mail to {names} has not been delivered since {formats.moment(since)}:"
             f" {broken[0].last_error}"
         )
         await server_alarms.report(
@@ -123,7 +123,9 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
     first = rows[0]
     if all(row.notification.kind == DEAD_LETTER for row in rows):
         return
-    place = Place(first.channel_id, first.channel_name, first.channel_kind)
+    place = Destination(
+        channel_id=first.channel_id, name=first.channel_name, kind=first.channel_kind
+    )
     by_user: dict[int, list[Delivery]] = {}
     for row in rows:
         by_user.setdefault(row.notification.user_id, []).append(row)
@@ -134,7 +136,7 @@ async def _notify_given_up(rows: Sequence[Delivery], answer: str) -> None:
         await outbox.tell(await recipients.load(others), notice)
 
 
-def _dead_letter(place: Place, rows: Sequence[Delivery], answer: str) -> Notice:
+def _dead_letter(place: Destination, rows: Sequence[Delivery], answer: str) -> Notice:
     first = rows[0].notification
     user: User = first.user
     named = "mail" if place.kind == OWN_MAIL else f"the channel {place.name}"

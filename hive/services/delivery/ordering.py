@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hive.kinds import Severity
-from hive.services.outbox.condition import Condition, Lane, lane_of
+from hive.services.outbox.condition import ChannelCondition, Lane, lane_of
 
 AT_ONCE = 20  # of one channel, before it is looked at again
 
@@ -36,7 +36,7 @@ class Waiting:
         return lane_of(self.channel_id, self.user_id)
 
 
-def choose(rows: Sequence[Waiting], known: Condition, now: datetime) -> list[int]:
+def choose(rows: Sequence[Waiting], known: ChannelCondition, now: datetime) -> list[int]:
     """What is sent next of one channel's rows, given by id."""
     if known.next_try is not None and known.next_try > now:
         return []

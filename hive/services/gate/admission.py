@@ -15,6 +15,7 @@ from hive.database import DriverError, transactional
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need, RepositoryState
 from hive.models import Grant, Key, Repository, Session
+from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.gate import authentication
 from hive.services.gate.authentication import Identity
@@ -30,7 +31,7 @@ _MOST_NAMES = 1000  # of other repositories, which a former path must not mean
 
 
 @dataclass(frozen=True)
-class Request:
+class SessionRequest:
     """What a client asks for on a channel."""
 
     need: Need
@@ -39,7 +40,7 @@ class Request:
     client: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Admission:
     """A session that may begin: its row is written, its slot is taken."""
 
@@ -57,8 +58,8 @@ class Admission:
     paths: PathRule
 
 
-@dataclass(frozen=True)
-class Situation:
+@dataclass(frozen=True, kw_only=True)
+class GateFacts:
     """What `decide` decides on."""
 
     name: str
@@ -70,7 +71,7 @@ class Situation:
     is_vanished: bool = False  # it contained something that no session of ours deleted
 
 
-def decide(situation: Situation, need: Need) -> None:
+def decide(situation: GateFacts, need: Need) -> None:
     """Raise AccessRefused, in words for the client, unless `need` is allowed now.
 
     mode     need     access                   besides
@@ -86,14 +87,16 @@ def decide(situation: Situation, need: Need) -> None:
     name = situation.name
     if situation.maintenance:
         raise AccessRefused(
-            f"Repository {name} is busy: {situation.maintenance}. Try again in a moment.",
+            "Repository %(name)s is busy: %(maintenance)s. Try again in a moment.",
             RefusalCause.BUSY,
+            name=name,
+            maintenance=situation.maintenance,
         )
     _check_access(situation, need)
     _check_running(situation, need)
 
 
-def _check_mode(situation: Situation, need: Need) -> None:
+def _check_mode(situation: GateFacts, need: Need) -> None:
     wanted = {Need.BORG: Mode.BORG, Need.IMPORT: Mode.IMPORT, Need.EXPORT: Mode.EXPORT}[need]
     if situation.mode == wanted:
         return
@@ -103,41 +106,51 @@ def _check_mode(situation: Situation, need: Need) -> None:
         Mode.EXPORT: "it takes rsync downloads only (rsync -a LOGIN@HOST: TARGET)",
     }[situation.mode]
     raise AccessRefused(
-        f"Repository {situation.name} is in mode {situation.mode}: {now}. Its owner can switch"
-        f" the mode to {wanted}.",
+        "Repository %(name)s is in mode %(mode)s: %(now)s. Its owner can switch the mode"
+        " to %(wanted)s.",
         RefusalCause.MODE,
+        name=situation.name,
+        mode=situation.mode,
+        now=now,
+        wanted=wanted,
     )
 
 
-def _check_access(situation: Situation, need: Need) -> None:
+def _check_access(situation: GateFacts, need: Need) -> None:
     name, access = situation.name, situation.access
     if need == Need.IMPORT and access != Access.FULL:
         raise AccessRefused(
-            f"This key has {access} access to {name}: an import needs a key with full access.",
+            "This key has %(access)s access to %(name)s: an import needs a key with full access.",
             RefusalCause.ACCESS,
+            access=access,
+            name=name,
         )
     if need == Need.EXPORT and access == Access.APPEND_ONLY:
         raise AccessRefused(
-            f"This key has append-only access to {name}: an export needs a key with full or"
+            "This key has append-only access to %(name)s: an export needs a key with full or"
             " read-only access.",
             RefusalCause.ACCESS,
+            name=name,
         )
     if situation.is_vanished and need == Need.BORG:
         raise AccessRefused(
-            f"The content of repository {name} is gone from the server's disk, and no session"
-            " deleted it. It is not created again until somebody who manages it confirms that it"
-            " may begin empty, on its page or by hive repo set --confirm-empty.",
+            "The content of repository %(name)s is gone from the server's disk, and no session"
+            " deleted it. It is not created again until somebody who manages it confirms that"
+            " it may begin empty, on its page or by hive repo set --confirm-empty.",
             RefusalCause.NOT_CREATED,
+            name=name,
         )
     may_create = need == Need.IMPORT or (need == Need.BORG and access == Access.FULL)
     if not situation.is_created and not may_create:
         raise AccessRefused(
-            f"Repository {name} is not created yet: run borg init with a key that has full access.",
+            "Repository %(name)s is not created yet: run borg init with a key that has full"
+            " access.",
             RefusalCause.NOT_CREATED,
+            name=name,
         )
 
 
-def _check_running(situation: Situation, need: Need) -> None:
+def _check_running(situation: GateFacts, need: Need) -> None:
     in_the_way = {
         Need.BORG: {Need.IMPORT, Need.EXPORT},
         Need.IMPORT: {Need.IMPORT, Need.EXPORT, Need.BORG},
@@ -146,21 +159,23 @@ def _check_running(situation: Situation, need: Need) -> None:
     blocking = [other for other in situation.running if other in in_the_way]
     if blocking:
         raise AccessRefused(
-            f"Repository {situation.name} is in use: a session of kind {blocking[0]} is running."
-            " Try again when it has ended.",
+            "Repository %(name)s is in use: a session of kind %(blocking)s is running. Try"
+            " again when it has ended.",
             RefusalCause.BUSY,
+            name=situation.name,
+            blocking=blocking[0],
         )
 
 
 @transactional
-async def admit(identity: Identity, request: Request) -> Admission:
+async def admit(identity: Identity, request: SessionRequest) -> Admission:
     """Decide on a request and open its session, in one transaction; AccessRefused otherwise."""
     grant, admission = await decided(identity, request)
     session_id = await open_session(grant, request, clock.now())
     return replace(admission, session_id=session_id)
 
 
-async def decided(identity: Identity, request: Request) -> tuple[Grant, Admission]:
+async def decided(identity: Identity, request: SessionRequest) -> tuple[Grant, Admission]:
     """Decide on a request; what is admitted has no session yet. Nothing is written."""
     grant = await current_grant(identity, request.peer)
     repository = grant.repository
@@ -168,21 +183,22 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     away = places.known(repository.location_id)
     if away is not None and request.need != Need.STATUS:
         raise AccessRefused(
-            f"{away.message} Its administrator has been notified. Try again when it is back.",
+            "%(message)s Its administrator has been notified. Try again when it is back.",
             RefusalCause.UNAVAILABLE,
+            message=away.message,
         )
     # what is known has to do where the disk cannot be asked
     is_created = repository.initialized_at is not None if away else where.is_created
     running = await _running(repository.id)
     is_expected = repository.initialized_at is not None and not running
     decide(
-        Situation(
-            repository.name,
-            repository.mode,
-            grant.access,
-            is_created,
-            repository.maintenance,
-            tuple(running),
+        GateFacts(
+            name=repository.name,
+            mode=repository.mode,
+            access=grant.access,
+            is_created=is_created,
+            maintenance=repository.maintenance,
+            running=tuple(running),
             is_vanished=not is_created and (is_expected or repository.vanished_at is not None),
         ),
         request.need,
@@ -190,18 +206,18 @@ async def decided(identity: Identity, request: Request) -> tuple[Grant, Admissio
     if request.need != Need.STATUS:
         await _check_limits(identity, on_repository=len(running))
     return grant, Admission(
-        0,
-        repository.id,
-        repository.name,
-        repository.login,
-        where,
-        repository_infos.url(repository.location, repository.login, repository.directory),
-        repository.mode,
-        grant.access,
-        request.need,
-        is_created,
-        repository.import_folder,
-        await _path_rule(repository),
+        session_id=0,
+        repository_id=repository.id,
+        name=repository.name,
+        login=repository.login,
+        place=where,
+        url=repository_infos.url(repository.location, repository.login, repository.directory),
+        mode=repository.mode,
+        access=grant.access,
+        need=request.need,
+        is_created=is_created,
+        import_folder=repository.import_folder,
+        paths=await _path_rule(repository),
     )
 
 
@@ -259,13 +275,15 @@ async def _check_limits(identity: Identity, *, on_repository: int) -> None:
     ):
         if count >= limit:
             raise AccessRefused(
-                f"Too many sessions: {limit} are running on {what}, which is the limit. Try again"
-                " when one has ended.",
+                "Too many sessions: %(limit)s are running on %(what)s, which is the limit. Try"
+                " again when one has ended.",
                 RefusalCause.LIMIT,
+                limit=limit,
+                what=what,
             )
 
 
-async def open_session(grant: Grant, request: Request, now: datetime) -> int:
+async def open_session(grant: Grant, request: SessionRequest, now: datetime) -> int:
     """Write the row of a session that begins (or began) `now`; its id."""
     repository, key = grant.repository, grant.key
     session = await Session.create(
@@ -294,7 +312,12 @@ async def open_session(grant: Grant, request: Request, now: datetime) -> int:
         await events.record(
             repository.id,
             kind,
-            f"Key {key.name} from {request.peer}, {grant.access} access.",
+            say(
+                "Key %(name)s from %(peer)s, %(access)s access.",
+                name=key.name,
+                peer=request.peer,
+                access=grant.access,
+            ),
             session_id=session.id,
         )
     return session.id
@@ -343,12 +366,12 @@ async def _objection(session: Session) -> str | None:
     return None
 
 
-def _situation_of(grant: Grant) -> Situation:
+def _situation_of(grant: Grant) -> GateFacts:
     repository = grant.repository
-    return Situation(
-        repository.name,
-        repository.mode,
-        grant.access,
+    return GateFacts(
+        name=repository.name,
+        mode=repository.mode,
+        access=grant.access,
         is_created=True,
         maintenance=None,
         running=(),

@@ -45,7 +45,7 @@ class Ruling:
         return self.expires_at is None or self.expires_at > clock.now()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
     """What went wrong at the door with connections from one address."""
 
@@ -59,7 +59,7 @@ class Observation:
         return self if before is None else replace(self, count=self.count + before.count)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TroubleInfo:
     trouble: AddressTrouble
     count: int
@@ -69,7 +69,7 @@ class TroubleInfo:
     last_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AddressInfo:
     """An address or network: what was decided about it, and what went wrong there."""
 
@@ -123,7 +123,7 @@ async def note(observations: Sequence[Observation]) -> None:
             row = AddressRecord(address=seen.address, trouble=seen.trouble, count=0, first_at=now)
             new.append(row)
         row.count += seen.count
-        row.reason, row.client, row.last_at = seen.reason[:1000], seen.client[:255], now
+        row.reason, row.client, row.last_at = seen.reason, seen.client[:255], now
     await AddressRecord.bulk_create(new)
     if known:
         await AddressRecord.bulk_update(known, fields=["count", "reason", "client", "last_at"])
@@ -174,9 +174,14 @@ async def list_addresses(actor: Actor) -> list[AddressInfo]:
             found[_written(addresses.parse_network(rule.network))] = _info(rule)
     records = AddressRecord.filter(last_at__gt=clock.now() - LATELY)
     for row in await records.order_by("-last_at", "-id").limit(_MAX_RECORDS):
-        before = found.get(row.address) or AddressInfo(row.address)
+        before = found.get(row.address) or AddressInfo(network=row.address)
         trouble = TroubleInfo(
-            row.trouble, row.count, row.reason, row.client, row.first_at, row.last_at
+            trouble=row.trouble,
+            count=row.count,
+            reason=row.reason,
+            client=row.client,
+            first_at=row.first_at,
+            last_at=row.last_at,
         )
         found[row.address] = replace(before, troubles=(*before.troubles, trouble))
     return list(found.values())
@@ -237,9 +242,13 @@ async def release(actor: Actor, text: str) -> str:
         if _is_inside(network, addresses.parse_network(row.network))
     ]
     if wider:
-        raise Conflict(f"{written} is inside {wider[0]}, which is banned: release that.")
+        raise Conflict(
+            "%(written)s is inside %(wider)s, which is banned: release that.",
+            written=written,
+            wider=wider[0],
+        )
     if not rules and not records:
-        raise NotFound(f"There is nothing to release at {written}.")
+        raise NotFound("There is nothing to release at %(written)s.", written=written)
     await audit.record(actor, "address.release", written)
     released = group if network.num_addresses == 1 else written
     after_commit(lambda: signals.tell(signals.AddressesChanged(released)))
@@ -258,14 +267,18 @@ async def _rule(
         raise InvalidInput("This time has passed already.", field="expires")
     if len(reason) > _MAX_REASON or not reason.isprintable():
         raise InvalidInput(
-            f"Write the reason in one line of at most {_MAX_REASON} characters.", field="reason"
+            "Write the reason in one line of at most %(max_reason)s characters.",
+            field="reason",
+            max_reason=_MAX_REASON,
         )
     if await trust.is_trusted():
         await AddressRule.filter(expires_at__lte=clock.now()).delete()
     row = await AddressRule.get_or_none(network=str(network))
     if row is None:
         if await AddressRule.all().count() >= _MAX_RULES:
-            raise Conflict(f"There are {_MAX_RULES} rules already: release some of them.")
+            raise Conflict(
+                "There are %(max_rules)s rules already: release some of them.", max_rules=_MAX_RULES
+            )
         row = AddressRule(network=str(network))
     row.ruling, row.expires_at, row.reason = ruling, expires_at, reason
     row.created_by, row.created_at = actor.name, clock.now()
@@ -285,8 +298,10 @@ async def _require_unused(actor: Actor, network: Network) -> None:
     written = _written(network)
     if actor.address and addresses.is_in(actor.address, [str(network)]):
         raise Conflict(
-            f"Your own address {actor.address} is in {written}. Confirm the ban if you mean it.",
+            "Your own address %(actor_address)s is in %(written)s. Confirm the ban if you mean it.",
             field="confirmed",
+            actor_address=actor.address,
+            written=written,
         )
     # There may be tens of thousands of them.
     peers = await asyncio.to_thread(_inside, await recent_peers(), network)
@@ -294,9 +309,12 @@ async def _require_unused(actor: Actor, network: Network) -> None:
         last = await Session.filter(peer__in=peers[:100]).order_by("-id").first()
         when = f", last {last.login} at {clock.rfc3339(last.started_at)}" if last else ""
         raise Conflict(
-            f"Clients logged in from {written} in the last {LATELY.days} days{when}. Confirm the"
+            "Clients logged in from %(written)s in the last %(days)s days%(when)s. Confirm the"
             " ban if you mean it: they could no longer back up.",
             field="confirmed",
+            written=written,
+            days=LATELY.days,
+            when=when,
         )
 
 
@@ -313,9 +331,11 @@ def _network(text: str) -> Network:
         return addresses.parse_network(text)
     except ValueError as error:
         raise InvalidInput(
-            f"{text[:60]!r} is not a network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64"
-            f" ({error}).",
+            "%(text)r is not a network: write 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64"
+            " (%(error)s).",
             field="network",
+            text=text[:60],
+            error=error,
         ) from None
 
 
@@ -334,9 +354,9 @@ def _written(network: Network) -> str:
 
 def _info(row: AddressRule) -> AddressInfo:
     return AddressInfo(
-        _written(addresses.parse_network(row.network)),
-        row.ruling,
-        row.reason,
-        row.created_by,
-        row.expires_at,
+        network=_written(addresses.parse_network(row.network)),
+        ruling=row.ruling,
+        reason=row.reason,
+        created_by=row.created_by,
+        expires_at=row.expires_at,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
-from hive import publickey
+from hive import files, publickey
 from hive.database import transactional
 from hive.errors import StorageError
 from hive.models import Installation
@@ -54,9 +53,10 @@ async def load() -> list[HostKey]:
         expected = known.get(_remembered_as(key.path))
         if expected not in (None, key.public.fingerprint):
             raise StorageError(
-                f"The host key {key.path} is not the one this server has had ({expected}): put"
-                " the right one back, or run `hive host-keys --accept` if it was replaced"
-                " on purpose."
+                "The host key %(path)s is not the one this server has had (%(expected)s): put the"
+                " right one back, or run `hive host-keys --accept` if it was replaced on purpose.",
+                path=key.path,
+                expected=expected,
             )
     await _remember({_remembered_as(key.path): key.public.fingerprint for key in keys})
     return keys
@@ -97,9 +97,10 @@ async def _remember(fingerprints: dict[str, str]) -> None:
         missing = set(installation.host_keys) - set(fingerprints)
         if missing:
             raise StorageError(
-                f"The host key {', '.join(sorted(missing))} was here and is missing: clients that"
-                " know it would warn of an attack. Put it back, or run"
-                " `hive host-keys --accept` if it was taken away on purpose."
+                "The host key %(missing)s was here and is missing: clients that know it would warn"
+                " of an attack. Put it back, or run `hive host-keys --accept` if it was taken away"
+                " on purpose.",
+                missing=", ".join(sorted(missing)),
             )
         installation.host_keys = fingerprints
         await installation.save()
@@ -120,11 +121,7 @@ def _make(path: Path) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(private)
-        file.flush()
-        os.fsync(file.fileno())
+    files.create(path, private)
     path.with_name(path.name + ".pub").write_bytes(public + b" borg-hive\n")
 
 
@@ -132,14 +129,17 @@ def _read(path: Path) -> HostKey:
     try:
         if not runtime.is_private(path):
             raise StorageError(
-                f"The host key {path} can be read by others or is not ours: correct that with"
-                f" chown and chmod 600 {path}, and think of who may have copied it."
+                "The host key %(path)s can be read by others or is not ours: correct that with"
+                " chown and chmod 600 %(path)s, and think of who may have copied it.",
+                path=path,
             )
         private = path.read_bytes()
     except OSError as error:
         raise StorageError(
-            f"The host key {path} cannot be read: {error.strerror}. Put it back from a backup: a"
-            " new one would make every client warn of an attack."
+            "The host key %(path)s cannot be read: %(strerror)s. Put it back from a backup: a"
+            " new one would make every client warn of an attack.",
+            path=path,
+            strerror=error.strerror,
         ) from error
     return HostKey(path, private, _public_half(path, private))
 
@@ -152,11 +152,13 @@ def _public_half(path: Path, private: bytes) -> PublicKey:
             key = load_pem_private_key(private, password=None)  # type: ignore[assignment]
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise StorageError(
-            f"The host key {path} is damaged or has a passphrase: {error}."
+            "The host key %(path)s is damaged or has a passphrase: %(error)s.",
+            path=path,
+            error=error,
         ) from error
     if not isinstance(
         key, (ed25519.Ed25519PrivateKey, rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey)
     ):
-        raise StorageError(f"The host key {path} is of a type that is no longer used.")
+        raise StorageError("The host key %(path)s is of a type that is no longer used.", path=path)
     line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return publickey.parse(line)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hive import addresses, clock
+from hive import addresses, clock, memory
 from hive.database import transactional
 from hive.errors import RefusalCause
 from hive.kinds import EventKind
@@ -18,11 +19,15 @@ from hive.services.gate.authentication import problem_of
 _PAUSE = timedelta(minutes=1)  # between two events of one cause
 _HOUR = timedelta(hours=1)
 
-# Every refusal of the last hour, by repository; events are fewer than those.
-_lately: dict[int, deque[datetime]] = {}
-# When a client that named a repository's login was turned away, by repository and address.
-_turned_away: OrderedDict[tuple[int, str], datetime] = OrderedDict()
 _MAX_TURNED_AWAY = 1_000
+
+
+@dataclass
+class _Memory:
+    # Every refusal of the last hour, by repository; events are fewer than those.
+    lately: dict[int, deque[datetime]] = field(default_factory=dict)
+    # When a client that named a repository's login was turned away, by repository and address.
+    turned_away: OrderedDict[tuple[int, str], datetime] = field(default_factory=OrderedDict)
 
 
 async def explain(login: str, fingerprint: str, address: str) -> tuple[RefusalCause, int | None]:
@@ -48,13 +53,13 @@ async def note_turned_away(login: str, peer: str, reason: str) -> None:
     if repository is None:
         return
     key = (repository.id, addresses.limit_group(peer))
-    now = clock.now()
-    if key in _turned_away and now - _turned_away[key] < _HOUR:
+    now, turned_away = clock.now(), memory.of(_Memory).turned_away
+    if key in turned_away and now - turned_away[key] < _HOUR:
         return
-    _turned_away[key] = now
-    _turned_away.move_to_end(key)
-    while len(_turned_away) > _MAX_TURNED_AWAY:
-        _turned_away.popitem(last=False)
+    turned_away[key] = now
+    turned_away.move_to_end(key)
+    while len(turned_away) > _MAX_TURNED_AWAY:
+        turned_away.popitem(last=False)
     message = f"A client at {peer} did not log in and was turned away: {reason}"
     await record(repository.id, RefusalCause.LIMIT, message, peer=peer)
 
@@ -79,7 +84,7 @@ async def record(
 async def _count(repository_id: int) -> None:
     """Tell once that there are many; until an hour has passed without."""
     now, most = clock.now(), runtime.settings().alarms.refusals_per_hour
-    times = _lately.setdefault(repository_id, deque(maxlen=most))
+    times = memory.of(_Memory).lately.setdefault(repository_id, deque(maxlen=most))
     times.append(now)
     if len(times) == most and now - times[0] <= _HOUR:
         await alarms.begin(
@@ -92,12 +97,12 @@ async def _count(repository_id: int) -> None:
 
 async def end_quiet() -> int:
     """Forget what is older than an hour, and tell where no more came; a job calls it."""
-    before, ended = clock.now() - _HOUR, 0
-    for repository_id in [key for key, times in _lately.items() if times[-1] < before]:
-        del _lately[repository_id]
+    before, ended, lately = clock.now() - _HOUR, 0, memory.of(_Memory).lately
+    for repository_id in [key for key, times in lately.items() if times[-1] < before]:
+        del lately[repository_id]
     rows = await Alarm.filter(kind=EventKind.REFUSED_OFTEN).exclude(repository_id=None)
     for row in rows:
-        if row.repository_id is not None and row.repository_id not in _lately:
+        if row.repository_id is not None and row.repository_id not in lately:
             words = "For an hour nothing was refused."
             ended += await alarms.end(row.repository_id, EventKind.REFUSED_OFTEN, words)
     return ended

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from hive import clock
+from hive.formats import moment
 from hive.kinds import EventKind
 from hive.models import Alarm, Downtime, Event, Grant, Repository
-from hive.services.health.wording import moment
 
 _BEFORE = timedelta(days=1)  # of the time when it was due
 _FULL = 100

@@ -21,7 +21,7 @@ from hive.services.outbox import downtimes
 from hive.services.permissions import Actor, visible_repositories
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScheduleInfo:
     """When backups are expected."""
 
@@ -37,7 +37,7 @@ class ScheduleInfo:
     problem: str | None  # why it cannot be followed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HealthInfo:
     repository_id: int
     state: State  # all things considered
@@ -45,7 +45,7 @@ class HealthInfo:
     since: datetime  # of the health
     alarms: tuple[AlarmInfo, ...]  # those that are not over, what waits for an answer first
     unknown: str  # why nothing can be said of it; empty where something can
-    is_running: bool  # a session that may be a backup is open
+    is_backing_up: bool  # a session that may be a backup is open
     last_backup_at: datetime | None
     due_at: datetime | None
     down_at: datetime | None
@@ -134,7 +134,7 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
         alarms=lasting,
         unknown=unknown,
         since=row.health_since or row.created_at,
-        is_running=row.id in known.running,
+        is_backing_up=row.id in known.running,
         last_backup_at=last_backups.known(row),
         due_at=due_at,
         down_at=down_at,

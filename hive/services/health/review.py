@@ -24,7 +24,7 @@ from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.clock import last_backups, trust
 from hive.services.health import causes
-from hive.services.health.wording import Situation
+from hive.services.health.wording import HealthReport
 from hive.services.installation import presence
 from hive.services.outbox import downtimes
 
@@ -39,7 +39,7 @@ _MAX_EXPIRATION = timedelta(days=30)
 _ROW_ERRORS = (HiveError, DriverError, ValueError, TypeError, ArithmeticError, LookupError)
 
 
-async def tick() -> int:
+async def review_due() -> int:
     """Look at the repositories that are due, each on its own; how many of them changed.
 
     None while the clock cannot be trusted: what it calls late may not be.
@@ -164,11 +164,11 @@ async def review(
     raise Conflict("The repository's health is being changed by somebody else. Try again.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Found:
     """What a look at a row came to."""
 
-    situation: Situation
+    situation: HealthReport
     values: dict[str, Any]  # of the row, from now on
     muted: bool
     tells_down: bool  # though its health is what it was: the mute is over, or a reminder is due
@@ -202,7 +202,7 @@ async def _look_closely(row: Repository) -> _Found:
         "muted_until": row.muted_until if muted else None,
         **({"acknowledged_at": None, "acknowledged_by": None} if changed else {}),
     }
-    situation = Situation(
+    situation = HealthReport(
         schedule=schedule,
         outlook=view,
         created_at=row.created_at,
@@ -212,7 +212,13 @@ async def _look_closely(row: Repository) -> _Found:
         was_due_at=row.due_at,
         now=now,
     )
-    return _Found(situation, values, muted, tells_down, first=row.alerted_at is None)
+    return _Found(
+        situation=situation,
+        values=values,
+        muted=muted,
+        tells_down=tells_down,
+        first=row.alerted_at is None,
+    )
 
 
 def schedule_of(row: Repository) -> Schedule:
@@ -238,7 +244,9 @@ def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:
     begun_at = max(filter(None, (row.created_at, row.emptied_at)))
     last = last_backups.known(row)
     later = tuple(one for one in downtimes if one[1] > (last or begun_at))
-    return Record(begun_at, last, row.paused_until, downtimes=later)
+    return Record(
+        created_at=begun_at, last_backup_at=last, paused_until=row.paused_until, downtimes=later
+    )
 
 
 async def _outlook(row: Repository, schedule: Schedule, now: datetime) -> Outlook:

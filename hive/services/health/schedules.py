@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, InvalidInput, NotFound
+from hive.errors import Conflict, InvalidInput
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.health import review
-from hive.services.health.wording import moment
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 
 MAX_SPAN = timedelta(days=366)
 DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
@@ -54,16 +54,16 @@ def with_default(change: ScheduleChange, mode: Mode) -> ScheduleChange:
 @transactional
 async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange) -> None:
     """Change when backups are expected; the health follows at once."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     ways = [change.every is not None, change.cron is not None, change.no_schedule]
     if sum(ways) > 1:
         raise InvalidInput("A schedule is an interval or a cron expression or none: give one.")
     if change.grace is not None and change.default_grace:
         raise InvalidInput("Give a grace, or have the one of the settings: not both.")
     if change.no_schedule:
-        _store(row, Schedule(ScheduleKind.NONE))
+        _store(row, Schedule(kind=ScheduleKind.NONE))
     elif change.every is not None:
-        _store(row, Schedule(ScheduleKind.INTERVAL, interval=change.every))
+        _store(row, Schedule(kind=ScheduleKind.INTERVAL, interval=change.every))
     if change.cron is not None or change.timezone is not None:
         _store(row, await _by_cron(row, change))
     if change.grace is not None:
@@ -116,16 +116,25 @@ async def _by_cron(row: Repository, change: ScheduleChange) -> Schedule:
         zone = owner.timezone or "UTC"
     check_timezone(zone)
     fields = " ".join((cron or "").split())
-    return Schedule(ScheduleKind.CRON, cron=fields, timezone=zone)
+    return Schedule(kind=ScheduleKind.CRON, cron=fields, timezone=zone)
+
+
+async def watch(actor: Actor, repository_id: int, every: timedelta | None = None) -> None:
+    """Expect backups from now on; every day where no interval is given."""
+    await set_schedule(actor, repository_id, ScheduleChange(every=every or DEFAULT))
 
 
 @transactional
 async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
     """Expect no backup until then; it resumes by itself."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(paused_until=until)
-    message = f"Paused by {actor.name} until {moment(until)}: no backup is expected until then."
+    message = say(
+        "Paused by %(name)s until %(until)s: no backup is expected until then.",
+        name=actor.name,
+        until=until,
+    )
     await events.record(row.id, EventKind.PAUSED, message, until=clock.rfc3339(until))
     await _audit(actor, row, "pause", until=clock.rfc3339(until))
     await review.review(row.id)
@@ -134,10 +143,10 @@ async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
 @transactional
 async def resume(actor: Actor, repository_id: int) -> None:
     """End a pause before its time."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.paused_until is None or row.paused_until <= now:
-        raise Conflict(f"{row.name} is not paused.")
+        raise Conflict("%(name)s is not paused.", name=row.name)
     await Repository.filter(id=row.id).update(paused_until=now)
     await _audit(actor, row, "resume")
     await review.review(row.id, by=actor.name)
@@ -146,10 +155,10 @@ async def resume(actor: Actor, repository_id: int) -> None:
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
     """Tell nobody of a missing backup until then; if it is still missing, it is told then."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(muted_until=until)
-    message = f"Muted by {actor.name} until {moment(until)}."
+    message = say("Muted by %(name)s until %(until)s.", name=actor.name, until=until)
     await events.record(row.id, EventKind.MUTED, message, until=clock.rfc3339(until))
     await _audit(actor, row, "mute", until=clock.rfc3339(until))
     await review.review(row.id)
@@ -158,10 +167,10 @@ async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
 @transactional
 async def unmute(actor: Actor, repository_id: int) -> None:
     """End a mute before its time."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
     if row.muted_until is None or row.muted_until <= now:
-        raise Conflict(f"{row.name} is not muted.")
+        raise Conflict("%(name)s is not muted.", name=row.name)
     await Repository.filter(id=row.id).update(muted_until=now)
     await _audit(actor, row, "unmute")
     await review.review(row.id)
@@ -170,15 +179,22 @@ async def unmute(actor: Actor, repository_id: int) -> None:
 @transactional
 async def acknowledge(actor: Actor, repository_id: int) -> None:
     """Somebody knows of the missing backup: no reminders, until the health changes."""
-    row = await _manageable(actor, repository_id)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     if row.health not in review.TROUBLES:
-        raise Conflict(f"{row.name} is {row.health}: no missing backup is to be acknowledged.")
+        raise Conflict(
+            "%(name)s is %(health)s: no missing backup is to be acknowledged.",
+            name=row.name,
+            health=row.health,
+        )
     if row.acknowledged_at is not None:
-        raise Conflict(f"{row.acknowledged_by} has acknowledged this already.")
+        raise Conflict(
+            "%(acknowledged_by)s has acknowledged this already.",
+            acknowledged_by=row.acknowledged_by,
+        )
     await Repository.filter(id=row.id).update(
         acknowledged_at=clock.now(), acknowledged_by=actor.name
     )
-    message = f"{actor.name} knows that a backup is missing: no more reminders."
+    message = say("%(name)s knows that a backup is missing: no more reminders.", name=actor.name)
     await events.record(row.id, EventKind.ACKNOWLEDGED, message)
     await _audit(actor, row, "acknowledge")
     await review.review(row.id)
@@ -187,21 +203,13 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
 def _check_until(until: datetime) -> None:
     now = clock.now()
     if until <= now:
-        raise InvalidInput(f"{moment(until)} is over: give a time to come.", field="until")
+        raise InvalidInput("%(until)s is over: give a time to come.", field="until", until=until)
     if until > now + MAX_SPAN:
         raise InvalidInput(
             "That is too far away: it ends within 366 days. A repository that expects no backups"
             " needs no schedule.",
             field="until",
         )
-
-
-async def _manageable(actor: Actor, repository_id: int) -> Repository:
-    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
-    return row
 
 
 async def _audit(actor: Actor, row: Repository, action: str, **details: object) -> None:

@@ -57,9 +57,9 @@ def state_of(health: Health, *, is_critical: bool, unknown: str) -> State:
 
 
 def condition_of(
-    state: State, maintenance: str | None, *, is_running: bool, is_deleted: bool = False
+    state: State, maintenance: str | None, *, is_backing_up: bool, is_deleted: bool = False
 ) -> Condition:
-    """`is_running`: a session that may be a backup."""
+    """`is_backing_up`: a session that may be a backup."""
     if is_deleted:
         return Condition.DELETED
     # A backup that is missing is missing also while the next one runs.
@@ -67,4 +67,4 @@ def condition_of(
         return Condition(state)
     if maintenance:
         return Condition.BUSY
-    return Condition.RUNNING if is_running else Condition(state)
+    return Condition.RUNNING if is_backing_up else Condition(state)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hive.clock import rfc3339
+from hive.formats import moment, span
 from hive.kinds import Health
 from hive.schedule import Outlook, Schedule
 
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-
 
 @dataclass(frozen=True)
-class Situation:
+class HealthReport:
     """A repository at the moment when something is said of it."""
 
     schedule: Schedule
@@ -86,20 +85,6 @@ class Situation:
 
     def _ago(self, at: datetime) -> str:
         return f"{span(self.now - at)} ago"
-
-
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def span(length: timedelta) -> str:
-    """'9 days': rounded down in its largest unit."""
-    seconds = int(length.total_seconds())
-    for size, name in _UNITS:
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return "less than a minute"
 
 
 def _time(at: datetime | None) -> str | None:

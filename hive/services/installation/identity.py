@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from hive import files
 from hive.config.settings import Paths
 from hive.errors import StorageError
 
@@ -26,8 +27,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MOST = 4096
 
 
-@dataclass(frozen=True)
-class Identity:
+@dataclass(frozen=True, kw_only=True)
+class DirectoryIdentity:
     """`run` is the token of the server that was started last, and of commands since."""
 
     id: str
@@ -43,7 +44,7 @@ class Identity:
         return self.file != 0
 
 
-def ensure(paths: Paths, *, is_server: bool) -> Identity:
+def ensure(paths: Paths, *, is_server: bool) -> DirectoryIdentity:
     """The identity of this data directory, made where there is none or it is a copy's.
 
     `is_server`: nobody else can be at it. A command leaves it alone where a server runs.
@@ -63,30 +64,34 @@ def ensure(paths: Paths, *, is_server: bool) -> Identity:
         finally:
             os.close(directory)
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
-def begin_run(paths: Paths, identity: Identity) -> Identity:
+def begin_run(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
     """Give the children that are started from now on another token."""
     try:
         return _write(paths, replace(identity, run=secrets.token_hex(16)))
     except OSError as error:
-        raise StorageError(f"{paths.node} cannot be written: {error.strerror}.") from error
+        raise StorageError(
+            "%(node)s cannot be written: %(strerror)s.", node=paths.node, strerror=error.strerror
+        ) from error
 
 
-def _new(paths: Paths) -> Identity:
+def _new(paths: Paths) -> DirectoryIdentity:
     status = paths.data_dir.stat()
-    return Identity(
-        f"{PREFIX}{uuid.uuid4().hex}",
-        secrets.token_hex(16),
-        status.st_dev,
-        status.st_ino,
-        0,
-        _boot(),
+    return DirectoryIdentity(
+        id=f"{PREFIX}{uuid.uuid4().hex}",
+        run=secrets.token_hex(16),
+        device=status.st_dev,
+        inode=status.st_ino,
+        file=0,
+        boot=_boot(),
     )
 
 
-def _is_of(found: Identity, paths: Paths) -> bool:
+def _is_of(found: DirectoryIdentity, paths: Paths) -> bool:
     """Whether the file was written in this directory, and is not a copy from another one."""
     status = paths.data_dir.stat()
     is_same_boot = found.boot == _boot()
@@ -103,7 +108,7 @@ def _boot() -> str:
     return ""
 
 
-def _read(path: Path) -> Identity | None:
+def _read(path: Path) -> DirectoryIdentity | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -112,28 +117,25 @@ def _read(path: Path) -> Identity | None:
         content = file.read(_MOST)
     try:
         values = json.loads(content)
-        return Identity(
-            str(values["id"]),
-            str(values["run"]),
-            int(values["device"]),
-            int(values["inode"]),
-            int(values["file"]),
-            str(values["boot"]),
+        return DirectoryIdentity(
+            id=str(values["id"]),
+            run=str(values["run"]),
+            device=int(values["device"]),
+            inode=int(values["inode"]),
+            file=int(values["file"]),
+            boot=str(values["boot"]),
         )
     except (ValueError, KeyError, TypeError):
         return None
 
 
-def _write(paths: Paths, identity: Identity) -> Identity:
+def _write(paths: Paths, identity: DirectoryIdentity) -> DirectoryIdentity:
     """Write it atomically, with the inode of the file that it is written to.
 
     On a full disk, the former one stays.
     """
-    temporary = paths.node.with_name(f"node.{secrets.token_hex(4)}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        descriptor = os.open(temporary, flags, 0o600)
-        with os.fdopen(descriptor, "w") as file:
+        with files.replacing(paths.node) as file:
             status = paths.data_dir.stat()
             written = replace(
                 identity,
@@ -142,12 +144,8 @@ def _write(paths: Paths, identity: Identity) -> Identity:
                 file=os.fstat(file.fileno()).st_ino,
                 boot=_boot(),
             )
-            json.dump(asdict(written), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(paths.node)
+            file.write(json.dumps(asdict(written)).encode())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         return identity  # a full disk keeps no server from starting

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive import clock
+from hive import clock, files
 
 NAME = ".hive-location"
 
@@ -69,26 +68,13 @@ def read(root: Path) -> Marker | None:
 
 def write(root: Path, marker: Marker) -> None:
     """Write it atomically. The root must be there: nothing is made above it."""
-    temporary = root / f"{NAME}.{secrets.token_hex(4)}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o644)
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            values = {
-                "installation": marker.installation,
-                "locations": list(marker.locations),
-                "written_at": marker.written_at,
-                "about": "A storage root of Borg Hive. Do not copy this file to another disk.",
-            }
-            json.dump(values, file)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        temporary.replace(root / NAME)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _flush_directory(root)
+    values = {
+        "installation": marker.installation,
+        "locations": list(marker.locations),
+        "written_at": marker.written_at,
+        "about": "A storage root of Borg Hive. Do not copy this file to another disk.",
+    }
+    files.replace(root / NAME, json.dumps(values).encode(), mode=0o644)
 
 
 def try_writing(root: Path) -> None:
@@ -101,11 +87,3 @@ def try_writing(root: Path) -> None:
     finally:
         os.close(descriptor)
         path.unlink(missing_ok=True)
-
-
-def _flush_directory(root: Path) -> None:
-    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

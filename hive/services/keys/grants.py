@@ -9,23 +9,27 @@ from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Level
 from hive.models import Grant, Key, Repository
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.keys import keys
-from hive.services.permissions import Actor, require, visible_keys
+from hive.services.permissions import Actor, repository_for, visible_keys
 
 
 @transactional
 async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]) -> None:
     """Give keys (by reference) access to a repository, or another access than before."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     wanted: dict[int, Access] = {}
     for reference, access in accesses.items():
         key = await keys.get_key(actor, reference)  # whoever may see a key may use it
         if wanted.setdefault(key.id, access) != access:
             raise InvalidInput(
-                f"The key {key.name} is named twice, as {wanted[key.id]} and as {access}: one key"
-                " has one access to a repository.",
+                "The key %(name)s is named twice, as %(wanted)s and as %(access)s: one key has one"
+                " access to a repository.",
                 field="key",
+                name=key.name,
+                wanted=wanted[key.id],
+                access=access,
             )
         await _set(actor, repository, key, access)
 
@@ -33,17 +37,25 @@ async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]
 @transactional
 async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Access) -> None:
     """Give one key, by its id, access to a repository, or another access than before."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     key = await Key.filter(await visible_keys(actor), id=key_id).first()
     if key is None:
         raise NotFound("There is no such key.")
     await _set(actor, repository, key, access)
 
 
+async def set_access(actor: Actor, repository_id: int, key_id: int, access: Access | None) -> None:
+    """Let one key, by its id, open a repository as far as `access` says; None: no longer."""
+    if access is None:
+        await revoke_key(actor, repository_id, key_id)
+    else:
+        await grant_key(actor, repository_id, key_id, access)
+
+
 @transactional
 async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
     """Take one key, by its id, off a repository; its sessions there end."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     row = await Grant.get_or_none(repository_id=repository.id, key_id=key_id).select_related("key")
     if row is None:
         raise NotFound("This key has no access to this repository.")
@@ -69,7 +81,7 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
 @transactional
 async def revoke(actor: Actor, repository_id: int, references: Sequence[str]) -> None:
     """Take keys (by reference) off a repository; their sessions there end."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     for reference in references:
         key = await _granted_key(actor, repository, reference)
         await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
@@ -83,12 +95,18 @@ async def _granted_key(actor: Actor, repository: Repository, reference: str) -> 
         row.key for row in rows if reference in (row.key.fingerprint, row.key.name, str(row.key.id))
     ]
     if len(named) > 1:
-        raise InvalidInput(f"{reference!r} can be several keys: say its fingerprint.")
+        raise InvalidInput(
+            "%(reference)r can be several keys: say its fingerprint.", reference=reference
+        )
     if named:
         return named[0]
     key = await keys.get_key(actor, reference)
     if not any(row.key.id == key.id for row in rows):
-        raise NotFound(f"The key {key.name} has no access to {repository.name}.")
+        raise NotFound(
+            "The key %(name)s has no access to %(repository_name)s.",
+            name=key.name,
+            repository_name=repository.name,
+        )
     return key
 
 
@@ -102,9 +120,11 @@ async def _one_access_per_key(repository: Repository, key: Key) -> None:
     )
     if twin is not None:
         raise Conflict(
-            f"The same key opens {repository.name} already as {twin.key.name}"
-            f" ({twin.access}): change that one.",
+            "The same key opens %(name)s already as %(key_name)s (%(access)s): change that one.",
             field="key",
+            name=repository.name,
+            key_name=twin.key.name,
+            access=twin.access,
         )
 
 
@@ -121,20 +141,15 @@ def accesses(
         for reference in references:
             if found.get(reference, access) != access:
                 raise InvalidInput(
-                    f"The key {reference!r} is named as {found[reference]} and as {access}: one"
-                    " key has one access to a repository.",
+                    "The key %(reference)r is named as %(found)s and as %(access)s: one key has one"
+                    " access to a repository.",
                     field="key",
+                    reference=reference,
+                    found=found[reference],
+                    access=access,
                 )
             found[reference] = access
     return found
-
-
-async def _changeable(actor: Actor, repository_id: int) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
-    return repository
 
 
 async def _tell(
@@ -143,7 +158,12 @@ async def _tell(
     await events.record(
         repository.id,
         EventKind.GRANT_CHANGED,
-        f"Key {key.name} {what}, set by {actor.name}.",
+        say(
+            "Key %(name)s %(what)s, set by %(actor_name)s.",
+            name=key.name,
+            what=what,
+            actor_name=actor.name,
+        ),
         fingerprint=key.fingerprint,
     )
     await audit.record(

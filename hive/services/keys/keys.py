@@ -44,7 +44,7 @@ class Twin:
     enabled: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KeyInfo:
     id: int
     name: str
@@ -110,10 +110,18 @@ async def _create(
     same = await Key.get_or_none(owner_id=user.id, fingerprint=parsed.fingerprint)
     if same is not None:
         raise Conflict(
-            f"{user.name} has this key already: it is named {same.name}.", field="public_key"
+            "%(name)s has this key already: it is named %(same_name)s.",
+            field="public_key",
+            name=user.name,
+            same_name=same.name,
         )
     if await Key.filter(owner_id=user.id, name=name).exists():
-        raise Conflict(f"{user.name} has another key named {name} already.", field="name")
+        raise Conflict(
+            "%(owner)s has another key named %(name)s already.",
+            field="name",
+            owner=user.name,
+            name=name,
+        )
     key = await Key.create(
         name=name,
         owner_id=user.id,
@@ -136,23 +144,27 @@ async def _create(
 async def _owner(actor: Actor, owner: str) -> User:
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {owner!r}.")
+        raise NotFound("There is no user %(owner)r.", owner=owner)
     return user
 
 
 def check_networks(networks: Sequence[str]) -> list[str]:
     """The networks in CIDR form; a bare address is a network of one."""
     if len(networks) > MAX_NETWORKS:
-        raise InvalidInput(f"More than {MAX_NETWORKS} networks.", field="networks")
+        raise InvalidInput(
+            "More than %(max_networks)s networks.", field="networks", max_networks=MAX_NETWORKS
+        )
     checked = []
     for text in networks:
         try:
             checked.append(str(addresses.parse_network(text)))
         except ValueError as error:
             raise InvalidInput(
-                f"{text[:60]!r} is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
-                f" ({error}).",
+                "%(text)r is no network: write 192.0.2.0/24, 2001:db8::/32 or one address"
+                " (%(error)s).",
                 field="networks",
+                text=text[:60],
+                error=error,
             ) from None
     return checked
 
@@ -199,9 +211,10 @@ async def get_key(actor: Actor, reference: str) -> Key:
         return rows[0]
     if rows:
         raise InvalidInput(
-            f"{reference!r} can be several keys: say OWNER/NAME, the id or the fingerprint."
+            "%(reference)r can be several keys: say OWNER/NAME, the id or the fingerprint.",
+            reference=reference,
         )
-    raise NotFound(f"There is no key {reference!r}.")
+    raise NotFound("There is no key %(reference)r.", reference=reference)
 
 
 @transactional
@@ -224,7 +237,9 @@ async def set_key(
     if name is not None:
         title = names.check_title(name, "key")
         if await Key.filter(owner_id=key.owner_id, name=title).exclude(id=key.id).exists():
-            raise Conflict(f"There is another key named {title} already.", field="name")
+            raise Conflict(
+                "There is another key named %(title)s already.", field="name", title=title
+            )
         key.name = title
     if enabled is not None:
         key.enabled = enabled
@@ -332,22 +347,22 @@ def _told(
     twins: tuple[Twin, ...],
 ) -> KeyInfo:
     return KeyInfo(
-        key.id,
-        key.name,
-        key.owner.name,
-        key.type,
-        key.bits,
-        key.fingerprint,
-        key.comment,
-        f"{key.type} {key.blob}",
-        key.enabled,
-        key.expires_at,
-        tuple(key.networks),
-        tuple(share.group for share in shared),
-        key.last_used_at,
-        key.created_at,
-        uses,
-        shared,
-        twins,
-        key.owner.enabled,
+        id=key.id,
+        name=key.name,
+        owner=key.owner.name,
+        type=key.type,
+        bits=key.bits,
+        fingerprint=key.fingerprint,
+        comment=key.comment,
+        line=f"{key.type} {key.blob}",
+        enabled=key.enabled,
+        expires_at=key.expires_at,
+        networks=tuple(key.networks),
+        groups=tuple(share.group for share in shared),
+        last_used_at=key.last_used_at,
+        created_at=key.created_at,
+        uses=uses,
+        shares=shared,
+        twins=twins,
+        owner_enabled=key.owner.enabled,
     )

@@ -10,6 +10,8 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime
 
+from tortoise.expressions import Subquery
+
 from hive import clock, publickey
 from hive.database import transactional
 from hive.errors import InvalidInput, NotFound
@@ -20,16 +22,16 @@ from hive.services.keys import grants, keys
 from hive.services.permissions import (
     Actor,
     level_on,
+    manageable_repositories,
     require,
     visible_keys,
-    visible_repositories,
 )
 
 MAX_PER_REPOSITORY = 20
 _LENGTH = 4  # bytes before the type in a key's data
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RefusedKeyInfo:
     id: int
     repository_id: int
@@ -82,24 +84,16 @@ def _parse(data: bytes) -> publickey.PublicKey | None:
 
 async def list_refused(actor: Actor) -> list[RefusedKeyInfo]:
     """Those on repositories that the actor may change, the last one first."""
+    mine = Repository.filter(await manageable_repositories(actor), deleted_at=None).values("id")
     rows = (
-        await RefusedKey.filter(
-            repository_id__in=await _changeable_ids(actor), repository__deleted_at=None
-        )
+        await RefusedKey.filter(repository_id__in=Subquery(mine))
         .order_by("-last_seen_at", "-id")
         .select_related("repository__owner")
     )
     prints = [row.fingerprint for row in rows]
-    mine = await Key.filter(await visible_keys(actor), fingerprint__in=prints)
-    names = {key.fingerprint: key.name for key in mine}
+    known = await Key.filter(await visible_keys(actor), fingerprint__in=prints)
+    names = {key.fingerprint: key.name for key in known}
     return [_info(row, names.get(row.fingerprint)) for row in rows]
-
-
-async def _changeable_ids(actor: Actor) -> list[int]:
-    visible = await Repository.filter(await visible_repositories(actor), deleted_at=None)
-    if actor.is_admin:
-        return [row.id for row in visible]
-    return [row.id for row in visible if await level_on(actor, row) >= Level.MANAGE]
 
 
 async def find_refused(actor: Actor, refused_id: int) -> RefusedKeyInfo:

@@ -24,14 +24,16 @@ async def disable_everywhere(actor: Actor, fingerprint: str) -> list[KeyInfo]:
     wanted = fingerprint.strip()
     if not wanted.startswith(_PREFIX) or len(wanted) > 64:
         raise InvalidInput(
-            f"{wanted[:70]!r} is not a fingerprint: it begins with {_PREFIX}, as `ssh-keygen -lf"
+            "%(wanted)r is not a fingerprint: it begins with %(prefix)s, as `ssh-keygen -lf"
             " FILE` prints it.",
             field="fingerprint",
+            wanted=wanted[:70],
+            prefix=_PREFIX,
         )
     mine = Q() if actor.is_admin else Q(owner_id=actor.user_id)
     rows = await Key.filter(mine, fingerprint=wanted).order_by("id")
     if not rows:
-        raise NotFound(f"There is no key {wanted}.")
+        raise NotFound("There is no key %(wanted)s.", wanted=wanted)
     ids = [row.id for row in rows if row.enabled]
     disabled = [await keys.set_key(actor, key_id, enabled=False) for key_id in ids]
     owners = ", ".join(info.owner for info in disabled)

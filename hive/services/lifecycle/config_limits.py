@@ -15,18 +15,19 @@ from hive.borg.exclusive_lock import LockedError, exclusive_lock
 from hive.borg.locks import Holder
 from hive.borg.repository import read_config
 from hive.database import transactional, unbroken
-from hive.errors import Conflict, NotFound
+from hive.errors import Conflict
+from hive.formats import format_size
 from hive.kinds import EventKind, Level
 from hive.models import Repository
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import config_restore
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 _LIMIT = re.compile(
     rb"^(storage_quota|append_only|additional_free_space)[ \t]*[=:].*$", re.MULTILINE
@@ -79,14 +80,10 @@ async def clear(actor: Actor, repository_id: int) -> ConfigLimits:
 
 
 async def _clear(actor: Actor, repository_id: int) -> ConfigLimits:
-    query = Repository.get_or_none(id=repository_id, deleted_at=None)
-    repository = await query.select_related("location")
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(repository.location)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.CLEARING_LIMITS)
     try:
         former = await asyncio.to_thread(config_restore.read, where.repository / "config")
@@ -119,7 +116,11 @@ async def _note(actor: Actor, repository: Repository, former: ConfigLimits, cont
     await events.record(
         repository.id,
         EventKind.CONFIG_CHANGED,
-        f"Limits in the config cleared by {actor.name}: {', '.join(former.in_words)}.",
+        say(
+            "Limits in the config cleared by %(name)s: %(in_words)s.",
+            name=actor.name,
+            in_words=", ".join(former.in_words),
+        ),
     )
     await audit.record(
         actor,

@@ -11,12 +11,14 @@ import os
 import stat
 from pathlib import Path
 
+from hive import files
 from hive.database import transactional, unbroken
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
+from hive.sentences import say
 from hive.services import audit, events
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import record
@@ -35,19 +37,18 @@ async def restore_config(actor: Actor, repository_id: int, version: int) -> Conf
 
 
 async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVersionInfo:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None).select_related(
-        "location"
-    )
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     row = await ConfigVersion.get_or_none(id=version, repository_id=repository_id)
     if row is None:
-        raise NotFound(f"There is no version {version} of the config of {repository.name}.")
+        raise NotFound(
+            "There is no version %(version)s of the config of %(name)s.",
+            version=version,
+            name=repository.name,
+        )
     await places.require(repository.location)
     where = repository_infos.place_of(repository)
     content = bytes(row.content)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.RESTORING_CONFIG)
     try:
         former = await asyncio.to_thread(read, where.repository / "config")
@@ -56,7 +57,13 @@ async def _restore(actor: Actor, repository_id: int, version: int) -> ConfigVers
         await _note(actor, repository_id, version, content)
     finally:
         await maintenance.end(repository_id)
-    return ConfigVersionInfo(row.id, row.sha256, content, row.session_id, row.created_at)
+    return ConfigVersionInfo(
+        id=row.id,
+        sha256=row.sha256,
+        content=content,
+        session_id=row.session_id,
+        created_at=row.created_at,
+    )
 
 
 @transactional
@@ -72,7 +79,11 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     await events.record(
         repository_id,
         EventKind.CONFIG_CHANGED,
-        f"Version {version} of the config was put back by {actor.name}.",
+        say(
+            "Version %(version)s of the config was put back by %(name)s.",
+            version=version,
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor,
@@ -89,13 +100,15 @@ def read(path: Path) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+        raise StorageError(
+            "%(path)s cannot be read: %(strerror)s.", path=path, strerror=error.strerror
+        ) from error
     try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise Conflict("This is a repository of borg 2: it has no single config file.")
         if not stat.S_ISREG(status.st_mode) or status.st_size > record.MAX_CONFIG:
-            raise StorageError(f"{path} is no config of borg's: look at it first.")
+            raise StorageError("%(path)s is no config of borg's: look at it first.", path=path)
         return os.read(descriptor, record.MAX_CONFIG)
     finally:
         os.close(descriptor)
@@ -107,28 +120,16 @@ def write(where: paths.Place, content: bytes) -> None:
     The new file is made beside the repository, and no session runs meanwhile.
     """
     paths.require_below(where.root, where.repository)
-    new = where.home / _NEW_FILE
+    path = where.repository / "config"
     try:
-        new.unlink(missing_ok=True)
         owner = where.repository.stat()
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
+        with files.replacing(path, through=where.home / _NEW_FILE) as file:
             if os.geteuid() == 0:
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(where.repository / "config")
-        _flush_directory(where.repository)
     except OSError as error:
         raise StorageError(
-            f"The config in {where.repository} cannot be written: {error.strerror}."
+            "The config in %(repository)s cannot be written: %(strerror)s.",
+            repository=where.repository,
+            strerror=error.strerror,
         ) from error
-
-
-def _flush_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

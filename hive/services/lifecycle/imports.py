@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional, unbroken
 from hive.errors import HiveError, NotFound, StorageError
+from hive.formats import format_size
 from hive.kinds import EventKind, Mode, TrashReason
 from hive.models import Repository, TrashEntry
+from hive.sentences import say
 from hive.services import events
 from hive.services.lifecycle import config_limits
 from hive.services.measurements import statistics
@@ -32,7 +35,6 @@ from hive.services.repositories import (
 )
 from hive.services.sessions import record
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 logger = log.get(__name__)
 
@@ -63,18 +65,26 @@ class Settled:
         )
 
 
-async def switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
+Along = Callable[[], Awaitable[None]]
+
+
+async def switch_mode(
+    actor: Actor, repository_id: int, mode: Mode, *, along: Along | None = None
+) -> Settled | None:
     """Set the mode, end the sessions that no longer fit it, and settle a staged import.
 
-    Setting the same mode again settles what could not be settled when it was set.
+    Setting the same mode again settles what could not be settled when it was set. `along` is
+    called in the transaction that stores the mode: both happen or neither.
     """
-    return await unbroken(_switch_mode(actor, repository_id, mode), name="switch mode")
+    return await unbroken(_switch_mode(actor, repository_id, mode, along), name="switch mode")
 
 
-async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled | None:
+async def _switch_mode(
+    actor: Actor, repository_id: int, mode: Mode, along: Along | None
+) -> Settled | None:
     await places.require_for(repository_id)
     where = await _place(repository_id)
-    former = await _store_mode(actor, repository_id, mode)
+    former = await _store_mode(actor, repository_id, mode, along)
     try:
         if former != mode:
             await record.wait_until_closed(repository_id, seconds=_END_SECONDS)
@@ -86,7 +96,7 @@ async def _switch_mode(actor: Actor, repository_id: int, mode: Mode) -> Settled 
             await maintenance.end(repository_id)
 
 
-async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
+async def _store_mode(actor: Actor, repository_id: int, mode: Mode, along: Along | None) -> Mode:
     """Store the mode as soon as no maintenance is under way, and return the former one.
 
     A mode that is not IMPORT begins with a maintenance of its own, in the same transaction: no
@@ -95,6 +105,8 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
     @transactional
     async def store() -> Mode:
+        if along is not None:
+            await along()
         former = await repositories.store_mode(actor, repository_id, mode)
         if mode != Mode.IMPORT:
             await maintenance.claim(repository_id, maintenance.SWITCHING)
@@ -107,7 +119,7 @@ async def _store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         except maintenance.BusyError:
             if asyncio.get_running_loop().time() > deadline:
                 raise
-        if not await maintenance.outrank(repository_id):
+        if not await maintenance.interrupt_upkeep(repository_id):
             await asyncio.sleep(0.1)
 
 
@@ -115,7 +127,7 @@ async def _settle_as_left(repository_id: int, where: paths.Place) -> Settled:
     """Settle what is staged now, unless the last rsync was cut off in the middle of it."""
     status = await record.last_import_status(repository_id)
     if status == 0:
-        await maintenance.go_on(repository_id, maintenance.VERIFYING)
+        await maintenance.set_stage(repository_id, maintenance.VERIFYING)
         return await _verify_and_replace(repository_id, where)
     shown = "was cut off" if status is None else f"ended with status {status}"
     problem = f"the last rsync {shown}, so it is not complete"
@@ -131,7 +143,7 @@ def is_staged(where: paths.Place) -> bool:
         return False
 
 
-async def settle(repository_id: int) -> Settled:
+async def finish_import(repository_id: int) -> Settled:
     """Verify the staged import and put it in the repository's place, the former to the trash.
 
     Raises Conflict while a session runs. Sessions are refused meanwhile.
@@ -155,7 +167,7 @@ async def _verify_and_replace(repository_id: int, where: paths.Place) -> Settled
     except NotARepository as error:
         await _reject(repository_id, error.message)
         return Settled(None, error.message)
-    await maintenance.go_on(repository_id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(repository_id, maintenance.PUTTING_IN_PLACE)
     await _replace(repository_id, where)
     limits = await asyncio.to_thread(config_limits.read, where.repository)
     settled = Settled(facts, None, limits.hint)
@@ -169,7 +181,11 @@ def _verify(where: paths.Place) -> Verified:
         facts = verify(where.staging)
         paths.take_out_of_folder(where, facts.folder)
     except OSError as error:
-        raise StorageError(f"The import in {where.staging} cannot be read: {error}.") from error
+        raise StorageError(
+            "The import in %(staging)s cannot be read: %(error)s.",
+            staging=where.staging,
+            error=error,
+        ) from error
     return facts
 
 
@@ -181,7 +197,9 @@ async def _replace(repository_id: int, where: paths.Place) -> None:
         await asyncio.to_thread(_put_in_place, where)
     except OSError as error:
         raise StorageError(
-            f"The import in {where.staging} cannot be put in place: {error.strerror}."
+            "The import in %(staging)s cannot be put in place: %(strerror)s.",
+            staging=where.staging,
+            strerror=error.strerror,
         ) from error
 
 
@@ -217,7 +235,7 @@ async def _renew(note: TrashEntry) -> None:
 
 @transactional
 async def _reject(repository_id: int, problem: str) -> None:
-    message = f"The import was refused: {problem}."
+    message = say("The import was refused: %(problem)s.", problem=problem)
     await events.record(repository_id, EventKind.IMPORT_REJECTED, message)
 
 

@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 
 from hive import clock, log
 from hive.database import DriverError, transactional, unbroken
-from hive.errors import Conflict, HiveError, NotFound, StorageError
+from hive.errors import Conflict, HiveError, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
+from hive.sentences import Size, say
 from hive.services import audit, events, runtime
 from hive.services.installation import presence
 from hive.services.lifecycle import imports
-from hive.services.permissions import SYSTEM, Actor, require
+from hive.services.permissions import SYSTEM, Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.storage import paths, places
-from hive.units import format_size
 
 logger = log.get(__name__)
 
@@ -61,28 +61,26 @@ async def _last_change(repository_id: int, where: paths.Place) -> datetime:
 
 async def discard(actor: Actor, repository_id: int) -> int:
     """Delete what is staged, and return its size; Conflict while a session runs."""
-    query = Repository.get_or_none(id=repository_id, deleted_at=None)
-    repository = await query.select_related("location")
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     return await unbroken(_discard(actor, repository), name="discard import")
 
 
 async def _discard(actor: Actor, repository: Repository) -> int:
     where = repository_infos.place_of(repository)
     await places.require(repository.location)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.DISCARDING)
     try:
         if not await asyncio.to_thread(imports.is_staged, where):
-            raise Conflict(f"No import is staged for {repository.name}.")
+            raise Conflict("No import is staged for %(name)s.", name=repository.name)
         size = await asyncio.to_thread(paths.tree_bytes, where.staging)
         await asyncio.to_thread(paths.discard_staging, where)
         await _note(actor, repository, size)
         await quotas.measure(repository.id)
     except OSError as error:
-        raise StorageError(f"The import cannot be deleted: {error.strerror}.") from error
+        raise StorageError(
+            "The import cannot be deleted: %(strerror)s.", strerror=error.strerror
+        ) from error
     finally:
         await maintenance.end(repository.id)
     return size
@@ -95,7 +93,7 @@ async def _note(actor: Actor, repository: Repository, size: int) -> None:
         if actor == SYSTEM
         else f"by {actor.name}"
     )
-    message = f"The staged import, {format_size(size)}, was discarded {why}."
+    message = say("The staged import, %(size)s, was discarded %(why)s.", size=Size(size), why=why)
     await events.record(repository.id, EventKind.IMPORT_DISCARDED, message)
     await audit.record(
         actor,

@@ -12,11 +12,12 @@ from hive.database import transactional, unbroken
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.clock import trust
 from hive.services.health import review
 from hive.services.installation import presence
-from hive.services.permissions import Actor, manageable_ids, require
+from hive.services.permissions import Actor, manageable_ids, repository_for
 from hive.services.reports import logs
 from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import infos as repository_infos
@@ -74,7 +75,7 @@ async def delete_repository(actor: Actor, repository_id: int) -> Deleted:
 async def _delete(actor: Actor, repository_id: int) -> Deleted:
     await catalogue.require_manage(actor, repository_id)
     await places.require_for(repository_id)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await catalogue.mark_deleted(actor, repository_id)
     try:
         await record.wait_until_closed(repository_id, seconds=_END_SECONDS)
@@ -129,16 +130,15 @@ async def restore_repository(actor: Actor, repository_id: int) -> None:
 
 
 async def _restore(actor: Actor, repository_id: int) -> None:
-    repository = await Repository.get_or_none(id=repository_id).select_related("location")
-    if repository is None or repository.deleted_at is None:
+    repository = await repository_for(actor, repository_id, Level.MANAGE, deleted=True)
+    if repository.deleted_at is None:
         raise NotFound("There is no such repository in the trash.")
-    await require(actor, repository, Level.MANAGE)
     await places.require(repository.location)
     taken = Repository.filter(owner_id=repository.owner_id, deleted_at=None)
     if await taken.filter(name=repository.name).exists():
         raise Conflict(
-            f"There is another repository {repository.name} of this owner now: rename that one"
-            " first."
+            "There is another repository %(name)s of this owner now: rename that one first.",
+            name=repository.name,
         )
     entry = await _newest_entry(repository_id)
     if entry is not None:
@@ -155,7 +155,9 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
     await review.restored(repository_id)
     if entry_id is not None:
         await TrashEntry.filter(id=entry_id).delete()
-    await events.record(repository_id, EventKind.RESTORED, f"Restored by {actor.name}.")
+    await events.record(
+        repository_id, EventKind.RESTORED, say("Restored by %(name)s.", name=actor.name)
+    )
     await audit.record(
         actor, "repository.restore", f"repository {repository.name} ({repository.login})"
     )

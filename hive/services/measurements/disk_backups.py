@@ -15,6 +15,7 @@ from hive.borg.last_backup import DiskBackup
 from hive.database import transactional
 from hive.kinds import ArchiveCreated, EventKind
 from hive.models import Inspection, Repository, Session
+from hive.sentences import say
 from hive.services import events
 from hive.services.health import review
 from hive.services.sessions import rollback_records
@@ -63,8 +64,10 @@ async def note_change(
         await events.record(
             repository_id,
             EventKind.MAYBE_BACKUP,
-            "What was written on the server may have been a backup. It does not count as one: the"
-            " archives are encrypted, so that the server cannot tell.",
+            say(
+                "What was written on the server may have been a backup. It does not count as one:"
+                " the archives are encrypted, so that the server cannot tell."
+            ),
             origin="local",
         )
 

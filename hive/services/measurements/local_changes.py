@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from hive.database import DriverError, spawn, transactional
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
+from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.alarms.rules import Finding
@@ -39,6 +40,7 @@ from hive.services.measurements.place_watches import Watches
 from hive.services.repositories import infos as repository_infos
 from hive.services.sessions import integrity, record
 from hive.services.storage import places
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -47,7 +49,7 @@ _FIRST_COMMIT_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 5.0  # whether a maintenance is over; whether the database answers again
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Look:
     """What the disk shows of a repository, and who holds it past the gate."""
 
@@ -58,7 +60,7 @@ class _Look:
     is_at_rest: bool  # nothing was copied there a moment ago
 
 
-class Watcher:
+class LocalChangeWatch:
     """Looks at repositories when something moves in them, and at all of them now and then."""
 
     def __init__(
@@ -73,7 +75,7 @@ class Watcher:
         self._arrival_seconds = arrival_seconds  # without a change, after which a copy is complete
         self._watches = Watches()
         self._to_look_at: set[int] = set()
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._rescan_is_due = True
         self._rescan_at = 0.0  # on the loop's clock
         self._held_locally: set[int] | None = None
@@ -92,7 +94,6 @@ class Watcher:
             reader = spawn(self._read(inotify), name="read inotify")
             try:
                 while True:
-                    self._stirred.clear()  # before looking: what stirs meanwhile counts
                     await self._look_around()
                     await self._wait()
             finally:
@@ -101,14 +102,10 @@ class Watcher:
                 await asyncio.wait([reader])  # it reads from what is closed next
 
     async def _wait(self) -> None:
-        until = self._rescan_at
+        seconds = self._rescan_at - asyncio.get_running_loop().time()
         if self._to_look_at:
-            until = min(until, asyncio.get_running_loop().time() + _ASK_AGAIN_SECONDS)
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                await self._stirred.wait()
-        if self._stirred.is_set():
-            await asyncio.sleep(self._settle_seconds)
+            seconds = min(seconds, _ASK_AGAIN_SECONDS)
+        await self._stir.wait(seconds, settle=self._settle_seconds)
 
     def stir(self, repository_ids: Iterable[int] | None = None) -> None:
         """Have these repositories looked at soon; None means all."""
@@ -116,7 +113,7 @@ class Watcher:
             self._rescan_is_due = True
         else:
             self._to_look_at.update(repository_ids)
-        self._stirred.set()
+        self._stir.set()
 
     def _on_happening(self, happening: signals.Happening) -> None:
         # The gate may have made or replaced the directory: see to it that it is watched.
@@ -250,10 +247,10 @@ def _look_closely(path: Path, arrival_seconds: float = 0.0) -> _Look:
     is_begun = after.config is not None and after.transaction is None  # before the first commit
     needed = max(arrival_seconds, _FIRST_COMMIT_SECONDS) if is_begun else arrival_seconds
     return _Look(
-        holder,
-        after,
-        last_backup.read(path),
-        damage(path),
+        local_holder=holder,
+        after=after,
+        disk=last_backup.read(path),
+        missing=damage(path),
         # of the system's clock, as the times of files are
         is_at_rest=time.time() - changed_at(path) >= needed,
     )
@@ -289,7 +286,11 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
         return None
     holder = look.local_holder
     if holder is not None and not was_held:
-        message = f"A borg on {holder.host_id} (process {holder.pid}) holds the lock."
+        message = say(
+            "A borg on %(host_id)s (process %(pid)s) holds the lock.",
+            host_id=holder.host_id,
+            pid=holder.pid,
+        )
         await events.record(row.id, EventKind.OPENED_LOCALLY, message, origin="local")
     changed = row.known_state != look.after.state
     if changed and _is_arriving(row, look):
@@ -297,7 +298,7 @@ async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | No
     if changed:
         changed = await _note_change(row, look)
     if holder is None and was_held:
-        message = "The lock that was held past the gate is gone."
+        message = say("The lock that was held past the gate is gone.")
         await events.record(row.id, EventKind.CLOSED_LOCALLY, message, origin="local")
     return changed
 
@@ -321,10 +322,10 @@ async def _note_change(row: Repository, look: _Look) -> bool:
     if row.known_state is None:
         return after.is_created  # nothing to tell, but to measure
     if after.is_created or row.initialized_at is None:
-        message = "The repository was changed past the gate."
+        message = say("The repository was changed past the gate.")
         await events.record(row.id, EventKind.UPDATED_LOCALLY, message, origin="local")
     else:
-        message = "The content of the repository is gone from the disk."
+        message = say("The content of the repository is gone from the disk.")
         gone = Finding(EventKind.CONTENT_GONE, message, {"origin": "local"})
         await alarms.tell(row.id, [gone])  # measuring may have found it first
     return True

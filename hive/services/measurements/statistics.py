@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from weakref import WeakValueDictionary
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
+from hive.borg.observed import Observed
 from hive.database import DriverError, transactional
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
@@ -25,8 +26,7 @@ from hive.services.repositories import maintenance, quotas
 from hive.services.repositories.infos import RepositoryInfo, place_of
 from hive.services.repositories.locks import LockInfo
 from hive.services.repositories.quotas import QuotaUse
-from hive.services.storage import disks, forecast, places
-from hive.services.storage.forecast import Point
+from hive.services.storage import disks, forecast, places, sizes
 
 logger = log.get(__name__)
 
@@ -36,8 +36,11 @@ _BATCH = 500  # rows deleted in one statement
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
 # An end that is known by its word: it is told by whoever reads borg's answers.
 
-# One look at a repository at a time, so that a later one is kept later.
-_measuring: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+@dataclass
+class _Memory:
+    # One look at a repository at a time, so that a later one is kept later.
+    measuring: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
 async def after_session(repository_id: int, session_id: int, *, changed: bool) -> None:
@@ -62,7 +65,7 @@ async def measure(
     """
     if session_id is not None:
         await alarms.key_used(session_id)
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         await _measure(repository_id, session_id, is_local=is_local)
 
 
@@ -108,7 +111,7 @@ async def _has_less(repository_id: int, found: RepositoryFacts) -> bool:
 
 async def start_over(repository_id: int) -> None:
     """Measure what the server itself has put in place: nothing of it is alarming."""
-    async with _measuring.setdefault(repository_id, asyncio.Lock()):
+    async with memory.of(_Memory).measuring.setdefault(repository_id, asyncio.Lock()):
         row = await Repository.get(id=repository_id).select_related("location")
         try:
             found = await asyncio.to_thread(facts.read, place_of(row).repository)
@@ -129,13 +132,13 @@ async def _begin_with(repository_id: int, found: RepositoryFacts) -> None:
 @transactional
 async def _note_failure(repository_id: int, problem: str) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
-    if inspection.problem == problem[:500]:
+    if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
     if inspection.problem is not None:  # another cause is told anew
         await alarms.end(repository_id, EventKind.MEASURING_FAILED, "The cause is another now.")
     else:
         inspection.problem_since = clock.now()
-    inspection.problem = problem[:500]
+    inspection.problem = problem
     await inspection.save()
     await alarms.begin(
         repository_id,
@@ -206,24 +209,24 @@ def _usage_before(inspection: Inspection) -> Usage | None:
     if inspection.size_bytes is None or inspection.kind in (None, Kind.NONE):
         return None
     return Usage(
-        inspection.size_bytes,
-        inspection.live_bytes,
-        inspection.reclaimable_bytes,
-        inspection.transaction,
-        inspection.borg_id,
-        inspection.encryption,
+        size_bytes=inspection.size_bytes,
+        live_bytes=inspection.live_bytes,
+        reclaimable_bytes=inspection.reclaimable_bytes,
+        transaction=inspection.transaction,
+        borg_id=inspection.borg_id,
+        encryption=inspection.encryption,
     )
 
 
 def _usage(found: RepositoryFacts) -> Usage:
     return Usage(
-        found.size_bytes,
-        found.live_bytes,
-        found.reclaimable_bytes,
-        found.transaction,
-        found.id,
-        found.encryption,
-        found.kind != Kind.NONE,
+        size_bytes=found.size_bytes,
+        live_bytes=found.live_bytes,
+        reclaimable_bytes=found.reclaimable_bytes,
+        transaction=found.transaction,
+        borg_id=found.id,
+        encryption=found.encryption,
+        is_repository=found.kind != Kind.NONE,
     )
 
 
@@ -233,9 +236,14 @@ async def _alarm(repository_id: int, session: Session | None, before: Usage, aft
         findings = rules.of_change(before, after, limits.shrink_percent)
         findings += rules.of_identity(before, after)
     else:
-        deleted = may_have_deleted(session.operation, session.bytes_removed, session.observed)
+        observed = Observed.of(session.observed)
+        deleted = may_have_deleted(session.operation, session.bytes_removed, observed)
         cause = Cause(
-            session.access, session.operation, session.key_name, deleted, session.bytes_removed
+            access=session.access,
+            operation=session.operation,
+            key_name=session.key_name,
+            may_have_deleted=deleted,
+            bytes_removed=session.bytes_removed,
         )
         findings = rules.of_session(before, after, cause, limits.mass_deletion_percent)
         findings += rules.of_identity(before, after)
@@ -281,18 +289,9 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
     inspection.live_bytes = found.live_bytes
     inspection.reclaimable_bytes = found.reclaimable_bytes
     inspection.objects = found.objects
-    points = await history(inspection.repository_id, since=now - forecast.WINDOW)
+    points = await sizes.points(inspection.repository_id, since=now - forecast.WINDOW)
     inspection.growth_bytes_per_week = forecast.growth_per_week(points, now)
     await inspection.save()
-
-
-async def history(repository_id: int, *, since: datetime) -> list[Point]:
-    rows = (
-        await Statistic.filter(repository_id=repository_id, at__gte=since)
-        .order_by("at", "id")
-        .values("at", "size_bytes")
-    )
-    return [Point(row["at"], row["size_bytes"]) for row in rows]
 
 
 async def measure_all() -> None:

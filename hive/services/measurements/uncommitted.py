@@ -10,10 +10,10 @@ from hive.borg.exclusive_lock import exclusive_lock
 from hive.borg.locks import Holder
 from hive.borg.repository import Snapshot
 from hive.borg.uncommitted import Removed, remove_uncommitted
+from hive.formats import format_size
 from hive.process import found
 from hive.services import runtime
 from hive.services.storage import paths
-from hive.units import format_size
 
 logger = log.get(__name__)
 

@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tortoise.expressions import Q, Subquery
-
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
+from hive.formats import moment
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
-from hive.services import audit, names, references
+from hive.sentences import say
+from hive.services import audit, names, references, shares
 from hive.services.delivery import failing
-from hive.services.health.wording import moment
 from hive.services.outbox import condition, sending
-from hive.services.outbox.condition import Condition
-from hive.services.permissions import Actor, group_ids
+from hive.services.outbox.condition import ChannelCondition
+from hive.services.permissions import Actor, level_on, visible_channels
 from hive.services.secrets import opens, seal_settings, settings_of
 from hive.services.shares import GroupShare
 
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from hive.notify.channel import ChannelSettings, SettingField
 
 CLOSED = "Its settings cannot be opened: the key of the server is missing. Nothing can be sent."
-UNREADABLE = "Its settings are none that this version knows: give them anew."
+UNREADABLE = say("This version does not know its settings: enter them again.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ChannelInfo:
     """`settings` hold no secret: what is set shows as a mask."""
 
@@ -46,7 +45,7 @@ class ChannelInfo:
     rules: tuple[str, ...]
     created_at: datetime
     shares: tuple[GroupShare, ...]
-    condition: Condition
+    condition: ChannelCondition
     waiting: int  # messages
     given_up: int  # since it fails
 
@@ -70,7 +69,7 @@ class ChannelInfo:
         return f"{self.waiting - 1} waiting behind one that failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KindInfo:
     kind: str
     title: str
@@ -81,7 +80,12 @@ class KindInfo:
 def kinds() -> list[KindInfo]:
     """What there is, with what each needs to know."""
     return [
-        KindInfo(kind, channel.title, channel.fields(), channel.administrators_only)
+        KindInfo(
+            kind=kind,
+            title=channel.title,
+            fields=channel.fields(),
+            administrators_only=channel.administrators_only,
+        )
         for kind, channel in sending.channels().items()
     ]
 
@@ -96,36 +100,16 @@ def kind_of(info: ChannelInfo) -> KindInfo | None:
     return next((one for one in kinds() if one.kind == info.kind), None)
 
 
-async def _visible(actor: Actor) -> Q:
-    if actor.is_admin:
-        return Q()
-    shared = ChannelShare.filter(group_id__in=await group_ids(actor)).values("channel_id")
-    return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
-
-
-async def level_on(actor: Actor, channel: Channel) -> Level:
-    """Like everywhere: administrators and owners have it; a share lets use it, or manage it."""
-    if actor.is_admin or (actor.user_id is not None and channel.owner_id == actor.user_id):
-        return Level.OWN
-    rows = await ChannelShare.filter(channel_id=channel.id, group_id__in=await group_ids(actor))
-    levels = {ShareLevel.VIEW: Level.VIEW, ShareLevel.MANAGE: Level.MANAGE}
-    return max((levels[row.level] for row in rows), default=Level.NONE)
-
-
 async def find(actor: Actor, reference: str) -> Channel:
     """The channel of this name, OWNER/NAME or id that the actor may see."""
-    owner, slash, name = reference.partition("/")
-    meaning = Q(name=reference)
-    if slash:
-        meaning |= Q(owner__name=owner, name=name)
-    number = names.as_id(reference)
-    if number is not None:
-        meaning |= Q(id=number)
-    rows = await Channel.filter(await _visible(actor)).filter(meaning).distinct().limit(2)
+    visible = Channel.filter(await visible_channels(actor))
+    rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} can be several channels: say OWNER/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several channels: say OWNER/NAME or the id.", reference=reference
+        )
     if not rows:
-        raise NotFound(f"There is no channel {reference!r}.")
+        raise NotFound("There is no channel %(reference)r.", reference=reference)
     return rows[0]
 
 
@@ -157,7 +141,7 @@ async def changeable(actor: Actor, channel_id: int) -> Channel:
     """The row itself, for one who may change it."""
     channel = await get_by_id(actor, channel_id)
     if await level_on(actor, channel) < Level.MANAGE:
-        raise Forbidden(f"You may use the channel {channel.name}, but not change it.")
+        raise Forbidden("You may use the channel %(name)s, but not change it.", name=channel.name)
     return channel
 
 
@@ -174,10 +158,10 @@ async def add(
     """Add a channel; InvalidInput names the setting that is wrong."""
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {owner!r}.")
+        raise NotFound("There is no user %(owner)r.", owner=owner)
     channel = sending.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
-        raise Forbidden(f"Only administrators have channels of kind {kind}.")
+        raise Forbidden("Only administrators have channels of kind %(kind)s.", kind=kind)
     name = await _free_name(name, user.id)
     stored = channel.stored(channel.read(settings))
     row = await Channel.create(owner_id=user.id, name=name, kind=kind, created_at=clock.now())
@@ -192,7 +176,9 @@ async def add(
 async def _free_name(name: str, owner_id: int, besides: int = 0) -> str:
     title = names.check_title(name, "channel")
     if await Channel.filter(owner_id=owner_id, name=title).exclude(id=besides).exists():
-        raise Conflict(f"There is a channel {title} of this owner already.", field="name")
+        raise Conflict(
+            "There is a channel %(title)s of this owner already.", field="name", title=title
+        )
     return title
 
 
@@ -253,7 +239,7 @@ async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) ->
     """The stored settings with what is given anew; a share is no way round what a kind is for."""
     channel = sending.channel(row.kind)
     if channel.administrators_only and not actor.is_admin:
-        raise Forbidden(f"Only administrators set up channels of kind {row.kind}.")
+        raise Forbidden("Only administrators set up channels of kind %(kind)s.", kind=row.kind)
     before = _read(row)
     if before is None:  # another version wrote them: all is given anew
         return channel.stored(channel.read(given))
@@ -282,8 +268,10 @@ def _require_secrets_known(
     ]
     if moved and kept:
         raise InvalidInput(
-            f"With a new {moved[0]}, who is not the owner must give {', '.join(kept)} anew.",
+            "With a new %(moved)s, who is not the owner must give %(kept)s anew.",
             field=kept[0],
+            moved=moved[0],
+            kept=", ".join(kept),
         )
 
 
@@ -302,7 +290,7 @@ async def delete(actor: Actor, channel_id: int, *, with_rules: bool = False) -> 
     links = await RuleChannel.filter(channel_id=row.id).select_related("rule")
     if links and not with_rules:
         used = ", ".join(sorted(link.rule.name for link in links))
-        raise Conflict(f"The channel {row.name} is used by rules: {used}.")
+        raise Conflict("The channel %(name)s is used by rules: %(used)s.", name=row.name, used=used)
     await failing.end(row.id)
     await row.delete()
     await audit.record(actor, "channel.delete", f"channel {row.name} ({row.kind})")
@@ -314,22 +302,19 @@ async def share(
 ) -> None:
     """Let a group's members use the channel in their rules, or manage it."""
     row = await changeable(actor, channel_id)
-    found = await references.group(group)
-    if found is None or not (actor.is_admin or found.id in await group_ids(actor)):
-        raise NotFound(f"There is no group {group!r}.")
-    await ChannelShare.update_or_create({"level": level}, channel_id=row.id, group_id=found.id)
-    await audit.record(actor, "channel.share", f"channel {row.name}", group=found.name)
+    await shares.share(actor, row, [group], level)
+    await audit.record(actor, "channel.share", f"channel {row.name}", group=group)
 
 
 @transactional
 async def unshare(actor: Actor, channel_id: int, group: str) -> None:
     row = await changeable(actor, channel_id)
-    await ChannelShare.filter(channel_id=row.id, group__name=group).delete()
+    await shares.unshare(actor, row, [group])
     await audit.record(actor, "channel.unshare", f"channel {row.name}", group=group)
 
 
 async def list_channels(actor: Actor) -> list[ChannelInfo]:
-    rows = await Channel.filter(await _visible(actor)).distinct().order_by("name", "id")
+    rows = await Channel.filter(await visible_channels(actor)).distinct().order_by("name", "id")
     return await _infos(rows)
 
 
@@ -353,7 +338,9 @@ async def _infos(rows: Sequence[Channel]) -> list[ChannelInfo]:
 def _info(
     row: Channel, shares: Sequence[GroupShare], rules: Sequence[str], counts: tuple[int, int]
 ) -> ChannelInfo:
-    title, description, shown = row.kind, UNREADABLE, {}
+    title: str = row.kind
+    description: str = UNREADABLE
+    shown: dict[str, Any] = {}
     if not opens(row):
         description = CLOSED
     settings = _read(row)

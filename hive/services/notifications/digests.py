@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
 
 from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
+from hive.formats import format_duration, format_size
 from hive.kinds import Digest, Severity, Source, State
-from hive.models import Event, Notification, Preference, Repository, Statistic, User
+from hive.models import Event, Notification, Preference, Repository, User
 from hive.services import runtime
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
@@ -27,7 +27,7 @@ from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
 from hive.services.permissions import Actor, visible_repositories
-from hive.units import format_duration, format_size
+from hive.services.storage import sizes
 
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
@@ -49,7 +49,7 @@ class _Line:
 
 async def write_due() -> int:
     """Write the digests whose hour has come; how many there are."""
-    await health.tick()  # what a digest says of health is to be true
+    await health.review_due()  # what a digest says of health is to be true
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
     users = {user.id: user for user in await User.filter(enabled=True)}
@@ -92,7 +92,9 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
     if not lines:
         return 0  # who has no repositories has nothing to read
     title, text = _compose(lines, digest, now)
-    notice = Notice(key, Matter(DIGEST, Severity.INFO), title, text, {"url": _public_url()})
+    notice = Notice(
+        key, Matter(DIGEST, Severity.INFO), title, text, {"url": runtime.settings().web.public_url}
+    )
 
     @transactional
     async def write() -> int:
@@ -112,27 +114,18 @@ async def _lines(person: Person, since: datetime) -> list[_Line]:
     if not ids:
         return []
     infos = await health_info.health_infos(actor, ids)
-    sizes = await _sizes_at(ids, since)
+    changes = await sizes.changes(ids, since)
     failed = await _counts(ids, since)
     lines = [
         _Line(
             row,
             infos[row.id],
-            None
-            if row.size_bytes is None or row.id not in sizes
-            else row.size_bytes - sizes[row.id],
+            changes.get(row.id),
             failed.get(row.id, 0),
         )
         for row in rows.values()
     ]
     return sorted(lines, key=lambda line: (_ORDER.index(line.health.state), line.repository.name))
-
-
-async def _sizes_at(ids: Sequence[int], since: datetime) -> dict[int, int]:
-    """The first size that was measured since then."""
-    rows = Statistic.filter(repository_id__in=ids, at__gte=since).order_by("-at", "-id")
-    found = await rows.values("repository_id", "size_bytes")
-    return {row["repository_id"]: row["size_bytes"] for row in found}
 
 
 async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
@@ -155,7 +148,7 @@ def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str
     body = [_in_words(line, now) for line in lines[:_MOST]]
     if len(lines) > _MOST:
         body.append(f"... and {len(lines) - _MOST} more.")
-    url = _public_url()
+    url = runtime.settings().web.public_url
     text = [f"{counted}.", "", *body, *(["", url] if url else [])]
     return texts.one_line(title), texts.whole_text(text)
 
@@ -176,7 +169,3 @@ def _in_words(line: _Line, now: datetime) -> str:
         parts.append(f"{line.failures} trouble{'' if line.failures == 1 else 's'}")
     word = _NAMES.get(line.health.state, line.health.state)
     return f"{word.upper()}  {line.repository.name}: {', '.join(parts)}"
-
-
-def _public_url() -> Any:  # noqa: ANN401 - JSON
-    return runtime.settings().web.public_url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from hive import clock
+from hive import clock, formats
 from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Health, ScheduleKind, Severity
@@ -53,9 +53,9 @@ def _missed(rows: Sequence[Repository], spans: Downtimes, span: Span) -> list[Re
 
 @transactional
 async def _write(person: Person, span: Span, names: Sequence[str]) -> None:
-    begun, ended = texts.moment(span.begun_at), texts.moment(span.ended_at)
+    begun, ended = formats.moment(span.begun_at), formats.moment(span.ended_at)
     count = "1 backup was" if len(names) == 1 else f"{len(names)} backups were"
-    title = f"Borg Hive was off for {texts.span(span.ended_at - span.begun_at)}: {count} due"
+    title = f"Borg Hive was off for {formats.span(span.ended_at - span.begun_at)}: {count} due"
     shown = ", ".join(names[:_MOST])
     if len(names) > _MOST:
         shown += f" and {len(names) - _MOST} more"

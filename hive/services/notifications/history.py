@@ -12,14 +12,14 @@ from hive.kinds import AttemptOutcome, DeliveryState, Severity
 from hive.models import Delivery, DeliveryAttempt, Notification
 from hive.services import audit, references
 from hive.services.outbox import condition
-from hive.services.outbox.condition import Condition
+from hive.services.outbox.condition import ChannelCondition
 from hive.services.permissions import Actor
 
 # What nobody sends any more.
 _REPEATABLE = (DeliveryState.DEAD, DeliveryState.DROPPED)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttemptInfo:
     at: datetime
     seconds: float | None
@@ -28,7 +28,7 @@ class AttemptInfo:
 
 
 @dataclass(frozen=True)
-class Way:
+class ShortDelivery:
     """A delivery as its notification shows it: by what, and how far it is."""
 
     channel: str
@@ -36,7 +36,7 @@ class Way:
     state: DeliveryState
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DeliveryInfo:
     id: int
     notification_id: int
@@ -56,7 +56,7 @@ class DeliveryInfo:
         return self.state in _REPEATABLE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class NotificationInfo:
     """`repository` is its name when it was told of."""
 
@@ -69,7 +69,7 @@ class NotificationInfo:
     title: str
     text: str
     at: datetime
-    ways: tuple[Way, ...]
+    ways: tuple[ShortDelivery, ...]
 
 
 async def notifications(
@@ -82,9 +82,11 @@ async def notifications(
     if before_id is not None:
         query = query.filter(id__lt=before_id)
     rows = await query.order_by("-id").limit(limit).select_related("user")
-    ways: dict[int, list[Way]] = {row.id: [] for row in rows}
+    ways: dict[int, list[ShortDelivery]] = {row.id: [] for row in rows}
     for one in await Delivery.filter(notification_id__in=list(ways)).order_by("id"):
-        ways[one.notification_id].append(Way(one.channel_name, one.channel_kind, one.state))
+        ways[one.notification_id].append(
+            ShortDelivery(one.channel_name, one.channel_kind, one.state)
+        )
     return [
         NotificationInfo(
             id=row.id,
@@ -123,7 +125,9 @@ async def deliveries(
     rows = await query.order_by("-id").limit(limit).select_related("notification__user")
     tries: dict[int, list[AttemptInfo]] = {row.id: [] for row in rows}
     for one in await DeliveryAttempt.filter(delivery_id__in=list(tries)).order_by("id"):
-        tries[one.delivery_id].append(AttemptInfo(one.at, one.seconds, one.outcome, one.answer))
+        tries[one.delivery_id].append(
+            AttemptInfo(at=one.at, seconds=one.seconds, outcome=one.outcome, answer=one.answer)
+        )
     failing = await condition.failing()
     return [
         _info(
@@ -140,20 +144,26 @@ async def repeat(actor: Actor, delivery_id: int) -> None:
     """Send again what was given up or dropped; under the same token, as the same message."""
     row = await Delivery.get_or_none(id=delivery_id).select_related("notification__user")
     if row is None or not (actor.is_admin or row.notification.user_id == actor.user_id):
-        raise NotFound(f"There is no delivery {delivery_id}.")
+        raise NotFound("There is no delivery %(delivery_id)s.", delivery_id=delivery_id)
     again = Delivery.filter(id=row.id, state__in=_REPEATABLE)
     now = clock.now()
     changed = await again.update(
         state=DeliveryState.WAITING, next_at=now, attempts=0, created_at=now
     )
     if not changed:
-        raise Conflict(f"Delivery {delivery_id} is {row.state}: there is nothing to repeat.")
+        raise Conflict(
+            "Delivery %(delivery_id)s is %(state)s: there is nothing to repeat.",
+            delivery_id=delivery_id,
+            state=row.state,
+        )
     await condition.try_at_once(condition.lane_of(row.channel_id, row.notification.user_id))
     await audit.record(actor, "delivery.repeat", f"delivery {delivery_id} by {row.channel_name}")
     after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
 
 
-def _info(row: Delivery, tries: tuple[AttemptInfo, ...], known: Condition | None) -> DeliveryInfo:
+def _info(
+    row: Delivery, tries: tuple[AttemptInfo, ...], known: ChannelCondition | None
+) -> DeliveryInfo:
     """`known` where its channel fails: it is sent no sooner than that is tried again."""
     next_at = row.next_at
     if next_at is not None and known is not None and known.next_try is not None:

@@ -9,19 +9,20 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Digest, Rest
 from hive.models import Preference
+from hive.sentences import say
 from hive.services import audit, references
 from hive.services.health import review
 from hive.services.permissions import Actor
 
 _BOUNDS = {
-    "reminder_hours": (1, 48, "Reminders come every 1 to 48 hours."),
-    "expiration_days": (1, 30, "Reminders end after 1 to 30 days."),
-    "digest_hour": (0, 23, "The hour of a digest is 0 to 23."),
+    "reminder_hours": (1, 48, say("Reminders can be sent every 1 to 48 hours.")),
+    "expiration_days": (1, 30, say("Reminders can end after 1 to 30 days.")),
+    "digest_hour": (0, 23, say("The hour of a digest is 0 to 23.")),
     "digest_weekday": (0, 6, "The weekday of a digest is 0 (Monday) to 6 (Sunday)."),
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preferences:
     reminder_hours: int
     expiration_days: int
@@ -58,14 +59,14 @@ async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  
 
 def _info(row: Preference) -> Preferences:
     return Preferences(
-        row.reminder_hours,
-        row.expiration_days,
-        row.is_told_of_shared,
-        row.digest,
-        row.digest_hour,
-        row.digest_weekday,
-        row.is_told_of_critical,
-        row.rest,
+        reminder_hours=row.reminder_hours,
+        expiration_days=row.expiration_days,
+        is_told_of_shared=row.is_told_of_shared,
+        digest=row.digest,
+        digest_hour=row.digest_hour,
+        digest_weekday=row.digest_weekday,
+        is_told_of_critical=row.is_told_of_critical,
+        rest=row.rest,
     )
 
 

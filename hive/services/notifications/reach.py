@@ -9,11 +9,11 @@ from datetime import datetime
 from hive import clock
 from hive.kinds import EventKind, Severity
 from hive.models import Channel, Membership, Repository, RepositoryTag
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
 from hive.services.outbox.audiences import Audience, works
 from hive.services.outbox.kinds import Matter
-from hive.services.outbox.routing import Place
+from hive.services.outbox.routing import Destination
 from hive.services.permissions import Actor, group_ids, visible_repositories
 
 _MOST = 5  # that are named in a sentence
@@ -31,7 +31,7 @@ class Reached:
         return f"{self.name} by {' and '.join(self.ways)}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reach:
     """`others` are people whom the one who asks may not know."""
 
@@ -125,10 +125,16 @@ def _reach(
     reasons: tuple[str, ...] = found.reasons
     if known is not None and audience.people and (people or others):
         reasons = ()  # what keeps others from it is for their administrators
-    return Reach(repository_id, str(row["name"]), tuple(people), others, reasons)
+    return Reach(
+        repository_id=repository_id,
+        repository=str(row["name"]),
+        people=tuple(people),
+        others=others,
+        reasons=reasons,
+    )
 
 
-def _way(place: Place) -> str:
+def _way(place: Destination) -> str:
     return "mail" if place.channel_id is None else place.kind
 
 
@@ -173,15 +179,15 @@ async def worries(actor: Actor) -> Worries:
     return Worries(tuple(await unreachable(actor)), failing, len(rows))
 
 
-async def findings(actor: Actor) -> list[Finding]:
+async def findings(actor: Actor) -> list[Check]:
     """What `hive doctor` says of it."""
     found = await worries(actor)
     result = [
-        Finding("warning", "Notifications", sentence, "See `hive channel list`.")
+        Check("warning", "Notifications", sentence, "See `hive channel list`.")
         for sentence in found.sentences
     ]
     result += [
-        Finding("warning", "Notifications", f"{one.repository} would notify {one.words}")
+        Check("warning", "Notifications", f"{one.repository} would notify {one.words}")
         for one in found.unreachable[:_MOST]
     ]
-    return result or [Finding("ok", "Notifications", "Somebody is notified of each repository")]
+    return result or [Check("ok", "Notifications", "Somebody is notified of each repository")]

@@ -23,7 +23,7 @@ _MOST_EVENTS = 5_000  # the newest
 _MOST_KINDS = 5  # that are named
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Preview:
     """`events` are those of which its person hears by any rule, or heard before this one."""
 
@@ -60,7 +60,7 @@ async def preview(actor: Actor, rule_id: int) -> Preview:
     people = await recipients.load([row.user_id])
     unknown = row.tag if row.tag and not await _is_used(row.tag) else None
     if not people:
-        return Preview(row.name, 0, 0, (), unknown)
+        return Preview(rule=row.name, events=0, sent=0, lost=(), tag_without_repository=unknown)
     person = people[0]
     rule = await recipients.rule_of(row)
     others = tuple(one for one in person.rules if one != rule)
@@ -70,7 +70,13 @@ async def preview(actor: Actor, rule_id: int) -> Preview:
     judged = await asyncio.to_thread(_judge, matters, mine, without, with_it, clock.now())
     sent = sum(row.enabled and matches(rule, matter) for matter in matters)
     lost = Counter(matter.kind for matter in judged.lost)
-    return Preview(row.name, judged.heard, sent, tuple(lost.most_common()), unknown)
+    return Preview(
+        rule=row.name,
+        events=judged.heard,
+        sent=sent,
+        lost=tuple(lost.most_common()),
+        tag_without_repository=unknown,
+    )
 
 
 async def _is_used(tag: str) -> bool:

@@ -19,7 +19,7 @@ from hive.services import audit, names, references
 from hive.services.notifications import channels
 from hive.services.outbox import recipients, routing
 from hive.services.outbox.kinds import NAMES
-from hive.services.permissions import Actor, group_ids
+from hive.services.permissions import Actor, group_ids, level_on
 from hive.services.repositories import catalogue as repositories
 from hive.services.repositories import tags
 from hive.services.repositories.tags import check_tag
@@ -27,7 +27,7 @@ from hive.services.repositories.tags import check_tag
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleInfo:
     """What matches; None and empty match everything. Quiet hours as '22:00-07:00'.
 
@@ -70,7 +70,7 @@ class Wanted:
 class Choices:
     """What a rule of somebody's may name."""
 
-    repositories: Sequence[repositories.Choice]
+    repositories: Sequence[repositories.RepositoryChoice]
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]
@@ -78,7 +78,10 @@ class Choices:
 
 @dataclass(frozen=True)
 class Changes:
-    """What to change of a rule: None stays as it is, what is empty no longer restricts."""
+    """What to change of a rule: None stays as it is, what is empty no longer restricts.
+
+    `channels` are all that the rule uses from now on.
+    """
 
     name: str | None = None
     enabled: bool | None = None
@@ -89,6 +92,7 @@ class Changes:
     severity: Severity | None = None
     quiet: str | None = None
     is_quiet_for_critical: bool | None = None
+    channels: Sequence[int] | None = None
 
 
 @transactional
@@ -122,10 +126,11 @@ async def _apply(sight: Actor, row: Rule, changes: Changes) -> None:
         row.name = await _free_name(row, changes.name)
     if changes.enabled is not None:
         row.enabled = changes.enabled
-    if changes.repository is not None:
+    # What stays is not asked for again: its person may not see it any more.
+    if changes.repository is not None and changes.repository != row.repository_id:
         row.repository_id = await _repository(sight, changes.repository)
     if changes.owner is not None:
-        row.owner_id = await _owner(sight, changes.owner)
+        row.owner_id = await _owner(sight, changes.owner, row.owner_id)
     if changes.tag is not None:
         row.tag = check_tag(changes.tag) if changes.tag else None
     if changes.kinds is not None:
@@ -144,7 +149,7 @@ async def _free_name(row: Rule, name: str) -> str:
     title = names.check_title(name, "rule")
     same = Rule.filter(user_id=row.user_id, name=title).exclude(id=row.id or 0)
     if await same.exists():
-        raise Conflict(f"There is a rule {title} of this user already.", field="name")
+        raise Conflict("There is a rule %(title)s of this user already.", field="name", title=title)
     return title
 
 
@@ -153,18 +158,23 @@ def _check_kinds(kinds: Sequence[str]) -> list[str]:
     if unknown:
         known = ", ".join(NAMES)
         raise InvalidInput(
-            f"There is no kind {unknown[0][:60]!r}; there are: {known}.", field="kinds"
+            "There is no kind %(unknown)r; there are: %(known)s.",
+            field="kinds",
+            unknown=unknown[0][:60],
+            known=known,
         )
     return sorted(set(kinds))
 
 
-async def _owner(sight: Actor, reference: str) -> int | None:
+async def _owner(sight: Actor, reference: str, former: int | None) -> int | None:
     """Whose repositories it is about: themselves, who shares a group; for administrators all."""
     if not reference:
         return None
     user = await references.user(reference)
+    if user is not None and user.id == former:
+        return former
     if user is None or not await _may_know(sight, user):
-        raise NotFound(f"There is no user {reference!r}.")
+        raise NotFound("There is no user %(reference)r.", reference=reference)
     return user.id
 
 
@@ -209,8 +219,10 @@ async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
         raise InvalidInput("A rule needs a channel to tell things by.", field="channels")
     for reference in wanted:
         channel = await _channel(sight, reference)
-        if await channels.level_on(_plain(sight), channel) < Level.VIEW:
-            raise Forbidden(f"The channel {channel.name} is somebody else's and is not shared.")
+        if await level_on(_plain(sight), channel) < Level.VIEW:
+            raise Forbidden(
+                "The channel %(name)s is somebody else's and is not shared.", name=channel.name
+            )
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
 
 
@@ -249,6 +261,11 @@ async def change(
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
     await _apply(_as(person, actor), row, changes or Changes())
+    if changes is not None and changes.channels is not None:
+        links = await RuleChannel.filter(rule_id=row.id)
+        wanted, had = set(changes.channels), {link.channel_id for link in links}
+        add_channels = [*add_channels, *sorted(wanted - had)]
+        remove_channels = [*remove_channels, *sorted(had - wanted)]
     if add_channels:
         await _link(_as(person, actor), row, add_channels)
     for reference in remove_channels:
@@ -307,9 +324,11 @@ async def find_rule(actor: Actor, reference: str) -> RuleInfo:
         if info.id == number or reference in (info.name, f"{info.user}/{info.name}")
     ]
     if len(meant) > 1:
-        raise InvalidInput(f"{reference!r} can be several rules: say USER/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several rules: say USER/NAME or the id.", reference=reference
+        )
     if not meant:
-        raise NotFound(f"There is no rule {reference!r}.")
+        raise NotFound("There is no rule %(reference)r.", reference=reference)
     return meant[0]
 
 

@@ -44,10 +44,15 @@ async def after_saving(actor: Actor, channel_id: int) -> Trial | None:
     if not (await channels.find_by_id(actor, channel_id)).enabled:
         return None
     try:
-        async with sending.opened_means() as means:
-            return Trial(True, await test(actor, channel_id, means))
+        return Trial(True, await test_now(actor, channel_id))
     except DeliveryFailed as error:
         return Trial(False, error.message, error.address)
+
+
+async def test_now(actor: Actor, channel_id: int) -> str:
+    """`test`, with what sending needs opened for this message alone."""
+    async with sending.opened_means() as means:
+        return await test(actor, channel_id, means)
 
 
 async def test(actor: Actor, channel_id: int, means: Means) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
-from hive import clock
+from hive import addresses, clock
 from hive.database import transactional
 from hive.errors import InvalidInput, NotFound
 from hive.models import AllowedNetwork, Channel
@@ -20,7 +20,7 @@ _NEVER = tuple(ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:
 _WIDEST = {4: 8, 6: 32}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AllowedInfo:
     network: str
     created_by: str
@@ -35,7 +35,10 @@ async def networks() -> Sequence[str]:
 async def list_allowed(actor: Actor) -> list[AllowedInfo]:
     require_admin(actor)
     rows = await AllowedNetwork.all().order_by("network")
-    return [AllowedInfo(row.network, row.created_by, row.created_at) for row in rows]
+    return [
+        AllowedInfo(network=row.network, created_by=row.created_by, created_at=row.created_at)
+        for row in rows
+    ]
 
 
 @transactional
@@ -48,7 +51,7 @@ async def allow(actor: Actor, text: str) -> str:
     if is_new:
         await audit.record(actor, "notifications.allow", f"network {network}")
     for channel in await Channel.exclude(refused_address=None):
-        if _holds(network, channel.refused_address or ""):
+        if addresses.is_in(channel.refused_address or "", [network]):
             channel.refused_address = None
             await channel.save(update_fields=["refused_address"])
             await condition.try_at_once((channel.id, 0))
@@ -61,7 +64,9 @@ async def revoke(actor: Actor, text: str) -> str:
     require_admin(actor)
     network = _parse(text)
     if not await AllowedNetwork.filter(network=network).delete():
-        raise NotFound(f"{network} is not among the networks that were allowed here.")
+        raise NotFound(
+            "%(network)s is not among the networks that were allowed here.", network=network
+        )
     await audit.record(actor, "notifications.revoke", f"network {network}")
     return network
 
@@ -71,21 +76,16 @@ def _parse(text: str) -> str:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
         raise InvalidInput(
-            f"{text[:60]!r} is not an address or network: 192.168.1.5, 10.0.0.0/24.",
+            "%(text)r is not an address or network: 192.168.1.5, 10.0.0.0/24.",
             field="network",
+            text=text[:60],
         ) from None
     if network.prefixlen < _WIDEST[network.version]:
-        raise InvalidInput(f"{network} is too large a network.", field="network")
+        raise InvalidInput("%(network)s is too large a network.", field="network", network=network)
     if any(network.version == one.version and network.overlaps(one) for one in _NEVER):
         raise InvalidInput(
-            f"{network} is link-local: only notifications.allowed_networks can allow it.",
+            "%(network)s is link-local: only notifications.allowed_networks can allow it.",
             field="network",
+            network=network,
         )
     return str(network)
-
-
-def _holds(network: str, address: str) -> bool:
-    try:
-        return ip_address(address) in ip_network(network)
-    except ValueError:
-        return False

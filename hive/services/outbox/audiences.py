@@ -12,18 +12,19 @@ from datetime import datetime
 
 from hive.kinds import Severity
 from hive.models import User
+from hive.sentences import say
 from hive.services.outbox import recipients
 from hive.services.outbox.kinds import ORDER, Matter
 from hive.services.outbox.routing import (
+    Destination,
     Person,
-    Place,
     fallback,
     route,
     route_of_administrator,
     weight_of,
 )
 
-Way = tuple[Person, dict[Place, datetime]]
+Way = tuple[Person, dict[Destination, datetime]]
 
 
 class Reason(str):
@@ -69,7 +70,15 @@ class Audience:
             elif is_serious and (is_orphan or not is_reached):
                 stand_ins.append((person, dict.fromkeys(fallback(person), now)))
         if is_orphan:
-            without.insert(0, Reason(f"its owner {self.disabled_owner} is disabled"))
+            without.insert(
+                0,
+                Reason(
+                    say(
+                        "its owner %(disabled_owner)s is disabled",
+                        disabled_owner=self.disabled_owner,
+                    )
+                ),
+            )
         return Found(found, stand_ins, tuple(without))
 
     def _of_people(self, matter: Matter, now: datetime) -> tuple[list[Way], list[Reason]]:
@@ -85,27 +94,29 @@ class Audience:
         return found, without
 
 
-def works(times: dict[Place, datetime] | None) -> bool:
+def works(times: dict[Destination, datetime] | None) -> bool:
     """Whether a message can arrive by one of these ways."""
     return any(not place.error for place in times or ())
 
 
-def why_not(person: Person, times: dict[Place, datetime] | None) -> Reason:
+def why_not(person: Person, times: dict[Destination, datetime] | None) -> Reason:
     """Why somebody is not notified."""
     if times and len(times) == 1:
-        return Reason(f"{_names(times)} of {person.name} fails")
+        return Reason(say("%(times)s of %(name)s fails", times=_names(times), name=person.name))
     if times:
-        return Reason(f"{_names(times)} of {person.name} fail")
+        return Reason(say("%(times)s of %(name)s fail", times=_names(times), name=person.name))
     if times is None and fallback(person):
-        return Reason(f"no rule of {person.name} matches")
+        return Reason(say("no rule of %(name)s matches", name=person.name))
     if person.channels:
-        return Reason(f"all channels of {person.name} are disabled")
+        return Reason(say("all channels of %(name)s are disabled", name=person.name))
     if person.has_address:
-        return Reason(f"{person.name} has a mail address, but this server has no mail relay")
-    return Reason(f"{person.name} has no mail address and no channel")
+        return Reason(
+            say("%(name)s has a mail address, but this server has no mail relay", name=person.name)
+        )
+    return Reason(say("%(name)s has no mail address and no channel", name=person.name))
 
 
-def _names(times: dict[Place, datetime]) -> str:
+def _names(times: dict[Destination, datetime]) -> str:
     return " and ".join("mail" if place.channel_id is None else place.name for place in times)
 
 

@@ -31,8 +31,8 @@ _MAX_ERROR = 500
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True)
-class Condition:
+@dataclass(frozen=True, kw_only=True)
+class ChannelCondition:
     """`next_try` is None where it works, or where trying again cannot help."""
 
     failing_since: datetime | None = None
@@ -56,16 +56,16 @@ class Condition:
         return is_lasting or self.failures >= _HICCUPS or is_old
 
 
-def of_row(row: Channel | MailPlace | None) -> Condition:
+def of_row(row: Channel | MailPlace | None) -> ChannelCondition:
     if row is None:
-        return Condition()
-    return Condition(
-        row.failing_since,
-        row.failures,
-        row.next_try,
-        row.last_error,
-        row.worked_at,
-        row.refused_address if isinstance(row, Channel) else None,
+        return ChannelCondition()
+    return ChannelCondition(
+        failing_since=row.failing_since,
+        failures=row.failures,
+        next_try=row.next_try,
+        last_error=row.last_error,
+        worked_at=row.worked_at,
+        refused_address=row.refused_address if isinstance(row, Channel) else None,
     )
 
 
@@ -73,9 +73,9 @@ def lane_of(channel_id: int | None, user_id: int) -> Lane:
     return channel_id, 0 if channel_id is not None else user_id
 
 
-async def failing() -> Mapping[Lane, Condition]:
+async def failing() -> Mapping[Lane, ChannelCondition]:
     """Those that fail; in two queries."""
-    found: dict[Lane, Condition] = {}
+    found: dict[Lane, ChannelCondition] = {}
     for channel in await Channel.exclude(failing_since=None):
         found[channel.id, 0] = of_row(channel)
     for place in await MailPlace.exclude(failing_since=None):
@@ -83,13 +83,13 @@ async def failing() -> Mapping[Lane, Condition]:
     return found
 
 
-async def of_mail(user_ids: Collection[int]) -> Mapping[int, Condition]:
+async def of_mail(user_ids: Collection[int]) -> Mapping[int, ChannelCondition]:
     """How mail to the own addresses of these users is, where something is known of it."""
     rows = await MailPlace.filter(user_id__in=list(user_ids))
     return {row.user_id: of_row(row) for row in rows}
 
 
-async def get(lane: Lane) -> Condition:
+async def get(lane: Lane) -> ChannelCondition:
     return of_row(await _row(lane))
 
 

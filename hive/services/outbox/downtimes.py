@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock, log, signals
+from hive import clock, log, memory, signals
 from hive.database import after_commit, transactional
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import DeliveryState, EventKind, Severity
@@ -24,7 +24,6 @@ SHORTEST = timedelta(minutes=2)  # what is shorter is a restart
 _LONGEST = timedelta(days=14)
 _KEPT = timedelta(days=400)
 _MOST = 200
-_announced: MaintenanceInfo | None = None
 
 # What is no news while the server is being worked on; deletions and damage are.
 _HELD = frozenset(
@@ -54,11 +53,16 @@ _HELD = frozenset(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MaintenanceInfo:
     begun_at: datetime
     until: datetime
     by: str
+
+
+@dataclass
+class _Memory:
+    announced: MaintenanceInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,8 @@ async def _store(found: Span | None, now: datetime) -> None:
 
 async def pulse() -> None:
     """Note that the server lives; the scheduler calls it."""
-    global _announced  # noqa: PLW0603 - what this process knows
     await _store(None, clock.now())
-    _announced = await announced()
+    _show(await announced())
 
 
 async def _beat(now: datetime) -> None:
@@ -114,7 +117,7 @@ async def spans() -> tuple[tuple[datetime, datetime], ...]:
 
 def shown() -> MaintenanceInfo | None:
     """The same as this process last knew it, at most half a minute ago; for every page."""
-    found = _announced
+    found = memory.of(_Memory).announced
     return found if found is not None and found.until > clock.now() else None
 
 
@@ -124,7 +127,9 @@ async def announced() -> MaintenanceInfo | None:
     rows = Downtime.filter(begun_at__lte=now, ended_at__gt=now, announced_by__not_isnull=True)
     row = await rows.order_by("-ended_at").first()
     return (
-        None if row is None else MaintenanceInfo(row.begun_at, row.ended_at, row.announced_by or "")
+        None
+        if row is None
+        else MaintenanceInfo(begun_at=row.begun_at, until=row.ended_at, by=row.announced_by or "")
     )
 
 
@@ -148,7 +153,7 @@ async def announce(actor: Actor, length: timedelta) -> MaintenanceInfo:
     until = now + length
     await Downtime.create(begun_at=now, ended_at=until, announced_by=actor.name)
     await audit.record(actor, "maintenance.begin", "the server", until=clock.rfc3339(until))
-    info = MaintenanceInfo(now, until, actor.name)
+    info = MaintenanceInfo(begun_at=now, until=until, by=actor.name)
     after_commit(lambda: _show(info))
     return info
 
@@ -170,8 +175,7 @@ async def end(actor: Actor) -> None:
 
 
 def _show(info: MaintenanceInfo | None) -> None:
-    global _announced  # noqa: PLW0603 - what this process knows
-    _announced = info
+    memory.of(_Memory).announced = info
 
 
 async def _end_announced(now: datetime) -> None:

@@ -20,7 +20,7 @@ from hive.models import Delivery, Event, Notification, Repository, RepositoryTag
 from hive.services import runtime
 from hive.services.outbox import audiences, condition, downtimes, recipients, texts
 from hive.services.outbox.kinds import Matter, matter_of
-from hive.services.outbox.routing import Person, Place, fallback, route
+from hive.services.outbox.routing import Destination, Person, fallback, route
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ async def note(event: Event) -> None:
         tags=frozenset(str(tag) for tag in tags),
     )
     url = texts.page_of(runtime.settings().web.public_url, subject.id)
-    about = texts.About(subject.name, subject.login, subject.owner, url)
+    about = texts.AboutRepository(subject.name, subject.login, subject.owner, url)
     details = {
         "event": event.id,
         "repository": subject.name,
@@ -108,10 +108,12 @@ async def tell(people: Collection[Person], notice: Notice) -> int:
     return await _write(_held(ways, held), notice, now)
 
 
-Ways = list[tuple[Person, dict[Place, datetime]]]
+Ways = list[tuple[Person, dict[Destination, datetime]]]
 
 
-def _held(ways: Sequence[tuple[Person, dict[Place, datetime]]], until: datetime | None) -> Ways:
+def _held(
+    ways: Sequence[tuple[Person, dict[Destination, datetime]]], until: datetime | None
+) -> Ways:
     """Not before a maintenance is over that was announced."""
     if until is None:
         return list(ways)
@@ -120,7 +122,7 @@ def _held(ways: Sequence[tuple[Person, dict[Place, datetime]]], until: datetime 
     ]
 
 
-async def tell_aside(people: Collection[Person], notice: Notice, avoid: Place) -> int:
+async def tell_aside(people: Collection[Person], notice: Notice, avoid: Destination) -> int:
     """The same by anything but one place, which is in trouble itself; rules do not count."""
     now = clock.now()
     ways = []
@@ -152,7 +154,7 @@ async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
 
 
 async def _write_one(
-    user_id: int, times: dict[Place, datetime], notice: Notice, now: datetime
+    user_id: int, times: dict[Destination, datetime], notice: Notice, now: datetime
 ) -> None:
     matter = notice.matter
     row = await Notification.create(
@@ -181,7 +183,7 @@ async def _write_one(
         )
 
 
-async def _drop_older_reminders(user_id: int, place: Place, matter: Matter) -> None:
+async def _drop_older_reminders(user_id: int, place: Destination, matter: Matter) -> None:
     """One reminder that waits is enough, and none where its trouble is over."""
     reminder = str(EventKind.STILL_DOWN)
     if matter.repository_id is None or reminder not in {matter.kind, *matter.ends}:
@@ -199,7 +201,9 @@ async def _drop_older_reminders(user_id: int, place: Place, matter: Matter) -> N
     await waiting.update(state=DeliveryState.DROPPED, next_at=None)
 
 
-async def _drop_what_is_over(user_id: int, place: Place, matter: Matter, now: datetime) -> bool:
+async def _drop_what_is_over(
+    user_id: int, place: Destination, matter: Matter, now: datetime
+) -> bool:
     """Drop the tellings of the trouble that wait for a later hour; whether those were all."""
     if not matter.ends or matter.repository_id is None:
         return False  # what is about the server has kinds alone, and those say not which disk

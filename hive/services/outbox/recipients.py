@@ -12,13 +12,13 @@ from hive.models import (
     Membership,
     Preference,
     RepositoryShare,
+    Rule,
     RuleChannel,
     User,
 )
-from hive.models import Rule as RuleRow
 from hive.services.outbox import condition, sending
-from hive.services.outbox.condition import Condition
-from hive.services.outbox.routing import OWN_MAIL, Person, Place, Quiet, Rule
+from hive.services.outbox.condition import ChannelCondition
+from hive.services.outbox.routing import OWN_MAIL, Destination, Person, Quiet, RoutingRule
 
 
 async def of_repository(repository_id: int, owner_id: int) -> set[int]:
@@ -72,12 +72,12 @@ async def load(user_ids: Collection[int]) -> list[Person]:
     mail = await condition.of_mail(ids)
     return [
         Person(
-            user.id,
-            user.name,
-            timezone_of(user),
-            own_mail_of(user, mail.get(user.id)),
-            tuple(own[user.id]),
-            tuple(rules[user.id]),
+            id=user.id,
+            name=user.name,
+            timezone=timezone_of(user),
+            own_mail=own_mail_of(user, mail.get(user.id)),
+            channels=tuple(own[user.id]),
+            rules=tuple(rules[user.id]),
             rest=wishes.get(user.id, usual).rest,
             is_told_of_critical=wishes.get(user.id, usual).is_told_of_critical,
             has_address=bool(user.email),
@@ -86,9 +86,9 @@ async def load(user_ids: Collection[int]) -> list[Person]:
     ]
 
 
-async def _rules(user_ids: list[int]) -> dict[int, list[Rule]]:
-    found: dict[int, list[Rule]] = defaultdict(list)
-    rows = await RuleRow.filter(user_id__in=user_ids, enabled=True).order_by("id")
+async def _rules(user_ids: list[int]) -> dict[int, list[RoutingRule]]:
+    found: dict[int, list[RoutingRule]] = defaultdict(list)
+    rows = await Rule.filter(user_id__in=user_ids, enabled=True).order_by("id")
     if not rows:
         return found
     links = await RuleChannel.filter(rule_id__in=[row.id for row in rows]).select_related(
@@ -107,11 +107,11 @@ async def _rules(user_ids: list[int]) -> dict[int, list[Rule]]:
     return found
 
 
-async def rule_of(row: RuleRow) -> Rule:
+async def rule_of(row: Rule) -> RoutingRule:
     """One rule as it is looked at, whether or not it is enabled."""
     if row.enabled:
         names = (await _rules([row.user_id]))[row.user_id]
-        ids = await RuleRow.filter(user_id=row.user_id, enabled=True).order_by("id")
+        ids = await Rule.filter(user_id=row.user_id, enabled=True).order_by("id")
         return names[[one.id for one in ids].index(row.id)]
     return _rule(row, ())
 
@@ -133,19 +133,25 @@ def _may_be_used(channel: Channel) -> bool:
     return channel.owner.is_admin or not sending.is_for_administrators(channel.kind)
 
 
-def place_of(channel: Channel) -> Place:
+def place_of(channel: Channel) -> Destination:
     error = _error_of(condition.of_row(channel))
-    return Place(channel.id, channel.name, channel.kind, channel.enabled, error)
+    return Destination(
+        channel_id=channel.id,
+        name=channel.name,
+        kind=channel.kind,
+        enabled=channel.enabled,
+        error=error,
+    )
 
 
-def own_mail_of(user: User, known: Condition | None) -> Place | None:
+def own_mail_of(user: User, known: ChannelCondition | None) -> Destination | None:
     if not user.email or not sending.sends_mail():
         return None
-    error = _error_of(known or Condition())
-    return Place(None, "own mail address", OWN_MAIL, error=error)
+    error = _error_of(known or ChannelCondition())
+    return Destination(channel_id=None, name="own mail address", kind=OWN_MAIL, error=error)
 
 
-def _error_of(found: Condition) -> str:
+def _error_of(found: ChannelCondition) -> str:
     return (found.last_error or "It fails.") if found.is_broken else ""
 
 
@@ -156,11 +162,11 @@ def timezone_of(user: User) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _rule(row: RuleRow, places: tuple[Place, ...]) -> Rule:
+def _rule(row: Rule, places: tuple[Destination, ...]) -> RoutingRule:
     quiet = None
     if row.quiet_from is not None and row.quiet_to is not None:
         quiet = Quiet(row.quiet_from, row.quiet_to, row.is_quiet_for_critical)
-    return Rule(
+    return RoutingRule(
         repository_id=row.repository_id,
         tag=row.tag,
         owner_id=row.owner_id,

@@ -20,8 +20,8 @@ from hive.services.outbox.kinds import DIGEST, ORDER, Matter
 OWN_MAIL = "own mail"  # the kind of a delivery that goes to the person's own address
 
 
-@dataclass(frozen=True)
-class Place:
+@dataclass(frozen=True, kw_only=True)
+class Destination:
     """Where a notification goes: a channel, or the person's own mail address (no id)."""
 
     channel_id: int | None
@@ -41,32 +41,32 @@ class Quiet:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RoutingRule:
     repository_id: int | None = None
     tag: str | None = None
     owner_id: int | None = None
     kinds: frozenset[str] = frozenset()  # empty: all that are told by default
     severity: Severity = Severity.WARNING
     quiet: Quiet | None = None
-    places: tuple[Place, ...] = ()  # those that its person may use
+    places: tuple[Destination, ...] = ()  # those that its person may use
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Person:
     """Somebody who can be told, with what they set up for it."""
 
     id: int
     name: str
     timezone: ZoneInfo
-    own_mail: Place | None  # None: no address, or this server sends no mail
-    channels: tuple[Place, ...] = ()  # their own
-    rules: tuple[Rule, ...] = ()  # the enabled ones
+    own_mail: Destination | None  # None: no address, or this server sends no mail
+    channels: tuple[Destination, ...] = ()  # their own
+    rules: tuple[RoutingRule, ...] = ()  # the enabled ones
     rest: Rest = Rest.ALL
     is_told_of_critical: bool = True  # as an administrator, of all repositories
     has_address: bool = False  # though perhaps nothing sends mail to it
 
 
-def route(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime] | None:
+def route(person: Person, matter: Matter, now: datetime) -> dict[Destination, datetime] | None:
     """Each place at which the person is told, and when; none where there is no way to.
 
     None: it is not for them.
@@ -81,7 +81,7 @@ def route(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime
 
 def route_of_administrator(
     person: Person, matter: Matter, now: datetime
-) -> dict[Place, datetime] | None:
+) -> dict[Destination, datetime] | None:
     """The same of a repository of others, of which an administrator hears what they asked for.
 
     Without asking they hear of what is critical, unless they do not want to.
@@ -94,12 +94,14 @@ def route_of_administrator(
     return _with_own_mail(person, dict.fromkeys(fallback(person), now))
 
 
-def route_by_rules(person: Person, matter: Matter, now: datetime) -> dict[Place, datetime] | None:
+def route_by_rules(
+    person: Person, matter: Matter, now: datetime
+) -> dict[Destination, datetime] | None:
     """Where the rules that match send it; None where none does."""
     matching = [rule for rule in person.rules if matches(rule, matter)]
     if not matching:
         return None
-    found: dict[Place, datetime] = {}
+    found: dict[Destination, datetime] = {}
     for rule in matching:
         at = _time_for(rule, matter, person.timezone, now)
         for place in _places(person, rule):
@@ -123,7 +125,9 @@ def weight_of(matter: Matter) -> Severity:
     return max(matter.weight, matter.severity, key=ORDER.index)
 
 
-def _with_own_mail(person: Person, times: dict[Place, datetime]) -> dict[Place, datetime]:
+def _with_own_mail(
+    person: Person, times: dict[Destination, datetime]
+) -> dict[Destination, datetime]:
     """Also by mail where everything else is broken."""
     mail = person.own_mail
     if mail is None or mail.error or not times or not all(place.error for place in times):
@@ -131,7 +135,7 @@ def _with_own_mail(person: Person, times: dict[Place, datetime]) -> dict[Place, 
     return {**times, mail: min(times.values())}
 
 
-def _places(person: Person, rule: Rule) -> tuple[Place, ...]:
+def _places(person: Person, rule: RoutingRule) -> tuple[Destination, ...]:
     """Where a rule tells; one whose channels are all gone must not fall silent."""
     return _enabled(rule.places) if rule.places else fallback(person)
 
@@ -143,7 +147,7 @@ def can_be_told(person: Person) -> bool:
     return any(_places(person, rule) for rule in person.rules)
 
 
-def fallback(person: Person) -> tuple[Place, ...]:
+def fallback(person: Person) -> tuple[Destination, ...]:
     """Where somebody is told who did not say it."""
     own = _enabled(person.channels)
     if own or person.own_mail is None:
@@ -151,11 +155,11 @@ def fallback(person: Person) -> tuple[Place, ...]:
     return (person.own_mail,)
 
 
-def _enabled(places: Iterable[Place]) -> tuple[Place, ...]:
+def _enabled(places: Iterable[Destination]) -> tuple[Destination, ...]:
     return tuple(place for place in places if place.enabled)
 
 
-def matches(rule: Rule, matter: Matter) -> bool:
+def matches(rule: RoutingRule, matter: Matter) -> bool:
     """Whether a rule tells of this; it tells of the end of every trouble it told of."""
     if not _is_about(rule, matter):
         return False
@@ -168,7 +172,7 @@ def matches(rule: Rule, matter: Matter) -> bool:
     return ORDER.index(weight_of(matter)) >= ORDER.index(rule.severity)
 
 
-def _is_about(rule: Rule, matter: Matter) -> bool:
+def _is_about(rule: RoutingRule, matter: Matter) -> bool:
     return (
         rule.repository_id in (None, matter.repository_id)
         and (rule.tag is None or rule.tag in matter.tags)
@@ -176,7 +180,7 @@ def _is_about(rule: Rule, matter: Matter) -> bool:
     )
 
 
-def _time_for(rule: Rule, matter: Matter, timezone: ZoneInfo, now: datetime) -> datetime:
+def _time_for(rule: RoutingRule, matter: Matter, timezone: ZoneInfo, now: datetime) -> datetime:
     if rule.quiet is None:
         return now
     if matter.severity == Severity.CRITICAL and not rule.quiet.for_critical:

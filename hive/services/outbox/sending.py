@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from hive.errors import DeliveryFailed, HiveError, InvalidInput, Sealed
+from hive.sentences import say
 from hive.services import runtime
 from hive.services.outbox import allowed
 from hive.services.outbox.routing import OWN_MAIL
@@ -34,9 +35,11 @@ def explained(error: Exception) -> DeliveryFailed:
     if isinstance(error, TimeoutError):
         return DeliveryFailed("The far end did not answer in time.")
     if isinstance(error, OSError):
-        return DeliveryFailed(error.strerror or "It cannot be reached.")
+        return DeliveryFailed(error.strerror or say("The mail server cannot be reached."))
     # what such an error says may hold what it stumbled over, secrets too
-    return DeliveryFailed(f"The channel failed: {type(error).__name__}.", permanent=True)
+    return DeliveryFailed(
+        "The channel failed: %(name)s.", permanent=True, name=type(error).__name__
+    )
 
 
 def sends_mail() -> bool:

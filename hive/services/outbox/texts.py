@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from hive.formats import moment, span
 from hive.kinds import EventKind
 from hive.log import escape
 
@@ -127,7 +128,7 @@ _ADVICE: Mapping[EventKind, str] = {
 
 
 @dataclass(frozen=True)
-class About:
+class AboutRepository:
     """The repository that something is told of."""
 
     name: str
@@ -146,7 +147,7 @@ def event_title(kind: EventKind, repository: str, details: Mapping[str, Any]) ->
 
 
 def event_text(
-    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: About
+    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: AboutRepository
 ) -> str:
     """What happened, since when, what to do next and where to look."""
     lines = [one_line(message, 1_000), ""]
@@ -173,20 +174,6 @@ def _since(details: Mapping[str, Any]) -> str | None:
     return None
 
 
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def span(length: timedelta) -> str:
-    """'9 days': rounded down in its largest unit."""
-    seconds = int(length.total_seconds())
-    for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return "less than a minute"
-
-
 def one_line(text: str, most: int = TITLE_MAX) -> str:
     """A line that can neither end early nor change how the rest is read."""
     line = escape(" ".join(text.split()))
@@ -200,4 +187,4 @@ def whole_text(lines: list[str]) -> str:
 
 def page_of(public_url: str | None, repository_id: int) -> str | None:
     """The repository's page, where the address of the pages is known."""
-    return None if public_url is None else f"{public_url.rstrip('/')}/repositories/{repository_id}"
+    return None if public_url is None else f"{public_url}/repositories/{repository_id}"

@@ -16,7 +16,7 @@ from hive.models import Alarm, Grant, Inspection, Key, Repository
 from hive.services.alarms import alarms, answers, server_alarms
 from hive.services.alarms.answers import AlarmOffer
 from hive.services.health.states import Condition
-from hive.services.overview.outlines import Outline
+from hive.services.overview.summaries import Summary
 from hive.services.permissions import Actor, visible_keys
 
 _PERCENT = 50  # of a disk that fills up, the level is its share in per cent
@@ -55,20 +55,20 @@ class Attention:
     to_answer: AlarmOffer | None = None
 
 
-async def list_attention(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
-    """What wants to be looked at, the worst first; of the repositories of these outlines."""
-    found = [*await _missing_backups(outlines), *_failed_sessions(outlines), *_unknown(outlines)]
-    found += await _alarms(actor, outlines)
+async def list_attention(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
+    """What wants to be looked at, the worst first; of the repositories of these summaries."""
+    found = [*await _missing_backups(summaries), *_failed_sessions(summaries), *_unknown(summaries)]
+    found += await _alarms(actor, summaries)
     broken = {one.repository_id for one in found if one.alarm == EventKind.INTEGRITY_ERROR}
-    found += await _check_errors([one for one in outlines if one.id not in broken])
-    found += await _unused_keys(actor, outlines)
+    found += await _check_errors([one for one in summaries if one.id not in broken])
+    found += await _unused_keys(actor, summaries)
     order = list(AttentionKind)
     return sorted(found, key=lambda one: (order.index(one.kind), one.since))
 
 
-def _unknown(outlines: Sequence[Outline]) -> list[Attention]:
+def _unknown(summaries: Sequence[Summary]) -> list[Attention]:
     """One line for each reason, however many repositories it is about."""
-    reasons = Counter(one.reason for one in outlines if one.condition == Condition.UNKNOWN)
+    reasons = Counter(one.reason for one in summaries if one.condition == Condition.UNKNOWN)
     now = clock.now()
     return [
         Attention(AttentionKind.UNKNOWN, now, message=reason, count=count, is_severe=True)
@@ -76,10 +76,10 @@ def _unknown(outlines: Sequence[Outline]) -> list[Attention]:
     ]
 
 
-async def _missing_backups(outlines: Sequence[Outline]) -> list[Attention]:
+async def _missing_backups(summaries: Sequence[Summary]) -> list[Attention]:
     """Those that nobody knows of yet."""
     troubled = {
-        one.id: one for one in outlines if one.condition in (Condition.DOWN, Condition.LATE)
+        one.id: one for one in summaries if one.condition in (Condition.DOWN, Condition.LATE)
     }
     now = clock.now()
     rows = Repository.filter(id__in=list(troubled), acknowledged_at=None)
@@ -96,7 +96,7 @@ async def _missing_backups(outlines: Sequence[Outline]) -> list[Attention]:
     ]
 
 
-def _failed_sessions(outlines: Sequence[Outline]) -> list[Attention]:
+def _failed_sessions(summaries: Sequence[Summary]) -> list[Attention]:
     return [
         Attention(
             AttentionKind.SESSION_FAILED,
@@ -105,7 +105,7 @@ def _failed_sessions(outlines: Sequence[Outline]) -> list[Attention]:
             one.name,
             session_id=one.failure.session_id,
         )
-        for one in outlines
+        for one in summaries
         if one.failure is not None
     ]
 
@@ -113,8 +113,8 @@ def _failed_sessions(outlines: Sequence[Outline]) -> list[Attention]:
 _KINDS = {EventKind.STALE_LOCK: AttentionKind.STALE_LOCK}
 
 
-async def _alarms(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
-    names = {one.id: one.name for one in outlines}
+async def _alarms(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
+    names = {one.id: one.name for one in summaries}
     lasting = await alarms.lasting_of(list(names))
     rows = [one for of_one in lasting.values() for one in of_one]
     offers = await answers.offers(actor, [one for one in rows if one.is_critical])
@@ -153,8 +153,8 @@ async def _of_the_server() -> list[Attention]:
     ]
 
 
-async def _check_errors(outlines: Sequence[Outline]) -> list[Attention]:
-    names = {one.id: one.name for one in outlines}
+async def _check_errors(summaries: Sequence[Summary]) -> list[Attention]:
+    names = {one.id: one.name for one in summaries}
     rows = await Inspection.filter(repository_id__in=list(names), check_error__not_isnull=True)
     return [
         Attention(
@@ -169,10 +169,10 @@ async def _check_errors(outlines: Sequence[Outline]) -> list[Attention]:
     ]
 
 
-async def _unused_keys(actor: Actor, outlines: Sequence[Outline]) -> list[Attention]:
+async def _unused_keys(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
     """Keys that open something and never did: a machine that was never set up."""
     before = clock.now() - _UNUSED
-    grants = Grant.filter(repository_id__in=[one.id for one in outlines], key__last_used_at=None)
+    grants = Grant.filter(repository_id__in=[one.id for one in summaries], key__last_used_at=None)
     ids = {row["key_id"] for row in await grants.filter(created_at__lt=before).values("key_id")}
     keys = Key.filter(await visible_keys(actor), id__in=list(ids), enabled=True)
     return [

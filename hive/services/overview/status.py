@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hive.formats import moment
 from hive.models import Alarm
 from hive.services.health import infos as health_info
 from hive.services.health.infos import HealthInfo
 from hive.services.health.states import COUNTED, Condition
-from hive.services.health.wording import moment
 from hive.services.notifications import reach
-from hive.services.overview import outlines
-from hive.services.overview.outlines import Outline
+from hive.services.overview import summaries
+from hive.services.overview.summaries import Summary
 from hive.services.permissions import Actor
 
 
@@ -47,14 +47,14 @@ class Concern:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleRepositories:
     """What the sources look at: the repositories that the actor may see."""
 
     actor: Actor
-    outlines: Sequence[Outline]
+    summaries: Sequence[Summary]
     healths: Mapping[int, HealthInfo]
 
-    def name(self, one: Outline) -> str:
+    def name(self, one: Summary) -> str:
         return f"{one.owner}/{one.name}"
 
 
@@ -69,13 +69,15 @@ class Status:
         return not self.concerns
 
 
-Source = Callable[[Seen], Awaitable[list[Concern]]]
+Source = Callable[[VisibleRepositories], Awaitable[list[Concern]]]
 
 
 async def look(actor: Actor) -> Status:
     """How everything is that the actor may see."""
-    found = await outlines.outlines(actor)
-    seen = Seen(actor, found, await health_info.health_infos(actor, [one.id for one in found]))
+    found = await summaries.summaries(actor)
+    seen = VisibleRepositories(
+        actor, found, await health_info.health_infos(actor, [one.id for one in found])
+    )
     counts = Counter(one.condition for one in found)
     concerns = [concern for source in SOURCES for concern in await source(seen)]
     order = list(ConcernKind)
@@ -85,10 +87,10 @@ async def look(actor: Actor) -> Status:
     )
 
 
-async def _repositories(seen: Seen) -> list[Concern]:
+async def _repositories(seen: VisibleRepositories) -> list[Concern]:
     """Those that are unknown, down or late; what is critical is told by its alarms."""
     found = []
-    for one in seen.outlines:
+    for one in seen.summaries:
         health = seen.healths[one.id]
         if one.condition == Condition.UNKNOWN:
             found.append(Concern(ConcernKind.UNKNOWN, f"{one.reason}.", seen.name(one)))
@@ -104,7 +106,7 @@ def _missing(health: HealthInfo) -> str:
     return f"{said}." if due is None else f"{said}; one was due {moment(due)}."
 
 
-async def _alarms(seen: Seen) -> list[Concern]:
+async def _alarms(seen: VisibleRepositories) -> list[Concern]:
     return [
         Concern(
             ConcernKind.CRITICAL if alarm.is_critical else ConcernKind.ALARM,
@@ -114,12 +116,12 @@ async def _alarms(seen: Seen) -> list[Concern]:
             str(alarm.kind),
             alarm.id if alarm.is_critical else None,
         )
-        for one in seen.outlines
+        for one in seen.summaries
         for alarm in seen.healths[one.id].alarms
     ]
 
 
-async def _server(seen: Seen) -> list[Concern]:
+async def _server(seen: VisibleRepositories) -> list[Concern]:
     if not seen.actor.is_admin:
         return []
     return [
@@ -128,7 +130,7 @@ async def _server(seen: Seen) -> list[Concern]:
     ]
 
 
-async def _notifying(seen: Seen) -> list[Concern]:
+async def _notifying(seen: VisibleRepositories) -> list[Concern]:
     """Whether nobody would hear of something; one channel that fails beside others is an alarm."""
     found = await reach.worries(seen.actor)
     is_nobody = bool(found.unreachable) or found.failing == found.channels

@@ -29,8 +29,11 @@ def ensure(settings: Settings) -> None:
     error = _run(argv) if argv is not None else "there is neither useradd nor adduser"
     if error is not None and not _exists(name) and not settings.child.allow_root:
         raise Unavailable(
-            f"The server does not start: programs of sessions never run as root, there is no user"
-            f" {name}, and it cannot be made ({error}). As root run: {command(name)}"
+            "The server does not start: programs of sessions never run as root, there is no"
+            " user %(name)s, and it cannot be made (%(error)s). As root run: %(command)s",
+            name=name,
+            error=error,
+            command=command(name),
         )
 
 

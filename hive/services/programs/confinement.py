@@ -16,7 +16,7 @@ from hive.errors import Unavailable
 from hive.process import confine
 from hive.process.child import ChildSpec, Confinement, RunAs, run_blocking
 from hive.process.confine_privileges import open_seccomp
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.programs import child_account
 from hive.services.programs.discovery import program_roots
 
@@ -36,7 +36,7 @@ class Assessment:
     """
 
     confinement: Confinement
-    findings: tuple[Finding, ...]
+    findings: tuple[Check, ...]
     refusal: str | None = None
 
     @property
@@ -73,7 +73,7 @@ def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = (
     run_as, wrong = _account(wishes.user) if is_root else (None, None)
     abi = confine.landlock_abi() if wishes.landlock else 0
     system_calls = open_seccomp() is not None
-    confined = Confinement(abi > 0, run_as, system_calls=system_calls)
+    confined = Confinement(landlock=abi > 0, user=run_as, system_calls=system_calls)
     if wishes.mounts and (is_root or abi < CUTS_NOTHING):
         confined = replace(confined, mounts=_mounts_work(confined))
     findings = [*_about_files(confined, abi), *_about_calls(confined, abi)]
@@ -84,17 +84,17 @@ def assess(wishes: Wishes, *, roots: Sequence[Path], programs: Sequence[str] = (
         wrong = next(_out_of_reach(wishes.user, confined, present, programs), None)
     findings += _missing_roots(roots)
     if wrong is None:
-        findings.append(Finding("ok", USER, f"Programs run as the user {wishes.user}"))
+        findings.append(Check("ok", USER, f"Programs run as the user {wishes.user}"))
         return Assessment(confined, tuple(findings))
     if wishes.allow_root:
         message = f"{wrong.message}: programs run as root, as child.allow_root says"
-        findings.append(Finding("warning", USER, message, wrong.remedy))
+        findings.append(Check("warning", USER, message, wrong.remedy))
         return Assessment(replace(confined, user=None, allow_root=True), tuple(findings))
     refusal = f"{wrong.message}, and programs of sessions never run as root. {wrong.remedy}"
     return Assessment(replace(confined, user=None), (*findings, wrong), refusal)
 
 
-def _about_files(confined: Confinement, abi: int) -> Iterator[Finding]:
+def _about_files(confined: Confinement, abi: int) -> Iterator[Check]:
     subject = FILES
     ways = [f"Landlock (version {abi})"] if confined.landlock else []
     if confined.mounts:
@@ -105,39 +105,39 @@ def _about_files(confined: Confinement, abi: int) -> Iterator[Finding]:
             "Use Linux 5.13 or newer with `landlock` in the boot option lsm=, or let this server"
             " make mount namespaces."
         )
-        yield Finding("warning", subject, message, remedy)
+        yield Check("warning", subject, message, remedy)
     elif 0 < abi < CUTS_NOTHING and not confined.mounts:
         message = (
             f"This kernel's Landlock (version {abi}) is old: a hostile repository can empty files"
             " outside"
         )
         remedy = "Use Linux 6.2 or newer, or let this server make mount namespaces."
-        yield Finding("warning", subject, message, remedy)
+        yield Check("warning", subject, message, remedy)
     else:
-        yield Finding("ok", subject, f"Each program is kept to its files by {' and '.join(ways)}")
+        yield Check("ok", subject, f"Each program is kept to its files by {' and '.join(ways)}")
 
 
-def _about_calls(confined: Confinement, abi: int) -> Iterator[Finding]:
+def _about_calls(confined: Confinement, abi: int) -> Iterator[Check]:
     subject = CALLS
     if confined.system_calls:
         message = "Programs have no capabilities, and seccomp refuses what they never need"
-        yield Finding("ok", subject, message)
+        yield Check("ok", subject, message)
         return
     network = "" if abi >= OFFLINE else ", the network among them"
     message = f"There is no libseccomp: programs may use all of the kernel's calls{network}"
-    yield Finding("warning", subject, message, "Install libseccomp (Debian: libseccomp2).")
+    yield Check("warning", subject, message, "Install libseccomp (Debian: libseccomp2).")
 
 
-def _ordinary_user() -> Finding:
+def _ordinary_user() -> Check:
     uid = os.geteuid()
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:
         name = f"number {uid}"
-    return Finding("ok", USER, f"The server and its programs run as the ordinary user {name}")
+    return Check("ok", USER, f"The server and its programs run as the ordinary user {name}")
 
 
-def _account(user: str) -> tuple[RunAs | None, Finding | None]:
+def _account(user: str) -> tuple[RunAs | None, Check | None]:
     """The account to run as, or what is wrong with it."""
     try:
         account = pwd.getpwnam(user)
@@ -150,20 +150,20 @@ def _account(user: str) -> tuple[RunAs | None, Finding | None]:
     return RunAs(account.pw_uid, account.pw_gid), None
 
 
-def _error(message: str, remedy: str) -> Finding:
-    return Finding("error", USER, message, remedy)
+def _error(message: str, remedy: str) -> Check:
+    return Check("error", USER, message, remedy)
 
 
-def _missing_roots(roots: Sequence[Path]) -> Iterator[Finding]:
+def _missing_roots(roots: Sequence[Path]) -> Iterator[Check]:
     for root in roots:
         if not root.exists():
             message = f"The storage root {root} does not exist"
-            yield Finding("error", "Storage", message, f"mkdir -p {root}")
+            yield Check("error", "Storage", message, f"mkdir -p {root}")
 
 
 def _out_of_reach(
     user: str, confined: Confinement, roots: Sequence[Path], programs: Sequence[str]
-) -> Iterator[Finding]:
+) -> Iterator[Check]:
     """What keeps this user from the roots and the programs, found by becoming that user.
 
     In a file system of its own a program gets its repository wherever that lies.
@@ -217,7 +217,7 @@ class _Trial:
         flag = "-x" if path.is_dir() or os.access(path, os.X_OK) else "-r"
         argv = (self._program, flag, str(path))
         needed = () if path == Path("/") else (path,)
-        spec = ChildSpec(argv, environment={}, cwd=Path("/"), executable=needed)
+        spec = ChildSpec(argv=argv, environment={}, cwd=Path("/"), executable=needed)
         confined = replace(self._confined, landlock=False, allow_root=True)
         try:
             done = run_blocking(spec, confined, seconds=SECONDS_FOR_A_TRIAL)

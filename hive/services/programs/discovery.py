@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from hive import memory
 from hive.config.settings import Settings
 from hive.errors import Unavailable
-from hive.services.checks import Finding
+from hive.sentences import say
+from hive.services.checks import Check
 
 SECONDS_FOR_AN_ANSWER = 10
 SAFE_RSYNC = (3, 5)  # the first with --confine-root and without the holes known in 2026
@@ -41,7 +43,9 @@ def program_roots(command: str) -> tuple[Path, ...]:
     try:
         return _roots(path, path.stat().st_mtime_ns)
     except OSError as error:
-        message = f"{command} cannot be read: {error.strerror}"
+        message = say(
+            "%(command)s cannot be read: %(strerror)s", command=command, strerror=error.strerror
+        )
         raise Unavailable(message) from error
 
 
@@ -75,7 +79,11 @@ def _interpreter(program: Path) -> Path | None:
     name = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
     found = shutil.which(name)
     if found is None:
-        message = f"{program} needs {name or 'an interpreter'}, which is not here"
+        message = say(
+            "%(program)s needs %(name)s, which is not here",
+            program=program,
+            name=name or "an interpreter",
+        )
         raise Unavailable(message)
     return Path(found)
 
@@ -92,7 +100,11 @@ def _python_roots(interpreter: Path) -> set[Path]:
         )
         answer = [Path(path) for path in json.loads(done.stdout)]
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        message = f"{interpreter} does not say where its modules are: {error}"
+        message = say(
+            "%(interpreter)s does not say where its modules are: %(error)s",
+            interpreter=interpreter,
+            error=error,
+        )
         raise Unavailable(message) from error
     existing = {path for path in answer if path.is_absolute() and path.exists()}
     return (existing | {path.resolve() for path in existing}) - {Path("/")}
@@ -133,8 +145,13 @@ class Examined:
 
 
 _Identity = tuple[tuple[str, int, int, int, int], ...]
-_known: dict[str, tuple[_Identity, Examined]] = {}
-_asking = threading.Lock()  # one at a time: who comes meanwhile takes the answer
+
+
+@dataclass
+class _Memory:
+    known: dict[str, tuple[_Identity, Examined]] = field(default_factory=dict)
+    # one at a time: who comes meanwhile takes the answer
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
 
 def find_programs(settings: Settings) -> Programs:
@@ -159,19 +176,20 @@ def examine(command: str | None, question: str = "--version") -> Examined:
     path = shutil.which(command) if command else None
     if path is None:
         return Examined(None, "it is not installed")
-    with _asking:
+    remembered = memory.of(_Memory)
+    with remembered.asking:
         identity = _identity(path)
-        known = _known.get(path)
+        known = remembered.known.get(path)
         if known is not None and known[0] == identity and known[1].program is not None:
             return known[1]
         examined = _ask_version(path, question)
-        _known[path] = (identity, examined)
+        remembered.known[path] = (identity, examined)
         return examined
 
 
 def suspect(path: str) -> None:
     """Have a program asked again at the next look: it did not start for a session."""
-    _known.pop(path, None)
+    memory.of(_Memory).known.pop(path, None)
 
 
 def _identity(path: str) -> _Identity:
@@ -216,7 +234,7 @@ def _ask_version(path: str, question: str) -> Examined:
     return Examined(Program(str(Path(path).absolute()), version))
 
 
-def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Finding]:
+def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Check]:
     """What there is to say about the programs, for start-up and `hive doctor`.
 
     `is_held`: whether the server keeps a program to its files, whatever that is made to try.
@@ -225,49 +243,49 @@ def findings(found: Programs, settings: Settings, *, is_held: bool) -> list[Find
     return [_about_borg(found.borg), *about_borg2, _about_rsync(found.rsync, is_held=is_held)]
 
 
-def _about_borg(borg: Program | None) -> Finding:
+def _about_borg(borg: Program | None) -> Check:
     if borg is None:
-        return Finding(
+        return Check(
             "error",
             "borg",
             "There is no working borg: no client can back up",
             "Install borgbackup, or name the program in borg.command.",
         )
     if not (1, 1) <= borg.version < (2,):
-        return Finding(
+        return Check(
             "error",
             "borg",
             f"{borg.path} is borg {borg.version_text}, but borg 1.1 to 1.4 is needed here",
             "Name a borg 1 in borg.command, and borg 2 in borg.borg2_command.",
         )
-    return Finding("ok", "borg", f"{borg.path} is borg {borg.version_text}")
+    return Check("ok", "borg", f"{borg.path} is borg {borg.version_text}")
 
 
-def _about_borg2(borg2: Program | None) -> Finding:
+def _about_borg2(borg2: Program | None) -> Check:
     if borg2 is None or borg2.version < (2,):
-        return Finding(
+        return Check(
             "error",
             "borg 2",
             "borg.borg2_command names no working borg 2",
             "Name a borg 2 there, or leave it away.",
         )
-    return Finding("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
+    return Check("ok", "borg 2", f"{borg2.path} is borg {borg2.version_text}")
 
 
-def _about_rsync(rsync: Program | None, *, is_held: bool) -> Finding:
+def _about_rsync(rsync: Program | None, *, is_held: bool) -> Check:
     if rsync is None:
-        return Finding(
+        return Check(
             "warning",
             "rsync",
             "There is no working rsync: the modes IMPORT and EXPORT refuse everybody",
             "Install rsync, or name the program in rsync.command.",
         )
     if rsync.version < SAFE_RSYNC and not is_held:
-        return Finding(
+        return Check(
             "warning",
             "rsync",
             f"{rsync.path} is rsync {rsync.version_text}, which cannot be held to one directory"
             " here: the modes IMPORT and EXPORT refuse everybody",
             "Install rsync 3.5 or newer, or see to the confinement that is missing.",
         )
-    return Finding("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")
+    return Check("ok", "rsync", f"{rsync.path} is rsync {rsync.version_text}")

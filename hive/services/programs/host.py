@@ -15,7 +15,7 @@ from hive.errors import Unavailable
 from hive.process import found as processes
 from hive.process.child import ChildSpec, Confinement, Limits
 from hive.services import runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.permissions import SYSTEM
 from hive.services.programs import child_account, confinement
 from hive.services.programs import discovery as programs
@@ -26,7 +26,7 @@ from hive.services.storage.paths import Place
 _BACKGROUND_NICE = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Host:
     """What whoever starts a program needs to know of this server.
 
@@ -46,7 +46,7 @@ class Host:
         return not (self.settings.child.confinement == "require" and self.shortcomings)
 
 
-async def look(settings: Settings) -> tuple[Host, list[Finding]]:
+async def inspect_host(settings: Settings) -> tuple[Host, list[Check]]:
     """Find the programs and try what confines them; with all that there is to say of it.
 
     Makes the account that they run as. Raises Unavailable where they would run as root.
@@ -70,7 +70,14 @@ async def look(settings: Settings) -> tuple[Host, list[Finding]]:
         if finding.level != "ok"
     )
     confined = assessment.confinement
-    host = Host(settings, found, runtime.host_id(), confined, shortcomings, runtime.run_token())
+    host = Host(
+        settings=settings,
+        programs=found,
+        host_id=runtime.host_id(),
+        confinement=confined,
+        shortcomings=shortcomings,
+        run_token=runtime.run_token(),
+    )
     about_programs = programs.findings(found, settings, is_held=confined.holds_files)
     return host, [*about_programs, *assessment.findings]
 

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass
 
 from hive.database import spawn
+from hive.excerpt import Excerpt
 from hive.process.child import Child, ChildSpec, Confinement
 
 _HEAD = 8 * 1024  # bytes of the output that are kept, from its start and from its end
@@ -16,8 +17,8 @@ _CHUNK = 64 * 1024
 _LONGEST = 30 * 86400.0  # seconds; whatever else was said
 
 
-@dataclass(frozen=True)
-class Ended:
+@dataclass(frozen=True, kw_only=True)
+class Finished:
     """How an errand ended. `status` is negative where a signal ended it."""
 
     status: int
@@ -34,7 +35,7 @@ async def run(
     seconds: float,
     stop: asyncio.Event,
     grace: float = 5.0,
-) -> Ended:
+) -> Finished:
     """Run the program to its end; end it after `seconds`, or as soon as `stop` is set.
 
     Raises Unavailable where it cannot be started.
@@ -62,22 +63,20 @@ async def run(
     finally:
         await child.end(0)
         child.close()
-    return Ended(
-        status,
-        output.text,
-        time.monotonic() - begun,
+    return Finished(
+        status=status,
+        output=output.text,
+        seconds=time.monotonic() - begun,
         was_stopped=was_ended and stop.is_set(),
         is_overdue=was_ended and not stop.is_set(),
     )
 
 
 class _Output:
-    """What a program prints, of bounded size."""
+    """Reads what a program prints."""
 
     def __init__(self) -> None:
-        self._head = bytearray()
-        self._tail = bytearray()
-        self._cut = 0
+        self._excerpt = Excerpt(_HEAD, _TAIL)
 
     def read_from(self, descriptor: int) -> None:
         asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor)
@@ -89,7 +88,7 @@ class _Output:
             return False
         if not data:
             asyncio.get_running_loop().remove_reader(descriptor)
-        self._keep(data)
+        self._excerpt.add(data)
         return bool(data)
 
     def drain(self, *descriptors: int) -> None:
@@ -98,16 +97,6 @@ class _Output:
             while self._read(descriptor):
                 pass
 
-    def _keep(self, data: bytes) -> None:
-        room = _HEAD - len(self._head)
-        self._head += data[:room]
-        self._tail += data[room:] if room < len(data) else b""
-        surplus = len(self._tail) - _TAIL
-        if surplus > 0:
-            del self._tail[:surplus]
-            self._cut += surplus
-
     @property
     def text(self) -> str:
-        gap = f"\n[{self._cut} bytes left out]\n".encode() if self._cut else b""
-        return (bytes(self._head) + gap + bytes(self._tail)).decode(errors="replace")
+        return self._excerpt.text

@@ -19,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive import files
 from hive.services import runtime
 
 SHORT_TEXT = 8000  # bytes that are left of a shortened log
@@ -43,16 +44,7 @@ def write(repository_id: int, text: str) -> LogFile:
     directory.mkdir(mode=0o700, exist_ok=True)
     packed = gzip.compress(text.encode(errors="replace"), compresslevel=6, mtime=0)
     name = f"{secrets.token_hex(12)}.gz"
-    path = directory / name
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(packed)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
+    files.create(directory / name, packed)
     return LogFile(name, -(-len(packed) // _BLOCK) * _BLOCK)
 
 

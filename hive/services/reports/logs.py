@@ -10,17 +10,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from hive import clock, log
 from hive.database import transactional
+from hive.formats import format_size
 from hive.models import PingToken, Repository, Run
 from hive.off_loop import off_loop
 from hive.services import runtime
 from hive.services.reports import log_files, redaction, verdicts
 from hive.services.reports.log_files import LogFile
 from hive.services.reports.tokens import Admitted
-from hive.units import format_size
 
 logger = log.get(__name__)
 
@@ -39,10 +38,6 @@ class Stored:
     claim: verdicts.Claim
     last_lines: str
     is_cut: bool
-
-    @property
-    def details(self) -> dict[str, Any]:
-        return {"claim": self.claim.value, "tail": self.last_lines}
 
 
 async def store(admitted: Admitted, text: str) -> Stored:

@@ -7,11 +7,9 @@ repository's last backup.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
 
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
@@ -25,8 +23,9 @@ from hive.services import events, runtime
 from hive.services.permissions import Actor, require, visible_repository_ids
 from hive.services.reports import logs, space, upgrade, verdicts
 from hive.services.reports.logs import Stored
+from hive.services.reports.run_notes import RunNotes
 from hive.services.reports.tokens import Admitted
-from hive.services.reports.verdicts import Seen
+from hive.services.reports.verdicts import SeenSession
 
 logger = log.get(__name__)
 
@@ -49,7 +48,7 @@ class ReportKind(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
     kind: ReportKind
     peer: str
@@ -61,7 +60,7 @@ class Report:
     cut: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RunInfo:
     """One run as its client told it, and what became of it."""
 
@@ -78,7 +77,7 @@ class RunInfo:
     user_agent: str
     log: str
     is_judged: bool
-    details: Mapping[str, Any]
+    notes: RunNotes
 
 
 async def receive(admitted: Admitted, report: Report) -> int:
@@ -141,12 +140,18 @@ def _new(admitted: Admitted, report: Report, rid: str | None) -> Run:
 def _take_log(run: Run, report: Report, stored: Stored) -> str | None:
     """LOG and the end carry the same text: the longer one is kept. The file that is not."""
     name, size = (stored.file.name, stored.file.bytes) if stored.file else (None, 0)
-    if report.size_bytes < run.details.get("bytes", 0):
+    notes = RunNotes.of(run)
+    if report.size_bytes < notes.sent_bytes:
         return name
     unused = run.log_file
     run.log, run.log_file, run.log_bytes = "", name, size
-    is_cut = report.cut or stored.is_cut
-    run.details = {**run.details, "bytes": report.size_bytes, "cut": is_cut, **stored.details}
+    replace(
+        notes,
+        sent_bytes=report.size_bytes,
+        is_cut=report.cut or stored.is_cut,
+        claim=stored.claim,
+        last_lines=stored.last_lines,
+    ).store(run)
     return unused
 
 
@@ -188,19 +193,22 @@ async def _judge(run_id: int) -> bool:
         run.judge_at = now + JUDGE_AGAIN
         await run.save()
         return False
-    said = verdicts.Claim(run.details.get("claim", verdicts.Claim.EMPTY.value))
+    notes = RunNotes.of(run)
     run.verdict = verdicts.verdict(
         run.state,
-        said,
-        [Seen(row.ended_at is not None, row.operation, row.archive_created) for row in sessions],
+        notes.claim,
+        [
+            SeenSession(row.ended_at is not None, row.operation, row.archive_created)
+            for row in sessions
+        ],
         has_start=run.started_at is not None,
         written=_was_written(run.repository, span),
     )
     run.judge_at = None
-    lines = run.details.pop("tail", "")
-    run.details = {**run.details, "sessions": [row.id for row in sessions], "claim": said.value}
+    ids = tuple(row.id for row in sessions)
+    replace(notes, last_lines="", session_ids=ids).store(run)
     await run.save()
-    await _tell(run, sessions, lines)
+    await _tell(run, sessions, notes.last_lines)
     return True
 
 
@@ -340,5 +348,5 @@ def _info(row: Run, text: str) -> RunInfo:
         user_agent=row.user_agent,
         log=text,
         is_judged=row.judge_at is None,
-        details=row.details,
+        notes=RunNotes.of(row),
     )

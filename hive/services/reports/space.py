@@ -7,11 +7,13 @@ out its own history and not that of the others.
 from __future__ import annotations
 
 import asyncio
-import weakref
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from tortoise.functions import Count, Sum
 from tortoise.queryset import QuerySet
 
+from hive import memory
 from hive.models import Run
 from hive.off_loop import off_loop
 from hive.services import runtime
@@ -20,7 +22,10 @@ from hive.services.reports import log_files, logs
 _ROOM = 0.9  # share of a bound that is left filled, so that not every report makes room
 _AT_ONCE = 50
 
-_making_room: weakref.WeakValueDictionary[int, asyncio.Lock] = weakref.WeakValueDictionary()
+
+@dataclass
+class _Memory:
+    making_room: WeakValueDictionary[int, asyncio.Lock] = field(default_factory=WeakValueDictionary)
 
 
 async def keep_within_bounds(repository_id: int, newest: int) -> None:
@@ -28,7 +33,7 @@ async def keep_within_bounds(repository_id: int, newest: int) -> None:
 
     The log of the run `newest` stays whole, and at least the end of the newest of each token.
     """
-    lock = _making_room.setdefault(repository_id, asyncio.Lock())
+    lock = memory.of(_Memory).making_room.setdefault(repository_id, asyncio.Lock())
     async with lock:
         bounds = runtime.settings().reports
         await _make_room(repository_id, bounds.repository_bytes, newest)

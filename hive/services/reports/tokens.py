@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from hive import clock
+from hive import clock, memory, tokens
 from hive.addresses import limit_group
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -16,7 +14,7 @@ from hive.kinds import Level
 from hive.models import PingToken, Repository
 from hive.services import audit, names, runtime
 from hive.services.attempts import Tries
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
 REPORTS_PER_MINUTE = 60  # of one token
@@ -24,11 +22,14 @@ GUESSES_PER_MINUTE = 20  # of unknown tokens from one address
 _MOST = 50  # tokens of one repository
 _MINUTE = timedelta(minutes=1)
 
-_reports = Tries()
-_guesses = Tries()
+
+@dataclass
+class _Memory:
+    reports: Tries = field(default_factory=Tries)
+    guesses: Tries = field(default_factory=Tries)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PingTokenInfo:
     id: int
     repository_id: int
@@ -56,39 +57,34 @@ class Admitted:
     token: str
 
 
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 @transactional
 async def add_token(actor: Actor, repository_id: int, name: str) -> NewPingToken:
     """Make a token; best one for each machine, so that one can be revoked alone."""
-    repository = await _repository(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     title = names.check_title(name, "ping token")
     mine = PingToken.filter(repository_id=repository.id)
     if await mine.filter(name=title).exists():
-        raise Conflict(f"The repository has a ping token {title} already.", field="name")
+        raise Conflict(
+            "The repository has a ping token %(title)s already.", field="name", title=title
+        )
     if await mine.count() >= _MOST:
-        raise Conflict(f"A repository has at most {_MOST} ping tokens: delete one first.")
-    token = secrets.token_urlsafe(32)
+        raise Conflict(
+            "A repository has at most %(most)s ping tokens: delete one first.", most=_MOST
+        )
+    token = tokens.new()
     row = await PingToken.create(
-        repository_id=repository.id, name=title, token_sha256=digest(token), created_at=clock.now()
+        repository_id=repository.id,
+        name=title,
+        token_sha256=tokens.digest(token),
+        created_at=clock.now(),
     )
     await audit.record(actor, "ping-token.add", _subject(row, repository))
-    base = _base()
+    base = runtime.base_url()
     return NewPingToken(_info(row), token, f"{base}/ping/{token}", f"{base}/api/push/{token}")
 
 
-def _base() -> str:
-    settings = runtime.settings().web
-    if settings.public_url is not None:
-        return settings.public_url
-    listening = runtime.read_listening()
-    return listening.web_url if listening is not None else f"http://{settings.listen}"
-
-
 async def list_tokens(actor: Actor, repository_id: int) -> list[PingTokenInfo]:
-    await _repository(actor, repository_id, Level.VIEW)
+    await repository_for(actor, repository_id, Level.VIEW)
     return [
         _info(row) for row in await PingToken.filter(repository_id=repository_id).order_by("id")
     ]
@@ -97,16 +93,18 @@ async def list_tokens(actor: Actor, repository_id: int) -> list[PingTokenInfo]:
 @transactional
 async def delete_token(actor: Actor, repository_id: int, reference: str) -> PingTokenInfo:
     """Revoke the token of this name or id; what it reported stays."""
-    repository = await _repository(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     rows = [
         row
         for row in await PingToken.filter(repository_id=repository.id)
         if row.name == reference or row.id == names.as_id(reference)
     ]
     if not rows:
-        raise NotFound(f"The repository has no ping token {reference!r}.")
+        raise NotFound("The repository has no ping token %(reference)r.", reference=reference)
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} is the name of one and the id of another.")
+        raise InvalidInput(
+            "%(reference)r is the name of one and the id of another.", reference=reference
+        )
     return await _delete(actor, rows[0], repository)
 
 
@@ -133,46 +131,38 @@ async def _get(actor: Actor, token_id: int, level: Level) -> tuple[PingToken, Re
     if row is None:
         raise NotFound("There is no such ping token.")
     try:
-        return row, await _repository(actor, row.repository_id, level)
+        return row, await repository_for(actor, row.repository_id, level)
     except NotFound:
         raise NotFound("There is no such ping token.") from None
 
 
 async def admit(token: str, address: str) -> Admitted | None:
     """Who reports, or None for what is no token. Forbidden: too many reports, or guesses."""
-    network = limit_group(address)
+    network, tries = limit_group(address), memory.of(_Memory)
     row = None
     if _TOKEN.fullmatch(token):
-        known = PingToken.filter(token_sha256=digest(token), repository__deleted_at=None)
+        known = PingToken.filter(token_sha256=tokens.digest(token), repository__deleted_at=None)
         row = await known.first()
     if row is None:
-        if _guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
+        if tries.guesses.are_used_up(network, GUESSES_PER_MINUTE, _MINUTE):
             raise Forbidden("Too many unknown tokens. Try again later.")
-        _guesses.count(network)
+        tries.guesses.count(network)
         return None
     who = str(row.id)
-    if _reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
+    if tries.reports.are_used_up(who, REPORTS_PER_MINUTE, _MINUTE):
         raise Forbidden("Too many reports with this token. Try again later.")
-    _reports.count(who)
+    tries.reports.count(who)
     return Admitted(row.id, row.repository_id, token)
 
 
-def forget_tries() -> None:
-    """Start counting afresh; for a new server in the same process, as in tests."""
-    _reports.forget()
-    _guesses.forget()
-
-
-async def _repository(actor: Actor, repository_id: int, level: Level) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, level)
-    return repository
-
-
 def _info(row: PingToken) -> PingTokenInfo:
-    return PingTokenInfo(row.id, row.repository_id, row.name, row.created_at, row.last_used_at)
+    return PingTokenInfo(
+        id=row.id,
+        repository_id=row.repository_id,
+        name=row.name,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+    )
 
 
 def _subject(row: PingToken, repository: Repository) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hive.models import Run
 from hive.off_loop import off_loop
 from hive.services.reports import log_files, logs, space, verdicts
+from hive.services.reports.run_notes import RunNotes
 
 _AT_ONCE = 200
 
@@ -23,11 +25,9 @@ async def move_into_file(run_id: int) -> bool:
         claim = await off_loop(
             verdicts.claim, row.log, login=place.login, directory=place.directory
         )
-        values["details"] = {
-            **row.details,
-            "claim": claim.value,
-            "tail": logs.last_lines(row.log),
-        }
+        notes = replace(RunNotes.of(row), claim=claim, last_lines=logs.last_lines(row.log))
+        notes.store(row)
+        values["details"] = row.details
     if not await Run.filter(id=run_id, log_file=None).update(**values):
         await logs.remove(row.repository_id, [file.name])
     return True

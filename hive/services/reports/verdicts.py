@@ -50,7 +50,7 @@ class Claim(Enum):
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenSession:
     """A session of the run's time, as far as it matters here."""
 
     has_ended: bool
@@ -107,7 +107,7 @@ def _can_be(place: str, login: str, directory: str) -> bool:
 def verdict(
     state: RunState,
     said: Claim,
-    sessions: Sequence[Seen],
+    sessions: Sequence[SeenSession],
     *,
     has_start: bool,
     written: bool = False,
@@ -128,5 +128,5 @@ def verdict(
     return RunVerdict.NOTHING_WRITTEN if missing else RunVerdict.UNKNOWN
 
 
-def _is_unclear(seen: Seen) -> bool:
+def _is_unclear(seen: SeenSession) -> bool:
     return not seen.has_ended or seen.archive_created in (None, ArchiveCreated.UNKNOWN)

@@ -16,6 +16,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
+from hive.sentences import say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
@@ -23,6 +24,7 @@ from hive.services.permissions import (
     SYSTEM,
     Actor,
     level_on,
+    repository_for,
     require,
     visible_repositories,
 )
@@ -52,7 +54,7 @@ async def add_repository(
     quotas.check(quota_bytes)
     user = await references.user(owner)
     if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound(f"There is no user {owner!r}.")
+        raise NotFound("There is no user %(owner)r.", owner=owner)
     await _check_free(user.id, name)
     where = await locations.get_location(location)
     now = clock.now()
@@ -81,7 +83,9 @@ async def _check_free(owner_id: int, name: str, *, besides: int = 0) -> None:
     same = Q(name=name) | Q(directory=name)
     taken = Repository.filter(same, owner_id=owner_id, deleted_at=None).exclude(id=besides)
     if await taken.exists():
-        raise Conflict(f"There is a repository {name} of this owner already.", field="name")
+        raise Conflict(
+            "There is a repository %(name)s of this owner already.", field="name", name=name
+        )
 
 
 async def _new_login() -> str:
@@ -99,7 +103,7 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
 
 
 @dataclass(frozen=True)
-class Choice:
+class RepositoryChoice:
     """A repository to choose from a list."""
 
     id: int
@@ -107,11 +111,11 @@ class Choice:
     owner: str
 
 
-async def choices(actor: Actor) -> list[Choice]:
+async def choices(actor: Actor) -> list[RepositoryChoice]:
     """The repositories that the actor may see, in one query."""
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await visible.order_by("name", "id").select_related("owner")
-    return [Choice(row.id, row.name, row.owner.name) for row in rows]
+    return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
@@ -129,10 +133,13 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
         return rows[0]
     if rows:
         raise InvalidInput(
-            f"{reference!r} can be several repositories: say OWNER/NAME, the login or the id."
+            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
+            reference=reference,
         )
     where = " in the trash" if deleted else ""
-    raise NotFound(f"There is no repository {reference!r}{where}.")
+    raise NotFound(
+        "There is no repository %(reference)r%(where)s.", reference=reference, where=where
+    )
 
 
 async def level(actor: Actor, repository_id: int) -> Level:
@@ -143,7 +150,7 @@ async def level(actor: Actor, repository_id: int) -> Level:
 
 async def find_changeable(actor: Actor, repository_id: int) -> RepositoryInfo:
     """The repository, for who may change it; raises as a change would."""
-    return await info_of(await _changeable(actor, repository_id))
+    return await info_of(await repository_for(actor, repository_id, Level.MANAGE))
 
 
 @transactional
@@ -161,7 +168,7 @@ async def set_repository(
     share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
     """Change what is given. A new name changes what people read: login, path and URL stay."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if name is not None and name != repository.name:
         names.check_repository(name)
         await _check_free(repository.owner_id, name, besides=repository.id)
@@ -208,7 +215,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
     Use hive.services.lifecycle.imports.switch_mode, which also settles an import that is staged.
     """
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     former = repository.mode
     if former == mode:
         return former
@@ -217,7 +224,12 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     await events.record(
         repository.id,
         EventKind.MODE_CHANGED,
-        f"Mode changed from {former} to {mode} by {actor.name}.",
+        say(
+            "Mode changed from %(former)s to %(mode)s by %(name)s.",
+            former=former,
+            mode=mode,
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor,
@@ -232,27 +244,36 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
 
 async def confirm_empty(actor: Actor, repository_id: int) -> None:
     """Say that a repository whose content is gone may be created again; Conflict if it is not."""
-    repository = await _changeable(actor, repository_id)
+    await require_emptied(actor, repository_id)
+    await note_confirmed(actor, repository_id)
+
+
+async def require_emptied(actor: Actor, repository_id: int) -> None:
+    """Look on the disk; Conflict where the repository has content, or never had any."""
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require_for(repository_id)
-    await repository.fetch_related("location")
     where = paths.place(repository.location, repository.login, repository.directory)
     is_known = repository.vanished_at is not None or repository.initialized_at is not None
     if not is_known or await asyncio.to_thread(lambda: where.is_created):
         raise Conflict(
-            f"The content of {repository.name} is not gone: there is nothing to confirm."
+            "The content of %(name)s is not gone: there is nothing to confirm.",
+            name=repository.name,
         )
-    await _note_confirmed(actor, repository_id)
 
 
 @transactional
-async def _note_confirmed(actor: Actor, repository_id: int) -> None:
-    repository = await _changeable(actor, repository_id)
+async def note_confirmed(actor: Actor, repository_id: int) -> None:
+    """The step of `confirm_empty` that touches the database."""
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     repository.vanished_at = repository.initialized_at = repository.size_bytes = None
     await repository.save()
     await events.record(
         repository.id,
         EventKind.UPDATED_LOCALLY,
-        f"{actor.name} confirmed that it may begin empty: its former content is gone.",
+        say(
+            "%(name)s confirmed that it may begin empty: its former content is gone.",
+            name=actor.name,
+        ),
     )
     await audit.record(
         actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
@@ -261,29 +282,25 @@ async def _note_confirmed(actor: Actor, repository_id: int) -> None:
 
 async def require_manage(actor: Actor, repository_id: int) -> None:
     """Raise NotFound or Forbidden unless the actor may change the repository."""
-    await _changeable(actor, repository_id)
-
-
-async def _changeable(actor: Actor, repository_id: int) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
-    return repository
+    await repository_for(actor, repository_id, Level.MANAGE)
 
 
 @transactional
 async def mark_deleted(actor: Actor, repository_id: int) -> None:
     """Take the repository out of use; hive.services.lifecycle.trash moves its directory then."""
-    repository = await _changeable(actor, repository_id)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if repository.maintenance is not None:
         raise Conflict(
-            f"{repository.name} is busy: {repository.maintenance}. Try again in a moment."
+            "%(name)s is busy: %(maintenance)s. Try again in a moment.",
+            name=repository.name,
+            maintenance=repository.maintenance,
         )
     repository.deleted_at = clock.now()
     repository.look_at = None
     await repository.save()
-    await events.record(repository.id, EventKind.DELETED, f"Deleted by {actor.name}.")
+    await events.record(
+        repository.id, EventKind.DELETED, say("Deleted by %(name)s.", name=actor.name)
+    )
     await audit.record(
         actor, "repository.delete", f"repository {repository.name} ({repository.login})"
     )
@@ -308,16 +325,10 @@ async def info_by_id(repository_id: int) -> RepositoryInfo:
 
 
 async def find_repository_by_id(actor: Actor, repository_id: int) -> RepositoryInfo:
-    visible = await visible_repositories(actor)
-    repository = await Repository.filter(visible, id=repository_id).first()
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    return await info_of(repository)
+    """The repository, in the trash or not, for who may see it."""
+    return await info_of(await repository_for(actor, repository_id, Level.VIEW, deleted=True))
 
 
 async def find_current(actor: Actor, repository_id: int) -> RepositoryInfo:
     """The repository unless it is in the trash."""
-    info = await find_repository_by_id(actor, repository_id)
-    if info.deleted_at is not None:
-        raise NotFound("There is no such repository.")
-    return info
+    return await info_of(await repository_for(actor, repository_id, Level.VIEW))

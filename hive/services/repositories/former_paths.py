@@ -13,17 +13,16 @@ from tortoise.expressions import F
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import NotFound
 from hive.kinds import Level
-from hive.models import FormerPath, Repository, Session
+from hive.models import FormerPath, Session
 from hive.services import audit
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 
 _LONGEST = 500
 _MOST_KEPT = 100  # of one repository
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FormerPathInfo:
     """One machine that has to be changed: how it opens the repository, and when it last did."""
 
@@ -62,13 +61,18 @@ async def note(session: Session, path: str) -> None:
 
 async def list_former_paths(actor: Actor, repository_id: int) -> list[FormerPathInfo]:
     """Return what still uses former paths of the repository, the last use first."""
-    repository = await _find(actor, repository_id, Level.VIEW)
+    repository = await repository_for(actor, repository_id, Level.VIEW)
     if repository.strict_paths:
         return []
     rows = await FormerPath.filter(repository_id=repository_id).order_by("-last_used_at", "-id")
     return [
         FormerPathInfo(
-            row.path, row.key_name, row.key_fingerprint, row.peer, row.uses, row.last_used_at
+            path=row.path,
+            key_name=row.key_name,
+            key_fingerprint=row.key_fingerprint,
+            peer=row.peer,
+            uses=row.uses,
+            last_used_at=row.last_used_at,
         )
         for row in rows
     ]
@@ -77,7 +81,7 @@ async def list_former_paths(actor: Actor, repository_id: int) -> list[FormerPath
 @transactional
 async def set_strict(actor: Actor, repository_id: int, *, strict: bool = True) -> None:
     """Accept only the path in the repository's URL from now on, or former ones again."""
-    repository = await _find(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if repository.strict_paths == strict:
         return
     repository.strict_paths = strict
@@ -90,11 +94,3 @@ async def set_strict(actor: Actor, repository_id: int, *, strict: bool = True) -
         f"repository {repository.name} ({repository.login})",
         strict=strict,
     )
-
-
-async def _find(actor: Actor, repository_id: int, level: Level) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, level)
-    return repository

@@ -23,7 +23,7 @@ class KeyAccess:
     access: Access
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RepositoryInfo:
     id: int
     name: str

@@ -16,18 +16,19 @@ from typing import Any, TypeVar
 from hive import clock, log
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
 from hive.database import transactional, unbroken
-from hive.errors import Conflict, NotFound, StorageError
+from hive.errors import Conflict, StorageError
+from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
 from hive.process import found as processes
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, rules
 from hive.services.installation import presence
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import maintenance
 from hive.services.repositories.infos import place_of
 from hive.services.storage import places
-from hive.units import format_duration
 
 logger = log.get(__name__)
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 BREAKING = "a lock is being removed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LockInfo:
     host_id: str
     pid: int
@@ -81,13 +82,13 @@ def judge(locks: list[Lock] | tuple[Lock, ...]) -> list[LockInfo]:
         is_stale = is_dead or rules.is_overdue(lock.since, now, hours)
         found.append(
             LockInfo(
-                lock.holder.host_id,
-                lock.holder.pid,
-                lock.is_exclusive,
-                lock.since,
-                is_ours,
-                is_dead,
-                is_stale,
+                host_id=lock.holder.host_id,
+                pid=lock.holder.pid,
+                is_exclusive=lock.is_exclusive,
+                since=lock.since,
+                is_ours=is_ours,
+                is_dead=is_dead,
+                is_stale=is_stale,
             )
         )
     return found
@@ -144,7 +145,7 @@ async def _note_cleared(repository_id: int, holders: set[Holder]) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        "A lock was removed that a dead process of this server had left.",
+        say("A lock was removed that a dead process of this server had left."),
         pids=pids,
     )
     await alarms.end(repository_id, EventKind.STALE_LOCK, "The stale lock is gone.")
@@ -172,12 +173,9 @@ async def break_lock(actor: Actor, repository_id: int, *, force: bool = False) -
 
     Conflict where a session runs: its lock is not stale.
     """
-    repository = await _existing(repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(repository.location)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     work = _break(actor, repository, force=force)
     return await unbroken(_kept_out(repository_id, work), name="break lock")
 
@@ -190,7 +188,9 @@ async def _break(actor: Actor, repository: Repository, *, force: bool) -> list[L
     try:
         await asyncio.to_thread(remove_locks, path, lambda holder: holder in holders)
     except OSError as error:
-        raise StorageError(f"The lock cannot be removed: {error.strerror}.") from error
+        raise StorageError(
+            "The lock cannot be removed: %(strerror)s.", strerror=error.strerror
+        ) from error
     if wanted:
         await _note_broken(actor, repository, wanted)
     return wanted
@@ -203,7 +203,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
     await events.record(
         repository.id,
         EventKind.LOCK_REMOVED,
-        f"Lock removed by {actor.name}: {'; '.join(words)}.",
+        say("Lock removed by %(name)s: %(words)s.", name=actor.name, words="; ".join(words)),
     )
     await audit.record(
         actor,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from hive import signals
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import Need
 from hive.models import Repository, Session
+from hive.waiting import until
 
 VERIFYING = "an import is being verified"
 PUTTING_IN_PLACE = "an import is being put in place"
@@ -48,7 +47,7 @@ async def claim(repository_id: int, reason: str) -> None:
         raise BusyError("This repository is busy already. Try again in a moment.")
 
 
-async def outrank(repository_id: int) -> bool:
+async def interrupt_upkeep(repository_id: int) -> bool:
     """Have an upkeep that runs there stop, and wait until it has; False where none does.
 
     Sessions and what people ask for have precedence: an upkeep goes on later.
@@ -57,16 +56,15 @@ async def outrank(repository_id: int) -> bool:
     if not await running.exists():
         return False
     signals.tell(signals.GiveWay(repository_id))
-    deadline = asyncio.get_running_loop().time() + _STOP_SECONDS
-    while await running.exists():
-        if asyncio.get_running_loop().time() > deadline:
-            return False
-        await asyncio.sleep(0.05)
-    return True
+
+    async def has_stopped() -> bool:
+        return not await running.exists()
+
+    return await until(has_stopped, seconds=_STOP_SECONDS, every=0.05)
 
 
 @transactional
-async def go_on(repository_id: int, reason: str) -> None:
+async def set_stage(repository_id: int, reason: str) -> None:
     """The next step of a maintenance that has begun."""
     await Repository.filter(id=repository_id).update(maintenance=reason)
 

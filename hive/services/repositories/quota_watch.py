@@ -23,7 +23,7 @@ from hive import log
 from hive.database import DriverError, spawn
 from hive.errors import HiveError
 from hive.services.repositories import quotas
-from hive.services.repositories.quotas import Quota, QuotaUse, Reach
+from hive.services.repositories.quotas import Quota, QuotaReach, QuotaUse
 from hive.services.storage import paths
 
 logger = log.get(__name__)
@@ -59,7 +59,7 @@ class Metered(Protocol):
 class _Tally:
     """What is known of a repository while sessions run there."""
 
-    reach: Reach
+    reach: QuotaReach
     place: paths.Place
     measured: int | None = None  # None: nobody had to know yet
     is_buffered: bool = False  # the program may hold much in memory before it is on disk
@@ -77,7 +77,7 @@ class _Tally:
 class Meter:
     """One session's place at the watch."""
 
-    def __init__(self, watch: Watch, tally: _Tally, session: Metered) -> None:
+    def __init__(self, watch: QuotaWatch, tally: _Tally, session: Metered) -> None:
         self.session = session
         self.tally = tally
         self.counted_from = session.arrived
@@ -103,7 +103,7 @@ class Meter:
         await self._watch.end(self)
 
 
-class Watch:
+class QuotaWatch:
     """One for each gate."""
 
     def __init__(self) -> None:

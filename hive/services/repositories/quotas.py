@@ -24,12 +24,12 @@ from tortoise.functions import Sum
 
 from hive.database import transactional
 from hive.errors import InvalidInput
+from hive.formats import format_size
 from hive.kinds import TrashReason
 from hive.models import Group, Membership, Repository, TrashEntry, User
 from hive.services.installation import presence
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths
-from hive.units import format_size
 
 MIN_QUOTA = 10_000_000  # bytes; an empty repository with its index takes some of it
 
@@ -104,7 +104,7 @@ def check(quota_bytes: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Reach:
+class QuotaReach:
     """Whose quotas a repository counts against."""
 
     repository_id: int
@@ -120,7 +120,7 @@ class Reach:
         return quota.id in self.group_ids
 
 
-async def reach_of(repository_id: int) -> Reach:
+async def reach_of(repository_id: int) -> QuotaReach:
     """The quotas that hold for a repository now."""
     row = await Repository.get(id=repository_id).select_related("owner")
     found = []
@@ -135,7 +135,7 @@ async def reach_of(repository_id: int) -> Reach:
         for one in groups
         if one.quota_bytes is not None
     ]
-    return Reach(row.id, row.owner_id, frozenset(one.id for one in groups), tuple(found))
+    return QuotaReach(row.id, row.owner_id, frozenset(one.id for one in groups), tuple(found))
 
 
 async def used(quota: Quota, *, besides: Collection[int] = ()) -> int:

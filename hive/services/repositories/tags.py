@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from tortoise.functions import Count
 
 from hive.database import transactional
-from hive.errors import InvalidInput, NotFound
+from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.models import Repository, RepositoryTag
+from hive.models import RepositoryTag
 from hive.services import audit
-from hive.services.health import schedules
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, repository_for, visible_repository_ids
 
 MAX_TAGS = 50  # of one repository
 _TAG = re.compile(r"[\w.-]{1,50}")
@@ -24,9 +23,9 @@ def check_tag(text: str) -> str:
     tag = text.strip().lower()
     if not _TAG.fullmatch(tag):
         raise InvalidInput(
-            f"{text[:60]!r} is no tag: a tag has up to 50 letters, digits, dots, dashes and"
-            " underscores.",
+            "%(text)r is no tag: a tag has up to 50 letters, digits, dots, dashes and underscores.",
             field="tag",
+            text=text[:60],
         )
     return tag
 
@@ -36,17 +35,18 @@ async def change_tags(
     actor: Actor, repository_id: int, *, add: Sequence[str] = (), remove: Sequence[str] = ()
 ) -> None:
     """Give tags to a repository and take tags from it; one it has, or has not, is no error."""
-    row = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     wanted = {check_tag(text) for text in add}
     unwanted = {check_tag(text) for text in remove}
     if both := wanted & unwanted:
-        raise InvalidInput(f"{min(both)} cannot be given and taken at once.", field="tag")
+        raise InvalidInput(
+            "%(both)s cannot be given and taken at once.", field="tag", both=min(both)
+        )
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     if len((has | wanted) - unwanted) > MAX_TAGS:
-        raise InvalidInput(f"A repository has up to {MAX_TAGS} tags.", field="tag")
+        raise InvalidInput(
+            "A repository has up to %(max_tags)s tags.", field="tag", max_tags=MAX_TAGS
+        )
     await RepositoryTag.filter(repository_id=repository_id, tag__in=list(unwanted)).delete()
     for tag in sorted(wanted - has):
         await RepositoryTag.create(repository_id=repository_id, tag=tag)
@@ -64,15 +64,6 @@ async def replace_tags(actor: Actor, repository_id: int, wanted: Sequence[str]) 
     checked = {check_tag(text) for text in wanted}
     has = {tag.tag for tag in await RepositoryTag.filter(repository_id=repository_id)}
     await change_tags(actor, repository_id, add=sorted(checked - has), remove=sorted(has - checked))
-
-
-@transactional
-async def set_schedule_and_tags(
-    actor: Actor, repository_id: int, change: schedules.ScheduleChange, wanted: Sequence[str]
-) -> None:
-    """Change the schedule and replace the tags: both or neither, as a form submits them."""
-    await schedules.set_schedule(actor, repository_id, change)
-    await replace_tags(actor, repository_id, wanted)
 
 
 async def list_tags(actor: Actor) -> dict[str, int]:

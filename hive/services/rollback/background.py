@@ -12,9 +12,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive import log
+from hive import log, memory
 from hive.borg.repository import state_of
-from hive.borg.rollback import Reading
+from hive.borg.rollback import ReadingProgress
 from hive.database import spawn
 from hive.errors import Conflict, HiveError
 from hive.models import Repository
@@ -22,7 +22,7 @@ from hive.services.permissions import Actor
 from hive.services.repositories import infos as repository_infos
 from hive.services.rollback import preview
 from hive.services.rollback import work as rollback_work
-from hive.services.rollback.preview import Outlook
+from hive.services.rollback.preview import RollbackOutlook
 
 logger = log.get(__name__)
 
@@ -32,14 +32,14 @@ _MOST_KEPT = 50  # results of looking, a list of some hundred steps each
 
 
 @dataclass
-class Job:
+class RollbackJob:
     """A reading under way or over. `problem` says why it failed."""
 
     is_rollback: bool
     state: str  # of the repository when it was read
-    reading: Reading = field(default_factory=Reading)
+    reading: ReadingProgress = field(default_factory=ReadingProgress)
     task: asyncio.Task[None] | None = None
-    outlook: Outlook | None = None
+    outlook: RollbackOutlook | None = None
     begun: float = field(default_factory=time.monotonic)
     problem: str | None = None
     seconds: float = 0.0  # that it took
@@ -58,19 +58,25 @@ class Job:
         return self.reading.percent
 
 
-_jobs: dict[int, Job] = {}
+@dataclass
+class _Memory:
+    jobs: dict[int, RollbackJob] = field(default_factory=dict)
 
 
-async def look(actor: Actor, repository_id: int, *, patience: float) -> Job:
+def _jobs() -> dict[int, RollbackJob]:
+    return memory.of(_Memory).jobs
+
+
+async def look(actor: Actor, repository_id: int, *, patience: float) -> RollbackJob:
     """What the repository can go back to, or how far the reading is after so many seconds.
 
     A reading that is under way, or that is still true, is not begun again.
     """
     row = await preview.changeable(actor, repository_id)
     state = await _state(row)
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or not (job.is_running or job.is_true_of(state)):
-        job = Job(is_rollback=False, state=state)
+        job = RollbackJob(is_rollback=False, state=state)
         _begin(repository_id, job, _look(actor, repository_id, job))
     await _wait(job, patience)
     return job
@@ -78,13 +84,13 @@ async def look(actor: Actor, repository_id: int, *, patience: float) -> Job:
 
 async def begin(
     actor: Actor, repository_id: int, transaction: int, *, expected: int, patience: float
-) -> Job:
+) -> RollbackJob:
     """Roll back; Conflict where a rollback, or a reading, of this repository is under way."""
     row = await preview.changeable(actor, repository_id)
-    former = _jobs.get(repository_id)
+    former = _jobs().get(repository_id)
     if former is not None and former.is_running:
         raise Conflict("This repository is being read just now. Try again in a moment.")
-    job = Job(is_rollback=True, state=await _state(row))
+    job = RollbackJob(is_rollback=True, state=await _state(row))
     _begin(repository_id, job, _roll_back(actor, repository_id, transaction, expected, job))
     await _wait(job, patience)
     return job
@@ -93,7 +99,7 @@ async def begin(
 async def cancel(actor: Actor, repository_id: int) -> bool:
     """Stop a reading; once files move, a rollback goes on to its end. Whether one was there."""
     await preview.changeable(actor, repository_id)
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or not job.is_running:
         return False
     job.reading.cancel()
@@ -105,18 +111,18 @@ async def _state(row: Repository) -> str:
     return await asyncio.to_thread(state_of, path)
 
 
-def _begin(repository_id: int, job: Job, work: Coroutine[Any, Any, None]) -> None:
-    if sum(one.is_running for one in _jobs.values()) >= _MOST_AT_ONCE:
+def _begin(repository_id: int, job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
+    if sum(one.is_running for one in _jobs().values()) >= _MOST_AT_ONCE:
         work.close()
         raise Conflict("Other repositories are being read just now. Try again later.")
-    over = [key for key, one in _jobs.items() if not one.is_running]
+    over = [key for key, one in _jobs().items() if not one.is_running]
     for other in over[:-_MOST_KEPT]:
-        del _jobs[other]
-    _jobs[repository_id] = job
+        del _jobs()[other]
+    _jobs()[repository_id] = job
     job.task = spawn(_kept(job, work), name=f"rollback of {repository_id}")
 
 
-async def _kept(job: Job, work: Coroutine[Any, Any, None]) -> None:
+async def _kept(job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
     except HiveError as error:
@@ -128,26 +134,26 @@ async def _kept(job: Job, work: Coroutine[Any, Any, None]) -> None:
         job.seconds = time.monotonic() - job.begun
 
 
-async def _look(actor: Actor, repository_id: int, job: Job) -> None:
+async def _look(actor: Actor, repository_id: int, job: RollbackJob) -> None:
     job.outlook = await preview.look(actor, repository_id, job.reading)
 
 
 async def _roll_back(
-    actor: Actor, repository_id: int, transaction: int, expected: int, job: Job
+    actor: Actor, repository_id: int, transaction: int, expected: int, job: RollbackJob
 ) -> None:
     await rollback_work.roll_back(
         actor, repository_id, transaction, expected=expected, reading=job.reading
     )
 
 
-async def _wait(job: Job, patience: float) -> None:
+async def _wait(job: RollbackJob, patience: float) -> None:
     if job.task is not None:
         await asyncio.wait([job.task], timeout=patience)
 
 
-def take(repository_id: int) -> Job | None:
+def take(repository_id: int) -> RollbackJob | None:
     """A rollback that is over: what came of it is told once."""
-    job = _jobs.get(repository_id)
+    job = _jobs().get(repository_id)
     if job is None or job.is_running or not job.is_rollback:
         return None
-    return _jobs.pop(repository_id)
+    return _jobs().pop(repository_id)

@@ -31,7 +31,7 @@ async def recover() -> None:
         if await asyncio.to_thread(found.is_marked_alive, row.worker):
             # a command at work while the server starts again
             if row.repository.maintenance is None:
-                await maintenance.go_on(row.repository_id, maintenance.ROLLING_BACK)
+                await maintenance.set_stage(row.repository_id, maintenance.ROLLING_BACK)
             continue
         try:
             await unbroken(_complete(row, where), name="complete rollback")
@@ -40,7 +40,7 @@ async def recover() -> None:
 
 
 async def _complete(row: Rollback, where: paths.Place) -> None:
-    await maintenance.go_on(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
+    await maintenance.set_stage(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
     state = row.state
     try:
         await asyncio.to_thread(locks.release, where.repository, work.me())

@@ -17,12 +17,12 @@ from pathlib import Path
 from hive.borg import rollback as borg
 from hive.borg.replay import Amount
 from hive.borg.repository import last_transaction, read_config
-from hive.borg.rollback import Obstacle, Reading, State, Stopped, Survey
+from hive.borg.rollback import Obstacle, ReadingProgress, State, Stopped, Survey
 from hive.borg.segments import SegmentError
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.kinds import Level
 from hive.models import ConfigVersion, Repository
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.sessions import rollback_records
 from hive.services.sessions.rollback_records import Written
@@ -33,7 +33,7 @@ _TRIES = 3
 _CONFIG_SLACK = timedelta(seconds=10)  # its copy is taken when the session has ended
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """The repository after a transaction, and the session that made it, where one is known.
 
@@ -59,8 +59,8 @@ class Step:
         return self.obstacle is None and not self.is_current
 
 
-@dataclass(frozen=True)
-class Outlook:
+@dataclass(frozen=True, kw_only=True)
+class RollbackOutlook:
     """All steps, the newest first."""
 
     repository_id: int
@@ -83,7 +83,9 @@ class Outlook:
         return self.steps
 
 
-async def look(actor: Actor, repository_id: int, reading: Reading | None = None) -> Outlook:
+async def look(
+    actor: Actor, repository_id: int, reading: ReadingProgress | None = None
+) -> RollbackOutlook:
     """Read the repository's log; a large one takes its time, `reading` says how far it is."""
     row = await changeable(actor, repository_id)
     path = repository_infos.place_of(row).repository
@@ -98,20 +100,17 @@ async def look(actor: Actor, repository_id: int, reading: Reading | None = None)
 
 async def changeable(actor: Actor, repository_id: int) -> Repository:
     """The repository's row, for whoever may roll it back; Conflict where nobody can."""
-    query = Repository.filter(id=repository_id, deleted_at=None)
-    row = await query.select_related("location").first()
-    if row is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, row, Level.MANAGE)
+    row = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(row.location)
     where = repository_infos.place_of(row)
     if where.is_borg2:
         raise Conflict(
-            f"{row.name} is a repository of borg 2, which cannot be rolled back here: run borg"
-            " undelete on a client."
+            "%(name)s is a repository of borg 2, which cannot be rolled back here: run borg"
+            " undelete on a client.",
+            name=row.name,
         )
     if not where.is_created:
-        raise Conflict(f"{row.name} is not created yet: there is nothing to roll back.")
+        raise Conflict("%(name)s is not created yet: there is nothing to roll back.", name=row.name)
     return row
 
 
@@ -120,11 +119,11 @@ async def survey(
     written: Sequence[Written],
     *,
     verify_until: int | None = None,
-    reading: Reading | None = None,
+    reading: ReadingProgress | None = None,
 ) -> Survey:
     """hive.borg.rollback.survey in a thread, its errors in words for people."""
     counts = rollback_records.counts(written)
-    reading = reading or Reading()
+    reading = reading or ReadingProgress()
     try:
         return await asyncio.to_thread(
             borg.survey, path, recorded=counts, verify_until=verify_until, reading=reading
@@ -136,15 +135,18 @@ async def survey(
         raise Conflict("The rollback was cancelled; nothing was changed.") from None
     except sqlite3.Error as error:
         raise StorageError(
-            f"The log of the repository cannot be read: the temporary files that this takes cannot"
-            f" be written ({error})."
+            "The log of the repository cannot be read: the temporary files that this takes"
+            " cannot be written (%(error)s).",
+            error=error,
         ) from error
     except (SegmentError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise StorageError(f"The log of the repository cannot be read: {reason}.") from error
+        raise StorageError(
+            "The log of the repository cannot be read: %(reason)s.", reason=reason
+        ) from error
 
 
-async def outlook(row: Repository, found: Survey, written: Sequence[Written]) -> Outlook:
+async def outlook(row: Repository, found: Survey, written: Sequence[Written]) -> RollbackOutlook:
     await row.fetch_related("location")
     path = repository_infos.place_of(row).repository
     config = await asyncio.to_thread(read_config, path)
@@ -155,13 +157,15 @@ async def outlook(row: Repository, found: Survey, written: Sequence[Written]) ->
         .order_by("id")
         .values("id", "sha256", "created_at")
     )
-    return Outlook(
-        row.id,
-        row.name,
-        config.id if config is not None and _BORG_ID.fullmatch(config.id) else "REPOSITORY_ID",
-        repository_infos.url(row.location, row.login, row.directory),
-        tuple(_with_config(step, versions) for step in steps),
-        found.is_cut,
+    return RollbackOutlook(
+        repository_id=row.id,
+        name=row.name,
+        borg_id=config.id
+        if config is not None and _BORG_ID.fullmatch(config.id)
+        else "REPOSITORY_ID",
+        url=repository_infos.url(row.location, row.login, row.directory),
+        steps=tuple(_with_config(step, versions) for step in steps),
+        is_cut=found.is_cut,
     )
 
 
@@ -195,9 +199,9 @@ def _compacted(found: Survey, written: Sequence[Written]) -> list[Step]:
     nothing = Amount()
     return [
         Step(
-            one.after,
-            one.ended_at,
-            one,
+            transaction=one.after,
+            at=one.ended_at,
+            session=one,
             ends_session=True,
             added=nothing,
             deleted=nothing,
@@ -249,24 +253,30 @@ def _is_before(created_at: object, at: datetime) -> bool:
     return isinstance(created_at, datetime) and created_at <= at + _CONFIG_SLACK
 
 
-def find(found: Outlook, reference: str) -> Step:
+def find(found: RollbackOutlook, reference: str) -> Step:
     """The step that `SESSION`, `TRANSACTION`, `session:N` or `transaction:N` means."""
     kind, colon, number = reference.strip().rpartition(":")
     if not (number.isascii() and number.isdigit() and len(number) < 19) or (
         colon and kind not in ("session", "transaction")
     ):
         raise InvalidInput(
-            f"{reference!r} is neither a session nor a transaction: give the number of one.",
+            "%(reference)r is neither a session nor a transaction: give the number of one.",
             field="to",
+            reference=reference,
         )
     matches = {step.transaction: step for step in found.steps if _is_meant(step, kind, int(number))}
     if not matches:
-        raise NotFound(f"{found.name} has no session and no transaction {reference} to go back to.")
+        raise NotFound(
+            "%(name)s has no session and no transaction %(reference)s to go back to.",
+            name=found.name,
+            reference=reference,
+        )
     if len(matches) > 1:
         raise InvalidInput(
-            f"{number} is a session and another one's transaction: say session:{number} or"
-            f" transaction:{number}.",
+            "%(number)s is a session and another one's transaction: say session:%(number)s or"
+            " transaction:%(number)s.",
             field="to",
+            number=number,
         )
     return next(iter(matches.values()))
 
@@ -282,35 +292,52 @@ def require_possible(step: Step, name: str) -> None:
     """Conflict where the repository cannot go back to this step, saying why."""
     number, detail = step.transaction, step.detail
     if step.is_current:
-        raise Conflict(f"{name} is in the state of transaction {number} already.")
+        raise Conflict(
+            "%(name)s is in the state of transaction %(number)s already.", name=name, number=number
+        )
     match step.obstacle:
         case Obstacle.COMPACTED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: what it needs was compacted away"
-                f" since ({detail}). Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: what it needs was compacted"
+                " away since (%(detail)s). Nothing was changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.DAMAGED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: {detail}. Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: %(detail)s. Nothing was"
+                " changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.MISCOUNTED:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: only {detail}. Nothing was"
-                " changed."
+                "%(name)s cannot go back to transaction %(number)s: only %(detail)s. Nothing was"
+                " changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
         case Obstacle.NO_MANIFEST:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: there was no list of archives"
-                " then. Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: there was no list of archives"
+                " then. Nothing was changed.",
+                name=name,
+                number=number,
             )
         case Obstacle.UNPROVEN:
             raise Conflict(
-                f"{name} cannot go back to transaction {number}: nothing proves that all of it is"
-                f" still there ({detail}). Nothing was changed."
+                "%(name)s cannot go back to transaction %(number)s: nothing proves that all of it"
+                " is still there (%(detail)s). Nothing was changed.",
+                name=name,
+                number=number,
+                detail=detail,
             )
 
 
-def client_commands(found: Outlook) -> tuple[str, ...]:
+def client_commands(found: RollbackOutlook) -> tuple[str, ...]:
     """What a client runs that has seen a newer state: it refuses the older one before."""
     return (
         f"rm -f ~/.config/borg/security/{found.borg_id}/manifest-timestamp",

@@ -15,6 +15,7 @@ from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.process import found as processes
+from hive.sentences import say
 from hive.services import audit, events
 from hive.services.measurements import statistics
 from hive.services.permissions import Actor, manageable_ids, require, visible_repositories
@@ -25,7 +26,7 @@ from hive.services.sessions import record, rollback_records
 from hive.services.storage import paths as storage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Undone:
     """What a rollback has put into the trash."""
 
@@ -52,15 +53,15 @@ async def in_trash(actor: Actor) -> list[Undone]:
     manageable = await manageable_ids(actor, {row.repository_id for row in found})
     return [
         Undone(
-            row.id,
-            row.repository_id,
-            row.repository.name,
-            row.target,
-            row.former,
-            row.actor,
-            row.begun_at,
-            row.begun_at + storage.kept_for(),
-            row.repository_id in manageable,
+            id=row.id,
+            repository_id=row.repository_id,
+            repository=row.repository.name,
+            target=row.target,
+            former=row.former,
+            actor=row.actor,
+            at=row.begun_at,
+            until=row.begun_at + storage.kept_for(),
+            may_restore=row.repository_id in manageable,
         )
         for row in found
     ]
@@ -72,7 +73,7 @@ async def last_rollback(actor: Actor, repository_id: int) -> int:
     done = Rollback.filter(repository_id=repository_id, state=RollbackState.DONE)
     newest = await done.order_by("-id").first()
     if newest is None:
-        raise NotFound(f"There is no rollback of {row.name} in the trash.")
+        raise NotFound("There is no rollback of %(name)s in the trash.", name=row.name)
     return newest.id
 
 
@@ -91,7 +92,7 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
     repository = await Repository.get(id=row.repository_id).select_related("location")
     await require(actor, repository, Level.MANAGE)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository.id)
+    await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.ROLLING_BACK)
     try:
         await work.lock(repository.id, where)
@@ -99,8 +100,9 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
             rollback_files.holds_only_until, where.repository, row.target
         ):
             raise Conflict(
-                f"{repository.name} was written to since it was rolled back: what is in the trash"
-                " does not fit any more."
+                "%(name)s was written to since it was rolled back: what is in the trash does not"
+                " fit any more.",
+                name=repository.name,
             )
         await _note_taking_back(row)
         await put_back(actor, row, where, repository)
@@ -138,7 +140,11 @@ async def put_back(
         await events.record(
             repository.id,
             EventKind.RESTORED,
-            f"The rollback to transaction {row.target} was taken back by {actor.name}.",
+            say(
+                "The rollback to transaction %(target)s was taken back by %(name)s.",
+                target=row.target,
+                name=actor.name,
+            ),
         )
         await audit.record(
             actor,

@@ -18,7 +18,7 @@ from hive import clock
 from hive.borg import locks, rollback_files
 from hive.borg.locks import Holder
 from hive.borg.repository import snapshot
-from hive.borg.rollback import Reading
+from hive.borg.rollback import ReadingProgress
 from hive.borg.rollback_files import AlreadyThere
 from hive.borg.segments import SegmentError
 from hive.database import transactional, unbroken
@@ -26,6 +26,7 @@ from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
 from hive.process import found as processes
+from hive.sentences import Size, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms, answers
 from hive.services.measurements import statistics
@@ -40,16 +41,15 @@ from hive.services.repositories import (
     maintenance,
 )
 from hive.services.rollback import preview
-from hive.services.rollback.preview import Outlook, Step
+from hive.services.rollback.preview import RollbackOutlook, Step
 from hive.services.sessions import record, rollback_records
 from hive.services.storage import paths
-from hive.units import format_size
 
 UNDER_WAY = (RollbackState.MOVING, RollbackState.TAKING_BACK)
 _ERRORS = (OSError, SegmentError, AlreadyThere)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RolledBack:
     """What is left to know after a rollback."""
 
@@ -61,8 +61,8 @@ class RolledBack:
 
 
 async def check(
-    actor: Actor, repository_id: int, transaction: int, reading: Reading | None = None
-) -> tuple[Outlook, Step]:
+    actor: Actor, repository_id: int, transaction: int, reading: ReadingProgress | None = None
+) -> tuple[RollbackOutlook, Step]:
     """Read all of that state, checksums included, and say what going back to it would do.
 
     Conflict where it is not possible.
@@ -83,14 +83,14 @@ async def roll_back(
     transaction: int,
     *,
     expected: int,
-    reading: Reading | None = None,
+    reading: ReadingProgress | None = None,
 ) -> RolledBack:
     """Go back to the state of that transaction; the newer ones go to the trash.
 
     `expected` is the last transaction that the actor knows of: Conflict where another came since,
     where a session runs, or where anything speaks against it. Nothing is changed then.
     """
-    reading = reading or Reading()
+    reading = reading or ReadingProgress()
     work = _roll_back(actor, repository_id, transaction, expected, reading)
     try:
         return await unbroken(work, name="roll back")
@@ -100,11 +100,11 @@ async def roll_back(
 
 
 async def _roll_back(
-    actor: Actor, repository_id: int, transaction: int, expected: int, reading: Reading
+    actor: Actor, repository_id: int, transaction: int, expected: int, reading: ReadingProgress
 ) -> RolledBack:
     repository = await preview.changeable(actor, repository_id)
     where = repository_infos.place_of(repository)
-    await maintenance.outrank(repository_id)
+    await maintenance.interrupt_upkeep(repository_id)
     await maintenance.begin(repository_id, maintenance.ROLLING_BACK)
     row = None
     try:
@@ -114,8 +114,9 @@ async def _roll_back(
         outlook, step = await check(actor, repository_id, transaction, reading)
         if outlook.current is None or outlook.current.transaction != expected:
             raise Conflict(
-                f"{repository.name} has changed since you looked at it. Look at it again; nothing"
-                " was changed."
+                "%(name)s has changed since you looked at it. Look at it again; nothing was"
+                " changed.",
+                name=repository.name,
             )
         await _note_moving(row)
         await move(row, where, rollback_files.move_out, where.repository, transaction)
@@ -123,7 +124,9 @@ async def _roll_back(
     finally:
         await leave(row, where, repository_id)
     commands = preview.client_commands(outlook)
-    return RolledBack(repository.name, step, Path(row.path), _until(row), commands)
+    return RolledBack(
+        name=repository.name, step=step, trash=Path(row.path), until=_until(row), commands=commands
+    )
 
 
 def _until(row: Rollback) -> datetime:
@@ -152,8 +155,12 @@ async def note_stopped(row: Rollback, reason: str | None) -> None:
     await alarms.happened(
         row.repository_id,
         EventKind.ROLLBACK_STOPPED,
-        f"A rollback by {row.actor} stopped half way: {reason}. Sessions are refused until it is"
-        " complete.",
+        say(
+            "A rollback by %(actor)s stopped half way: %(reason)s. Sessions are refused until"
+            " it is complete.",
+            actor=row.actor,
+            reason=reason,
+        ),
         target=row.target,
     )
 
@@ -163,7 +170,7 @@ async def _leave_unfinished(row: Rollback) -> None:
     """Nobody is at it any more; borg's lock stays."""
     row.worker = ""
     await row.save()
-    await maintenance.go_on(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
+    await maintenance.set_stage(row.repository_id, maintenance.UNFINISHED_ROLLBACK)
 
 
 def me() -> Holder:
@@ -178,12 +185,16 @@ async def lock(repository_id: int, where: paths.Place) -> None:
     try:
         held = await asyncio.to_thread(locks.take_exclusive, where.repository, me())
     except OSError as error:
-        raise StorageError(f"The repository cannot be locked: {error.strerror}.") from error
+        raise StorageError(
+            "The repository cannot be locked: %(strerror)s.", strerror=error.strerror
+        ) from error
     if held:
         holder = held[0].holder
         raise Conflict(
-            f"A borg on {holder.host_id} (process {holder.pid}) holds the repository's lock. Try"
-            " again when it has ended; nothing was changed."
+            "A borg on %(host_id)s (process %(pid)s) holds the repository's lock. Try again"
+            " when it has ended; nothing was changed.",
+            host_id=holder.host_id,
+            pid=holder.pid,
         )
 
 
@@ -192,11 +203,17 @@ def _prepare_trash(where: paths.Place) -> None:
         where.trash.mkdir(mode=0o700, exist_ok=True)
         is_one_disk = rollback_files.are_on_one_disk(where.repository, where.trash)
     except OSError as error:
-        raise StorageError(f"The trash {where.trash} cannot be used: {error.strerror}.") from error
+        raise StorageError(
+            "The trash %(trash)s cannot be used: %(strerror)s.",
+            trash=where.trash,
+            strerror=error.strerror,
+        ) from error
     if not is_one_disk:
         raise StorageError(
-            f"{where.repository} and the trash {where.trash} lie on different file systems, so"
-            " nothing can be moved there in one step. Nothing was changed."
+            "%(repository)s and the trash %(trash)s lie on different file systems, so nothing"
+            " can be moved there in one step. Nothing was changed.",
+            repository=where.repository,
+            trash=where.trash,
         )
 
 
@@ -246,8 +263,9 @@ async def move(
         reason = error.strerror if isinstance(error, OSError) else str(error)
         await note_stopped(row, reason)
         raise StorageError(
-            f"The rollback stopped half way: {reason}. Sessions are refused until it is complete;"
-            " the server tries again every hour and at its start."
+            "The rollback stopped half way: %(reason)s. Sessions are refused until it is"
+            " complete; the server tries again every hour and at its start.",
+            reason=reason,
         ) from error
 
 
@@ -276,9 +294,14 @@ async def finish(
         await events.record(
             row.repository_id,
             EventKind.ROLLED_BACK,
-            f"Rolled back by {row.actor} to transaction {row.target}: what was written since,"
-            f" {format_size(size)}, is in the trash. Clients that have seen the newer state refuse"
-            " this one until their cache is deleted.",
+            say(
+                "Rolled back by %(actor)s to transaction %(target)s: what was written since,"
+                " %(size)s, is in the trash. Clients that have seen the newer state refuse this"
+                " one until their cache is deleted.",
+                actor=row.actor,
+                target=row.target,
+                size=Size(size),
+            ),
             target=row.target,
             former=row.former,
         )

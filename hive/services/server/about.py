@@ -22,7 +22,7 @@ class SettingInEffect:
     description: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class About:
     version: str
     python: str
@@ -34,11 +34,11 @@ class About:
 def about(actor: Actor) -> About:
     require_admin(actor)
     return About(
-        hive.__version__,
-        platform.python_version(),
-        f"{platform.system()} {platform.release()}",
-        runtime.host_name(),
-        str(runtime.paths().data_dir),
+        version=hive.__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release()}",
+        node=runtime.host_name(),
+        data_directory=str(runtime.paths().data_dir),
     )
 
 

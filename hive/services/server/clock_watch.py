@@ -8,17 +8,17 @@ from math import inf
 
 from hive import clock, log
 from hive.database import transactional
+from hive.formats import format_duration
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.clock import trust
 from hive.services.delivery import deliveries
 from hive.services.health import review
 from hive.services.reports import reports
 from hive.timekeeping import EARLIEST_YEAR, TOLERANCE, Doubt
-from hive.units import format_duration
 
 logger = log.get(__name__)
 
@@ -33,7 +33,7 @@ _REMEDY = (
 )
 
 
-class Watch:
+class ClockWatch:
     """Looks at the clock every few seconds; the database is written each minute, or in doubt."""
 
     def __init__(self) -> None:
@@ -108,9 +108,9 @@ async def _bring_back() -> None:
     await reports.bring_back()
 
 
-async def findings() -> list[Finding]:
+async def findings() -> list[Check]:
     """What `hive doctor` says of a clock that jumped, as this process sees it."""
     doubt = await trust.doubt()
     if doubt is None:
         return []
-    return [Finding("error", "Clock", _in_words(doubt), _REMEDY)]
+    return [Check("error", "Clock", _in_words(doubt), _REMEDY)]

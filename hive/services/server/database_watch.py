@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
-from hive import clock, database, log
+from hive import clock, database, log, memory
 from hive.database import DriverError
 from hive.database_file import DatabaseFile, says_damaged
 from hive.errors import DatabaseFull, HiveError, Unavailable
@@ -37,12 +38,15 @@ NO_SESSIONS = (
 
 NO_JOBS = "The database file is lost: nothing is done until the server is restarted with it."
 
-_lost: str | None = None  # how, in words; None while the file is in its place
+
+@dataclass
+class _Memory:
+    lost: str | None = None  # how, in words; None while the file is in its place
 
 
 def is_lost() -> bool:
     """Whether what is written now would be gone with the server."""
-    return _lost is not None
+    return memory.of(_Memory).lost is not None
 
 
 def require_kept() -> None:
@@ -54,13 +58,7 @@ def require_kept() -> None:
         )
 
 
-def forget() -> None:
-    """Know nothing of a lost file; call when the server stops."""
-    global _lost  # noqa: PLW0603 - one database for the process
-    _lost = None
-
-
-class Watch:
+class DatabaseWatch:
     """Looks at the database of the running server."""
 
     def __init__(self, file: DatabaseFile | None) -> None:
@@ -90,16 +88,16 @@ class Watch:
             await self._keep_copy(self._file)
 
     async def _look_at_place(self, file: DatabaseFile) -> None:
-        global _lost
-        former, _lost = _lost, await asyncio.to_thread(file.lost)
-        if _lost is None:
+        known = memory.of(_Memory)
+        former, known.lost = known.lost, await asyncio.to_thread(file.lost)
+        if known.lost is None:
             self._copy, self._copied = None, -inf
             if former is not None:
                 await asyncio.to_thread(runtime.note_database, (file.device, file.inode))
             return
         if former is None:
             await asyncio.to_thread(runtime.note_database, _NONE)
-            logger.error("the database file is lost", path=str(file.path), how=_lost)
+            logger.error("the database file is lost", path=str(file.path), how=known.lost)
         if time.monotonic() - self._copied >= _COPY_EVERY:
             await self._keep_copy(file)
 
@@ -116,7 +114,8 @@ class Watch:
         self._copy, self._copied = target, time.monotonic()
 
     def _about_loss(self) -> Trouble | None:
-        if _lost is None or self._file is None:
+        lost = memory.of(_Memory).lost
+        if lost is None or self._file is None:
             return None
         remedy = f"Restart the server when {self._file.path} is back in its place."
         if self._copy is not None:
@@ -125,7 +124,7 @@ class Watch:
                 f" cp {self._copy} {self._file.path}; rm -f {self._file.path}-wal"
                 f" {self._file.path}-shm; and start it again."
             )
-        words = f"The server's database file {_lost} while the server runs: no session begins."
+        words = f"The server's database file {lost} while the server runs: no session begins."
         return _trouble("The database file is lost", words, remedy)
 
     async def _try_to_write(self) -> Trouble | None:
@@ -168,6 +167,6 @@ def _trouble(title: str, words: str, remedy: str) -> Trouble:
     return Trouble(EventKind.DATABASE_IN_TROUBLE, title, words, remedy)
 
 
-def watch() -> Watch:
+def watch() -> DatabaseWatch:
     """A watch of the database that this process has open."""
-    return Watch(runtime.database_file())
+    return DatabaseWatch(runtime.database_file())

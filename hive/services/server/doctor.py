@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive import database
+from hive import memory, sql
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import Settings
@@ -15,7 +16,7 @@ from hive.database_file import missing
 from hive.errors import HiveError
 from hive.services import runtime, secrets
 from hive.services.alarms import server_alarms
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.clock import last_backups
 from hive.services.gate import host_keys
 from hive.services.notifications import reach
@@ -28,7 +29,7 @@ from hive.services.storage import disks, locations, places
 _ASSESSED_SECONDS = 600.0
 
 
-async def examine(actor: Actor, settings: Settings) -> list[Finding]:
+async def examine(actor: Actor, settings: Settings) -> list[Check]:
     """Look at everything. Nothing is changed, and a data directory that is not there not made.
 
     Call it without runtime.start: that this works is one of the things it looks at.
@@ -42,16 +43,16 @@ async def examine(actor: Actor, settings: Settings) -> list[Finding]:
     findings.append(directory)
     problem = None if settings.database.url else missing(settings.paths.database)
     if problem is not None:
-        return [*findings, Finding("error", "Database", problem)]
+        return [*findings, Check("error", "Database", problem)]
     if not settings.paths.database.exists() and settings.database.url is None:
-        findings.append(Finding("warning", "Database", "There is none yet", "Start the server."))
+        findings.append(Check("warning", "Database", "There is none yet", "Start the server."))
         return [*findings, *_check_ports(settings, None)]
     if _is_usable(settings.paths.data_dir):  # others may look into it, and more be wrong besides
         findings += await _check_state(actor, settings)
     return list(dict.fromkeys(findings))  # what two look at is said once
 
 
-async def examine_running(actor: Actor) -> list[Finding]:
+async def examine_running(actor: Actor) -> list[Check]:
     """The same from inside the running server, whose services have started."""
     require_admin(actor)
     settings = runtime.settings()
@@ -64,13 +65,13 @@ async def examine_running(actor: Actor) -> list[Finding]:
     return list(dict.fromkeys(findings))
 
 
-def _check_settings(settings: Settings) -> list[Finding]:
-    remedy = "See docs/configuration.md."
+def _check_settings(settings: Settings) -> list[Check]:
+    remedy = "See docs/reference/configuration.md."
     sentences = [*config.unknown_variables(), *dangers.dangerous(settings)]
-    return [Finding("warning", "Settings", sentence, remedy) for sentence in sentences]
+    return [Check("warning", "Settings", sentence, remedy) for sentence in sentences]
 
 
-def _check_machine(settings: Settings) -> list[Finding]:
+def _check_machine(settings: Settings) -> list[Check]:
     """The programs and what confines them, and what the system is set to."""
     found = discovery.find_programs(settings)
     wishes = confinement.Wishes.of(settings)
@@ -84,62 +85,64 @@ def _check_machine(settings: Settings) -> list[Finding]:
     ]
 
 
-_assessed: dict[object, tuple[float, confinement.Assessment]] = {}
+@dataclass
+class _Memory:
+    assessed: dict[object, tuple[float, confinement.Assessment]] = field(default_factory=dict)
 
 
 def _assess(
     wishes: confinement.Wishes, roots: tuple[Path, ...], paths: tuple[str, ...]
 ) -> confinement.Assessment:
     """What confinement can be had, kept for a while: each trial starts processes. It blocks."""
-    key = (wishes, roots, paths)
-    at, known = _assessed.get(key, (0.0, None))
+    key, assessed = (wishes, roots, paths), memory.of(_Memory).assessed
+    at, known = assessed.get(key, (0.0, None))
     if known is None or time.monotonic() - at > _ASSESSED_SECONDS:
         known = confinement.assess(wishes, roots=roots, programs=paths)
-        _assessed[key] = (time.monotonic(), known)
+        assessed[key] = (time.monotonic(), known)
     return known
 
 
-def _check_data_directory(settings: Settings) -> Finding:
+def _check_data_directory(settings: Settings) -> Check:
     path = settings.paths.data_dir
     subject = "Data directory"
     try:
         status = path.stat()
     except FileNotFoundError:
-        return Finding("warning", subject, f"{path} is not there yet", "Start the server.")
+        return Check("warning", subject, f"{path} is not there yet", "Start the server.")
     except OSError as error:
         message = f"{path} cannot be reached: {error.strerror}"
-        return Finding("error", subject, message, "Name another one with --data-dir.")
+        return Check("error", subject, message, "Name another one with --data-dir.")
     if not _is_usable(path):
         remedy = f"Run this as its owner, or correct that with chown: {path}"
-        return Finding("error", subject, f"{path} cannot be written by this user", remedy)
+        return Check("error", subject, f"{path} cannot be written by this user", remedy)
     # Children of another user may pass through (x), nobody may look into it.
     if status.st_mode & 0o066:
         remedy = f"chmod go-rw {path}"
-        return Finding("error", subject, f"{path} can be read or written by others", remedy)
+        return Check("error", subject, f"{path} can be read or written by others", remedy)
     if settings.paths.database.exists() and settings.paths.database.stat().st_mode & 0o077:
         remedy = f"chmod 600 {settings.paths.database}"
-        return Finding("error", subject, "The database can be read by others", remedy)
-    return Finding("ok", subject, f"{path} is private and can be written")
+        return Check("error", subject, "The database can be read by others", remedy)
+    return Check("ok", subject, f"{path} is private and can be written")
 
 
 def _is_usable(data_dir: Path) -> bool:
     return data_dir.is_dir() and os.access(data_dir, os.R_OK | os.W_OK | os.X_OK)
 
 
-async def _check_state(actor: Actor, settings: Settings) -> list[Finding]:
+async def _check_state(actor: Actor, settings: Settings) -> list[Check]:
     """What needs the services, and whether those start at all."""
     try:
         await runtime.start(settings)
     except HiveError as error:
         remedy = "Put back the newest copy: `hive.sqlite3.before-...` beside it, or a backup."
-        return [Finding("error", "Database", error.message, remedy)]
+        return [Check("error", "Database", error.message, remedy)]
     try:
         return await _check_services(actor, settings)
     finally:
         await runtime.stop()
 
 
-async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
+async def _check_services(actor: Actor, settings: Settings) -> list[Check]:
     findings = await _check_database()
     findings += await _check_host_keys()
     findings += await secrets.findings()
@@ -159,28 +162,28 @@ async def _check_services(actor: Actor, settings: Settings) -> list[Finding]:
     return [*findings, *heartbeat.findings()]
 
 
-async def _check_database() -> list[Finding]:
-    wrong = await database.problems()
+async def _check_database() -> list[Check]:
+    wrong = await sql.problems()
     if wrong:
         remedy = "Stop the server and restore a backup: the file is damaged."
-        return [Finding("error", "Database", "; ".join(wrong[:5]), remedy)]
-    return [Finding("ok", "Database", "It opens and is whole")]
+        return [Check("error", "Database", "; ".join(wrong[:5]), remedy)]
+    return [Check("ok", "Database", "It opens and is whole")]
 
 
-async def _check_host_keys() -> list[Finding]:
+async def _check_host_keys() -> list[Check]:
     try:
         keys = await host_keys.public_keys()
     except HiveError as error:
-        return [Finding("error", "Host keys", error.message)]
+        return [Check("error", "Host keys", error.message)]
     if not keys:
-        return [Finding("warning", "Host keys", "There are none yet", "Start the server.")]
-    return [Finding("ok", "Host keys", f"{len(keys)} private, {keys[0].fingerprint}")]
+        return [Check("warning", "Host keys", "There are none yet", "Start the server.")]
+    return [Check("ok", "Host keys", f"{len(keys)} private, {keys[0].fingerprint}")]
 
 
-def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Finding]:
+def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[Check]:
     if running is not None:
         message = f"The server runs: SSH port {running.ssh_port}, {running.web_url}"
-        return [Finding("ok", "Server", message)]
+        return [Check("ok", "Server", message)]
     return [
         check_port("SSH", settings.ssh.address, "ssh.listen"),
         check_port("Web", settings.web.address, "web.listen"),

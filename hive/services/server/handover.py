@@ -12,14 +12,15 @@ import os
 import pwd
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
-from hive import log
+from hive import log, memory
 from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
 from hive.process import ownership
 from hive.process.child import RunAs
 from hive.services import runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import paths, places
 from hive.services.storage.paths import Place, is_handed_over
@@ -33,19 +34,20 @@ _SOON = 3.0  # seconds until a client is told, and until it is sent away
 _LONGEST = 900.0
 # Walks take long: threads of their own, so that they keep nothing else waiting.
 _walkers = ThreadPoolExecutor(4, thread_name_prefix="hand-over")
-_owner: RunAs | None = None  # appointed by the server, which has tried it
+
+
+@dataclass
+class _Memory:
+    owner: RunAs | None = None  # appointed by the server, which has tried it
 
 
 def use(owner: RunAs | None) -> None:
     """Whom repositories of this server must belong to; None: leave them as they are."""
-    global _owner  # noqa: PLW0603 - one account for the process
-    _owner = owner
-    ownership.resume()
+    memory.of(_Memory).owner = owner
 
 
 def stop() -> None:
     """Have what is under way end soon; another start goes on with it."""
-    use(None)
     ownership.stop()
 
 
@@ -87,7 +89,7 @@ async def hand_over_all() -> int:
 
     Raises StorageError in the end for those that could not be.
     """
-    owner = _owner or _by_settings()
+    owner = memory.of(_Memory).owner or _by_settings()
     given, failed, loop = 0, [], asyncio.get_running_loop()
     async for place in _waiting(owner):
         assert owner is not None  # noqa: S101 - nothing waits without one
@@ -99,11 +101,15 @@ async def hand_over_all() -> int:
         given += 1
         logger.info("a repository was handed over", repository=place.login, things=count)
     if failed:
-        raise StorageError(f"{len(failed)} of the repositories could not be given: {failed[0]}.")
+        raise StorageError(
+            "%(count)s of the repositories could not be given: %(failed)s.",
+            count=len(failed),
+            failed=failed[0],
+        )
     return given
 
 
-async def findings(owner: RunAs | None) -> list[Finding]:
+async def findings(owner: RunAs | None) -> list[Check]:
     """How many repositories wait for the job, if any do."""
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
@@ -113,7 +119,7 @@ async def findings(owner: RunAs | None) -> list[Finding]:
         f" {waiting[0].home} among them"
     )
     remedy = f"The server's job does that: `hive job run {JOB.replace(' ', '-')}` begins it now."
-    return [Finding("warning", "Hand-over", message, remedy)]
+    return [Check("warning", "Hand-over", message, remedy)]
 
 
 async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:

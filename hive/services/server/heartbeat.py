@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hive import clock, log
+from hive import clock, files, log
 from hive.config.settings import HeartbeatSettings
 from hive.errors import OutgoingFailed
 from hive.services import runtime
-from hive.services.checks import Finding
+from hive.services.checks import Check
 
 if TYPE_CHECKING:
     from hive.outgoing.client import Outgoing
@@ -58,9 +58,8 @@ async def beat(
 
 def _keep(result: Beat) -> None:
     """In one step: doctor may read it just now."""
-    fresh = _file().with_suffix(".new")
-    fresh.write_text(json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem}))
-    fresh.replace(_file())
+    kept = json.dumps({"at": clock.rfc3339(result.at), "problem": result.problem})
+    files.replace(_file(), kept.encode())
 
 
 async def _send(settings: HeartbeatSettings, outgoing: Outgoing) -> str | None:
@@ -77,7 +76,7 @@ def _file() -> Path:
     return runtime.paths().run / "heartbeat.json"
 
 
-def findings() -> list[Finding]:
+def findings() -> list[Check]:
     """What `hive doctor` says of it."""
     settings = runtime.settings().heartbeat
     if settings.url is None:
@@ -86,11 +85,11 @@ def findings() -> list[Finding]:
         kept = json.loads(_file().read_text())
         at = datetime.fromisoformat(kept["at"])
     except (OSError, ValueError, KeyError, TypeError):
-        return [Finding("warning", "Heartbeat", "None was sent yet", "Start the server.")]
+        return [Check("warning", "Heartbeat", "None was sent yet", "Start the server.")]
     if clock.now() - at > timedelta(seconds=2 * settings.interval_seconds + 60):
         message = f"The last one was sent at {kept['at']}"
-        return [Finding("warning", "Heartbeat", message, "Start the server.")]
+        return [Check("warning", "Heartbeat", message, "Start the server.")]
     if kept.get("problem"):
         message = f"The last one, {kept.get('at')}, did not arrive: {kept['problem']}"
-        return [Finding("warning", "Heartbeat", message, "Look at heartbeat.url.")]
-    return [Finding("ok", "Heartbeat", f"The last one arrived at {kept.get('at')}")]
+        return [Check("warning", "Heartbeat", message, "Look at heartbeat.url.")]
+    return [Check("ok", "Heartbeat", f"The last one arrived at {kept.get('at')}")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from hive.services import triggers
 from hive.services.delivery import deliveries
@@ -37,6 +38,9 @@ class Job:
     waits_for_clock: bool = False  # it deletes, ends or reports something because time has passed
 
 
+# What deletes, ends or reports something because time has passed.
+_by_time = partial(Job, waits_for_clock=True)
+
 JOBS = (
     Job(
         handover.JOB,
@@ -46,20 +50,10 @@ JOBS = (
         at_start=True,
     ),
     Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
-    Job(
-        "look at schedules",
-        timedelta(seconds=30),
-        review.tick,
-        limit=timedelta(minutes=10),
-        waits_for_clock=True,
+    _by_time(
+        "look at schedules", timedelta(seconds=30), review.review_due, limit=timedelta(minutes=10)
     ),
-    Job(
-        "empty the trash",
-        timedelta(hours=1),
-        trash.empty_expired,
-        limit=timedelta(hours=12),
-        waits_for_clock=True,
-    ),
+    _by_time("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
     Job("complete rollbacks", timedelta(hours=1), completion.recover),
     Job(
         "measure the repositories",
@@ -69,42 +63,16 @@ JOBS = (
         limit=timedelta(hours=12),
         at_start=True,
     ),
-    Job(
-        "thin out statistics",
-        timedelta(days=1),
-        statistics.thin_out,
-        jitter=timedelta(hours=6),
-        waits_for_clock=True,
+    _by_time(
+        "thin out statistics", timedelta(days=1), statistics.thin_out, jitter=timedelta(hours=6)
     ),
-    Job(
-        "want checks and compactions",
-        timedelta(days=1),
-        queue.want_due,
-        jitter=timedelta(hours=6),
-        waits_for_clock=True,
+    _by_time(
+        "want checks and compactions", timedelta(days=1), queue.queue_due, jitter=timedelta(hours=6)
     ),
-    Job(
-        "write digests",
-        timedelta(minutes=5),
-        digests.write_due,
-        limit=timedelta(minutes=30),
-        waits_for_clock=True,
-    ),
-    Job(
-        "discard old imports", timedelta(hours=1), staged_imports.discard_old, waits_for_clock=True
-    ),
-    Job(
-        "end quiet alarms",
-        timedelta(minutes=5),
-        refusals.end_quiet,
-        waits_for_clock=True,
-    ),
-    Job(
-        "forget old notifications",
-        timedelta(days=1),
-        deliveries.thin_out,
-        waits_for_clock=True,
-    ),
+    _by_time("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
+    _by_time("discard old imports", timedelta(hours=1), staged_imports.discard_old),
+    _by_time("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
+    _by_time("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job(
         "estimate what compaction needs",
         timedelta(hours=1),
@@ -119,19 +87,11 @@ JOBS = (
         at_start=True,
     ),
     Job("call the triggers", timedelta(seconds=10), triggers.run_due, limit=timedelta(minutes=5)),
-    Job(
-        "judge the runs",
-        timedelta(seconds=30),
-        reports.judge_due,
-        limit=timedelta(minutes=10),
-        waits_for_clock=True,
+    _by_time(
+        "judge the runs", timedelta(seconds=30), reports.judge_due, limit=timedelta(minutes=10)
     ),
-    Job(
-        "forget old logs of clients",
-        timedelta(days=1),
-        logs.forget_old,
-        jitter=timedelta(hours=6),
-        waits_for_clock=True,
+    _by_time(
+        "forget old logs of clients", timedelta(days=1), logs.forget_old, jitter=timedelta(hours=6)
     ),
     Job(
         "move logs of clients into files",  # of former versions; once
@@ -140,19 +100,17 @@ JOBS = (
         limit=timedelta(hours=12),
         at_start=True,
     ),
-    Job(
+    _by_time(
         "sweep up logs of clients",
         timedelta(days=1),
         logs.sweep,
         jitter=timedelta(hours=6),
         at_start=True,
-        waits_for_clock=True,
     ),
-    Job(
+    _by_time(
         "forget old calls of triggers",
         timedelta(days=1),
         triggers.thin_out,
         jitter=timedelta(hours=6),
-        waits_for_clock=True,
     ),
 )

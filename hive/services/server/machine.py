@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hive import clock
 from hive.config.settings import Address
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.clock.trust import is_synchronised
 from hive.timekeeping import EARLIEST_YEAR
 
@@ -17,7 +17,7 @@ _FEW_INSTANCES = 64
 _KERNEL_LIMITS = Path("/proc/sys/fs/inotify")
 
 
-def check_port(subject: str, address: Address, setting: str) -> Finding:
+def check_port(subject: str, address: Address, setting: str) -> Check:
     """Whether the server could listen there; it does not run now."""
     try:
         family = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0][0]
@@ -26,27 +26,27 @@ def check_port(subject: str, address: Address, setting: str) -> Finding:
     except OSError as error:
         message = f"{address} cannot be listened on: {error.strerror or error}"
         remedy = f"End what uses it, or set {setting}; ports below 1024 need a privilege."
-        return Finding("error", subject, message, remedy)
-    return Finding("ok", subject, f"{address} is free")
+        return Check("error", subject, message, remedy)
+    return Check("ok", subject, f"{address} is free")
 
 
-def check_clock() -> Finding:
+def check_clock() -> Check:
     subject = "Clock"
     now = clock.now()
     if now.year < EARLIEST_YEAR:
         message = f"It says {clock.rfc3339(now)}, which is long ago"
-        return Finding("error", subject, message, "Set the clock: keys expire by it.")
+        return Check("error", subject, message, "Set the clock: keys expire by it.")
     synchronised = is_synchronised()
     if synchronised is None:
-        return Finding("ok", subject, "It is plausible; whether it is synchronised is not known")
+        return Check("ok", subject, "It is plausible; whether it is synchronised is not known")
     if not synchronised:
         message = "The system clock is not synchronised"
         remedy = "Run an NTP client, for example systemd-timesyncd or chrony."
-        return Finding("warning", subject, message, remedy)
-    return Finding("ok", subject, "The system clock is synchronised")
+        return Check("warning", subject, message, remedy)
+    return Check("ok", subject, "The system clock is synchronised")
 
 
-def check_inotify() -> list[Finding]:
+def check_inotify() -> list[Check]:
     found = []
     for name, few in (("max_user_watches", _FEW_WATCHES), ("max_user_instances", _FEW_INSTANCES)):
         with contextlib.suppress(OSError, ValueError):
@@ -54,5 +54,5 @@ def check_inotify() -> list[Finding]:
             if value < few:
                 message = f"fs.inotify.{name} is {value}: some changes may go unnoticed"
                 remedy = f"sysctl fs.inotify.{name}={few}, and the same in /etc/sysctl.d."
-                found.append(Finding("warning", "inotify", message, remedy))
-    return found or [Finding("ok", "inotify", "The kernel's limits are high enough")]
+                found.append(Check("warning", "inotify", message, remedy))
+    return found or [Check("ok", "inotify", "The kernel's limits are high enough")]

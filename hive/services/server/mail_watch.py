@@ -18,7 +18,7 @@ SUBJECT = "mail relay"
 Examine = Callable[[], Awaitable[str | None]]
 
 
-class Watch:
+class MailWatch:
     """Asks the relay at the start and every few minutes; more often while it is refused."""
 
     def __init__(self, host: str | None, examine: Examine) -> None:

@@ -30,7 +30,7 @@ _TRIAL_SECONDS = 20.0
 _BORG, _BORG2, _RSYNC, _CHILDREN = "program:borg", "program:borg2", "program:rsync", "children"
 
 
-class Watch:
+class ProgramWatch:
     """Reports what is wrong with programs, and hands on which work."""
 
     def __init__(
@@ -145,7 +145,7 @@ def _trial(confinement: Confinement) -> str | None:
     if program is None:
         return None
     spec = ChildSpec(
-        (program,), environment={}, cwd=Path("/"), executable=(Path(program).resolve(),)
+        argv=(program,), environment={}, cwd=Path("/"), executable=(Path(program).resolve(),)
     )
     try:
         done = run_blocking(spec, confinement, seconds=_TRIAL_SECONDS)

@@ -6,16 +6,18 @@ import asyncio
 import os
 import signal
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 from tortoise.queryset import QuerySet
 
-from hive import log
+from hive import log, memory
 from hive.borg.locks import Holder, remove_locks
 from hive.database import transactional
 from hive.errors import Unavailable
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.process import found
+from hive.sentences import say
 from hive.services import events, runtime, triggers
 from hive.services.health import review
 from hive.services.installation import presence
@@ -31,18 +33,21 @@ logger = log.get(__name__)
 _KILL_AFTER = 15.0  # seconds of asking politely
 _GIVE_UP_AFTER = 25.0
 
-_waiting: set[int] = set()  # locations that were away at start
+
+@dataclass
+class _Memory:
+    waiting: set[int] = field(default_factory=set)  # locations that were away at start
 
 
-async def clean_up() -> None:
+async def recover_from_crash() -> None:
     """Bring everything to rest; call at start, before anybody can log in."""
     await _end_processes()
     closed = await record.interrupt_left_open()
     if closed:
         logger.warning("sessions of a killed server were closed", sessions=closed)
     await triggers.recover()
-    _waiting.update(presence.away())
-    there = Repository.exclude(location_id__in=list(_waiting))
+    memory.of(_Memory).waiting.update(presence.away())
+    there = Repository.exclude(location_id__in=list(memory.of(_Memory).waiting))
     await imports.recover(there)
     await completion.recover()
     await queue.resume_all()
@@ -52,15 +57,15 @@ async def clean_up() -> None:
     await review.look_at_unseen()
 
 
-async def clean_up_at(location_id: int) -> None:
+async def recover_location(location_id: int) -> None:
     """Bring the repositories of a location to rest that was not available at start."""
-    if location_id not in _waiting:
+    if location_id not in memory.of(_Memory).waiting:
         return
     there = Repository.filter(location_id=location_id)
     await imports.recover(there)
     await completion.recover()
     await _remove_locks(there)
-    _waiting.discard(location_id)
+    memory.of(_Memory).waiting.discard(location_id)
 
 
 async def _end_processes() -> None:
@@ -70,8 +75,9 @@ async def _end_processes() -> None:
         waited = asyncio.get_running_loop().time() - begun
         if waited > _GIVE_UP_AFTER:
             raise Unavailable(
-                f"The processes {children} of a former server cannot be ended: end them first, they"
-                " hold repositories."
+                "The processes %(children)s of a former server cannot be ended: end them first,"
+                " they hold repositories.",
+                children=children,
             )
         number = signal.SIGKILL if waited > _KILL_AFTER else signal.SIGTERM
         for pid in children:
@@ -110,5 +116,5 @@ async def _record(repository_id: int) -> None:
     await events.record(
         repository_id,
         EventKind.LOCK_REMOVED,
-        "A lock of a session that the server's end interrupted was removed.",
+        say("A lock of a session that the server's end interrupted was removed."),
     )

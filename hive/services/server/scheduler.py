@@ -20,7 +20,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from hive import clock, log
+from hive import clock, log, memory
 from hive.database import DriverError, spawn, transactional
 from hive.errors import Conflict, HiveError, NotFound, Unavailable
 from hive.models import Job as Row
@@ -39,7 +39,10 @@ _LONGEST_SLEEP = 5.0  # seconds; the clock may be set meanwhile
 _CORRECTED_BY = timedelta(minutes=1)  # a clock that is kept right is not brought back for
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_current: Scheduler | None = None  # the one that runs in this process
+
+@dataclass
+class _Memory:
+    current: Scheduler | None = None  # the one that runs in this process
 
 
 class Scheduler:
@@ -63,8 +66,8 @@ class Scheduler:
 
     async def run(self) -> None:
         """Look again and again; a look that fails is logged, and the next one comes."""
-        global _current  # noqa: PLW0603 - one scheduler in a process
-        _current = self
+        running = memory.of(_Memory)
+        running.current = self
         try:
             while True:
                 try:
@@ -75,7 +78,7 @@ class Scheduler:
                     logger.error("the scheduler cannot look", reason=str(error))
                 await asyncio.sleep(self._pause())
         except asyncio.CancelledError:
-            _current = None  # after any other end it stays, and its age tells
+            running.current = None  # after any other end it stays, and its age tells
             raise
         finally:
             self.cancel()
@@ -110,7 +113,7 @@ class Scheduler:
     def start(self, job: Job) -> asyncio.Task[None]:
         """Begin the job now; Conflict where it runs."""
         if job.name in self._running:
-            raise Conflict(f"The job {job.name!r} is running already.")
+            raise Conflict("The job %(name)r is running already.", name=job.name)
         # Taken before anything is awaited: whoever comes now is too late.
         task = self._running[job.name] = spawn(self._do(job), name=job.name)
         task.add_done_callback(lambda _: self._running.pop(job.name))
@@ -248,7 +251,7 @@ async def _note_error(name: str, error: str) -> None:
     await Row.filter(name=name).update(error=error)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class JobInfo:
     name: str
     interval: timedelta
@@ -268,7 +271,8 @@ class JobInfo:
 
 def tick_age() -> float | None:
     """Seconds since the scheduler of this process last looked; None where there is none."""
-    return None if _current is None else _current.age
+    current = memory.of(_Memory).current
+    return None if current is None else current.age
 
 
 async def list_jobs(actor: Actor) -> list[JobInfo]:
@@ -289,9 +293,10 @@ async def run_now(actor: Actor, name: str) -> JobInfo:
     """Have the server that is this process begin the job; Conflict where it runs already."""
     require_admin(actor)
     job = _find(name)
-    if _current is None:
+    current = memory.of(_Memory).current
+    if current is None:
         raise Unavailable("The scheduler is not running.")
-    _current.start(job)
+    current.start(job)
     await _audit_run(actor, job.name)
     return await get_job(actor, job.name)
 
@@ -316,12 +321,21 @@ def _find(name: str) -> Job:
         if job.name.replace(" ", "-") == name.strip().lower().replace(" ", "-"):
             return job
     known = ", ".join(job.name for job in jobs.JOBS)
-    raise NotFound(f"There is no job {name[:60]!r}; there are: {known}.")
+    raise NotFound("There is no job %(name)r; there are: %(known)s.", name=name[:60], known=known)
 
 
 def _info(job: Job, row: Row | None) -> JobInfo:
     if row is None:
-        return JobInfo(job.name, job.interval, None, None, None, None, None, is_running=False)
+        return JobInfo(
+            name=job.name,
+            interval=job.interval,
+            next_at=None,
+            started_at=None,
+            ended_at=None,
+            succeeded_at=None,
+            error=None,
+            is_running=False,
+        )
     return JobInfo(
         name=job.name,
         interval=job.interval,

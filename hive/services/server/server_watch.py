@@ -20,22 +20,22 @@ _DEADLINE = 30.0  # seconds for one look
 
 async def watch_clock() -> None:
     """Look at the clock until cancelled."""
-    watch = clock_watch.Watch()
+    watch = clock_watch.ClockWatch()
     await _again_and_again("clock", watch.look, every=clock_watch.LOOK_EVERY)
 
 
-async def watch_database(watch: database_watch.Watch) -> None:
+async def watch_database(watch: database_watch.DatabaseWatch) -> None:
     """Look at the database until cancelled."""
     every = database_watch.LOOK_EVERY
     await _again_and_again("database", watch.look, every=every, on_hanging=watch.hangs)
 
 
-async def watch_programs(watch: program_watch.Watch) -> None:
+async def watch_programs(watch: program_watch.ProgramWatch) -> None:
     """Look at the programs of sessions until cancelled."""
     await _again_and_again("programs", watch.look, every=program_watch.LOOK_EVERY)
 
 
-async def watch_mail(watch: mail_watch.Watch) -> None:
+async def watch_mail(watch: mail_watch.MailWatch) -> None:
     """Look at the mail relay until cancelled."""
     await _again_and_again("mail relay", watch.look, every=mail_watch.LOOK_EVERY)
 

@@ -7,7 +7,6 @@ order, everything is measured, and missing backups have their grace from then on
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from hive import clock, log, signals
 from hive.database import DriverError, spawn, transactional
@@ -21,6 +20,7 @@ from hive.services.measurements import statistics
 from hive.services.server import recovery
 from hive.services.storage import places
 from hive.services.storage.places import Absence, Away
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -30,12 +30,12 @@ _INTERVAL = 10.0  # seconds
 _PAUSE = 0.2  # after something stirs: others look at the same moment
 
 
-class Watcher:
+class StorageWatch:
     """One for a server; `begin` before anything touches a storage root."""
 
     def __init__(self, *, interval: float = _INTERVAL) -> None:
         self._interval = interval
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._reported: set[int] = set()
 
     async def begin(self) -> None:
@@ -44,15 +44,11 @@ class Watcher:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        unlisten = places.listen(self._stirred.set)
+        unlisten = places.listen(self._stir.set)
         unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._interval):
-                        await self._stirred.wait()
-                        await asyncio.sleep(_PAUSE)
-                self._stirred.clear()
+                await self._stir.wait(self._interval, settle=_PAUSE)
                 await self._look_around()
         finally:
             unsubscribe()
@@ -60,7 +56,7 @@ class Watcher:
 
     def _on_happening(self, happening: signals.Happening) -> None:
         if isinstance(happening, signals.StorageChanged):
-            self._stirred.set()
+            self._stir.set()
 
     async def _look_around(self, *, is_start: bool = False) -> None:
         try:
@@ -82,7 +78,7 @@ class Watcher:
         elif away is None and row.away_since is not None:
             await _note_back(row.id)
             if not is_start:  # then all this is done anyway
-                await recovery.clean_up_at(row.id)
+                await recovery.recover_location(row.id)
                 spawn(_measure(row.id), name="measure what is back")
             signals.tell(signals.StorageChanged(row.id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from tortoise.expressions import Q
@@ -29,7 +30,18 @@ def by_key(key: str) -> Q:
     return Q(key_name=key[:_MAX_KEY_NAME])
 
 
+def state_of(
+    ended_at: datetime | None, end_reason: EndReason | None, exit_status: int | None
+) -> SessionState:
+    """LIVE, WELL or BADLY: in Python what `in_state` finds in the database."""
+    if ended_at is None:
+        return SessionState.LIVE
+    is_well = end_reason == EndReason.DONE and exit_status in (None, 0)
+    return SessionState.WELL if is_well else SessionState.BADLY
+
+
 def in_state(state: SessionState) -> Q:
+    """What restricts a query on sessions to those in this state."""
     well = Q(end_reason=EndReason.DONE) & (Q(exit_status=None) | Q(exit_status=0))
     match state:
         case SessionState.LIVE:

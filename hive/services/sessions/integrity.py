@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from hive import clock
 from hive.borg.ledger import Facts
 from hive.kinds import Access, EventKind, Operation
 from hive.models import Alarm, Inspection, Session
 from hive.services.alarms import alarms
 
-_LOOK = "a look at the disk"
+_FOUND_BY = "a look at the disk"
 _ERRORS = {"IntegrityError", "CheckNeeded"}  # what borg calls them in its answers
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a look at the disk has found, as the row of the alarm keeps it."""
+
+    missing: str | None
+
+    @classmethod
+    def of(cls, row: Alarm) -> _Look | None:
+        """None where something else has found the damage, which says more."""
+        is_ours = row.details.get("found_by") == _FOUND_BY
+        return cls(row.details.get("missing")) if is_ours else None
 
 
 async def note_session(session: Session, facts: Facts | None) -> None:
@@ -27,11 +42,11 @@ async def note_session(session: Session, facts: Facts | None) -> None:
 async def note_look(repository_id: int, missing: str | None) -> None:
     """Keep what a look at the disk shows to be missing; None: everything is there again."""
     row = await Alarm.filter(repository_id=repository_id, kind=EventKind.INTEGRITY_ERROR).first()
-    if row is not None and row.details.get("found_by") != _LOOK:
-        return  # a check has said more
+    if row is not None and _Look.of(row) is None:
+        return
     if missing is not None:
         message = f"The repository is damaged: {missing}."
-        await alarms.integrity_error(repository_id, message, found_by=_LOOK, missing=missing)
+        await alarms.integrity_error(repository_id, message, found_by=_FOUND_BY, missing=missing)
     elif row is not None:
         await alarms.end(
             repository_id, EventKind.INTEGRITY_ERROR, "What was missing on the disk is back."
@@ -41,10 +56,11 @@ async def note_look(repository_id: int, missing: str | None) -> None:
 async def found_by_looks() -> dict[int, str | None]:
     """What the last looks at the disk found to be missing, by repository."""
     rows = await Alarm.filter(kind=EventKind.INTEGRITY_ERROR)
+    looks = [(row.repository_id, _Look.of(row)) for row in rows]
     return {
-        row.repository_id: row.details.get("missing")
-        for row in rows
-        if row.repository_id is not None and row.details.get("found_by") == _LOOK
+        repository_id: look.missing
+        for repository_id, look in looks
+        if repository_id is not None and look is not None
     }
 
 

@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tortoise.expressions import RawSQL
-
+from hive import sql
 from hive.kinds import Need
 from hive.models import Repository, Session
-
-# A step in an index for each repository, however long its history is; grouping reads all of it.
-_NEWEST = RawSQL(
-    '(SELECT "id" FROM "session" WHERE "repository_id" = "repository"."id"'
-    ' AND "need" <> \'status\' ORDER BY "started_at" DESC, "id" DESC LIMIT 1)'
-)
 
 
 async def ids(repository_ids: Collection[int]) -> dict[int, int]:
@@ -27,7 +20,9 @@ async def ids(repository_ids: Collection[int]) -> dict[int, int]:
 async def newest(repository_ids: Collection[int]) -> dict[int, int]:
     """Whether it runs or not."""
     ours = Repository.filter(id__in=list(repository_ids))
-    rows = await ours.annotate(newest=_NEWEST).values("id", "newest")
+    rows = await ours.annotate(newest=sql.newest_session(but_not=Need.STATUS)).values(
+        "id", "newest"
+    )
     return {row["id"]: row["newest"] for row in rows if row["newest"] is not None}
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from hive import signals
+from hive import memory, signals
 from hive.services.sessions.record import SessionInfo
 from hive.signals import SessionProgress
 
@@ -48,7 +48,9 @@ class LiveView:
         return list(self._progress.values())
 
 
-view = LiveView()
+def view() -> LiveView:
+    """The one of this server."""
+    return memory.of(LiveView)
 
 
 def with_progress(
@@ -58,7 +60,7 @@ def with_progress(
 
     `running`: what the server said, for other processes.
     """
-    progress = {one.session_id: one for one in (view.running if running is None else running)}
+    progress = {one.session_id: one for one in (view().running if running is None else running)}
     return [
         replace(one, bytes_in=now.bytes_in, bytes_out=now.bytes_out)
         if one.ended_at is None and (now := progress.get(one.id)) is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from tortoise.expressions import Q
 from hive import clock, signals
 from hive.borg.failure import is_worth_telling
 from hive.borg.ledger import Facts
+from hive.borg.observed import Observed
 from hive.borg.repository import Snapshot
 from hive.borg.upkeep import without_note
 from hive.borg.verdict import Evidence, Verdict, is_lock_timeout, judge
@@ -29,22 +29,23 @@ from hive.kinds import (
     Operation,
 )
 from hive.models import ConfigVersion, Repository, Session
+from hive.sentences import Size, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
 from hive.services.health import review
 from hive.services.installation import identity
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, repository_for, require, visible_repository_ids
 from hive.services.repositories import former_paths
 from hive.services.sessions import filters, integrity, small_backups
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.rollback_records import note as note_transactions
-from hive.units import format_size
+from hive.waiting import until
 
 MAX_CONFIG = 64 * 1024  # bytes; borg's own is below 2 KiB
 _NO_SERVER_SECONDS = 2.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionInfo:
     id: int
     repository_id: int
@@ -75,8 +76,13 @@ class SessionInfo:
     objects_added: int | None = None
     objects_removed: int | None = None
 
+    @property
+    def state(self) -> SessionState:
+        """LIVE, or how it ended: WELL or BADLY."""
+        return filters.state_of(self.ended_at, self.end_reason, self.exit_status)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What the gate saw of a session that has ended."""
 
@@ -148,7 +154,13 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
     await events.record(
         session.repository_id,
         EventKind.SESSION_FAILED,
-        f"Key {session.key_name}: {what}, {session.end_reason}{error}.",
+        say(
+            "Key %(key_name)s: %(what)s, %(end_reason)s%(error)s.",
+            key_name=session.key_name,
+            what=what,
+            end_reason=session.end_reason,
+            error=error,
+        ),
         session_id=session.id,
         **({"cause": "lock"} if no_lock else {}),
     )
@@ -210,7 +222,7 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
         await events.record(
             session.repository_id,
             EventKind.CREATED,
-            f"Repository created by key {session.key_name}.",
+            say("Repository created by key %(key_name)s.", key_name=session.key_name),
             session_id=session.id,
         )
     elif before.is_created and not after.is_created:
@@ -219,7 +231,7 @@ async def _note_changes(session: Session, outcome: Outcome) -> None:
         await events.record(
             session.repository_id,
             EventKind.UPDATED,
-            f"Repository changed by key {session.key_name}.",
+            say("Repository changed by key %(key_name)s.", key_name=session.key_name),
             session_id=session.id,
         )
     await note_snapshot(session.repository_id, after, session_id=session.id)
@@ -324,8 +336,16 @@ async def _record_end(session: Session) -> None:
     await events.record(
         session.repository_id,
         kind,
-        f"Key {session.key_name}: {session.operation or 'unknown'}, {session.end_reason}{status},"
-        f" {format_size(session.bytes_in or 0)} in, {format_size(session.bytes_out or 0)} out.",
+        say(
+            "Key %(key_name)s: %(operation)s, %(end_reason)s%(status)s, %(bytes_in)s in,"
+            " %(bytes_out)s out.",
+            key_name=session.key_name,
+            operation=session.operation or "unknown",
+            end_reason=session.end_reason,
+            status=status,
+            bytes_in=Size(session.bytes_in or 0),
+            bytes_out=Size(session.bytes_out or 0),
+        ),
         session_id=session.id,
     )
 
@@ -424,11 +444,11 @@ async def get_session(actor: Actor, session_id: int) -> SessionInfo:
 async def _visible(actor: Actor, session_id: int) -> Session:
     session = await Session.filter(id=session_id).select_related("repository").first()
     if session is None:
-        raise NotFound(f"There is no session {session_id}.")
+        raise NotFound("There is no session %(session_id)s.", session_id=session_id)
     try:
         await require(actor, session.repository, Level.VIEW)
     except NotFound:
-        raise NotFound(f"There is no session {session_id}.") from None
+        raise NotFound("There is no session %(session_id)s.", session_id=session_id) from None
     return session
 
 
@@ -438,7 +458,7 @@ async def kill(actor: Actor, session_id: int) -> None:
     session = await _visible(actor, session_id)
     await require(actor, session.repository, Level.MANAGE)
     if session.ended_at is not None:
-        raise Conflict(f"Session {session_id} has ended already.")
+        raise Conflict("Session %(session_id)s has ended already.", session_id=session_id)
     await audit.record(
         actor,
         "session.kill",
@@ -452,14 +472,17 @@ async def wait_until_closed(repository_id: int, *, seconds: float) -> None:
     """Wait for the sessions on a repository to end; Conflict, which names them, if they do not."""
     if runtime.read_listening() is None:
         seconds = min(seconds, _NO_SERVER_SECONDS)  # nobody is there who would end them
-    deadline = asyncio.get_running_loop().time() + seconds
-    while await Session.filter(repository_id=repository_id, ended_at=None).exists():
-        if asyncio.get_running_loop().time() > deadline:
-            raise Conflict(
-                f"{await in_the_way(repository_id)} has not ended within {seconds:.0f} seconds: is"
-                " the server running, or was it killed? Start it and try again."
-            )
-        await asyncio.sleep(0.1)
+
+    async def are_closed() -> bool:
+        return not await Session.filter(repository_id=repository_id, ended_at=None).exists()
+
+    if not await until(are_closed, seconds=seconds):
+        raise Conflict(
+            "%(repository_id)s has not ended within %(seconds).0f seconds: is the server"
+            " running, or was it killed? Start it and try again.",
+            repository_id=await in_the_way(repository_id),
+            seconds=seconds,
+        )
 
 
 async def in_the_way(repository_id: int) -> str:
@@ -471,7 +494,7 @@ async def in_the_way(repository_id: int) -> str:
     return f"Session {first.id} (key {first.key_name}, since {clock.rfc3339(first.started_at)})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ConfigVersionInfo:
     id: int
     sha256: str
@@ -482,13 +505,16 @@ class ConfigVersionInfo:
 
 async def config_versions(actor: Actor, repository_id: int) -> list[ConfigVersionInfo]:
     """The kept versions of a repository's config, newest first; for who may change it."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    await repository_for(actor, repository_id, Level.MANAGE)
     rows = await ConfigVersion.filter(repository_id=repository_id).order_by("-id")
     return [
-        ConfigVersionInfo(r.id, r.sha256, bytes(r.content), r.session_id, r.created_at)
+        ConfigVersionInfo(
+            id=r.id,
+            sha256=r.sha256,
+            content=bytes(r.content),
+            session_id=r.session_id,
+            created_at=r.created_at,
+        )
         for r in rows
     ]
 
@@ -530,8 +556,7 @@ def info_of(row: Session) -> SessionInfo:
 
 def _objects(row: Session) -> tuple[int | None, int | None]:
     """How many objects were put and deleted in what was committed; the manifest does not count."""
-    committed = (row.observed or {}).get("committed")
-    if not isinstance(committed, dict) or (row.observed or {}).get("note") is not None:
+    observed = Observed.of(row.observed)
+    if observed is None or observed.committed is None:
         return None, None
-    removed = ("read_deletes", "own_deletes", "other_deletes")
-    return committed.get("puts", 0), sum(committed.get(name, 0) for name in removed)
+    return observed.committed.puts, observed.committed.deletes

@@ -15,16 +15,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
+from hive.borg.observed import Observed
 from hive.database import transactional
-from hive.errors import Conflict, NotFound
+from hive.errors import Conflict
+from hive.formats import format_size
 from hive.kinds import ArchiveCreated, EventKind, Level
-from hive.models import Alarm, Repository, Session
+from hive.models import Alarm, Session
 from hive.services import audit
 from hive.services.alarms import alarms
-from hive.services.permissions import Actor, require
-from hive.units import format_size
+from hive.services.permissions import Actor, repository_for
 
 _LITTLE = 2048  # bytes: the description of an archive, and hardly anything else
 _ONE_ENTRY = 256  # bytes of a list with one entry, the directory itself
@@ -75,7 +75,7 @@ def _seems_empty(now: Size, former: list[Size]) -> bool:
 
 async def judge(session: Session) -> None:
     """Look at a backup that has just been made; call in the transaction that closes its session."""
-    now = _size(session.observed)
+    now = _size(session)
     if now is None:
         return
     if not now.is_little:
@@ -90,7 +90,7 @@ async def judge(session: Session) -> None:
         undone_at=None,
         id__lt=session.id,
     )
-    former = [_size(row.observed) for row in await rows.order_by("-id").limit(_MOST_FORMER)]
+    former = [_size(row) for row in await rows.order_by("-id").limit(_MOST_FORMER)]
     why = suspicion(now, [one for one in former if one is not None])
     if why is not None:
         await alarms.begin(
@@ -103,22 +103,17 @@ async def judge(session: Session) -> None:
         )
 
 
-def _size(observed: dict[str, Any] | None) -> Size | None:
-    if observed is None or observed.get("note") is not None:
+def _size(session: Session) -> Size | None:
+    observed = Observed.of(session.observed)
+    if observed is None or observed.committed is None or observed.archive_bytes is None:
         return None
-    committed, description = observed.get("committed"), observed.get("archive_bytes")
-    if not isinstance(committed, dict) or not isinstance(description, int):
-        return None
-    return Size(committed.get("puts", 0), committed.get("put_bytes", 0), description)
+    return Size(observed.committed.puts, observed.committed.put_bytes, observed.archive_bytes)
 
 
 @transactional
 async def dismiss(actor: Actor, repository_id: int) -> None:
     """Somebody who may manage the repository says that the small backup is as it should be."""
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     alarm = Alarm.filter(repository_id=repository_id, kind=EventKind.SMALL_BACKUP)
     if not await alarm.exists():
         raise Conflict("There is no suspiciously small backup to dismiss.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hive import clock, log, signals
 from hive.database import after_commit, transactional
+from hive.formats import format_size
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm
 from hive.services.alarms.rules import DISK_STEPS
 from hive.services.outbox import outbox
 from hive.services.storage import disks
 from hive.services.storage.disks import FULL, Space
-from hive.units import format_size
 
 logger = log.get(__name__)
 
@@ -50,13 +50,15 @@ async def _note(root: str, name: str, space: Space) -> None:
         await Alarm.filter(subject=root, kind=EventKind.DISK_FILLING).delete()
     else:
         row = row or Alarm(subject=root, kind=EventKind.DISK_FILLING, since=clock.now())
-        row.level, row.message, row.details = level, message[:1000], details
+        row.level, row.message, row.details = level, message, details
         await row.save()
     is_open_again = former >= FULL > level
     if level == former or not (level > former or level == 0 or is_open_again):
         return
     await _notify_administrators(root, name, level, message, is_over=level < former)
-    happening = signals.DiskAlarm(clock.now(), root, level, message, details)
+    happening = signals.DiskAlarm(
+        at=clock.now(), root=root, level=level, message=message, details=details
+    )
     after_commit(lambda: signals.tell(happening))
     log_it = logger.warning if level else logger.info
     after_commit(lambda: log_it(message))

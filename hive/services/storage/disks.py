@@ -10,19 +10,19 @@ import asyncio
 import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from hive import clock
+from hive import clock, memory
+from hive.formats import format_size
 from hive.models import Inspection, Location
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.installation import presence
 from hive.services.storage import forecast
 from hive.services.storage import paths as storage
-from hive.units import format_size
 
 FULL = 100  # the level above all steps: new data is refused
 
@@ -31,12 +31,18 @@ _LEAST_RESERVE = 512 * _MIB
 _LARGEST_RESERVE = 10 * 1024 * _MIB
 _LARGEST_SHARE = 10  # of a small disk no more than one part in ten
 _NEAR = 2  # reserves that are left when people are warned, whatever the percentage
-_asked: dict[Path, int] = {}  # storage root -> what borg wants free for its largest repository
-_lent: dict[Path, tuple[int, int]] = {}  # storage root -> its device, and the ballast in use
 _INODES = 1000  # kept free, where the file system has a fixed number of them
 
 
-@dataclass(frozen=True)
+@dataclass
+class _Memory:
+    # storage root -> what borg wants free for its largest repository
+    asked: dict[Path, int] = field(default_factory=dict)
+    # storage root -> its device, and the ballast in use
+    lent: dict[Path, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Space:
     """A file system as df shows it: what is reserved for root is neither used nor free."""
 
@@ -130,33 +136,33 @@ def measure(path: Path) -> Space:
         # some file systems have no fixed number of inodes, and say 0
         used_inodes=status.f_files - status.f_ffree,
         free_inodes=status.f_favail,
-        asked_bytes=_asked.get(path, 0),
+        asked_bytes=memory.of(_Memory).asked.get(path, 0),
     )
 
 
 def note_asked(asked: Mapping[Path, int]) -> None:
     """Take note of what borg wants free on each storage root."""
-    _asked.clear()
-    _asked.update(asked)
+    memory.of(_Memory).asked = dict(asked)
 
 
 def note_lent(root: Path, size: int) -> None:
     """Take note of ballast that is given up for a session, or (0) is back."""
     if size:
-        _lent[root] = (root.stat().st_dev, size)
+        memory.of(_Memory).lent[root] = (root.stat().st_dev, size)
     else:
-        _lent.pop(root, None)
+        memory.of(_Memory).lent.pop(root, None)
 
 
 def _lent_on(path: Path) -> int:
-    if not _lent:
+    lent = memory.of(_Memory).lent
+    if not lent:
         return 0
     device = path.stat().st_dev
-    return sum(size for other, size in list(_lent.values()) if other == device)
+    return sum(size for other, size in list(lent.values()) if other == device)
 
 
 def asked_bytes(root: Path) -> int:
-    return _asked.get(root, 0)
+    return memory.of(_Memory).asked.get(root, 0)
 
 
 def free_bytes(path: Path) -> int | None:
@@ -221,24 +227,24 @@ async def problems() -> list[str]:
     ]
 
 
-def findings(disk: Disk) -> Finding:
+def findings(disk: Disk) -> Check:
     """What `hive doctor` says of a disk."""
     subject, space = "Storage", disk.space
     if space is None:
         message = f"The storage root {disk.name} cannot be used: {disk.error.rstrip('.')}"
-        return Finding("error", subject, message, "Mount or make it.")
+        return Check("error", subject, message, "Mount or make it.")
     if space.is_full:
         message = f"The disk of {disk.name} is full: {space.words}. No new data is taken"
         remedy = "Delete archives and compact, delete repositories, or add a disk."
-        return Finding("error", subject, message, remedy)
+        return Check("error", subject, message, remedy)
     message = f"The disk of {disk.name} is used to {space.percent:.0f} %: {space.words}"
     if space.level() >= DISK_STEPS[-2]:
         remedy = "Delete, compact, or add a disk: below the reserve, no new data is taken."
-        return Finding("warning", subject, message, remedy)
-    return Finding("ok", subject, message)
+        return Check("warning", subject, message, remedy)
+    return Check("ok", subject, message)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DiskInfo:
     """One storage root, by the names of the locations that lie there; not by its path."""
 
@@ -256,7 +262,15 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
         names = tuple(row.name for row in rows if row.id in location_ids)
         if names:
             percent = round(space.percent)
-            found.append(DiskInfo(names, space.used_bytes, space.total_bytes, percent, full))
+            found.append(
+                DiskInfo(
+                    locations=names,
+                    used_bytes=space.used_bytes,
+                    total_bytes=space.total_bytes,
+                    percent=percent,
+                    full_on=full,
+                )
+            )
     return sorted(found, key=lambda one: -one.percent)
 
 

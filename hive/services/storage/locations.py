@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 
 from tortoise.functions import Count
 
-from hive import clock, patience, signals
+from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
@@ -25,7 +24,7 @@ _HOST = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocationInfo:
     id: int
     name: str
@@ -73,7 +72,7 @@ async def get_location(reference: str | None) -> Location:
         return location
     location = await references.location(reference)
     if location is None:
-        raise NotFound(f"There is no location {reference!r}.")
+        raise NotFound("There is no location %(reference)r.", reference=reference)
     return location
 
 
@@ -92,7 +91,7 @@ async def add_location(
 
 async def _check_free(name: str) -> None:
     if await Location.filter(name__iexact=name).exists():
-        raise Conflict(f"There is a location {name} already.", field="name")
+        raise Conflict("There is a location %(name)s already.", field="name", name=name)
 
 
 async def _mark(root: Path | None, uid: str) -> None:
@@ -104,9 +103,13 @@ async def _mark(root: Path | None, uid: str) -> None:
     try:
         await patience.within(places.PATIENCE, _prepare_and_mark, root, path, uid)
     except TimeoutError:
-        raise StorageError(f"The storage root {path} does not answer.") from None
+        raise StorageError("The storage root %(path)s does not answer.", path=path) from None
     except OSError as error:
-        raise StorageError(f"The storage root {path} cannot be used: {error.strerror}.") from error
+        raise StorageError(
+            "The storage root %(path)s cannot be used: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
 
 
 def _prepare_and_mark(root: Path | None, path: Path, uid: str) -> None:
@@ -147,8 +150,9 @@ async def adopt(actor: Actor, location_id: int) -> LocationInfo:
     location = await _get(location_id)
     if await _installation_at(location) not in (None, runtime.installation().uid):
         raise Conflict(
-            f"The storage of {location.name} is used by another installation. Only if that no"
-            f" longer runs: `hive location take-over {location.name}`."
+            "The storage of %(name)s is used by another installation. Only if that no longer"
+            " runs: `hive location take-over %(name)s`.",
+            name=location.name,
         )
     return await _claim(actor, location, "location.adopt", is_taken_over=False)
 
@@ -161,7 +165,9 @@ async def take_over(actor: Actor, location_id: int) -> LocationInfo:
     require_admin(actor)
     location = await _get(location_id)
     if await _installation_at(location) in (None, runtime.installation().uid):
-        raise Conflict(f"The storage of {location.name} is not used by another installation.")
+        raise Conflict(
+            "The storage of %(name)s is not used by another installation.", name=location.name
+        )
     return await _claim(actor, location, "location.take-over", is_taken_over=True)
 
 
@@ -173,10 +179,12 @@ async def _installation_at(location: Location) -> str | None:
     except marker.Damaged:
         return None
     except TimeoutError:
-        raise StorageError(f"The storage root {root} does not answer.") from None
+        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
     except OSError as error:
         raise StorageError(
-            f"The storage root {root} cannot be read: {error.strerror}. Mount or make it first."
+            "The storage root %(root)s cannot be read: %(strerror)s. Mount or make it first.",
+            root=root,
+            strerror=error.strerror,
         ) from error
     return None if found is None else found.installation
 
@@ -195,10 +203,12 @@ async def _claim(
         )
         await adoption.note_vanished(location, seconds=places.PATIENCE)
     except TimeoutError:
-        raise StorageError(f"The storage root {root} does not answer.") from None
+        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
     except OSError as error:
         raise StorageError(
-            f"The storage root {root} cannot be written: {error.strerror}."
+            "The storage root %(root)s cannot be written: %(strerror)s.",
+            root=root,
+            strerror=error.strerror,
         ) from error
     await _note_claimed(actor, location, action)
     await places.look(location, max_age=0)
@@ -255,8 +265,10 @@ async def delete_location(actor: Actor, location_id: int) -> None:
     count = await Repository.filter(location_id=location_id).count()
     if count:
         raise Conflict(
-            f"{count} repositories are at {location.name} (those in the trash included): nothing"
-            " is deleted as long as they are there."
+            "%(count)s repositories are at %(name)s (those in the trash included): nothing is"
+            " deleted as long as they are there.",
+            count=count,
+            name=location.name,
         )
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")
@@ -264,15 +276,10 @@ async def delete_location(actor: Actor, location_id: int) -> None:
 
 
 def _check_host(host: str) -> None:
-    try:
-        if "%" in host:  # a zone means nothing to clients, and may hold any character
-            raise ValueError
-        ipaddress.ip_address(host)
-    except ValueError:
-        if not _HOST.fullmatch(host):
-            raise InvalidInput(
-                f"{host[:80]!r} is no host name and no address.", field="host"
-            ) from None
+    # a zone means nothing to clients, and may hold any character
+    is_address = "%" not in host and addresses.parse(host) is not None
+    if not is_address and not _HOST.fullmatch(host):
+        raise InvalidInput("%(host)r is no host name and no address.", field="host", host=host[:80])
 
 
 def _check_port(port: int | None) -> None:
@@ -286,9 +293,13 @@ def _check_root(root: Path) -> None:
     try:
         runtime.prepare_root(root)
     except OSError as error:
-        raise StorageError(f"The storage root {root} cannot be made: {error.strerror}.") from error
+        raise StorageError(
+            "The storage root %(root)s cannot be made: %(strerror)s.",
+            root=root,
+            strerror=error.strerror,
+        ) from error
     if not root.is_dir():
-        raise InvalidInput(f"{root} is no directory.", field="root")
+        raise InvalidInput("%(root)s is no directory.", field="root", root=root)
 
 
 async def _get(location_id: int) -> Location:
@@ -313,14 +324,14 @@ def _info(location: Location, repositories: int) -> LocationInfo:
     root = paths.root_of(location)
     problem = presence.words(location.id)
     return LocationInfo(
-        location.id,
-        location.name,
-        host_of(location),
-        port_of(location),
-        root,
-        location.is_default,
-        repositories,
-        None if problem else disks.free_bytes(root),
-        location.created_at,
-        problem,
+        id=location.id,
+        name=location.name,
+        host=host_of(location),
+        port=port_of(location),
+        root=root,
+        is_default=location.is_default,
+        repositories=repositories,
+        free_bytes=None if problem else disks.free_bytes(root),
+        created_at=location.created_at,
+        problem=problem,
     )

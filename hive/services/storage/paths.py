@@ -89,7 +89,11 @@ def ballast(root: Path) -> Ballast:
 def place(location: Location, login: str, directory: str) -> Place:
     """The place of a repository; StorageError where it would lie anywhere but under its root."""
     if not names.LOGIN.fullmatch(login) or not names.REPOSITORY.fullmatch(directory):
-        raise StorageError(f"{login!r}/{directory!r} is no place for a repository.")
+        raise StorageError(
+            "%(login)r/%(directory)r is no place for a repository.",
+            login=login,
+            directory=directory,
+        )
     found = Place(root_of(location), login, directory)
     require_below(found.root, found.repository)
     return found
@@ -99,7 +103,9 @@ def require_below(root: Path, path: Path) -> None:
     """Raise StorageError unless `path`, links resolved, lies strictly under `root`."""
     real_root = root.resolve()
     if real_root not in path.resolve().parents:
-        raise StorageError(f"{path} does not lie under its storage root {root}.")
+        raise StorageError(
+            "%(path)s does not lie under its storage root %(root)s.", path=path, root=root
+        )
 
 
 def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
@@ -120,7 +126,9 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
             require_below(where.root, directory)  # what is there already can be a link
     except OSError as error:
         raise StorageError(
-            f"The storage root {where.root} cannot be used: {error.strerror}."
+            "The storage root %(root)s cannot be used: %(strerror)s.",
+            root=where.root,
+            strerror=error.strerror,
         ) from error
     if run_as is not None and not is_handed_over(where, run_as):
         hand_over(where, run_as)
@@ -222,7 +230,11 @@ def move_to_trash(where: Place, path: Path, target: Path) -> None:
         where.trash.mkdir(mode=0o700, exist_ok=True)
         path.rename(target)
     except OSError as error:
-        raise StorageError(f"{path} cannot be moved to the trash: {error.strerror}.") from error
+        raise StorageError(
+            "%(path)s cannot be moved to the trash: %(strerror)s.",
+            path=path,
+            strerror=error.strerror,
+        ) from error
 
 
 def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
@@ -233,16 +245,18 @@ def restore_from_trash(root: Path, entry: Path, target: Path) -> None:
     if not entry.is_dir():
         if target.is_dir():  # a restore that was interrupted got that far
             return
-        raise StorageError(f"{entry} is no longer in the trash.")
+        raise StorageError("%(entry)s is no longer in the trash.", entry=entry)
     if target.exists():
         if any(target.iterdir()):
-            raise StorageError(f"{target} exists already and is not empty.")
+            raise StorageError("%(target)s exists already and is not empty.", target=target)
         target.rmdir()
     try:
         target.parent.mkdir(mode=0o711, exist_ok=True)
         entry.rename(target)
     except OSError as error:
-        raise StorageError(f"{entry} cannot be moved back: {error.strerror}.") from error
+        raise StorageError(
+            "%(entry)s cannot be moved back: %(strerror)s.", entry=entry, strerror=error.strerror
+        ) from error
 
 
 def destroy(root: Path, entry: Path) -> None:

@@ -14,11 +14,11 @@ import errno
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from hive import patience
+from hive import memory, patience
 from hive.database import spawn
 from hive.errors import StorageError
 from hive.models import Location, Repository
@@ -93,32 +93,26 @@ class Away:
 class _Known:
     begun: float  # of time.monotonic
     away: Away | None
-    whose: str  # installation
 
 
-_known: dict[int, _Known] = {}
-_looking: dict[int, asyncio.Task[None]] = {}
-_hanging: dict[Path, asyncio.Future[Marker | None]] = {}
-_listeners: list[Callable[[], None]] = []
+@dataclass
+class _Memory:
+    known: dict[int, _Known] = field(default_factory=dict)
+    looking: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    hanging: dict[Path, asyncio.Future[Marker | None]] = field(default_factory=dict)
+    listeners: list[Callable[[], None]] = field(default_factory=list)
 
 
 def listen(listener: Callable[[], None]) -> Callable[[], None]:
     """Have `listener` called when a location goes away or comes back; returns what ends that."""
-    _listeners.append(listener)
-    return lambda: _listeners.remove(listener)
-
-
-def clear() -> None:
-    """Forget what is in memory; call when the server stops."""
-    _known.clear()
-    _looking.clear()
-    _hanging.clear()
-    presence.clear()
+    listeners = memory.of(_Memory).listeners
+    listeners.append(listener)
+    return lambda: listeners.remove(listener)
 
 
 def forget(location_id: int) -> None:
     """Forget a location that was deleted."""
-    _known.pop(location_id, None)
+    memory.of(_Memory).known.pop(location_id, None)
     presence.forget(location_id)
 
 
@@ -129,8 +123,7 @@ def known(location_id: int) -> Away | None:
 
 
 def _current(location_id: int) -> _Known | None:
-    found = _known.get(location_id)
-    return found if found is not None and found.whose == _mine() else None
+    return memory.of(_Memory).known.get(location_id)
 
 
 def _mine() -> str:
@@ -154,10 +147,11 @@ async def look(location: Location, *, max_age: float = FRESH) -> Away | None:
         found = _current(location.id)
         if found is not None and (found.begun >= wanted or _hangs(location, found)):
             return found.away
-        task = _looking.get(location.id)
+        looking = memory.of(_Memory).looking
+        task = looking.get(location.id)
         if task is None or task.done():
             task = spawn(_look(location.id), name="look at storage")
-            _looking[location.id] = task
+            looking[location.id] = task
         await asyncio.wait({task})
         task.result()
 
@@ -195,7 +189,7 @@ async def away_ids() -> set[int]:
 
 
 def _hangs(location: Location, found: _Known) -> bool:
-    future = _hanging.get(paths.root_of(location))
+    future = memory.of(_Memory).hanging.get(paths.root_of(location))
     is_silent = found.away is not None and found.away.kind == Absence.SILENT
     return is_silent and future is not None and not future.done()
 
@@ -205,14 +199,14 @@ async def _look(location_id: int) -> None:
     row = await Location.get_or_none(id=location_id)
     if row is None:
         forget(location_id)
-        _known[location_id] = _Known(begun, None, _mine())
+        memory.of(_Memory).known[location_id] = _Known(begun, None)
         return
     away = await _find(row)
     former = _current(row.id)
-    _known[row.id] = _Known(begun, away, _mine())
+    memory.of(_Memory).known[row.id] = _Known(begun, away)
     presence.note(row.id, paths.root_of(row), None if away is None else away.message)
     if former is None or former.away != away:
-        for listener in tuple(_listeners):
+        for listener in tuple(memory.of(_Memory).listeners):
             listener()
 
 
@@ -278,14 +272,15 @@ class _Wrong(Exception):
 
 async def _ask(root: Path, uid: str) -> Marker | None:
     """The marker of a root that can be used; None where there is none."""
-    future = _hanging.get(root)
+    hanging = memory.of(_Memory).hanging
+    future = hanging.get(root)
     if future is None or future.done():
         future = patience.begin(_see, root, uid)
     done, _ = await asyncio.wait({future}, timeout=PATIENCE)
     if not done:
-        _hanging[root] = future
+        hanging[root] = future
         raise TimeoutError
-    _hanging.pop(root, None)
+    hanging.pop(root, None)
     return future.result()
 
 

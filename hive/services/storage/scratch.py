@@ -13,10 +13,12 @@ import shutil
 import stat
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from hive import memory
 from hive.errors import StorageError
 from hive.process.child import RunAs
 from hive.services import names, runtime
@@ -24,8 +26,11 @@ from hive.services import names, runtime
 if TYPE_CHECKING:
     from hive.services.storage.paths import Place
 
-_lock = Lock()
-_users: Counter[str] = Counter()  # login -> its sessions and upkeeps that run
+
+@dataclass
+class _Memory:
+    lock: Lock = field(default_factory=Lock)
+    users: Counter[str] = field(default_factory=Counter)  # login -> its sessions and upkeeps
 
 
 def of(where: Place) -> Path:
@@ -34,35 +39,39 @@ def of(where: Place) -> Path:
 
 def enter(where: Place, run_as: RunAs | None) -> None:
     """Make the directory for one more session; each is followed by a `leave`."""
-    path = of(where)
-    with _lock:
+    path, here = of(where), memory.of(_Memory)
+    with here.lock:
         try:
             path.mkdir(mode=0o700, exist_ok=True)
             status = path.lstat()
             if run_as is not None and status.st_uid != run_as.uid:
                 os.chown(path, run_as.uid, run_as.gid, follow_symlinks=False)
         except OSError as error:
-            raise StorageError(f"{path} cannot be made: {error.strerror}.") from error
+            raise StorageError(
+                "%(path)s cannot be made: %(strerror)s.", path=path, strerror=error.strerror
+            ) from error
         if not stat.S_ISDIR(status.st_mode):
-            raise StorageError(f"{path} is not a directory: remove it.")
-        _users[where.login] += 1
+            raise StorageError("%(path)s is not a directory: remove it.", path=path)
+        here.users[where.login] += 1
 
 
 def leave(where: Place) -> None:
     """Remove what is left in it once nothing runs any more for this repository."""
-    with _lock:
-        _users[where.login] -= 1
-        if _users[where.login] <= 0:
-            del _users[where.login]
+    here = memory.of(_Memory)
+    with here.lock:
+        here.users[where.login] -= 1
+        if here.users[where.login] <= 0:
+            del here.users[where.login]
             with suppress(OSError):
                 _empty(of(where))
 
 
 def clear() -> None:
     """Remove what a killed server's children left; call before any session begins."""
-    with _lock:
+    here = memory.of(_Memory)
+    with here.lock:
         for path in runtime.paths().scratch.iterdir():
-            is_theirs = names.LOGIN.fullmatch(path.name) and path.name not in _users
+            is_theirs = names.LOGIN.fullmatch(path.name) and path.name not in here.users
             if is_theirs and path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)
 

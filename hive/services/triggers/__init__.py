@@ -18,7 +18,7 @@ from hive.services.triggers.calling import (
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo
 from hive.services.triggers.store import (
     DEFAULT_TIMEZONE,
-    Wanted,
+    TriggerChanges,
     add_trigger,
     commands,
     delete_trigger,
@@ -28,15 +28,15 @@ from hive.services.triggers.store import (
     kinds_for,
     list_runs,
     list_triggers,
-    press,
     set_trigger,
+    start_now,
 )
 
 __all__ = [
     "DEFAULT_TIMEZONE",
+    "TriggerChanges",
     "TriggerInfo",
     "TriggerRunInfo",
-    "Wanted",
     "add_trigger",
     "carry_out",
     "commands",
@@ -48,11 +48,11 @@ __all__ = [
     "list_runs",
     "list_triggers",
     "listen",
-    "press",
     "recover",
     "run_due",
     "set_trigger",
     "settled",
+    "start_now",
     "stop",
     "thin_out",
 ]

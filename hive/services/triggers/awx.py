@@ -8,13 +8,13 @@ from typing import Any
 
 from hive import clock
 from hive.errors import OutgoingFailed
+from hive.formats import format_duration
 from hive.kinds import TriggerState
 from hive.outgoing.client import Answer, Outgoing
 from hive.services import runtime
 from hive.services.outbox import allowed
-from hive.services.triggers.runs import Outcome
+from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Awx, Subject
-from hive.units import format_duration
 
 _RUNNING = ("new", "pending", "waiting", "running")
 _SOONEST = timedelta(seconds=5)
@@ -29,7 +29,7 @@ _ADVICE = {
 }
 
 
-async def launch(awx: Awx, subject: Subject, started_at: datetime) -> Outcome:
+async def launch(awx: Awx, subject: Subject, started_at: datetime) -> CallOutcome:
     """Ask for the job. A full queue (429) is asked again; anything else unclear is a failure."""
     sent: dict[str, Any] = {}
     if awx.extra_vars:
@@ -40,17 +40,17 @@ async def launch(awx: Awx, subject: Subject, started_at: datetime) -> Outcome:
     if answer.status == 429:
         return _later(awx, started_at, "AWX asks to be asked later (429).", answer)
     if not answer.ok:
-        return Outcome(TriggerState.FAILED, f"AWX refused: {_why(answer)}")
+        return CallOutcome(TriggerState.FAILED, f"AWX refused: {_why(answer)}")
     told = answer.json()
     job = told.get("job", told.get("id")) if isinstance(told, dict) else None
     if not isinstance(job, int) or not isinstance(told, dict):
-        return Outcome(
+        return CallOutcome(
             TriggerState.FAILED,
             f"What answered ({answer.status}) is not AWX: its answer names no job. Is the URL that"
             " of AWX itself?",
         )
     ignored = _ignored(told)
-    return Outcome(
+    return CallOutcome(
         TriggerState.RUNNING,
         f"Job {job} is {_status(told) or 'pending'}.{ignored}",
         external_id=str(job),
@@ -84,7 +84,7 @@ def _ignored(told: Mapping[str, Any]) -> str:
     )
 
 
-async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> Outcome:
+async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> CallOutcome:
     """Look at the job; `former` is what was told of it before."""
     try:
         answer = await _ask(awx, "GET", f"jobs/{job}/")
@@ -93,7 +93,7 @@ async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> Outco
             raise
         return _later(awx, started_at, f"Job {job}: {error.message}")
     if answer.status in _ADVICE:
-        return Outcome(
+        return CallOutcome(
             TriggerState.FAILED,
             f"Job {job} cannot be followed any more ({answer.status}): it was deleted, or the token"
             " may not see it.",
@@ -110,7 +110,7 @@ async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> Outco
     words = f" {explained[:_SHOWN]}" if explained else ""
     good = status == "successful"
     state = TriggerState.SUCCEEDED if good else TriggerState.FAILED
-    return Outcome(state, f"Job {job}: {status}.{words}{warning}")
+    return CallOutcome(state, f"Job {job}: {status}.{words}{warning}")
 
 
 def _status(told: Mapping[str, Any]) -> str | None:
@@ -118,18 +118,20 @@ def _status(told: Mapping[str, Any]) -> str | None:
     return status[:40] if isinstance(status, str) else None
 
 
-def _later(awx: Awx, started_at: datetime, message: str, answer: Answer | None = None) -> Outcome:
+def _later(
+    awx: Awx, started_at: datetime, message: str, answer: Answer | None = None
+) -> CallOutcome:
     """Look again, the longer it takes the more seldom; or give up."""
     now = clock.now()
     if now - started_at > awx.give_up:
-        return Outcome(
+        return CallOutcome(
             TriggerState.FAILED, f"Given up after {format_duration(awx.give_up)}. {message}"
         )
     pause = min(max((now - started_at) / 4, _SOONEST), _SELDOMEST)
     wish = answer.headers.get("retry-after", "") if answer is not None else ""
     if wish.isascii() and wish.isdigit() and len(wish) < 6:
         pause = min(max(pause, timedelta(seconds=int(wish))), _LONGEST_WISH)
-    return Outcome(TriggerState.RUNNING, message, look_at=now + pause)
+    return CallOutcome(TriggerState.RUNNING, message, look_at=now + pause)
 
 
 def _why(answer: Answer) -> str:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from hive import clock, log, signals
+from tortoise.queryset import QuerySet
+
+from hive import clock, log, memory, signals
 from hive.database import DriverError, spawn, transactional
 from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
@@ -23,7 +25,7 @@ from hive.services.clock import trust
 from hive.services.repositories import infos as repository_infos
 from hive.services.secrets import opens, settings_of
 from hive.services.triggers import command, runs, settings, store
-from hive.services.triggers.runs import Outcome
+from hive.services.triggers.runs import CallOutcome
 
 logger = log.get(__name__)
 
@@ -32,7 +34,10 @@ _AT_ONCE = 16  # calls; more wait for the next tick
 _KEPT = timedelta(days=400)
 _IN_TROUBLE = (Health.LATE, Health.DOWN)
 
-_working: dict[int, asyncio.Task[None]] = {}
+
+@dataclass
+class _Memory:
+    working: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
 
 def listen() -> Callable[[], None]:
@@ -45,14 +50,18 @@ def listen() -> Callable[[], None]:
             EventKind.LATE,
             EventKind.DOWN,
         ):
-            spawn(_look(), name="call triggers for a late backup")
+            at_once = _call_for_late(happening.repository_id)
+            spawn(at_once, name="call triggers for a late backup")
 
     return signals.subscribe(hear)
 
 
-async def _look() -> None:
+async def _call_for_late(repository_id: int) -> None:
+    """Call the triggers of this late backup alone: all others come with the next tick."""
     try:
-        await run_due()
+        if await trust.is_trusted():
+            await _start_late_ones(_for_late().filter(repository_id=repository_id))
+            await _start_waiting(TriggerRun.filter(trigger__repository_id=repository_id))
     except (HiveError, DriverError) as error:
         logger.error("triggers cannot be looked at", reason=str(error))
 
@@ -63,11 +72,16 @@ async def run_due() -> int:
     begun = 0
     if await trust.is_trusted():
         begun = await _start_all(now)
+    await _start_waiting(TriggerRun.all())
+    return begun
+
+
+async def _start_waiting(calls: QuerySet[TriggerRun]) -> None:
+    """Make those of these calls whose time has come."""
     # those that have just begun too, so by the time that it is now
-    waiting = TriggerRun.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())
+    waiting = calls.filter(state=TriggerState.RUNNING, look_at__lte=clock.now())
     for run in await waiting.order_by("look_at").limit(_AT_ONCE):
         _start(run.id)
-    return begun
 
 
 async def _start_all(now: datetime) -> int:
@@ -76,8 +90,18 @@ async def _start_all(now: datetime) -> int:
     due = await Trigger.filter(next_at__lte=now, repository__deleted_at=None).order_by("next_at")
     for trigger in due:
         begun += await _guarded(trigger, _start_due)
+    return begun + await _start_late_ones(_for_late())
+
+
+def _for_late() -> QuerySet[Trigger]:
+    """What may be called because a backup is late, and was called already or not."""
     late = Trigger.filter(is_for_late=True, enabled=True, repository__health__in=_IN_TROUBLE)
-    for trigger in await late.filter(repository__deleted_at=None):
+    return late.filter(repository__deleted_at=None)
+
+
+async def _start_late_ones(late: QuerySet[Trigger]) -> int:
+    begun = 0
+    for trigger in await late:
         begun += await _guarded(trigger, _start_late)
     return begun
 
@@ -139,16 +163,27 @@ async def _disable(trigger: Trigger, reason: str) -> None:
     )
 
 
-@transactional
 async def _start_late(trigger: Trigger) -> bool:
-    """Call it unless it was called since the repository became late."""
-    # the lock of the row: two ticks must not both find that it was not called
-    await Trigger.filter(id=trigger.id).update(is_for_late=True)
-    since = await _late_since(trigger.repository_id)
-    called = TriggerRun.filter(trigger_id=trigger.id, reason=TriggerReason.LATE)
-    if since is None or await called.filter(started_at__gte=since).exists():
+    """Call it unless it was called since the repository became late.
+
+    As long as the trouble lasts, each tick asks: only one that has to call takes a lock.
+    """
+    return await _is_asked_for(trigger) and await _start_once(trigger)
+
+
+@transactional
+async def _start_once(trigger: Trigger) -> bool:
+    """Two ticks must not both find that it was not called."""
+    await runs.lock(trigger)
+    if not await _is_asked_for(trigger):
         return False
     return await runs.begin(trigger, TriggerReason.LATE) is not None
+
+
+async def _is_asked_for(trigger: Trigger) -> bool:
+    since = await _late_since(trigger.repository_id)
+    called = TriggerRun.filter(trigger_id=trigger.id, reason=TriggerReason.LATE)
+    return since is not None and not await called.filter(started_at__gte=since).exists()
 
 
 async def _late_since(repository_id: int) -> datetime | None:
@@ -162,10 +197,11 @@ async def _late_since(repository_id: int) -> datetime | None:
 
 
 def _start(run_id: int) -> None:
-    if run_id not in _working and len(_working) < _AT_ONCE:
+    working = memory.of(_Memory).working
+    if run_id not in working and len(working) < _AT_ONCE:
         task = spawn(carry_out(run_id), name=f"trigger run {run_id}")
-        _working[run_id] = task
-        task.add_done_callback(lambda _: _working.pop(run_id, None))
+        working[run_id] = task
+        task.add_done_callback(lambda _: working.pop(run_id, None))
 
 
 async def carry_out(run_id: int) -> None:
@@ -178,9 +214,9 @@ async def carry_out(run_id: int) -> None:
         outcome = await _act(run)
     except Sealed:
         words = "The settings of the trigger cannot be opened: the key of the server is missing."
-        outcome = Outcome(TriggerState.FAILED, words)
+        outcome = CallOutcome(TriggerState.FAILED, words)
     except HiveError as error:
-        outcome = Outcome(TriggerState.FAILED, error.message)
+        outcome = CallOutcome(TriggerState.FAILED, error.message)
     except asyncio.CancelledError:
         await runs.keep(run_id, _cut_off(run, trigger.kind))
         raise
@@ -190,14 +226,14 @@ async def carry_out(run_id: int) -> None:
     await runs.keep(run_id, outcome)
 
 
-def _cut_off(run: TriggerRun, kind: TriggerKind) -> Outcome:
+def _cut_off(run: TriggerRun, kind: TriggerKind) -> CallOutcome:
     """The server stops: a job in AWX goes on, and is looked at again by the next server."""
     if run.external_id is not None:
-        return Outcome(TriggerState.RUNNING, run.message, look_at=clock.now())
+        return CallOutcome(TriggerState.RUNNING, run.message, look_at=clock.now())
     return runs.interrupted(kind)
 
 
-async def _act(run: TriggerRun) -> Outcome:
+async def _act(run: TriggerRun) -> CallOutcome:
     # they load aiohttp, which most commands can do without
     from hive.services.triggers import awx, webhook  # noqa: PLC0415
 
@@ -217,13 +253,14 @@ async def _act(run: TriggerRun) -> Outcome:
 
 async def settled() -> None:
     """Wait until no call is being made or looked at just now."""
-    while _working:
-        await asyncio.wait(set(_working.values()))
+    working = memory.of(_Memory).working
+    while working:
+        await asyncio.wait(set(working.values()))
 
 
 async def stop() -> None:
     """End what is under way, commands with all their processes; call when the server stops."""
-    for task in list(_working.values()):
+    for task in list(memory.of(_Memory).working.values()):
         task.cancel()
     await settled()
 

@@ -21,7 +21,7 @@ from hive.errors import Unavailable
 from hive.kinds import TriggerState
 from hive.process import confine
 from hive.services import runtime
-from hive.services.triggers.runs import Outcome
+from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Command, Subject
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -29,23 +29,24 @@ _TAIL = 4000  # bytes of output that are kept
 _TO_END = 3.0  # seconds between SIGTERM and SIGKILL
 
 
-async def call(command: Command, subject: Subject) -> Outcome:
+async def call(command: Command, subject: Subject) -> CallOutcome:
     """Run it to its end, or to its time limit."""
     settings = runtime.settings().triggers
     argv = settings.commands.get(command.command)
     if argv is None:
         raise Unavailable(
-            f"The configuration names no command {command.command!r} any more: add it under"
-            " [triggers.commands], or change the trigger."
+            "The configuration names no command %(command)r any more: add it under"
+            " [triggers.commands], or change the trigger.",
+            command=command.command,
         )
     ended = await _run(argv, _environment(subject), seconds=settings.command_seconds)
     if ended.timed_out:
         limit = f"The command was ended after {settings.command_seconds} seconds."
-        return Outcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
+        return CallOutcome(TriggerState.FAILED, f"{limit}\n{ended.output}".strip())
     if ended.status == 0:
-        return Outcome(TriggerState.SUCCEEDED, ended.output)
+        return CallOutcome(TriggerState.SUCCEEDED, ended.output)
     how = f"exit status {ended.status}" if ended.status > 0 else f"signal {-ended.status}"
-    return Outcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
+    return CallOutcome(TriggerState.FAILED, f"{ended.output}\n{how}".strip())
 
 
 def _environment(subject: Subject) -> dict[str, str]:
@@ -61,7 +62,7 @@ def _environment(subject: Subject) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class _Ended:
+class _Finished:
     status: int
     output: str
     timed_out: bool
@@ -100,7 +101,7 @@ class _Tail:
         return self._kept.decode(errors="replace").strip()
 
 
-async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Ended:
+async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float) -> _Finished:
     process, tail = _start(argv, environment)
     timed_out, output = False, ""
     try:
@@ -116,7 +117,7 @@ async def _run(argv: Sequence[str], environment: Mapping[str, str], *, seconds: 
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         output = tail.close()
-    return _Ended(status, output, timed_out)
+    return _Finished(status, output, timed_out)
 
 
 def _start(
@@ -136,7 +137,9 @@ def _start(
         )
     except OSError as error:
         os.close(reading)
-        raise Unavailable(f"{argv[0]} cannot be started: {error.strerror}.") from error
+        raise Unavailable(
+            "%(argv)s cannot be started: %(strerror)s.", argv=argv[0], strerror=error.strerror
+        ) from error
     finally:
         os.close(writing)
     return process, _Tail(reading)
@@ -167,8 +170,8 @@ def _user() -> tuple[int, int] | None:
         if name is None and os.geteuid() != 0:
             return None
         raise Unavailable(
-            f"There is no account {name or settings.child.user}: name one that exists in"
-            " triggers.command_user."
+            "There is no account %(name)s: name one that exists in triggers.command_user.",
+            name=name or settings.child.user,
         ) from None
     if os.geteuid() != 0:
         if name is not None and account.pw_uid != os.geteuid():

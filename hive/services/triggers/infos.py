@@ -12,7 +12,7 @@ from hive.services.secrets import opens, settings_of
 from hive.services.triggers import settings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TriggerRunInfo:
     """One call: what asked for it, and what became of it."""
 
@@ -29,7 +29,7 @@ class TriggerRunInfo:
     message: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TriggerInfo:
     """A trigger; secrets among its settings are masked, whoever looks."""
 

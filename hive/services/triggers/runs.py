@@ -25,7 +25,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CallOutcome:
     """What became of a call, or of a look at it. RUNNING: look again at `look_at`."""
 
     state: TriggerState
@@ -43,8 +43,7 @@ async def begin(
 
     That is told as an event, but to whoever pressed a button.
     """
-    # Taking the row's lock keeps a second one from beginning at the same time.
-    await Trigger.filter(id=trigger.id).update(enabled=trigger.enabled)
+    await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
         if reason != TriggerReason.BUTTON:
             message = f"Trigger {trigger.name} was not called again: the call before still runs."
@@ -64,6 +63,15 @@ async def begin(
     message = f"Trigger {trigger.name} is called {why}."
     await _tell(trigger, EventKind.TRIGGER_STARTED, message, run)
     return run
+
+
+async def lock(trigger: Trigger) -> None:
+    """Keep others from beginning a call of this trigger until the transaction ends.
+
+    SQLite has one lock for all, which every transaction holds (hive/database.py); other engines
+    lock the row.
+    """
+    await Trigger.filter(id=trigger.id).select_for_update().first()
 
 
 async def note(
@@ -109,7 +117,7 @@ async def claim(run_id: int) -> TriggerRun | None:
 
 
 @transactional
-async def keep(run_id: int, outcome: Outcome) -> None:
+async def keep(run_id: int, outcome: CallOutcome) -> None:
     """Write down what became of it, once; its end is an event."""
     run = await TriggerRun.get_or_none(id=run_id, state=TriggerState.RUNNING)
     if run is None:  # deleted, or ended meanwhile
@@ -149,7 +157,7 @@ async def _kind_of(run: TriggerRun) -> TriggerKind:
     return (await Trigger.get(id=run.trigger_id)).kind
 
 
-def interrupted(kind: TriggerKind) -> Outcome:
+def interrupted(kind: TriggerKind) -> CallOutcome:
     """The server ended in the middle of the call."""
     unknown = "" if kind == TriggerKind.COMMAND else " Whether it arrived is not known."
-    return Outcome(TriggerState.FAILED, f"The server ended while this was called.{unknown}")
+    return CallOutcome(TriggerState.FAILED, f"The server ended while this was called.{unknown}")

@@ -99,17 +99,27 @@ def _check_names(kind: TriggerKind, values: Mapping[str, str]) -> None:
         if name not in known and not is_header:
             others = ", ".join((*known, "header.NAME") if kind == TriggerKind.WEBHOOK else known)
             raise InvalidInput(
-                f"A trigger of the kind {kind} has no setting {name[:64]!r}; it has {others}.",
+                "A trigger of the kind %(kind)s has no setting %(name)r; it has %(others)s.",
                 field=name,
+                kind=kind,
+                name=name[:64],
+                others=others,
             )
         if len(value) > _MOST or "\0" in value:
-            raise InvalidInput(f"The setting {name} is too long, or holds a NUL.", field=name)
+            raise InvalidInput(
+                "The setting %(name)s is too long, or holds a NUL.", field=name, name=name
+            )
 
 
 def _needed(values: Mapping[str, str], name: str, kind: TriggerKind) -> str:
     value = values.get(name, "").strip()
     if not value:
-        raise InvalidInput(f"A trigger of the kind {kind} needs the setting {name}.", field=name)
+        raise InvalidInput(
+            "A trigger of the kind %(kind)s needs the setting %(name)s.",
+            field=name,
+            kind=kind,
+            name=name,
+        )
     return value
 
 
@@ -147,10 +157,14 @@ def _give_up(values: Mapping[str, str]) -> timedelta:
 def _webhook(values: Mapping[str, str]) -> Webhook:
     method = (values.get("method", "").strip() or "POST").upper()
     if method not in METHODS:
-        raise InvalidInput(f"A method is one of {', '.join(METHODS)}.", field="method")
+        raise InvalidInput(
+            "A method is one of %(methods)s.", field="method", methods=", ".join(METHODS)
+        )
     body = values.get("body", "")
     if body and method in ("GET", "HEAD"):
-        raise InvalidInput(f"{method} sends no body: leave it away, or use POST.", field="body")
+        raise InvalidInput(
+            "%(method)s sends no body: leave it away, or use POST.", field="body", method=method
+        )
     headers = {
         name.removeprefix(HEADER): value
         for name, value in values.items()
@@ -182,7 +196,9 @@ def _check_headers(headers: Mapping[str, str], field: str) -> None:
 
 def _number(text: str, name: str, most: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 11 and 1 <= int(text) <= most):
-        raise InvalidInput(f"The setting {name} is a number from 1 to {most}.", field=name)
+        raise InvalidInput(
+            "The setting %(name)s is a number from 1 to %(most)s.", field=name, name=name, most=most
+        )
     return int(text)
 
 
@@ -225,8 +241,9 @@ def check_move(
         if name != "url" and is_secret(kind, name) and name not in wanted:
             raise InvalidInput(
                 "The address is that of another server: what is secret is not sent there before it"
-                f" is given again ({name}).",
+                " is given again (%(name)s).",
                 field="header" if name.startswith(HEADER) else name,
+                name=name,
             )
 
 

@@ -17,12 +17,13 @@ from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
-from hive.models import Repository, Trigger, TriggerRun
+from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.services import audit, names, runtime
 from hive.services.permissions import (
     Actor,
     level_on,
+    repository_for,
     require,
     require_admin,
     visible_repository_ids,
@@ -35,7 +36,7 @@ DEFAULT_TIMEZONE = "UTC"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TriggerChanges:
     """What is to be changed; None stays. `cron` "" takes the schedule away."""
 
     name: str | None = None
@@ -59,7 +60,7 @@ async def add_trigger(
     is_for_late: bool = False,
 ) -> TriggerInfo:
     """Add a trigger; without schedule it is called by its button, or when a backup is late."""
-    repository = await _repository(actor, repository_id, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     title = names.check_title(name, "trigger")
     await _check_free(repository.id, title)
     given = {key: value for key, value in values.items() if value != ""}
@@ -95,7 +96,7 @@ def next_time(row: Trigger) -> datetime | None:
     """When the schedule calls it next; InvalidInput for what is no schedule."""
     if row.cron is None or not row.enabled:
         return None
-    schedule = Schedule(ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
+    schedule = Schedule(kind=ScheduleKind.CRON, cron=row.cron, timezone=row.timezone)
     return schedule.due_after(clock.now())
 
 
@@ -109,23 +110,16 @@ def _check_target(actor: Actor, kind: TriggerKind, values: Mapping[str, str]) ->
     if target.command not in commands:
         known = f"; there are {', '.join(sorted(commands))}" if commands else ""
         raise InvalidInput(
-            f"The configuration names no command {target.command[:64]!r} under"
-            f" [triggers.commands]{known}.",
+            "The configuration names no command %(command)r under [triggers.commands]%(known)s.",
             field="command",
+            command=target.command[:64],
+            known=known,
         )
 
 
 async def _check_free(repository_id: int, name: str) -> None:
     if await Trigger.filter(repository_id=repository_id, name=name).exists():
-        raise Conflict(f"The repository has a trigger {name} already.", field="name")
-
-
-async def _repository(actor: Actor, repository_id: int, level: Level) -> Repository:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, level)
-    return repository
+        raise Conflict("The repository has a trigger %(name)s already.", field="name", name=name)
 
 
 async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> list[TriggerInfo]:
@@ -174,9 +168,12 @@ async def find_trigger(
         query &= Q(repository_id=repository_id)
     rows = await Trigger.filter(query).limit(2).select_related("repository")
     if len(rows) > 1:
-        raise InvalidInput(f"{reference!r} can be several triggers: say REPOSITORY/NAME or the id.")
+        raise InvalidInput(
+            "%(reference)r can be several triggers: say REPOSITORY/NAME or the id.",
+            reference=reference,
+        )
     if not rows:
-        raise NotFound(f"There is no trigger {reference!r}.")
+        raise NotFound("There is no trigger %(reference)r.", reference=reference)
     return info_of(rows[0], await _last_run(rows[0].id))
 
 
@@ -213,7 +210,7 @@ async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
 
 
 @transactional
-async def set_trigger(actor: Actor, trigger_id: int, wanted: Wanted) -> TriggerInfo:
+async def set_trigger(actor: Actor, trigger_id: int, wanted: TriggerChanges) -> TriggerInfo:
     """Change what is given; a new schedule counts from now."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     if wanted.name is not None and wanted.name != row.name:
@@ -269,12 +266,12 @@ async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
 
 
 @transactional
-async def press(actor: Actor, trigger_id: int) -> TriggerRunInfo:
+async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     """Have it called now; whoever listens (the server) makes the call, after commit."""
     row = await _get(actor, trigger_id, Level.MANAGE)
     run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)
     if run is None:
-        raise Conflict(f"{row.name} is still running: wait for its end.")
+        raise Conflict("%(name)s is still running: wait for its end.", name=row.name)
     await audit.record(actor, "trigger.run", _subject(row))
     asked = signals.TriggerAsked(run.id)
     after_commit(lambda: signals.tell(asked))

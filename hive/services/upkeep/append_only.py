@@ -8,14 +8,15 @@ from datetime import datetime
 
 from hive import clock
 from hive.borg.deletion import may_have_deleted
+from hive.borg.observed import Observed
+from hive.formats import format_size
 from hive.kinds import Access, Need
 from hive.models import Inspection, Session
-from hive.units import format_size
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Deletion:
     """A session of an append-only key that deleted something, or that nobody could watch."""
 
@@ -44,14 +45,14 @@ async def deletions(repository_id: int) -> list[Deletion]:
         query = query.filter(ended_at__gt=inspection.compacted_at)
     return [
         Deletion(
-            row.id,
-            row.started_at,
-            row.key_name,
-            row.operation or "not watched",
-            row.bytes_removed,
+            session_id=row.id,
+            at=row.started_at,
+            key=row.key_name,
+            operation=row.operation or "not watched",
+            removed_bytes=row.bytes_removed,
         )
         for row in await query.order_by("id")
-        if may_have_deleted(row.operation, row.bytes_removed, row.observed)
+        if may_have_deleted(row.operation, row.bytes_removed, Observed.of(row.observed))
     ]
 
 

@@ -11,9 +11,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive import log
+from hive import log, memory
 from hive.ballast import Ballast
 from hive.borg import room
 from hive.database import unbroken
@@ -34,9 +35,13 @@ _ROOT_SHARE = 10
 _SLACK = 16 * _MIB  # what failed tries and growing indexes take of it
 _LOOK_AGAIN = 10.0  # seconds
 
-_borrowed: set[Path] = set()  # storage roots whose ballast is in use
-_wanted: dict[Path, int] = {}  # storage root -> how large its ballast should be
-_looked_at = float("-inf")
+
+@dataclass
+class _Memory:
+    borrowed: set[Path] = field(default_factory=set)  # storage roots whose ballast is in use
+    # storage root -> how large its ballast should be
+    wanted: dict[Path, int] = field(default_factory=dict)
+    looked_at: float = float("-inf")
 
 
 class BallastInUse(Conflict):
@@ -49,15 +54,16 @@ async def borrowed(root: Path) -> AsyncIterator[None]:
 
     Where there is room anyway, nothing is done.
     """
-    if root not in _borrowed and not await asyncio.to_thread(_is_short, root):
+    borrowed_roots = memory.of(_Memory).borrowed
+    if root not in borrowed_roots and not await asyncio.to_thread(_is_short, root):
         yield
         return
-    if root in _borrowed:
+    if root in borrowed_roots:
         raise BallastInUse(
             "The server's disk is full, and another session is making room on it: only one can at a"
             " time. Try again when it has ended."
         )
-    _borrowed.add(root)
+    borrowed_roots.add(root)
     try:
         given = await asyncio.to_thread(_give_up, root)
         logger.warning("ballast given up", root=str(root), size=given)
@@ -66,7 +72,7 @@ async def borrowed(root: Path) -> AsyncIterator[None]:
         finally:
             await unbroken(_take_back(root, given), name="take ballast back")
     finally:
-        _borrowed.discard(root)
+        borrowed_roots.discard(root)
 
 
 def _give_up(root: Path) -> int:
@@ -77,7 +83,7 @@ def _give_up(root: Path) -> int:
 
 async def _take_back(root: Path, given: int) -> None:
     """Have it as large as before, or as it should be where the session made room for that."""
-    wanted = max(given, _wanted.get(root, 0))
+    wanted = max(given, memory.of(_Memory).wanted.get(root, 0))
     try:
         await asyncio.to_thread(paths.ballast(root).take_back, wanted)
     finally:
@@ -95,9 +101,9 @@ def _is_short(root: Path) -> bool:
 
 async def look_after_soon() -> None:
     """Look after them for a session that finds a disk full, unless one has just done so."""
-    global _looked_at  # noqa: PLW0603 - one look for the process
-    if time.monotonic() - _looked_at > _LOOK_AGAIN:
-        _looked_at = time.monotonic()
+    known = memory.of(_Memory)
+    if time.monotonic() - known.looked_at > _LOOK_AGAIN:
+        known.looked_at = time.monotonic()
         await look_after()
 
 
@@ -105,10 +111,12 @@ async def look_after() -> None:
     """Keep each ballast as large as it should be, and notify of disks that fill up."""
     away = await places.away_ids()
     roots = {paths.root_of(row) for row in await Location.exclude(id__in=away)}
-    for root in sorted(roots - _borrowed):
+    for root in sorted(roots - memory.of(_Memory).borrowed):
         wanted = min(max(_ROOT_LEAST, disks.asked_bytes(root) + _SLACK), _ROOT_MOST)
         ballast = paths.ballast(root)
-        _wanted[root] = await asyncio.to_thread(_resize, ballast, wanted, _ROOT_SHARE)
+        memory.of(_Memory).wanted[root] = await asyncio.to_thread(
+            _resize, ballast, wanted, _ROOT_SHARE
+        )
     if runtime.settings().database.url is None:
         database = Ballast(runtime.paths().ballast)
         await asyncio.to_thread(_resize, database, _DATABASE_BYTES, _DATABASE_SHARE)

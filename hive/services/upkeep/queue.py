@@ -7,31 +7,32 @@ several turns, as sessions have precedence and a scheduled one has so many minut
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from hive import clock, signals
 from hive.borg import upkeep as borg
 from hive.borg.facts import Kind
 from hive.database import after_commit, transactional
-from hive.errors import Conflict, Forbidden, NotFound
+from hive.errors import Conflict, Forbidden
+from hive.formats import format_duration, format_size
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
+from hive.sentences import say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms
 from hive.services.installation import presence
-from hive.services.permissions import Actor, require
+from hive.services.permissions import Actor, repository_for
 from hive.services.sessions import record
 from hive.services.storage import places
 from hive.services.upkeep import append_only
-from hive.units import format_duration, format_size
+from hive.services.upkeep.parts import Parts
 
 OPEN = (UpkeepState.WAITING, UpkeepState.RUNNING, UpkeepState.PAUSED)
 _WORTH_COMPACTING = 1_000_000  # reclaimable bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UpkeepInfo:
     """`asked_by` is None for the schedule's; `message` is how it ended, in a sentence."""
 
@@ -69,10 +70,7 @@ async def ask(
 async def _ask(
     actor: Actor, repository_id: int, kind: UpkeepKind, *, is_confirmed: bool
 ) -> UpkeepInfo:
-    repository = await Repository.get_or_none(id=repository_id, deleted_at=None)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.MANAGE)
+    repository = await repository_for(actor, repository_id, Level.MANAGE)
     if is_confirmed and not actor.is_admin:
         raise Forbidden("Only an administrator confirms what append-only keys have deleted.")
     await _require_possible(repository, kind, is_confirmed=is_confirmed)
@@ -108,21 +106,27 @@ async def _require_possible(
     repository: Repository, kind: UpkeepKind, *, is_confirmed: bool
 ) -> None:
     if repository.initialized_at is None:
-        raise Conflict(f"{repository.name} is not created yet: there is nothing to {kind}.")
+        raise Conflict(
+            "%(name)s is not created yet: there is nothing to %(kind)s.",
+            name=repository.name,
+            kind=kind,
+        )
     if repository.mode == Mode.IMPORT:
-        raise Conflict(f"{repository.name} is in mode IMPORT: switch it to BORG first.")
+        raise Conflict("%(name)s is in mode IMPORT: switch it to BORG first.", name=repository.name)
     if kind != UpkeepKind.COMPACT:
         return
     inspection = await Inspection.get_or_none(repository_id=repository.id) or Inspection()
     if inspection.kind == Kind.BORG2:
         raise Conflict(
-            f"{repository.name} is a repository of borg 2: compacting it takes its passphrase,"
-            " which this server does not have. Run borg compact on a client."
+            "%(name)s is a repository of borg 2: compacting it takes its passphrase, which"
+            " this server does not have. Run borg compact on a client.",
+            name=repository.name,
         )
     if inspection.append_only:
         raise Conflict(
-            f"{repository.name} is append-only by its own config (borg config append_only): borg"
-            " does not compact it."
+            "%(name)s is append-only by its own config (borg config append_only): borg does"
+            " not compact it.",
+            name=repository.name,
         )
     found = [] if is_confirmed else await append_only.deletions(repository.id)
     if found:
@@ -131,10 +135,7 @@ async def _require_possible(
 
 async def list_upkeeps(actor: Actor, repository_id: int, *, limit: int = 20) -> list[UpkeepInfo]:
     """The newest first, for who may see the repository."""
-    repository = await Repository.get_or_none(id=repository_id)
-    if repository is None:
-        raise NotFound("There is no such repository.")
-    await require(actor, repository, Level.VIEW)
+    await repository_for(actor, repository_id, Level.VIEW, deleted=True)
     rows = await Upkeep.filter(repository_id=repository_id).order_by("-id").limit(limit)
     return [info_of(row) for row in rows]
 
@@ -158,7 +159,7 @@ async def waits_for(info: UpkeepInfo) -> str:
 
 
 @transactional
-async def want_due() -> int:
+async def queue_due() -> int:
     """Want what the schedule says is due, and go on with what was paused; how many there are."""
     settings, now = runtime.settings().upkeep, clock.now()
     wanted = await Upkeep.filter(state=UpkeepState.PAUSED).update(state=UpkeepState.WAITING)
@@ -212,7 +213,7 @@ async def resume_all() -> int:
     return await Upkeep.filter(state=UpkeepState.RUNNING).update(state=UpkeepState.WAITING)
 
 
-# what the caretaker writes
+# what the worker writes
 
 
 async def waiting() -> list[Upkeep]:
@@ -237,7 +238,6 @@ async def note_begun(row: Upkeep) -> None:
     row.state = UpkeepState.RUNNING
     if row.started_at is None:
         row.started_at = clock.now()
-        row.details = {**row.details, "since": clock.rfc3339(row.started_at)}
     await row.save()
 
 
@@ -265,7 +265,7 @@ async def note_refused(row: Upkeep, found: Sequence[append_only.Deletion]) -> No
     await events.record(
         row.repository_id,
         EventKind.UPKEEP_REFUSED,
-        f"Not compacted: {message}",
+        say("Not compacted: %(message)s", message=message),
         upkeep=row.id,
         sessions=[deletion.session_id for deletion in found],
     )
@@ -281,13 +281,16 @@ async def note_checked(row: Upkeep, problems: Sequence[str], *, seconds: float) 
     error = borg.in_a_sentence(problems) or None
     inspection.check_error = error  # type: ignore[assignment]  # TextField's hints know no null
     await inspection.save()
-    row.details = {**row.details, "problems": list(problems)}
+    replace(Parts.of(row), problems=tuple(problems)).store(row)
     if problems:
-        message = f"A check found the repository damaged: {borg.in_a_sentence(problems)}"
+        message = say(
+            "A check found the repository damaged: %(problems)s",
+            problems=borg.in_a_sentence(problems),
+        )
         await _end(row, UpkeepState.DONE, message, seconds)
         await alarms.integrity_error(row.repository_id, message, upkeep=row.id, problems=problems)
         return
-    message = f"A check of the whole repository found no problems; it took {took}."
+    message = say("A check of the whole repository found no problems; it took %(took)s.", took=took)
     await _end(row, UpkeepState.DONE, message, seconds)
     await events.record(row.repository_id, EventKind.CHECKED, message, upkeep=row.id)
     await alarms.integrity_proven(row.repository_id)
@@ -300,8 +303,12 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
     inspection.compacted_at = now
     await inspection.save()
     shown = "" if freed is None else f" {format_size(freed)} were freed;"
-    message = f"The repository was compacted:{shown} it took {_duration(row.seconds + seconds)}."
-    row.details = {**row.details, "freed_bytes": freed}
+    message = say(
+        "The repository was compacted:%(shown)s it took %(value)s.",
+        shown=shown,
+        value=_duration(row.seconds + seconds),
+    )
+    replace(Parts.of(row), freed_bytes=freed).store(row)
     await _end(row, UpkeepState.DONE, message, seconds)
     await events.record(
         row.repository_id, EventKind.COMPACTED, message, upkeep=row.id, freed_bytes=freed
@@ -320,7 +327,6 @@ def _duration(seconds: float) -> str:
 
 
 def info_of(row: Upkeep) -> UpkeepInfo:
-    details: dict[str, Any] = row.details
     return UpkeepInfo(
         id=row.id,
         repository_id=row.repository_id,
@@ -333,5 +339,5 @@ def info_of(row: Upkeep) -> UpkeepInfo:
         seconds=row.seconds,
         interruptions=row.interruptions,
         message=row.message,
-        problems=tuple(details.get("problems", ())),
+        problems=Parts.of(row).problems,
     )

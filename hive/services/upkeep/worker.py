@@ -1,14 +1,14 @@
-"""The caretaker: checks and compacts repositories with the server's own borg, one at a time.
+"""The upkeep worker: checks and compacts repositories with the server's own borg, one at a time.
 
 A session that arrives has precedence: it asks for the repository by hive.signals.GiveWay (see
-maintenance.outrank), borg is ended, and the upkeep goes on where it stopped.
+maintenance.interrupt_upkeep), borg is ended, and the upkeep goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hive import clock, log, signals
 from hive.borg import upkeep as borg
@@ -26,6 +26,8 @@ from hive.services.repositories import maintenance
 from hive.services.sessions import record
 from hive.services.storage import paths, places, scratch
 from hive.services.upkeep import append_only, making_room, queue
+from hive.services.upkeep.parts import Parts
+from hive.waiting import Stir
 
 logger = log.get(__name__)
 
@@ -57,12 +59,12 @@ class _Turn:
         return self.deadline - time.monotonic()
 
 
-class Caretaker:
+class UpkeepWorker:
     """One for a server, as long as it runs; or for one command where no server does."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._stirred = asyncio.Event()
+        self._stir = Stir()
         self._turn: _Turn | None = None
         self._rested_at: dict[int, float] = {}  # repository -> when it may be tried again
 
@@ -75,13 +77,8 @@ class Caretaker:
         unsubscribe = signals.subscribe(self._on_happening)
         try:
             while True:
-                self._stirred.clear()
                 if not await self.work():
-                    try:
-                        async with asyncio.timeout(_LOOK_EVERY):
-                            await self._stirred.wait()
-                    except TimeoutError:
-                        continue
+                    await self._stir.wait(_LOOK_EVERY)
         finally:
             if self._turn is not None:
                 self._turn.stop.set()
@@ -101,7 +98,7 @@ class Caretaker:
 
     def _on_happening(self, happening: signals.Happening) -> None:
         if isinstance(happening, signals.UpkeepWanted):
-            self._stirred.set()
+            self._stir.set()
         elif isinstance(happening, signals.GiveWay):
             turn = self._turn
             if turn is not None and turn.row.repository_id == happening.repository_id:
@@ -170,8 +167,9 @@ class Caretaker:
     async def _check(self, turn: _Turn, repository: Repository) -> None:
         is_borg2 = turn.place.is_borg2
         is_small = (repository.size_bytes or 0) <= _WHOLE_BYTES
-        turn.is_partial = bool(turn.row.details.get("is_partial")) or not is_small
-        if turn.is_partial and not turn.row.details.get("is_partial"):
+        was_partial = Parts.of(turn.row).is_partial
+        turn.is_partial = was_partial or not is_small
+        if turn.is_partial and not was_partial:
             await self._begin_in_parts(turn)
         program = self._program(is_borg2=is_borg2)
         while True:
@@ -188,7 +186,7 @@ class Caretaker:
                 return
             await _note_part(turn.row, ended)
             if await self._is_whole(turn, ended, is_borg2=is_borg2) and not _was_rest(turn.row):
-                problems = turn.row.details.get("problems", [])
+                problems = Parts.of(turn.row).problems
                 await queue.note_checked(turn.row, problems, seconds=turn.seconds)
                 return
             if turn.stop.is_set() or turn.seconds_left <= 0:
@@ -199,7 +197,7 @@ class Caretaker:
         """Where somebody else's check has stopped in the middle, its rest is no whole check."""
         config = (await asyncio.to_thread(snapshot, turn.place.repository)).config
         is_rest = config is not None and borg.is_part_noted(config)
-        turn.row.details = {**turn.row.details, "is_partial": True, "is_rest": is_rest}
+        replace(Parts.of(turn.row), is_partial=True, is_rest=is_rest).store(turn.row)
 
     def _check_argv(self, turn: _Turn, program: Program, is_borg2: bool) -> list[str]:
         path = turn.place.repository.resolve()
@@ -207,12 +205,14 @@ class Caretaker:
             return borg.check_argv(program.path, path, is_borg2=is_borg2)
         seconds = int(max(1, min(_PART_SECONDS, turn.seconds_left)))
         started = turn.row.started_at
-        if is_borg2 and started is not None and turn.row.details.get("has_begun"):
+        if is_borg2 and started is not None and Parts.of(turn.row).has_begun:
             since = int((clock.now() - started).total_seconds())
             return borg.continued_argv(program.path, path, seconds=seconds, since_seconds=since)
         return borg.check_argv(program.path, path, is_borg2=is_borg2, seconds=seconds)
 
-    async def _is_whole(self, turn: _Turn, ended: server_programs.Ended, *, is_borg2: bool) -> bool:
+    async def _is_whole(
+        self, turn: _Turn, ended: server_programs.Finished, *, is_borg2: bool
+    ) -> bool:
         if not turn.is_partial:
             return True
         if is_borg2:  # it stops before the end only where its time is up
@@ -252,10 +252,12 @@ class Caretaker:
         programs = self._host.programs
         program = programs.borg2 if is_borg2 else programs.borg
         if program is None:
-            raise Conflict(f"There is no borg {2 if is_borg2 else 1} on this server.")
+            raise Conflict("There is no borg %(value)s on this server.", value=2 if is_borg2 else 1)
         return program
 
-    async def _run(self, turn: _Turn, program: Program, argv: list[str]) -> server_programs.Ended:
+    async def _run(
+        self, turn: _Turn, program: Program, argv: list[str]
+    ) -> server_programs.Finished:
         spec = borg_child(turn.place, program, argv, self._host, is_background=True)
         limit = turn.seconds_left + (_PATIENCE if turn.is_partial else 0)
         confinement = self._host.confinement
@@ -273,11 +275,11 @@ class Caretaker:
         self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
         await queue.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
-    async def _leave(self, turn: _Turn, ended: server_programs.Ended) -> None:
+    async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
             # in one piece it would begin anew each time
-            turn.row.details = {**turn.row.details, "is_partial": True}
+            replace(Parts.of(turn.row), is_partial=True).store(turn.row)
         is_interrupted = ended.was_stopped or turn.stop.is_set()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _REST
         await queue.note_turn(
@@ -291,17 +293,16 @@ class Caretaker:
 
 def _was_rest(row: Upkeep) -> bool:
     """Whether what has just come to its end was only the rest of another check."""
-    was_rest = bool(row.details.get("is_rest"))
-    row.details = {**row.details, "is_rest": False}
-    return was_rest
+    parts = Parts.of(row)
+    replace(parts, is_rest=False).store(row)
+    return parts.is_rest
 
 
-async def _note_part(row: Upkeep, ended: server_programs.Ended) -> None:
+async def _note_part(row: Upkeep, ended: server_programs.Finished) -> None:
     """Keep what a part has found: the next may come after a restart of the server."""
-    found = list(row.details.get("problems", []))
-    if ended.status == borg.ERRORS_FOUND:
-        found += borg.problems_in(ended.output)
-    row.details = {**row.details, "has_begun": True, "problems": found}
+    parts = Parts.of(row)
+    found = borg.problems_in(ended.output) if ended.status == borg.ERRORS_FOUND else ()
+    replace(parts, has_begun=True, problems=(*parts.problems, *found)).store(row)
     await queue.note_turn(row, row.state, seconds=0)
 
 
@@ -318,7 +319,7 @@ async def _keep_snapshot(turn: _Turn) -> None:
     await write()
 
 
-def _borg_failed(what: str, ended: server_programs.Ended) -> str:
+def _borg_failed(what: str, ended: server_programs.Finished) -> str:
     lines = [line.strip() for line in ended.output.splitlines() if line.strip()]
     reason = " ".join(lines[-3:])[:500] or "it said nothing"
     return f"The {what} failed, borg ended with status {ended.status}: {reason}"

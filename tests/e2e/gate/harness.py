@@ -264,7 +264,14 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
         confinement.Wishes.of(settings), roots=[settings.paths.repositories], programs=paths
     )
     assert assessment.refusal is None, assessment.refusal
-    gate = Gate(Host(settings, found, runtime.host_id(), assessment.confinement))
+    gate = Gate(
+        Host(
+            settings=settings,
+            programs=found,
+            host_id=runtime.host_id(),
+            confinement=assessment.confinement,
+        )
+    )
     server = Server(gate)
     try:
         loaded = await host_keys.load()

@@ -13,7 +13,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.rollback import preview, work
-from hive.services.rollback.preview import Outlook, Step
+from hive.services.rollback.preview import RollbackOutlook, Step
 from tests.e2e.gate.files import noise, same_tree
 from tests.e2e.gate.harness import Client, House, until
 from tests.programs import borg_command
@@ -95,7 +95,7 @@ class Machine:
         await until(self.house.is_quiet)
         await statistics.measure((await self.info()).id)
 
-    async def look(self) -> Outlook:
+    async def look(self) -> RollbackOutlook:
         await self.at_rest()
         return await preview.look(OPERATOR, (await self.info()).id)
 

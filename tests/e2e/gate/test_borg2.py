@@ -19,7 +19,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from hive.services.storage import paths
 from hive.services.upkeep import queue, worker
-from hive.services.upkeep.worker import Caretaker
+from hive.services.upkeep.worker import UpkeepWorker
 from tests.e2e.gate.files import fingerprint, make_files, noise, same_tree
 from tests.e2e.gate.harness import Client, Done, House, open_house, until
 from tests.programs import borg_command
@@ -184,14 +184,14 @@ async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
     await until(house2.is_quiet)
     await statistics.measure(info.id)
     asked = await queue.ask(OPERATOR, info.id, UpkeepKind.CHECK)
-    assert await Caretaker(house2.gate.host).work()
+    assert await UpkeepWorker(house2.gate.host).work()
     assert (await queue.get(asked.id)).message.startswith("A check of the whole repository")
     pack = max((info.path / "packs").rglob("*"), key=lambda path: path.stat().st_size)
     broken = bytearray(pack.read_bytes())
     broken[len(broken) // 2] ^= 0xFF
     pack.write_bytes(broken)
     asked = await queue.ask(OPERATOR, info.id, UpkeepKind.CHECK)
-    assert await Caretaker(house2.gate.host).work()
+    assert await UpkeepWorker(house2.gate.host).work()
     assert pack.name in " ".join((await queue.get(asked.id)).problems)
     with pytest.raises(Conflict, match="passphrase"):
         await queue.ask(OPERATOR, info.id, UpkeepKind.COMPACT)

@@ -207,7 +207,7 @@ async def test_a_mode_switch_waits_for_the_verification_that_is_under_way(
     transfer = await prepare(house, source)
     await stage(transfer)
     results = await asyncio.gather(
-        imports.settle(transfer.info.id),
+        imports.finish_import(transfer.info.id),
         transfer.switch(Mode.BORG),
         transfer.switch(Mode.EXPORT),
         return_exceptions=True,

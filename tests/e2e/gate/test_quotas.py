@@ -204,7 +204,7 @@ async def test_a_quota_that_is_lowered_holds_for_a_running_session(house: House)
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str) -> None:
-    """Finding F2: borg wrote it into the config, and fell back to that."""
+    """Borg wrote it into the config, and fell back to that."""
     async with open_house(tmp_path, **{"borg.command": borg_command(version)}) as house:
         room = await make_room(house, 20 * MB)
         config = room.info.path / "config"
@@ -222,7 +222,7 @@ async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str)
 async def test_over_a_lowered_quota_everything_works_but_writing(
     tmp_path: Path, version: str
 ) -> None:
-    """Finding F10: delete and compact failed as well."""
+    """Delete and compact failed as well."""
     async with open_house(tmp_path, **{"borg.command": borg_command(version)}) as house:
         room = await make_room(house, 100 * MB)
         url, files = room.url, tmp_path / "files"

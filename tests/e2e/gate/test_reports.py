@@ -16,6 +16,7 @@ from hive.services import events, runtime
 from hive.services.permissions import OPERATOR
 from hive.services.reports import reports, tokens
 from hive.services.reports.reports import RunInfo
+from hive.services.reports.verdicts import Claim
 from hive.services.repositories import catalogue
 from tests.e2e.gate.harness import Client, House, until
 from tests.e2e.gate.test_borgmatic import borgmatic, with_repository
@@ -78,7 +79,7 @@ async def test_borgmatic_reports_good_and_bad_runs_and_each_is_held_against_the_
         good = await judged(house)
         assert (good.state, good.verdict) == (RunState.SUCCEEDED, RunVerdict.AGREES)
         assert good.started_at is not None
-        assert good.details["claim"] == "archive"
+        assert good.notes.claim == Claim.ARCHIVE
         assert "Creating archive" in good.log
         assert "/ping/***" in good.log
         assert token not in good.log

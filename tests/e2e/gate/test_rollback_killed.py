@@ -78,7 +78,7 @@ async def test_a_killed_rollback_is_completed_or_never_was(machine: Machine, mov
     # nobody gets in between
     refused = await machine.client.borg("list", info.url, version=machine.version)
     assert "rolled back" in refused.error
-    await (recovery.clean_up() if moves == 4 else completion.recover())
+    await (recovery.recover_from_crash() if moves == 4 else completion.recover())
     assert (await Repository.get(id=info.id)).maintenance is None
     row = await Rollback.get()
     fresh = await machine.archives_of_fresh()

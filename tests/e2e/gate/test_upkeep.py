@@ -26,8 +26,9 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.upkeep import queue, worker
+from hive.services.upkeep.parts import Parts
 from hive.services.upkeep.queue import UpkeepInfo
-from hive.services.upkeep.worker import Caretaker
+from hive.services.upkeep.worker import UpkeepWorker
 from tests import factories
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, until
@@ -38,10 +39,10 @@ CHECK, COMPACT = UpkeepKind.CHECK, UpkeepKind.COMPACT
 
 
 @pytest.fixture
-async def carer(house: House) -> AsyncIterator[Caretaker]:
-    """A caretaker at work, as the server has it."""
-    made = Caretaker(house.gate.host)
-    task = spawn(made.run(), name="caretaker")
+async def at_work(house: House) -> AsyncIterator[UpkeepWorker]:
+    """A worker at work, as the server has it."""
+    made = UpkeepWorker(house.gate.host)
+    task = spawn(made.run(), name="upkeep")
     yield made
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -86,7 +87,7 @@ async def kinds() -> list[EventKind]:
 
 
 async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     await with_archives(house, tmp_path)
     info = await laptop()
@@ -103,7 +104,7 @@ async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
 
 
 async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -128,7 +129,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
 
 
 async def test_a_check_in_parts_goes_on_where_it_stopped(
-    house: House, carer: Caretaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "_WHOLE_BYTES", 0)
     await with_archives(house, tmp_path)
@@ -143,12 +144,12 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
     assert (done.state, done.problems) == (UpkeepState.DONE, ())
     assert "last_segment_checked" not in config.read_text()
     row = await Upkeep.get(id=done.id)
-    assert row.details["is_rest"] is False
+    assert not Parts.of(row).is_rest
     assert EventKind.CONFIG_CHANGED not in await kinds()
 
 
 async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
-    house: House, carer: Caretaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -158,7 +159,7 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     program = house.gate.host.programs.borg
     assert program is not None
     programs = replace(house.gate.host.programs, borg=replace(program, path=str(slow)))
-    carer._host = replace(house.gate.host, programs=programs)
+    at_work._host = replace(house.gate.host, programs=programs)
     asked = await queue.ask(OPERATOR, info.id, CHECK)
 
     async def is_running() -> bool:
@@ -171,15 +172,15 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     assert session.operation == Operation.READ
     current = await queue.get(asked.id)
     assert (current.state, current.interruptions) == (UpkeepState.WAITING, 1)
-    carer._host = house.gate.host
-    monkeypatch.setattr(carer, "_rested_at", {})
-    carer._stirred.set()
+    at_work._host = house.gate.host
+    monkeypatch.setattr(at_work, "_rested_at", {})
+    at_work._stir.set()
     assert (await ended(asked)).problems == ()
     assert EventKind.UPDATED_LOCALLY not in await kinds()
 
 
 async def test_a_repository_that_is_checked_can_be_deleted(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     await with_archives(house, tmp_path)
     info = await laptop()
@@ -189,7 +190,7 @@ async def test_a_repository_that_is_checked_can_be_deleted(
 
 
 async def test_compacting_frees_what_was_deleted(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -210,7 +211,7 @@ async def test_compacting_frees_what_was_deleted(
 
 
 async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_administrator_confirms(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path)
     info = await laptop()
@@ -231,7 +232,7 @@ async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_adminis
 
 
 async def test_backups_of_an_append_only_key_with_checkpoints_do_not_stand_in_the_way(
-    house: House, carer: Caretaker, tmp_path: Path
+    house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
     client = await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
@@ -255,7 +256,7 @@ async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
     await change_access(Access.APPEND_ONLY)
     (await client.borg("delete", f"{info.url}::first")).must()
     await until(house.is_quiet)
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     refused = await queue.get(asked.id)
     assert refused.state == UpkeepState.REFUSED
     assert "administrator confirms" in refused.message
@@ -268,20 +269,20 @@ async def test_the_schedule_wants_what_is_due_and_only_on_idle_repositories(
 ) -> None:
     await with_archives(house, tmp_path, size=100_000)
     info = await laptop()
-    assert await queue.want_due() == 0  # it was made just now
+    assert await queue.queue_due() == 0  # it was made just now
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    assert await queue.want_due() == 1
-    assert await queue.want_due() == 0  # it is wanted already
+    assert await queue.queue_due() == 1
+    assert await queue.queue_due() == 0  # it is wanted already
     await Repository.filter(id=info.id).update(last_access_at=clock.now())
-    assert not await Caretaker(house.gate.host).work()
+    assert not await UpkeepWorker(house.gate.host).work()
     clock.use(lambda: now + timedelta(days=31, minutes=11))
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.asked_by, row.problems) == (UpkeepState.DONE, None, ())
-    assert await queue.want_due() == 0
+    assert await queue.queue_due() == 0
     clock.use(lambda: now + timedelta(days=62, minutes=12))
-    assert await queue.want_due() == 1
+    assert await queue.queue_due() == 1
 
 
 async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the_next_day(
@@ -292,17 +293,17 @@ async def test_a_scheduled_check_stops_when_its_minutes_are_over_and_goes_on_the
     await with_archives(house, tmp_path, size=100_000)
     now = clock.now()
     clock.use(lambda: now + timedelta(days=31))
-    await queue.want_due()
+    await queue.queue_due()
     host = house.gate.host
     short = host.settings.upkeep.model_copy(update={"minutes_a_day": 0})
     settings = host.settings.model_copy(update={"upkeep": short})
-    assert await Caretaker(replace(host, settings=settings)).work()
+    assert await UpkeepWorker(replace(host, settings=settings)).work()
     info = await laptop()
     (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert row.state in (UpkeepState.PAUSED, UpkeepState.DONE)
     while row.state == UpkeepState.PAUSED:
-        assert await queue.want_due() == 1
-        assert await Caretaker(replace(host, settings=settings)).work()
+        assert await queue.queue_due() == 1
+        assert await UpkeepWorker(replace(host, settings=settings)).work()
         (row,) = await queue.list_upkeeps(OPERATOR, info.id)
     assert (row.state, row.problems) == (UpkeepState.DONE, ())
 
@@ -315,7 +316,7 @@ async def test_what_a_killed_server_was_at_is_done_by_the_next(
     asked = await queue.ask(OPERATOR, info.id, CHECK)
     await Upkeep.filter(id=asked.id).update(state=UpkeepState.RUNNING)
     assert await queue.resume_all() == 1
-    assert await Caretaker(house.gate.host).work()
+    assert await UpkeepWorker(house.gate.host).work()
     assert (await queue.get(asked.id)).state == UpkeepState.DONE
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pyotp
@@ -10,19 +9,12 @@ import pytest
 from hive import clock
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.models import AuditEntry, RecoveryCode, Totp
-from hive.services.accounts import attempt_limits, second_factor
+from hive.services.accounts import second_factor
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.secrets import totp_secret
 from tests.factories import People
 
 pytestmark = pytest.mark.usefixtures("hive")
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> Iterator[None]:
-    attempt_limits.forget()
-    yield
-    attempt_limits.forget()
 
 
 @pytest.fixture

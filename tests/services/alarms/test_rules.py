@@ -11,12 +11,20 @@ from hive.services.alarms import rules
 from hive.services.alarms.rules import DISK_STEPS, Cause, Usage
 
 MB = 10**6
-BEFORE = Usage(100 * MB, 90 * MB, 10 * MB, transaction=8, borg_id="a")
-GONE = Usage(0, is_repository=False)
+BEFORE = Usage(
+    size_bytes=100 * MB, live_bytes=90 * MB, reclaimable_bytes=10 * MB, transaction=8, borg_id="a"
+)
+GONE = Usage(size_bytes=0, is_repository=False)
 
 
 def after(live: int, *, size: int = 100 * MB, transaction: int = 12) -> Usage:
-    return Usage(size, live, size - live, transaction, "a")
+    return Usage(
+        size_bytes=size,
+        live_bytes=live,
+        reclaimable_bytes=size - live,
+        transaction=transaction,
+        borg_id="a",
+    )
 
 
 def kinds(found: list[rules.Finding]) -> list[EventKind]:
@@ -30,7 +38,9 @@ def session(
     *,
     may_have_deleted: bool = False,
 ) -> list[rules.Finding]:
-    cause = Cause(access, operation, "laptop", may_have_deleted)
+    cause = Cause(
+        access=access, operation=operation, key_name="laptop", may_have_deleted=may_have_deleted
+    )
     return rules.of_session(BEFORE, now, cause, 50)
 
 
@@ -69,26 +79,42 @@ def test_deleting_the_repository_is_told_by_the_session_and_not_again_as_a_mass_
 
 
 def test_another_repository_in_its_place_is_told_whoever_put_it_there() -> None:
-    before = Usage(9, borg_id="aa", encryption="repokey")
+    before = Usage(size_bytes=9, borg_id="aa", encryption="repokey")
     for now, words in (
-        (Usage(9, borg_id="bb", encryption="repokey"), "its id was aa and is bb"),
-        (Usage(9, borg_id="aa", encryption="none"), "its encryption was repokey and is none"),
+        (Usage(size_bytes=9, borg_id="bb", encryption="repokey"), "its id was aa and is bb"),
+        (
+            Usage(size_bytes=9, borg_id="aa", encryption="none"),
+            "its encryption was repokey and is none",
+        ),
     ):
         (found,) = rules.of_identity(before, now)
         assert found.kind == EventKind.REPLACED
         assert words in found.message
-    for now in (before, Usage(9, borg_id="aa", encryption="unknown"), Usage(9), GONE):
+    for now in (
+        before,
+        Usage(size_bytes=9, borg_id="aa", encryption="unknown"),
+        Usage(size_bytes=9),
+        GONE,
+    ):
         assert rules.of_identity(before, now) == []
 
 
 def test_trying_things_out_is_no_alarm() -> None:
-    cause = Cause(Access.FULL, None, "laptop")
-    assert rules.of_session(Usage(9_000, 900), Usage(9_000, 0), cause, 50) == []
+    cause = Cause(access=Access.FULL, operation=None, key_name="laptop")
+    assert (
+        rules.of_session(
+            Usage(size_bytes=9_000, live_bytes=900),
+            Usage(size_bytes=9_000, live_bytes=0),
+            cause,
+            50,
+        )
+        == []
+    )
 
 
 def test_of_borg_2_a_smaller_size_can_be_compaction() -> None:
-    cause = Cause(Access.FULL, None, "laptop")
-    assert rules.of_session(Usage(90 * MB), Usage(10 * MB), cause, 50) == []
+    cause = Cause(access=Access.FULL, operation=None, key_name="laptop")
+    assert rules.of_session(Usage(size_bytes=90 * MB), Usage(size_bytes=10 * MB), cause, 50) == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
+from tests.another_process import forget
 from tests.factories import People
 
 BORG = Trouble(
@@ -25,7 +26,6 @@ BORG = Trouble(
 
 @pytest.fixture(autouse=True)
 async def a_channel(people: People) -> None:
-    server_alarms.clear()
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
@@ -60,7 +60,7 @@ async def test_a_trouble_is_notified_once_and_its_end_as_well() -> None:
 
 async def test_a_trouble_that_a_former_server_reported_is_ended_by_the_next() -> None:
     await server_alarms.report("program:borg", BORG)
-    server_alarms.clear()
+    forget(server_alarms)
     await server_alarms.report("program:borg", None)
     assert [severity for severity, _ in await said()] == [Severity.CRITICAL, Severity.RECOVERY]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive import clock
+from hive import clock, memory
 from hive.errors import Conflict, Forbidden, RefusalCause
 from hive.kinds import Health, Severity
 from hive.models import ClockState, Event, Grant, Job, Key, Notification, Repository, WebSession
@@ -23,9 +23,10 @@ from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.server import clock_watch, doctor, jobs
-from hive.services.server.clock_watch import Watch
+from hive.services.server.clock_watch import ClockWatch
 from hive.services.server.scheduler import Scheduler
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -53,13 +54,10 @@ class Clocks:
 async def clocks(people: People, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Clocks]:
     """A server that has watched the clock for a while, on a machine without NTP."""
     monkeypatch.setattr(trust, "is_synchronised", lambda: False)
-    server_alarms.clear()
     made = Clocks()
     await trust.start()
     await run(made, timedelta(minutes=2))
     yield made
-    trust.stop()
-    server_alarms.clear()
     clock.use_elapsed(None)
 
 
@@ -67,7 +65,7 @@ async def run(clocks: Clocks, span: timedelta) -> None:
     """Let time pass, with a look each minute."""
     for _ in range(int(span // timedelta(minutes=1))):
         clocks.run(timedelta(minutes=1))
-        await Watch().look()
+        await ClockWatch().look()
 
 
 async def notified(kind: str = "clock jumped") -> list[str]:
@@ -132,7 +130,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     repository_id = await watched_repository(people)
     clocks.jump(jump)
     await run(clocks, timedelta(minutes=30))
-    assert await review.tick() == 0
+    assert await review.review_due() == 0
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == "Clock jumped"
     assert len(server_alarms.outages()) == 1
@@ -140,7 +138,7 @@ async def test_nothing_is_reported_as_late_and_administrators_get_one_message(
     assert await downs() == 0
     clocks.jump(-jump)
     await run(clocks, timedelta(minutes=2))
-    await review.tick()
+    await review.review_due()
     assert await notified() == [Severity.CRITICAL, Severity.RECOVERY]
     assert (await Repository.get(id=repository_id)).health == Health.FINE
     assert server_alarms.unknown(1) == ""
@@ -155,7 +153,7 @@ async def test_what_is_late_by_the_new_time_is_reported_once_it_is_confirmed(
     await run(clocks, timedelta(minutes=5))
     await trust.confirm(people.admin)
     await run(clocks, timedelta(minutes=1))
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=repository_id)).health == Health.DOWN
     assert await downs() == 1
 
@@ -176,14 +174,14 @@ async def test_a_command_that_confirms_is_heard_by_the_running_server(
 ) -> None:
     clocks.jump(DAY)
     await run(clocks, timedelta(minutes=1))
-    as_a_command = trust._server
-    trust._server = None
+    known = memory.of(trust._Memory)
+    server, known.server = known.server, None
     assert not await trust.is_trusted()
     await trust.confirm(OPERATOR)
     assert await trust.is_trusted()
-    trust._server = as_a_command
+    known.server = server
     assert not await trust.is_trusted()
-    await Watch().look()
+    await ClockWatch().look()
     assert await trust.is_trusted()
 
 
@@ -192,7 +190,7 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
     clocks: Clocks, people: People, jump: timedelta
 ) -> None:
     repository_id = await deleted_repository(people)
-    trust.stop()
+    forget(trust)
     clocks.jump(jump)
     assert not await trust.is_trusted()
     await trash.empty_expired()
@@ -204,8 +202,8 @@ async def test_a_command_sees_a_jump_by_what_the_server_has_stored(
 
 async def test_a_doubt_outlives_a_restart(clocks: Clocks) -> None:
     clocks.jump(40 * DAY)
-    await Watch().look()
-    trust.stop()
+    await ClockWatch().look()
+    forget(trust)
     clocks.run(timedelta(minutes=1))
     await trust.start()
     assert not await trust.is_trusted()
@@ -248,7 +246,7 @@ async def test_a_last_backup_from_a_clock_that_was_ahead_is_not_known_until_the_
     await review.note_backup(repository_id, clock.now())
     assert (await ahead.get()).last_backup_at == clock.now()
     clocks.run(30 * DAY)
-    await review.tick()
+    await review.review_due()
     assert (await ahead.get()).health == Health.DOWN
 
 

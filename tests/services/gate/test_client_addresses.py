@@ -22,7 +22,7 @@ TURNED_AWAY = AddressTrouble.TURNED_AWAY
 
 
 def turned_away(address: str) -> Observation:
-    return Observation(address, TURNED_AWAY, "Too many connections.")
+    return Observation(address=address, trouble=TURNED_AWAY, reason="Too many connections.")
 
 
 async def test_only_administrators_see_and_decide(people: People) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tortoise.connection import get_connection
 
-from hive import clock, database
+from hive import background, clock, database
 from hive.borg.ledger import Facts, Transaction
 from hive.errors import Conflict, Forbidden, HiveError, InvalidInput, NotFound
 from hive.kinds import Access, EndReason, EventKind, Health, Need, ShareLevel
@@ -52,7 +52,7 @@ class Time:
         end = self.at + span
         while self.at < end:
             self.at = min(self.at + step, end)
-            await review.tick()
+            await review.review_due()
 
 
 @pytest.fixture
@@ -150,11 +150,13 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
     await time.pass_by(31 * HOUR)
     for archives, expected in ((0, Health.DOWN), (1, Health.FINE)):
         admission = await factories.open_session(documents, key)
-        assert (await health_info.health_info(OPERATOR, documents.id)).is_running
+        assert (await health_info.health_info(OPERATOR, documents.id)).is_backing_up
         put = Transaction(puts=3, put_bytes=1000)
         facts = Facts(is_open=True, exclusive=True, commits=1, eof=True)
         facts = replace(facts, archives=archives, committed=put, first=put)
-        outcome = record.Outcome(EndReason.DONE, 0, 1, 1, facts=facts)
+        outcome = record.Outcome(
+            end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1, facts=facts
+        )
         await record.finish(admission.session_id, outcome)
         assert (await row_of(documents)).health == expected
     recovered = await last(documents, EventKind.RECOVERED)
@@ -323,7 +325,7 @@ async def test_a_running_session_keeps_it_from_going_down_for_a_while(
     await session.save()
     await time.pass_by(46 * HOUR)
     assert (await row_of(documents)).health == Health.LATE
-    assert (await health_info.health_info(people.alice, documents.id)).is_running
+    assert (await health_info.health_info(people.alice, documents.id)).is_backing_up
     await time.pass_by(HOUR)  # 48 hours after it was opened it is believed no longer
     assert (await row_of(documents)).health == Health.DOWN
 
@@ -412,12 +414,12 @@ async def test_a_broken_row_is_told_once_and_stops_no_other(
 
 async def test_two_looks_at_once_tell_once(documents: RepositoryInfo, time: Time) -> None:
     time.at += 24 * HOUR
-    await asyncio.gather(*(review.tick() for _ in range(8)))
+    await asyncio.gather(*(review.review_due() for _ in range(8)))
     time.at += 6 * HOUR
-    await asyncio.gather(*(review.tick() for _ in range(8)))
+    await asyncio.gather(*(review.review_due() for _ in range(8)))
     assert await told(documents) == [EventKind.LATE, EventKind.DOWN]
     time.at += 12 * HOUR
-    await asyncio.gather(*(review.tick() for _ in range(8)))
+    await asyncio.gather(*(review.review_due() for _ in range(8)))
     assert (await told(documents)).count(EventKind.STILL_DOWN) == 1
 
 
@@ -441,7 +443,7 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
         if count >= 60 and await HealthChange.filter(repository_id=documents.id).count() > 20:
             break
         time.at += 25 * HOUR if count % 2 else 6 * HOUR
-        calls = [review.tick(), review.note_backup(documents.id, time.at)]
+        calls = [review.review_due(), review.note_backup(documents.id, time.at)]
         task = asyncio.ensure_future(calls.pop(0) if count % 4 else calls.pop(1))
         calls[0].close()
         for _ in range(chance.randrange(60)):
@@ -449,9 +451,9 @@ async def test_nothing_is_torn_wherever_a_look_is_cancelled(
         task.cancel()
         with suppress(asyncio.CancelledError, HiveError):
             await task
-        while database._tasks:
-            await asyncio.wait(set(database._tasks))
-    await review.tick()
+        while background.tasks:
+            await asyncio.wait(set(background.tasks))
+    await review.review_due()
     changes = await HealthChange.filter(repository_id=documents.id).order_by("id")
     assert len(changes) > 20
     for one, other in pairwise(changes):
@@ -547,7 +549,7 @@ async def test_a_thousand_repositories_take_one_query_while_none_is_due(
     ]
     await database.transactional(Repository.bulk_create)(copies)
     counted = _Count(monkeypatch)
-    assert await review.tick() == 0
+    assert await review.review_due() == 0
     (tick_query,) = counted.queries
     plan = await get_connection("default").execute_query_dict(
         f"EXPLAIN QUERY PLAN {tick_query}", ["2026"]
@@ -565,8 +567,8 @@ async def test_rows_from_before_there_were_schedules_are_looked_at_once(
         schedule_kind="none", health="new", health_since=None, look_at=None
     )
     await review.look_at_unseen()
-    assert await review.tick() == 1
+    assert await review.review_due() == 1
     row = await row_of(documents)
     assert (row.health, row.health_since, row.look_at) == (Health.UNWATCHED, time.at, None)
     await review.look_at_unseen()
-    assert await review.tick() == 0
+    assert await review.review_due() == 0

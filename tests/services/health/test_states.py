@@ -32,12 +32,14 @@ from hive.services.health.states import BAD, Condition, condition_of, state_of
 from hive.services.keys import keys
 from hive.services.notifications import channels
 from hive.services.outbox.kinds import TABLE
-from hive.services.overview import outlines, status
+from hive.services.overview import status, summaries
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, creation
+from hive.services.repositories.creation import CreateRepository
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 from tests.web.rows import add_session
 
@@ -57,7 +59,7 @@ def time(settings: Settings) -> list[datetime]:
 @pytest.fixture
 async def documents(people: People, time: list[datetime]) -> RepositoryInfo:
     """Alice's, watched every day, with a backup of just now."""
-    info = await creation.add(people.alice, ScheduleChange(), name="documents", owner="alice")
+    info = await creation.create(people.alice, CreateRepository(name="documents"))
     await review.note_backup(info.id, time[0])
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=settings)
@@ -70,7 +72,7 @@ async def state(info: RepositoryInfo) -> tuple[State, str]:
 
 
 async def condition(info: RepositoryInfo) -> Condition:
-    return next(one for one in await outlines.outlines(OPERATOR) if one.id == info.id).condition
+    return next(one for one in await summaries.summaries(OPERATOR) if one.id == info.id).condition
 
 
 async def delete_much(info: RepositoryInfo, **more: Any) -> int:
@@ -98,7 +100,7 @@ def test_an_alarm_weighs_more_than_all_else_and_what_is_unknown_more_than_the_sc
 
 @pytest.mark.parametrize("one", list(State))
 def test_a_backup_that_runs_hides_no_trouble(one: State) -> None:
-    shown = condition_of(one, None, is_running=True)
+    shown = condition_of(one, None, is_backing_up=True)
     assert shown == (Condition(one) if one in BAD else Condition.RUNNING)
 
 
@@ -210,7 +212,12 @@ async def test_the_key_that_did_it_can_be_disabled(
 def on_disk(content: bytes | None) -> Snapshot:
     """What a look at the disk told; None: nothing is there."""
     config = None if content is None else b"[repository]\nid = 00\nkey = " + content
-    return Snapshot(content is not None, str(content), config, None if content is None else 1)
+    return Snapshot(
+        is_created=content is not None,
+        state=str(content),
+        config=config,
+        size_bytes=None if content is None else 1,
+    )
 
 
 async def end_session(info: RepositoryInfo, access: Access, after: Snapshot) -> None:
@@ -254,7 +261,7 @@ async def test_whose_content_is_gone_is_never_fine(
     await review.review(documents.id)
     assert (await state(documents))[0] == State.NEW
     time[0] += timedelta(days=2)
-    await review.tick()
+    await review.review_due()
     assert (await state(documents))[0] == State.DOWN
     await review.note_backup(documents.id, time[0])
     assert (await state(documents))[0] == State.FINE
@@ -285,7 +292,7 @@ async def test_what_is_unknown_is_shown_as_that_wherever_health_is_shown(
     await server_alarms.report("location:1", trouble)
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     assert await condition(documents) == Condition.UNKNOWN
-    server_alarms.clear()  # as in a command, which is another process
+    forget(server_alarms)  # as in a command, which is another process
     assert await state(documents) == (State.UNKNOWN, "storage unavailable")
     found = await status.look(OPERATOR)
     assert [one.kind for one in found.concerns] == ["server", "unknown"]
@@ -304,7 +311,6 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
     everywhere = Trouble(EventKind.CLOCK_JUMPED, "t", "m", unknown="the clock jumped")
     await server_alarms.report("clock", everywhere)
     assert await state(documents) == (State.UNKNOWN, "the clock jumped")
-    server_alarms.clear()
 
 
 @pytest.mark.parametrize(
@@ -322,7 +328,8 @@ async def test_a_trouble_elsewhere_makes_nothing_unknown(documents: RepositoryIn
 async def test_a_new_repository_is_watched_unless_its_mode_or_somebody_says_otherwise(
     people: People, mode: Mode, change: ScheduleChange, expected: str
 ) -> None:
-    info = await creation.add(people.alice, change, name="new", owner="alice", mode=mode)
+    wanted = CreateRepository(name="new", mode=mode, schedule=change)
+    info = await creation.create(people.alice, wanted)
     found = await health_info.health_info(people.alice, info.id)
     assert found.schedule.in_words == expected
     assert found.state == (State.UNWATCHED if expected == "not watched" else State.NEW)
@@ -334,7 +341,7 @@ async def test_without_a_schedule_nothing_is_fine(
     await schedules.set_schedule(OPERATOR, documents.id, ScheduleChange(no_schedule=True))
     assert await state(documents) == (State.UNWATCHED, "")
     time[0] += timedelta(days=400)
-    await review.tick()
+    await review.review_due()
     assert await state(documents) == (State.UNWATCHED, "")
     assert (await status.look(OPERATOR)).is_fine  # it is counted, and no trouble
     assert (await status.look(OPERATOR)).counts[Condition.UNWATCHED] == 1

@@ -161,7 +161,8 @@ async def test_a_repository_whose_session_stays_open_is_moved_later(people: Peop
     await trash.clear_left_behind()
     assert made.path.exists()
     await record.finish(
-        opened.session_id, record.Outcome(EndReason.REVOKED, None, bytes_in=0, bytes_out=0)
+        opened.session_id,
+        record.Outcome(end_reason=EndReason.REVOKED, exit_status=None, bytes_in=0, bytes_out=0),
     )
     await trash.clear_left_behind()
     assert not made.path.exists()
@@ -212,7 +213,7 @@ async def test_an_import_is_not_settled_while_a_session_runs(
     await stage(made, borg_tree)
     await factories.open_session(made, key)
     with pytest.raises(Conflict):
-        await imports.settle(made.id)
+        await imports.finish_import(made.id)
 
 
 @pytest.mark.parametrize("step", ["verified", "former moved", "renamed"])
@@ -223,7 +224,7 @@ async def test_an_import_that_was_killed_on_its_way_is_completed(
     where = await stage(made, borg_tree)
     (where.repository / "config").write_text("the former one")
     await maintenance.begin(made.id, maintenance.VERIFYING)
-    await maintenance.go_on(made.id, maintenance.PUTTING_IN_PLACE)
+    await maintenance.set_stage(made.id, maintenance.PUTTING_IN_PLACE)
     if step != "verified":
         target = paths.trash_target(where, clock.now())
         await catalogue.note_trashed(made.id, where.root, target, TrashReason.REPLACED)

@@ -41,7 +41,7 @@ async def maybe_backup(info: RepositoryInfo) -> datetime | None:
 
 async def notice(info: RepositoryInfo) -> None:
     """Look at the disk as the watcher does."""
-    await local_changes.Watcher(arrival_seconds=0.0)._tell(info.id, info.path)
+    await local_changes.LocalChangeWatch(arrival_seconds=0.0)._tell(info.id, info.path)
 
 
 def make(path: Path, base: Path, encryption: str) -> Path:
@@ -289,7 +289,7 @@ async def test_a_size_is_what_lies_there_after_data_is_lost(people: People, tmp_
     (newest,) = (made.path / "data" / "0" / str(_transaction(made.path)),)
     lost = newest.read_bytes()
     newest.unlink()
-    watcher = local_changes.Watcher(arrival_seconds=0.0)
+    watcher = local_changes.LocalChangeWatch(arrival_seconds=0.0)
     row = await Repository.get(id=made.id).select_related("location")
     assert await watcher._is_new(row, made.path)
     await watcher._tell(made.id, made.path)

@@ -19,7 +19,7 @@ from hive.database import spawn, transactional
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.lifecycle import trash
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -41,14 +41,14 @@ async def laptop(hive: object) -> RepositoryInfo:
 
 
 @pytest.fixture
-async def watcher(laptop: RepositoryInfo) -> AsyncIterator[Watcher]:
+async def watcher(laptop: RepositoryInfo) -> AsyncIterator[LocalChangeWatch]:
     async with watching(laptop) as made:
         yield made
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_backup_on_the_server_itself_is_seen(
-    watcher: Watcher, laptop: RepositoryInfo, version: str
+    watcher: LocalChangeWatch, laptop: RepositoryInfo, version: str
 ) -> None:
     await borg(laptop, "init", "-e", "none", version=version)
     await happened(laptop, EventKind.UPDATED_LOCALLY)
@@ -58,7 +58,7 @@ async def test_a_backup_on_the_server_itself_is_seen(
 
 
 async def test_a_lock_of_another_host_is_seen_come_and_go(
-    watcher: Watcher, laptop: RepositoryInfo
+    watcher: LocalChangeWatch, laptop: RepositoryInfo
 ) -> None:
     await borg(laptop, "init", "-e", "none")
     holder = await asyncio.create_subprocess_exec(
@@ -76,7 +76,9 @@ async def test_a_lock_of_another_host_is_seen_come_and_go(
     await happened(laptop, EventKind.CLOSED_LOCALLY)
 
 
-async def test_what_only_reads_changes_nothing(watcher: Watcher, laptop: RepositoryInfo) -> None:
+async def test_what_only_reads_changes_nothing(
+    watcher: LocalChangeWatch, laptop: RepositoryInfo
+) -> None:
     await borg(laptop, "init", "-e", "none")
 
     async def is_known() -> bool:  # a busy machine may see init in two steps
@@ -97,7 +99,7 @@ async def test_what_only_reads_changes_nothing(watcher: Watcher, laptop: Reposit
 
 
 async def test_content_that_is_gone_is_told_and_a_directory_made_again_is_watched(
-    watcher: Watcher, laptop: RepositoryInfo
+    watcher: LocalChangeWatch, laptop: RepositoryInfo
 ) -> None:
     await borg(laptop, "init", "-e", "none")
     await happened(laptop, EventKind.UPDATED_LOCALLY)
@@ -120,7 +122,7 @@ async def test_content_that_is_gone_is_told_and_a_directory_made_again_is_watche
 async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
     laptop: RepositoryInfo,
 ) -> None:
-    first = Watcher(settle_seconds=0.05)
+    first = LocalChangeWatch(settle_seconds=0.05)
     task = spawn(first.run(), name="watcher")
 
     async def looked_at() -> bool:
@@ -143,14 +145,16 @@ async def test_a_directory_that_cannot_be_watched_is_looked_at_all_the_same(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Inotify, "add_watch", no_more)
-    made = Watcher(settle_seconds=0.05, rescan_seconds=0.2)
+    made = LocalChangeWatch(settle_seconds=0.05, rescan_seconds=0.2)
     task = spawn(made.run(), name="watcher")
     await borg(laptop, "init", "-e", "none")
     await happened(laptop, EventKind.UPDATED_LOCALLY)
     task.cancel()
 
 
-async def test_a_deleted_repository_is_left_alone(watcher: Watcher, laptop: RepositoryInfo) -> None:
+async def test_a_deleted_repository_is_left_alone(
+    watcher: LocalChangeWatch, laptop: RepositoryInfo
+) -> None:
     await borg(laptop, "init", "-e", "none")
     await happened(laptop, EventKind.UPDATED_LOCALLY)
     await trash.delete_repository(OPERATOR, laptop.id)
@@ -162,7 +166,7 @@ async def test_what_stirs_while_the_watcher_looks_is_looked_at_too(
     laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked: list[int] = []
-    made = Watcher(settle_seconds=0)
+    made = LocalChangeWatch(settle_seconds=0)
     look = made._look
 
     async def slow(row: Repository) -> None:
@@ -195,4 +199,4 @@ async def test_what_a_look_cannot_tell_leaves_the_measured_size(laptop: Reposito
 
     assert await note(measured) == 4711
     assert await note(untold) == 4711
-    assert await note(Snapshot(False, "", None, None)) is None
+    assert await note(Snapshot(is_created=False, state="", config=None, size_bytes=None)) is None

@@ -19,7 +19,7 @@ from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.lifecycle import trash
 from hive.services.measurements import local_changes
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories.infos import RepositoryInfo
@@ -67,7 +67,7 @@ async def told(info: RepositoryInfo, kind: EventKind, times: int) -> None:
     await until(is_told)
 
 
-def counted_looks(watcher: Watcher, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def counted_looks(watcher: LocalChangeWatch, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The repositories that the watcher has looked at from now on."""
     looked: list[int] = []
     look = watcher._look

@@ -15,7 +15,7 @@ from hive.config.settings import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
 from hive.services.alarms import alarms
-from hive.services.gate.admission import Admission, Request, admit
+from hive.services.gate.admission import Admission, SessionRequest, admit
 from hive.services.gate.authentication import Identity
 from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
@@ -53,12 +53,15 @@ async def fill(info: RepositoryInfo, base: Path, *, size: int = 3_000_000) -> No
 async def session_on(info: RepositoryInfo, peer: str = "192.0.2.7") -> Admission:
     key = info.keys[0]
     identity = Identity(info.login, info.id, key.key_id, key.fingerprint)
-    return await admit(identity, Request(Need.BORG, "borg serve", peer, None))
+    return await admit(identity, SessionRequest(Need.BORG, "borg serve", peer, None))
 
 
 async def finished(info: RepositoryInfo, peer: str = "192.0.2.7") -> int:
     admission = await session_on(info, peer)
-    await record.finish(admission.session_id, Outcome(EndReason.DONE, 0, 1, 1))
+    await record.finish(
+        admission.session_id,
+        Outcome(end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1),
+    )
     return admission.session_id
 
 

@@ -14,7 +14,7 @@ from hive.database import spawn
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import events
-from hive.services.measurements.local_changes import Watcher
+from hive.services.measurements.local_changes import LocalChangeWatch
 from hive.services.permissions import OPERATOR
 from hive.services.repositories.infos import RepositoryInfo
 from tests.e2e.gate.harness import until
@@ -22,9 +22,9 @@ from tests.programs import borg_command
 
 
 @asynccontextmanager
-async def watching(*watched: RepositoryInfo, **options: Any) -> AsyncIterator[Watcher]:
+async def watching(*watched: RepositoryInfo, **options: Any) -> AsyncIterator[LocalChangeWatch]:
     """A watcher that runs and watches these directories already."""
-    made = Watcher(**{"settle_seconds": 0.05, "arrival_seconds": 0.0, **options})
+    made = LocalChangeWatch(**{"settle_seconds": 0.05, "arrival_seconds": 0.0, **options})
     task = spawn(made.run(), name="watcher")
 
     async def watches() -> bool:

@@ -15,13 +15,13 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
-from hive.services import runtime
 from hive.services.alarms import alarms
 from hive.services.gate import refusals
 from hive.services.notifications import digests, preferences
 from hive.services.outbox.routing import Person
 from hive.services.server import heartbeat
 from tests import factories
+from tests.another_process import started
 from tests.factories import People
 from tests.notify.far_end import FarEnd
 from tests.services.notifications.support import NOON, at, told_to, webhook
@@ -125,7 +125,7 @@ async def test_who_is_new_gets_no_digest_of_a_time_before_them(people: People) -
     ],
 )
 def test_a_day_without_its_hour_has_a_digest_all_the_same(day: str, due: str) -> None:
-    alice = Person(1, "alice", ZoneInfo("Europe/Berlin"), None)
+    alice = Person(id=1, name="alice", timezone=ZoneInfo("Europe/Berlin"), own_mail=None)
     wish = Preference(digest=Digest.DAILY, digest_hour=2)
     assert digests.due_at(alice, wish, datetime.fromisoformat(day)) == datetime.fromisoformat(due)
 
@@ -135,7 +135,7 @@ async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
 ) -> None:
     beating = HeartbeatSettings(url=SecretStr(f"{server.url}/ping/secret"))
     settings = hive.model_copy(update={"heartbeat": beating})
-    monkeypatch.setattr(runtime, "_settings", settings)
+    monkeypatch.setattr(started(), "settings", settings)
 
     async def well() -> list[str]:
         return []
@@ -156,7 +156,7 @@ async def test_the_doctor_sees_a_heartbeat_that_fails_or_has_stopped(
     assert level() == "warning"
     # what cannot be kept for doctor is sent all the same
     server.answers(200)
-    (hive.paths.run / "heartbeat.new").mkdir()
+    (hive.paths.run / "heartbeat.json").mkdir()
     sent = await heartbeat.beat(beating, well, means.outgoing)
     assert sent is not None
     assert sent.problem is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -36,7 +35,7 @@ def at(when: datetime) -> None:
 
 
 @pytest.fixture
-async def documents(people: People) -> AsyncIterator[RepositoryInfo]:
+async def documents(people: People) -> RepositoryInfo:
     """Backed up at START, expected each day at 03:00, with six hours of grace."""
     at(START)
     await webhook(people.alice, URL)
@@ -44,8 +43,7 @@ async def documents(people: People) -> AsyncIterator[RepositoryInfo]:
     await schedules.set_schedule(people.alice, made.id, ScheduleChange(cron="0 3 * * *"))
     await review.note_backup(made.id, START)
     await downtimes.note_start()
-    yield made
-    downtimes._show(None)
+    return made
 
 
 async def said(kind: str) -> list[str]:
@@ -65,7 +63,7 @@ async def test_what_fell_into_a_downtime_is_one_message_and_has_its_time_again(
     assert span is not None
     assert (span.begun_at, span.ended_at) == (START + 2 * HOUR, START + 28 * HOUR)
     await downtime_notices.tell(span)
-    await review.tick()
+    await review.review_due()
     assert await said("down") == []
     (title,) = await said("downtime")
     assert title == "Borg Hive was off for 1 day: 2 backups were due"
@@ -77,7 +75,7 @@ async def test_what_fell_into_a_downtime_is_one_message_and_has_its_time_again(
     info = await health_info.health_info(people.alice, documents.id)
     assert info.down_at == datetime(2026, 11, 22, 9, tzinfo=UTC)
     at(START + 3 * DAY)
-    await review.tick()
+    await review.review_due()
     assert len(await said("down")) == 2  # the next one did not come either
     down = await Event.filter(kind=EventKind.DOWN, repository_id=documents.id).first()
     assert down is not None
@@ -99,7 +97,7 @@ async def test_a_downtime_that_was_noted_while_the_clock_was_ahead_excuses_nothi
     assert await downtimes.note_start() is not None
     at(START + 31 * HOUR)
     assert await downtimes.spans() == ()
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -114,7 +112,7 @@ async def test_maintenance_holds_alarms_back_until_it_is_over(
     announced = await downtimes.announce(people.admin, 12 * HOUR)
     assert downtimes.shown() == announced
     at(START + 34 * HOUR)
-    await review.tick()
+    await review.review_due()
     assert await said("down") == []
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     await _happen(documents.id, EventKind.SESSION_FAILED)
@@ -170,7 +168,7 @@ async def test_the_alarm_says_why_as_far_as_the_server_knows(
     )
     assert (await why())[1:] == ["The quota is used to 100 %."]
     at(START + 31 * HOUR)
-    await review.tick()
+    await review.review_due()
     down = await Event.get(kind=EventKind.DOWN, repository_id=documents.id)
     assert "its owner alice is disabled." in down.message
     assert "The quota is used to 100 %." in down.message

@@ -19,10 +19,10 @@ from hive.services.outbox.kinds import (
     matter_of,
 )
 from hive.services.outbox.routing import (
+    Destination,
     Person,
-    Place,
     Quiet,
-    Rule,
+    RoutingRule,
     can_be_told,
     end_of_quiet,
     route,
@@ -31,10 +31,15 @@ from hive.services.outbox.routing import (
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-MAIL = Place(None, "own mail address", "own mail")
-PAGER, CHAT = Place(1, "pager", "webhook"), Place(2, "chat", "slack")
-OFF = Place(3, "off", "webhook", enabled=False)
-ALICE = Person(1, "alice", BERLIN, MAIL, rest=Rest.NOTHING)  # her rules alone count
+MAIL = Destination(channel_id=None, name="own mail address", kind="own mail")
+PAGER, CHAT = (
+    Destination(channel_id=1, name="pager", kind="webhook"),
+    Destination(channel_id=2, name="chat", kind="slack"),
+)
+OFF = Destination(channel_id=3, name="off", kind="webhook", enabled=False)
+ALICE = Person(
+    id=1, name="alice", timezone=BERLIN, own_mail=MAIL, rest=Rest.NOTHING
+)  # her rules alone count
 
 DOWN = Matter("down", Severity.CRITICAL, repository_id=7, owner_id=1, tags=frozenset({"office"}))
 LOCK = replace(DOWN, kind="stale lock", severity=Severity.WARNING)
@@ -59,49 +64,49 @@ def test_without_rules_every_channel_of_ones_own_is_used() -> None:
 @pytest.mark.parametrize(
     ("rule", "is_told"),
     [
-        (Rule(), True),
-        (Rule(repository_id=7), True),
-        (Rule(repository_id=8), False),
-        (Rule(tag="office"), True),
-        (Rule(tag="home"), False),
-        (Rule(owner_id=1), True),
-        (Rule(owner_id=2), False),
-        (Rule(kinds=frozenset({"down"})), True),
-        (Rule(kinds=frozenset({"late"})), False),
-        (Rule(severity=Severity.CRITICAL), True),
-        (Rule(repository_id=7, tag="home"), False),
+        (RoutingRule(), True),
+        (RoutingRule(repository_id=7), True),
+        (RoutingRule(repository_id=8), False),
+        (RoutingRule(tag="office"), True),
+        (RoutingRule(tag="home"), False),
+        (RoutingRule(owner_id=1), True),
+        (RoutingRule(owner_id=2), False),
+        (RoutingRule(kinds=frozenset({"down"})), True),
+        (RoutingRule(kinds=frozenset({"late"})), False),
+        (RoutingRule(severity=Severity.CRITICAL), True),
+        (RoutingRule(repository_id=7, tag="home"), False),
     ],
 )
-def test_a_rule_tells_what_fits_all_that_it_says(rule: Rule, is_told: bool) -> None:
+def test_a_rule_tells_what_fits_all_that_it_says(rule: RoutingRule, is_told: bool) -> None:
     person = replace(ALICE, channels=(CHAT,), rules=(replace(rule, places=(PAGER,)),))
     assert channels(person, DOWN) == (["pager"] if is_told else [])
 
 
 def test_the_least_severity_holds_back_what_is_below_it() -> None:
-    person = replace(ALICE, rules=(Rule(severity=Severity.CRITICAL, places=(PAGER,)),))
+    person = replace(ALICE, rules=(RoutingRule(severity=Severity.CRITICAL, places=(PAGER,)),))
     assert channels(person, LOCK) == []
 
 
 def test_what_is_not_told_by_default_is_told_to_rules_that_name_it() -> None:
     assert channels(ALICE, LATE) == []
-    anything = replace(ALICE, rules=(Rule(places=(PAGER,)),))
+    anything = replace(ALICE, rules=(RoutingRule(places=(PAGER,)),))
     assert channels(anything, LATE) == []
-    named = replace(ALICE, rules=(Rule(kinds=frozenset({"late"}), places=(PAGER,)),))
+    named = replace(ALICE, rules=(RoutingRule(kinds=frozenset({"late"}), places=(PAGER,)),))
     assert channels(named, LATE) == ["pager"]
 
 
 def test_rules_add_up_and_use_each_channel_once_at_its_earliest_time() -> None:
     quiet_now = Quiet(12 * 60, 14 * 60)
     rules = (
-        Rule(places=(PAGER, CHAT), quiet=quiet_now),
-        Rule(tag="office", places=(PAGER,)),
+        RoutingRule(places=(PAGER, CHAT), quiet=quiet_now),
+        RoutingRule(tag="office", places=(PAGER,)),
     )
     found = route(replace(ALICE, rules=rules), LOCK, NOW)
     assert found == {PAGER: NOW, CHAT: datetime(2026, 11, 20, 13, 0, tzinfo=UTC)}
 
 
 def test_what_no_rule_matches_goes_on_unless_its_person_wants_less() -> None:
-    typo = Rule(tag="sever", places=(PAGER,))
+    typo = RoutingRule(tag="sever", places=(PAGER,))
     person = replace(ALICE, channels=(CHAT,), rules=(typo,), rest=Rest.ALL)
     assert channels(person, DOWN) == channels(person, LOCK) == ["chat"]
     assert channels(person, LATE) == []  # it is sent to who asks for it alone
@@ -114,7 +119,7 @@ def test_where_every_way_is_broken_mail_is_used_as_well() -> None:
     broken = replace(PAGER, error="It fails.")
     assert channels(replace(ALICE, channels=(broken,)), DOWN) == ["own mail address", "pager"]
     assert channels(replace(ALICE, channels=(broken, CHAT)), DOWN) == ["chat", "pager"]
-    by_rule = replace(ALICE, rules=(Rule(places=(broken,)),))
+    by_rule = replace(ALICE, rules=(RoutingRule(places=(broken,)),))
     assert channels(by_rule, DOWN) == ["own mail address", "pager"]
 
 
@@ -123,17 +128,21 @@ def test_an_administrator_hears_of_others_what_is_critical_and_what_rules_name()
     assert route_of_administrator(ada, DOWN, NOW) == {CHAT: NOW}
     assert route_of_administrator(ada, LOCK, NOW) is None
     assert route_of_administrator(replace(ada, is_told_of_critical=False), DOWN, NOW) is None
-    asked = replace(ada, is_told_of_critical=False, rules=(Rule(owner_id=1, places=(PAGER,)),))
+    asked = replace(
+        ada, is_told_of_critical=False, rules=(RoutingRule(owner_id=1, places=(PAGER,)),)
+    )
     assert route_of_administrator(asked, LOCK, NOW) == {PAGER: NOW}
     assert route_of_administrator(asked, replace(LOCK, owner_id=2), NOW) is None
 
 
 def test_a_rule_whose_channels_are_gone_does_not_fall_silent() -> None:
-    assert channels(replace(ALICE, channels=(CHAT,), rules=(Rule(),)), DOWN) == ["chat"]
+    assert channels(replace(ALICE, channels=(CHAT,), rules=(RoutingRule(),)), DOWN) == ["chat"]
 
 
 def test_a_rule_whose_channel_is_switched_off_is_silent_on_purpose() -> None:
-    assert channels(replace(ALICE, channels=(CHAT,), rules=(Rule(places=(OFF,)),)), DOWN) == []
+    assert (
+        channels(replace(ALICE, channels=(CHAT,), rules=(RoutingRule(places=(OFF,)),)), DOWN) == []
+    )
 
 
 def test_whom_nothing_leads_to_cannot_be_told() -> None:
@@ -141,9 +150,11 @@ def test_whom_nothing_leads_to_cannot_be_told() -> None:
     assert not can_be_told(nobody)
     assert can_be_told(ALICE)
     assert can_be_told(replace(nobody, channels=(PAGER,)))
-    assert can_be_told(replace(nobody, rules=(Rule(places=(OFF,)), Rule(places=(CHAT,)))))
-    assert not can_be_told(replace(ALICE, rules=(Rule(places=(OFF,)),)))
-    assert can_be_told(replace(ALICE, rules=(Rule(places=()),)))
+    assert can_be_told(
+        replace(nobody, rules=(RoutingRule(places=(OFF,)), RoutingRule(places=(CHAT,))))
+    )
+    assert not can_be_told(replace(ALICE, rules=(RoutingRule(places=(OFF,)),)))
+    assert can_be_told(replace(ALICE, rules=(RoutingRule(places=()),)))
 
 
 def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
@@ -155,12 +166,12 @@ def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:
     recovered = matter_of(EventKind.RECOVERED, {"former": "down"})
     assert recovered is not None
-    for rule in (Rule(severity=Severity.CRITICAL), Rule(kinds=frozenset({"down"}))):
+    for rule in (RoutingRule(severity=Severity.CRITICAL), RoutingRule(kinds=frozenset({"down"}))):
         person = replace(ALICE, rules=(replace(rule, places=(PAGER,)),))
         assert channels(person, recovered) == ["pager"]
     info = matter_of(EventKind.ALARM_ENDED, {"alarm": "stale lock"})
     assert info is not None
-    person = replace(ALICE, rules=(Rule(severity=Severity.CRITICAL, places=(PAGER,)),))
+    person = replace(ALICE, rules=(RoutingRule(severity=Severity.CRITICAL, places=(PAGER,)),))
     assert channels(person, info) == []
 
 
@@ -168,15 +179,15 @@ def test_the_end_of_what_was_only_late_is_told_to_nobody_who_was_not_told_that()
     recovered = matter_of(EventKind.RECOVERED, {"former": "late"})
     assert recovered is not None
     assert channels(ALICE, recovered) == []
-    person = replace(ALICE, rules=(Rule(kinds=frozenset({"late"}), places=(PAGER,)),))
+    person = replace(ALICE, rules=(RoutingRule(kinds=frozenset({"late"}), places=(PAGER,)),))
     assert channels(person, recovered) == ["pager"]
 
 
 def test_a_digest_goes_where_a_rule_names_it_or_where_it_always_went() -> None:
     digest = Matter(DIGEST, Severity.INFO)
-    everything = Rule(severity=Severity.INFO, places=(PAGER,))
+    everything = RoutingRule(severity=Severity.INFO, places=(PAGER,))
     assert channels(replace(ALICE, channels=(CHAT,), rules=(everything,)), digest) == ["chat"]
-    named = Rule(kinds=frozenset({DIGEST}), places=(PAGER,))
+    named = RoutingRule(kinds=frozenset({DIGEST}), places=(PAGER,))
     assert channels(replace(ALICE, channels=(CHAT,), rules=(named,)), digest) == ["pager"]
 
 
@@ -198,10 +209,10 @@ def test_a_full_quota_is_critical_and_a_filling_one_a_warning() -> None:
 def test_quiet_hours_hold_what_is_not_critical() -> None:
     at_night = datetime(2026, 11, 20, 23, 0, tzinfo=UTC)  # midnight in Berlin
     morning = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
-    loud = replace(ALICE, rules=(Rule(places=(PAGER,), quiet=night()),))
+    loud = replace(ALICE, rules=(RoutingRule(places=(PAGER,), quiet=night()),))
     assert route(loud, LOCK, at_night) == {PAGER: morning}
     assert route(loud, DOWN, at_night) == {PAGER: at_night}
-    silent = replace(ALICE, rules=(Rule(places=(PAGER,), quiet=night(for_critical=True)),))
+    silent = replace(ALICE, rules=(RoutingRule(places=(PAGER,), quiet=night(for_critical=True)),))
     assert route(silent, DOWN, at_night) == {PAGER: morning}
 
 

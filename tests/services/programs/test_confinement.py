@@ -14,7 +14,7 @@ from hive.errors import StorageError
 from hive.process import confine
 from hive.process.child import RunAs
 from hive.process.ownership import chown_tree
-from hive.services.checks import Finding
+from hive.services.checks import Check
 from hive.services.programs import confinement, discovery
 from hive.services.programs.confinement import Wishes, assess
 from hive.services.programs.discovery import Program, Programs
@@ -37,7 +37,7 @@ ALL_WISHES = Wishes("nobody")
 WITHOUT_MOUNTS = Wishes("nobody", mounts=False)
 
 
-def findings_of(wishes: Wishes, subject: str) -> list[Finding]:
+def findings_of(wishes: Wishes, subject: str) -> list[Check]:
     assessment = assess(wishes, roots=[])
     return [finding for finding in assessment.findings if finding.subject == subject]
 

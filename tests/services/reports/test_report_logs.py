@@ -23,6 +23,7 @@ from hive.services.permissions import OPERATOR
 from hive.services.reports import log_files, logs, reports, space, tokens, upgrade
 from hive.services.reports.reports import Report, ReportKind
 from hive.services.reports.tokens import Admitted
+from hive.services.reports.verdicts import Claim
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
@@ -48,7 +49,6 @@ async def small(settings: Settings, time: Time) -> AsyncIterator[Settings]:
     }
     made = factories.make_settings(settings.server.data_dir, **bounds)
     await runtime.start(made)
-    tokens.forget_tries()
     yield made
     await runtime.stop()
 
@@ -73,7 +73,18 @@ async def token(cast: People, documents: RepositoryInfo) -> Admitted:
 
 async def send(token: Admitted, text: str, kind: ReportKind = ReportKind.FAIL) -> int:
     size = len(text.encode())
-    return await reports.receive(token, Report(kind, "192.0.2.7", text, None, None, "curl", size))
+    return await reports.receive(
+        token,
+        Report(
+            kind=kind,
+            peer="192.0.2.7",
+            text=text,
+            exit_status=None,
+            rid=None,
+            user_agent="curl",
+            size_bytes=size,
+        ),
+    )
 
 
 async def log_of(run_id: int) -> str:
@@ -131,7 +142,7 @@ async def test_beyond_the_day_a_report_still_counts_and_keeps_the_end_of_its_log
     assert log.endswith("\nwhy it failed\n")
     assert len(log) < 20 * KIB
     info = await reports.get_run(OPERATOR, run)
-    assert (info.state, info.details["claim"]) == (RunState.FAILED, "other")
+    assert (info.state, info.notes.claim) == (RunState.FAILED, Claim.OTHER)
     time.pass_by(minutes=3)
     await reports.judge_due()
     told = [e.message for e in await events.recent(OPERATOR) if e.kind == EventKind.CLIENT_FAILED]

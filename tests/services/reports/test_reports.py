@@ -35,11 +35,6 @@ def time() -> Iterator[Time]:
     clock.use(None)
 
 
-@pytest.fixture(autouse=True)
-def _counting_afresh() -> None:
-    tokens.forget_tries()
-
-
 @pytest.fixture
 async def documents(people: People, time: Time) -> RepositoryInfo:
     return await factories.make_repository(people.alice, share_with="team")
@@ -62,7 +57,15 @@ async def report(
     status: int | None = None,
 ) -> int:
     size = len(text.encode())
-    given = Report(kind, "192.0.2.7", text, status, rid, "borgmatic", size)
+    given = Report(
+        kind=kind,
+        peer="192.0.2.7",
+        text=text,
+        exit_status=status,
+        rid=rid,
+        user_agent="borgmatic",
+        size_bytes=size,
+    )
     return await reports.receive(token, given)
 
 
@@ -107,7 +110,7 @@ async def test_start_log_and_finish_are_one_run_and_the_longer_text_is_kept(
     assert await report(token, FINISH, CLAIM) == first
     (run,) = await judged(time)
     assert (run.state, run.verdict) == (RunState.SUCCEEDED, RunVerdict.AGREES)
-    assert run.details["sessions"] == [made]
+    assert run.notes.session_ids == (made,)
     assert (run.ended_at or time.now) - (run.started_at or time.now) == timedelta(minutes=10)
     assert (await reports.get_run(people.bob, first)).log == CLAIM + "Pinging log"
     assert await told() == []

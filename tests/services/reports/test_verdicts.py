@@ -3,15 +3,15 @@ from __future__ import annotations
 import pytest
 
 from hive.kinds import ArchiveCreated, Operation, RunState, RunVerdict
-from hive.services.reports.verdicts import Claim, Seen, claim, verdict
+from hive.services.reports.verdicts import Claim, SeenSession, claim, verdict
 
 HERE = {"login": "k3v9x2ab", "directory": "documents"}
-CREATE = Seen(True, Operation.CREATE, ArchiveCreated.YES)
-CHECKPOINT = Seen(True, Operation.CREATE, ArchiveCreated.PARTIAL)
-CHECK = Seen(True, Operation.CHECK, ArchiveCreated.NO)
-CUT_OFF = Seen(True, Operation.CREATE, ArchiveCreated.UNKNOWN)
-INTERRUPTED = Seen(True, None, None)
-LIVE = Seen(False, None, None)
+CREATE = SeenSession(True, Operation.CREATE, ArchiveCreated.YES)
+CHECKPOINT = SeenSession(True, Operation.CREATE, ArchiveCreated.PARTIAL)
+CHECK = SeenSession(True, Operation.CHECK, ArchiveCreated.NO)
+CUT_OFF = SeenSession(True, Operation.CREATE, ArchiveCreated.UNKNOWN)
+INTERRUPTED = SeenSession(True, None, None)
+LIVE = SeenSession(False, None, None)
 
 GOOD, BAD, OPEN = RunState.SUCCEEDED, RunState.FAILED, RunState.UNFINISHED
 AGREES, NOTHING = RunVerdict.AGREES, RunVerdict.NOTHING_WRITTEN
@@ -73,7 +73,7 @@ def test_what_a_log_says_of_archives(log: str, expected: Claim) -> None:
     ],
 )
 def test_the_table_of_verdicts(
-    state: RunState, said: Claim, sessions: list[Seen], has_start: bool, expected: RunVerdict
+    state: RunState, said: Claim, sessions: list[SeenSession], has_start: bool, expected: RunVerdict
 ) -> None:
     assert verdict(state, said, sessions, has_start=has_start) == expected
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hive import memory
 from hive.config.settings import Settings
 from hive.errors import AccessRefused, StorageError
 from hive.models import Repository
@@ -43,12 +44,11 @@ def owners(where: paths.Place) -> set[int]:
 def test_a_walk_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     where = make_home(tmp_path)
     os.chown(where.repository / "data" / "0", NOBODY.uid, NOBODY.gid)
+    memory.begin()
     ownership.stop()
-    try:
-        with pytest.raises(StorageError, match="the server stops"):
-            paths.hand_over(where, NOBODY)
-    finally:
-        ownership.resume()
+    with pytest.raises(StorageError, match="the server stops"):
+        paths.hand_over(where, NOBODY)
+    memory.begin()  # the next server
     assert not paths.is_handed_over(where, NOBODY)
     assert paths.hand_over(where, NOBODY) > 0
     assert paths.is_handed_over(where, NOBODY)
@@ -94,6 +94,7 @@ def test_a_file_with_a_second_name_elsewhere_stays_as_it_is(tmp_path: Path) -> N
     assert (tmp_path / "shadow").stat().st_uid == 0
 
 
+@pytest.mark.usefixtures("remembering")
 async def test_two_that_come_at_once_give_everything_once(tmp_path: Path) -> None:
     where = make_home(tmp_path, files=200)
     given = await asyncio.gather(
@@ -121,17 +122,14 @@ async def test_the_job_gives_all_that_can_be_given_and_names_the_rest(
     last = await place_of_a_repository(people, "last")
     (broken.repository / "twin").hardlink_to(broken.repository / "config")
     handover.use(NOBODY)
-    try:
-        [finding] = await handover.findings(NOBODY)
-        assert "run as: 3," in finding.message
-        with pytest.raises(StorageError, match=r"1 of the repositories .* several names"):
-            await handover.hand_over_all()
-        assert owners(first) == owners(last) == {NOBODY.uid}
-        (broken.repository / "twin").unlink()
-        assert await handover.hand_over_all() == 1
-        assert await handover.findings(NOBODY) == []
-    finally:
-        handover.use(None)
+    [finding] = await handover.findings(NOBODY)
+    assert "run as: 3," in finding.message
+    with pytest.raises(StorageError, match=r"1 of the repositories .* several names"):
+        await handover.hand_over_all()
+    assert owners(first) == owners(last) == {NOBODY.uid}
+    (broken.repository / "twin").unlink()
+    assert await handover.hand_over_all() == 1
+    assert await handover.findings(NOBODY) == []
 
 
 async def test_a_session_hears_why_it_waits_and_is_sent_away_in_the_end(

@@ -20,7 +20,7 @@ from hive.errors import DatabaseError
 from hive.kinds import Access, EndReason, EventKind
 from hive.models import Event, Session
 from hive.notify import email
-from hive.notify.email import Relay
+from hive.notify.email import MailServer
 from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.permissions import OPERATOR
@@ -44,6 +44,7 @@ def starts(path: Path) -> int:
     return len(kept.read_text().split()) if kept.exists() else 0
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "echo borg 1.4.1")
     for _ in range(5):
@@ -56,6 +57,7 @@ def test_a_program_is_asked_once_until_it_changes(tmp_path: Path) -> None:
     assert starts(program) == 2
 
 
+@pytest.mark.usefixtures("remembering")
 def test_a_program_that_fails_or_is_suspected_is_asked_again(tmp_path: Path) -> None:
     program = counting(tmp_path / "borg", "exit 1")
     for _ in range(3):
@@ -89,7 +91,9 @@ async def test_a_session_has_ended_when_it_did_however_late_it_is_closed(people:
     made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
     ended = clock.now()
-    outcome = Outcome(EndReason.DONE, 0, 1, 1, ended_at=ended)
+    outcome = Outcome(
+        end_reason=EndReason.DONE, exit_status=0, bytes_in=1, bytes_out=1, ended_at=ended
+    )
     clock.use(lambda: datetime.now(UTC) + timedelta(seconds=75))
     await record.finish(admission.session_id, outcome)
     assert (await Session.get(id=admission.session_id)).ended_at == ended
@@ -101,7 +105,14 @@ async def test_a_session_whose_program_did_not_start_is_a_failure_that_is_notifi
     key = await factories.make_key(people.alice)
     made = await factories.make_repository(people.alice, accesses={"laptop": Access.FULL})
     admission = await factories.open_session(made, key)
-    outcome = Outcome(EndReason.FAILED, 3, 0, 0, could_not_start=True, said="It did not start.")
+    outcome = Outcome(
+        end_reason=EndReason.FAILED,
+        exit_status=3,
+        bytes_in=0,
+        bytes_out=0,
+        could_not_start=True,
+        said="It did not start.",
+    )
     await record.finish(admission.session_id, outcome)
     event = await Event.get(kind=EventKind.SESSION_FAILED)
     assert event.message.endswith("failed: It did not start.")
@@ -136,14 +147,13 @@ async def self_signed_relay(tmp_path: Path) -> AsyncIterator[int]:
 async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_right(
     hive: Settings, self_signed_relay: int
 ) -> None:
-    server_alarms.clear()
     given = {
         "mail.host": "localhost",
         "mail.port": str(self_signed_relay),
         "mail.security": "tls",
     }
     settings = load_settings(None, data_dir=hive.paths.data_dir, overrides=given, environment={})
-    found = await email.certificate_problem(Relay(settings.mail, None))
+    found = await email.certificate_problem(MailServer(settings.mail, None))
     assert found is not None
     assert "self-signed" in found
     answers = [found, found, None]
@@ -151,7 +161,7 @@ async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_righ
     async def examine() -> str | None:
         return answers.pop(0)
 
-    watch = mail_watch.Watch("localhost", examine)
+    watch = mail_watch.MailWatch("localhost", examine)
     for _ in range(2):
         await watch.look()
         assert server_alarms.outages() == [
@@ -166,7 +176,7 @@ async def test_a_relay_whose_certificate_is_refused_is_an_alarm_until_it_is_righ
 async def test_a_relay_that_is_not_there_is_no_refused_certificate(hive: Settings) -> None:
     given = {"mail.host": "127.0.0.1", "mail.port": "9", "mail.security": "tls"}
     settings = load_settings(None, data_dir=hive.paths.data_dir, overrides=given, environment={})
-    assert await email.certificate_problem(Relay(settings.mail, None)) is None
+    assert await email.certificate_problem(MailServer(settings.mail, None)) is None
 
 
 async def test_no_second_database_is_made_where_one_was(settings: Settings) -> None:

@@ -10,7 +10,7 @@ from hive.signals import Happening, SessionProgress
 
 
 @pytest.fixture
-def told() -> Iterator[list[Happening]]:
+def told(remembering: None) -> Iterator[list[Happening]]:
     happenings: list[Happening] = []
     unsubscribe = signals.subscribe(happenings.append)
     yield happenings

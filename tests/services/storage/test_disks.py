@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from hive import clock
 from hive.ballast import Ballast
 from hive.config.settings import Settings
 from hive.database import transactional
 from hive.errors import DatabaseFull
-from hive.models import Alarm, Location, Notification
+from hive.models import Alarm, Inspection, Location, Notification
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS
+from hive.services.measurements import statistics
 from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
-from hive.services.storage import disk_alarms, disks, paths
+from hive.services.permissions import OPERATOR
+from hive.services.repositories import catalogue
+from hive.services.storage import disk_alarms, disks, locations, paths
 from hive.services.storage.disks import FULL, Space
 from hive.services.upkeep import making_room
 from tests import factories
@@ -45,19 +50,21 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     ],
 )
 async def test_what_is_kept_free_fits_the_disk(hive: Settings, total: int, reserve: int) -> None:
-    assert Space(0, total).reserve_bytes == reserve
-    assert not Space(total - reserve, reserve).is_full
-    assert Space(total - reserve + 1, reserve - 1).is_full
+    assert Space(used_bytes=0, free_bytes=total).reserve_bytes == reserve
+    assert not Space(used_bytes=total - reserve, free_bytes=reserve).is_full
+    assert Space(used_bytes=total - reserve + 1, free_bytes=reserve - 1).is_full
 
 
 async def test_a_disk_without_inodes_is_full(hive: Settings) -> None:
-    assert Space(0, GIB, used_inodes=999_999, free_inodes=1).is_full
-    assert not Space(0, GIB, used_inodes=0, free_inodes=0).is_full  # it has no number of them
+    assert Space(used_bytes=0, free_bytes=GIB, used_inodes=999_999, free_inodes=1).is_full
+    assert not Space(
+        used_bytes=0, free_bytes=GIB, used_inodes=0, free_inodes=0
+    ).is_full  # it has no number of them
 
 
 async def test_the_levels_rise_to_full_and_fall_a_little_later(hive: Settings) -> None:
     def space(free_gib: float) -> Space:
-        return Space(int((200 - free_gib) * GIB), int(free_gib * GIB))
+        return Space(used_bytes=int((200 - free_gib) * GIB), free_bytes=int(free_gib * GIB))
 
     assert [space(free).level() for free in (100, 39, 19, 9, 1)] == [0, *DISK_STEPS, FULL]
     assert space(2.2).level(FULL) == FULL
@@ -68,8 +75,8 @@ async def test_a_large_reserve_is_announced_before_it_is_reached(tmp_path: Path)
     settings = factories.make_settings(tmp_path / "data", **{"storage.reserve": "50GiB"})
     await runtime.start(settings)
     try:
-        assert Space(110 * GIB, 90 * GIB).level() == DISK_STEPS[-2]
-        assert Space(155 * GIB, 45 * GIB).level() == FULL
+        assert Space(used_bytes=110 * GIB, free_bytes=90 * GIB).level() == DISK_STEPS[-2]
+        assert Space(used_bytes=155 * GIB, free_bytes=45 * GIB).level() == FULL
     finally:
         await runtime.stop()
 
@@ -80,6 +87,33 @@ async def test_doctor_alarm_and_overview_measure_alike(people: People) -> None:
     assert disk.space is not None
     assert abs(info.percent - disk.space.percent) <= 1 or disk.space.used_inodes
     assert f"used to {disk.space.percent:.0f} %" in disks.findings(disk).message
+
+
+async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fills up with all that grows on it: by one location alone, it would seem to last longer.
+
+    A location without a root shares the default one; another root may lie on the same disk.
+    """
+    await locations.add_location(OPERATOR, "second", host="b.example.org", port=22)
+    root = tmp_path / "other root"
+    await locations.add_location(OPERATOR, "third", host="c.example.org", port=22, root=root)
+    space = Space(used_bytes=50 * GIB, free_bytes=150 * GIB)
+    monkeypatch.setattr(disks, "measure", lambda _path: space)  # others write to it meanwhile
+    weekly = (space.free_bytes - space.reserve_bytes) // 156
+    infos = []
+    for location in ("default", "second", "third"):
+        info = await catalogue.add_repository(OPERATOR, location, owner="alice", location=location)
+        await Inspection.create(repository_id=info.id, growth_bytes_per_week=weekly)
+        infos.append(info)
+
+    expected = clock.now().date() + timedelta(weeks=52)
+    days = {one.full_on for one in await disks.disks({row.id for row in await Location.all()})}
+    days |= {(await statistics.insight(info)).disk_full_on for info in infos}
+    (day,) = days
+    assert day is not None
+    assert abs(day - expected) <= timedelta(days=1)
 
 
 @needs_mount
@@ -197,7 +231,7 @@ async def test_administrators_are_notified_before_a_disk_is_full_when_it_is_and_
     )
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
     for free in (100, 30, 1, 1, 2.2, 5, 100):
-        space = Space(int((200 - free) * GIB), int(free * GIB))
+        space = Space(used_bytes=int((200 - free) * GIB), free_bytes=int(free * GIB))
         monkeypatch.setattr(disks, "measure", lambda _, space=space: space)
         await disk_alarms.check_disks()
     titles = await Notification.all().order_by("id").values_list("title", flat=True)

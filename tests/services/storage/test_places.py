@@ -24,7 +24,7 @@ from hive.services import runtime
 from hive.services.alarms import server_alarms
 from hive.services.gate import admission as access
 from hive.services.gate import authentication
-from hive.services.gate.admission import Request
+from hive.services.gate.admission import SessionRequest
 from hive.services.health import review
 from hive.services.installation import marker, presence
 from hive.services.lifecycle import trash
@@ -35,21 +35,14 @@ from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.server import recovery
-from hive.services.server.storage_watch import Watcher
+from hive.services.server.storage_watch import StorageWatch
 from hive.services.storage import locations, paths, places
 from hive.services.storage.places import Absence
 from tests import factories
+from tests.another_process import forget
 from tests.factories import People
 
 TIME = datetime(2026, 11, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def _forget() -> Iterator[None]:
-    server_alarms.clear()
-    yield
-    places.clear()
-    server_alarms.clear()
 
 
 async def default() -> Location:
@@ -204,16 +197,16 @@ async def ask_for(info: RepositoryInfo, need: Need = Need.BORG) -> access.Admiss
     identity = await authentication.authenticate(info.login, key, "192.0.2.7")
     assert identity is not None
     await access.look_at_storage(identity)
-    return await access.admit(identity, Request(need, "borg serve", "192.0.2.7", None))
+    return await access.admit(identity, SessionRequest(need, "borg serve", "192.0.2.7", None))
 
 
 async def test_only_the_status_is_told_while_the_storage_is_away(
     documents: RepositoryInfo,
 ) -> None:
-    presence.clear()
+    forget(presence)
     with moved_away(root()):
         await asyncio.sleep(0)
-        places.clear()
+        forget(places, presence)
         with pytest.raises(AccessRefused, match="its marker file is missing"):
             await ask_for(documents)
         assert (await ask_for(documents, Need.STATUS)).is_created
@@ -235,10 +228,10 @@ async def test_one_alarm_tells_of_a_location_and_its_end(
     settings = {"url": "http://192.0.2.1/", "method": "POST"}
     await channels.add(people.admin, "hook", owner="admin", kind="webhook", settings=settings)
     await rules.add(people.admin, "admin", Wanted("all", ["hook"]))
-    watcher = Watcher()
+    watcher = StorageWatch()
     await watcher.begin()
     with moved_away(root()):
-        places.clear()
+        forget(places, presence)
         for _ in range(3):
             await watcher.begin()
         location = await default()
@@ -248,7 +241,7 @@ async def test_one_alarm_tells_of_a_location_and_its_end(
         assert str(root()) not in words
         assert location.away_since is not None
         assert await Alarm.filter(subject=f"location:{location.id}").count() == 1
-    places.clear()
+    forget(places, presence)
     await watcher.begin()
     assert server_alarms.outages() == []
     location = await default()
@@ -270,27 +263,27 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
         return TIME + timedelta(hours=hours)
 
     clock.use(now)
-    watcher = Watcher()
+    watcher = StorageWatch()
     await Repository.filter(id=documents.id).update(
         schedule_kind="interval", schedule_seconds=86400, grace_seconds=6 * 3600
     )
     await review.review(documents.id)
     with moved_away(root()):
-        places.clear()
+        forget(places, presence)
         await watcher.begin()
         hours = 72
-        assert await review.tick() == 0
+        assert await review.review_due() == 0
         assert not await review.review(documents.id)
         assert (await Repository.get(id=documents.id)).health == Health.FINE
-    places.clear()
+    forget(places, presence)
     await watcher.begin()
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 5
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.LATE
     hours = 72 + 6
-    await review.tick()
+    await review.review_due()
     assert (await Repository.get(id=documents.id)).health == Health.DOWN
 
 
@@ -300,7 +293,6 @@ async def test_down_waits_for_the_storage_and_then_for_the_grace(
 async def become_former(settings: Settings) -> None:
     """Make the data directory one of the version before: its schema, and no marker."""
     await runtime.stop()
-    places.clear()
     (settings.paths.repositories / marker.NAME).unlink()
     settings.paths.node.unlink()
     added = {
@@ -376,7 +368,6 @@ async def test_a_copy_is_another_node_and_keeps_off_the_storage_of_the_original(
     node, token, uid = runtime.node(), runtime.run_token(), runtime.installation().uid
     host_id = runtime.host_id()
     await runtime.stop()
-    places.clear()
     copy = factories.make_settings(tmp_path / "copy")
     shutil.copytree(hive.paths.data_dir, copy.paths.data_dir, copy_function=shutil.copy2)
     await runtime.start(copy, is_server=True)
@@ -398,7 +389,6 @@ async def test_a_copy_is_another_node_and_keeps_off_the_storage_of_the_original(
     with pytest.raises(Conflict, match="not used by another"):
         await locations.take_over(OPERATOR, info.id)
     await runtime.stop()
-    places.clear()
     await runtime.start(hive)  # the original is what it was, and keeps off now
     assert (runtime.node(), runtime.installation().uid) == (node, uid)
     assert await kind(await Location.get(id=info.id)) == Absence.FOREIGN
@@ -433,7 +423,7 @@ async def test_a_start_closes_all_open_sessions_whatever_the_host_was_called(
     await open_rows(documents, ["container-1"] * 7 + [runtime.node()])
     with pytest.raises(AccessRefused, match="Too many sessions: 8"):
         await ask_for(documents)
-    await recovery.clean_up()
+    await recovery.recover_from_crash()
     assert not await Session.filter(ended_at=None).exists()
     assert {row.end_reason for row in await Session.all()} == {EndReason.INTERRUPTED}
     await ask_for(documents)

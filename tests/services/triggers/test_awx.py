@@ -26,7 +26,7 @@ async def add(people: People, repository: RepositoryInfo, awx: FakeAwx, **more: 
 
 
 async def pressed(people: People, trigger: TriggerInfo) -> TriggerRunInfo:
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     await tick()
     return await triggers.get_run(people.alice, run.id)
 
@@ -206,7 +206,7 @@ async def test_a_server_killed_while_it_launched_says_that_it_does_not_know(
     people: People, documents: RepositoryInfo, awx: FakeAwx
 ) -> None:
     trigger = await add(people, documents, awx)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     await TriggerRun.filter(id=run.id).update(look_at=None)  # claimed, not kept
     assert await triggers.recover() == 1
     after = await triggers.get_run(people.alice, run.id)

@@ -13,7 +13,8 @@ from hive.kinds import EventKind, TriggerKind, TriggerState
 from hive.services import runtime, triggers
 from hive.services.permissions import Actor
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerRunInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerRunInfo
+from tests.another_process import started
 from tests.e2e.gate.harness import until
 from tests.factories import People
 from tests.services.triggers.awx import serve
@@ -25,7 +26,7 @@ async def call(
 ) -> TriggerRunInfo:
     named = {name.replace("header_", "header."): value for name, value in settings.items()}
     trigger = await triggers.add_trigger(actor, repository.id, "call", kind, named)
-    run = await triggers.press(actor, trigger.id)
+    run = await triggers.start_now(actor, trigger.id)
     await tick()
     return await triggers.get_run(actor, run.id)
 
@@ -96,7 +97,7 @@ async def test_a_webhook_that_hangs_is_given_up_and_one_that_is_not_there_is_nam
         run = await call(people.alice, documents, TriggerKind.WEBHOOK, url=url, seconds="1")
     assert "did not answer within 1 seconds" in run.message
     (trigger,) = await triggers.list_triggers(people.alice)
-    again = await triggers.press(people.alice, trigger.id)
+    again = await triggers.start_now(people.alice, trigger.id)
     await tick()
     assert "cannot be reached" in (await triggers.get_run(people.alice, again.id)).message
 
@@ -158,7 +159,7 @@ async def test_a_server_that_stops_takes_its_commands_with_it(
     trigger = await triggers.add_trigger(
         people.admin, documents.id, "call", TriggerKind.COMMAND, {"command": "hang"}
     )
-    run = await triggers.press(people.admin, trigger.id)
+    run = await triggers.start_now(people.admin, trigger.id)
     await triggers.run_due()
 
     async def has_begun() -> bool:
@@ -180,9 +181,9 @@ async def test_a_command_that_is_not_there_any_more_is_named(
     settings = runtime.settings()
     emptied = settings.triggers.model_copy(update={"commands": {}})
     changed = settings.model_copy(update={"triggers": emptied})
-    monkeypatch.setattr(runtime, "_settings", changed)
+    monkeypatch.setattr(started(), "settings", changed)
     (trigger,) = await triggers.list_triggers(people.admin)
-    run = await triggers.press(people.admin, trigger.id)
+    run = await triggers.start_now(people.admin, trigger.id)
     await tick()
     assert "no command 'gone' any more" in (await triggers.get_run(people.admin, run.id)).message
 
@@ -199,9 +200,11 @@ async def test_only_an_administrator_attaches_a_command_and_only_one_that_is_con
             await add(people.admin, documents.id, "other", kind, {"command": name})
     made = await add(people.admin, documents.id, "wake", kind, {"command": "env"})
     with pytest.raises(Forbidden, match="administrator"):
-        await triggers.set_trigger(people.alice, made.id, Wanted(settings={"command": "fail"}))
-    changed = await triggers.set_trigger(people.alice, made.id, Wanted(cron="0 3 * * *"))
+        await triggers.set_trigger(
+            people.alice, made.id, TriggerChanges(settings={"command": "fail"})
+        )
+    changed = await triggers.set_trigger(people.alice, made.id, TriggerChanges(cron="0 3 * * *"))
     assert changed.cron == "0 3 * * *"
-    assert (await triggers.press(people.alice, made.id)).asked_by == "alice"
+    assert (await triggers.start_now(people.alice, made.id)).asked_by == "alice"
     with pytest.raises(Conflict, match="still running"):
-        await triggers.press(people.alice, made.id)
+        await triggers.start_now(people.alice, made.id)

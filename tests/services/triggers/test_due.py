@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hive import clock, signals
+from hive import clock, database, signals
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import EventKind, Health, ShareLevel, TriggerKind, TriggerReason, TriggerState
 from hive.models import AuditEntry, HealthChange, Repository, Trigger, TriggerRun
@@ -16,7 +17,8 @@ from hive.services import events as rows
 from hive.services import triggers
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo, runs
+from tests import factories
 from tests.factories import People
 from tests.services.triggers.conftest import NOON, Time, tick, told
 
@@ -150,13 +152,68 @@ async def test_the_event_of_a_late_backup_calls_at_once(
         end()
 
 
+async def test_the_event_of_a_late_backup_calls_nothing_of_other_repositories(
+    people: People, documents: RepositoryInfo, time: Time
+) -> None:
+    other = await factories.make_repository(people.alice, "other")
+    late_too = await add(people, other, "late too", is_for_late=True)
+    due = await add(people, other, "due", cron="* * * * *")
+    trigger = await add(people, documents, is_for_late=True)
+    await become(documents, Health.FINE, Health.LATE)
+    await become(other, Health.FINE, Health.LATE)
+    time.pass_by(minutes=1)
+    end = triggers.listen()
+    try:
+        await rows.record(documents.id, EventKind.DOWN, "Down.")
+        async with asyncio.timeout(10):
+            while await states(trigger, people) != [TriggerState.SUCCEEDED]:
+                await asyncio.sleep(0.02)
+    finally:
+        end()
+    assert await states(due, people) == await states(late_too, people) == []
+    assert await tick() == 2
+    assert await states(due, people) == await states(late_too, people) == [TriggerState.SUCCEEDED]
+
+
+async def test_a_backup_that_stays_late_costs_no_write(
+    people: People, documents: RepositoryInfo, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await add(people, documents, is_for_late=True)
+    await become(documents, Health.FINE, Health.LATE)
+    written: list[object] = []
+    in_one_transaction = database._in_one_transaction
+
+    async def counting(function: Any) -> object:
+        written.append(function)
+        return await in_one_transaction(function)
+
+    monkeypatch.setattr(database, "_in_one_transaction", counting)
+    assert await tick() == 1
+    assert written
+    written.clear()
+    for _ in range(3):
+        time.pass_by(seconds=10)
+        assert await tick() == 0
+    assert written == []
+
+
+async def test_a_call_does_not_enable_what_was_disabled_meanwhile(
+    people: People, documents: RepositoryInfo
+) -> None:
+    trigger = await add(people, documents)
+    row = await Trigger.get(id=trigger.id)
+    await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=False))
+    await runs.begin(row, TriggerReason.LATE)
+    assert not (await Trigger.get(id=trigger.id)).enabled
+
+
 async def test_a_button_reaches_whoever_listens_after_commit(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents)
     heard: list[signals.Happening] = []
     end = signals.subscribe(heard.append)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     end()
     assert signals.TriggerAsked(run.id) in heard
     await triggers.carry_out(run.id)
@@ -186,11 +243,11 @@ async def test_disabled_and_deleted_ones_rest(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
     trigger = await add(people, documents, cron="* * * * *")
-    resting = await triggers.set_trigger(people.alice, trigger.id, Wanted(enabled=False))
+    resting = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=False))
     assert resting.next_at is None
     time.pass_by(minutes=2)
     assert await tick() == 0
-    awake = await triggers.set_trigger(people.alice, trigger.id, Wanted(enabled=True))
+    awake = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=True))
     assert awake.next_at == time.now + timedelta(minutes=1)
     await catalogue.mark_deleted(people.alice, documents.id)
     time.pass_by(minutes=2)
@@ -214,9 +271,9 @@ async def test_who_may_only_look_sees_and_changes_nothing(
         with pytest.raises(error):
             await triggers.add_trigger(actor, documents.id, "x", TriggerKind.WEBHOOK, hook)
         with pytest.raises(error):
-            await triggers.set_trigger(actor, trigger.id, Wanted(enabled=False))
+            await triggers.set_trigger(actor, trigger.id, TriggerChanges(enabled=False))
         with pytest.raises(error):
-            await triggers.press(actor, trigger.id)
+            await triggers.start_now(actor, trigger.id)
         with pytest.raises(error):
             await triggers.delete_trigger(actor, trigger.id)
     with pytest.raises(NotFound):
@@ -229,11 +286,16 @@ async def test_what_is_changed_is_audited_and_what_is_wrong_is_refused(
     trigger = await add(people, documents)
     with pytest.raises(Conflict):
         await add(people, documents)
-    for wrong in (Wanted(cron="61 * * * *"), Wanted(cron="* * * * *", timezone="Berlin")):
+    for wrong in (
+        TriggerChanges(cron="61 * * * *"),
+        TriggerChanges(cron="* * * * *", timezone="Berlin"),
+    ):
         with pytest.raises(InvalidInput):
             await triggers.set_trigger(people.alice, trigger.id, wrong)
-    await triggers.set_trigger(people.alice, trigger.id, Wanted(name="weekly", cron="0 3 * * sun"))
-    await triggers.press(people.alice, trigger.id)
+    await triggers.set_trigger(
+        people.alice, trigger.id, TriggerChanges(name="weekly", cron="0 3 * * sun")
+    )
+    await triggers.start_now(people.alice, trigger.id)
     await triggers.delete_trigger(people.alice, trigger.id)
     actions = [row.action for row in await AuditEntry.filter(action__startswith="trigger.")]
     assert actions == ["trigger.add", "trigger.set", "trigger.run", "trigger.delete"]

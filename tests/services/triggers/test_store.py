@@ -9,7 +9,7 @@ from hive.kinds import ShareLevel, TriggerKind
 from hive.services import triggers
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo
 from tests.factories import People
 
 HOOK = {"url": "https://one.example/x", "header.Token": "t0k3n", "body": "secret"}
@@ -41,7 +41,7 @@ async def test_of_a_run_strangers_learn_not_even_that_its_trigger_is_there(
     people: People, documents: RepositoryInfo
 ) -> None:
     trigger = await add(people, documents, TriggerKind.WEBHOOK, HOOK)
-    run = await triggers.press(people.alice, trigger.id)
+    run = await triggers.start_now(people.alice, trigger.id)
     for number in (run.id, 9999):
         with pytest.raises(NotFound, match="no such run"):
             await triggers.get_run(people.charlie, number)
@@ -59,12 +59,12 @@ async def test_headers_and_body_go_to_another_server_only_if_given_again(
         ({"header.Token": "mine"}, "body"),
         ({"body": ""}, "header"),
     ):
-        wanted = Wanted(settings={"url": address, **given})
+        wanted = TriggerChanges(settings={"url": address, **given})
         with pytest.raises(InvalidInput, match="another server") as caught:
             await triggers.set_trigger(people.bob, trigger.id, wanted)
         assert caught.value.field == missing
     all_of_it = {"url": address, "header.Token": "mine", "body": ""}
-    await triggers.set_trigger(people.bob, trigger.id, Wanted(settings=all_of_it))
+    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=all_of_it))
 
 
 async def test_a_token_of_awx_goes_to_another_server_only_if_given_again(
@@ -73,12 +73,12 @@ async def test_a_token_of_awx_goes_to_another_server_only_if_given_again(
     trigger = await add(people, documents, TriggerKind.AWX, AWX)
     elsewhere = {"url": "https://mallory.example"}
     with pytest.raises(InvalidInput) as caught:
-        await triggers.set_trigger(people.bob, trigger.id, Wanted(settings=elsewhere))
+        await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=elsewhere))
     assert caught.value.field == "token"
     same = {"url": "https://AWX.example/", "template": "8"}
-    await triggers.set_trigger(people.bob, trigger.id, Wanted(settings=same))
+    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=same))
     given = {**elsewhere, "token": "mine"}
-    await triggers.set_trigger(people.bob, trigger.id, Wanted(settings=given))
+    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=given))
 
 
 async def test_commands_are_offered_to_administrators(

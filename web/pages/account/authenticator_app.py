@@ -7,7 +7,7 @@ import io
 import segno
 from aiohttp import web
 
-from hive.services.accounts import own_account, second_factor
+from hive.services.accounts import confirmed, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
 from web.pages.account.second_factor import OVERVIEW, first_codes
@@ -50,8 +50,7 @@ async def confirm(request: web.Request) -> web.Response:
 async def remove(request: web.Request) -> web.Response:
     form, actor = await sent(request), actor_of(request)
     with form.asking():
-        await own_account.require_password(actor, form.values.get("password", ""))
-        await second_factor.remove_totp(actor)
+        await confirmed.remove_totp(actor, password=form.values.get("password", ""))
         return done(request, OVERVIEW, gettext("The authenticator app was removed."))
     return await _page(request, form)
 

@@ -6,8 +6,7 @@ import json
 
 from aiohttp import web
 
-from hive.services import names
-from hive.services.accounts import own_account, passkeys
+from hive.services.accounts import confirmed, passkeys
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.pages.account.second_factor import OVERVIEW, first_codes
@@ -26,10 +25,11 @@ async def begin(request: web.Request) -> web.Response:
     if party is None:
         return _new(request, form)
     with form.asking():
-        name = names.check_title(form.text("name"), "passkey")
-        await own_account.require_password(actor, form.values.get("password", ""))
-        options = await passkeys.creation_options(actor, party)
-        return page(request, "account/passkey_make.html", name=name, options=json.dumps(options))
+        new = await confirmed.begin_passkey(
+            actor, party, name=form.text("name"), password=form.values.get("password", "")
+        )
+        options = json.dumps(new.options)
+        return page(request, "account/passkey_make.html", name=new.name, options=options)
     return _new(request, form)
 
 
@@ -69,8 +69,8 @@ async def rename(request: web.Request) -> web.Response:
 async def delete(request: web.Request) -> web.Response:
     form, actor = await sent(request), actor_of(request)
     with form.asking():
-        await own_account.require_password(actor, form.values.get("password", ""))
-        await passkeys.delete_passkey(actor, id_of(request))
+        password = form.values.get("password", "")
+        await confirmed.delete_passkey(actor, id_of(request), password=password)
         return done(request, OVERVIEW, gettext("The passkey was deleted."))
     return await _one(request, form)
 

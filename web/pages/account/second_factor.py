@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from hive.services.accounts import own_account, passkeys, second_factor
+from hive.services.accounts import confirmed, passkeys, second_factor
 from web.access import actor_of
 from web.forms import Form, sent
 from web.relying_party import relying_party
@@ -34,8 +34,8 @@ async def show(request: web.Request) -> web.Response:
 async def submit(request: web.Request) -> web.Response:
     form, actor = await sent(request), actor_of(request)
     with form.asking():
-        await own_account.require_password(actor, form.values.get("password", ""))
-        return _shown(request, await second_factor.new_recovery_codes(actor))
+        password = form.values.get("password", "")
+        return _shown(request, await confirmed.new_recovery_codes(actor, password=password))
     return await _page(request, form)
 
 

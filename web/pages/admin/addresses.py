@@ -11,7 +11,7 @@ from hive.services.permissions import require_admin
 from web.access import actor_of
 from web.forms import Form, read_form, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 _PATH = "/admin/addresses"
 
@@ -32,7 +32,7 @@ async def decide(request: web.Request) -> web.Response:
     network, expires_at = form.text("network"), form.when("expires")
     ruling = form.read("ruling", AddressRuling)
     if ruling is None and form.is_fine:
-        form.complain(InvalidInput(N_("This is none of the choices."), field="ruling"))
+        form.complain(InvalidInput("This is none of the choices.", field="ruling"))
     if form.is_fine and ruling is AddressRuling.ALLOW:
         with form.asking():
             info = await client_addresses.allow(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.services.accounts import groups
+from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
+from hive.services.accounts.changing import ChangeGroup
 from hive.services.accounts.groups import GroupInfo
 from hive.services.repositories import quotas
 from web.access import actor_of
@@ -51,19 +52,15 @@ async def change(request: web.Request) -> web.Response:
     if not form.is_fine:
         return await _page(request, group, form)
     with form.asking():
-        wanted = set(await _chosen(request, form))
-        changed = await groups.set_group(
-            actor,
-            group.id,
+        wanted = ChangeGroup(
             name=form.text("name"),
-            add_members=sorted(wanted - set(group.members)),
-            remove_members=sorted(set(group.members) - wanted),
+            members=await _chosen(request, form),
             quota_bytes=quota,
             no_quota=quota is None,
         )
-        message = gettext("The group %(name)s was changed.", name=changed.name)
-        use = await quotas.use_of_group(group.id)
-        return quota_set(request, "/admin/groups", message, use)
+        changed = await changing.change_group(actor, group.id, wanted)
+        message = gettext("The group %(name)s was changed.", name=changed.group.name)
+        return quota_set(request, "/admin/groups", message, changed.quota_use)
     return await _page(request, group, form)
 
 

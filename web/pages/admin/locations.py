@@ -13,7 +13,7 @@ from hive.services.storage.locations import LocationInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def add(request: web.Request) -> web.Response:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6):
-        raise InvalidInput(N_("A port is a number from 1 to 65535."), field="port")
+        raise InvalidInput("A port is a number from 1 to 65535.", field="port")
     return int(text)
 
 

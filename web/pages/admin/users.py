@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
-from hive.services.accounts import dependents, passwords, second_factor, users
+from hive.services.accounts import changing, passwords, second_factor, users
+from hive.services.accounts.changing import ChangeUser, NeedsConfirmation
 from hive.services.accounts.dependents import Dependents
 from hive.services.accounts.users import UserInfo
 from hive.services.permissions import require_admin
@@ -13,7 +14,7 @@ from hive.services.repositories import quotas
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.rendering import done, page, quota_set
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -76,23 +77,21 @@ async def change(request: web.Request) -> web.Response:
     quota = form.size("quota")
     if not form.is_fine:
         return await _page(request, user, form)
-    if user.enabled and not form.has("enabled") and not form.has("confirmed"):
-        found = await dependents.of_user(actor_of(request), user.id)
-        if not found.is_empty:
-            return await _page(request, user, form, found)
     with form.asking():
-        await users.set_user(
-            actor_of(request),
-            user.id,
+        wanted = ChangeUser(
             email=form.text("email"),
             is_admin=form.has("admin"),
             enabled=form.has("enabled"),
             quota_bytes=quota,
             no_quota=quota is None,
+            is_confirmed=form.has("confirmed"),
         )
+        try:
+            changed = await changing.change_user(actor_of(request), user.id, wanted)
+        except NeedsConfirmation as asked:
+            return await _page(request, user, form, asked.dependents)
         message = gettext("The user %(name)s was changed.", name=user.name)
-        use = await quotas.use_of_user(user.id)
-        return quota_set(request, f"/admin/users/{user.id}", message, use)
+        return quota_set(request, f"/admin/users/{user.id}", message, changed.quota_use)
     return await _page(request, user, form)
 
 
@@ -100,7 +99,7 @@ async def set_password(request: web.Request) -> web.Response:
     user, form = await _user(request), await sent(request)
     password = _password(form)
     if password is None and form.is_fine:
-        form.complain(InvalidInput(N_("Type the new password."), field="password"))
+        form.complain(InvalidInput("Type the new password.", field="password"))
     if form.is_fine and password is not None:
         with form.asking():
             await users.set_password(actor_of(request), user.id, password)

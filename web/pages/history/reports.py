@@ -52,7 +52,7 @@ async def show(request: web.Request) -> web.Response:
         report=report,
         log=await off_loop(lines, report.log[-_MAX_LOG:]),
         is_cut_here=len(report.log) > _MAX_LOG,
-        sessions=report.details.get("sessions", []),
+        sessions=report.notes.session_ids,
     )
 
 

@@ -13,7 +13,7 @@ from hive.services.keys.keys import KeyInfo
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 
 async def show_all(request: web.Request) -> web.Response:
@@ -36,7 +36,7 @@ async def add(request: web.Request) -> web.Response:
     form = await sent(request, with_files=True)
     pasted, file = form.text("public_key"), form.values.get("file", "").strip()
     if pasted and file and pasted != file:
-        form.complain(InvalidInput(N_("Paste a key or choose a file, not both."), field="file"))
+        form.complain(InvalidInput("Paste a key or choose a file, not both.", field="file"))
     expires_at = form.when("expires")
     if form.is_fine:
         with form.asking():

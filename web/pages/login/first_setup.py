@@ -11,7 +11,6 @@ from web.app_keys import ADDRESS
 from web.cookies import set_token
 from web.forms import read_form
 from web.rendering import page, see_other
-from web.text.i18n import N_
 
 
 @public
@@ -28,7 +27,7 @@ async def submit(request: web.Request) -> web.Response:
     name, password = form.get("name", "").strip(), form.get("password", "")
     try:
         if password != form.get("repeated", ""):
-            raise InvalidInput(N_("The two passwords are not the same."), field="repeated")
+            raise InvalidInput("The two passwords are not the same.", field="repeated")
         user = await browser_sessions.complete_setup(
             token, name, password, address=request[ADDRESS]
         )

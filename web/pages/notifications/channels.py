@@ -8,10 +8,11 @@ from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
 from hive.kinds import Level
 from hive.services.accounts import groups
 from hive.services.accounts import users as accounts
-from hive.services.notifications import channels, trials
+from hive.services.notifications import channels, saving, trials
 from hive.services.notifications.channels import ChannelInfo, KindInfo
+from hive.services.notifications.saving import AddChannel, ChangeChannel, SavedChannel
 from hive.services.notifications.trials import Trial
-from hive.services.outbox import allowed, sending
+from hive.services.outbox import allowed
 from hive.services.permissions import require_admin
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
@@ -22,7 +23,7 @@ from web.pages.notifications.channel_form import (
     typed_settings,
 )
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 _HERE = "/notifications/channels"
 
@@ -52,31 +53,30 @@ def _offered(request: web.Request, name: str) -> KindInfo:
     for kind in channels.offered(actor_of(request)):
         if kind.kind == name:
             return kind
-    raise NotFound(N_("There is no such kind of channel."))
+    raise NotFound("There is no such kind of channel.")
 
 
 async def add(request: web.Request) -> web.Response:
     actor, form = actor_of(request), await sent(request)
     kind = _offered(request, form.text("kind"))
     with form.asking():
-        info = await channels.add(
-            actor,
-            form.text("name"),
-            owner=form.text("owner") if actor.is_admin else actor.name,
+        wanted = AddChannel(
+            name=form.text("name"),
+            owner=form.text("owner") if actor.is_admin else None,
             kind=kind.kind,
             settings=typed_settings(form, settings_on_form(kind, {})),
         )
-        message = gettext("The channel %(name)s was added.", name=info.name)
-        return await _saved(request, info, message)
+        saved = await saving.add_channel(actor, wanted)
+        message = gettext("The channel %(name)s was added.", name=saved.channel.name)
+        return _saved(request, saved, message)
     return await _add_page(request, kind, form)
 
 
-async def _saved(request: web.Request, info: ChannelInfo, message: str) -> web.Response:
+def _saved(request: web.Request, saved: SavedChannel, message: str) -> web.Response:
     """Say that it was saved, and what came of the test message."""
-    response = done(request, f"{_HERE}/{info.id}", message)
-    trial = await trials.after_saving(actor_of(request), info.id)
-    if trial is not None:
-        _say(request, info.id, trial)
+    response = done(request, f"{_HERE}/{saved.channel.id}", message)
+    if saved.trial is not None:
+        _say(request, saved.channel.id, saved.trial)
     return response
 
 
@@ -90,18 +90,13 @@ def _say(request: web.Request, channel_id: int, trial: Trial) -> web.Response:
 
 async def allow(request: web.Request) -> web.Response:
     """Allow the private address of a channel, and try the channel again."""
-    actor, info = actor_of(request), await _channel(request)
-    require_admin(actor)
-    address = info.condition.refused_address
-    if address is None:
-        message = gettext("No address of this channel waits to be allowed.")
-        return done(request, f"{_HERE}/{info.id}", message, problem=True)
+    channel_id = id_of(request)
     try:
-        network = await allowed.allow(actor, address)
-    except InvalidInput as error:
-        return done(request, f"{_HERE}/{info.id}", sentence(error.message), problem=True)
-    message = gettext("Notifications can reach %(network)s from now on.", network=network)
-    return await _saved(request, info, message)
+        found = await saving.allow_refused_address(actor_of(request), channel_id)
+    except (InvalidInput, Conflict) as error:
+        return done(request, f"{_HERE}/{channel_id}", sentence(error.message), problem=True)
+    message = gettext("Notifications can reach %(network)s from now on.", network=found.network)
+    return _saved(request, found.saved, message)
 
 
 async def revoke(request: web.Request) -> web.Response:
@@ -156,16 +151,15 @@ async def change(request: web.Request) -> web.Response:
     levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
     if form.is_fine:
         with form.asking():
-            changed = await channels.change(
-                actor,
-                info.id,
+            wanted = ChangeChannel(
                 name=form.text("name"),
                 enabled=form.has("enabled"),
-                settings=typed_settings(form, settings) or None,
+                settings=typed_settings(form, settings),
                 share_levels=levels,
             )
-            message = gettext("The channel %(name)s was changed.", name=changed.name)
-            return await _saved(request, changed, message)
+            saved = await saving.change_channel(actor, info.id, wanted)
+            message = gettext("The channel %(name)s was changed.", name=saved.channel.name)
+            return _saved(request, saved, message)
     return await _edit_page(request, info, form)
 
 
@@ -193,8 +187,7 @@ async def test(request: web.Request) -> web.Response:
     """Send a test message, and show what the far end really answers."""
     actor, info = actor_of(request), await _channel(request)
     try:
-        async with sending.opened_means() as means:
-            answer = await trials.test(actor, info.id, means)
+        answer = await trials.test_now(actor, info.id)
     except DeliveryFailed as error:
         return _say(request, info.id, Trial(arrived=False, answer=error.message))
     return _say(request, info.id, Trial(arrived=True, answer=answer))

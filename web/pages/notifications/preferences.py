@@ -50,7 +50,7 @@ async def change(request: web.Request) -> web.Response:
     numbers = {name: _number(form, name) for name in _NUMBERS}
     digest = form.read("digest", Digest)
     if digest is None and form.is_fine:
-        form.complain(InvalidInput(N_("This is none of the choices."), field="digest"))
+        form.complain(InvalidInput("This is none of the choices.", field="digest"))
     # a form without it, of a script for example, changes nothing about it
     rest = form.read("rest", Rest) if form.text("rest") else None
     wishes: dict[str, object] = {} if rest is None else {"rest": rest}
@@ -72,7 +72,7 @@ async def change(request: web.Request) -> web.Response:
 
 def _number(form: Form, name: str) -> int | None:
     if not form.text(name):
-        form.complain(InvalidInput(N_("A number is missing."), field=name))
+        form.complain(InvalidInput("A number is missing.", field=name))
     return form.number(name)
 
 

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeVar
 
 from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Severity
-from hive.services.notifications import rule_preview, rules
+from hive.services.notifications import rules, saving
 from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
+from hive.services.notifications.saving import SavedRule
 from hive.services.outbox import kinds
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.pages.notifications.person import Person, names_for, person_of
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 from web.text.words import word
-
-T = TypeVar("T", str, str | int)
 
 _HERE = "/notifications/rules"
 _NOT_IN_IDS = re.compile(r"[^a-z]+")
@@ -61,15 +59,15 @@ async def add(request: web.Request) -> web.Response:
                 quiet=form.text("quiet") or None,
                 is_quiet_for_critical=form.has("is_quiet_for_critical"),
             )
-            info = await rules.add(actor, person.user.id, wanted)
-            message = gettext("The rule %(name)s was added.", name=info.name)
-            return await _saved(request, info, person.path(_HERE), message)
+            saved = await saving.add_rule(actor, person.user.id, wanted)
+            message = gettext("The rule %(name)s was added.", name=saved.rule.name)
+            return _saved(request, saved, person.path(_HERE), message)
     return await _add_page(request, person, form)
 
 
-async def _saved(request: web.Request, info: RuleInfo, path: str, message: str) -> web.Response:
+def _saved(request: web.Request, saved: SavedRule, path: str, message: str) -> web.Response:
     """Say that it was saved, and what it would have sent lately."""
-    found = await rule_preview.preview(actor_of(request), info.id)
+    found = saved.preview
     response = done(request, path, message)
     done(
         request,
@@ -106,7 +104,7 @@ def kind_boxes(names: Iterable[str]) -> dict[str, str]:
 def _severity(form: Form) -> Severity:
     found = form.read("severity", Severity)
     if found is None and form.is_fine:
-        form.complain(InvalidInput(N_("This is none of the choices."), field="severity"))
+        form.complain(InvalidInput("This is none of the choices.", field="severity"))
     return found or Severity.WARNING
 
 
@@ -146,31 +144,19 @@ async def change(request: web.Request) -> web.Response:
             changes = Changes(
                 name=form.text("name"),
                 enabled=form.has("enabled"),
-                repository=_if_new(repository or "", info.repository_id or ""),
+                repository=repository or "",
                 tag=form.text("tag"),
-                owner=_if_new(form.text("owner"), info.owner or ""),
+                owner=form.text("owner"),
                 kinds=boxes(form, kind_boxes(kinds.NAMES)),
                 severity=severity,
                 quiet=form.text("quiet"),
                 is_quiet_for_critical=form.has("is_quiet_for_critical"),
+                channels=boxes(form, _all_channels(info, choices)),
             )
-            wanted = set(boxes(form, _all_channels(info, choices)))
-            before = set(info.channel_ids)
-            changed = await rules.change(
-                actor,
-                info.id,
-                changes,
-                add_channels=sorted(wanted - before),
-                remove_channels=sorted(before - wanted),
-            )
-            message = gettext("The rule %(name)s was changed.", name=changed.name)
-            return await _saved(request, changed, _list_of(request, info), message)
+            saved = await saving.change_rule(actor, info.id, changes)
+            message = gettext("The rule %(name)s was changed.", name=saved.rule.name)
+            return _saved(request, saved, _list_of(request, info), message)
     return await _edit_page(request, info, form)
-
-
-def _if_new(chosen: T, before: T) -> T | None:
-    """What stays is not asked for again: its person may not see it any more."""
-    return None if chosen == before else chosen
 
 
 def _all_channels(info: RuleInfo, choices: Choices) -> dict[str, int]:

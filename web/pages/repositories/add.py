@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
-from hive.database import transactional
 from hive.kinds import Access, Mode
 from hive.services.accounts import groups, users
 from hive.services.health.schedules import ScheduleChange
-from hive.services.keys import grants, keys
-from hive.services.permissions import Actor
+from hive.services.keys import keys
 from hive.services.repositories import creation
-from hive.services.repositories.infos import RepositoryInfo
+from hive.services.repositories.creation import CreateRepository
 from hive.services.storage import locations
 from web import schedule_form
 from web.access import actor_of, user_of
@@ -39,17 +35,17 @@ async def submit(request: web.Request) -> web.Response:
     levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
     if form.is_fine:
         with form.asking():
-            info = await _add(
-                actor,
-                accesses,
-                schedule,
+            wanted = CreateRepository(
                 name=form.text("name"),
-                owner=form.text("owner") if actor.is_admin else actor.name,
+                owner=form.text("owner") if actor.is_admin else None,
                 location=form.text("location") or None,
                 mode=mode,
                 quota_bytes=quota,
+                key_accesses=accesses,
                 share_levels={name: level for name, level in levels.items() if level},
+                schedule=schedule,
             )
+            info = await creation.create(actor, wanted)
             message = gettext("The repository %(name)s was added.", name=info.name)
             return done(request, f"/repositories/{info.id}", message)
     return await _page(request, form)
@@ -65,20 +61,6 @@ def _accesses(form: Form) -> dict[int, Access]:
             if access is not None:
                 found[int(key_id)] = access
     return found
-
-
-@transactional
-async def _add(
-    actor: Actor,
-    accesses: dict[int, Access],
-    schedule: ScheduleChange,
-    **given: Any,  # noqa: ANN401 - as named there
-) -> RepositoryInfo:
-    """All of it or nothing."""
-    info = await creation.add(actor, schedule, **given)
-    for key_id, access in accesses.items():
-        await grants.grant_key(actor, info.id, key_id, access)
-    return info
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:

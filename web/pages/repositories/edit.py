@@ -6,7 +6,9 @@ from aiohttp import web
 
 from hive.errors import Conflict
 from hive.services.accounts import groups, users
-from hive.services.repositories import catalogue, former_paths, quotas
+from hive.services.lifecycle import changing
+from hive.services.lifecycle.changing import ChangeRepository
+from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels, size_field
@@ -33,17 +35,15 @@ async def submit(request: web.Request) -> web.Response:
     levels = share_levels(form, [group.name for group in await groups.list_groups(actor)])
     if form.is_fine:
         with form.asking():
-            await catalogue.set_repository(
-                actor,
-                info.id,
+            wanted = ChangeRepository(
                 name=form.text("name"),
                 quota_bytes=quota,
                 no_quota=quota is None,
                 share_levels=levels,
             )
-            message = gettext("The repository %(name)s was changed.", name=form.text("name"))
-            use = await quotas.use_of_repository(info.id)
-            return quota_set(request, f"/repositories/{info.id}", message, use)
+            changed = await changing.change(actor, info.id, wanted)
+            message = gettext("The repository %(name)s was changed.", name=changed.repository.name)
+            return quota_set(request, f"/repositories/{info.id}", message, changed.quota_use)
     return await _page(request, info, form)
 
 
@@ -53,7 +53,7 @@ async def give(request: web.Request) -> web.Response:
     form = await sent(request)
     owner = form.text("owner")
     with form.asking():
-        await catalogue.set_repository(actor, info.id, owner=owner)
+        await changing.change(actor, info.id, ChangeRepository(owner=owner))
         message = gettext(
             "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
         )
@@ -64,7 +64,7 @@ async def give(request: web.Request) -> web.Response:
 
 async def set_strict_paths(request: web.Request) -> web.Response:
     repository_id = id_of(request)
-    await former_paths.set_strict(actor_of(request), repository_id)
+    await changing.change(actor_of(request), repository_id, ChangeRepository(strict_paths=True))
     message = gettext("From now on only the path in its URL opens the repository.")
     return done(request, f"/repositories/{repository_id}", message)
 
@@ -72,7 +72,9 @@ async def set_strict_paths(request: web.Request) -> web.Response:
 async def confirm_empty(request: web.Request) -> web.Response:
     repository_id = id_of(request)
     try:
-        await catalogue.confirm_empty(actor_of(request), repository_id)
+        await changing.change(
+            actor_of(request), repository_id, ChangeRepository(confirm_empty=True)
+        )
     except Conflict as error:
         where = f"/repositories/{repository_id}"
         return done(request, where, sentence(error.message), problem=True)

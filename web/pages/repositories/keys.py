@@ -11,7 +11,7 @@ from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext
+from web.text.i18n import gettext
 
 
 async def show(request: web.Request) -> web.Response:
@@ -25,22 +25,22 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     key_id, access = form.read("key", _key_id), form.read("access", Access)
     if key_id is None and form.is_fine:
-        form.complain(InvalidInput(N_("Choose a key."), field="key"))
+        form.complain(InvalidInput("Choose a key.", field="key"))
     if form.is_fine and key_id is not None:
         with form.asking():
-            if access is None:
-                await grants.revoke_key(actor, info.id, key_id)
-                message = gettext("The key no longer has access.")
-            else:
-                await grants.grant_key(actor, info.id, key_id, access)
-                message = gettext("The key has access now.")
+            await grants.set_access(actor, info.id, key_id, access)
+            message = (
+                gettext("The key has access now.")
+                if access
+                else gettext("The key no longer has access.")
+            )
             return done(request, f"/repositories/{info.id}/keys", message)
     return await _page(request, form)
 
 
 def _key_id(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise InvalidInput(N_("Choose a key."), field="key")
+        raise InvalidInput("Choose a key.", field="key")
     return int(text)
 
 

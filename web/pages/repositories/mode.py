@@ -9,15 +9,15 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import Health, Mode
 from hive.services.health import infos as health_info
-from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
-from hive.services.lifecycle import imports
+from hive.services.lifecycle import changing
+from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.repositories import catalogue
 from web import schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
-from web.text.i18n import N_, gettext, sentence
+from web.text.i18n import gettext, sentence
 
 _PATIENCE = 15  # seconds; ending sessions and verifying an import go on without the browser
 
@@ -32,7 +32,7 @@ async def submit(request: web.Request) -> web.Response:
     form = await sent(request)
     mode = form.read("mode", Mode)
     if mode is None and form.is_fine:
-        form.complain(InvalidInput(N_("Choose a mode."), field="mode"))
+        form.complain(InvalidInput("Choose a mode.", field="mode"))
     if mode is None:
         return await _page(request, form)
     here = f"/repositories/{info.id}"
@@ -41,11 +41,10 @@ async def submit(request: web.Request) -> web.Response:
     if not form.is_fine:
         return await _page(request, form)
     with form.asking():
-        if not schedule.is_nothing:
-            await schedules.set_schedule(actor, info.id, schedule)
+        wanted = ChangeRepository(mode=mode, schedule=schedule)
         try:
             async with asyncio.timeout(_PATIENCE):
-                settled = await imports.switch_mode(actor, info.id, mode)
+                settled = (await changing.change(actor, info.id, wanted)).settled
         except TimeoutError:
             message = gettext("This takes a while and goes on; the events will tell how it ended.")
             return done(request, here, message)

@@ -11,8 +11,8 @@ from aiohttp import web
 from hive import clock
 from hive.services.health.states import COUNTED
 from hive.services.notifications import reach
-from hive.services.overview import attention, glances, outlines
-from hive.services.overview.outlines import Order, Outline
+from hive.services.overview import attention, rows, summaries
+from hive.services.overview.summaries import Order, Summary
 from hive.services.storage import disks
 from web import charts
 from web.access import actor_of
@@ -47,7 +47,7 @@ class Wish:
     def is_filter(self) -> bool:
         return bool(self.text or self.tag)
 
-    def fits(self, one: Outline) -> bool:
+    def fits(self, one: Summary) -> bool:
         words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
         return self.text.lower() in words and (not self.tag or self.tag in one.tags)
 
@@ -62,7 +62,7 @@ class Wish:
         return "" if self.order == Order.WORST else self.order
 
 
-def _cut(fitting: Sequence[Outline], after: int | None) -> tuple[Sequence[Outline], int | None]:
+def _cut(fitting: Sequence[Summary], after: int | None) -> tuple[Sequence[Summary], int | None]:
     """The rows of one page, and the cursor to those that follow: the last of its repositories.
 
     A cursor whose repository is not in the list any more leads to its beginning.
@@ -80,7 +80,7 @@ async def show(request: web.Request) -> web.Response:
         order=one_of(request, "sort", Order) or Order.WORST,
     )
     after = number(request, "after", N_("This is no place in the list."))
-    found = await outlines.outlines(actor, wish.order)
+    found = await summaries.summaries(actor, wish.order)
     fitting = [one for one in found if wish.fits(one)]
     shown, following = _cut(fitting, after)
     counts = Counter(one.condition for one in found)
@@ -96,7 +96,7 @@ async def show(request: web.Request) -> web.Response:
         any_repository=bool(found),
         repositories=[
             (one, charts.sparkline(one.trend, now))
-            for one in await glances.glances(actor, [one.id for one in shown])
+            for one in await rows.rows_of(actor, [one.id for one in shown])
         ],
         fitting=len(fitting),
         first_page=wish.page_after(None) if after is not None else None,

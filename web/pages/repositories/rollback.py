@@ -7,8 +7,8 @@ from aiohttp import web
 from hive.errors import Conflict, InvalidInput, StorageError
 from hive.services.repositories import catalogue
 from hive.services.rollback import background, preview, undo
-from hive.services.rollback.background import Job
-from hive.services.rollback.preview import Outlook, Step
+from hive.services.rollback.background import RollbackJob
+from hive.services.rollback.preview import RollbackOutlook, Step
 from web.access import actor_of
 from web.forms import Form, id_of, number, sent
 from web.rendering import done, page
@@ -66,7 +66,7 @@ async def take_back(request: web.Request) -> web.Response:
     return done(request, "/trash", gettext("The rollback of %(name)s was taken back.", name=name))
 
 
-def _ended(request: web.Request, job: Job) -> web.Response:
+def _ended(request: web.Request, job: RollbackJob) -> web.Response:
     """Say how a rollback ended."""
     background.take(id_of(request))
     here = f"/repositories/{id_of(request)}/rollback"
@@ -107,7 +107,7 @@ async def _page(request: web.Request, form: Form, transaction: int | None = None
     return answer
 
 
-def _chosen(found: Outlook | None, transaction: int | None) -> Step | None:
+def _chosen(found: RollbackOutlook | None, transaction: int | None) -> Step | None:
     steps = () if found is None else found.steps
     possible = (one for one in steps if one.transaction == transaction and one.can_be_restored)
     return next(possible, None)

@@ -8,15 +8,17 @@ from datetime import datetime
 
 from aiohttp import web
 
-from hive import units
+from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.services.accounts.users import UserInfo
 from hive.services.health import infos as health_info
 from hive.services.health import schedules
 from hive.services.health.infos import HealthInfo
 from hive.services.health.schedules import ScheduleChange
+from hive.services.lifecycle import changing
+from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.permissions import Actor
-from hive.services.repositories import catalogue, tags
+from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
 from web import schedule_form
 from web.access import actor_of, user_of
@@ -38,7 +40,7 @@ def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
     return Form(
         {
             **schedule_form.as_it_is(schedule, user),
-            "grace": units.format_duration(grace) if grace is not None else "",
+            "grace": formats.format_duration(grace) if grace is not None else "",
             "tag": " ".join(info.tags),
         }
     )
@@ -52,7 +54,7 @@ async def submit(request: web.Request) -> web.Response:
     if form.is_fine:
         with form.asking():
             wanted = form.text("tag").replace(",", " ").split()
-            await tags.set_schedule_and_tags(actor, info.id, change, wanted)
+            await changing.change(actor, info.id, ChangeRepository(schedule=change, tags=wanted))
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
     return page(
         request, "repositories/schedule.html", status=form.status, repository=info, form=form
@@ -68,10 +70,10 @@ def _change(form: Form) -> ScheduleChange:
 async def watch(request: web.Request) -> web.Response:
     """Expect backups from now on, as often as proposed, else every day."""
     form = await sent(request)
-    every = form.read("every", units.parse_duration) or schedules.DEFAULT
+    every = form.read("every", units.parse_duration)
 
     async def begin(actor: Actor, repository_id: int) -> None:
-        await schedules.set_schedule(actor, repository_id, ScheduleChange(every=every))
+        await schedules.watch(actor, repository_id, every)
 
     return await _act(request, begin, N_("Backups are expected from now on."))
 
@@ -109,7 +111,7 @@ async def _until(
     form = await sent(request)
     until = form.when("until" if form.has("until") else "span")
     if until is None:
-        form.complain(InvalidInput(N_("Say when it ends."), field="until"))
+        form.complain(InvalidInput("Say when it ends.", field="until"))
 
     async def bounded(actor: Actor, repository_id: int) -> None:
         if until is None:

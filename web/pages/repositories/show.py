@@ -18,12 +18,13 @@ from hive.services.health import proposals
 from hive.services.health.states import BAD, Condition
 from hive.services.measurements import statistics, trends
 from hive.services.notifications import reach
-from hive.services.overview import glances, occupancy
-from hive.services.overview.glances import Details
+from hive.services.overview import occupancy
+from hive.services.overview.details import Details, find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths
 from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.sessions import progress, record
+from hive.services.sessions.filters import SessionState
 from hive.services.sessions.record import SessionInfo
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
@@ -76,7 +77,7 @@ async def show(request: web.Request) -> web.Response:
     sessions_before = before(request, "before")
     events_before = before(request, "events_before")
     chosen = one_of(request, "range", Range) or Range.MONTH
-    details = await glances.details(actor, repository_id)
+    details = await find_details(actor, repository_id)
     shown_sessions, older_sessions = cut_page(
         await record.list_sessions(
             actor, repository_id=repository_id, limit=_SESSIONS + 1, before_id=sessions_before
@@ -90,13 +91,13 @@ async def show(request: web.Request) -> web.Response:
         _EVENTS,
     )
     last = details.last_session
-    has_failed = last is not None and last.ended_at is not None and not glances.ended_well(last)
+    has_failed = last is not None and last.state == SessionState.BADLY
     is_bad = has_failed or details.health.state in BAD
     may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     return page(
         request,
         "repositories/show.html",
-        icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.ended_at is None),
+        icon=tab_icon(is_bad=is_bad, is_live=last is not None and last.state == SessionState.LIVE),
         is_bad=is_bad,
         arrival=_arrival(
             details, shown_sessions, are_all=sessions_before is None and older_sessions is None

@@ -12,7 +12,7 @@ from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerInfo, Wanted, settings
+from hive.services.triggers import TriggerChanges, TriggerInfo, settings
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
 from web.rendering import done, page
@@ -34,7 +34,7 @@ async def add(request: web.Request) -> web.Response:
     kind = form.read("kind", TriggerKind)
     if kind is None:
         if form.is_fine:
-            form.complain(InvalidInput(N_("Choose what is to be called."), field="kind"))
+            form.complain(InvalidInput("Choose what is to be called.", field="kind"))
         return _add_page(request, info, None, form)
     values = _settings(form, kind, {})
     if form.is_fine:
@@ -124,7 +124,7 @@ async def edit(request: web.Request) -> web.Response:
     values = _settings(form, info.kind, info.settings) if is_theirs else None
     if form.is_fine:
         cron = form.text("cron")
-        wanted = Wanted(
+        wanted = TriggerChanges(
             name=form.text("name"),
             settings=values,
             cron=cron,

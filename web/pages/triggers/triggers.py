@@ -9,7 +9,7 @@ from hive.kinds import Level
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerInfo, Wanted
+from hive.services.triggers import TriggerChanges, TriggerInfo
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, query
 from web.rendering import done, page
@@ -65,7 +65,7 @@ async def show_run(request: web.Request) -> web.Response:
 async def start(request: web.Request) -> web.Response:
     actor, trigger_id = actor_of(request), id_of(request)
     try:
-        run = await triggers.press(actor, trigger_id)
+        run = await triggers.start_now(actor, trigger_id)
     except Conflict as error:
         return done(request, f"/triggers/{trigger_id}", sentence(error.message), problem=True)
     message = gettext("%(name)s is called.", name=run.trigger)
@@ -73,12 +73,16 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def enable(request: web.Request) -> web.Response:
-    info = await triggers.set_trigger(actor_of(request), id_of(request), Wanted(enabled=True))
+    info = await triggers.set_trigger(
+        actor_of(request), id_of(request), TriggerChanges(enabled=True)
+    )
     return done(request, path_of(info), gettext("%(name)s is enabled.", name=info.name))
 
 
 async def disable(request: web.Request) -> web.Response:
-    info = await triggers.set_trigger(actor_of(request), id_of(request), Wanted(enabled=False))
+    info = await triggers.set_trigger(
+        actor_of(request), id_of(request), TriggerChanges(enabled=False)
+    )
     return done(request, path_of(info), gettext("%(name)s is disabled.", name=info.name))
 
 

@@ -37,7 +37,7 @@ from tests.e2e.gate.harness import House, open_house
 from tests.e2e.gate.hostile.handmade import SUCCESS, HandmadeConnection, handmade
 
 WAIT_SECONDS = 5.0
-_WATCHED = ("hive.database", "asyncio")
+_WATCHED = ("hive.background", "asyncio")
 
 
 def new_key(kind: str = "ssh-ed25519", **options: Any) -> asyncssh.SSHKey:

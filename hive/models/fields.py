@@ -1,0 +1,42 @@
+"""Columns that hold sentences (hive/sentences.py), in what the database knows as text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tortoise import fields
+
+from hive.sentences import load, store
+
+if TYPE_CHECKING:
+    from tortoise.models import Model
+
+_LONGEST = 64 * 1024  # characters of a text without a length of its own
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+def _loaded(value: object) -> str | None:
+    return None if value is None else load(_text(value))
+
+
+class SentenceField(fields.CharField[str]):
+    """A sentence, or plain text of a former version; cut to the length of the column."""
+
+    def to_python_value(self, value: object) -> str | None:
+        return _loaded(value)
+
+    def to_db_value(self, value: object, instance: type[Model] | Model) -> Any:  # noqa: ANN401 - as tortoise has it
+        return None if value is None else store(_text(value), self.max_length)
+
+
+class LongSentenceField(fields.TextField):
+    """The same without a length."""
+
+    def to_python_value(self, value: object) -> str | None:
+        return _loaded(value)
+
+    def to_db_value(self, value: object, instance: type[Model] | Model) -> Any:  # noqa: ANN401
+        return None if value is None else store(_text(value), _LONGEST)

@@ -1,0 +1,177 @@
+"""What the pages show of repositories: in a few queries, however many there are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from hive import log
+from hive.borg.encryption import Encryption
+from hive.errors import StorageError
+from hive.kinds import Access, Mode
+from hive.models import Grant, Inspection, Repository, Session
+from hive.services.clock import last_backups
+from hive.services.health import infos as health_info
+from hive.services.health.infos import HealthInfo
+from hive.services.health.states import Condition, condition_of
+from hive.services.measurements import trends
+from hive.services.measurements.trends import Trend
+from hive.services.permissions import Actor, visible_repositories
+from hive.services.repositories import locks
+from hive.services.repositories.infos import place_of
+from hive.services.sessions import latest
+from hive.services.sessions import progress as live
+from hive.services.sessions import record as sessions
+from hive.services.sessions.filters import SessionState
+from hive.services.sessions.record import SessionInfo
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One repository in the list of all."""
+
+    id: int
+    name: str
+    login: str
+    owner: str
+    location_id: int
+    mode: Mode
+    condition: Condition
+    health: HealthInfo
+    maintenance: str | None
+    size_bytes: int | None
+    quota_bytes: int | None
+    last_session: SessionInfo | None
+    last_backup_at: datetime | None
+    last_backup_is_estimated: bool
+    last_backup_took: timedelta | None
+    bytes_in: int | None  # of the session that runs, so far
+    week_change: int | None
+    trend: Trend
+    encryption: Encryption
+    has_append_only_keys: bool
+    is_locked: bool  # though no session runs
+    created_at: datetime
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a session is open, whatever it does."""
+        return self.last_session is not None and self.last_session.state == SessionState.LIVE
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the last session ended, and not well."""
+        return self.last_session is not None and self.last_session.state == SessionState.BADLY
+
+
+async def rows_of(actor: Actor, repository_ids: Sequence[int]) -> list[Row]:
+    """These repositories, as far as the actor may see them, in the order of their ids given."""
+    rows = await Repository.filter(
+        await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
+    ).select_related("owner", "location")
+    ids = [row.id for row in rows]
+    known = _Known(
+        health=await health_info.health_infos(actor, ids),
+        sessions=await last_sessions(ids),
+        trends=await trends.trends(ids),
+        encryption=await _encryption(ids),
+        append_only=await _with_append_only_keys(ids),
+        locked=await asyncio.to_thread(_locked, rows),
+        progress={one.session_id: one.bytes_in for one in live.view().running},
+    )
+    found = {row.id: _row(row, known) for row in rows if row.id in known.health}
+    return [found[one] for one in repository_ids if one in found]
+
+
+def condition(row: Repository, health: HealthInfo) -> Condition:
+    """What is shown of a repository in this health."""
+    return condition_of(
+        health.state,
+        row.maintenance,
+        is_backing_up=health.is_backing_up,
+        is_deleted=row.deleted_at is not None,
+    )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known of all repositories of a list."""
+
+    health: dict[int, HealthInfo]
+    sessions: dict[int, SessionInfo]
+    trends: dict[int, Trend]
+    encryption: dict[int, Encryption]
+    append_only: set[int]
+    locked: set[int]
+    progress: dict[int, int]
+
+
+def _row(row: Repository, known: _Known) -> Row:
+    last, trend = known.sessions.get(row.id), known.trends[row.id]
+    is_in_use = last is not None and last.state == SessionState.LIVE
+    health = known.health[row.id]
+    last_backup_at = last_backups.known(row)
+    return Row(
+        id=row.id,
+        name=row.name,
+        login=row.login,
+        owner=row.owner.name,
+        location_id=row.location_id,
+        mode=row.mode,
+        condition=condition(row, health),
+        health=health,
+        maintenance=row.maintenance,
+        size_bytes=row.size_bytes,
+        quota_bytes=row.quota_bytes,
+        last_session=last,
+        last_backup_at=last_backup_at,
+        last_backup_is_estimated=row.last_backup_is_estimated,
+        last_backup_took=trend.took(last_backup_at),
+        bytes_in=known.progress.get(last.id) if last is not None else None,
+        week_change=trend.week_change,
+        trend=trend,
+        encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
+        has_append_only_keys=row.id in known.append_only,
+        is_locked=row.id in known.locked and not is_in_use,
+        created_at=row.created_at,
+    )
+
+
+async def _encryption(ids: list[int]) -> dict[int, Encryption]:
+    rows = await Inspection.filter(repository_id__in=ids).values("repository_id", "encryption")
+    return {row["repository_id"]: _encryption_of(row["encryption"]) for row in rows}
+
+
+def _encryption_of(stored: str | None) -> Encryption:
+    try:
+        return Encryption(stored or Encryption.UNKNOWN)
+    except ValueError:
+        return Encryption.UNKNOWN
+
+
+async def _with_append_only_keys(ids: list[int]) -> set[int]:
+    grants = Grant.filter(repository_id__in=ids, access=Access.APPEND_ONLY)
+    return {row["repository_id"] for row in await grants.values("repository_id")}
+
+
+def _locked(rows: Sequence[Repository]) -> set[int]:
+    """The repositories that have a lock. Blocking."""
+    found = set()
+    for row in rows:
+        try:
+            if locks.look(place_of(row).repository):
+                found.add(row.id)
+        except (OSError, StorageError) as error:
+            logger.warning("locks cannot be read", repository=row.id, reason=str(error))
+    return found
+
+
+async def last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
+    """The session of each that runs, else the newest; a look at the status is none."""
+    ids = await latest.ids(repository_ids)
+    rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
+    return {row.repository_id: sessions.info_of(row) for row in rows}

@@ -1,0 +1,135 @@
+"""All SQL that is written by hand, with a path for each engine; the ORM writes the rest.
+
+SQLite is what is used and tested. The paths of PostgreSQL and MySQL (MariaDB) are written by
+their manuals and were not run against a server yet. Not here: the schema (hive/migrate.py), the
+file of SQLite seen from outside (hive/database_file.py), and the scratch file of
+hive/borg/replay.py, which is no part of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from tortoise.connection import get_connection
+from tortoise.exceptions import BaseORMException
+from tortoise.expressions import RawSQL  # noqa: TID251 - this is the one place
+
+from hive import log
+
+logger = log.get(__name__)
+
+_LOG_TRIES, _LOG_PAUSE = 20, 0.25
+
+
+class Dialect(StrEnum):
+    """The engines, by the names that the ORM has for them."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+    MYSQL = "mysql"
+
+    def quoted(self, name: str) -> str:
+        """The name of a table or column, even if it is a keyword."""
+        return f"`{name}`" if self == Dialect.MYSQL else f'"{name}"'
+
+
+def dialect() -> Dialect:
+    """The engine of the open database."""
+    return Dialect(get_connection("default").capabilities.dialect)
+
+
+# --- parts of queries -----------------------------------------------------------------------
+
+
+def stored(column: str, engine: Dialect | None = None) -> RawSQL:
+    """A column just as the driver returns it; read times with `moment`.
+
+    For thousands of rows: the ORM takes 50 times as long to make times of them.
+    """
+    return RawSQL((engine or dialect()).quoted(column))
+
+
+def moment(value: str | datetime) -> datetime:
+    """A time that `stored` returned: SQLite keeps text, PostgreSQL returns it with its time zone,
+    MySQL without one, in UTC.
+    """
+    found = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def newest_session(but_not: str, engine: Dialect | None = None) -> RawSQL:
+    """The id of the newest session of each `repository`, but for those of one need.
+
+    One step in an index for each repository, however long its history is; grouping reads all of it.
+    """
+    quoted = (engine or dialect()).quoted
+    session, repository, key = quoted("session"), quoted("repository"), quoted("id")
+    if not but_not.isalpha():
+        raise ValueError(but_not)
+    return RawSQL(
+        f"(SELECT {key} FROM {session}"  # noqa: S608 - names of this function and one word
+        f" WHERE {quoted('repository_id')} = {repository}.{key} AND {quoted('need')} <> '{but_not}'"
+        f" ORDER BY {quoted('started_at')} DESC, {key} DESC LIMIT 1)"
+    )
+
+
+# --- statements -----------------------------------------------------------------------------
+
+
+async def ping() -> None:
+    """Ask the database something; raises what the driver raises where it does not answer."""
+    await get_connection("default").execute_query("SELECT 1")
+
+
+async def take_write_lock(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine
+    """Take SQLite's write lock at the beginning of a transaction, so that busy_timeout applies.
+
+    Other engines lock rows.
+    """
+    if connection.capabilities.dialect == Dialect.SQLITE:
+        await connection.execute_query("UPDATE tortoise_migrations SET id=id WHERE 0")
+
+
+async def problems() -> list[str]:
+    """What SQLite finds wrong in its own file; nothing for other engines, which check theirs."""
+    if dialect() != Dialect.SQLITE:
+        return []
+    connection = get_connection("default")
+    try:
+        rows = await connection.execute_query_dict("PRAGMA quick_check(20)")
+        broken = await connection.execute_query_dict("PRAGMA foreign_key_check")
+    except (BaseORMException, sqlite3.Error) as error:
+        return [str(error)]
+    found = [str(row["quick_check"]) for row in rows if row["quick_check"] != "ok"]
+    if broken:
+        found.append(f"{len(broken)} rows refer to rows that are gone")
+    return found
+
+
+async def forget_deleted_content() -> None:
+    """From now on, have SQLite overwrite what this process replaces and deletes."""
+    if dialect() == Dialect.SQLITE:
+        await get_connection("default").execute_query("PRAGMA secure_delete = ON")
+
+
+async def wipe_deleted_content() -> None:
+    """Rewrite SQLite's file without what was deleted before; this takes long on large ones."""
+    if dialect() == Dialect.SQLITE:
+        await get_connection("default").execute_query("VACUUM")
+    await wipe_log()
+
+
+async def wipe_log() -> None:
+    """Empty SQLite's write-ahead log, which holds former pages; others may be reading just now."""
+    if dialect() != Dialect.SQLITE:
+        return
+    for _ in range(_LOG_TRIES):
+        rows = await get_connection("default").execute_query_dict("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not rows[0]["busy"]:
+            return
+        await asyncio.sleep(_LOG_PAUSE)
+    logger.warning("the log of the database is in use: former content may still be in it")
