@@ -38,6 +38,7 @@ _CACHES = {
 }
 # What makes a value that nothing changes.
 _CONSTANT = {
+    "_change",  # a command of hive/cli/repo/schedule.py
     "Actor", "AppKey", "Choice", "ContextVar", "IPv6Network", "IntRange", "Limits", "N_",
     "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
     "_Duration", "_Grace", "_Limit", "_When", "abspath", "bytes", "compile", "datetime", "float",
