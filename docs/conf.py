@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from hive.__main__ import cli
+from hive.cli.later import Later
 
 project = "Borg Hive"
 author = "the Borg Hive contributors"
@@ -38,6 +39,8 @@ Examples are in the how-to guides."""
 
 def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
     """A heading and the help of a command, and of all below it."""
+    if isinstance(command, Later):
+        command = command.load()
     name = context.command_path
     level = "##" if name.count(" ") < 2 else "###"
     yield f"{level} {name}\n\n```text\n{command.get_help(context)}\n```"

@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import structlog
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
 from tortoise.expressions import RawSQL  # noqa: TID251 - this is the one place
 
-logger = structlog.get_logger(__name__)
+from hive import log
+
+logger = log.get(__name__)
 
 _LOG_TRIES, _LOG_PAUSE = 20, 0.25
 

@@ -160,11 +160,18 @@ def borg(*arguments: str | Path, base: Path, **environment: str) -> str:
     return done.stdout
 
 
-def make_borg_repository(path: Path, base: Path, *, content: str = "hello") -> None:
+def make_borg_repository(
+    path: Path, base: Path, *, content: str = "hello", is_new: bool = False
+) -> None:
     """A borg repository at `path` with one archive in it; its client's files are below `base`.
 
     This is a copy of one that borg made once: those with the same content have the same id.
+    `is_new` makes another one.
     """
+    if is_new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_with_borg(path, base, content)
+        return
     made = _made_by_borg(content)
     shutil.copytree(made / "repository", path, dirs_exist_ok=True)
     shutil.copytree(made / "client", base, dirs_exist_ok=True)
@@ -188,7 +195,7 @@ def _made_by_borg(content: str) -> Path:
 
 def _make_with_borg(path: Path, base: Path, content: str) -> None:
     source = base / "source"
-    source.mkdir(parents=True)
+    source.mkdir(parents=True, exist_ok=True)
     (source / "file").write_text(content)
     borg("init", "--encryption=none", path, base=base)
     borg("create", f"{path}::first", source, base=base)

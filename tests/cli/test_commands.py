@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hive import control, control_server, signals
+from hive import control_server, signals
 from hive.config.settings import Settings
 from hive.kinds import Need
 from hive.services import runtime
@@ -265,7 +265,8 @@ def server(
 ) -> Iterator[list[signals.Happening]]:
     """The control socket of a running server, in a thread; what it is told."""
     told: list[signals.Happening] = []
-    monkeypatch.setattr(control, "tell", told.append)  # the commands here have no server's memory
+    # the commands here have no memory of a server
+    monkeypatch.setattr(control_server, "tell", told.append)
     ready = threading.Event()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

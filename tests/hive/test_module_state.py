@@ -38,6 +38,7 @@ _CACHES = {
 }
 # What makes a value that nothing changes.
 _CONSTANT = {
+    "_change",  # a command of hive/cli/repo/schedule.py
     "Actor", "AppKey", "Choice", "ContextVar", "FrameLimits", "IPv6Network", "IntRange", "N_",
     "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
     "_Parsed", "abspath", "bytes", "compile", "datetime", "float",

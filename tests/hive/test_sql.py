@@ -19,6 +19,7 @@ _BY_HAND = {"execute_query", "execute_query_dict", "execute_script", "execute", 
 _ELSEWHERE = {
     "hive/sql.py",
     "hive/migrate.py",  # the schema
+    "hive/schema_version.py",  # whether it is the newest, before the connection
     "hive/database_file.py",  # the file of SQLite from outside, beside the open connection
     "hive/borg/replay.py",  # a scratch file that is no part of the database
 }

@@ -45,9 +45,12 @@ def base(tmp_path: Path) -> Path:
     return tmp_path / "borg"
 
 
-async def fill(info: RepositoryInfo, base: Path, *, size: int = 3_000_000) -> None:
+async def fill(
+    info: RepositoryInfo, base: Path, *, size: int = 3_000_000, is_new: bool = False
+) -> None:
     content = "".join(f"{number:09}\n" for number in range(size // 10))
-    await asyncio.to_thread(factories.make_borg_repository, info.path, base, content=content)
+    make = factories.make_borg_repository
+    await asyncio.to_thread(make, info.path, base, content=content, is_new=is_new)
 
 
 async def session_on(info: RepositoryInfo, peer: str = "192.0.2.7") -> Admission:
@@ -142,7 +145,7 @@ async def test_another_repository_in_its_place_is_told(
     await fill(documents, base)
     await statistics.measure(documents.id)
     shutil.rmtree(documents.path)
-    await fill(documents, base.with_name("other"))
+    await fill(documents, base.with_name("other"), is_new=True)
     await statistics.measure(documents.id)
     (alarm,) = await alarms.lasting(documents.id)
     assert (alarm.kind, alarm.in_short) == (EventKind.REPLACED, "Replaced")
