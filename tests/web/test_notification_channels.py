@@ -215,7 +215,7 @@ async def test_a_channel_that_another_version_wrote_is_shown_and_set_up_anew(
     for one in (made, gone):
         page = await browser.get(f"{HERE}/channels/{one.id}")
         assert page.status == 200
-        assert "give them anew" in page.text
+        assert "enter them again" in page.text
     typed = {"name": "phone", "enabled": "yes", "topic": "new", "server": ""}
     assert (await browser.post(f"{HERE}/channels/{made.id}", typed)).status == 303
     assert (await channels.find_by_id(alice, made.id)).settings["topic"] == "new"
