@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from hive import units
 from hive.errors import InvalidInput
 from hive.kinds import TriggerKind
+from hive.sentences import Sentence
 
 MASK = "••••"
 HEADER = "header."
@@ -286,6 +287,17 @@ def secrets_of(kind: TriggerKind, values: Mapping[str, str]) -> list[str]:
 
 
 def mask(text: str, secrets: Iterable[str]) -> str:
+    """`text` without these secrets; a sentence stays one, without them in its values."""
+    if not isinstance(text, Sentence):
+        return _masked(text, secrets)
+    values = {
+        name: mask(value, secrets) if isinstance(value, str) else value
+        for name, value in text.values.items()
+    }
+    return Sentence(_masked(text.text, secrets), values)
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text
