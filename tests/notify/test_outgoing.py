@@ -140,7 +140,7 @@ async def test_tls_is_verified_and_never_left_by_a_redirect(
 ) -> None:
     async with far_end(tls=certificate.server_side()) as secure:
         secure.answers(307, headers={"Location": server.url})
-        with pytest.raises(OutgoingFailed, match="certificate of .* is not trusted"):
+        with pytest.raises(OutgoingFailed, match=r"certificate of .* is not trusted"):
             await outgoing.request("GET", secure.url)
         async with Outgoing(
             allowed_networks=["127.0.0.0/8"], tls=certificate.client_side(), timeout_seconds=5

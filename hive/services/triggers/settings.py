@@ -13,7 +13,7 @@ Token, headers, body and the path of a webhook can be secrets: they are never sh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -286,7 +286,7 @@ def secrets_of(kind: TriggerKind, values: Mapping[str, str]) -> list[str]:
     return sorted(long_enough, key=len, reverse=True)
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
+def mask(text: str, secrets: Sequence[str]) -> str:
     """`text` without these secrets; a sentence stays one, without them in its values."""
     if not isinstance(text, Sentence):
         return _masked(text, secrets)
@@ -297,7 +297,7 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     return Sentence(_masked(text.text, secrets), values)
 
 
-def _masked(text: str, secrets: Iterable[str]) -> str:
+def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text

@@ -14,7 +14,7 @@ from hive.services.alarms import alarms
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
-from hive.services.sessions.small_backups import Size, suspicion
+from hive.services.sessions.small_backups import BackupSize, suspicion
 from tests.e2e.gate.harness import Client, House, until
 from tests.e2e.gate.test_borg import with_repository
 
@@ -105,14 +105,16 @@ async def test_a_source_that_grew_each_day_and_then_adds_nothing_is_told_and_dis
 
 
 def test_what_is_usual_decides() -> None:
-    much, unchanged = Size(20, 5 * MIB, 600), Size(1, 600, 600)
+    much, unchanged = BackupSize(20, 5 * MIB, 600), BackupSize(1, 600, 600)
     assert suspicion(unchanged, [much, much, much]) is not None
     assert suspicion(unchanged, [much, much]) is None
     assert suspicion(unchanged, [unchanged, much, much, much]) is None  # told already
     assert suspicion(much, [much, much, much]) is None
     assert suspicion(unchanged, []) is None
-    little = Size(5, 40 * KIB, 600)
+    little = BackupSize(5, 40 * KIB, 600)
     assert suspicion(unchanged, [little] * 5) is None
-    shorter = Size(1, 540, 540)
-    assert suspicion(shorter, [Size(9, 300 * KIB, 600)]) is not None
-    assert suspicion(shorter, [Size(9, 300 * KIB, 600), Size(9, 300 * KIB, 900)]) is None
+    shorter = BackupSize(1, 540, 540)
+    assert suspicion(shorter, [BackupSize(9, 300 * KIB, 600)]) is not None
+    assert (
+        suspicion(shorter, [BackupSize(9, 300 * KIB, 600), BackupSize(9, 300 * KIB, 900)]) is None
+    )

@@ -185,7 +185,9 @@ async def test_a_command_that_is_not_there_any_more_is_named(
     (trigger,) = await triggers.list_triggers(people.admin)
     run = await triggers.start_now(people.admin, trigger.id)
     await tick()
-    assert "no longer has the command 'gone'" in (await triggers.get_run(people.admin, run.id)).message
+    assert (
+        "no longer has the command 'gone'" in (await triggers.get_run(people.admin, run.id)).message
+    )
 
 
 async def test_only_an_administrator_attaches_a_command_and_only_one_that_is_configured(
