@@ -26,7 +26,7 @@ def test_a_channel_that_cannot_be_reached_is_saved_and_shown_as_failing(
     assert "failing since" in shown.output
     assert "private address" in shown.messages
     doctor = run("doctor", "--json").output
-    assert "Nobody can be notified: 1 of 1 channel fails." in doctor
+    assert "Nobody can be notified: the only channel fails." in doctor
     assert "documents would notify nobody" in doctor
 
 
@@ -64,7 +64,7 @@ def test_disabling_a_user_says_what_depends_on_them_and_does_it(
     assert result.status == 0
     assert result.json["enabled"] is False
     assert "Warning: alice owns 1 repository: documents." in result.messages
-    assert "Their alarms go to the administrators." in result.messages
+    assert "Its alarms go to the administrators." in result.messages
     assert "Warning" not in run("user", "set", "alice", "--disable").messages
     shown = run("repo", "show", "documents").output
     assert "its owner alice is disabled" in shown

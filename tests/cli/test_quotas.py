@@ -48,7 +48,7 @@ def test_a_quota_that_is_too_small_is_refused(
 ) -> None:
     refused = run(noun, "set", {"user": "alice", "group": "team"}[noun], "--quota", "1MB")
     assert refused.status == 1
-    assert "10 MB or more" in refused.messages
+    assert "at least 10 MB" in refused.messages
 
 
 def test_a_quota_below_what_is_used_warns(run: Run, path: Path) -> None:
@@ -104,5 +104,5 @@ def test_nobody_clears_limits_under_a_lock(run: Run, path: Path) -> None:
     (path / "lock.exclusive" / "another@4711.1-0").touch()
     refused = run("repo", "clear-config-limits", "documents")
     assert refused.status == 1
-    assert "holds the lock" in refused.messages
+    assert "is locked" in refused.messages
     assert config.read_text() == before

@@ -118,7 +118,7 @@ def test_a_passkey_is_made_and_opens_the_pages(
     # without JavaScript the page says what to do instead
     plain = chromium.new_context(java_script_enabled=False).new_page()
     plain.goto(f"{home}/login")
-    expect(plain.get_by_text("Passkeys take JavaScript")).to_be_visible()
+    expect(plain.get_by_text("Passkeys need JavaScript")).to_be_visible()
     expect(plain.get_by_role("button", name="Log in with a passkey")).to_have_count(0)
     log_in(plain, "alice")
     expect(plain.get_by_text("Using a passkey needs JavaScript")).to_be_visible()

@@ -32,7 +32,9 @@ TEXTS: dict[str, tuple[int, ...]] = {
     "Notice": (2,),
 }
 NAMES = frozenset(("title", "message", "remedy", "unknown"))
-READY_MADE = frozenset(("Check", "Trouble", "Notice"))  # whose literals are sentences as well
+READY_MADE = frozenset(
+    ("Check", "Trouble", "Notice", "events.record", "alarms.begin", "alarms.happened", "alarms.end")
+)  # whose literals are sentences as well
 
 
 def called(call: ast.Call) -> str:

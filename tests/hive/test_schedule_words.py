@@ -61,4 +61,4 @@ def test_what_is_overdue_says_since_when() -> None:
 
 def test_each_part_is_translated() -> None:
     described = schedule_words.describe(cron("0 3 * * *"), NOW + timedelta(hours=14), NOW)
-    assert translate(described, "de") == "Jeden Tag um 03:00, Europe/Berlin, nächste morgen"
+    assert translate(described, "de") == "Täglich um 03:00, Europe/Berlin, nächste morgen"

@@ -123,7 +123,7 @@ async def test_the_password_is_changed_by_who_knows_it(
     [
         ({"password": "wrong"}, "password", "not your password"),
         ({"password": ""}, "password", "not your password"),
-        ({"repeated": "something else"}, "repeated", "not the same"),
+        ({"repeated": "something else"}, "repeated", "do not match"),
         ({"new": "short", "repeated": "short"}, "new", "must have at least 10 characters"),
     ],
 )

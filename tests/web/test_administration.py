@@ -38,7 +38,7 @@ async def test_a_new_password_is_set_by_an_administrator(
     path = f"/admin/users/{alice.user_id}/password"
     for typed, said in (
         ({"password": "short", "repeated": "short"}, "must have at least 10 characters"),
-        ({"password": "long enough now", "repeated": "another one"}, "not the same"),
+        ({"password": "long enough now", "repeated": "another one"}, "do not match"),
         ({"password": "", "repeated": ""}, "Type the new password."),
     ):
         answer = await browser.post(path, typed)

@@ -55,7 +55,7 @@ async def test_a_passkey_is_added_and_is_the_second_step(
     page = (await browser.get("/login/second")).text
     check(page)
     assert 'id="code"' not in page
-    assert "takes JavaScript" in page
+    assert "needs JavaScript" in page
     answer = await browser.post("/login/second", {"passkey": key.use(options_of(page))})
     assert (answer.status, answer.location) == (303, "/")
     assert (await browser.get("/")).status == 200

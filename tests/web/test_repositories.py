@@ -80,7 +80,7 @@ async def test_a_session_that_did_not_end_well_is_told_first(
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     assert "<title>(1) Repositories" in text
-    assert "and not well." in text
+    assert "the last session failed" in text
     rows = text.partition("<tbody>")[2]
     assert rows.index("documents") < rows.index("all-is-well")
     assert said in text

@@ -57,7 +57,7 @@ async def test_a_repository_is_added_with_keys_and_shares(
         ({"name": "two words"}, "begins with a letter or digit"),
         ({"name": "documents"}, "of this owner already"),
         ({"name": "new", "quota": "much"}, "is not a size"),
-        ({"name": "new", "quota": "1MB"}, "10 MB or more"),
+        ({"name": "new", "quota": "1MB"}, "at least 10 MB"),
         ({"name": "new", "mode": "OFF"}, "none of the choices"),
     ],
 )

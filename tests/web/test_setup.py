@@ -86,7 +86,7 @@ async def test_what_is_wrong_is_said_beside_the_field_and_the_link_goes_on_worki
     path = await link()
     for wrong, said in (
         (fields(password="Sh0rt", repeated="Sh0rt"), "must have at least 10 characters"),
-        (fields(repeated="something else"), "not the same"),
+        (fields(repeated="something else"), "do not match"),
         (fields(name="two words"), "no blanks"),
         (fields(name=""), "begins with a letter"),
     ):

@@ -281,6 +281,6 @@ async def test_schedules_and_states_are_said_in_german(
     await delete_much(documents)
     await browser.log_in("alice")
     page = plain((await browser.get(f"/repositories/{documents}")).text)
-    assert "Jeden Tag um 03:00, Europe/Berlin, nächste" in page
+    assert "Täglich um 03:00, Europe/Berlin, nächste" in page
     assert "91 % gelöscht" in page
     assert "Das war ich" in page

@@ -297,7 +297,7 @@ async def test_a_trigger_is_disabled_enabled_and_deleted(
     assert "Delete this trigger?" in await read(browser, f"{here}/delete")
     answer = await browser.post(f"{here}/delete")
     assert answer.location == f"/repositories/{documents}/triggers"
-    assert "No trigger asks for backups" in await read(browser, answer.location)
+    assert "No trigger starts backups" in await read(browser, answer.location)
     assert (await browser.get(here)).status == 404
 
 

@@ -44,13 +44,20 @@ class Dependents:
                 else say("%(count)s running sessions end.", count=self.sessions)
             )
         if self.repositories:
+            names, count = _named(self.repositories), len(self.repositories)
             found.append(
                 say(
-                    "%(user)s owns %(count)s repositories (%(repositories)s). Alarms about them"
-                    " go to the administrators.",
+                    "%(user)s owns 1 repository: %(names)s. Its alarms go to the administrators.",
                     user=self.user,
-                    count=len(self.repositories),
-                    repositories=_named(self.repositories),
+                    names=names,
+                )
+                if count == 1
+                else say(
+                    "%(user)s owns %(count)s repositories: %(names)s. Their alarms go to the"
+                    " administrators.",
+                    user=self.user,
+                    count=count,
+                    names=names,
                 )
             )
         if self.channels:

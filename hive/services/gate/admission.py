@@ -15,7 +15,7 @@ from hive.database import DriverError, transactional
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need
 from hive.models import Grant, Key, Repository, Session
-from hive.sentences import say
+from hive.sentences import Sentence, say
 from hive.services import events, runtime
 from hive.services.gate import authentication
 from hive.services.gate.authentication import Identity
@@ -89,7 +89,7 @@ def decide(situation: GateFacts, need: Need) -> None:
             "Repository %(name)s is busy: %(maintenance)s. Try again in a moment.",
             RefusalCause.BUSY,
             name=name,
-            maintenance=situation.maintenance,
+            maintenance=Sentence(situation.maintenance),
         )
     _check_access(situation, need)
     _check_running(situation, need)

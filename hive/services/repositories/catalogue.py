@@ -16,7 +16,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.sentences import say
+from hive.sentences import Sentence, say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
@@ -293,7 +293,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
         raise Conflict(
             "%(name)s is busy: %(maintenance)s. Try again in a moment.",
             name=repository.name,
-            maintenance=repository.maintenance,
+            maintenance=Sentence(repository.maintenance),
         )
     repository.deleted_at = clock.now()
     repository.look_at = None

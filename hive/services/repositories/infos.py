@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hive.kinds import Access, Mode, RepositoryState
 from hive.models import Grant, Location, Repository, RepositoryShare
-from hive.sentences import say
+from hive.sentences import Sentence, say
 from hive.services.clock import last_backups
 from hive.services.installation import presence
 from hive.services.shares import GroupShare
@@ -146,7 +146,7 @@ def state_in_words(info: RepositoryInfo) -> str:
     if presence.is_away(info.path):
         return say("unknown: its storage is not available")
     if info.maintenance:
-        return say("busy: %(maintenance)s", maintenance=info.maintenance)
+        return say("busy: %(maintenance)s", maintenance=Sentence(info.maintenance))
     if info.state == RepositoryState.NEW:
         return say("not created yet: run borg init")
     return say("ready")

@@ -13,7 +13,7 @@ Token, headers, body and the path of a webhook can be secrets: they are never sh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from hive import units
 from hive.errors import InvalidInput
 from hive.kinds import TriggerKind
+from hive.sentences import Sentence
 
 MASK = "••••"
 HEADER = "header."
@@ -285,7 +286,18 @@ def secrets_of(kind: TriggerKind, values: Mapping[str, str]) -> list[str]:
     return sorted(long_enough, key=len, reverse=True)
 
 
-def mask(text: str, secrets: Iterable[str]) -> str:
+def mask(text: str, secrets: Sequence[str]) -> str:
+    """`text` without these secrets; a sentence stays one, without them in its values."""
+    if not isinstance(text, Sentence):
+        return _masked(text, secrets)
+    values = {
+        name: mask(value, secrets) if isinstance(value, str) else value
+        for name, value in text.values.items()
+    }
+    return Sentence(_masked(text.text, secrets), values)
+
+
+def _masked(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, MASK)
     return text

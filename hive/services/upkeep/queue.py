@@ -18,7 +18,7 @@ from hive.errors import Conflict, Forbidden
 from hive.formats import format_duration
 from hive.kinds import EventKind, Level, Mode, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
-from hive.sentences import Size, say
+from hive.sentences import Sentence, Size, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import alarms
 from hive.services.installation import presence
@@ -158,7 +158,7 @@ async def waits_for(info: UpkeepInfo) -> str:
             "The %(kind)s waits: %(repository)s is busy, %(maintenance)s.",
             kind=info.kind,
             repository=row.name,
-            maintenance=row.maintenance,
+            maintenance=Sentence(row.maintenance),
         )
     return say("The %(kind)s waits for its turn.", kind=info.kind)
 

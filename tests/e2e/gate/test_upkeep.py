@@ -327,5 +327,5 @@ async def test_what_cannot_be_done_says_why(house: House) -> None:
         await queue.ask(OPERATOR, info.id, CHECK)
     await Repository.filter(id=info.id).update(initialized_at=clock.now())
     await Inspection.update_or_create({"kind": "borg2"}, repository_id=info.id)
-    with pytest.raises(Conflict, match="takes its passphrase"):
+    with pytest.raises(Conflict, match="needs its passphrase"):
         await queue.ask(OPERATOR, info.id, COMPACT)

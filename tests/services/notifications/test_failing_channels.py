@@ -141,7 +141,7 @@ async def test_a_failing_channel_is_an_alarm_for_its_owner_and_the_administrator
     assert "The channel phone of alice has failed since 2026-03-02 12:00 UTC" in alarm.message
     assert (await reach.worries(OPERATOR)).sentences == ["1 of 2 channels fails."]
     assert (await reach.worries(people.alice)).sentences == [
-        "Nobody can be notified: 1 of 1 channel fails."
+        "Nobody can be notified: the only channel fails."
     ]
     server.answers(200)
     async with Outgoing(allowed_networks=["127.0.0.0/8"]) as outgoing:

@@ -123,7 +123,7 @@ async def test_the_job_gives_all_that_can_be_given_and_names_the_rest(
     (broken.repository / "twin").hardlink_to(broken.repository / "config")
     handover.use(NOBODY)
     [finding] = await handover.findings(NOBODY)
-    assert "run as: 3," in finding.message
+    assert "3 repositories, for example" in finding.message
     with pytest.raises(StorageError, match=r"1 of the repositories .* several names"):
         await handover.hand_over_all()
     assert owners(first) == owners(last) == {NOBODY.uid}
