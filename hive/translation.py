@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import gettext as library
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
-from babel import Locale
-from babel.dates import format_date, format_timedelta
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
-from babel.units import format_unit
-
-from hive.formats import format_size
 from hive.kinds import Language
 from hive.sentences import Cron, Inside, Sentence, Size, Value, fill, in_english, small
 
@@ -29,8 +20,6 @@ KEYWORDS = (
     *("InvalidInput", "NotFound", "OutgoingFailed", "Sealed", "StorageError", "TooMany"),
     *("NeedsConfirmation", "Unavailable"),
 )
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
-_STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
 @cache
@@ -39,6 +28,9 @@ def catalogue(language: str) -> library.NullTranslations:
     path = LOCALES / language / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return library.NullTranslations()
+    from babel.messages.mofile import write_mo  # noqa: PLC0415 - commands speak English
+    from babel.messages.pofile import read_po  # noqa: PLC0415
+
     compiled = BytesIO()
     with path.open("rb") as file:
         write_mo(compiled, read_po(file, locale=language))
@@ -61,6 +53,8 @@ def translate(text: str, language: str, zone: tzinfo | None = None) -> str:
 
 def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:  # noqa: PLR0911 - one for each kind of value
     """One value of a sentence, as its readers write it."""
+    from hive import localized  # noqa: PLC0415 - it loads Babel, and commands speak English
+
     match value:
         case Inside():
             return small(translate(value, language, zone))
@@ -72,58 +66,18 @@ def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:
             text = catalogue(language).gettext("By the cron expression %(cron)s")
             return text % {"cron": str(value)}
         case Size():
-            return size(value, language)
+            return localized.size(value, language)
         case datetime():
-            return moment(value, language, zone)
+            return localized.moment(value, language, zone)
         case date():
-            return format_date(value, _date_pattern(language), locale=language)
+            return localized.day(value, language)
         case timedelta():
-            return in_english(value) if language == DEFAULT else _span(value, language)
+            return (
+                in_english(value)
+                if language == DEFAULT
+                else localized.span_in_days(value, language)
+            )
     return value
-
-
-def size(count: int, language: str) -> str:
-    """8.33 TB, in German 8,33 TB."""
-    number, unit = format_size(count).split()
-    return f"{format_decimal(Decimal(number), format=_pattern(number), locale=language)} {unit}"
-
-
-def _pattern(number: str) -> str:
-    return "0.00" if "." in number else "0"
-
-
-def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
-    """2026-11-30 14:05 UTC, in German 30.11.2026 14:05 UTC; without UTC where a zone is given."""
-    local = at.astimezone(zone or UTC)
-    suffix = "" if zone is not None else " UTC"
-    return f"{format_date(local, _date_pattern(language), locale=language)} {local:%H:%M}{suffix}"
-
-
-def _date_pattern(language: str) -> str:
-    return "yyyy-MM-dd" if language == DEFAULT else "dd.MM.yyyy"
-
-
-def span(length: timedelta, language: str) -> str:
-    """A span in its largest unit, rounded down: '3 minutes', '2 weeks'."""
-    if length < timedelta(minutes=1):
-        return catalogue(language).gettext("less than a minute")
-    return format_timedelta(whole(length), threshold=1, locale=Locale.parse(language))
-
-
-def _span(length: timedelta, language: str) -> str:
-    """In days at most, as English has it: 9 days are not a week."""
-    if length < timedelta(minutes=1):
-        return span(length, language)
-    seconds = int(length.total_seconds())
-    size, unit = next(one for one in _UNITS if seconds >= one[0])
-    return format_unit(seconds // size, f"duration-{unit}", "long", locale=language)
-
-
-def whole(length: timedelta) -> timedelta:
-    """Rounded down to the largest unit in it: 59 minutes and a half are not an hour yet."""
-    seconds = int(length.total_seconds())
-    step = next((step for step in _STEPS if seconds >= step), 1)
-    return timedelta(seconds=seconds - seconds % step)
 
 
 if __name__ == "__main__":  # for script/translate

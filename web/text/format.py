@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from babel.dates import format_timedelta
 from markupsafe import Markup
 
-from hive import clock, formats, translation
+from hive import clock, formats, localized
 from web.text.i18n import gettext, reader
 
 
@@ -18,14 +18,14 @@ def exact(at: datetime) -> str:
 
 def span(length: timedelta) -> str:
     """A span in its largest unit: '3 minutes', '2 weeks'."""
-    return translation.span(length, reader().language)
+    return localized.span(length, reader().language)
 
 
 def relative(at: datetime) -> str:
     distance = at - clock.now()
     if abs(distance) < timedelta(minutes=1):
         return gettext("just now")
-    whole = translation.whole(abs(distance))
+    whole = localized.whole(abs(distance))
     signed = whole if distance > timedelta(0) else -whole
     return format_timedelta(signed, threshold=1, add_direction=True, locale=reader().language)
 
@@ -46,7 +46,7 @@ def moment(at: datetime) -> Markup:
     template = '<time datetime="{}" title="{}"{}>{}</time>'
     local = Markup(" data-local") if who.zone is None else ""
     return Markup(template).format(  # noqa: S704 - ours
-        clock.rfc3339(at), exact(at), local, translation.moment(at, who.language, who.zone)
+        clock.rfc3339(at), exact(at), local, localized.moment(at, who.language, who.zone)
     )
 
 
@@ -59,7 +59,7 @@ def took(start: datetime, end: datetime | None) -> str:
 
 
 def size(count: int | None) -> str:
-    return "\u2013" if count is None else translation.size(count, reader().language)
+    return "\u2013" if count is None else localized.size(count, reader().language)
 
 
 def plain(value: object) -> str:
@@ -78,7 +78,7 @@ def ahead(day: date) -> str:
     days = (day - clock.now().date()).days
     if days <= 0:
         return gettext("today")
-    whole = translation.whole(timedelta(days=days))
+    whole = localized.whole(timedelta(days=days))
     return format_timedelta(whole, threshold=1, add_direction=True, locale=reader().language)
 
 
@@ -87,7 +87,7 @@ def change(count: int) -> str:
     if count == 0:
         return gettext("unchanged")
     sign = "+" if count > 0 else "\u2212"
-    return f"{sign}{translation.size(abs(count), reader().language)}"
+    return f"{sign}{localized.size(abs(count), reader().language)}"
 
 
 def lasted(length: timedelta) -> str:

@@ -1,0 +1,67 @@
+"""Values as a language writes them: sizes, times and spans; Babel takes long to load."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_date, format_timedelta
+from babel.numbers import format_decimal
+from babel.units import format_unit
+
+from hive.formats import format_size
+from hive.kinds import Language
+from hive.translation import catalogue
+
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
+_STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
+
+
+def size(count: int, language: str) -> str:
+    """8.33 TB, in German 8,33 TB."""
+    number, unit = format_size(count).split()
+    return f"{format_decimal(Decimal(number), format=_pattern(number), locale=language)} {unit}"
+
+
+def _pattern(number: str) -> str:
+    return "0.00" if "." in number else "0"
+
+
+def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
+    """2026-11-30 14:05 UTC, in German 30.11.2026 14:05 UTC; without UTC where a zone is given."""
+    local = at.astimezone(zone or UTC)
+    suffix = "" if zone is not None else " UTC"
+    return f"{format_date(local, _date_pattern(language), locale=language)} {local:%H:%M}{suffix}"
+
+
+def day(on: date, language: str) -> str:
+    """2026-11-30, in German 30.11.2026."""
+    return format_date(on, _date_pattern(language), locale=language)
+
+
+def _date_pattern(language: str) -> str:
+    return "yyyy-MM-dd" if language == Language.ENGLISH else "dd.MM.yyyy"
+
+
+def span(length: timedelta, language: str) -> str:
+    """A span in its largest unit, rounded down: '3 minutes', '2 weeks'."""
+    if length < timedelta(minutes=1):
+        return catalogue(language).gettext("less than a minute")
+    return format_timedelta(whole(length), threshold=1, locale=Locale.parse(language))
+
+
+def span_in_days(length: timedelta, language: str) -> str:
+    """In days at most, as English has it: 9 days are not a week."""
+    if length < timedelta(minutes=1):
+        return span(length, language)
+    seconds = int(length.total_seconds())
+    size, unit = next(one for one in _UNITS if seconds >= one[0])
+    return format_unit(seconds // size, f"duration-{unit}", "long", locale=language)
+
+
+def whole(length: timedelta) -> timedelta:
+    """Rounded down to the largest unit in it: 59 minutes and a half are not an hour yet."""
+    seconds = int(length.total_seconds())
+    step = next((step for step in _STEPS if seconds >= step), 1)
+    return timedelta(seconds=seconds - seconds % step)
