@@ -21,6 +21,7 @@ from hive.services.notifications import channels, rules
 from hive.services.notifications.rules import Wanted
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.secrets import settings_of
+from tests.another_process import started
 from tests.notify.far_end import FarEnd, far_end
 from tests.web.browser import Browser
 from tests.web.notices import HERE, TOKEN, phone
@@ -33,7 +34,7 @@ async def server(monkeypatch: pytest.MonkeyPatch, alice: Actor) -> AsyncIterator
     settings = runtime.settings()
     allowed = settings.notifications.model_copy(update={"allowed_networks": ("127.0.0.0/8",)})
     monkeypatch.setattr(
-        runtime, "_settings", settings.model_copy(update={"notifications": allowed})
+        started(), "settings", settings.model_copy(update={"notifications": allowed})
     )
     async with far_end() as end:
         yield end
