@@ -250,7 +250,7 @@ async def test_nobody_there_is_told_so_without_the_url(outgoing: Outgoing) -> No
     with pytest.raises(OutgoingFailed, match=r"^127\.0\.0\.1:9 cannot be reached") as failed:
         await outgoing.request("GET", "http://127.0.0.1:9/s3cret")
     assert not failed.value.permanent
-    with pytest.raises(OutgoingFailed, match=r"^nowhere\.invalid is a name that could not"):
+    with pytest.raises(OutgoingFailed, match=r"^The name nowhere\.invalid could not"):
         await outgoing.request("GET", "http://nowhere.invalid/s3cret")
 
 
