@@ -10,9 +10,9 @@ from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
 
+from hive.catalogues import catalogue
 from hive.formats import format_size
 from hive.kinds import Language
-from hive.translation import catalogue
 
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)

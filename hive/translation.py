@@ -2,40 +2,10 @@
 
 from __future__ import annotations
 
-import gettext as library
 from datetime import date, datetime, timedelta, tzinfo
-from functools import cache
-from io import BytesIO
-from pathlib import Path
 
-from hive.kinds import Language
+from hive.catalogues import DEFAULT, catalogue
 from hive.sentences import Cron, Inside, Sentence, Size, Value, fill, in_english, small
-
-LOCALES = Path(__file__).parent / "locales"
-DEFAULT = Language.ENGLISH
-# The functions and errors whose first argument is a text that readers see.
-KEYWORDS = (
-    *("N_", "say"),
-    *("AccessRefused", "Conflict", "DatabaseError", "DatabaseFull", "DeliveryFailed", "Forbidden"),
-    *("InvalidInput", "NotFound", "OutgoingFailed", "Sealed", "StorageError", "TooMany"),
-    *("NeedsConfirmation", "Unavailable"),
-)
-
-
-@cache
-def catalogue(language: str) -> library.NullTranslations:
-    """The translations of a language, from its .po file: there is no second file to be stale."""
-    path = LOCALES / language / "LC_MESSAGES" / "messages.po"
-    if not path.exists():
-        return library.NullTranslations()
-    from babel.messages.mofile import write_mo  # noqa: PLC0415 - commands speak English
-    from babel.messages.pofile import read_po  # noqa: PLC0415
-
-    compiled = BytesIO()
-    with path.open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
-    compiled.seek(0)
-    return library.GNUTranslations(compiled)
 
 
 def translate(text: str, language: str, zone: tzinfo | None = None) -> str:
@@ -78,7 +48,3 @@ def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:
                 else localized.span_in_days(value, language)
             )
     return value
-
-
-if __name__ == "__main__":  # for script/translate
-    print(*(f"-k {name}" for name in KEYWORDS))  # noqa: T201

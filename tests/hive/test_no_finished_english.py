@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import hive
-from hive import translation
+from hive import catalogues
 
 HOME = Path(hive.__file__).parent.parent
 ROOMS = ("hive/services", "hive/notify", "hive/outgoing", "hive/borg", "sshgate")
@@ -21,7 +21,7 @@ FILES = sorted(path for room in ROOMS for path in (HOME / room).rglob("*.py"))
 
 # Where the texts are among the arguments: by the name of what is called, or its last two names.
 TEXTS: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(translation.KEYWORDS, (0,)),
+    **dict.fromkeys(catalogues.KEYWORDS, (0,)),
     "Finding": (1,),
     "events.record": (2,),
     "alarms.begin": (2,),

@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po
 from jinja2 import nodes
 
 import web
-from hive import clock, translation
+from hive import catalogues, clock
 from hive.services.permissions import Actor
 from tests.web.browser import Browser
 from web.assets import Assets
@@ -29,9 +29,9 @@ from web.text.i18n import Reader, reading
 
 HOME = Path(web.__file__).parent
 TEMPLATES = sorted((HOME / "templates").rglob("*.html"))
-OTHERS = [language for language in i18n.LANGUAGES if language != translation.DEFAULT]
+OTHERS = [language for language in i18n.LANGUAGES if language != catalogues.DEFAULT]
 KEYWORDS: dict[str, Any] = {
-    **dict.fromkeys(("_", "N_", "gettext", *translation.KEYWORDS)),
+    **dict.fromkeys(("_", "N_", "gettext", *catalogues.KEYWORDS)),
     "ngettext": (1, 2),
 }
 SPOKEN = ("aria-label", "data-label", "data-done", "title", "placeholder", "alt")
@@ -46,14 +46,14 @@ Text = tuple[str | None, str | tuple[str, ...]]  # its context and itself
 @pytest.fixture(scope="module")
 def used() -> set[Text]:
     """Every text that code and templates ask to be translated, and what services say."""
-    with (translation.LOCALES / "babel.ini").open() as file:
+    with (catalogues.LOCALES / "babel.ini").open() as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]  # of Babel
     found = extract_from_dir(HOME.parent, methods, options, keywords=KEYWORDS)
     return {(context, message) for _, _, message, _, context in found}
 
 
 def catalogue(language: str) -> Catalog:
-    with (translation.LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
+    with (catalogues.LOCALES / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         return read_po(file, locale=language)
 
 

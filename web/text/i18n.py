@@ -11,10 +11,11 @@ from datetime import UTC, tzinfo
 import jinja2
 from markupsafe import Markup
 
+from hive.catalogues import DEFAULT, catalogue
 from hive.kinds import Language
 from hive.log import escape
 from hive.sentences import Sentence
-from hive.translation import DEFAULT, catalogue, translate
+from hive.translation import translate
 
 # each by its own name
 LANGUAGES: dict[str, str] = {Language.ENGLISH: "English", Language.GERMAN: "Deutsch"}

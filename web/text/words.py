@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from hive.borg.rollback import Obstacle
+from hive.catalogues import catalogue
 from hive.kinds import (
     Access,
     ArchiveCreated,
@@ -28,7 +29,6 @@ from hive.kinds import (
 )
 from hive.sentences import N_
 from hive.services.sessions.filters import SessionState
-from hive.translation import catalogue
 from web.text.i18n import reader
 
 TRANSLATED = (

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from hive.catalogues import DEFAULT
 from hive.kinds import EventKind
 from hive.log import escape
 from hive.sentences import N_, Sentence, join, say
-from hive.translation import DEFAULT, translate
+from hive.translation import translate
 
 TITLE_MAX = 300
 TEXT_MAX = 8_000
