@@ -196,7 +196,9 @@ def busy(installation: Installation, tmp_path: Path) -> Installation:
 
 
 @pytest.mark.parametrize(
-    "seconds", [SHORT, pytest.param(LONG, marks=pytest.mark.long)], ids=["short", "long"]
+    "seconds",
+    [SHORT, pytest.param(LONG, marks=[pytest.mark.long, pytest.mark.timeout(3 * LONG)])],
+    ids=["short", "long"],
 )
 def test_what_clients_and_browsers_do_is_no_error_of_the_server(
     busy: Installation, tmp_path: Path, seconds: int

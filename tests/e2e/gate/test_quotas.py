@@ -124,7 +124,7 @@ async def test_a_backup_over_the_quota_ends_in_words_and_leaves_nothing(
     assert done.status == 2
     assert "the quota of repository laptop" in done.error
     assert "10.00 MB, is used up" in done.error
-    assert "Whoever manages the repository can raise it" in done.error
+    assert "Anyone who manages the repository can raise it" in done.error
     await until(house.is_quiet)
     assert room.on_disk < before + 100_000
     await room.check()

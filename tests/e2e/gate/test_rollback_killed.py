@@ -20,8 +20,9 @@ from tests.factories import tree
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from hive import config
-from hive.services import rollback, rollback_return, rollback_work, runtime
+from hive.config import settings as config
+from hive.services import runtime
+from hive.services.rollback import preview, undo, work
 from hive.services.permissions import OPERATOR
 
 async def main(data, repository, transaction, expected, moves, back):
@@ -39,14 +40,14 @@ async def main(data, repository, transaction, expected, moves, back):
 
     Path.rename = rename
     if moves < 0:
-        rollback_work.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+        work.finish = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
     if moves == -2:
-        rollback.survey = rollback_work.finish
+        preview.survey = work.finish
     if back:
-        newest = await rollback_return.last_rollback(OPERATOR, repository)
-        await rollback_return.take_back(OPERATOR, newest)
+        newest = await undo.last_rollback(OPERATOR, repository)
+        await undo.take_back(OPERATOR, newest)
     else:
-        await rollback_work.roll_back(OPERATOR, repository, transaction, expected=expected)
+        await work.roll_back(OPERATOR, repository, transaction, expected=expected)
 
 try:
     asyncio.run(main(sys.argv[1], *map(int, sys.argv[2:])))
