@@ -143,7 +143,9 @@ async def make(chance: random.Random, elsewhere: Path) -> list[Thing]:
             values |= _schedule(plan)
             thing.coming = model.backups(chance, plan, BEGIN, DAYS)
         await Repository.filter(id=info.id).update(**values)
-        await preferences.change(OPERATOR, actor.name, digest=Digest.NONE, reminder_hours=24)
+        await preferences.change(
+            OPERATOR, actor.name, digest=Digest.NONE, reminder_hours=24, expiration_days=30
+        )
         hook = {"url": DEAD, "method": "POST"}
         await channels.add(OPERATOR, "dead", owner=actor.name, kind="webhook", settings=hook)
         made.append(thing)
