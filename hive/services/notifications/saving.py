@@ -118,10 +118,11 @@ async def _tried(actor: Actor, info: ChannelInfo) -> SavedChannel:
 async def allow_refused_address(actor: Actor, channel_id: int) -> AllowedAddress:
     """Allow the private address that a channel was refused, and try the channel again.
 
-    For administrators. Conflict where no address of the channel waits to be allowed.
+    For administrators; to strangers there is no such channel. Conflict where no address of it
+    waits to be allowed.
     """
-    require_admin(actor)
     info = await channels.find_by_id(actor, channel_id)
+    require_admin(actor)
     address = info.condition.refused_address
     if address is None:
         raise Conflict("No address of this channel is waiting to be allowed.")
