@@ -28,8 +28,8 @@ NAME = "hive.sqlite3"
 
 
 @pytest.fixture
-def installation(installation: Installation) -> Installation:
-    installation.paces = QUICK
+def installation(installation: Installation, request: pytest.FixtureRequest) -> Installation:
+    installation.paces = getattr(request, "param", QUICK)
     return installation
 
 
@@ -169,6 +169,8 @@ def test_nonsense_from_the_first_byte_is_an_alarm_and_clients_are_told(
     assert refused.returncode == 0 or "database" in refused.stderr
 
 
+# Each look waits for the lock, and so does a session behind them: few looks, as usual.
+@pytest.mark.parametrize("installation", [{}], indirect=True, ids=["at its usual pace"])
 def test_a_database_that_somebody_else_locks_is_an_alarm_as_long_as_that_lasts(
     served: Installation,
 ) -> None:
