@@ -174,7 +174,7 @@ class Client:
         return await self.run(rsync_command(), "-e", self.remote_shell, *arguments, **environment)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 60.0) -> None:
     """Wait for something to become true; it fails the test if it does not in time."""
     async with asyncio.timeout(seconds):
         while not await condition():
