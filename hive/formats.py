@@ -42,9 +42,14 @@ def moment(at: datetime) -> str:
 
 def span(length: timedelta) -> str:
     """'9 days': rounded down in its largest unit."""
+    found = largest_unit(length)
+    if found is None:
+        return "less than a minute"
+    count, name = found
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def largest_unit(length: timedelta) -> tuple[int, str] | None:
+    """(9, "day"): a span rounded down, in days at most; None below a minute."""
     seconds = int(length.total_seconds())
-    for size, name in _SPANS:
-        if seconds >= size:
-            count = seconds // size
-            return f"{count} {name}" if count == 1 else f"{count} {name}s"
-    return "less than a minute"
+    return next(((seconds // size, name) for size, name in _SPANS if seconds >= size), None)

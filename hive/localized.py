@@ -11,10 +11,9 @@ from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from hive.catalogues import catalogue
-from hive.formats import format_size
+from hive.formats import format_size, largest_unit
 from hive.kinds import Language
 
-_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
@@ -32,7 +31,7 @@ def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
     """2026-11-30 14:05 UTC, in German 30.11.2026 14:05 UTC; without UTC where a zone is given."""
     local = at.astimezone(zone or UTC)
     suffix = "" if zone is not None else " UTC"
-    return f"{format_date(local, _date_pattern(language), locale=language)} {local:%H:%M}{suffix}"
+    return f"{day(local, language)} {local:%H:%M}{suffix}"
 
 
 def day(on: date, language: str) -> str:
@@ -53,11 +52,11 @@ def span(length: timedelta, language: str) -> str:
 
 def span_in_days(length: timedelta, language: str) -> str:
     """In days at most, as English has it: 9 days are not a week."""
-    if length < timedelta(minutes=1):
+    found = largest_unit(length)
+    if found is None:
         return span(length, language)
-    seconds = int(length.total_seconds())
-    size, unit = next(one for one in _UNITS if seconds >= one[0])
-    return format_unit(seconds // size, f"duration-{unit}", "long", locale=language)
+    count, unit = found
+    return format_unit(count, f"duration-{unit}", "long", locale=language)
 
 
 def whole(length: timedelta) -> timedelta:

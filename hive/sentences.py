@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from cronsim import CronSim
 
-from hive.formats import format_size, moment, span
+from hive.formats import format_size, largest_unit, moment, span
 
 # What stands for a value; anything else behind a percent sign was not written by `store`.
 _PLACEHOLDER = re.compile(r"%%|%\(\w+\)(?:[srg]|\.\df)")
@@ -94,19 +94,19 @@ def join(*parts: str, by: str = " ") -> Sentence:
 
 def ago(length: timedelta) -> Sentence:
     """'9 days ago': rounded down in its largest unit; in some languages no span stands in it."""
-    seconds = int(length.total_seconds())
-    for size, one, many in _AGO:
-        if seconds >= size:
-            count = seconds // size
-            return Sentence(one) if count == 1 else Sentence(many, {"count": count})
-    return say("less than a minute ago")
+    found = largest_unit(length)
+    if found is None:
+        return say("less than a minute ago")
+    count, unit = found
+    one, many = _AGO[unit]
+    return Sentence(one) if count == 1 else Sentence(many, {"count": count})
 
 
-_AGO = (
-    (86_400, N_("1 day ago"), N_("%(count)s days ago")),
-    (3_600, N_("1 hour ago"), N_("%(count)s hours ago")),
-    (60, N_("1 minute ago"), N_("%(count)s minutes ago")),
-)
+_AGO = {
+    "day": (N_("1 day ago"), N_("%(count)s days ago")),
+    "hour": (N_("1 hour ago"), N_("%(count)s hours ago")),
+    "minute": (N_("1 minute ago"), N_("%(count)s minutes ago")),
+}
 
 
 def listed(names: Sequence[str], most: int) -> str:
