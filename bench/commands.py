@@ -1,6 +1,6 @@
-"""CPU seconds that short commands take, with the server's own Python; the least of some runs.
+"""Measure the CPU seconds that short commands take, with the server's Python.
 
-The least, because whatever else the machine does adds to it and nothing takes away.
+The lowest of several runs counts: other work on the machine only adds to the time.
 """
 
 from __future__ import annotations

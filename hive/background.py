@@ -2,7 +2,7 @@
 
 `spawn` is the only way to start one. hive.database runs its transactions as such tasks, and waits
 for all of them before it closes. They belong to the process and not to what its services remember
-(hive/memory.py): that goes once the last of them has ended.
+(hive/memory.py), which is dropped after the last of them has ended.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ KEYWORDS = (
 
 @cache
 def catalogue(language: str) -> library.NullTranslations:
-    """The translations of a language, from its .po file: there is no second file to be stale."""
+    """Return the translations of a language, read from its .po file, so that none can be stale."""
     path = LOCALES / language / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return library.NullTranslations()

@@ -503,7 +503,7 @@ class MailSettings(Section):
     )
     username: Name | None = Field(
         None,
-        description="Name to log in with. If not set, there is no login.",
+        description="Name to log in with. If not set, the server does not log in.",
         examples=["hive@example.org"],
     )
     password: SecretStr | None = Field(
