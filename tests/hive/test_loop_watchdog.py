@@ -11,8 +11,10 @@ from typing import TypeVar
 import pytest
 import structlog
 
-from hive import loop_watchdog
+from hive import log_lines, loop_watchdog
 from hive.loop_watchdog import LIMIT, stalls
+
+assert log_lines  # sets structlog up, which must come before its lines are captured
 
 pytestmark = pytest.mark.usefixtures("remembering")
 
@@ -38,12 +40,13 @@ def _sleeps_on_the_loop(seconds: float) -> None:
 
 
 def _holds_the_interpreter(seconds: float) -> None:
-    """One call into C that lets no other thread run."""
-    begun = time.monotonic()
+    """Calls into C, each of which lets no other thread run for some 50 ms."""
+    begun = called = time.monotonic()
     size = 16
-    while time.monotonic() - begun < seconds:
-        size += 1
+    while called - begun < seconds:
         re.fullmatch(r"(a+)+b", "a" * size)
+        took, called = time.monotonic() - called, time.monotonic()
+        size += took < 0.04
 
 
 @pytest.mark.parametrize("stall", [_sleeps_on_the_loop, _holds_the_interpreter])
