@@ -17,6 +17,7 @@ from hive.config.fields import (
     Size,
     Whole,
 )
+from hive.sentences import N_
 
 
 class NotificationSettings(Section):
@@ -24,14 +25,16 @@ class NotificationSettings(Section):
 
     allowed_networks: NetworkList = Field(
         (),
-        description="Private networks that such requests may reach, for example that of your "
-        "own ntfy server; public addresses are always allowed.",
+        description=N_(
+            "Private networks that such requests may reach, for example that of your "
+            "own ntfy server; public addresses are always allowed."
+        ),
     )
     timeout_seconds: Whole = Field(
-        10, ge=1, le=300, description="Seconds that a request may take from beginning to end."
+        10, ge=1, le=300, description=N_("Seconds that a request may take from beginning to end.")
     )
     max_answer_bytes: Size = Field(
-        64 * KIB, ge=KIB, le=16 * MIB, description="How much of an answer is read."
+        64 * KIB, ge=KIB, le=16 * MIB, description=N_("How much of an answer is read.")
     )
 
 
@@ -40,37 +43,41 @@ class MailSettings(Section):
 
     host: Name | None = Field(
         None,
-        description="Name of the mail server. If not set, no e-mail is sent.",
+        description=N_("Name of the mail server. If not set, no e-mail is sent."),
         examples=["mail.example.org"],
     )
     port: Whole = Field(
-        587, ge=1, le=65535, description="Port of the mail server, usually 587, 465 or 25."
+        587, ge=1, le=65535, description=N_("Port of the mail server, usually 587, 465 or 25.")
     )
     security: Literal["none", "starttls", "tls"] = Field(
         "starttls",
-        description="Encryption: starttls (usually port 587), tls (465), or none (25).",
+        description=N_("Encryption: starttls (usually port 587), tls (465), or none (25)."),
     )
     ca_file: PathSetting | None = Field(
         None,
-        description="File with certificates (PEM) of authorities that may sign the mail "
-        "server's certificate, in addition to those of the system.",
+        description=N_(
+            "File with certificates (PEM) of authorities that may sign the mail "
+            "server's certificate, in addition to those of the system."
+        ),
         examples=["/etc/borg-hive/mail-ca.pem"],
     )
     username: Name | None = Field(
         None,
-        description="Name to log in with. If not set, the server does not log in.",
+        description=N_("Name to log in with. If not set, the server does not log in."),
         examples=["hive@example.org"],
     )
     password: SecretStr | None = Field(
-        None, description="Password to log in with.", examples=["secret"]
+        None, description=N_("Password to log in with."), examples=["secret"]
     )
     sender: MailAddress | None = Field(
         None,
-        description="Sender address of e-mail. Default: borg-hive at the host of `web.public_url`.",
+        description=N_(
+            "Sender address of e-mail. Default: borg-hive at the host of `web.public_url`."
+        ),
         examples=["hive@example.org"],
     )
     timeout_seconds: Whole = Field(
-        30, ge=1, le=300, description="Seconds that the mail server may take for each step."
+        30, ge=1, le=300, description=N_("Seconds that the mail server may take for each step.")
     )
 
 
@@ -79,9 +86,11 @@ class HeartbeatSettings(Section):
 
     url: SecretStr | None = Field(
         None,
-        description="Address that is called as long as SSH gate, database and scheduler work. "
-        "Anybody who knows it can call it too.",
+        description=N_(
+            "Address that is called as long as SSH gate, database and scheduler work. "
+            "Anyone who knows it can call it."
+        ),
         examples=["https://hc-ping.example.org/3f0c..."],
     )
-    interval_seconds: Whole = Field(300, ge=10, description="Seconds between two calls.")
-    method: Literal["GET", "HEAD", "POST"] = Field("GET", description="Method of the call.")
+    interval_seconds: Whole = Field(300, ge=10, description=N_("Seconds between two calls."))
+    method: Literal["GET", "HEAD", "POST"] = Field("GET", description=N_("Method of the call."))

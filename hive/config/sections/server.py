@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from hive.config.fields import DatabaseUrl, PathSetting, Section, Whole
+from hive.sentences import N_
 
 
 def default_data_dir() -> Path:
@@ -28,17 +29,21 @@ class ServerSettings(Section):
 
     data_dir: PathSetting = Field(
         default_factory=default_data_dir,
-        description="Directory for the database, the host keys and, by default, the repositories.",
+        description=N_(
+            "Directory for the database, the host keys and, by default, the repositories."
+        ),
         examples=["/var/lib/borg-hive"],
     )
     drain_seconds: Whole = Field(
-        60, ge=0, description="Seconds that running sessions may take to end when the server stops."
+        60,
+        ge=0,
+        description=N_("Seconds that running sessions may take to end when the server stops."),
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Minimum level of log messages."
+        "info", description=N_("Minimum level of log messages.")
     )
     log_format: Literal["text", "json"] = Field(
-        "text", description="Format of log lines: for people (text) or for programs (json)."
+        "text", description=N_("Format of log lines: for people (text) or for programs (json).")
     )
 
 
@@ -47,6 +52,6 @@ class DatabaseSettings(Section):
 
     url: DatabaseUrl | None = Field(
         None,
-        description="URL of the database. Default: SQLite in the data directory.",
+        description=N_("URL of the database. Default: SQLite in the data directory."),
         examples=["postgres://hive:secret@db.example.org/hive"],
     )
