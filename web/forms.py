@@ -218,6 +218,9 @@ def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | Non
         raise InvalidInput("There is nothing to filter by like that.", field=name) from None
 
 
+ID = "{id:[0-9]{1,9}}"  # in the path of a route
+
+
 def id_of(request: web.Request) -> int:
     """The id in the path."""
     return int(request.match_info["id"])

@@ -15,7 +15,8 @@ import pytest
 
 from hive import control, control_server, signals
 from hive.errors import Unavailable
-from hive.process.child import Child, ChildSpec, Confinement
+from hive.process.child import Child
+from hive.process.spec import ChildSpec, Confinement
 from hive.signals import EndSession, Happening, RightsChanged, TriggerAsked
 from tests.sshgate import support
 

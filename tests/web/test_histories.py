@@ -7,7 +7,8 @@ import re
 import pytest
 
 from hive import signals
-from hive.kinds import GROUPS, EndReason, EventKind
+from hive.event_groups import GROUPS
+from hive.kinds import EndReason, EventKind
 from hive.services import events
 from hive.services.accounts import users
 from hive.services.keys import keys

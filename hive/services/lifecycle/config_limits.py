@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.background import unbroken
 from hive.borg.exclusive_lock import LockedError, exclusive_lock
 from hive.borg.locks import Holder
 from hive.borg.repository import read_config
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import EventKind, Level
 from hive.models import Repository

@@ -12,7 +12,8 @@ import stat
 from pathlib import Path
 
 from hive import files
-from hive.database import transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hive import clock, log
-from hive.database import transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry

@@ -22,11 +22,13 @@ from asyncinotify import Inotify, Mask
 from tortoise.functions import Max
 
 from hive import clock, log, signals
+from hive.background import spawn
 from hive.borg import last_backup
 from hive.borg.last_backup import DiskBackup
 from hive.borg.locks import Holder, exclusive_holder
 from hive.borg.repository import Snapshot, changed_at, damage, snapshot, state_of
-from hive.database import DriverError, spawn, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session

@@ -13,7 +13,8 @@ from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
 from hive.borg.observed import Observed
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
 from hive.models import Inspection, Repository, Session, Statistic

@@ -15,7 +15,8 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from hive import clock, log
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError, NotFound
 from hive.kinds import EventKind, Level, Need, RunState, RunVerdict
 from hive.models import PingToken, Repository, Run, Session

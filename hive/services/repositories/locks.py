@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hive import clock, log
+from hive.background import unbroken
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session

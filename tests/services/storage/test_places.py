@@ -34,7 +34,7 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.server import recovery
 from hive.services.server.storage_watch import StorageWatch
-from hive.services.storage import locations, paths, places
+from hive.services.storage import locations, paths, places, preparing
 from hive.services.storage.places import Absence
 from tests import factories
 from tests.another_process import forget
@@ -213,7 +213,7 @@ async def test_only_the_status_is_told_while_the_storage_is_away(
         await statistics.measure(documents.id)
         assert await trash.empty_expired() == 0
         with pytest.raises(StorageError, match="not available"):
-            paths.prepare(paths.Place(root(), documents.login, "documents"), None, staging=True)
+            preparing.prepare(paths.Place(root(), documents.login, "documents"), None, staging=True)
     row = await Repository.get(id=documents.id)
     assert row.initialized_at is not None
     assert not await Event.filter(kind__in=[EventKind.SHRUNK, EventKind.UPDATED_LOCALLY]).exists()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from hive.kinds import GROUPS, EventGroup
+from hive.event_groups import GROUPS, EventGroup
 from hive.services import events
 from hive.services.repositories import catalogue
 from web.access import actor_of
