@@ -128,15 +128,21 @@ async def make_scene() -> Scene:
     await user("charlie")
     await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
     await groups.add_group(OPERATOR, "team", members=["alice", "dora"])
-    laptop = await keys.add_key(alice, "laptop", owner="alice", text=f"{public_key()} alice@laptop")
-    await keys.set_key(alice, laptop.id, share_levels=_SHARES)
+    laptop = await keys.add_key(
+        alice, keys.AddKey(name="laptop", owner="alice", text=f"{public_key()} alice@laptop")
+    )
+    await keys.change_key(alice, laptop.id, keys.ChangeKey(share_levels=_SHARES))
     nas = await keys.add_key(
-        alice, "nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"]
+        alice, keys.AddKey(name="nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"])
     )
     made = [await _repository(alice, name) for name in ("documents", "photos", "old-server")]
     empty = await catalogue.add_repository(alice, "music", owner="alice", mode=Mode.IMPORT)
     for one in made:
-        await grants.grant(alice, one, {"laptop": Access.FULL, "nas": Access.APPEND_ONLY})
+        await grants.change_access(
+            alice,
+            one,
+            grants.ChangeAccess(accesses={"laptop": Access.FULL, "nas": Access.APPEND_ONLY}),
+        )
         await put_on_disk(one)
     session, live = await _sessions(made[0], made[1], laptop.id)
     await _health(alice, made[0], made[1])

@@ -59,7 +59,9 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     await users.add_user(OPERATOR, name, password=PASSWORD)
     await groups.add_group(OPERATOR, name, members=["alice", name])
     await locations.add_location(OPERATOR, name, host=f"{name}.example.org", port=22)
-    key = await keys.add_key(alice, name, owner="alice", text=public_key(), groups=[name])
+    key = await keys.add_key(
+        alice, keys.AddKey(name=name, owner="alice", text=public_key(), groups=[name])
+    )
     made = await catalogue.add_repository(
         alice,
         name,

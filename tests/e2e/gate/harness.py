@@ -200,7 +200,7 @@ class House:
         await users.add_user(OPERATOR, name)
 
     async def key(self, client: Client, name: str, owner: str = "alice") -> None:
-        await keys.add_key(OPERATOR, name, owner=owner, text=client.public_key)
+        await keys.add_key(OPERATOR, keys.AddKey(name=name, owner=owner, text=client.public_key))
 
     async def repository(
         self,
