@@ -138,7 +138,9 @@ async def _group_to_delete(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _location_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    location = await locations.add_location(OPERATOR, world.name(), host="h.example")
+    location = await locations.add_location(
+        OPERATOR, locations.AddLocation(name=world.name(), host="h.example")
+    )
     return lambda: locations.delete_location(OPERATOR, location.id)
 
 
@@ -180,8 +182,16 @@ TRIES: dict[str, Try] = {
         lambda w: groups.set_group(OPERATOR, 1, name=w.name(), add_members=["charlie"])
     ),
     "delete group": _group_to_delete,
-    "add location": plain(lambda w: locations.add_location(OPERATOR, w.name(), host="h.example")),
-    "set location": plain(lambda _: locations.set_location(OPERATOR, 1, host="h.example", port=22)),
+    "add location": plain(
+        lambda w: locations.add_location(
+            OPERATOR, locations.AddLocation(name=w.name(), host="h.example")
+        )
+    ),
+    "set location": plain(
+        lambda _: locations.change_location(
+            OPERATOR, 1, locations.ChangeLocation(host="h.example", port=22)
+        )
+    ),
     "delete location": _location_to_delete,
     "add key": plain(
         lambda w: keys.add_key(

@@ -130,8 +130,12 @@ ADMINISTER: dict[str, Action] = {
     "disable a user": lambda a, s: users.set_user(a, s.people.charlie.user_id or 0, enabled=False),
     "delete a user": lambda a, s: users.delete_user(a, s.people.charlie.user_id or 0),
     "add a group": lambda a, _: groups.add_group(a, "new"),
-    "add a location": lambda a, _: locations.add_location(a, "new", host="h.example"),
-    "change a location": lambda a, _: locations.set_location(a, 1, host="h.example"),
+    "add a location": lambda a, _: locations.add_location(
+        a, locations.AddLocation(name="new", host="h.example")
+    ),
+    "change a location": lambda a, _: locations.change_location(
+        a, 1, locations.ChangeLocation(host="h.example")
+    ),
     "delete a location": lambda a, _: locations.delete_location(a, 77),
     "read the audit log": lambda a, _: audit.recent(a),
     "accept host keys": lambda a, _: host_keys.accept_current(a),

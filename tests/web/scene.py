@@ -164,7 +164,9 @@ async def make_scene() -> Scene:
     blob = base64.b64decode(public_key().split()[1])
     await refused_keys.note(made[0], blob, "192.0.2.44")
     refused = (await refused_keys.list_refused(alice))[0]
-    place = await locations.add_location(OPERATOR, "attic", host="attic.example.org", port=22)
+    place = await locations.add_location(
+        OPERATOR, locations.AddLocation(name="attic", host="attic.example.org", port=22)
+    )
     unused = await user("unused")
     spare = await groups.add_group(OPERATOR, "spare", members=["bob"])
     assert unused.user_id is not None
@@ -298,16 +300,18 @@ async def _triggers_and_reports(alice: Actor, repository: int) -> dict[str, int]
     hook = await triggers.add_trigger(
         alice,
         repository,
-        "wake the laptop",
-        TriggerKind.WEBHOOK,
-        {
-            "url": "https://automation.example.org/hook/hidden-path",
-            "header.Authorization": "Bearer hidden-bearer",
-            "body": '{"hidden": "{login}"}',
-        },
-        cron="0 3 * * *",
-        timezone="Europe/Berlin",
-        is_for_late=True,
+        triggers.AddTrigger(
+            name="wake the laptop",
+            kind=TriggerKind.WEBHOOK,
+            settings={
+                "url": "https://automation.example.org/hook/hidden-path",
+                "header.Authorization": "Bearer hidden-bearer",
+                "body": '{"hidden": "{login}"}',
+            },
+            cron="0 3 * * *",
+            timezone="Europe/Berlin",
+            is_for_late=True,
+        ),
     )
     run = await TriggerRun.create(
         trigger_id=hook.id,
