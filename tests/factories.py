@@ -24,7 +24,7 @@ from hive.services.accounts import groups, users
 from hive.services.gate import admission, authentication
 from hive.services.gate.admission import Admission, SessionRequest
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.notifications import channels, rules
 from hive.services.notifications.channels import ChannelInfo
 from hive.services.notifications.rules import Wanted
@@ -88,10 +88,12 @@ async def make_key(
 ) -> KeyInfo:
     return await keys.add_key(
         owner,
-        name,
-        owner=owner.name,
-        text=line or key_line(),
-        groups=[share_with] if share_with else [],
+        keys.AddKey(
+            name=name,
+            owner=owner.name,
+            text=line or key_line(),
+            groups=[share_with] if share_with else [],
+        ),
     )
 
 

@@ -42,7 +42,11 @@ async def test_a_job_is_followed_over_the_servers_violent_end(
     await users.add_user(OPERATOR, "alice")
     repository = await catalogue.add_repository(OPERATOR, "documents", owner="alice")
     settings = {"url": awx.url, "template": "8", "token": TOKEN}
-    await triggers.add_trigger(OPERATOR, repository.id, "nightly", TriggerKind.AWX, settings)
+    await triggers.add_trigger(
+        OPERATOR,
+        repository.id,
+        triggers.AddTrigger(name="nightly", kind=TriggerKind.AWX, settings=settings),
+    )
     ping = await tokens.add_token(OPERATOR, repository.id, "laptop")
 
     async def state() -> tuple[TriggerState | None, str | None]:

@@ -58,8 +58,12 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     name = f"n{number}"
     await users.add_user(OPERATOR, name, password=PASSWORD)
     await groups.add_group(OPERATOR, name, members=["alice", name])
-    await locations.add_location(OPERATOR, name, host=f"{name}.example.org", port=22)
-    key = await keys.add_key(alice, name, owner="alice", text=public_key(), groups=[name])
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name=name, host=f"{name}.example.org", port=22)
+    )
+    key = await keys.add_key(
+        alice, keys.AddKey(name=name, owner="alice", text=public_key(), groups=[name])
+    )
     made = await catalogue.add_repository(
         alice,
         name,
@@ -102,7 +106,11 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     for repository in {made.id, first}:
         title = f"{name}-{repository}"
         await triggers.add_trigger(
-            alice, repository, title, TriggerKind.WEBHOOK, {"url": "https://example.org/x"}
+            alice,
+            repository,
+            triggers.AddTrigger(
+                name=title, kind=TriggerKind.WEBHOOK, settings={"url": "https://example.org/x"}
+            ),
         )
         await tokens.add_token(alice, repository, title)
     return first

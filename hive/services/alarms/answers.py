@@ -20,7 +20,8 @@ from hive.sentences import say
 from hive.services import audit, events
 from hive.services.alarms.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import ChangeKey
 from hive.services.permissions import (
     Actor,
     manageable_ids,
@@ -93,7 +94,7 @@ async def disable_key(actor: Actor, alarm_id: int) -> KeyInfo:
     session = await Session.get_or_none(id=row.session_id)
     if session is None or session.key_id is None:
         raise Conflict("No key is known that did this.")
-    return await keys.set_key(actor, session.key_id, enabled=False)
+    return await keys.change_key(actor, session.key_id, ChangeKey(enabled=False))
 
 
 async def list_alarms(

@@ -20,6 +20,7 @@ from hive.sentences import Sentence, say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
+from hive.services.keys.grants import ChangeAccess
 from hive.services.permissions import (
     SYSTEM,
     Actor,
@@ -70,7 +71,7 @@ async def add_repository(
         health=Health.UNWATCHED,
         health_since=now,
     )
-    await grants.grant(actor, repository.id, accesses or {})
+    await grants.change_access(actor, repository.id, ChangeAccess(accesses=accesses or {}))
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
     await shares.set_levels(actor, repository, share_levels or {})
     await audit.record(

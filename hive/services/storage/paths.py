@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from hive.ballast import Ballast
 from hive.errors import StorageError
 from hive.models import Location
 from hive.process.spec import RunAs
+from hive.sentences import N_
 from hive.services import names, runtime
 from hive.services.installation import presence
 
@@ -94,6 +95,19 @@ def place(location: Location, login: str, directory: str) -> Place:
     found = Place(root_of(location), login, directory)
     require_below(found.root, found.repository)
     return found
+
+
+@contextmanager
+def problems_of(
+    root: Path, message: str = N_("The storage root %(root)s cannot be used: %(strerror)s.")
+) -> Iterator[None]:
+    """Raise StorageError where the storage root does not answer, or refuses: `message` then."""
+    try:
+        yield
+    except TimeoutError:
+        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
+    except OSError as error:
+        raise StorageError(message, root=root, strerror=error.strerror) from error
 
 
 def require_below(root: Path, path: Path) -> None:
