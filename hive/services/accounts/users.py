@@ -1,10 +1,10 @@
-"""Users: made, changed, logged in and deleted."""
+"""Users: added, changed, logged in and deleted."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hive import clock
@@ -20,7 +20,7 @@ from hive.services.repositories import quotas
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UserInfo:
     id: int
     name: str
@@ -48,20 +48,31 @@ class ResetLink:
     expires_at: datetime
 
 
-async def add_user(
-    actor: Actor,
-    name: str,
-    *,
-    email: str | None = None,
-    password: str | None = None,
-    is_admin: bool = False,
-) -> UserInfo:
+@dataclass(frozen=True, kw_only=True)
+class AddUser:
+    """A user to add.
+
+    email     an empty one is none
+    password  None: the user cannot log in to the web pages
+    """
+
+    name: str
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_admin: bool = False
+
+
+async def add_user(actor: Actor, wanted: AddUser) -> UserInfo:
+    """Add a user, for administrators.
+
+    InvalidInput names the field, `name`, `email` or `password`; Conflict for a name that is taken.
+    """
     require_admin(actor)
-    names.check_account(name, "user")
-    checked_email = _check_email(email)
-    hashed = await passwords.hash_password(password) if password is not None else None
+    names.check_account(wanted.name, "user")
+    email = _check_email(wanted.email)
+    hashed = None if wanted.password is None else await passwords.hash_password(wanted.password)
     return await store_user(
-        actor, name, email=checked_email, password_hash=hashed, is_admin=is_admin
+        actor, wanted.name, email=email, password_hash=hashed, is_admin=wanted.is_admin
     )
 
 
@@ -321,17 +332,17 @@ async def _infos(rows: Sequence[User]) -> list[UserInfo]:
 
 def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
     return UserInfo(
-        user.id,
-        user.name,
-        user.email,
-        user.is_admin,
-        user.enabled,
-        user.password_hash is not None,
-        tuple(sorted(groups)),
-        user.created_at,
-        user.last_login_at,
-        user.timezone,
-        user.language,
-        user.theme,
-        user.quota_bytes,
+        id=user.id,
+        name=user.name,
+        email=user.email,
+        is_admin=user.is_admin,
+        enabled=user.enabled,
+        has_password=user.password_hash is not None,
+        groups=tuple(sorted(groups)),
+        created_at=user.created_at,
+        last_login_at=user.last_login_at,
+        timezone=user.timezone,
+        language=user.language,
+        theme=user.theme,
+        quota_bytes=user.quota_bytes,
     )

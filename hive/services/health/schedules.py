@@ -23,7 +23,7 @@ MAX_SPAN = timedelta(days=366)
 DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScheduleChange:
     """What is to change; what is not given stays."""
 
