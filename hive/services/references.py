@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from tortoise.expressions import Q
@@ -12,6 +13,7 @@ from hive.services import names
 from hive.services.permissions import Actor
 
 Named = TypeVar("Named", User, Group, Location)
+T = TypeVar("T")
 
 # As long as the names are stored.
 _LONGEST: dict[type[User | Group | Location], int] = {User: 150, Group: 150, Location: 100}
@@ -37,6 +39,14 @@ async def person(actor: Actor, reference: str | int) -> User:
     found = await user(reference)
     if found is None or not (actor.is_admin or actor.user_id == found.id):
         raise NotFound("There is no user %(reference)r.", reference=reference)
+    return found
+
+
+async def person_by_id(actor: Actor, user_id: int) -> User:
+    """The same by id."""
+    found = await User.get_or_none(id=user_id)
+    if found is None or not (actor.is_admin or actor.user_id == found.id):
+        raise NotFound("There is no such user.")
     return found
 
 
@@ -80,3 +90,15 @@ def owned_thing(reference: str, *, handle: str | None = None) -> Q:
     if number is not None:
         meanings.append(Q(id=number))
     return Q(*meanings, join_type=Q.OR)
+
+
+def the_one(found: Sequence[T], reference: str, *, several: str, none: str) -> T:
+    """What a reference stands for, of what it may mean; nobody guesses where that is several.
+
+    `several` and `none` are what is said otherwise.
+    """
+    if len(found) > 1:
+        raise InvalidInput(several, reference=reference)
+    if not found:
+        raise NotFound(none, reference=reference)
+    return found[0]

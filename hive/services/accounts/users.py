@@ -117,18 +117,12 @@ async def list_users(actor: Actor) -> list[UserInfo]:
 
 async def find_user(actor: Actor, reference: str) -> UserInfo:
     """The user of this name or id; anybody may find themselves, administrators everybody."""
-    user = await references.user(reference)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(reference)r.", reference=reference)
-    return await _info(user)
+    return await _info(await references.person(actor, reference))
 
 
 async def get_user(actor: Actor, user_id: int) -> UserInfo:
     """The same by id."""
-    user = await User.get_or_none(id=user_id)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no such user.")
-    return await _info(user)
+    return await _info(await references.person_by_id(actor, user_id))
 
 
 @transactional
@@ -143,9 +137,7 @@ async def set_user(
     no_quota: bool = False,
 ) -> UserInfo:
     """Change what is given; an empty email removes it."""
-    user = await User.get_or_none(id=user_id)
-    if user is None or not (actor.is_admin or actor.user_id == user_id):
-        raise NotFound("There is no such user.")
+    user = await references.person_by_id(actor, user_id)
     wanted = None if no_quota else quota_bytes or user.quota_bytes
     changes_quota = wanted != user.quota_bytes
     if is_admin is not None or enabled is not None or changes_quota:
@@ -208,9 +200,7 @@ async def store_password(
 
     Wrong passwords from before no longer count: with a new one, the person must get in.
     """
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     user.password_hash = password_hash
     await user.save(update_fields=["password_hash"])
     ended = WebSession.filter(user_id=user_id)
@@ -226,13 +216,18 @@ def _forgive_tries(user_id: int, name: str) -> None:
     after_commit(lambda: attempt_limits.announce(user_id, name))
 
 
+async def _get(user_id: int) -> User:
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
 @transactional
 async def unlock(actor: Actor, user_id: int) -> None:
     """Forget the wrong passwords and codes of a user."""
     require_admin(actor)
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     await audit.record(actor, "user.unlock", f"user {user.name}")
     _forgive_tries(user.id, user.name)
 
@@ -251,9 +246,7 @@ async def reset_link(actor: Actor, user_id: int) -> ResetLink:
 
 @transactional
 async def _issue_reset(actor: Actor, user_id: int) -> tuple[str, datetime]:
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     if not user.enabled:
         raise Conflict("%(name)s is disabled: enable the account first.", name=user.name)
     await audit.record(actor, "user.reset.link", f"user {user.name}")
@@ -266,9 +259,7 @@ async def delete_user(actor: Actor, user_id: int) -> None:
     require_admin(actor)
     if actor.user_id == user_id:
         raise Forbidden("You cannot delete yourself: another administrator can.")
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     repositories = await Repository.filter(owner_id=user_id).count()
     keys = await Key.filter(owner_id=user_id).count()
     if repositories or keys:

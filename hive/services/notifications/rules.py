@@ -15,6 +15,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Severity
 from hive.models import Channel, Membership, Repository, Rule, RuleChannel, User
+from hive.sentences import N_
 from hive.services import audit, names, references
 from hive.services.notifications import channels
 from hive.services.outbox import recipients, routing
@@ -329,13 +330,12 @@ async def find_rule(actor: Actor, reference: str) -> RuleInfo:
         for info in await list_rules(actor)
         if info.id == number or reference in (info.name, f"{info.user}/{info.name}")
     ]
-    if len(meant) > 1:
-        raise InvalidInput(
-            "%(reference)r can be several rules: say USER/NAME or the id.", reference=reference
-        )
-    if not meant:
-        raise NotFound("There is no rule %(reference)r.", reference=reference)
-    return meant[0]
+    return references.the_one(
+        meant,
+        reference,
+        several=N_("%(reference)r can be several rules: say USER/NAME or the id."),
+        none=N_("There is no rule %(reference)r."),
+    )
 
 
 async def find_rule_by_id(actor: Actor, rule_id: int) -> RuleInfo:

@@ -13,10 +13,10 @@ from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.sentences import Sentence, say
+from hive.sentences import N_, Sentence, say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
@@ -53,9 +53,7 @@ async def add_repository(
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
     quotas.check(quota_bytes)
-    user = await references.user(owner)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(owner)r.", owner=owner)
+    user = await references.person(actor, owner)
     await _check_free(user.id, name)
     where = await locations.get_location(location)
     now = clock.now()
@@ -130,16 +128,15 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
     rows = (
         await visible.filter(references.owned_thing(reference, handle="login")).distinct().limit(2)
     )
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise InvalidInput(
-            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
-            reference=reference,
-        )
-    where = say(" in the trash") if deleted else ""
-    raise NotFound(
-        "There is no repository %(reference)r%(where)s.", reference=reference, where=where
+    return references.the_one(
+        rows,
+        reference,
+        several=N_(
+            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id."
+        ),
+        none=N_("There is no repository %(reference)r in the trash.")
+        if deleted
+        else N_("There is no repository %(reference)r."),
     )
 
 
