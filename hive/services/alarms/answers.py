@@ -149,7 +149,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     await audit.record(
         actor,
         "alarm.answer",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         alarms=[str(one.kind) for one in (row, *others)],
         message=row.message,
     )

@@ -241,6 +241,4 @@ def _check_until(until: datetime) -> None:
 
 
 async def _audit(actor: Actor, row: Repository, action: str, **details: object) -> None:
-    await audit.record(
-        actor, f"repository.{action}", f"repository {row.name} ({row.login})", **details
-    )
+    await audit.record(actor, f"repository.{action}", audit.name_of(row), **details)

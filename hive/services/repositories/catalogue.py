@@ -72,9 +72,7 @@ async def add_repository(
     await grants.change_access(actor, repository.id, ChangeAccess(accesses=accesses or {}))
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
     await shares.set_levels(actor, repository, share_levels or {})
-    await audit.record(
-        actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
-    )
+    await audit.record(actor, "repository.add", audit.name_of(repository), owner=user.name)
     return await info_of(repository)
 
 
@@ -186,7 +184,7 @@ async def set_repository(
     await audit.record(
         actor,
         "repository.set",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         name=name,
         quota_bytes=quota_bytes,
         owner=owner,
@@ -232,7 +230,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     await audit.record(
         actor,
         "repository.mode",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         former=former,
         mode=mode,
     )
@@ -273,9 +271,7 @@ async def note_confirmed(actor: Actor, repository_id: int) -> None:
             name=actor.name,
         ),
     )
-    await audit.record(
-        actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.confirm-empty", audit.name_of(repository))
 
 
 async def require_manage(actor: Actor, repository_id: int) -> None:
@@ -299,9 +295,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     await events.record(
         repository.id, EventKind.DELETED, say("Deleted by %(name)s.", name=actor.name)
     )
-    await audit.record(
-        actor, "repository.delete", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.delete", audit.name_of(repository))
     events.rights_changed(
         say("the repository %(repository)s was deleted", repository=repository.name)
     )

@@ -53,7 +53,7 @@ async def change_tags(
         await RepositoryTag.create(repository_id=repository_id, tag=tag)
     added, removed = sorted(wanted - has), sorted(unwanted & has)
     if added or removed:
-        subject = f"repository {row.name} ({row.login})"
+        subject = audit.name_of(row)
         await audit.record(
             actor, "repository.tag", subject, added=added or None, removed=removed or None
         )

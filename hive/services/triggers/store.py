@@ -324,4 +324,4 @@ async def get_run(actor: Actor, run_id: int) -> TriggerRunInfo:
 
 
 def _subject(row: Trigger) -> str:
-    return f"trigger {row.name} of repository {row.repository.name} ({row.repository.login})"
+    return f"trigger {row.name} of {audit.name_of(row.repository)}"
