@@ -10,7 +10,16 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from hive import background, control_server, database, descriptors, log, loop_watchdog, signals
+from hive import (
+    background,
+    control_server,
+    database,
+    descriptors,
+    log,
+    loop_watchdog,
+    signals,
+    translation,
+)
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import HeartbeatSettings, Settings
@@ -74,6 +83,7 @@ async def _serve(settings: Settings) -> int:
         # It also sees to it that only one server runs on this data directory.
         control_socket = await control_server.serve(settings.paths.control_socket)
         stack.push_async_callback(control_socket.close)
+        await asyncio.to_thread(translation.load_languages)
         await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
         await trust.start()

@@ -34,7 +34,7 @@ _CACHES = {
     "hive/services/accounts/passwords.py:_nobodys_hash": "a hash that nothing matches",
     "hive/services/clock/trust.py:_boot": "the kernel's id of this boot",
     "hive/services/programs/discovery.py:_roots": "by the file and when it changed",
-    "hive/catalogues.py:catalogue": "translations, which come with the program",
+    "hive/catalogues.py:_read": "translations, which come with the program",
 }
 # What makes a value that nothing changes.
 _CONSTANT = {

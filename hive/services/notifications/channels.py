@@ -104,7 +104,8 @@ def kind_of(info: ChannelInfo) -> KindInfo | None:
 async def find(actor: Actor, reference: str) -> Channel:
     """The channel of this name, OWNER/NAME or id that the actor may see."""
     visible = Channel.filter(await visible_channels(actor))
-    rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
+    meant = references.owned_thing(Channel, reference)
+    rows = await visible.filter(meant).distinct().limit(2)
     return references.the_one(
         rows,
         reference,
