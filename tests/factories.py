@@ -27,7 +27,7 @@ from hive.services.keys import keys
 from hive.services.keys.infos import KeyInfo
 from hive.services.notifications import channels, rules
 from hive.services.notifications.channels import ChannelInfo
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -65,7 +65,7 @@ async def make_people() -> People:
 
 
 async def make_user(name: str, *, is_admin: bool = False) -> Actor:
-    info = await users.add_user(OPERATOR, name, is_admin=is_admin)
+    info = await users.add_user(OPERATOR, users.AddUser(name=name, is_admin=is_admin))
     return info.actor(Source.WEB, "192.0.2.1")
 
 
@@ -126,7 +126,7 @@ async def make_webhook(
 async def hear_everything(owner: Actor) -> None:
     """A channel and a rule by which everything reaches it."""
     await make_webhook(owner)
-    await rules.add(owner, owner.name, Wanted("all", ["hook"]))
+    await rules.add(owner, owner.name, AddRule(name="all", channels=["hook"]))
 
 
 async def open_session(

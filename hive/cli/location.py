@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hive.cli import output, values
+from hive.cli import confirming, output, values
 from hive.cli.running import with_hive
-from hive.errors import InvalidInput
 from hive.services.permissions import Actor
 from hive.services.storage import claiming, locations, places
 from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
@@ -119,11 +117,11 @@ async def take_over(actor: Actor, reference: str, yes: bool) -> None:
     """Take over a storage root that belongs to another installation."""
     found = await locations.find_location(actor, reference)
     if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{_WARNING} Without a terminal, this needs --yes.")
-        question = f"{_WARNING}\nType the name of the location to take it over"
-        if click.prompt(question, err=True) != found.name:
-            raise InvalidInput("The names do not match: nothing was changed.")
+        confirming.by_name(
+            found.name,
+            f"{_WARNING}\nType the name of the location to take it over",
+            without_terminal=f"{_WARNING} Without a terminal, this needs --yes.",
+        )
     info = await claiming.take_over(actor, found.id)
     output.show_done(_document(info), _claimed(info, "was taken over"))
 

@@ -39,7 +39,7 @@ async def test_a_job_is_followed_over_the_servers_violent_end(
     installation: Installation, awx: FakeAwx, beside: None
 ) -> None:
     installation.environment = {"HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8"}
-    await users.add_user(OPERATOR, "alice")
+    await users.add_user(OPERATOR, users.AddUser(name="alice"))
     repository = await catalogue.add_repository(OPERATOR, "documents", owner="alice")
     settings = {"url": awx.url, "template": "8", "token": TOKEN}
     await triggers.add_trigger(

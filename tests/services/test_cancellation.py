@@ -128,7 +128,7 @@ async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _user_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    user = await users.add_user(OPERATOR, world.name())
+    user = await users.add_user(OPERATOR, users.AddUser(name=world.name()))
     return lambda: users.delete_user(OPERATOR, user.id)
 
 
@@ -164,7 +164,9 @@ async def _open_session(_: World) -> object:
 
 
 TRIES: dict[str, Try] = {
-    "add user": plain(lambda w: users.add_user(OPERATOR, w.name(), email="a@example.org")),
+    "add user": plain(
+        lambda w: users.add_user(OPERATOR, users.AddUser(name=w.name(), email="a@example.org"))
+    ),
     "set user": plain(
         lambda w: users.set_user(OPERATOR, w.people.charlie.user_id or 0, enabled=True)
     ),
@@ -354,13 +356,16 @@ async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
 
 async def test_many_callers_who_leave_at_once_do_not_freeze_the_database(world: World) -> None:
     chance = random.Random(7)  # noqa: S311 - no secret
-    calls = [asyncio.ensure_future(users.add_user(OPERATOR, world.name())) for _ in range(60)]
+    calls = [
+        asyncio.ensure_future(users.add_user(OPERATOR, users.AddUser(name=world.name())))
+        for _ in range(60)
+    ]
     for call in calls:
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await asyncio.wait_for(users.add_user(OPERATOR, "after"), 10)
+    await asyncio.wait_for(users.add_user(OPERATOR, users.AddUser(name="after")), 10)
     while background.tasks:
         await asyncio.wait(set(background.tasks))
     await assert_nothing_is_torn()

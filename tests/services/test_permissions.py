@@ -125,7 +125,7 @@ OWN: dict[str, Action] = {
     ),
 }
 ADMINISTER: dict[str, Action] = {
-    "add a user": lambda a, _: users.add_user(a, "new"),
+    "add a user": lambda a, _: users.add_user(a, users.AddUser(name="new")),
     "list users": lambda a, _: users.list_users(a),
     "disable a user": lambda a, s: users.set_user(a, s.people.charlie.user_id or 0, enabled=False),
     "delete a user": lambda a, s: users.delete_user(a, s.people.charlie.user_id or 0),

@@ -46,7 +46,7 @@ from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants, keys, refused_keys
 from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.reports import reports, tokens
 from hive.services.reports.reports import Report, ReportKind
@@ -114,7 +114,9 @@ class Scene:
 
 
 async def user(name: str, *, is_admin: bool = False) -> Actor:
-    made = await users.add_user(OPERATOR, name, password=PASSWORD, is_admin=is_admin)
+    made = await users.add_user(
+        OPERATOR, users.AddUser(name=name, password=PASSWORD, is_admin=is_admin)
+    )
     return made.actor(Source.WEB, "192.0.2.1")
 
 
@@ -232,8 +234,12 @@ async def _notifications(alice: Actor, repository: int) -> tuple[int, int, int]:
     settings = {"server": "https://127.0.0.1:1", "topic": "backups", "token": "tk_secret_of_alice"}
     phone = await channels.add(alice, "phone", owner="alice", kind="ntfy", settings=settings)
     await channels.change(alice, phone.id, share_levels=_SHARES)
-    wanted = Wanted(
-        "night", [phone.id], repository=repository, kinds=["down", "late"], quiet="22:00-07:00"
+    wanted = AddRule(
+        name="night",
+        channels=[phone.id],
+        repository=repository,
+        kinds=["down", "late"],
+        quiet="22:00-07:00",
     )
     rule = await rules.add(alice, "alice", wanted)
     told = await Notification.create(

@@ -174,7 +174,7 @@ async def _tell(
     await audit.record(
         actor,
         "grant.set" if access else "grant.delete",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         key=key.name,
         fingerprint=key.fingerprint,
         access=access,

@@ -10,8 +10,8 @@ from hive import addresses, clock, publickey
 from hive.database import transactional
 from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import EventKind, Level, ShareLevel
-from hive.models import Grant, Key, User
-from hive.sentences import say
+from hive.models import Grant, Key
+from hive.sentences import N_, say
 from hive.services import audit, events, names, references, shares
 from hive.services.keys import infos
 from hive.services.keys.infos import KeyInfo
@@ -76,7 +76,7 @@ async def add_key(actor: Actor, wanted: AddKey) -> KeyInfo:
 
 @transactional
 async def _create(actor: Actor, wanted: AddKey, parsed: publickey.PublicKey) -> KeyInfo:
-    user = await _owner(actor, actor.name if wanted.owner is None else wanted.owner)
+    user = await references.person(actor, actor.name if wanted.owner is None else wanted.owner)
     same = await Key.get_or_none(owner_id=user.id, fingerprint=parsed.fingerprint)
     if same is not None:
         raise Conflict(
@@ -109,13 +109,6 @@ async def _create(actor: Actor, wanted: AddKey, parsed: publickey.PublicKey) -> 
         actor, "key.add", f"key {wanted.name} of {user.name}", fingerprint=parsed.fingerprint
     )
     return await infos.info(actor, key)
-
-
-async def _owner(actor: Actor, owner: str) -> User:
-    user = await references.user(owner)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(owner)r.", owner=owner)
-    return user
 
 
 def check_networks(networks: Sequence[str]) -> list[str]:
@@ -172,19 +165,14 @@ async def get_key(actor: Actor, reference: str) -> Key:
     """The row itself, for other services."""
     visible = Key.filter(await visible_keys(actor))
     # All meanings at once: a name that looks like another key's id must not stand for it.
-    rows = (
-        await visible.filter(references.owned_thing(reference, handle="fingerprint"))
-        .distinct()
-        .limit(2)
+    meant = references.owned_thing(Key, reference, handle="fingerprint")
+    rows = await visible.filter(meant).distinct().limit(2)
+    return references.the_one(
+        rows,
+        reference,
+        several=N_("%(reference)r can be several keys: say OWNER/NAME, the id or the fingerprint."),
+        none=N_("There is no key %(reference)r."),
     )
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise InvalidInput(
-            "%(reference)r can be several keys: say OWNER/NAME, the id or the fingerprint.",
-            reference=reference,
-        )
-    raise NotFound("There is no key %(reference)r.", reference=reference)
 
 
 @transactional

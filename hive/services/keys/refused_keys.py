@@ -153,7 +153,7 @@ async def dismiss(actor: Actor, refused_id: int) -> None:
     await audit.record(
         actor,
         "refused-key.dismiss",
-        f"repository {row.repository.name} ({row.repository.login})",
+        audit.name_of(row.repository),
         fingerprint=row.fingerprint,
     )
 

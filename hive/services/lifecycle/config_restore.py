@@ -89,7 +89,7 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     await audit.record(
         actor,
         "repository.restore-config",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         version=version,
     )
 

@@ -311,7 +311,7 @@ async def finish(
         await audit.record(
             actor,
             "repository.rollback",
-            f"repository {repository.name} ({repository.login})",
+            audit.name_of(repository),
             target=row.target,
             former=row.former,
         )

@@ -19,15 +19,15 @@ from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
-from hive.sentences import say
-from hive.services import audit, names, runtime
+from hive.sentences import N_, say
+from hive.services import audit, names, references, runtime
 from hive.services.permissions import (
     Actor,
     level_on,
+    of_visible_repositories,
     repository_for,
     require,
     require_admin,
-    visible_repository_ids,
 )
 from hive.services.secrets import seal_settings, settings_of
 from hive.services.triggers import runs, settings
@@ -158,10 +158,7 @@ async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> li
 
 
 async def _visible(actor: Actor) -> Q:
-    query = Q(repository__deleted_at=None)
-    if not actor.is_admin:
-        query &= Q(repository_id__in=await visible_repository_ids(actor))
-    return query
+    return Q(repository__deleted_at=None) & await of_visible_repositories(actor)
 
 
 async def _last_run(trigger_id: int) -> TriggerRun | None:
@@ -190,14 +187,13 @@ async def find_trigger(
     if repository_id is not None:
         query &= Q(repository_id=repository_id)
     rows = await Trigger.filter(query).limit(2).select_related("repository")
-    if len(rows) > 1:
-        raise InvalidInput(
-            "%(reference)r can be several triggers: say REPOSITORY/NAME or the id.",
-            reference=reference,
-        )
-    if not rows:
-        raise NotFound("There is no trigger %(reference)r.", reference=reference)
-    return info_of(rows[0], await _last_run(rows[0].id))
+    row = references.the_one(
+        rows,
+        reference,
+        several=N_("%(reference)r can be several triggers: say REPOSITORY/NAME or the id."),
+        none=N_("There is no trigger %(reference)r."),
+    )
+    return info_of(row, await _last_run(row.id))
 
 
 async def get_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
@@ -328,4 +324,4 @@ async def get_run(actor: Actor, run_id: int) -> TriggerRunInfo:
 
 
 def _subject(row: Trigger) -> str:
-    return f"trigger {row.name} of repository {row.repository.name} ({row.repository.login})"
+    return f"trigger {row.name} of {audit.name_of(row.repository)}"

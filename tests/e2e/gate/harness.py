@@ -197,7 +197,7 @@ class House:
         return Client(self.directory / f"client{self._clients}", self.port, self._host_keys)
 
     async def user(self, name: str = "alice") -> None:
-        await users.add_user(OPERATOR, name)
+        await users.add_user(OPERATOR, users.AddUser(name=name))
 
     async def key(self, client: Client, name: str, owner: str = "alice") -> None:
         await keys.add_key(OPERATOR, keys.AddKey(name=name, owner=owner, text=client.public_key))

@@ -142,7 +142,7 @@ async def restrict_network(_repository_id: int) -> None:
 
 async def disable_owner(_repository_id: int) -> None:
     user = await users.find_user(OPERATOR, "alice")
-    await users.add_user(OPERATOR, "root", is_admin=True)
+    await users.add_user(OPERATOR, users.AddUser(name="root", is_admin=True))
     await users.set_user(OPERATOR, user.id, enabled=False)
 
 
