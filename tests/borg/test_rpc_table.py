@@ -376,9 +376,11 @@ def test_an_append_only_key_stores_a_key_only_where_it_creates(stage: Stage) -> 
         serve.call("commit")
         with pytest.raises(RpcError, match="append-only for this key: deleting is refused"):
             serve.call("destroy")
-    with stage.session(Phase.EXCLUSIVE, Access.APPEND_ONLY) as serve:
-        with pytest.raises(RpcError, match="changing its key is refused"):
-            serve.call("save_key", keydata=KEY)
+    with (
+        stage.session(Phase.EXCLUSIVE, Access.APPEND_ONLY) as serve,
+        pytest.raises(RpcError, match="changing its key is refused"),
+    ):
+        serve.call("save_key", keydata=KEY)
 
 
 def test_who_comes_too_late_to_create_a_repository_stores_no_key(stage: Stage) -> None:
