@@ -8,15 +8,16 @@ from itertools import count
 
 from hive import publickey
 from hive.database import transactional
-from hive.errors import Conflict, InvalidInput
-from hive.kinds import Access, ShareLevel
+from hive.errors import Conflict, InvalidInput, NotFound
+from hive.kinds import Access, Level, ShareLevel
 from hive.models import Key
 from hive.services import names, references
 from hive.services.health.schedules import ScheduleChange
-from hive.services.keys import keys
+from hive.services.keys import grants, keys
+from hive.services.keys.grants import ChangeAccess
 from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import creation
 from hive.services.repositories.creation import CreateRepository
 from hive.services.repositories.infos import RepositoryInfo
@@ -85,18 +86,49 @@ async def add_machine(actor: Actor, wanted: AddMachine) -> Machine:
     return Machine(repository, None if key is None else await keys.find_key_by_id(actor, key.id))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConnectKey:
+    """A key to open a repository that is there; `public_key` is one line of its file."""
+
+    public_key: str
+    access: Access = Access.APPEND_ONLY
+
+
+@transactional
+async def connect_key(actor: Actor, repository_id: int, wanted: ConnectKey) -> KeyInfo:
+    """Store the key, unless it is there, and let it open the repository; raises as above.
+
+    It becomes the actor's, or where an administrator does it, the repository owner's.
+    """
+    row = await repository_for(actor, repository_id, Level.MANAGE)
+    owner = await references.user(row.owner_id) if actor.is_admin else None
+    name = actor.name if owner is None else owner.name
+    key = await _stored(actor, name, row.name, wanted.public_key)
+    access = ChangeAccess(key_accesses={key.id: wanted.access})
+    await grants.change_access(actor, repository_id, access)
+    return await keys.find_key_by_id(actor, key.id)
+
+
 async def _key(actor: Actor, wanted: AddMachine) -> KeyInfo | None:
     if wanted.key is not None:
-        return await keys.find_key(actor, wanted.key)
+        try:
+            return await keys.find_key(actor, wanted.key)
+        except (NotFound, InvalidInput) as error:
+            raise InvalidInput(error.message, field="key") from None
     if wanted.public_key is None:
         return None
-    parsed = publickey.parse(wanted.public_key)
-    owner = await references.person(actor, actor.name if wanted.owner is None else wanted.owner)
-    known = await Key.get_or_none(owner_id=owner.id, fingerprint=parsed.fingerprint)
+    owner = actor.name if wanted.owner is None else wanted.owner
+    return await _stored(actor, owner, wanted.name, wanted.public_key)
+
+
+async def _stored(actor: Actor, owner: str, name: str, public_key: str) -> KeyInfo:
+    """The key of this line that the owner has, or a new one."""
+    parsed = publickey.parse(public_key)
+    person = await references.person(actor, owner)
+    known = await Key.get_or_none(owner_id=person.id, fingerprint=parsed.fingerprint)
     if known is None:
-        name = await _free_name(owner.id, wanted.name)
-        new = AddKey(name=name, text=wanted.public_key, owner=owner.name)
-        return await keys.add_key(actor, new)
+        free = await _free_name(person.id, name)
+        return await keys.add_key(actor, AddKey(name=free, text=public_key, owner=person.name))
     if not known.enabled:
         raise Conflict(
             "This key is stored already, as %(name)s, and disabled: enable it first.",

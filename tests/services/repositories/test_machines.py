@@ -87,7 +87,7 @@ async def test_another_key_of_the_machines_name_does_not_stand_in_the_way(people
         ({"schedule": ScheduleChange(cron="nonsense")}, "cron"),
         ({"share_levels": {"strangers": ShareLevel.VIEW}}, None),
         ({"owner": "bob"}, None),
-        ({"public_key": None, "key": "nobody's"}, None),
+        ({"public_key": None, "key": "nobody's"}, "key"),
     ],
 )
 async def test_where_one_thing_is_wrong_nothing_at_all_is_added(

@@ -8,6 +8,8 @@ from web import repository_filter
 from web.forms import ID
 from web.pages.repositories import (
     add,
+    add_machine,
+    connect,
     delete,
     edit,
     keys,
@@ -25,9 +27,13 @@ from web.pages.repositories import (
 ROUTES = [
     web.get("/", overview.show),
     web.get("/repositories/names", repository_filter.names),
+    web.get("/machines/add", add_machine.show),
+    web.post("/machines/add", add_machine.submit),
     web.get("/repositories/add", add.show),
     web.post("/repositories/add", add.submit),
     web.get(f"/repositories/{ID}", show.show),
+    web.get(f"/repositories/{ID}/connect", connect.show),
+    web.post(f"/repositories/{ID}/connect", connect.add_key),
     web.get(f"/repositories/{ID}/edit", edit.show),
     web.post(f"/repositories/{ID}/edit", edit.submit),
     web.post(f"/repositories/{ID}/owner", edit.give),

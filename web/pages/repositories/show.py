@@ -15,7 +15,6 @@ from web import charts
 from web.access import actor_of
 from web.forms import before, id_of, one_of
 from web.rendering import page, tab_icon
-from web.setup_guides import clients
 from web.text.schedule_words import in_the_readers_words, upcoming
 
 # For how long a pause or a mute may be asked for with one click.
@@ -81,7 +80,6 @@ async def show(request: web.Request) -> web.Response:
         upcoming=upcoming(details.health),
         inside=content,
         chart=charts.chart(content.history, since, now) if content is not None else None,
-        setups=clients.ways(details) if content is not None else [],
         range=chosen,
         ranges=RANGES,
         spans=SPANS,
