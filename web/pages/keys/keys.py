@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services.keys import keys, revocation
+from hive.services.keys import keys, replacing, revocation
 from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
@@ -117,6 +117,7 @@ async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Res
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
+        may_replace=replacing.may_replace(actor, info),
         may_disable_everywhere=revocation.may_disable_everywhere(actor, info),
     )
 
