@@ -17,6 +17,7 @@ from web.app_keys import FLASHES, REQUEST_ID, USER
 from web.assets import Assets
 from web.cookies import token_of
 from web.flashes import Flash
+from web.help_links import help_for
 from web.middleware.reader import theme_of
 from web.text import format as formats
 from web.text import i18n
@@ -83,6 +84,7 @@ def page(
         "has_own_look": bool(viewer and (viewer.theme or viewer.language)),
         "theme": theme_of(request, viewer),
         "address": request.path_qs if request.method == "GET" else request.path,
+        "help_address": help_for(request.path),
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
         "maintenance": downtimes.shown(),
