@@ -191,13 +191,6 @@ def before(request: web.Request, name: str) -> int | None:
     return number(request, name, N_("This is not a valid place in the list."))
 
 
-def chosen_id(request: web.Request, name: str) -> int | None:
-    """An id to filter by; empty is none."""
-    if not request.query.get(name):
-        return None
-    return number(request, name, N_("There is nothing to filter by like that."))
-
-
 def number(request: web.Request, name: str, problem: str) -> int | None:
     text = request.query.get(name)
     if text is None:

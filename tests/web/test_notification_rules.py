@@ -38,7 +38,7 @@ async def test_a_rule_goes_through_the_form_and_back(browser: Browser, alice: Ac
     assert "No repository has the tag office" in listed
     assert "mass deletion" in listed
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
-    assert f'<option value="{made.id}" selected>' in form
+    assert 'id="repository" name="repository" type="text" value="alice/documents"' in form
     assert (
         'id="kind-mass-deletion" name="kind-mass-deletion" type="checkbox" value="yes" checked'
         in (form)
@@ -91,8 +91,8 @@ async def test_a_rule_is_about_what_its_person_may_see_and_use(
     for name in ("secret", "hers", "alice"):
         assert name not in form
     ours = {**RULE, f"channel-{own.id}": "yes"}
-    for forged in ({"repository": str(secret.id)}, {"owner": "alice"}):
-        assert (await browser.post(f"{HERE}/rules/add", {**ours, **forged})).status == 404
+    for forged, status in (({"repository": str(secret.id)}, 422), ({"owner": "alice"}, 404)):
+        assert (await browser.post(f"{HERE}/rules/add", {**ours, **forged})).status == status
     await browser.post(f"{HERE}/rules/add", {**ours, f"channel-{theirs.id}": "yes"})
     assert [one.channels for one in await rules.list_rules(bob)] == [("his",)]
 
@@ -111,7 +111,8 @@ async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
     assert "no longer shared: it sends nothing" in form
     typed = {"name": "nights", "severity": "warning", "enabled": "yes"}
-    typed |= {"repository": str(made.id), "owner": "alice", f"channel-{his.id}": "yes"}
+    assert 'value="alice/documents"' in form
+    typed |= {"repository": "alice/documents", "owner": "alice", f"channel-{his.id}": "yes"}
     kept = {**typed, f"channel-{hers.id}": "yes"}
     [same] = await _saved(browser, info.id, kept)
     assert (same.repository_id, same.channels) == (made.id, ("hers", "his"))

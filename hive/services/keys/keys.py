@@ -203,11 +203,8 @@ async def get_key(actor: Actor, reference: str) -> Key:
     """The row itself, for other services."""
     visible = Key.filter(await visible_keys(actor))
     # All meanings at once: a name that looks like another key's id must not stand for it.
-    rows = (
-        await visible.filter(references.owned_thing(reference, handle="fingerprint"))
-        .distinct()
-        .limit(2)
-    )
+    meant = references.owned_thing(Key, reference, handle="fingerprint")
+    rows = await visible.filter(meant).distinct().limit(2)
     if len(rows) == 1:
         return rows[0]
     if rows:

@@ -104,7 +104,7 @@ def kind_of(info: ChannelInfo) -> KindInfo | None:
 async def find(actor: Actor, reference: str) -> Channel:
     """The channel of this name, OWNER/NAME or id that the actor may see."""
     visible = Channel.filter(await visible_channels(actor))
-    rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
+    rows = await visible.filter(references.owned_thing(Channel, reference)).distinct().limit(2)
     if len(rows) > 1:
         raise InvalidInput(
             "%(reference)r can be several channels: say OWNER/NAME or the id.", reference=reference

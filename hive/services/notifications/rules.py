@@ -48,6 +48,7 @@ class RuleInfo:
     channels: tuple[str, ...]
     user_id: int
     repository_id: int | None
+    repository_owner: str | None
     channel_ids: tuple[int, ...]
 
 
@@ -70,7 +71,6 @@ class Wanted:
 class Choices:
     """What a rule of somebody's may name."""
 
-    repositories: Sequence[repositories.RepositoryChoice]
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]
@@ -194,7 +194,6 @@ async def choices(actor: Actor, user: str | int) -> Choices:
     person = await references.person(actor, user)
     sight = _as(person, actor)
     return Choices(
-        repositories=await repositories.choices(sight),
         tags=sorted(await tags.list_tags(sight)),
         owners=[one.name for one in await (await _known_users(sight)).order_by("name")],
         channels=await channels.list_channels(_plain(sight)),
@@ -211,7 +210,10 @@ async def _repository(sight: Actor, reference: str | int) -> int | None:
         return None
     if isinstance(reference, int):
         return (await repositories.find_repository_by_id(sight, reference)).id
-    return (await repositories.find_repository(sight, reference)).id
+    try:
+        return (await repositories.choose(sight, reference)).id
+    except (NotFound, InvalidInput) as error:
+        raise InvalidInput(error.message, field="repository") from None
 
 
 async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
@@ -343,7 +345,7 @@ async def _info(row: Rule) -> RuleInfo:
 async def _infos(rows: Sequence[Rule]) -> list[RuleInfo]:
     if not rows:
         return []
-    await Rule.fetch_for_list(list(rows), "user", "owner", "repository")
+    await Rule.fetch_for_list(list(rows), "user", "owner", "repository", "repository__owner")
     used: dict[int, list[tuple[str, int]]] = {row.id: [] for row in rows}
     for link in await RuleChannel.filter(rule_id__in=list(used)).select_related("channel"):
         used[link.rule_id].append((link.channel.name, link.channel.id))
@@ -367,6 +369,7 @@ def _as_info(row: Rule, used: Sequence[tuple[str, int]]) -> RuleInfo:
         channels=tuple(name for name, _ in used),
         user_id=row.user_id,
         repository_id=row.repository_id,
+        repository_owner=None if repository is None else repository.owner.name,
         channel_ids=tuple(channel_id for _, channel_id in used),
     )
 

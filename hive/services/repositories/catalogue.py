@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,18 +104,55 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
 
 @dataclass(frozen=True)
 class RepositoryChoice:
-    """A repository to choose from a list."""
+    """A repository to choose."""
 
     id: int
     name: str
     owner: str
 
+    @property
+    def reference(self) -> str:
+        """What names it and no other."""
+        return f"{self.owner}/{self.name}"
 
-async def choices(actor: Actor) -> list[RepositoryChoice]:
-    """The repositories that the actor may see, in one query."""
-    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
-    rows = await visible.order_by("name", "id").select_related("owner")
+
+async def choose(actor: Actor, reference: str) -> RepositoryChoice:
+    """The repository of this login, id, name or OWNER/NAME, perhaps in the trash.
+
+    Raises as `find_repository`.
+    """
+    try:
+        row = await _get(actor, reference)
+    except NotFound as missing:
+        try:
+            row = await _get(actor, reference, deleted=True)
+        except NotFound:
+            raise missing from None
+    await row.fetch_related("owner")
+    return RepositoryChoice(row.id, row.name, row.owner.name)
+
+
+async def matching(actor: Actor, text: str, *, limit: int = 20) -> list[RepositoryChoice]:
+    """The first repositories that the actor may see with the text in name or owner's name.
+
+    OWNER/NAME asks for both.
+    """
+    owner, slash, name = text.partition("/")
+    within = (
+        Q(owner__name__icontains=owner, name__icontains=name)
+        if slash
+        else Q(Q(name__icontains=text), Q(owner__name__icontains=text), join_type=Q.OR)
+    )
+    visible = Repository.filter(await visible_repositories(actor), within, deleted_at=None)
+    rows = await visible.order_by("name", "id").limit(limit).select_related("owner")
     return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
+
+
+async def references_of(actor: Actor, ids: Iterable[int]) -> dict[int, str]:
+    """OWNER/NAME of those of the repositories that the actor may see and that are not deleted."""
+    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    rows = await visible.filter(id__in=list(set(ids))).select_related("owner")
+    return {row.id: f"{row.owner.name}/{row.name}" for row in rows}
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
@@ -126,9 +163,8 @@ async def find_repository(actor: Actor, reference: str, *, deleted: bool = False
 async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
     visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
     # All meanings at once: a name that is somebody else's login or id must not stand for it.
-    rows = (
-        await visible.filter(references.owned_thing(reference, handle="login")).distinct().limit(2)
-    )
+    meant = references.owned_thing(Repository, reference, handle="login")
+    rows = await visible.filter(meant).distinct().limit(2)
     if len(rows) == 1:
         return rows[0]
     if rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from web import repository_filter
 from web.forms import ID
 from web.pages.repositories import (
     add,
@@ -23,6 +24,7 @@ from web.pages.repositories import (
 
 ROUTES = [
     web.get("/", overview.show),
+    web.get("/repositories/names", repository_filter.names),
     web.get("/repositories/add", add.show),
     web.post("/repositories/add", add.submit),
     web.get(f"/repositories/{ID}", show.show),
