@@ -18,7 +18,6 @@ from aiohttp import web
 
 from hive import clock
 from hive.log_text import escape
-from hive.sentences import Sentence
 from web.forms import HasId, one_of, query
 
 MAX_ROWS = 100_000
@@ -107,19 +106,16 @@ def _lines(cells: Sequence[Sequence[str]]) -> bytes:
 
 
 def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case int() | float():
-            return str(value)
-        case datetime():
-            return clock.rfc3339(value) or ""
-        case tuple() | list():
-            return _guarded(" ".join(map(str, value)))
-        case Sentence():
-            return _guarded(str(value))
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, datetime):
+        return clock.rfc3339(value)
+    if isinstance(value, tuple | list):
+        value = " ".join(map(str, value))
     return _guarded(str(value))
 
 

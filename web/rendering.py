@@ -10,6 +10,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from hive import clock
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
 from web import navigation
@@ -37,7 +38,9 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(asset=assets.url, took=formats.took)
+    environment.globals.update(
+        asset=assets.url, took=formats.took, knows_no_zone=formats.knows_no_zone
+    )
     environment.filters.update(
         ago=formats.ago,
         ahead=formats.ahead,
@@ -47,6 +50,13 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         observed=formats.observed,
         browser=formats.browser,
         moment=formats.moment,
+        on=formats.on,
+        plain_moment=formats.plain_moment,
+        rfc3339=clock.rfc3339,
+        short_moment=formats.short_moment,
+        time_of_day=formats.time_of_day,
+        work_amount=formats.work_amount,
+        work_left=formats.work_left,
         plain=formats.plain,
         size=formats.size,
         cut=cut,
@@ -146,3 +156,8 @@ def lines(text: str) -> Markup:
 def see_other(path: str) -> web.Response:
     """Go on at another page of ours, with GET."""
     return web.Response(status=303, headers={"Location": path})
+
+
+def moved(path: str) -> web.Response:
+    """What was at this address is at another one now; the method stays."""
+    return web.Response(status=308, headers={"Location": path})

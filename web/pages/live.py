@@ -1,6 +1,7 @@
 """What happens, as it happens, to pages that are open: server-sent events.
 
-`changed` has a page read itself anew; `progress` tells how far the sessions are that run.
+`changed` has a page read itself anew; `progress` tells how far the sessions are that run, and
+`work` how far long work on repositories is.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from hive.long_work import WorkInfo
 from hive.services.accounts import browser_sessions
 from hive.services.accounts.users import UserInfo
 from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.text.format import size, took
+from web.text.format import size, took, work_amount, work_left
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
 _PAUSE = 0.5  # seconds; what happens at once is told at once
@@ -68,6 +70,8 @@ async def _still_there(request: web.Request) -> UserInfo | None:
 async def _send(stream: EventSourceResponse, news: News) -> None:
     if news.progress:
         await stream.send(_as_json(news.progress), event="progress")
+    if news.works:
+        await stream.send(_works(news.works), event="work")
     if news.has_changed:
         await stream.send("", event="changed")
 
@@ -83,6 +87,21 @@ def _as_json(progress: Sequence[Progress]) -> str:
                 "took": took(one.started_at, None),
             }
             for one in progress
+        ]
+    )
+
+
+def _works(works: Sequence[WorkInfo]) -> str:
+    """How far long work is, as web/templates/works.html shows it."""
+    return json.dumps(
+        [
+            {
+                "work": f"{one.repository_id}-{one.kind}",
+                "percent": one.percent,
+                "amount": work_amount(one),
+                "left": work_left(one),
+            }
+            for one in works
         ]
     )
 

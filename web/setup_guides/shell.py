@@ -29,7 +29,7 @@ class Machine:
 
     @classmethod
     def of(cls, connection: Connection) -> Machine:
-        details = connection.details
+        details = connection.head.details
         return cls(
             url=details.repository.url,
             name=details.repository.directory,

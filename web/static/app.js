@@ -8,12 +8,20 @@ function dayOf(at) {
   return document.documentElement.lang === "de" ? parts.reverse().join(".") : parts.join("-");
 }
 
+function localTime(at) {
+  return `${dayOf(at)} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 function showLocalTimes() {
+  for (const tip of document.querySelectorAll("title[data-at]")) {
+    const at = new Date(tip.dataset.at);
+    if (Number.isNaN(at.getTime())) continue;
+    tip.textContent = tip.textContent.replace(/^.*? UTC:/, `${localTime(at)}:`);
+  }
   for (const time of document.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    const day = dayOf(at);
-    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+    time.textContent = localTime(at);
   }
 }
 

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime, timedelta
 from babel.dates import format_timedelta
 from markupsafe import Markup
 
-from hive import clock, formats, localized
+from hive import clock, formats, localized, work_words
+from hive.long_work import WorkInfo
+from web.text import i18n
 from web.text.i18n import gettext, reader
 
 
@@ -48,6 +50,44 @@ def moment(at: datetime) -> Markup:
     return Markup(template).format(  # noqa: S704 - ours
         clock.rfc3339(at), exact(at), local, localized.moment(at, who.language, who.zone)
     )
+
+
+def knows_no_zone() -> bool:
+    """Whether times are in UTC because nobody has said in which zone the reader is."""
+    return reader().zone is None
+
+
+def plain_moment(at: datetime) -> str:
+    """The time itself in the reader's zone where no element can stand, as in a tip."""
+    who = reader()
+    return localized.moment(at, who.language, who.zone)
+
+
+def time_of_day(at: datetime) -> str:
+    """03:04, in the reader's zone."""
+    return f"{at.astimezone(reader().shown_zone):%H:%M}"
+
+
+def on(day: date) -> str:
+    """A day of the calendar."""
+    return localized.day(day, reader().language)
+
+
+def short_moment(at: datetime, within: timedelta) -> str:
+    """A mark on an axis that is so long: the day, or the time where the axis is about a day."""
+    local = at.astimezone(reader().shown_zone)
+    return f"{local:%H:%M}" if within <= timedelta(days=2) else on(local.date())
+
+
+def work_amount(work: WorkInfo) -> str:
+    """1904 of 2811 segments."""
+    return i18n.sentence(work_words.amount(work.reading))
+
+
+def work_left(work: WorkInfo) -> str:
+    """68 %, about 40 minutes left."""
+    known = (work_words.percent(work), work_words.left(work))
+    return ", ".join(i18n.sentence(one) for one in known if one)
 
 
 def took(start: datetime, end: datetime | None) -> str:

@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-from hive.cli import output, values
+from hive.background import spawn
+from hive.cli import output, progress, values
 from hive.cli.repo.documents import document
 from hive.cli.repo.health import health_document
 from hive.cli.repo.schedule import change_of, schedule_options
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.kinds import Health, Mode, ShareLevel
+from hive.long_work import WorkKind
 from hive.services.health import infos as health_info
 from hive.services.keys import grants
 from hive.services.lifecycle import changing
@@ -84,7 +86,8 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
 @with_hive
 async def _set(actor: Actor, reference: str, wanted: ChangeRepository, *, is_asked: bool) -> None:
     found = await catalogue.find_repository(actor, reference)
-    changed = await changing.change(actor, found.id, wanted)
+    work = spawn(changing.change(actor, found.id, wanted), name="change")
+    changed = await progress.shown(work, found.id, WorkKind.VERIFY)
     info, settled = changed.repository, changed.settled
     health = await health_info.health_info(actor, found.id)
     shown = document(info) | health_document(health)

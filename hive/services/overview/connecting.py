@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hive import clock
-from hive.kinds import Access, ArchiveCreated, Level
+from hive.kinds import Access, ArchiveCreated
 from hive.models import Grant, Session
 from hive.services.keys import refused_keys
 from hive.services.keys.refused_keys import RefusedKeyInfo
-from hive.services.overview.details import Details, KeyOnRepository, find_details
+from hive.services.overview.details import Details, KeyOnRepository
+from hive.services.overview.repository_head import Head, find_head
 from hive.services.permissions import Actor
-from hive.services.repositories import catalogue
 from hive.services.sessions import restores
 
 _RECENTLY = timedelta(hours=24)  # keys that were refused before are not told here
@@ -61,8 +61,7 @@ class Connection:
     refused  keys that have tried to log in since yesterday, for who may manage the repository
     """
 
-    details: Details
-    may_manage: bool
+    head: Head
     key: KeyOnRepository | None
     access: Access
     seen: Seen
@@ -71,17 +70,16 @@ class Connection:
 
 async def connection(actor: Actor, repository_id: int) -> Connection:
     """How to connect a machine, and how far it is; NotFound unless the actor may see it."""
-    details = await find_details(actor, repository_id)
-    may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
+    head = await find_head(actor, repository_id)
+    details = head.details
     writing = [one for one in details.keys if one.access != Access.READ_ONLY and one.is_usable]
     only_append = [one for one in writing if one.access == Access.APPEND_ONLY]
     return Connection(
-        details=details,
-        may_manage=may_manage,
+        head=head,
         key=next(iter(only_append or writing), None),
         access=Access.FULL if writing and not only_append else Access.APPEND_ONLY,
         seen=await _seen(details),
-        refused=await _refused(actor, repository_id) if may_manage else (),
+        refused=await _refused(actor, repository_id) if head.may_manage else (),
     )
 
 

@@ -13,7 +13,8 @@ from hive.services.repositories import machines
 from hive.services.repositories.machines import ConnectKey
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
-from web.rendering import done, page
+from web.pages.repositories import frame
+from web.rendering import done
 from web.setup_guides import clients
 from web.setup_guides.clients import Client
 from web.setup_guides.parts import Guide, Milestone, Step
@@ -50,15 +51,16 @@ async def add_key(request: web.Request) -> web.Response:
 async def _page(request: web.Request, form: Form) -> web.Response:
     client = one_of(request, "client", Client) or Client.BORG
     found = await connection(actor_of(request), id_of(request))
+    frame.require_there(found.head)
     times = times_of(found.seen)
-    return page(
+    return frame.tab_page(
         request,
         "repositories/connect.html",
+        frame.CONNECT,
+        found.head,
         status=form.status,
         form=form,
         connection=found,
-        details=found.details,
-        repository=found.details.repository,
         seen=found.seen,
         times=times,
         count_seen=sum(at is not None for at in times.values()),
