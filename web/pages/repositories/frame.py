@@ -41,7 +41,7 @@ def tab_page(
     """The page of this tab."""
     details = head.details
     last = details.last_session
-    tabs = TABS
+    tabs: tuple[tuple[str, str], ...] = TABS
     if details.repository.deleted_at is not None:
         tabs = tuple(one for one in TABS if one[0] in _OF_ALL)
     return page(
