@@ -9,6 +9,7 @@ from web.forms import ID
 from web.pages.repositories import (
     add,
     add_machine,
+    change,
     connect,
     delete,
     edit,
@@ -32,6 +33,8 @@ ROUTES = [
     web.post("/machines/add", add_machine.submit),
     web.get("/repositories/add", add.show),
     web.post("/repositories/add", add.submit),
+    web.get("/repositories/change", change.show),
+    web.post("/repositories/change", change.submit),
     web.get(f"/repositories/{ID}", show.show),
     web.get(f"/repositories/{ID}/sessions", tabs.sessions),
     web.get(f"/repositories/{ID}/history", tabs.history),
