@@ -51,6 +51,8 @@ def is_wanted(request: web.Request) -> bool:
 def address(request: web.Request) -> str:
     """Where the table of this page is to be had, with the filters of the page."""
     filters = {name: value for name, value in request.query.items() if name not in _OF_PAGES}
+    if request.path == "/":
+        return query("/repositories.csv", **filters)
     return query(request.path, **filters, format="csv")
 
 
@@ -67,6 +69,13 @@ async def pages(
         if len(rows) < PAGE:
             return
         cursor = rows[-1].id
+
+
+async def filled(rows: AsyncIterator[Sequence[Row]]) -> AsyncIterator[Sequence[Row]]:
+    """The pages that are not empty."""
+    async for page in rows:
+        if page:
+            yield page
 
 
 async def at_once(rows: Sequence[Row]) -> AsyncIterator[Sequence[Row]]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from hive import clock
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
-from web import navigation
+from web import csv_file, navigation
 from web.app_keys import FLASHES, REQUEST_ID, USER
 from web.assets import Assets
 from web.cookies import token_of
@@ -94,6 +94,7 @@ def page(
         "has_own_look": bool(viewer and (viewer.theme or viewer.language)),
         "theme": theme_of(request, viewer),
         "address": request.path_qs if request.method == "GET" else request.path,
+        "csv_address": csv_file.address(request),
         "help_address": help_for(request.path),
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),

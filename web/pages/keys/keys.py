@@ -11,13 +11,17 @@ from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
 from hive.services.overview.keyring import keyring
+from web import csv_file, csv_tables
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
 from web.text.i18n import gettext
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
+    if csv_file.is_wanted(request):
+        rows = csv_file.at_once(await keys.list_keys(actor_of(request)))
+        return await csv_file.answer(request, csv_tables.KEYS, rows)
     found = await keyring(actor_of(request))
     return page(
         request,

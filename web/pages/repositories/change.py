@@ -13,7 +13,7 @@ from hive.services.lifecycle import bulk
 from hive.services.lifecycle.bulk import ChangedMany, ChangeMany
 from hive.services.overview import choices, selection
 from hive.services.overview.selection import Selection
-from web import schedule_form
+from web import csv_file, csv_tables, schedule_form
 from web.access import actor_of, user_of
 from web.forms import Form, one_of, sent
 from web.pages.repositories.tabs import SPANS
@@ -64,6 +64,12 @@ def _selection(request: web.Request) -> Selection:
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 10
+
+
+async def as_csv(request: web.Request) -> web.StreamResponse:
+    """The repositories of the first page's filter as CSV."""
+    rows = selection.pages(actor_of(request), _selection(request))
+    return await csv_file.answer(request, csv_tables.REPOSITORIES, csv_file.filled(rows))
 
 
 async def submit(request: web.Request) -> web.Response:

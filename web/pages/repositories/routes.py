@@ -33,6 +33,7 @@ ROUTES = [
     web.post("/machines/add", add_machine.submit),
     web.get("/repositories/add", add.show),
     web.post("/repositories/add", add.submit),
+    web.get("/repositories.csv", change.as_csv),
     web.get("/repositories/change", change.show),
     web.post("/repositories/change", change.submit),
     web.get(f"/repositories/{ID}", show.show),
