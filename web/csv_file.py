@@ -91,11 +91,12 @@ async def answer(
     response.headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
     day = clock.now().date().isoformat()
     response.headers["Content-Disposition"] = f'attachment; filename="{table.name}-{day}.csv"'
-    found = await anext(rows, ())  # what is refused is refused before anything is sent
-    await response.prepare(request)
-    await response.write(_lines([list(table.columns)]))
+    head = _lines([list(table.columns)])
     sent = 0
-    while found:
+    async for found in rows:
+        if not response.prepared:  # what is refused is refused before anything is sent
+            await response.prepare(request)
+            await response.write(head)
         fitting = found[: MAX_ROWS - sent]
         cells = [[_cell(read(row)) for read in table.columns.values()] for row in fitting]
         await response.write(_lines(cells))
@@ -103,7 +104,9 @@ async def answer(
         if len(fitting) < len(found):
             await response.write(_lines([[f"only the first {MAX_ROWS} rows are here"]]))
             break
-        found = await anext(rows, ())
+    if not response.prepared:
+        await response.prepare(request)
+        await response.write(head)
     await response.write_eof()
     return response
 

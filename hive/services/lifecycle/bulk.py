@@ -44,8 +44,8 @@ class ChangeMany:
         """What one repository is changed by, the pause aside."""
         return ChangeRepository(
             schedule=self.schedule,
-            add_tags=self.add_tags,
-            remove_tags=self.remove_tags,
+            add_tags=tuple(self.add_tags),
+            remove_tags=tuple(self.remove_tags),
             owner=self.owner,
             quota_bytes=self.quota_bytes,
             no_quota=self.no_quota,
