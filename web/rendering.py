@@ -52,6 +52,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         on=formats.on,
         plain_moment=formats.plain_moment,
         rfc3339=clock.rfc3339,
+        round_size=formats.round_size,
         short_moment=formats.short_moment,
         time_of_day=formats.time_of_day,
         work_amount=formats.work_amount,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 from babel.dates import format_timedelta
@@ -100,6 +101,11 @@ def took(start: datetime, end: datetime | None) -> str:
 
 def size(count: int | None) -> str:
     return "\u2013" if count is None else localized.size(count, reader().language)
+
+
+def round_size(count: int) -> str:
+    """A size on an axis: 500 GB, 1.5 TB."""
+    return re.sub(r"[.,]00(?= )|(?<=[.,]\d)0(?= )", "", size(count))
 
 
 def plain(value: object) -> str:

@@ -63,6 +63,7 @@ async def show(request: web.Request) -> web.Response:
         "repositories/show.html",
         frame.OVERVIEW,
         view.head,
+        answered_alarms=view.answered_alarms,
         arrival=view.arrival,
         reach=view.reach,
         schedule_words=in_the_readers_words(view.head.details.health),
