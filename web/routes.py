@@ -71,6 +71,7 @@ ROUTES = [
     web.post(f"/repositories/{_ID}/mute", schedule.mute),
     web.post(f"/repositories/{_ID}/unmute", schedule.unmute),
     web.post(f"/repositories/{_ID}/acknowledge", schedule.acknowledge),
+    web.post("/acknowledge", schedule.acknowledge_all),
     web.post(f"/repositories/{_ID}/dismiss-small-backup", schedule.dismiss_small_backup),
     web.post(f"/repositories/{_ID}/check", upkeep.check),
     web.post(f"/repositories/{_ID}/compact", upkeep.compact),
