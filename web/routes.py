@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.api import ping
-from web.pages import healthz, live, static
+from web.pages import healthz, live, static, wall
 from web.pages import notifications as notices
 from web.pages.account import account, appearance, authenticator_app, passkeys, second_factor
 from web.pages.admin import addresses as admin_addresses
@@ -17,6 +17,7 @@ from web.pages.admin import locations as admin_locations
 from web.pages.admin import server as admin_health
 from web.pages.admin import settings as admin_settings
 from web.pages.admin import users as admin_users
+from web.pages.admin import wall_links as admin_wall_links
 from web.pages.history import alarms, events, reports, sessions
 from web.pages.keys import keys, refused
 from web.pages.login import first_setup, logout, password, password_reset, second_step
@@ -213,8 +214,14 @@ ROUTES = [
     web.post("/admin/addresses/release", admin_addresses.release),
     web.get("/admin/settings", admin_settings.show),
     web.get("/admin/audit", admin_audit.show),
+    web.get("/admin/wall", admin_wall_links.show),
+    web.post("/admin/wall", admin_wall_links.add),
+    web.post(f"/admin/wall/{_ID}/revoke", admin_wall_links.revoke),
     web.get("/admin/jobs", admin_jobs.show),
     web.post("/admin/jobs", admin_jobs.run),
+    web.get("/wall", wall.show),
+    web.get("/wall/{token}", wall.show_by_link),
+    web.get("/manifest.webmanifest", wall.show_manifest),
     web.get("/healthz", healthz.show),
     web.get("/static/{name}", static.show),
 ]

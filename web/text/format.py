@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 from babel.dates import format_timedelta
+from babel.units import format_unit
 from markupsafe import Markup
 
 from hive import clock, formats, localized
@@ -41,13 +42,11 @@ def ago(at: datetime) -> Markup:
 
 
 def brief(length: timedelta) -> str:
-    """A span in its largest unit, as short as the language has it: '3h', '2d'."""
-    return format_timedelta(
-        localized.whole(max(length, timedelta(minutes=1))),
-        threshold=1,
-        format="narrow",
-        locale=reader().language,
-    )
+    """A span in its largest unit up to days, as short as the language has it: '3h', '9d'."""
+    seconds = max(int(length.total_seconds()), 60)
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+    unit, one = next((unit, one) for unit, one in units if seconds >= one)
+    return format_unit(seconds // one, f"duration-{unit}", "narrow", locale=reader().language)
 
 
 def briefly_ago(at: datetime, took: timedelta | None = None) -> Markup:
@@ -56,13 +55,7 @@ def briefly_ago(at: datetime, took: timedelta | None = None) -> Markup:
     words = (
         gettext("just now")
         if length < timedelta(minutes=1)
-        else format_timedelta(
-            -localized.whole(length),
-            threshold=1,
-            add_direction=True,
-            format="narrow",
-            locale=reader().language,
-        )
+        else gettext("%(span)s ago", span=brief(length))
     )
     who = reader()
     title = localized.moment(at, who.language, who.zone)

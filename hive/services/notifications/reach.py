@@ -113,16 +113,16 @@ class Unreachable:
 
 async def unreachable(actor: Actor) -> Unreachable:
     """Asked of one of each kind: those that have the same owner, groups, rules, and tags."""
-    kinds = await _kinds(actor)
+    alike = await _alike(actor)
+    kinds = await _kinds(alike)
     found = await reaches(actor, [kind["example"] for kind in kinds])
     bad = [kind for kind in kinds if kind["example"] in found and found[kind["example"]].is_nobody]
     if not bad:
         return Unreachable(0, ())
-    alike = {kind["example"]: found[kind["example"]] for kind in bad}
     first = [
-        replace(alike[kind["example"]], repository_id=row["id"], repository=row["name"])
+        replace(found[kind["example"]], repository_id=row["id"], repository=row["name"])
         for kind in bad[:_MOST_KINDS]
-        for row in await _of_kind(actor, kind)
+        for row in await _of_kind(alike, kind)
     ]
     first.sort(key=lambda one: one.repository)
     return Unreachable(sum(kind["count"] for kind in bad), tuple(first[:_MOST]))
@@ -138,13 +138,13 @@ async def _alike(actor: Actor) -> QuerySet[Repository]:
     return query.annotate(shares=sql.all_groups(), own=own, tags_=tags)
 
 
-async def _kinds(actor: Actor) -> list[dict[str, Any]]:
-    query = (await _alike(actor)).annotate(example=Min("id"), count=Count("id"))
+async def _kinds(alike: QuerySet[Repository]) -> list[dict[str, Any]]:
+    query = alike.annotate(example=Min("id"), count=Count("id"))
     return list(await query.group_by(*_ALIKE).values(*_ALIKE, "example", "count"))
 
 
-async def _of_kind(actor: Actor, kind: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = (await _alike(actor)).filter(**{name: kind[name] for name in _ALIKE})
+async def _of_kind(alike: QuerySet[Repository], kind: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = alike.filter(**{name: kind[name] for name in _ALIKE})
     return list(await rows.order_by("name", "id").limit(_MOST).values("id", "name"))
 
 

@@ -120,6 +120,8 @@ async def _critical(actor: Actor, listing: Listing) -> list[Attention]:
         repository_id__in=listing.ids(), answered_at=None, kind__in=alarms.UNTIL_ANSWERED
     )
     waiting = [alarms.info_of(row) for row in await rows.order_by("since", "id").limit(MOST)]
+    if not waiting:
+        return []
     offers = await answers.offers(actor, waiting)
     ids = [one.repository_id for one in waiting]
     names = {row["id"]: row["name"] for row in await _names(ids)}

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta, tzinfo
 from hive import log
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
-from hive.kinds import Access, Mode
-from hive.models import Grant, Inspection, Repository, Session
+from hive.kinds import Mode
+from hive.models import Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
 from hive.services.health import proposals, strips
@@ -57,7 +57,6 @@ class Row:
     strip: Strip
     proposal: timedelta | None  # how often to expect backups, where nobody has said so
     encryption: Encryption
-    has_append_only_keys: bool
     is_locked: bool  # though no session runs
     created_at: datetime
 
@@ -102,7 +101,6 @@ async def rows_of(
         took=await trends.took(rows),
         proposals=await proposals.observed_of(rows),
         encryption=await _encryption(ids),
-        append_only=await _with_append_only_keys(ids),
         locked=await asyncio.to_thread(_locked, rows),
         progress={one.session_id: one for one in live.view().running},
     )
@@ -131,7 +129,6 @@ class _Known:
     took: dict[int, timedelta]
     proposals: dict[int, timedelta]
     encryption: dict[int, Encryption]
-    append_only: set[int]
     locked: set[int]
     progress: dict[int, SessionProgress]
 
@@ -164,7 +161,6 @@ def _row(row: Repository, known: _Known) -> Row:
         strip=known.strips.get(row.id, Strip()),
         proposal=known.proposals.get(row.id),
         encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
-        has_append_only_keys=row.id in known.append_only,
         is_locked=row.id in known.locked and not is_in_use,
         created_at=row.created_at,
     )
@@ -180,11 +176,6 @@ def _encryption_of(stored: str | None) -> Encryption:
         return Encryption(stored or Encryption.UNKNOWN)
     except ValueError:
         return Encryption.UNKNOWN
-
-
-async def _with_append_only_keys(ids: list[int]) -> set[int]:
-    grants = Grant.filter(repository_id__in=ids, access=Access.APPEND_ONLY)
-    return {row["repository_id"] for row in await grants.values("repository_id")}
 
 
 def _locked(rows: Sequence[Repository]) -> set[int]:
