@@ -39,6 +39,11 @@ def day(on: date, language: str) -> str:
     return format_date(on, _date_pattern(language), locale=language)
 
 
+def weekday(on: date, language: str) -> str:
+    """'Sat', in German 'Sa.'."""
+    return format_date(on, "EEE", locale=language)
+
+
 def _date_pattern(language: str) -> str:
     return "yyyy-MM-dd" if language == Language.ENGLISH else "dd.MM.yyyy"
 

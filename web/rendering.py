@@ -11,6 +11,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from hive import clock
+from hive.formats import format_duration
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
 from web import navigation
@@ -38,11 +39,19 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         lstrip_blocks=True,
     )
     environment.globals.update(
-        asset=assets.url, took=formats.took, knows_no_zone=formats.knows_no_zone
+        asset=assets.url,
+        took=formats.took,
+        now=clock.now,
+        days_in_words=formats.days_in_words,
+        knows_no_zone=formats.knows_no_zone,
     )
     environment.filters.update(
         ago=formats.ago,
         ahead=formats.ahead,
+        brief=formats.brief,
+        duration=format_duration,
+        briefly_ago=formats.briefly_ago,
+        soon=formats.soon,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,
