@@ -1,4 +1,4 @@
-"""Strips of days as paths for SVG: templates draw them, so that pages need no script for it. Pure."""
+"""Strips of days as paths for SVG: templates draw them, so that no page needs a script. Pure."""
 
 from __future__ import annotations
 

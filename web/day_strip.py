@@ -8,7 +8,7 @@ from datetime import UTC, date, tzinfo
 
 from hive.services.health.strips import DayKind, Strip
 from hive.services.measurements.trends import Backup
-from web.charts import CELL, CELL_HEIGHT, CLASSES, PITCH, cell
+from web.charts import CELL, CLASSES, PITCH, cell
 
 PART = 30  # days in a row on a phone
 WIDTH = PART * PITCH - (PITCH - CELL)
