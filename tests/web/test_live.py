@@ -213,7 +213,7 @@ async def test_how_far_long_work_is_is_told_to_who_may_see_the_repository(
                 "work": f"{made}-check",
                 "percent": 70,
                 "amount": "7 of 10 segments",
-                "left": "70 %",
+                "left": "70 %.",
             }
             page = (await browser.get(f"/repositories/{made}")).text
             assert page.count(f'data-work="{made}-check"') <= 2

@@ -156,9 +156,10 @@ def work_amount(work: WorkInfo) -> str:
 
 
 def work_left(work: WorkInfo) -> str:
-    """68 %, about 40 minutes left."""
+    """'68 %, about 40 minutes left.'; empty where neither is known."""
     known = (work_words.percent(work), work_words.left(work))
-    return ", ".join(i18n.sentence(one) for one in known if one)
+    said = ", ".join(i18n.sentence(one) for one in known if one)
+    return f"{said}." if said else ""
 
 
 def took(start: datetime, end: datetime | None) -> str:
