@@ -55,6 +55,21 @@ class DatabaseFile:
                 return f"{path} cannot be written by this user"
         return None
 
+    def is_held(self) -> bool:
+        """Whether somebody keeps it locked for as long as a transaction would wait."""
+        address = f"file:{quote(str(self.path))}?mode=rw"
+        try:
+            with closing(
+                sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            return _is_passing(error)
+        except sqlite3.Error:
+            return False
+        return False
+
     def damage(self) -> tuple[str | None, float]:
         """What SQLite finds wrong in the file, and the seconds that the search took."""
         begun = time.monotonic()

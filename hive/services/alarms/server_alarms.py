@@ -112,7 +112,8 @@ async def _keep(subject: str, trouble: Trouble | None) -> None:
             await _store(subject, missed)
         await _store(subject, trouble)
     except (HiveError, DriverError) as error:
-        logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
+        if trouble != missed:
+            logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
     else:
         unstored.pop(subject, None)
 
