@@ -72,7 +72,7 @@ async def forward(path: Path, happening: Forwarded) -> bool:
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
         raise Unavailable(
-            "The running server cannot be told: %(reason)s.", reason=reason
+            "The running server cannot be notified: %(reason)s.", reason=reason
         ) from error
     if answer.get("ok") is not True:
         raise Unavailable("The running server refused: %(value)s.", value=answer.get("error"))

@@ -1,7 +1,7 @@
 """Opening the database, and cancellation-safe transactions.
 
 The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
-caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
+caller that is cancelled between the lock and BEGIN would leave the lock taken forever, and a
 task that is started inside a transaction would join it.
 
 The connection is the process's and not part of what its services remember (hive/memory.py): the
@@ -165,7 +165,7 @@ def after_commit(callback: Callable[[], None]) -> None:
 def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run `function` in one transaction that the caller's cancellation cannot tear.
 
-    The transaction runs in a task of its own: a cancelled caller stops waiting, the transaction
+    The transaction runs in a separate task: a cancelled caller stops waiting, the transaction
     still ends. A call from inside a transaction joins it. Never await network, disk or a
     process in it: SQLite has one lock.
     """
@@ -191,7 +191,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
 
 
 def _call_back(pending: list[Callable[[], None]]) -> None:
-    """All are called, even where one fails: what they tell of is committed."""
+    """All are called, even if one fails: what they announce is committed."""
     with contextlib.ExitStack() as stack:
         for callback in reversed(pending):
             stack.callback(callback)

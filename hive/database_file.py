@@ -1,8 +1,8 @@
-"""SQLite's file on the disk, as the server holds it open: is it still the one at its path.
+"""The database file on disk: whether it is still the one that the server has open, and usable.
 
-After the file is deleted or replaced, the server goes on writing to the open one, which nobody else
-can see and which is lost when the server ends. Only SQLite may read the file meanwhile: closing it
-in any other way releases the locks that SQLite holds.
+If the file is deleted or replaced, the server still writes to the open one, which nobody else can
+see and which is lost when the server ends. Only SQLite may open the file in this process: when
+anything else closes it, the locks that SQLite holds are released.
 """
 
 from __future__ import annotations

@@ -156,7 +156,7 @@ async def test_a_server_that_does_not_answer_is_named(
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(f"/proc/self/fd/{directory}/{path.name}")
         mute.listen()
-        with pytest.raises(Unavailable, match="cannot be told"):
+        with pytest.raises(Unavailable, match="cannot be notified"):
             await control.forward(path, RightsChanged("x"))
     os.close(directory)
 

@@ -154,7 +154,7 @@ async def resume(actor: Actor, repository_id: int) -> None:
 
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
-    """Tell nobody of a missing backup until then; if it is still missing, it is told then."""
+    """Notify nobody of a missing backup until then; if it is still missing, notify then."""
     row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(muted_until=until)

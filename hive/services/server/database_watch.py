@@ -1,6 +1,6 @@
 """Watches the database: by writing a row and reading it, and its file by what identifies it.
 
-Where the file was deleted or replaced, everything goes on in the open one, which nobody finds
+If the file was deleted or replaced, everything is written to the open one, which nobody finds
 again: the server then takes no sessions and no changes, keeps a copy and says how to recover.
 """
 
@@ -50,7 +50,7 @@ HELD = say(
 @dataclass
 class _Memory:
     lost: str | None = None  # how, in words; None while the file is in its place
-    is_silent: bool = False  # whoever asks it waits, as was found at the last look
+    is_silent: bool = False  # queries would wait, as found at the last look
 
 
 def is_lost() -> bool:

@@ -1,4 +1,4 @@
-"""What the server watches of itself: each in a task of its own, so that one that hangs stops none.
+"""What the server watches of itself: each in a separate task: one that hangs stops no other.
 
 What is found goes to hive/services/alarms/server_alarms.py, at every look.
 """
