@@ -13,7 +13,7 @@ from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden
+from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
 from hive.sentences import N_, Sentence, say
