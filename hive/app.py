@@ -80,7 +80,7 @@ async def _serve(settings: Settings) -> int:
     _raise_open_files(settings)
     async with AsyncExitStack() as stack:
         runtime.prepare_directories(settings.paths)
-        # It also sees to it that only one server runs on this data directory.
+        # It also ensures that only one server runs on this data directory.
         control_socket = await control_server.serve(settings.paths.control_socket)
         stack.push_async_callback(control_socket.close)
         await asyncio.to_thread(translation.load_languages)

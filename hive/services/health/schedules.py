@@ -171,7 +171,7 @@ async def resume(actor: Actor, repository_id: int) -> None:
 
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
-    """Notify nobody of a missing backup until then; if it is still missing, they are notified."""
+    """Notify nobody of a missing backup until then; if it is still missing, notify then."""
     message = say("Muted by %(name)s until %(until)s.", name=actor.name, until=until)
     await _begin(_MUTE, actor, repository_id, until, message)
 

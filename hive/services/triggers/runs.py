@@ -43,7 +43,7 @@ async def begin(
 ) -> TriggerRun | None:
     """A call that waits to be made. None where the one before still runs.
 
-    That is told as an event, but to whoever pressed a button.
+    That is recorded as an event, unless somebody pressed a button.
     """
     await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():

@@ -285,7 +285,7 @@ class UpkeepWorker:
     async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
-            # in one piece it would begin anew each time
+            # in one piece it would begin again each time
             replace(Parts.of(turn.row), is_partial=True).store(turn.row)
         is_interrupted = ended.was_stopped or turn.stop.is_set()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _REST
