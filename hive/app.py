@@ -10,10 +10,20 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 
-from hive import control_server, database, descriptors, log, loop_watchdog, signals, translation
+from hive import (
+    background,
+    control_server,
+    database,
+    descriptors,
+    log,
+    loop_watchdog,
+    signals,
+    translation,
+)
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import HeartbeatSettings, Settings
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.notify import email
 from hive.notify.channel import Means
@@ -127,7 +137,7 @@ async def _serve(settings: Settings) -> int:
             ("deliver notifications", Courier(means).run()),
             ("send heartbeats", _send_heartbeats(settings.heartbeat, problems, means.outgoing)),
         ):
-            stack.callback(database.spawn(task, name=name).cancel)
+            stack.callback(background.spawn(task, name=name).cancel)
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
@@ -173,8 +183,8 @@ class _Stopping:
 
     async def wait_for(self, ssh: Server, drain_seconds: float) -> None:
         """Drain the gate; cut that short when asked again."""
-        draining = database.spawn(ssh.stop(drain_seconds), name="drain")
-        again = database.spawn(self._asked_again.wait(), name="second signal")
+        draining = background.spawn(ssh.stop(drain_seconds), name="drain")
+        again = background.spawn(self._asked_again.wait(), name="second signal")
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
         if not draining.done():
@@ -248,7 +258,7 @@ async def _problems_of_disks() -> list[str]:
             return await disks.problems()
     except TimeoutError:
         return ["a disk of the server does not answer"]
-    except (HiveError, database.DriverError) as error:
+    except (HiveError, DriverError) as error:
         logger.error("the disks cannot be looked at", reason=str(error))
         return []
 

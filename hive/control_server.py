@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import select
 import socket
@@ -16,10 +15,11 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-from hive import log
+from hive import control, log
 from hive.control import MAX_LINE, NAMES, SECONDS, Forwarded, from_line, short_path, to_line
-from hive.errors import HiveError, InvalidInput, StorageError, Unavailable
+from hive.errors import HiveError, InvalidInput, StorageError
 from hive.process.confine import was_started_here
+from hive.sentences import N_
 from hive.services.permissions import OPERATOR
 from hive.services.server import scheduler
 from hive.services.sessions import progress as live
@@ -82,23 +82,12 @@ class ControlServer:
 
 async def serve(path: Path) -> ControlServer:
     """Listen at `path`; Unavailable where another server does already."""
-    try:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise StorageError(
-            "%(parent)s cannot be opened: %(strerror)s.",
-            parent=path.parent,
-            strerror=error.strerror,
-        ) from error
+    directory = control.lock(
+        path, N_("Another server is running on the data directory %(parent)s.")
+    )
     server = ControlServer(path, directory)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         await server.open()
-    except BlockingIOError:
-        await server.close()
-        raise Unavailable(
-            "Another server is running on the data directory %(parent)s.", parent=path.parent.parent
-        ) from None
     except OSError as error:
         await server.close()
         raise StorageError(

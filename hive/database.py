@@ -26,15 +26,12 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import background, driver_error, log, memory, sql
+from hive import background, log, memory, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
 from hive.sentences import Sentence
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# Services take these from here; the edges, which may not import this module, from where they are.
-spawn, unbroken, DriverError = background.spawn, background.unbroken, driver_error.DriverError
 
 logger = log.get(__name__)
 

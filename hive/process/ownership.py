@@ -18,7 +18,7 @@ from pathlib import Path
 
 from hive import memory
 from hive.errors import StorageError
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
 from hive.sentences import say
 
 # A repository is three levels deep; a tree that goes on like this was made to exhaust somebody.

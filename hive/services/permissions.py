@@ -76,6 +76,11 @@ async def visible_repository_ids(actor: Actor) -> list[int]:
     return [int(row) for row in rows]  # type: ignore[call-overload]  # values_list is untyped
 
 
+async def of_visible_repositories(actor: Actor) -> Q:
+    """What restricts a query on what repositories have to those that the actor may see."""
+    return Q() if actor.is_admin else Q(repository_id__in=await visible_repository_ids(actor))
+
+
 async def visible_keys(actor: Actor) -> Q:
     """What restricts a query on keys to those that the actor may see and use."""
     if actor.is_admin:

@@ -7,8 +7,9 @@ import pytest
 import structlog
 
 from hive import background, clock, database, sql
+from hive.background import spawn, unbroken
 from hive.config.settings import Settings
-from hive.database import after_commit, spawn, transactional, unbroken
+from hive.database import after_commit, transactional
 from hive.errors import Conflict, DatabaseError
 from hive.models import Group
 from hive.sentences import say

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hive import clock, log, memory
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm

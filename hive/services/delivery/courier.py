@@ -9,7 +9,8 @@ import asyncio
 import time
 
 from hive import clock, log, signals
-from hive.database import DriverError, spawn
+from hive.background import spawn
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means

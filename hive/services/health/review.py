@@ -15,7 +15,8 @@ from typing import Any
 from tortoise.expressions import Q
 
 from hive import clock, log
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError, InvalidInput
 from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
 from hive.models import HealthChange, Location, Preference, Repository, Session

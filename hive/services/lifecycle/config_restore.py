@@ -12,7 +12,8 @@ import stat
 from pathlib import Path
 
 from hive import files
-from hive.database import transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
@@ -88,7 +89,7 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     await audit.record(
         actor,
         "repository.restore-config",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         version=version,
     )
 

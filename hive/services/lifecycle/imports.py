@@ -12,10 +12,11 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from hive import clock, log
+from hive.background import unbroken
 from hive.borg import last_backup
 from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
 from hive.models import Repository, Session, TrashEntry

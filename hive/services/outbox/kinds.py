@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hive.kinds import GROUPS, QUOTA_STEPS, EventGroup, EventKind, Health, Severity
+from hive.event_groups import GROUPS, EventGroup
+from hive.kinds import QUOTA_STEPS, EventKind, Health, Severity
 
 # Notifications that are not about an event of a repository.
 DIGEST = "digest"

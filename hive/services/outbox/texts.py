@@ -9,7 +9,7 @@ from typing import Any
 
 from hive.catalogues import DEFAULT
 from hive.kinds import EventKind
-from hive.log import escape
+from hive.log_text import escape
 from hive.sentences import N_, Sentence, join, say
 from hive.translation import translate
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.process import found as processes
-from hive.process.child import ChildSpec, Confinement, Limits
+from hive.process.spec import ChildSpec, Confinement, Limits
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.permissions import SYSTEM

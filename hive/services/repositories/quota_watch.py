@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hive import log
-from hive.database import DriverError, spawn
+from hive.background import spawn
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.services.repositories import quotas
 from hive.services.repositories.quotas import Quota, QuotaReach, QuotaUse

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hive import log, memory
+from hive.background import spawn
 from hive.borg.repository import state_of
 from hive.borg.rollback import ReadingProgress
-from hive.database import spawn
 from hive.errors import Conflict, HiveError
 from hive.models import Repository
 from hive.sentences import say

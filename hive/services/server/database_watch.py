@@ -14,8 +14,8 @@ from math import inf
 from pathlib import Path
 
 from hive import clock, database, log, memory
-from hive.database import DriverError
 from hive.database_file import DatabaseFile, says_damaged
+from hive.driver_error import DriverError
 from hive.errors import DatabaseFull, HiveError, Unavailable
 from hive.kinds import EventKind
 from hive.sentences import say

@@ -18,13 +18,13 @@ from hive import log, memory
 from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
 from hive.process import ownership
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
 from hive.sentences import say
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
-from hive.services.storage import paths, places
-from hive.services.storage.paths import Place, is_handed_over
+from hive.services.storage import places, preparing
+from hive.services.storage.paths import Place
 
 JOB = "hand over repositories"
 
@@ -60,7 +60,7 @@ async def prepare(
     AccessRefused where it takes too long for any client; it goes on all the same.
     """
     walk = asyncio.get_running_loop().run_in_executor(
-        _walkers, functools.partial(paths.prepare, where, owner, staging=staging)
+        _walkers, functools.partial(preparing.prepare, where, owner, staging=staging)
     )
     done, _ = await asyncio.wait({walk}, timeout=_SOON)
     if not done:
@@ -95,7 +95,7 @@ async def hand_over_all() -> int:
     async for place in _waiting(owner):
         assert owner is not None  # noqa: S101 - nothing waits without one
         try:
-            count = await loop.run_in_executor(_walkers, paths.hand_over, place, owner)
+            count = await loop.run_in_executor(_walkers, preparing.hand_over, place, owner)
         except StorageError as error:
             failed.append(error.message)
             continue
@@ -143,7 +143,7 @@ async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:
 
 
 def _not_given(found: list[Place], owner: RunAs) -> list[Place]:
-    return [place for place in found if not is_handed_over(place, owner)]
+    return [place for place in found if not preparing.is_handed_over(place, owner)]
 
 
 def _by_settings() -> RunAs | None:

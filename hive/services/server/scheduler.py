@@ -21,7 +21,9 @@ from typing import Any
 from tortoise.expressions import Q
 
 from hive import clock, log, memory
-from hive.database import DriverError, spawn, transactional
+from hive.background import spawn
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError, NotFound, Unavailable
 from hive.models import Job as Row
 from hive.sentences import say

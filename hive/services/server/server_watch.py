@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from hive import log
-from hive.database import DriverError
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.services.server import clock_watch, database_watch, mail_watch, program_watch
 

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hive import memory, patience
-from hive.database import spawn
+from hive.background import spawn
 from hive.errors import StorageError
 from hive.models import Location, Repository
 from hive.sentences import join, say

@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from tortoise.queryset import QuerySet
 
 from hive import clock, log, memory, signals
-from hive.database import DriverError, spawn, transactional
+from hive.background import spawn
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError, InvalidInput, Sealed
 from hive.kinds import EventKind, Health, TriggerKind, TriggerReason, TriggerState
 from hive.models import HealthChange, Repository, Trigger, TriggerRun
