@@ -11,8 +11,9 @@ from contextlib import closing, contextmanager, suppress
 import pytest
 
 from hive import database_file
+from hive.background import spawn
 from hive.config.settings import Settings
-from hive.database import spawn, transactional
+from hive.database import transactional
 from hive.database_file import DatabaseFile
 from hive.errors import DatabaseError
 from hive.models import Group
