@@ -419,7 +419,8 @@ class TriggerKind(StrEnum):
 
 class TriggerReason(StrEnum):
     SCHEDULE = "schedule"
-    BUTTON = "button"
+    BUTTON = "button"  # of a page
+    COMMAND = "command"
     LATE = "late"
 
 

@@ -55,10 +55,15 @@ async def add(
     password = values.read_password(from_standard_input=True) if password_stdin else None
     info = await users.add_user(actor, name, email=email, password=password, is_admin=admin)
     output.show_done(_document(info), f"User {info.name} was added.")
+    if not info.has_password:
+        output.say(
+            f"{info.name} has no password and cannot log in to the web pages. `hive user reset-link"
+            f" {info.name}` prints a link to choose one; `hive user password {info.name}` sets one."
+        )
 
 
 @user.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all users."""
@@ -75,6 +80,7 @@ async def list_(actor: Actor) -> None:
             "LAST LOGIN": lambda info: info.last_login_at,
         },
         infos,
+        details=("LAST LOGIN", "PASSWORD", "GROUPS", "ID"),
     )
 
 
@@ -131,6 +137,9 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await users.find_user(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeUser(
         email=email,
         is_admin=admin,

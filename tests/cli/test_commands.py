@@ -92,7 +92,7 @@ def test_users_are_shown_changed_and_deleted(run: Run) -> None:
     assert run("user", "set", "bob", "--disable", "--json").json["enabled"] is False
     assert run("user", "set", "bob", "--admin", "--enable", "--json").json["admin"] is True
     assert run("user", "set", "alice", "--email", "", "--json").json["email"] is None
-    changed = run("user", "password", "alice", given="0123456789\n0123456789\n")
+    changed = run("user", "password", "alice", "--password-stdin", given="0123456789\n")
     assert changed.status == 0
     assert "0123456789" not in changed.output + changed.messages
     assert run("user", "show", "alice", "--json").json["has_password"] is True

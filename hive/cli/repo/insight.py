@@ -134,7 +134,7 @@ def insight_fields(insight: Insight) -> dict[str, Any]:
         "lock": [lock.in_words(now) for lock in insight.locks],
         "checked": _checked(insight),
         "compacted": insight.compacted_at,
-        "measured_at": insight.measured_at,
+        "measured": insight.measured_at,
     }
     if insight.problem is not None:
         found["not measured"] = insight.problem
