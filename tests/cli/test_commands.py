@@ -117,7 +117,7 @@ def test_groups_and_locations(documents: dict[str, Any], run: Run, tmp_path: Pat
     assert listed["two"]["default"]
     assert not listed["default"]["default"]
     refused = run("location", "delete", "default")
-    assert (refused.status, "1 repositories" in refused.messages) == (1, True)
+    assert (refused.status, "default still holds 1 repository (" in refused.messages) == (1, True)
 
 
 def test_keys_are_read_changed_and_deleted(documents: dict[str, Any], run: Run) -> None:

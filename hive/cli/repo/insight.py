@@ -33,7 +33,10 @@ def former_paths_document(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
 
 def former_paths_fields(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
     """The same for people; nothing where there is none."""
-    shown = [f"{one.path} by {one.key_name} from {one.peer}, {one.uses} times" for one in paths]
+    shown = [
+        f"{one.path} by {one.key_name} from {one.peer}, {output.counted(one.uses, 'time')}"
+        for one in paths
+    ]
     return {"former paths": shown} if shown else {}
 
 
