@@ -201,7 +201,7 @@ def _show_table(
 ) -> None:
     paint = click.style if colours() else _unpainted
     gap = " " * tables.GAP
-    lines = [[(head, head, None) for head in heads]]
+    lines: list[list[tuple[str, str, str | None]]] = [[(head, head, None) for head in heads]]
     lines += [[(head, cells[head][row], head) for head in heads] for row in range(count)]
     for line in lines:
         shown = []

@@ -41,7 +41,7 @@ _FIRST = (Repository, Session)  # others refer to them
 _BATCH = 400  # rows of a statement
 _CLIENT = "SSH-2.0-OpenSSH_9.9p2"
 _BORG = "1.4.1"
-_NODE = "demo"
+NODE = "demo"  # of sessions that no server runs
 _SEGMENT = 500 * 10**6
 
 
@@ -178,7 +178,7 @@ def _open(rows: Rows, one: Subject, number: int) -> None:
             access=one.shape.access,
             started_at=run.started_at,
             ended_at=run.ended_at,
-            node=_NODE,
+            node=NODE,
             **({} if run.ended_at is None else _outcome(run)),
         )
     )
