@@ -12,10 +12,20 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hive import control_server, database, descriptors, log, loop_watchdog, signals
+from hive import (
+    background,
+    control_server,
+    database,
+    descriptors,
+    log,
+    loop_watchdog,
+    signals,
+    translation,
+)
 from hive.config import dangers
 from hive.config import settings as config
 from hive.config.settings import HeartbeatSettings, Settings
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.notify import email
 from hive.notify.channel import Means
@@ -74,9 +84,10 @@ async def _serve(settings: Settings, login: str) -> int:
     _raise_open_files(settings)
     async with AsyncExitStack() as stack:
         runtime.prepare_directories(settings.paths)
-        # It also sees to it that only one server runs on this data directory.
+        # It also ensures that only one server runs on this data directory.
         control_socket = await control_server.serve(settings.paths.control_socket)
         stack.push_async_callback(control_socket.close)
+        await asyncio.to_thread(translation.load_languages)
         await runtime.start(settings, is_server=True)
         stack.push_async_callback(runtime.stop)
         await trust.start()
@@ -118,7 +129,7 @@ async def _serve(settings: Settings, login: str) -> int:
         )
         parts = _Parts(settings, gate, storage, base, worker, watched, means, problems)
         for name, task in _tasks(parts).items():
-            stack.callback(database.spawn(task(), name=name).cancel)
+            stack.callback(background.spawn(task(), name=name).cancel)
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
@@ -217,8 +228,8 @@ class _Stopping:
 
     async def wait_for(self, ssh: Server, drain_seconds: float) -> None:
         """Drain the gate; cut that short when asked again."""
-        draining = database.spawn(ssh.stop(drain_seconds), name="drain")
-        again = database.spawn(self._asked_again.wait(), name="second signal")
+        draining = background.spawn(ssh.stop(drain_seconds), name="drain")
+        again = background.spawn(self._asked_again.wait(), name="second signal")
         await asyncio.wait({draining, again}, return_when=asyncio.FIRST_COMPLETED)
         again.cancel()
         if not draining.done():
@@ -292,7 +303,7 @@ async def _problems_of_disks() -> list[str]:
             return await disks.problems()
     except TimeoutError:
         return ["a disk of the server does not answer"]
-    except (HiveError, database.DriverError) as error:
+    except (HiveError, DriverError) as error:
         logger.error("the disks cannot be looked at", reason=str(error))
         return []
 

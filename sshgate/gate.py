@@ -12,7 +12,7 @@ from hive import clock, log, signals
 from hive.background import spawn
 from hive.config.settings import SshSettings
 from hive.driver_error import DriverError
-from hive.errors import AccessRefused, HiveError, RefusalCause
+from hive.errors import AccessRefused, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason
 from hive.services.gate import admission, client_addresses, unrecorded
 from hive.services.programs.discovery import Programs
@@ -146,6 +146,8 @@ class Gate:
             )
         if database_watch.is_lost():
             raise AccessRefused(database_watch.NO_SESSIONS, RefusalCause.UNAVAILABLE)
+        if database_watch.is_silent():
+            raise Unavailable(words.NO_DATABASE)  # no refusal: it could not be recorded
 
     def check_confinement(self) -> None:
         """Refuse service where confinement is required and cannot be had in full."""

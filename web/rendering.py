@@ -102,7 +102,7 @@ def tab_icon(*, is_bad: bool, is_live: bool) -> str:
 
 
 def _flashes(request: web.Request) -> list[Flash]:
-    # HEAD shows nothing, and a page that reads itself anew takes no message from another.
+    # HEAD shows nothing, and a page that fetches itself again takes no message from another.
     is_opened = request.method == "GET" and "X-Renew" not in request.headers
     token = token_of(request) if is_opened else None
     return request.app[FLASHES].take(token) if token else []

@@ -40,7 +40,7 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
     infos = await answers.list_alarms(
         actor, repository_id=found.id if found else None, answered=answered
     )
-    names = {one.id: f"{one.owner}/{one.name}" for one in await catalogue.choices(actor)}
+    names = await catalogue.references_of(actor, [info.repository_id for info in infos])
     output.show_list(
         [_with_answer(info) for info in infos],
         {

@@ -17,7 +17,7 @@ from hive.cli import tables
 from hive.cli.options import Options
 from hive.clock import rfc3339
 from hive.formats import format_size, span
-from hive.log import escape
+from hive.log_text import escape
 
 if TYPE_CHECKING:
     from hive.services.repositories.quotas import QuotaUse

@@ -13,7 +13,7 @@ from hive.kinds import TriggerKind, TriggerState
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
+from hive.services.triggers import AddTrigger, ChangeTrigger, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
 REPO = click.option("--repo", metavar="R", help="Repository that the trigger belongs to.")
@@ -123,16 +123,15 @@ async def add(
     if timezone and not cron:
         raise click.UsageError("--timezone needs --cron.")
     found = await catalogue.find_repository(actor, repo)
-    info = await triggers.add_trigger(
-        actor,
-        found.id,
-        name,
-        TriggerKind(kind),
-        _given(pairs, secret_stdin),
+    wanted = AddTrigger(
+        name=name,
+        kind=TriggerKind(kind),
+        settings=_given(pairs, secret_stdin),
         cron=cron,
         timezone=timezone,
         is_for_late=when_late,
     )
+    info = await triggers.add_trigger(actor, found.id, wanted)
     next_at = f" Next call: {output.time(info.next_at)}." if info.next_at else ""
     output.show_done(_document(info), f"Trigger {info.name} was added.{next_at}")
 
@@ -211,15 +210,15 @@ async def set_(
     if not output.is_anything_asked(besides=("repo",)):
         output.show_unchanged(_document(found))
         return
-    wanted = TriggerChanges(
+    wanted = ChangeTrigger(
         name=name,
-        settings=_given(pairs, secret_stdin) or None,
+        settings=_given(pairs, secret_stdin),
         cron=cron,
         timezone=timezone,
         is_for_late=when_late,
         enabled=enabled,
     )
-    info = await triggers.set_trigger(actor, found.id, wanted)
+    info = await triggers.change_trigger(actor, found.id, wanted)
     output.show_done(_document(info), f"Trigger {info.name} was changed.")
 
 

@@ -11,7 +11,7 @@ from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
 from hive.services.accounts import changing, second_factor, users
 from hive.services.accounts.changing import ChangeUser
-from hive.services.accounts.users import UserInfo
+from hive.services.accounts.users import AddUser, UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
 
@@ -53,7 +53,9 @@ async def add(
 ) -> None:
     """Add a user. Without a password, the user cannot log in to the web pages."""
     password = values.read_password(from_standard_input=True) if password_stdin else None
-    info = await users.add_user(actor, name, email=email, password=password, is_admin=admin)
+    info = await users.add_user(
+        actor, AddUser(name=name, email=email, password=password, is_admin=admin)
+    )
     output.show_done(_document(info), f"User {info.name} was added.")
     if not info.has_password:
         output.say(

@@ -70,7 +70,7 @@ def paths() -> Paths:
 
 
 def host_id() -> str:
-    """BORG_HOST_ID of every borg that runs here, the same for ever: its locks carry it."""
+    """BORG_HOST_ID of every borg that runs here, the same forever: its locks carry it."""
     return installation().host_id
 
 
@@ -382,7 +382,7 @@ def ssh_port() -> int:
 
 
 def is_private(path: Path) -> bool:
-    """Whether nobody but us, or whoever owns the data directory, may read it."""
+    """Whether only this user, or the owner of the data directory, may read it."""
     status = path.stat()
     owners = {os.geteuid(), paths().data_dir.stat().st_uid}
     return status.st_uid in owners and status.st_mode & 0o077 == 0

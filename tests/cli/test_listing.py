@@ -137,8 +137,8 @@ def test_states_are_coloured_on_a_terminal_only(
     data = settings.paths.data_dir
     _, shown = at_terminal(data, "repo", "list")
     assert "\x1b[91mcritical" in shown
-    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert "\x1b" not in at_terminal(data, "repo", "list", **environment)[1]
-        assert "\x1b" not in at_terminal(data, "status", **environment)[1]
+    for words in (("repo", "list"), ("status",)):
+        assert "\x1b" not in at_terminal(data, *words, NO_COLOR="1")[1]
+        assert "\x1b" not in at_terminal(data, *words, TERM="dumb")[1]
     assert "\x1b[" in at_terminal(data, "status")[1]
     assert "\x1b" not in run("repo", "list").output

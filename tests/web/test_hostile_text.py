@@ -97,7 +97,7 @@ def check(text: str) -> None:
 async def test_what_clients_send_is_shown_and_does_nothing(
     browser: Browser, alice: Actor, text: str
 ) -> None:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )

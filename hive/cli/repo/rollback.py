@@ -12,9 +12,8 @@ import click
 from hive.background import spawn
 from hive.borg.replay import Amount
 from hive.borg.rollback import ReadingProgress
-from hive.cli import output
+from hive.cli import confirming, output
 from hive.cli.running import with_hive
-from hive.errors import InvalidInput
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -103,13 +102,12 @@ async def _shown(work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
 
 
 def _confirm(info: RepositoryInfo, what: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("Without a terminal, a rollback needs --yes.")
-    question = f"Type the name of the repository to {what}: {info.owner}/{info.name}"
-    if click.prompt(question, err=True) != info.name:
-        raise InvalidInput("The names do not match: nothing was changed.")
+    if not yes:
+        confirming.by_name(
+            info.name,
+            f"Type the name of the repository to {what}: {info.owner}/{info.name}",
+            without_terminal="Without a terminal, a rollback needs --yes.",
+        )
 
 
 def _list(found: RollbackOutlook) -> None:

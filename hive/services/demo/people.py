@@ -14,10 +14,12 @@ from hive.database import transactional
 from hive.models import Channel, Key, User
 from hive.sentences import say
 from hive.services.accounts import groups, users
+from hive.services.accounts.users import AddUser
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import AddKey
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR
 
 ADMINISTRATOR = "anna"
@@ -45,21 +47,23 @@ async def add_people(now: datetime, password: str | None = None) -> Cast:
     chosen = password or secrets.token_urlsafe(9)
     await users.add_user(
         OPERATOR,
-        ADMINISTRATOR,
-        email=f"{ADMINISTRATOR}@demo.example",
-        password=chosen,
-        is_admin=True,
+        AddUser(
+            name=ADMINISTRATOR,
+            email=f"{ADMINISTRATOR}@demo.example",
+            password=chosen,
+            is_admin=True,
+        ),
     )
     for name in (*OWNERS, *_OTHERS):
         if name != ADMINISTRATOR:
-            await users.add_user(OPERATOR, name, email=f"{name}@demo.example")
+            await users.add_user(OPERATOR, AddUser(name=name, email=f"{name}@demo.example"))
     for name, members in _GROUPS.items():
         await groups.add_group(OPERATOR, name, members=members)
     made = {}
     for owner in OWNERS:
-        made[owner] = await keys.add_key(
-            OPERATOR, f"{owner}-machines", owner=owner, text=f"{_public_key()} {owner}@demo.example"
-        )
+        text = f"{_public_key()} {owner}@demo.example"
+        wanted = AddKey(name=f"{owner}-machines", owner=owner, text=text)
+        made[owner] = await keys.add_key(OPERATOR, wanted)
     await _add_channels()
     await _look_old(now)
     ids = {row.name: row.id for row in await User.all()}
@@ -79,7 +83,8 @@ async def _add_channels() -> None:
         ("team", "slack", {"url": "https://hooks.slack.com/services/T0/B0/demo"}),
     ):
         await channels.add(OPERATOR, name, owner=ADMINISTRATOR, kind=kind, settings=settings)
-    await rules.add(OPERATOR, ADMINISTRATOR, Wanted("everything", ["phone", "home server"]))
+    wanted = AddRule(name="everything", channels=["phone", "home server"])
+    await rules.add(OPERATOR, ADMINISTRATOR, wanted)
 
 
 @transactional

@@ -35,7 +35,7 @@ from hive.sentences import Size, say
 from hive.services.demo.shapes import Shape
 from hive.services.demo.timeline import Run, RunKind, Timeline
 from hive.services.health.wording import HealthReport
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 
 _FIRST = (Repository, Session)  # others refer to them
 _BATCH = 400  # rows of a statement

@@ -30,7 +30,7 @@ class ScheduleInfo:
     every: timedelta | None
     cron: str | None
     timezone: str | None
-    grace: timedelta | None  # None: it cannot be told
+    grace: timedelta | None  # None: it is not known
     has_default_grace: bool  # the one of the settings
     in_words: str  # "every day"; "not watched"
     description: str  # "Every day at 03:00, Europe/Berlin, next tomorrow"

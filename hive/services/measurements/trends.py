@@ -50,7 +50,7 @@ class Trend:
 
 
 async def trends(repository_ids: Collection[int]) -> dict[int, Trend]:
-    """The trends of repositories that whoever asks may see; two queries, however many."""
+    """The trends of repositories that the actor may see; two queries, however many."""
     since = clock.now() - WINDOW
     points: dict[int, list[Point]] = {}
     measured = Statistic.filter(repository_id__in=list(repository_ids), at__gte=since)
@@ -94,7 +94,7 @@ async def _backups(
 
 @dataclass(frozen=True)
 class Measurement:
-    """Sizes at one time; None for what could not be told."""
+    """Sizes at one time; None for what is not known."""
 
     at: datetime
     size_bytes: int

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hive.notify.message import Message
     from hive.outgoing.client import Outgoing
 
-# What a channel can do that was written for another far end than it finds.
+# What a channel can raise if the service differs from the one that it was written for.
 CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
 
 

@@ -61,6 +61,12 @@ JOBS = (
         statistics.measure_all,
         jitter=timedelta(hours=6),
         limit=timedelta(hours=12),
+    ),
+    Job(
+        "measure what is outstanding",
+        timedelta(days=1),
+        statistics.measure_outstanding,
+        limit=timedelta(hours=12),
         at_start=True,
     ),
     _by_time(

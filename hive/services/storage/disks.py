@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from tortoise.functions import Sum
+
 from hive import clock, memory
 from hive.models import Inspection, Location
 from hive.sentences import Size, say
@@ -183,7 +185,7 @@ def refusal(root: Path) -> str | None:
         try:
             space = measure(path)
         except OSError:
-            continue  # whoever wants to write there is told why that fails
+            continue  # a write there fails and says why
         if space.is_full:
             return say(
                 "The server's disk is full: %(space)s. Its administrator has been "
@@ -337,11 +339,10 @@ def _full_on(space: Space, grows: int) -> date | None:
 
 async def _growth() -> dict[int, int]:
     """Bytes a week of all repositories at each location, those that nobody asks for included."""
-    rows = await Inspection.filter(
-        repository__deleted_at=None, growth_bytes_per_week__not_isnull=True
-    ).values("repository__location_id", "growth_bytes_per_week")
-    total: dict[int, int] = {}
-    for row in rows:
-        location = row["repository__location_id"]
-        total[location] = total.get(location, 0) + row["growth_bytes_per_week"]
-    return total
+    rows = (
+        await Inspection.filter(repository__deleted_at=None)
+        .annotate(total=Sum("growth_bytes_per_week"))
+        .group_by("repository__location_id")
+        .values("repository__location_id", "total")
+    )
+    return {row["repository__location_id"]: row["total"] or 0 for row in rows}

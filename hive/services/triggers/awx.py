@@ -92,7 +92,7 @@ def _ignored(told: Mapping[str, Any]) -> str:
 
 
 async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> CallOutcome:
-    """Look at the job; `former` is what was told of it before."""
+    """Look at the job; `former` is what was reported before."""
     try:
         answer = await _ask(awx, "GET", f"jobs/{job}/")
     except OutgoingFailed as error:

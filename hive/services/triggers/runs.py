@@ -46,7 +46,7 @@ async def begin(
 ) -> TriggerRun | None:
     """A call that waits to be made. None where the one before still runs.
 
-    That is told as an event, but not where a person asked, who hears it now.
+    That is recorded as an event, unless a person asked: they see it now.
     """
     await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
