@@ -41,7 +41,7 @@ _FIRST = (Repository, Session)  # others refer to them
 _BATCH = 400  # rows of a statement
 _CLIENT = "SSH-2.0-OpenSSH_9.9p2"
 _BORG = "1.4.1"
-_NODE = "demo"
+NODE = "demo"  # of sessions that no server runs
 _SEGMENT = 500 * 10**6
 
 
@@ -178,7 +178,7 @@ def _open(rows: Rows, one: Subject, number: int) -> None:
             access=one.shape.access,
             started_at=run.started_at,
             ended_at=run.ended_at,
-            node=_NODE,
+            node=NODE,
             **({} if run.ended_at is None else _outcome(run)),
         )
     )
@@ -196,16 +196,24 @@ def _outcome(run: Run) -> dict[str, Any]:
     is_well = run.kind != RunKind.FAILED
     is_made = run.kind == RunKind.MADE
     return {
-        "operation": str(Operation.READ if run.kind == RunKind.READ else Operation.CREATE),
+        "operation": str(_OPERATIONS.get(run.kind, Operation.CREATE)),
         "bytes_in": run.bytes_in,
         "bytes_out": run.bytes_out,
         "bytes_added": run.bytes_in if is_made else None,
-        "bytes_removed": 0 if is_made else None,
+        "bytes_removed": run.bytes_removed if is_well else None,
+        "observed": _OBSERVED.get(run.kind, {"commits": 0}),
         "exit_status": 0 if is_well else None,
         "end_reason": EndReason.DONE if is_well else EndReason.CLIENT_GONE,
         "archive_created": ArchiveCreated.YES if is_made else ArchiveCreated.NO,
         "only_reads": run.kind == RunKind.READ,
     }
+
+
+_OPERATIONS = {RunKind.READ: Operation.READ, RunKind.DELETED: Operation.DELETE}
+_OBSERVED = {  # what hive/borg/observed.py reads of it
+    RunKind.MADE: {"commits": 1},
+    RunKind.DELETED: {"commits": 1, "committed": {"other_deletes": 1}},
+}
 
 
 def _close(rows: Rows, one: Subject, number: int) -> None:

@@ -19,7 +19,7 @@ from hive.services import runtime
 from hive.services.demo import people
 from hive.services.demo.people import Cast
 from hive.services.demo.rows import Rows, Subject, add_repository, moments
-from hive.services.demo.shapes import SHAPES, Shape, Trouble
+from hive.services.demo.shapes import LOST_PERCENT, SHAPES, Shape, Trouble
 from hive.services.demo.timeline import tick_of, timeline
 
 DAYS = 90
@@ -113,16 +113,17 @@ async def _make_trouble(one: Subject, now: datetime) -> None:
     size = one.past.size or 0
     match one.shape.trouble:
         case Trouble.DELETED:
-            lost = size * 91 // 100
+            lost = size * LOST_PERCENT // 100
             words = say(
-                "Key %(key)s deleted %(percent).0f %% of the data: %(lost)s of %(had)s.",
+                "Append-only key %(key)s %(what)s. Nothing is lost until the repository "
+                "is compacted.",
                 key=key,
-                percent=91.0,
-                lost=Size(lost),
-                had=Size(size),
+                what=say("deleted %(size)s", size=Size(lost)),
             )
             at = now - timedelta(hours=3)
-            await _raise(one, EventKind.MASS_DELETION, words, at, lost_percent=91.0)
+            await _raise(
+                one, EventKind.APPEND_ONLY_DELETION, words, at, lost_percent=float(LOST_PERCENT)
+            )
             await _lose(one.id, size - lost, lost)
         case Trouble.DAMAGED:
             words = say("Segment 17 is damaged: 3 objects cannot be read.")

@@ -16,12 +16,13 @@ from enum import StrEnum
 from hive.kinds import Access
 
 GB = 10**9
+LOST_PERCENT = 91  # of what somebody deleted
 
 
 class Trouble(StrEnum):
     """What waits for a person."""
 
-    DELETED = "deleted"  # 91 % of it
+    DELETED = "deleted"  # most of it, by an append-only key
     DAMAGED = "damaged"
     QUOTA = "quota"
     LOCK = "lock"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from hive.kinds import Health
-from hive.services.demo.shapes import GB, Shape, days_of
+from hive.services.demo.shapes import GB, LOST_PERCENT, Shape, Trouble, days_of
 
 _STEP = 5  # minutes; times of schedules are round
 _DAY = timedelta(days=1)
@@ -23,6 +23,7 @@ class RunKind(StrEnum):
     MADE = "made"  # a backup
     FAILED = "failed"
     READ = "read"  # somebody restored something
+    DELETED = "deleted"  # somebody deleted most of it
     RUNNING = "running"
 
 
@@ -35,6 +36,7 @@ class Run:
     kind: RunKind
     bytes_in: int = 0
     bytes_out: int = 0
+    bytes_removed: int = 0
     size_after: int = 0
 
 
@@ -89,6 +91,8 @@ def timeline(shape: Shape, now: datetime, grace: timedelta, days: int, seed: int
     last = _last_backup(runs)
     if shape.is_read and last is not None:
         runs.append(_reading(last - timedelta(days=11, hours=3)))
+    if shape.trouble == Trouble.DELETED:
+        runs.append(_deletion(shape, now - timedelta(hours=3)))
     if shape.begun is not None:
         runs.append(_running(shape, now))
     health, since = _health(shape, turns, created_at, now, has_backup=last is not None)
@@ -170,6 +174,17 @@ def _reading(started_at: datetime) -> Run:
         kind=RunKind.READ,
         bytes_in=40_000,
         bytes_out=3 * GB,
+    )
+
+
+def _deletion(shape: Shape, started_at: datetime) -> Run:
+    return Run(
+        started_at=started_at,
+        ended_at=started_at + timedelta(minutes=4),
+        kind=RunKind.DELETED,
+        bytes_in=2_000_000,
+        bytes_out=9_000_000,
+        bytes_removed=int(shape.size * GB * LOST_PERCENT / 100),
     )
 
 
