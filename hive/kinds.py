@@ -321,7 +321,8 @@ class TriggerKind(StrEnum):
 
 class TriggerReason(StrEnum):
     SCHEDULE = "schedule"
-    BUTTON = "button"
+    BUTTON = "button"  # of a page
+    COMMAND = "command"
     LATE = "late"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -199,7 +200,11 @@ class Gate:
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""
-        progress.view().update((number, *one.counters) for number, one in self.sessions.items())
+        progress.view().update(self.counters())
+
+    def counters(self) -> Iterator[tuple[int, int, int]]:
+        """Of each running session: its id, and the bytes in and out so far."""
+        return ((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later.

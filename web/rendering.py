@@ -10,6 +10,7 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from hive.services import runtime
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
 from web import navigation
@@ -85,6 +86,7 @@ def page(
         "address": request.path_qs if request.method == "GET" else request.path,
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
+        "is_demo": runtime.is_demo(),
         "maintenance": downtimes.shown(),
         "flashes": _flashes(request) if viewer and status < 400 else [],
         **context,

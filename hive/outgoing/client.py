@@ -138,18 +138,24 @@ class Outgoing:
         max_answer_bytes: int = 64 * 1024,
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
+        closed: str = "",
     ) -> None:
-        """`resolver` and `tls` take the place of the system's names and trusted authorities."""
+        """`resolver` and `tls` take the place of the system's names and trusted authorities.
+
+        `closed`: why nothing at all is to leave this server; empty where it may.
+        """
         self.timeout_seconds = timeout_seconds
         self._guard = Guard(allowed_networks)
         self._max_answer_bytes = max_answer_bytes
         self._resolver = resolver
         self._tls = tls
+        self._closed = closed
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def of(cls, settings: NotificationSettings) -> Self:
+    def of(cls, settings: NotificationSettings, *, closed: str = "") -> Self:
         return cls(
+            closed=closed,
             allowed_networks=settings.allowed_networks,
             timeout_seconds=settings.timeout_seconds,
             max_answer_bytes=settings.max_answer_bytes,
@@ -202,6 +208,8 @@ class Outgoing:
         turn them into a GET that delivers nothing. Without `allow_redirects` the redirect itself is
         the answer.
         """
+        if self._closed:
+            raise OutgoingFailed(self._closed, permanent=True)
         asked = _prepare(method, url, headers or {}, body, json)
         try:
             async with asyncio.timeout(self.timeout_seconds):

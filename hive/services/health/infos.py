@@ -159,6 +159,16 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
     )
 
 
+def upcoming(info: HealthInfo, count: int = 3) -> list[datetime]:
+    """When the next backups are due, if each of them comes in time."""
+    found: list[datetime] = []
+    schedule, following = info.schedule.schedule, info.due_at
+    while schedule is not None and following is not None and len(found) < count:
+        found.append(following)
+        following = schedule.due_after(following)
+    return found
+
+
 def _seconds(seconds: int | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 

@@ -11,6 +11,7 @@ from hive.services.notifications import reach
 from hive.services.notifications.reach import Worries
 from hive.services.overview import attention, rows, summaries
 from hive.services.overview.attention import Attention
+from hive.services.overview.filters import RepositoryFilter
 from hive.services.overview.rows import Row
 from hive.services.overview.summaries import Order, Summary
 from hive.services.permissions import Actor
@@ -37,8 +38,8 @@ class DashboardQuery:
     after: int | None = None
 
     def fits(self, one: Summary) -> bool:
-        words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
-        return self.text.lower() in words and (not self.tag or self.tag in one.tags)
+        tags = (self.tag,) if self.tag else ()
+        return RepositoryFilter(text=self.text, tags=tags).fits(one)
 
 
 @dataclass(frozen=True, kw_only=True)

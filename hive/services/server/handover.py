@@ -115,11 +115,18 @@ async def findings(owner: RunAs | None) -> list[Check]:
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
         return []
-    message = say(
-        "%(count)s repositories, for example %(path)s, belong to another user "
-        "than the one programs run as",
-        count=len(waiting),
-        path=waiting[0].home,
+    message = (
+        say(
+            "1 repository, %(path)s, belongs to another user than the one programs run as",
+            path=waiting[0].home,
+        )
+        if len(waiting) == 1
+        else say(
+            "%(count)s repositories, for example %(path)s, belong to another user "
+            "than the one programs run as",
+            count=len(waiting),
+            path=waiting[0].home,
+        )
     )
     remedy = say(
         "A background job of the server does that: `hive job run %(job)s` starts it now.",
