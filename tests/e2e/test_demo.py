@@ -38,7 +38,8 @@ class Demo:
         return text
 
     def post(self, path: str, **form: str) -> str:
-        asked = Request(f"{self.url}{path}", urlencode(form).encode(), headers={"Origin": self.url})
+        data, headers = urlencode(form).encode(), {"Origin": self.url}
+        asked = Request(f"{self.url}{path}", data, headers)  # noqa: S310 - our own server
         text: str = self.browser.open(asked, timeout=SECONDS).read().decode()
         return text
 
@@ -63,27 +64,30 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     temporary = tmp_path / "tmp"
     temporary.mkdir(mode=0o711)
     given = {"HIVE_DATA_DIR": str(real), "HIVE_MAIL__HOST": "mail.example", "HIVE_SSH__LISTEN": "x"}
-    running = subprocess.Popen(
-        [sys.executable, "-m", "hive", "demo", "--repositories", "40", "--days", "20"],
-        env=environment(temporary, **given),
-        stdout=subprocess.PIPE,
-        stderr=(tmp_path / "log").open("w"),
-        text=True,
-    )
-    try:
-        assert running.stdout is not None
-        ready = _READY.fullmatch(running.stdout.readline())
-        assert ready is not None, (tmp_path / "log").read_text()
-        assert running.stdout.readline() == "\n"
-        login = _LOGIN.fullmatch(running.stdout.readline())
-        assert login is not None
-        browser = build_opener(HTTPCookieProcessor(CookieJar()))
-        made = Demo(running, temporary, ready[1], browser)
-        made.post("/login", name=login[1], password=login[2])
-        yield made
-    finally:
-        running.terminate()
-        running.wait(SECONDS)
+    command = [sys.executable, "-m", "hive", "demo", "--repositories", "40", "--days", "20"]
+    with (
+        (tmp_path / "log").open("w") as log,
+        subprocess.Popen(
+            command,
+            env=environment(temporary, **given),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        ) as running,
+    ):
+        try:
+            assert running.stdout is not None
+            ready = _READY.fullmatch(running.stdout.readline())
+            assert ready is not None, (tmp_path / "log").read_text()
+            assert running.stdout.readline() == "\n"
+            login = _LOGIN.fullmatch(running.stdout.readline())
+            assert login is not None
+            browser = build_opener(HTTPCookieProcessor(CookieJar()))
+            made = Demo(running, temporary, ready[1], browser)
+            made.post("/login", name=login[1], password=login[2])
+            yield made
+        finally:
+            running.terminate()
     assert not list(real.iterdir())
 
 
