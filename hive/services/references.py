@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from tortoise.expressions import Q
@@ -12,13 +13,14 @@ from hive.services import names
 from hive.services.permissions import Actor
 
 Named = TypeVar("Named", User, Group, Location)
+T = TypeVar("T")
 Owned = TypeVar("Owned", Channel, Key, Repository)
 
 _NO_ID = 0  # ids begin with 1
 
 
 async def user(reference: str | int) -> User | None:
-    """The user of this name or id; a number is an id, whoever is called like it."""
+    """The user of this name or id; a number is an id, even if a user has it as a name."""
     if isinstance(reference, int):
         return await User.get_or_none(id=reference)
     return await _one(User, reference)
@@ -37,6 +39,14 @@ async def person(actor: Actor, reference: str | int) -> User:
     found = await user(reference)
     if found is None or not (actor.is_admin or actor.user_id == found.id):
         raise NotFound("There is no user %(reference)r.", reference=reference)
+    return found
+
+
+async def person_by_id(actor: Actor, user_id: int) -> User:
+    """The same by id."""
+    found = await User.get_or_none(id=user_id)
+    if found is None or not (actor.is_admin or actor.user_id == found.id):
+        raise NotFound("There is no such user.")
     return found
 
 
@@ -80,6 +90,18 @@ def owned_thing(model: type[Owned], reference: str, *, handle: str | None = None
     if slash and _may_be(User, "name", owner) and _may_be(model, "name", name):
         meanings.append(Q(owner__name=owner, name=name))
     return Q(*meanings, join_type=Q.OR)
+
+
+def the_one(found: Sequence[T], reference: str, *, several: str, none: str) -> T:
+    """What a reference stands for, of what it may mean; nobody guesses where that is several.
+
+    `several` and `none` are what is said otherwise.
+    """
+    if len(found) > 1:
+        raise InvalidInput(several, reference=reference)
+    if not found:
+        raise NotFound(none, reference=reference)
+    return found[0]
 
 
 def _may_be(model: type[Named | Owned], field: str, text: str) -> bool:

@@ -45,7 +45,7 @@ async def test_sessions_are_narrowed_by_what_stands_in_the_address(
 ) -> None:
     one = await catalogue.add_repository(alice, "one", owner="alice")
     two = await catalogue.add_repository(alice, "two", owner="alice")
-    key = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    key = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     created = await add_session(one.id, operation="create", key_id=key.id)
     read = await add_session(two.id, operation="read", key_name="nas")
     lost = await add_session(two.id, end_reason=EndReason.CLIENT_GONE, exit_status=None)
@@ -185,7 +185,7 @@ async def test_events_are_narrowed_and_paged(browser: Browser, alice: Actor) -> 
 
 
 async def test_the_audit_log_is_narrowed(browser: Browser, root: Actor, alice: Actor) -> None:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     assert alice.user_id is not None
     await users.set_user(root, alice.user_id, email="alice@example.org")
     await browser.log_in("root")

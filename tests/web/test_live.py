@@ -89,9 +89,9 @@ async def test_nobody_is_told_of_what_they_may_not_see(
     new_browser: NewBrowser, alice: Actor
 ) -> None:
     browser = await new_browser()
-    bob = (await users.add_user(OPERATOR, "bob", password="correct horse battery")).actor(
-        alice.source, None
-    )
+    bob = (
+        await users.add_user(OPERATOR, users.AddUser(name="bob", password="correct horse battery"))
+    ).actor(alice.source, None)
     secret, own = await _made(alice), (await catalogue.add_repository(bob, "own", owner="bob"))
     hidden = await add_session(secret, minutes_ago=1, **RUNNING)
     shown = await add_session(own.id, minutes_ago=1, **RUNNING)
@@ -196,7 +196,11 @@ async def test_a_stream_whose_connection_is_gone_does_not_begin(
 
 
 async def test_how_far_long_work_is_is_told_to_who_may_see_the_repository(
-    browser: Browser, new_browser: NewBrowser, alice: Actor, monkeypatch: pytest.MonkeyPatch
+    browser: Browser,
+    new_browser: NewBrowser,
+    alice: Actor,
+    bob: Actor,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(long_work, "_TELL_EVERY", 0.05)
     made = await _made(alice)

@@ -8,7 +8,7 @@ from hive.kinds import Severity
 from hive.models import RuleChannel
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, RuleInfo
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from tests.web.browser import Browser
@@ -104,7 +104,7 @@ async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     made = await catalogue.add_repository(alice, "documents", owner="alice", groups=["family"])
     hers, his = await phone(alice, "hers"), await phone(bob, "his")
     await channels.share(alice, hers.id, "family")
-    wanted = Wanted("night", [hers.id, his.id], repository=made.id, owner="alice")
+    wanted = AddRule(name="night", channels=[hers.id, his.id], repository=made.id, owner="alice")
     info = await rules.add(bob, "bob", wanted)
     await groups.set_group(root, (await groups.list_groups(root))[0].id, remove_members=["bob"])
     await browser.log_in("bob")
@@ -124,7 +124,7 @@ async def test_an_administrator_sees_and_writes_the_rules_of_others(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
     made = await phone(alice)
-    await rules.add(alice, "alice", Wanted("at night", [made.id]))
+    await rules.add(alice, "alice", AddRule(name="at night", channels=[made.id]))
     await browser.log_in("root")
     assert "at night" not in (await browser.get(f"{HERE}/rules")).text
     assert "at night" in (await browser.get(f"{HERE}/rules?user=alice")).text
@@ -140,7 +140,9 @@ async def test_an_administrator_sees_and_writes_the_rules_of_others(
 
 
 async def test_a_rule_is_deleted_after_a_question(browser: Browser, alice: Actor) -> None:
-    info = await rules.add(alice, "alice", Wanted("night", [(await phone(alice)).id]))
+    info = await rules.add(
+        alice, "alice", AddRule(name="night", channels=[(await phone(alice)).id])
+    )
     await browser.log_in("alice")
     path = f"{HERE}/rules/{info.id}/delete"
     assert "Delete this rule?" in (await browser.get(path)).text

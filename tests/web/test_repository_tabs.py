@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -26,13 +27,13 @@ from hive.models import Alarm, HealthChange, Inspection, Repository, Statistic, 
 from hive.services.accounts import groups
 from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
-from hive.services.keys import keys
 from hive.services.lifecycle import trash
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.upkeep import queue
+from tests import factories
 from tests.web.browser import Browser
-from tests.web.rows import add_session, public_key, put_on_disk
+from tests.web.rows import add_session, put_on_disk
 
 TABS = ("", "/sessions", "/history", "/keys", "/connect", "/settings")
 
@@ -40,7 +41,7 @@ TABS = ("", "/sessions", "/history", "/keys", "/connect", "/settings")
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     """Watched, and backed up an hour ago."""
-    await keys.add_key(alice, "nas", owner="alice", text=public_key())
+    await factories.make_key(alice, "nas")
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"nas": Access.APPEND_ONLY}
     )
@@ -120,7 +121,7 @@ async def test_the_next_thing_to_do_is_one(browser: Browser, alice: Actor, docum
     assert await offered() == [f"{here}/acknowledge"]
     await schedules.pause(alice, documents, clock.now() + timedelta(days=1))
     assert await offered() == [f"{here}/resume"]
-    values = {"level": 1, "message": "Old.", "since": clock.now()}
+    values: dict[str, Any] = {"level": 1, "message": "Old.", "since": clock.now()}
     await Alarm.create(repository_id=documents, kind=EventKind.STALE_LOCK, **values)
     assert await offered() == [f"{here}/locks"]
     await Alarm.create(repository_id=documents, kind=EventKind.INTEGRITY_ERROR, **values)
@@ -225,7 +226,7 @@ async def test_the_last_restore_is_the_newest_session_that_read_more_than_the_li
     await browser.log_in("alice")
     here = f"/repositories/{documents}"
     assert "No restore was seen within a year" in (await browser.get(here)).text
-    given = {"operation": "read", "bytes_out": 5_000}
+    given: dict[str, Any] = {"operation": "read", "bytes_out": 5_000}
     await add_session(documents, minutes_ago=600 * 24 * 60, observed={"reads": 9}, **given)
     await add_session(documents, minutes_ago=60, observed={"reads": 0}, **given)
     assert "No restore was seen within a year" in (await browser.get(here)).text
@@ -252,7 +253,7 @@ async def test_the_last_restore_is_the_newest_session_that_read_more_than_the_li
     ],
 )
 async def test_each_session_says_what_came_of_it(
-    browser: Browser, documents: int, given: dict[str, object], said: str
+    browser: Browser, documents: int, given: dict[str, Any], said: str
 ) -> None:
     session = await add_session(documents, **given)
     await browser.log_in("alice")

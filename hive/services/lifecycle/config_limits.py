@@ -131,6 +131,6 @@ async def _note(actor: Actor, repository: Repository, former: ConfigLimits, cont
     await audit.record(
         actor,
         "repository.clear-config-limits",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         former=former.in_words,
     )

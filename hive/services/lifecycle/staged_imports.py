@@ -103,7 +103,7 @@ async def _note(actor: Actor, repository: Repository, size: int) -> None:
     await audit.record(
         actor,
         "repository.discard-import",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         size_bytes=size,
     )
 

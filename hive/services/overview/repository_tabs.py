@@ -13,7 +13,7 @@ from hive.services.health import history
 from hive.services.health.history import Period
 from hive.services.health.states import Condition
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.measurements import insights
 from hive.services.notifications import reach
 from hive.services.overview import occupancy

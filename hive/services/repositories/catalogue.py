@@ -13,13 +13,14 @@ from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.sentences import Sentence, say
+from hive.sentences import N_, Sentence, say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
+from hive.services.keys.grants import ChangeAccess
 from hive.services.permissions import (
     SYSTEM,
     Actor,
@@ -52,9 +53,7 @@ async def add_repository(
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
     quotas.check(quota_bytes)
-    user = await references.user(owner)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(owner)r.", owner=owner)
+    user = await references.person(actor, owner)
     await _check_free(user.id, name)
     where = await locations.get_location(location)
     now = clock.now()
@@ -70,12 +69,10 @@ async def add_repository(
         health=Health.UNWATCHED,
         health_since=now,
     )
-    await grants.grant(actor, repository.id, accesses or {})
+    await grants.change_access(actor, repository.id, ChangeAccess(accesses=accesses or {}))
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
     await shares.set_levels(actor, repository, share_levels or {})
-    await audit.record(
-        actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
-    )
+    await audit.record(actor, "repository.add", audit.name_of(repository), owner=user.name)
     return await info_of(repository)
 
 
@@ -165,16 +162,15 @@ async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Reposi
     # All meanings at once: a name that is somebody else's login or id must not stand for it.
     meant = references.owned_thing(Repository, reference, handle="login")
     rows = await visible.filter(meant).distinct().limit(2)
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise InvalidInput(
-            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
-            reference=reference,
-        )
-    where = say(" in the trash") if deleted else ""
-    raise NotFound(
-        "There is no repository %(reference)r%(where)s.", reference=reference, where=where
+    return references.the_one(
+        rows,
+        reference,
+        several=N_(
+            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id."
+        ),
+        none=N_("There is no repository %(reference)r in the trash.")
+        if deleted
+        else N_("There is no repository %(reference)r."),
     )
 
 
@@ -224,7 +220,7 @@ async def set_repository(
     await audit.record(
         actor,
         "repository.set",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         name=name,
         quota_bytes=quota_bytes,
         owner=owner,
@@ -270,7 +266,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     await audit.record(
         actor,
         "repository.mode",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         former=former,
         mode=mode,
     )
@@ -311,9 +307,7 @@ async def note_confirmed(actor: Actor, repository_id: int) -> None:
             name=actor.name,
         ),
     )
-    await audit.record(
-        actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.confirm-empty", audit.name_of(repository))
 
 
 async def require_manage(actor: Actor, repository_id: int) -> None:
@@ -337,9 +331,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     await events.record(
         repository.id, EventKind.DELETED, say("Deleted by %(name)s.", name=actor.name)
     )
-    await audit.record(
-        actor, "repository.delete", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.delete", audit.name_of(repository))
     events.rights_changed(
         say("the repository %(repository)s was deleted", repository=repository.name)
     )

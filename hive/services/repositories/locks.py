@@ -213,7 +213,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
     await audit.record(
         actor,
         "repository.break-lock",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         locks=words,
     )
     await alarms.end(repository.id, EventKind.STALE_LOCK, say("The stale lock is gone."))

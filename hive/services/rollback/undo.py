@@ -150,7 +150,7 @@ async def put_back(
         await audit.record(
             actor,
             "repository.take-back-rollback",
-            f"repository {repository.name} ({repository.login})",
+            audit.name_of(repository),
             target=row.target,
         )
 

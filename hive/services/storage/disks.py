@@ -186,7 +186,7 @@ def refusal(root: Path) -> str | None:
         try:
             space = measure(path)
         except OSError:
-            continue  # whoever wants to write there is told why that fails
+            continue  # a write there fails and says why
         if space.is_full:
             return say(
                 "The server's disk is full: %(space)s. Its administrator has been "

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from hive.ballast import Ballast
 from hive.errors import StorageError
 from hive.models import Location
 from hive.process.spec import RunAs
+from hive.sentences import N_
 from hive.services import names, runtime
 from hive.services.installation import presence
 
@@ -96,6 +97,19 @@ def place(location: Location, login: str, directory: str) -> Place:
     return found
 
 
+@contextmanager
+def problems_of(
+    root: Path, message: str = N_("The storage root %(root)s cannot be used: %(strerror)s.")
+) -> Iterator[None]:
+    """Raise StorageError where the storage root does not answer, or refuses: `message` then."""
+    try:
+        yield
+    except TimeoutError:
+        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
+    except OSError as error:
+        raise StorageError(message, root=root, strerror=error.strerror) from error
+
+
 def require_below(root: Path, path: Path) -> None:
     """Raise StorageError unless `path`, links resolved, lies strictly under `root`."""
     real_root = root.resolve()
@@ -111,7 +125,7 @@ def kept_for() -> timedelta:
 
 
 def take_out_of_folder(where: Place, folder: str | None) -> None:
-    """Move what is staged in a folder of its own to where it is without one. Blocking.
+    """Move what is staged in a folder to where it is without one. Blocking.
 
     A crash in the middle leaves something that is no repository, and the next call goes on.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 
-from hive.errors import StorageError
 from hive.process import ownership
 from hive.process.spec import RunAs
 from hive.services.installation import presence
@@ -25,17 +24,11 @@ def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
     wanted = [where.home, where.repository]
     if staging:
         wanted.append(where.staging)
-    try:
+    with paths.problems_of(where.root):
         paths.ballast(where.root).relieve()
         for directory in wanted:
             directory.mkdir(mode=0o700, exist_ok=True)
             paths.require_below(where.root, directory)  # what is there already can be a link
-    except OSError as error:
-        raise StorageError(
-            "The storage root %(root)s cannot be used: %(strerror)s.",
-            root=where.root,
-            strerror=error.strerror,
-        ) from error
     if run_as is not None and not is_handed_over(where, run_as):
         hand_over(where, run_as)
     _remove_former_scratch(where)

@@ -15,10 +15,11 @@ import pytest
 
 from hive import control_server, long_work, signals
 from hive.background import spawn
+from hive.borg.verify import Verified, verify
 from hive.cli import progress
 from hive.kinds import UpkeepKind, UpkeepState
 from hive.long_work import WorkKind
-from hive.meter import Unit
+from hive.meter import Meter, Unit
 from hive.services import runtime
 from hive.services.lifecycle import imports
 from hive.services.overview import running_work
@@ -175,15 +176,14 @@ async def test_an_import_counts_its_files_while_it_is_verified(
     await with_archives(house, tmp_path)
     path = (await laptop()).path
     counted: list[tuple[Unit | None, int]] = []
-    verify = imports.verify
 
-    def watched(staging: Path, meter: imports.Meter) -> imports.Verified:
+    def watched(staging: Path, meter: Meter) -> Verified:
         facts = verify(staging, meter)
         counted.append((meter.unit, meter.done))
         assert long_work.running()[0].kind == WorkKind.VERIFY
         return facts
 
-    monkeypatch.setattr(imports, "verify", watched)
+    monkeypatch.setattr("hive.services.lifecycle.imports.verify", watched)
     where = await imports._place((await laptop()).id)
     path.rename(where.staging)
     settled = await imports.finish_import((await laptop()).id)

@@ -10,7 +10,7 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import Severity
 from hive.services.notifications import rules, saving
-from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, ChangeRule, Choices, RuleInfo
 from hive.services.notifications.saving import SavedRule
 from hive.services.outbox import kinds
 from web.access import actor_of, user_of
@@ -48,9 +48,9 @@ async def add(request: web.Request) -> web.Response:
     severity = _severity(form)
     if form.is_fine:
         with form.asking():
-            wanted = Wanted(
-                form.text("name"),
-                boxes(form, channel_boxes(one.id for one in choices.channels)),
+            wanted = AddRule(
+                name=form.text("name"),
+                channels=boxes(form, channel_boxes(one.id for one in choices.channels)),
                 repository=form.text("repository") or None,
                 tag=form.text("tag") or None,
                 owner=form.text("owner") or None,
@@ -141,7 +141,7 @@ async def change(request: web.Request) -> web.Response:
     severity = _severity(form)
     if form.is_fine:
         with form.asking():
-            changes = Changes(
+            changes = ChangeRule(
                 name=form.text("name"),
                 enabled=form.has("enabled"),
                 repository=_repository(form, info),

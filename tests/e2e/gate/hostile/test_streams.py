@@ -275,7 +275,9 @@ async def test_a_client_that_asks_and_takes_no_answer_is_asked_to_wait(scene: Sc
 async def create_repository(scene: Scene) -> None:
     client = scene.house.client()
     await scene.house.key(client, "machine")
-    await grants.grant(OPERATOR, scene.repository.id, {"machine": Access.FULL})
+    await grants.change_access(
+        OPERATOR, scene.repository.id, grants.ChangeAccess(accesses={"machine": Access.FULL})
+    )
     (await client.borg("init", "-e", "none", scene.repository.url)).must()
     scene.note_what_is_there()
 
