@@ -39,10 +39,10 @@ _ARCHIVES = 8  # each has some segments of its own
 
 @pytest.fixture
 async def at_work(house: House, tmp_path: Path) -> AsyncIterator[UpkeepWorker]:
-    """A worker whose borg is the real one, each line of which comes a little later."""
+    """A worker whose borg is that of the distribution, each line of which comes a little later."""
     relay = tmp_path / "relayed-borg"
     relay.write_text(
-        f'#!/bin/bash\n{borg_command("1.4")} "$@" 2>&1 | while IFS= read -r line; do\n'
+        f'#!/bin/bash\n{borg_command("1.2")} "$@" 2>&1 | while IFS= read -r line; do\n'
         "  printf '%s\\n' \"$line\" >&2; sleep 0.15\ndone\nexit ${PIPESTATUS[0]}\n"
     )
     relay.chmod(0o755)
