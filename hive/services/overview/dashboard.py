@@ -16,7 +16,7 @@ from hive.services.permissions import Actor
 from hive.services.storage import disks
 from hive.services.storage.disks import DiskInfo
 
-ROWS = 50  # of a page
+ROWS = 40  # of a page
 LINES = 6  # of what needs attention, unless all of it is asked for
 
 
