@@ -26,6 +26,7 @@ from urllib.parse import urlencode
 from hive.kinds import Access, EventKind
 from hive.services import runtime
 from hive.services.accounts import users
+from hive.services.accounts.users import AddUser
 from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.permissions import OPERATOR
@@ -44,7 +45,7 @@ _READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
 async def _prepare(directory: Path) -> list[int]:
     """People, keys and repositories as people add them; the ids of the repositories."""
     await runtime.start(factories.make_settings(directory))
-    await users.add_user(OPERATOR, "root", password=PASSWORD, is_admin=True)
+    await users.add_user(OPERATOR, AddUser(name="root", password=PASSWORD, is_admin=True))
     template = directory / "template"
     factories.make_borg_repository(template, directory / "client")
     ids = []

@@ -20,9 +20,13 @@ KEYWORDS = (
 )
 
 
-@cache
 def catalogue(language: str) -> library.NullTranslations:
     """Return the translations of a language, read from its .po file, so that none can be stale."""
+    return _read(str(language))  # the cache takes a member of an enum for another key
+
+
+@cache
+def _read(language: str) -> library.NullTranslations:
     path = LOCALES / language / "LC_MESSAGES" / "messages.po"
     if not path.exists():
         return library.NullTranslations()

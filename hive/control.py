@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hive.errors import Conflict, StorageError, Unavailable
+from hive.sentences import N_
 from hive.signals import (
     AddressesChanged,
     DeliveriesWaiting,
@@ -65,18 +66,10 @@ SECONDS = 5.0
 
 async def forward(path: Path, happening: Forwarded) -> bool:
     """Tell the running server; False where none runs, Unavailable where it does not answer."""
-    try:
-        answer = await asyncio.wait_for(_ask(path, _encode(happening)), SECONDS)
-    except (FileNotFoundError, ConnectionRefusedError):
-        return False
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error) or "it took too long"
-        raise Unavailable(
-            "The running server cannot be told: %(reason)s.", reason=reason
-        ) from error
-    if answer.get("ok") is not True:
+    answer = await _ask_if_running(path, _encode(happening))
+    if answer is not None and answer.get("ok") is not True:
         raise Unavailable("The running server refused: %(value)s.", value=answer.get("error"))
-    return True
+    return answer is not None
 
 
 async def progress(path: Path) -> dict[int, SessionProgress]:
@@ -91,18 +84,23 @@ async def progress(path: Path) -> dict[int, SessionProgress]:
 
 async def run_job(path: Path, name: str) -> bool:
     """Have the running server begin a job; False where none runs, Conflict where it cannot."""
+    answer = await _ask_if_running(path, to_line({"ask": "job", "name": name}))
+    if answer is not None and answer.get("ok") is not True:
+        raise Conflict(str(answer.get("error")))
+    return answer is not None
+
+
+async def _ask_if_running(path: Path, line: bytes) -> dict[str, Any] | None:
+    """The answer; None where no server runs, Unavailable where one does not answer."""
     try:
-        answer = await asyncio.wait_for(_ask(path, to_line({"ask": "job", "name": name})), SECONDS)
+        return await asyncio.wait_for(_ask(path, line), SECONDS)
     except (FileNotFoundError, ConnectionRefusedError):
-        return False
+        return None
     except (OSError, TimeoutError, ValueError) as error:
         reason = str(error) or "it took too long"
         raise Unavailable(
-            "The running server cannot be asked: %(reason)s.", reason=reason
+            "The running server does not answer: %(reason)s.", reason=reason
         ) from error
-    if answer.get("ok") is not True:
-        raise Conflict(str(answer.get("error")))
-    return True
 
 
 async def _ask(path: Path, line: bytes) -> dict[str, Any]:
@@ -148,6 +146,18 @@ def short_path(directory: int, name: str) -> str:
 @contextlib.contextmanager
 def no_server(path: Path) -> Iterator[None]:
     """Keep servers from starting on this data directory; Unavailable where one runs."""
+    directory = lock(path, N_("A server, or another command, is at work on %(parent)s. Try again."))
+    try:
+        yield
+    finally:
+        os.close(directory)  # and with it the lock
+
+
+def lock(path: Path, taken: str) -> int:
+    """Open the directory of the socket for as long as nobody else may serve the data directory.
+
+    Unavailable, in the words of `taken`, where somebody else has it.
+    """
     try:
         directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -158,14 +168,16 @@ def no_server(path: Path) -> Iterator[None]:
         ) from error
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise Unavailable(
-            "A server, or another command, is at work on %(parent)s. Try again.",
-            parent=path.parent.parent,
-        ) from None
-    finally:
-        os.close(directory)  # and with it the lock
+    except OSError as error:
+        os.close(directory)
+        if isinstance(error, BlockingIOError):
+            raise Unavailable(taken, parent=path.parent.parent) from None
+        raise StorageError(
+            "%(parent)s cannot be locked: %(strerror)s.",
+            parent=path.parent,
+            strerror=error.strerror,
+        ) from error
+    return directory
 
 
 @contextlib.contextmanager

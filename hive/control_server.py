@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import os
 import select
 import socket
@@ -16,10 +15,11 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-from hive import log
+from hive import control, log
 from hive.control import MAX_LINE, NAMES, SECONDS, Forwarded, from_line, short_path, to_line
-from hive.errors import HiveError, InvalidInput, StorageError, Unavailable
+from hive.errors import HiveError, InvalidInput, StorageError
 from hive.process.confine import was_started_here
+from hive.sentences import N_
 from hive.services.permissions import OPERATOR
 from hive.services.server import scheduler
 from hive.services.sessions import progress as live
@@ -56,7 +56,7 @@ class ControlServer:
             raise
 
     async def close(self) -> None:
-        """Stop listening, let answers under way end, take the socket away."""
+        """Stop listening, let current answers end, remove the socket."""
         if self._server is not None:
             self._server.close()
             while self._answering:
@@ -82,23 +82,12 @@ class ControlServer:
 
 async def serve(path: Path) -> ControlServer:
     """Listen at `path`; Unavailable where another server does already."""
-    try:
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise StorageError(
-            "%(parent)s cannot be opened: %(strerror)s.",
-            parent=path.parent,
-            strerror=error.strerror,
-        ) from error
+    directory = control.lock(
+        path, N_("Another server is running on the data directory %(parent)s.")
+    )
     server = ControlServer(path, directory)
     try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         await server.open()
-    except BlockingIOError:
-        await server.close()
-        raise Unavailable(
-            "Another server is running on the data directory %(parent)s.", parent=path.parent.parent
-        ) from None
     except OSError as error:
         await server.close()
         raise StorageError(
@@ -130,9 +119,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _judge(peer: socket.socket) -> str | None:
-    """Why a peer may not ask: other users, and what the server started, whoever it runs as.
+    """Why a peer is refused: it belongs to another user, or is a program that the server started.
 
-    The directory keeps strangers out already; this holds even where its mode was changed.
+    The mode of the directory keeps others out already; this holds even if it was changed.
     """
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     process, user, _ = struct.unpack("3i", raw)
@@ -169,7 +158,7 @@ def _decode(line: bytes) -> Forwarded:
     message = from_line(line)
     kind = NAMES.get(str(message.get("tell")))
     if kind is None:
-        raise InvalidInput("this is nothing that can be told")
+        raise InvalidInput("this is not a message for the server")
     values: dict[str, Any] = {field.name: message.get(field.name) for field in fields(kind)}
     for field in fields(kind):
         if type(values[field.name]) is not _TYPES[str(field.type)]:

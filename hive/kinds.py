@@ -69,7 +69,7 @@ class EndReason(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a session turned out to be; `hive/borg/verdict.py` says how it is told."""
+    """What a session turned out to be; `hive/borg/verdict.py` decides it."""
 
     INIT = "init"
     CREATE = "create"
@@ -83,7 +83,7 @@ class Operation(StrEnum):
     READ = "read"  # list, info, extract, mount, diff, export-tar
     KEY_CHANGE = "key change"
     BREAK_LOCK = "break-lock"
-    WRITE = "write"  # something was written, and what it was cannot be told
+    WRITE = "write"  # something was written, and it is not known what
     NOTHING = "nothing"
     IMPORT = "import"
     EXPORT = "export"
@@ -125,7 +125,7 @@ class EventKind(StrEnum):
     UPDATED_LOCALLY = "updated locally"
     CLOSED_LOCALLY = "closed locally"
     MAYBE_BACKUP = "maybe a backup"  # written on the server, and nothing proves it
-    # alarms: each is told once, until what it tells of is over
+    # alarms: each is sent once, until its cause is over
     MEASURING_FAILED = "measuring failed"
     MASS_DELETION = "mass deletion"
     APPEND_ONLY_DELETION = "deletion by an append-only key"
@@ -198,110 +198,12 @@ class AddressTrouble(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a notification matters to whoever gets it."""
+    """How much a notification matters to its reader."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
     RECOVERY = "recovery"  # what a former message told of is over
-
-
-class EventGroup(StrEnum):
-    """Kinds of events that one looks at together; `GROUPS` says which."""
-
-    SESSIONS = "sessions"
-    CHANGES = "changes"
-    RIGHTS = "rights"
-    TRANSFERS = "transfers"
-    SCHEDULES = "schedules"
-    UPKEEP = "upkeep"
-    ALARMS = "alarms"
-
-
-GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
-    EventGroup.SESSIONS: (
-        EventKind.REFUSED,
-        EventKind.OPENED,
-        EventKind.CLOSED,
-        EventKind.OPENED_LOCALLY,
-        EventKind.CLOSED_LOCALLY,
-    ),
-    EventGroup.CHANGES: (
-        EventKind.CREATED,
-        EventKind.UPDATED,
-        EventKind.DELETED,
-        EventKind.RESTORED,
-        EventKind.ROLLED_BACK,
-        EventKind.ROLLBACK_STOPPED,
-        EventKind.CONFIG_CHANGED,
-        EventKind.LOCK_REMOVED,
-        EventKind.UPDATED_LOCALLY,
-        EventKind.MAYBE_BACKUP,
-    ),
-    EventGroup.RIGHTS: (EventKind.MODE_CHANGED, EventKind.KEY_CHANGED, EventKind.GRANT_CHANGED),
-    EventGroup.TRANSFERS: (
-        EventKind.IMPORT_BEGUN,
-        EventKind.IMPORT_ENDED,
-        EventKind.IMPORT_VERIFIED,
-        EventKind.IMPORT_REJECTED,
-        EventKind.IMPORT_DISCARDED,
-        EventKind.EXPORT_BEGUN,
-        EventKind.EXPORT_ENDED,
-    ),
-    EventGroup.SCHEDULES: (
-        EventKind.LATE,
-        EventKind.DOWN,
-        EventKind.STILL_DOWN,
-        EventKind.RECOVERED,
-        EventKind.PAUSED,
-        EventKind.RESUMED,
-        EventKind.ACKNOWLEDGED,
-        EventKind.MUTED,
-        EventKind.SCHEDULE_BROKEN,
-        EventKind.TRIGGER_STARTED,
-        EventKind.TRIGGER_ENDED,
-        EventKind.TRIGGER_FAILED,
-        EventKind.TRIGGER_MISSED,
-        EventKind.TRIGGER_OVERLAPPED,
-    ),
-    EventGroup.UPKEEP: (
-        EventKind.CHECKED,
-        EventKind.COMPACTED,
-        EventKind.UPKEEP_FAILED,
-        EventKind.UPKEEP_REFUSED,
-    ),
-    EventGroup.ALARMS: (
-        EventKind.SESSION_FAILED,
-        EventKind.SMALL_BACKUP,
-        EventKind.CLIENT_FAILED,
-        EventKind.CLIENT_UNPROVEN,
-        EventKind.CLIENT_CONTRADICTED,
-        EventKind.REFUSED_OFTEN,
-        EventKind.TURNED_AWAY,
-        EventKind.MEASURING_FAILED,
-        EventKind.MASS_DELETION,
-        EventKind.APPEND_ONLY_DELETION,
-        EventKind.SHRUNK,
-        EventKind.KEY_FIRST_USED,
-        EventKind.NEW_NETWORK,
-        EventKind.INTEGRITY_ERROR,
-        EventKind.CLIENT_DELETED,
-        EventKind.CONTENT_GONE,
-        EventKind.WENT_BACK,
-        EventKind.REPLACED,
-        EventKind.CONFIG_SUSPICIOUS,
-        EventKind.ALARM_ANSWERED,
-        EventKind.STALE_LOCK,
-        EventKind.QUOTA_FILLING,
-        EventKind.DISK_FILLING,
-        EventKind.STORAGE_UNAVAILABLE,
-        EventKind.PROGRAM_UNUSABLE,
-        EventKind.DATABASE_IN_TROUBLE,
-        EventKind.CLOCK_JUMPED,
-        EventKind.CHANNEL_FAILING,
-        EventKind.ALARM_ENDED,
-    ),
-}
 
 
 class Source(StrEnum):
@@ -419,7 +321,8 @@ class TriggerKind(StrEnum):
 
 class TriggerReason(StrEnum):
     SCHEDULE = "schedule"
-    BUTTON = "button"
+    BUTTON = "button"  # of a page
+    COMMAND = "command"
     LATE = "late"
 
 
@@ -432,7 +335,7 @@ class TriggerState(StrEnum):
 
 
 class RunState(StrEnum):
-    """What a client said of its own backup."""
+    """What a client reported about its backup."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"

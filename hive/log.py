@@ -1,13 +1,12 @@
 """One line for each thing that happened, on standard error, for people or for programs.
 
-What a client sent may hold anything. Here it becomes harmless: no value can start a line,
-move the cursor or pretend to be another field. hive/log_lines.py makes the lines.
+What a client sent may hold anything: hive/log_text.py makes it harmless, hive/log_lines.py makes
+the lines.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from contextlib import AbstractContextManager
 from contextvars import Context
@@ -16,8 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
-
-_PLAIN = re.compile(r"[A-Za-z0-9_./:@+,%\[\]-]+")
 
 # asyncssh tells raw commands at INFO, the others every request and every query.
 _QUIET = ("asyncssh", "aiohttp.access", "tortoise", "aiosqlite", "asyncio")
@@ -99,19 +96,3 @@ def configure(level: str = "info", format: Format = "text") -> None:  # noqa: A0
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
     logging.captureWarnings(capture=True)
-
-
-def escape(text: str) -> str:
-    """`text` with everything that is not plainly visible written as an escape."""
-    if text.isprintable():
-        return text
-    # of what cannot be printed, repr makes \n, \x1b, \u202e
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
-
-
-def show(value: object) -> str:
-    """A value after its name: bare where nothing can be misread, else quoted as by repr."""
-    text = value if isinstance(value, str) else str(value)
-    if isinstance(value, bytes) or not _PLAIN.fullmatch(text):
-        return escape(repr(value if isinstance(value, str | bytes) else text))
-    return text

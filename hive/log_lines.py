@@ -7,7 +7,7 @@ import logging
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from hive.log import escape, show
+from hive.log_text import escape, show
 
 # What tells a line's subject: first in text, in this order.
 _CONTEXT = ("session", "repository", "login", "peer")

@@ -9,25 +9,17 @@ import base64
 import binascii
 import hashlib
 import struct
-import unicodedata
 from dataclasses import dataclass
 
 from hive.errors import InvalidInput
+from hive.pasted_key import TYPES, one_line
+from hive.sentences import Sentence, say
 
-MAX_LINE = 16 * 1024  # characters; an RSA key of 8192 bits takes 1,400
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
 MAX_COMMENT = 255
 
-_CURVES = {"nistp256": 256, "nistp384": 384, "nistp521": 521}
-TYPES = (
-    "ssh-ed25519",
-    "ssh-rsa",
-    *(f"ecdsa-sha2-{curve}" for curve in _CURVES),
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-)
-_ACCEPTED = "RSA (2048 bits and up), ECDSA, Ed25519 and FIDO (sk-) keys are accepted"
+_ACCEPTED = say("RSA (2048 bits and up), ECDSA, Ed25519 and FIDO (sk-) keys are accepted")
 
 
 @dataclass(frozen=True)
@@ -62,72 +54,63 @@ def fingerprint(data: bytes) -> str:
 
 def parse(text: str) -> PublicKey:
     """Read one public key line; InvalidInput says what is wrong and what would be right."""
-    key_type, blob, comment = _split(_one_line(text))
+    key_type, blob, comment = _split(one_line(text))
     data = _decode(key_type, blob)
     return PublicKey(key_type, base64.b64encode(data).decode(), _bits(key_type, data), comment)
 
 
-def _invalid(message: str) -> InvalidInput:
-    return InvalidInput(message, field="public_key")
-
-
-def _one_line(text: str) -> str:
-    if "PRIVATE KEY" in text:
-        raise _invalid(
-            "This is a private key. It must never leave the client: make a new pair there with"
-            " ssh-keygen, and give the file that ends in .pub."
-        )
-    if len(text) > MAX_LINE:
-        raise _invalid(f"This is too long for a public key: more than {MAX_LINE} characters.")
-    line = text.strip(" \t\r\n")
-    if not line:
-        raise _invalid("No public key was given: paste the one line of the file that ends in .pub.")
-    if "\n" in line or "\r" in line:
-        raise _invalid("This is more than one line: give one public key at a time.")
-    for character in line:
-        if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp", "Cs"} and character != "\t":
-            raise _invalid(
-                f"The key contains a control character (U+{ord(character):04X}): copy it again."
-            )
-    return line
+def _damaged() -> InvalidInput:
+    return InvalidInput("The key is damaged: copy it again.", field="public_key")
 
 
 def _split(line: str) -> tuple[str, str, str]:
     words = line.split(None, 2)
     key_type = words[0]
     if key_type not in TYPES:
-        raise _invalid(_wrong_type(key_type, line))
+        raise InvalidInput(_wrong_type(key_type, line), field="public_key")
     if len(words) < 2:
-        raise _invalid(f"Nothing follows {key_type}: the line was cut off when it was copied.")
+        raise InvalidInput(
+            "Nothing follows %(type)s: the line was cut off when it was copied.",
+            type=key_type,
+            field="public_key",
+        )
     comment = words[2].strip() if len(words) > 2 else ""
     return key_type, words[1], comment[:MAX_COMMENT]
 
 
-def _wrong_type(word: str, line: str) -> str:
+def _wrong_type(word: str, line: str) -> Sentence:
     if word in {"ssh-dss", "ssh-dsa"}:
-        return f"DSA keys are broken and not accepted: use ssh-keygen -t ed25519. {_ACCEPTED}."
+        return say(
+            "DSA keys are broken and not accepted: use ssh-keygen -t ed25519. %(accepted)s.",
+            accepted=_ACCEPTED,
+        )
     if "-cert-v" in word:
-        return f"Certificates are not accepted, give the plain public key. {_ACCEPTED}."
-    if line.startswith(("-----BEGIN", "---- BEGIN")):
-        return "This is another format: give the OpenSSH form, one line that begins with the type."
+        return say(
+            "Certificates are not accepted, give the plain public key. %(accepted)s.",
+            accepted=_ACCEPTED,
+        )
     if any(f"{key_type} AAAA" in line for key_type in TYPES):
-        return (
+        return say(
             "Options before the key are not accepted: give type, key and comment only. Networks and"
             " an expiry are settings of the key here."
         )
-    return f"This does not begin with a key type such as ssh-ed25519. {_ACCEPTED}."
+    return say(
+        "This does not begin with a key type such as ssh-ed25519. %(accepted)s.",
+        accepted=_ACCEPTED,
+    )
 
 
 def _decode(key_type: str, blob: str) -> bytes:
     try:
         data = base64.b64decode(blob, validate=True)
     except (binascii.Error, ValueError):
-        raise _invalid(
-            "The key is damaged: its second word is not base64. Copy it again."
-        ) from None
-    inner = _first_string(data)
-    if inner != key_type.encode():
-        raise _invalid(f"The key is damaged: the line says {key_type}, the key itself does not.")
+        raise _damaged() from None
+    if _first_string(data) != key_type.encode():
+        raise InvalidInput(
+            "The key is damaged: the line says %(type)s, the key itself does not.",
+            type=key_type,
+            field="public_key",
+        )
     return data
 
 
@@ -150,9 +133,7 @@ def _bits(key_type: str, data: bytes) -> int:
     try:
         key = load_ssh_public_key(line)
     except (ValueError, UnsupportedAlgorithm):
-        raise _invalid(
-            "The key is damaged: its numbers make no valid key. Copy it again."
-        ) from None
+        raise _damaged() from None
     if isinstance(key, rsa.RSAPublicKey):
         _check_rsa(key.key_size)
         return key.key_size
@@ -160,17 +141,27 @@ def _bits(key_type: str, data: bytes) -> int:
         return key.curve.key_size
     if isinstance(key, ed25519.Ed25519PublicKey):
         return 256
-    raise _invalid(f"This key type is not accepted. {_ACCEPTED}.")
+    raise InvalidInput(
+        "This key type is not accepted. %(accepted)s.", accepted=_ACCEPTED, field="public_key"
+    )
 
 
 def _check_rsa(bits: int) -> None:
     if bits < MIN_RSA_BITS:
-        raise _invalid(
-            f"This RSA key has {bits} bits and can be broken: {MIN_RSA_BITS} is the least. Make a"
-            " new one with ssh-keygen -t ed25519."
+        raise InvalidInput(
+            "This RSA key has %(bits)s bits and can be broken: %(least)s is the least. Create a new"
+            " one with ssh-keygen -t ed25519.",
+            bits=bits,
+            least=MIN_RSA_BITS,
+            field="public_key",
         )
     if bits > MAX_RSA_BITS:
-        raise _invalid(f"This RSA key has {bits} bits: {MAX_RSA_BITS} is the most accepted.")
+        raise InvalidInput(
+            "This RSA key has %(bits)s bits: %(most)s is the most accepted.",
+            bits=bits,
+            most=MAX_RSA_BITS,
+            field="public_key",
+        )
 
 
 def _security_key_bits(key_type: str, data: bytes) -> int:
@@ -184,7 +175,7 @@ def _security_key_bits(key_type: str, data: bytes) -> int:
     else:
         valid = len(fields) == 4 and fields[1] == b"nistp256" and _is_p256_point(fields[2])
     if not valid or not fields[-1]:
-        raise _invalid("The key is damaged: it is no whole FIDO key. Copy it again.")
+        raise _damaged()
     return 256
 
 

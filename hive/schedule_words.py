@@ -7,17 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from hive.kinds import ScheduleKind
 from hive.sentences import Cron, Sentence, Value, say
 
-if TYPE_CHECKING:
-    from hive.schedule import Schedule
-
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _WORKING_DAYS = ("1-5", "mon-fri")
+
+
+class Rhythm(Protocol):
+    """What is said of a schedule (hive/schedule.py)."""
+
+    @property
+    def kind(self) -> ScheduleKind: ...
+    @property
+    def interval(self) -> timedelta | None: ...
+    @property
+    def cron(self) -> str | None: ...
+    @property
+    def timezone(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ def daily_of(cron: str) -> Daily | None:
     return Daily(time, int(day) % 7) if day.isdecimal() else None
 
 
-def in_words(schedule: Schedule) -> Sentence:
+def in_words(schedule: Rhythm) -> Sentence:
     """'Every day at 03:00, Europe/Berlin', 'Every 12 hours', 'Not watched'."""
     if schedule.kind == ScheduleKind.INTERVAL and schedule.interval is not None:
         return _every(schedule.interval)
@@ -57,7 +67,7 @@ def in_words(schedule: Schedule) -> Sentence:
 
 
 def describe(
-    schedule: Schedule, due_at: datetime | None, now: datetime, *, zone: tzinfo = UTC
+    schedule: Rhythm, due_at: datetime | None, now: datetime, *, zone: tzinfo = UTC
 ) -> Sentence:
     """'Every day at 03:00, Europe/Berlin, next tomorrow': with the next date, where one is due.
 

@@ -93,7 +93,7 @@ def join(*parts: str, by: str = " ") -> Sentence:
 
 
 def ago(length: timedelta) -> Sentence:
-    """'9 days ago': rounded down in its largest unit; in some languages no span stands in it."""
+    """'9 days ago': rounded down in its largest unit; one sentence each, for other languages."""
     found = largest_unit(length)
     if found is None:
         return say("less than a minute ago")

@@ -3,7 +3,7 @@
 SQLite is what is used and tested. The paths of PostgreSQL and MySQL (MariaDB) are written by
 their manuals and were not run against a server yet. Not here: the schema (hive/migrate.py), the
 file of SQLite seen from outside (hive/database_file.py), and the scratch file of
-hive/borg/replay.py, which is no part of the database.
+hive/borg/replay.py, which does not belong to the database.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, tzinfo
 
 from hive.catalogues import DEFAULT, catalogue
+from hive.kinds import Language
 from hive.sentences import Cron, Inside, Sentence, Size, Value, fill, in_english, small
 
 
@@ -19,6 +20,16 @@ def translate(text: str, language: str, zone: tzinfo | None = None) -> str:
         return in_words(value, language, zone)
 
     return fill(catalogue(language).gettext(text.text), text.values, show)
+
+
+def load_languages() -> None:
+    """Read the catalogue and the formats of every language: that takes too long in an event loop.
+
+    The server calls this in a thread before its first text; commands speak English and do not.
+    """
+    values = {"size": Size(0), "span": timedelta(days=1)}
+    for language in Language:
+        translate(Sentence("%(size)s, %(span)s", values), language)
 
 
 def in_words(value: Value, language: str, zone: tzinfo | None = None) -> object:  # noqa: PLR0911 - one for each kind of value

@@ -22,10 +22,11 @@ from hive.services.gate import authentication, refusals
 from hive.services.gate.authentication import Identity
 from hive.services.gate.client_addresses import Observation
 from hive.services.keys import refused_keys
+from hive.services.server import database_watch
 from sshgate import algorithms, words
 from sshgate.channel import PACKET, WINDOW, GateChannel
-from sshgate.client_session import ClientSession
 from sshgate.gate import Gate
+from sshgate.owner import OwnedSession
 from sshgate.session import GateSession
 from sshgate.transport import GateTransport
 
@@ -60,8 +61,8 @@ class GateConnection(asyncssh.SSHServer):
         self._tries = 0
         self._questions = 0
         self._refused: list[tuple[str, bytes]] = []  # (login, public key)
-        self._channels: set[ClientSession] = set()  # open ones
-        self._running: set[ClientSession] = set()  # those of them that were given a command
+        self._channels: set[OwnedSession] = set()  # open ones
+        self._running: set[OwnedSession] = set()  # those of them that were given a command
         self._idle: asyncio.TimerHandle | None = None
         self._deadline: asyncio.TimerHandle | None = None  # of the login
 
@@ -151,6 +152,9 @@ class GateConnection(asyncssh.SSHServer):
             self._disconnect("Too many keys were offered")
             return False
         if len(username) > self.gate.settings.max_login_length:
+            return False
+        if database_watch.is_silent():
+            await self._say_no_database()
             return False
         fingerprint = publickey.fingerprint(key.public_data)
         try:
@@ -284,18 +288,18 @@ class GateConnection(asyncssh.SSHServer):
         channel.environment_requests_left = self.gate.settings.max_environment_requests
         return channel, session
 
-    def session_started(self, session: ClientSession) -> None:
+    def session_started(self, session: OwnedSession) -> None:
         self._running.add(session)
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
 
-    def session_done(self, session: ClientSession) -> None:
+    def session_done(self, session: OwnedSession) -> None:
         """The command is over; the client may take its time to close the channel."""
         self._running.discard(session)
         self._watch_idle()
 
-    def session_ended(self, session: ClientSession) -> None:
+    def session_ended(self, session: OwnedSession) -> None:
         self._channels.discard(session)
         self.session_done(session)
 

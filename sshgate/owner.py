@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from hive.services.gate.authentication import Identity
 from sshgate.gate import Gate
 
-if TYPE_CHECKING:
-    from sshgate.client_session import ClientSession
+
+class OwnedSession(Protocol):
+    """A session, as far as its connection knows it."""
+
+    def flush(self) -> None:
+        """Go on sending: the connection has room again."""
 
 
 class Owner(Protocol):
@@ -22,11 +26,11 @@ class Owner(Protocol):
     def peer(self) -> str: ...
     @property
     def client_version(self) -> str | None: ...
-    def session_started(self, session: ClientSession) -> None:
+    def session_started(self, session: OwnedSession) -> None:
         """A command was given."""
 
-    def session_done(self, session: ClientSession) -> None:
+    def session_done(self, session: OwnedSession) -> None:
         """The command is over; the client may take its time to close the channel."""
 
-    def session_ended(self, session: ClientSession) -> None:
+    def session_ended(self, session: OwnedSession) -> None:
         """The channel is closed."""

@@ -12,7 +12,7 @@ from hive.borg.rpc_policy import Policy
 from hive.config.settings import Settings
 from hive.errors import AccessRefused, RefusalCause
 from hive.kinds import Access, Need
-from hive.process.child import ChildSpec
+from hive.process.spec import ChildSpec
 from hive.services.gate.admission import Admission
 from hive.services.programs.discovery import SAFE_RSYNC, Program, program_roots
 from hive.services.programs.host import Host, borg_child, environment, limits, scratch

@@ -20,7 +20,8 @@ from hive.borg.verdict import is_lock_timeout, was_not_opened
 from hive.driver_error import DriverError
 from hive.errors import AccessRefused, HiveError, RefusalCause
 from hive.kinds import Access, ArchiveCreated, EndReason, Need
-from hive.process.child import Child, RunAs
+from hive.process.child import Child
+from hive.process.spec import RunAs
 from hive.sentences import say
 from hive.services.gate.admission import Admission
 from hive.services.lifecycle import imports

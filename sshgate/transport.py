@@ -5,17 +5,15 @@ It overrides private parts of asyncssh: tests/sshgate/test_transport.py says so 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import asyncssh
 from asyncssh.connection import SSHServerConnection
 from asyncssh.constants import MSG_KEXINIT
 from asyncssh.packet import PacketDecodeError, SSHPacket
 
+from sshgate.doorman import Guest
 from sshgate.farewell import PERSON_SECONDS, Farewells
-
-if TYPE_CHECKING:
-    from sshgate.arrival import Arrival
 
 _COOKIE = 16  # bytes
 
@@ -23,7 +21,7 @@ _COOKIE = 16  # bytes
 class GateTransport(SSHServerConnection):
     """One SSH connection on the wire."""
 
-    arrival: Arrival
+    arrival: Guest
     farewells: Farewells
     turned_away_because = ""
 

@@ -24,10 +24,10 @@ from hive.services.accounts import groups, users
 from hive.services.gate import admission, authentication
 from hive.services.gate.admission import Admission, SessionRequest
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.notifications import channels, rules
 from hive.services.notifications.channels import ChannelInfo
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -65,7 +65,7 @@ async def make_people() -> People:
 
 
 async def make_user(name: str, *, is_admin: bool = False) -> Actor:
-    info = await users.add_user(OPERATOR, name, is_admin=is_admin)
+    info = await users.add_user(OPERATOR, users.AddUser(name=name, is_admin=is_admin))
     return info.actor(Source.WEB, "192.0.2.1")
 
 
@@ -88,10 +88,12 @@ async def make_key(
 ) -> KeyInfo:
     return await keys.add_key(
         owner,
-        name,
-        owner=owner.name,
-        text=line or key_line(),
-        groups=[share_with] if share_with else [],
+        keys.AddKey(
+            name=name,
+            owner=owner.name,
+            text=line or key_line(),
+            groups=[share_with] if share_with else [],
+        ),
     )
 
 
@@ -124,7 +126,7 @@ async def make_webhook(
 async def hear_everything(owner: Actor) -> None:
     """A channel and a rule by which everything reaches it."""
     await make_webhook(owner)
-    await rules.add(owner, owner.name, Wanted("all", ["hook"]))
+    await rules.add(owner, owner.name, AddRule(name="all", channels=["hook"]))
 
 
 async def open_session(

@@ -191,13 +191,6 @@ def before(request: web.Request, name: str) -> int | None:
     return number(request, name, N_("This is not a valid place in the list."))
 
 
-def chosen_id(request: web.Request, name: str) -> int | None:
-    """An id to filter by; empty is none."""
-    if not request.query.get(name):
-        return None
-    return number(request, name, N_("There is nothing to filter by like that."))
-
-
 def number(request: web.Request, name: str, problem: str) -> int | None:
     text = request.query.get(name)
     if text is None:
@@ -216,6 +209,9 @@ def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | Non
         return kind(text)
     except ValueError:
         raise InvalidInput("There is nothing to filter by like that.", field=name) from None
+
+
+ID = "{id:[0-9]{1,9}}"  # in the path of a route
 
 
 def id_of(request: web.Request) -> int:

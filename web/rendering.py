@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from hive import clock
 from hive.formats import format_duration
+from hive.services import runtime
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
 from web import navigation
@@ -93,6 +94,7 @@ def page(
         "address": request.path_qs if request.method == "GET" else request.path,
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
+        "is_demo": runtime.is_demo(),
         "maintenance": downtimes.shown(),
         "flashes": _flashes(request) if viewer and status < 400 else [],
         **context,
@@ -108,7 +110,7 @@ def tab_icon(*, is_bad: bool, is_live: bool) -> str:
 
 
 def _flashes(request: web.Request) -> list[Flash]:
-    # HEAD shows nothing, and a page that reads itself anew takes no message from another.
+    # HEAD shows nothing, and a page that fetches itself again takes no message from another.
     is_opened = request.method == "GET" and "X-Renew" not in request.headers
     token = token_of(request) if is_opened else None
     return request.app[FLASHES].take(token) if token else []

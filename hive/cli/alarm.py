@@ -32,7 +32,7 @@ def _with_answer(info: AlarmInfo) -> dict[str, Any]:
 @alarm.command("list")
 @click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--answered", is_flag=True, help="Show answered alarms instead.")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
     """List alarms, the newest first."""
@@ -40,7 +40,7 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
     infos = await answers.list_alarms(
         actor, repository_id=found.id if found else None, answered=answered
     )
-    names = {one.id: f"{one.owner}/{one.name}" for one in await catalogue.choices(actor)}
+    names = await catalogue.references_of(actor, [info.repository_id for info in infos])
     output.show_list(
         [_with_answer(info) for info in infos],
         {
@@ -54,6 +54,7 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
             "MESSAGE": lambda info: info.message,
         },
         infos,
+        details=("TIMES", "TO ANSWER"),
     )
 
 

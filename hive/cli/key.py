@@ -11,7 +11,8 @@ from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.kinds import ShareLevel
 from hive.services.keys import keys, revocation
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.permissions import Actor
 
 
@@ -84,20 +85,20 @@ async def add(
     groups: tuple[str, ...],
 ) -> None:
     """Add the public key in FILE (- for standard input)."""
-    info = await keys.add_key(
-        actor,
-        name,
+    wanted = AddKey(
+        name=name,
         owner=owner,
         text=values.read_text(file),
         expires_at=expires,
         networks=networks,
         groups=groups,
     )
+    info = await keys.add_key(actor, wanted)
     output.show_done(_document(info), f"Key {info.name} was added: {info.fingerprint}")
 
 
 @key.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all keys."""
@@ -117,6 +118,7 @@ async def list_(actor: Actor) -> None:
             "OPENS": lambda info: len(info.uses),
         },
         infos,
+        details=("LAST USED", "EXPIRES", "FINGERPRINT", "TYPE", "SAME KEY", "ID"),
     )
 
 
@@ -186,9 +188,10 @@ async def _change(
     remove_group: tuple[str, ...],
 ) -> None:
     found = await keys.find_key(actor, reference)
-    info = await keys.set_key(
-        actor,
-        found.id,
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
+    wanted = ChangeKey(
         name=name,
         enabled=enabled,
         expires_at=expires,
@@ -198,6 +201,7 @@ async def _change(
         share_level=ShareLevel(share_level),
         unshare_from=remove_group,
     )
+    info = await keys.change_key(actor, found.id, wanted)
     output.show_done(_document(info), f"Key {info.name} was changed.")
 
 
@@ -219,7 +223,7 @@ async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
         output.show_done({"keys": [_document(info) for info in infos]}, message)
         return
     found = await keys.find_key(actor, reference)
-    info = await keys.set_key(actor, found.id, enabled=False)
+    info = await keys.change_key(actor, found.id, ChangeKey(enabled=False))
     also = [f"{twin.owner}/{twin.name}" for twin in info.twins if twin.enabled]
     hint = (
         f" The same key is still enabled as {', '.join(also)}: disable it with --everywhere"

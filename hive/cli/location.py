@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hive.cli import output, values
+from hive.cli import confirming, output, values
 from hive.cli.running import with_hive
-from hive.errors import InvalidInput
 from hive.services.permissions import Actor
-from hive.services.storage import locations, places
-from hive.services.storage.locations import LocationInfo
+from hive.services.storage import claiming, locations, places
+from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
 
 _WARNING = (
     "Two installations that write to the same repositories destroy them. Take the storage over only"
@@ -51,12 +49,14 @@ def _document(info: LocationInfo) -> dict[str, Any]:
 @with_hive
 async def add(actor: Actor, name: str, host: str, port: int | None, root: Path | None) -> None:
     """Add a location."""
-    info = await locations.add_location(actor, name, host=host, port=port, root=root)
+    info = await locations.add_location(
+        actor, AddLocation(name=name, host=host, port=port, root=root)
+    )
     output.show_done(_document(info), f"Location {info.name} was added, at {info.root}.")
 
 
 @location.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all locations."""
@@ -76,6 +76,7 @@ async def list_(actor: Actor) -> None:
             "STORAGE": lambda info: "unavailable" if info.problem else "ok",
         },
         infos,
+        details=("REPOSITORIES", "DEFAULT", "PORT", "ROOT", "ID"),
     )
 
 
@@ -91,8 +92,11 @@ async def set_(
 ) -> None:
     """Change a location. Options that are left out change nothing; the root cannot change."""
     found = await locations.find_location(actor, reference)
-    info = await locations.set_location(
-        actor, found.id, host=host, port=port, is_default=True if default else None
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
+    info = await locations.change_location(
+        actor, found.id, ChangeLocation(host=host, port=port, is_default=default)
     )
     output.show_done(_document(info), f"Location {info.name} was changed.")
 
@@ -104,7 +108,7 @@ async def set_(
 async def adopt(actor: Actor, reference: str) -> None:
     """Accept what is at the storage root now as the storage of this location."""
     found = await locations.find_location(actor, reference)
-    info = await locations.adopt(actor, found.id)
+    info = await claiming.adopt(actor, found.id)
     output.show_done(_document(info), _claimed(info, "was adopted"))
 
 
@@ -117,12 +121,12 @@ async def take_over(actor: Actor, reference: str, yes: bool) -> None:
     """Take over a storage root that belongs to another installation."""
     found = await locations.find_location(actor, reference)
     if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError(f"{_WARNING} Without a terminal, this needs --yes.")
-        question = f"{_WARNING}\nType the name of the location to take it over"
-        if click.prompt(question, err=True) != found.name:
-            raise InvalidInput("The names do not match: nothing was changed.")
-    info = await locations.take_over(actor, found.id)
+        confirming.by_name(
+            found.name,
+            f"{_WARNING}\nType the name of the location to take it over",
+            without_terminal=f"{_WARNING} Without a terminal, this needs --yes.",
+        )
+    info = await claiming.take_over(actor, found.id)
     output.show_done(_document(info), _claimed(info, "was taken over"))
 
 

@@ -13,7 +13,7 @@ from hive.kinds import TriggerKind, TriggerState
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerChanges, TriggerInfo, TriggerRunInfo
+from hive.services.triggers import AddTrigger, ChangeTrigger, TriggerInfo, TriggerRunInfo
 
 KIND = click.Choice([kind.value for kind in TriggerKind])
 REPO = click.option("--repo", metavar="R", help="Repository that the trigger belongs to.")
@@ -123,23 +123,22 @@ async def add(
     if timezone and not cron:
         raise click.UsageError("--timezone needs --cron.")
     found = await catalogue.find_repository(actor, repo)
-    info = await triggers.add_trigger(
-        actor,
-        found.id,
-        name,
-        TriggerKind(kind),
-        _given(pairs, secret_stdin),
+    wanted = AddTrigger(
+        name=name,
+        kind=TriggerKind(kind),
+        settings=_given(pairs, secret_stdin),
         cron=cron,
         timezone=timezone,
         is_for_late=when_late,
     )
+    info = await triggers.add_trigger(actor, found.id, wanted)
     next_at = f" Next call: {output.time(info.next_at)}." if info.next_at else ""
     output.show_done(_document(info), f"Trigger {info.name} was added.{next_at}")
 
 
 @trigger.command("list")
 @REPO
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, repo: str | None) -> None:
     """List triggers."""
@@ -158,6 +157,7 @@ async def list_(actor: Actor, repo: str | None) -> None:
             "LAST": lambda info: info.last_run.state if info.last_run else None,
         },
         infos,
+        details=("NEXT", "CRON", "LATE", "ID"),
     )
 
 
@@ -207,15 +207,18 @@ async def set_(
 ) -> None:
     """Change a trigger. Options that are left out change nothing."""
     found = await _find(actor, reference, repo)
-    wanted = TriggerChanges(
+    if not output.is_anything_asked(besides=("repo",)):
+        output.show_unchanged(_document(found))
+        return
+    wanted = ChangeTrigger(
         name=name,
-        settings=_given(pairs, secret_stdin) or None,
+        settings=_given(pairs, secret_stdin),
         cron=cron,
         timezone=timezone,
         is_for_late=when_late,
         enabled=enabled,
     )
-    info = await triggers.set_trigger(actor, found.id, wanted)
+    info = await triggers.change_trigger(actor, found.id, wanted)
     output.show_done(_document(info), f"Trigger {info.name} was changed.")
 
 

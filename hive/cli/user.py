@@ -11,7 +11,7 @@ from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
 from hive.services.accounts import changing, second_factor, users
 from hive.services.accounts.changing import ChangeUser
-from hive.services.accounts.users import UserInfo
+from hive.services.accounts.users import AddUser, UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
 
@@ -53,12 +53,19 @@ async def add(
 ) -> None:
     """Add a user. Without a password, the user cannot log in to the web pages."""
     password = values.read_password(from_standard_input=True) if password_stdin else None
-    info = await users.add_user(actor, name, email=email, password=password, is_admin=admin)
+    info = await users.add_user(
+        actor, AddUser(name=name, email=email, password=password, is_admin=admin)
+    )
     output.show_done(_document(info), f"User {info.name} was added.")
+    if not info.has_password:
+        output.say(
+            f"{info.name} has no password and cannot log in to the web pages. `hive user reset-link"
+            f" {info.name}` prints a link to choose one; `hive user password {info.name}` sets one."
+        )
 
 
 @user.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all users."""
@@ -75,6 +82,7 @@ async def list_(actor: Actor) -> None:
             "LAST LOGIN": lambda info: info.last_login_at,
         },
         infos,
+        details=("LAST LOGIN", "PASSWORD", "GROUPS", "ID"),
     )
 
 
@@ -131,6 +139,9 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await users.find_user(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeUser(
         email=email,
         is_admin=admin,

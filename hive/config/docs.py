@@ -21,7 +21,7 @@ Sizes are numbers of bytes or text: 10GB is a power of 1000, 10GiB a power of 10
 _MARKDOWN_BEGINNING = """\
 # Configuration
 
-<!-- Made by script/generate from hive/config/settings.py; changes belong there. -->
+<!-- Made by script/generate from hive/config/sections/; changes belong there. -->
 
 Borg Hive runs without any configuration. To change a setting, use one of these; the first that
 sets it wins:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hive.process.spec import ChildSpec
+
 if TYPE_CHECKING:
-    from hive.process.child import ChildSpec
     from hive.process.confine_mounts import Mounts
 
 # What a program may use of the system it runs on: found by trial with borg 1.2 and 1.4 and

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from hive import clock
-from hive.models import AuditEntry
+from hive.models import AuditEntry, Repository
 from hive.services.permissions import Actor, require_admin
 
 
@@ -35,6 +35,11 @@ async def record(actor: Actor, action: str, subject: str, **details: Any) -> Non
         subject=subject[:300],
         details={name: value for name, value in details.items() if value is not None},
     )
+
+
+def name_of(repository: Repository) -> str:
+    """How entries call a repository; with its login, which stays when its name changes."""
+    return f"repository {repository.name} ({repository.login})"
 
 
 async def recent(

@@ -1,4 +1,4 @@
-"""Events: what happened to repositories, as rows and as a call to whoever listens."""
+"""Events: what happened to repositories, as rows and as a call to listeners."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hive.database import after_commit
 from hive.kinds import EventKind
 from hive.models import Event
 from hive.services.outbox import outbox
-from hive.services.permissions import Actor, visible_repository_ids
+from hive.services.permissions import Actor, of_visible_repositories
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +78,7 @@ async def recent(
     before_id: int | None = None,
 ) -> list[EventInfo]:
     """The newest events first, of the repositories that the actor may see."""
-    visible = Event.all()
-    if not actor.is_admin:
-        visible = visible.filter(repository_id__in=await visible_repository_ids(actor))
+    visible = Event.filter(await of_visible_repositories(actor))
     if repository_id is not None:
         visible = visible.filter(repository_id=repository_id)
     if session_id is not None:

@@ -31,7 +31,7 @@ from hive.sentences import say
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever asks: a user at a door, or the system itself."""
+    """The actor: a user who logged in, or the system itself."""
 
     user_id: int | None
     name: str
@@ -74,6 +74,11 @@ async def visible_repositories(actor: Actor) -> Q:
 async def visible_repository_ids(actor: Actor) -> list[int]:
     rows = await Repository.filter(await visible_repositories(actor)).values_list("id", flat=True)
     return [int(row) for row in rows]  # type: ignore[call-overload]  # values_list is untyped
+
+
+async def of_visible_repositories(actor: Actor) -> Q:
+    """What restricts a query on what repositories have to those that the actor may see."""
+    return Q() if actor.is_admin else Q(repository_id__in=await visible_repository_ids(actor))
 
 
 async def visible_keys(actor: Actor) -> Q:

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from hive.config import settings as config
+from hive.config.sections.server import default_data_dir
 from hive.config.settings import Settings
 from hive.errors import ConfigError
 
@@ -60,7 +61,7 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_the_file_that_is_named_must_exist(tmp_path: Path) -> None:
     missing = tmp_path / "missing.toml"
-    with pytest.raises(ConfigError, match=r"missing\.toml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"missing\.toml: the file does not exist"):
         config.load(missing, environment={})
 
 
@@ -236,11 +237,11 @@ def test_the_data_directory_of_a_plain_user_follows_xdg(monkeypatch: pytest.Monk
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", "/home/alice")
     monkeypatch.setenv("XDG_DATA_HOME", "not/absolute")
-    assert config.default_data_dir() == Path("/home/alice/.local/share/borg-hive")
+    assert default_data_dir() == Path("/home/alice/.local/share/borg-hive")
     monkeypatch.setenv("XDG_DATA_HOME", "/data/alice")
-    assert config.default_data_dir() == Path("/data/alice/borg-hive")
+    assert default_data_dir() == Path("/data/alice/borg-hive")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    assert config.default_data_dir() == Path("/var/lib/borg-hive")
+    assert default_data_dir() == Path("/var/lib/borg-hive")
 
 
 def test_a_wished_default_gives_way_to_the_configuration(

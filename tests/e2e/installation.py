@@ -39,7 +39,8 @@ _AT_A_PACE = """
 import importlib, json, sys
 for name, seconds in json.loads(sys.argv.pop(1)).items():
     module, _, attribute = name.rpartition(".")
-    setattr(importlib.import_module(f"hive.services.server.{module}"), attribute, seconds)
+    where = module if module.startswith("hive.") else f"hive.services.server.{module}"
+    setattr(importlib.import_module(where), attribute, seconds)
 from hive.__main__ import main
 main()
 """
@@ -63,6 +64,7 @@ class Installation:
     web_url: str = ""
     setup_url: str | None = None
     paces: dict[str, float] = field(default_factory=dict)  # see QUICK
+    starts_as: str | None = None  # a program in place of hive.__main__, which calls it
     starts_empty: bool = False  # the first program that runs makes the database
     _was_prepared: bool = False
 
@@ -78,8 +80,10 @@ class Installation:
         """Start the server; returns when it has said that it is ready."""
         log = (self.directory / "server.log").open("a")
         hive = self._hive()
-        if self.paces:
-            where = hive.index("-m")
+        where = hive.index("-m")
+        if self.starts_as is not None:
+            hive[where : where + 2] = ["-c", self.starts_as]
+        elif self.paces:
             hive[where : where + 2] = ["-c", _AT_A_PACE, json.dumps(self.paces)]
         self.server = subprocess.Popen(
             [*hive, "serve", "--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"],

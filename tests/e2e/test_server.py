@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
+import urllib.request
 from pathlib import Path
 
 from tests.e2e.big_backups import end, make_big_source, start_big_backup, wait_for
@@ -167,3 +169,34 @@ def test_a_process_that_a_killed_server_left_is_ended_at_start(backed_up: Instal
     backed_up.start(expect_setup=True)
     assert borgs_of(backed_up) == []
     assert not lock.exists()
+
+
+# Notes where each catalogue and each of Babel's locales is read: in the event loop or beside it.
+_WATCHED = """
+import asyncio, sys
+def note(event, arguments):
+    path = str(arguments[0]) if event == "open" else ""
+    if path.endswith(("messages.po", "locale-data/de.dat")):
+        place = "loop" if asyncio._get_running_loop() else "thread"
+        print(f"read in the {place}: {path}", file=sys.stderr, flush=True)
+sys.addaudithook(note)
+from hive.__main__ import main
+main()
+"""
+
+
+def test_the_translations_are_read_at_the_start_and_not_in_the_event_loop(
+    installation: Installation,
+) -> None:
+    def reads() -> list[str]:
+        return re.findall(r"^read in the (\w+):", installation.log, re.MULTILINE)
+
+    installation.starts_as = _WATCHED
+    installation.start(expect_setup=True)
+    assert reads() == ["thread", "thread"]
+    german = {"Accept-Language": "de"}
+    request = urllib.request.Request(f"{installation.web_url}/login", headers=german)  # noqa: S310
+    with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own server
+        assert "Anmelden" in answer.read().decode()
+    assert installation.stop() == 0
+    assert reads() == ["thread", "thread"]

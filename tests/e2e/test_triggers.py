@@ -39,10 +39,14 @@ async def test_a_job_is_followed_over_the_servers_violent_end(
     installation: Installation, awx: FakeAwx, beside: None
 ) -> None:
     installation.environment = {"HIVE_NOTIFICATIONS__ALLOWED_NETWORKS": "127.0.0.0/8"}
-    await users.add_user(OPERATOR, "alice")
+    await users.add_user(OPERATOR, users.AddUser(name="alice"))
     repository = await catalogue.add_repository(OPERATOR, "documents", owner="alice")
     settings = {"url": awx.url, "template": "8", "token": TOKEN}
-    await triggers.add_trigger(OPERATOR, repository.id, "nightly", TriggerKind.AWX, settings)
+    await triggers.add_trigger(
+        OPERATOR,
+        repository.id,
+        triggers.AddTrigger(name="nightly", kind=TriggerKind.AWX, settings=settings),
+    )
     ping = await tokens.add_token(OPERATOR, repository.id, "laptop")
 
     async def state() -> tuple[TriggerState | None, str | None]:

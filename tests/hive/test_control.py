@@ -15,7 +15,8 @@ import pytest
 
 from hive import control, control_server, signals
 from hive.errors import Unavailable
-from hive.process.child import Child, ChildSpec, Confinement
+from hive.process.child import Child
+from hive.process.spec import ChildSpec, Confinement
 from hive.signals import EndSession, Happening, RightsChanged, TriggerAsked
 from tests.sshgate import support
 
@@ -156,7 +157,7 @@ async def test_a_server_that_does_not_answer_is_named(
     with socket.socket(socket.AF_UNIX) as mute:
         mute.bind(f"/proc/self/fd/{directory}/{path.name}")
         mute.listen()
-        with pytest.raises(Unavailable, match="cannot be told"):
+        with pytest.raises(Unavailable, match="does not answer"):
             await control.forward(path, RightsChanged("x"))
     os.close(directory)
 

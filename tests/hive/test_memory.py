@@ -73,7 +73,7 @@ async def test_nothing_of_a_run_is_left_in_the_next(settings: Settings) -> None:
         raise AssertionError(message)
 
     await runtime.start(settings)
-    await users.add_user(OPERATOR, "alice", password="correct horse battery")
+    await users.add_user(OPERATOR, users.AddUser(name="alice", password="correct horse battery"))
     signals.subscribe(told.append)
     mail.use(send)
     await trust.start()

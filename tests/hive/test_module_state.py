@@ -34,14 +34,14 @@ _CACHES = {
     "hive/services/accounts/passwords.py:_nobodys_hash": "a hash that nothing matches",
     "hive/services/clock/trust.py:_boot": "the kernel's id of this boot",
     "hive/services/programs/discovery.py:_roots": "by the file and when it changed",
-    "hive/catalogues.py:catalogue": "translations, which come with the program",
+    "hive/catalogues.py:_read": "translations, which come with the program",
 }
 # What makes a value that nothing changes.
 _CONSTANT = {
     "_change",  # a command of hive/cli/repo/schedule.py
     "Actor", "AppKey", "Choice", "ContextVar", "FrameLimits", "IPv6Network", "IntRange", "N_",
     "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
-    "_Parsed", "abspath", "bytes", "compile", "datetime", "float",
+    "_Parsed", "_Silence", "abspath", "bytes", "compile", "datetime", "float",
     "fromhex", "frozenset", "get", "get_logger", "ip_network", "join", "maketrans", "option",
     "pack", "partial", "phrase", "range", "say", "timedelta", "tuple",
 }  # fmt: skip

@@ -17,7 +17,8 @@ from hive import catalogues
 
 HOME = Path(hive.__file__).parent.parent
 ROOMS = ("hive/services", "hive/notify", "hive/outgoing", "hive/borg", "sshgate")
-FILES = sorted(path for room in ROOMS for path in (HOME / room).rglob("*.py"))
+PATTERNS = ("hive/*.py", *(f"{room}/**/*.py" for room in ROOMS))
+FILES = sorted(path for pattern in PATTERNS for path in HOME.glob(pattern))
 
 # Where the texts are among the arguments: by the name of what is called, or its last two names.
 TEXTS: dict[str, tuple[int, ...]] = {

@@ -4,6 +4,7 @@ import base64
 import os
 import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive import publickey
+from hive import pasted_key, publickey
 from hive.errors import InvalidInput
 from tests.factories import key_line
 
@@ -84,6 +85,12 @@ def private_key() -> str:
     )
 
 
+PUTTY = """PuTTY-User-Key-File-3: ssh-ed25519
+Encryption: none
+Comment: me@laptop
+Public-Lines: 2
+AAAAC3NzaC1lZDI1NTE5AAAAIF
+"""
 GOOD_BLOB = GOOD.split()[1]
 REFUSED = {
     "nothing": ("  \n", "No public key"),
@@ -100,8 +107,20 @@ REFUSED = {
     "right-to-left override": (f"{GOOD} \u202e", "control character"),
     "line separator": (f"{GOOD} \u2028{GOOD}", "control character"),
     "private key": (private_key(), "private key"),
-    "PEM public key": ("-----BEGIN PUBLIC KEY----- AAAA", "another format"),
-    "RFC 4716": ("---- BEGIN SSH2 PUBLIC KEY ---- AAAA", "another format"),
+    "PGP key": ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "not an SSH key"),
+    "key of PuTTY": (PUTTY, "puttygen FILE.ppk -L"),
+    "known_hosts": (f"backup.example.org {GOOD}", "known_hosts"),
+    "known_hosts with an address": (f"backup.example.org,192.0.2.7 {GOOD}", "known_hosts"),
+    "known_hosts with a port": (f"[backup.example.org]:2222 {GOOD}", "known_hosts"),
+    "known_hosts, hashed": (f"|1|c2FsdA==|aGFzaA== {GOOD}", "known_hosts"),
+    "known_hosts with a mark": (f"@cert-authority *.example.org {GOOD}", "known_hosts"),
+    "double quotes": (f'"{GOOD} me@laptop"', "quotation marks"),
+    "typographic quotes": (f"\u201c{GOOD}\u201d", "quotation marks"),
+    "a comment before the key": (f"# my laptop\n{GOOD}", "only the line that begins"),
+    "a command before the key": (f"$ cat id.pub\r\n{GOOD}", "only the line that begins"),
+    "broken by a terminal": (f"{GOOD[:40]}\n{GOOD[40:]} me", "into 2 lines"),
+    "option without a value": (f"restrict {GOOD}", "Options"),
+    "several options": (f"no-pty,no-X11-forwarding {GOOD}", "Options"),
     "type alone": ("ssh-ed25519", "cut off"),
     "not base64": ("ssh-ed25519 AAAA*", "damaged"),
     "not base64 at all": ("ssh-ed25519 \u00e4\u00f6", "damaged"),
@@ -144,13 +163,32 @@ def test_what_is_no_safe_public_key_is_refused_in_words(line: str, words: str) -
     assert caught.value.field == "public_key"
 
 
+@pytest.mark.parametrize(
+    ("key_type", "form"), [("ed25519", "RFC4716"), ("rsa", "PEM"), ("rsa", "PKCS8")]
+)
+def test_another_format_is_refused_with_the_command_that_converts_it(
+    key_type: str, form: str, tmp_path: Path
+) -> None:
+    def run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
+    run(["/usr/bin/ssh-keygen", "-q", "-t", key_type, "-N", "", "-f", "key"])
+    exported = run(["/usr/bin/ssh-keygen", "-e", "-m", form, "-f", "key.pub"]).stdout
+    (tmp_path / "FILE").write_bytes(exported)
+    with pytest.raises(InvalidInput) as caught:
+        publickey.parse(exported.decode())
+    command = caught.value.message.partition("prints: ")[2]
+    converted = publickey.parse(run(command.split()).stdout.decode())
+    assert converted.blob == (tmp_path / "key.pub").read_text().split()[1]
+
+
 @given(st.text())
 def test_arbitrary_text_only_raises_invalid_input(text: str) -> None:
     with pytest.raises(InvalidInput):
         publickey.parse(text)
 
 
-@given(st.sampled_from(publickey.TYPES), st.binary(max_size=200), st.booleans())
+@given(st.sampled_from(pasted_key.TYPES), st.binary(max_size=200), st.booleans())
 def test_arbitrary_blobs_only_raise_invalid_input(
     key_type: str, rest: bytes, announced: bool
 ) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from hive.database import spawn
+from hive.background import spawn
 from hive.waiting import Stir, until
 
 LONG = 60.0

@@ -12,8 +12,9 @@ import pytest
 
 from hive.errors import Unavailable
 from hive.process import places
-from hive.process.child import Child, ChildSpec, Confinement, Limits, process_start_time
+from hive.process.child import Child, process_start_time
 from hive.process.confine import FAILED, PREFIX
+from hive.process.spec import ChildSpec, Confinement, Limits
 from tests.sshgate.support import (
     CONFINED,
     ENVIRONMENT,
@@ -302,6 +303,7 @@ async def test_the_program_gets_sigterm_when_the_server_is_killed(tmp_path: Path
     server = (
         f"import sys, time; sys.path.insert(0, {str(checkout)!r})\n"
         "from pathlib import Path; from hive.process.child import *\n"
+        "from hive.process.spec import *\n"
         "from tests.sshgate.support import *\n"
         f"place = Path({str(tmp_path)!r})\n"
         f"child = Child.start(python({program!r}, place, writable=(place,)), CONFINED)\n"

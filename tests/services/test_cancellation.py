@@ -36,6 +36,7 @@ from hive.services.gate.admission import SessionRequest
 from hive.services.health import review, schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants, keys
+from hive.services.keys.infos import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, maintenance, tags
@@ -52,7 +53,7 @@ SECONDS = 12.0
 class World:
     """Things to change, and a name that was never used for each try."""
 
-    def __init__(self, people: People, key: keys.KeyInfo) -> None:
+    def __init__(self, people: People, key: KeyInfo) -> None:
         self.people = people
         self.key = key
         self.count = 0
@@ -127,7 +128,7 @@ async def _config_kept(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _user_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    user = await users.add_user(OPERATOR, world.name())
+    user = await users.add_user(OPERATOR, users.AddUser(name=world.name()))
     return lambda: users.delete_user(OPERATOR, user.id)
 
 
@@ -137,7 +138,9 @@ async def _group_to_delete(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _location_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    location = await locations.add_location(OPERATOR, world.name(), host="h.example")
+    location = await locations.add_location(
+        OPERATOR, locations.AddLocation(name=world.name(), host="h.example")
+    )
     return lambda: locations.delete_location(OPERATOR, location.id)
 
 
@@ -161,7 +164,9 @@ async def _open_session(_: World) -> object:
 
 
 TRIES: dict[str, Try] = {
-    "add user": plain(lambda w: users.add_user(OPERATOR, w.name(), email="a@example.org")),
+    "add user": plain(
+        lambda w: users.add_user(OPERATOR, users.AddUser(name=w.name(), email="a@example.org"))
+    ),
     "set user": plain(
         lambda w: users.set_user(OPERATOR, w.people.charlie.user_id or 0, enabled=True)
     ),
@@ -179,15 +184,27 @@ TRIES: dict[str, Try] = {
         lambda w: groups.set_group(OPERATOR, 1, name=w.name(), add_members=["charlie"])
     ),
     "delete group": _group_to_delete,
-    "add location": plain(lambda w: locations.add_location(OPERATOR, w.name(), host="h.example")),
-    "set location": plain(lambda _: locations.set_location(OPERATOR, 1, host="h.example", port=22)),
+    "add location": plain(
+        lambda w: locations.add_location(
+            OPERATOR, locations.AddLocation(name=w.name(), host="h.example")
+        )
+    ),
+    "set location": plain(
+        lambda _: locations.change_location(
+            OPERATOR, 1, locations.ChangeLocation(host="h.example", port=22)
+        )
+    ),
     "delete location": _location_to_delete,
     "add key": plain(
-        lambda w: keys.add_key(OPERATOR, w.name(), owner="alice", text=w.lines.pop(), groups=["1"])
+        lambda w: keys.add_key(
+            OPERATOR, keys.AddKey(name=w.name(), owner="alice", text=w.lines.pop(), groups=["1"])
+        )
     ),
     "set key": plain(
-        lambda w: keys.set_key(
-            OPERATOR, w.key.id, networks=[], share_with=["1"], share_level=ShareLevel.VIEW
+        lambda w: keys.change_key(
+            OPERATOR,
+            w.key.id,
+            keys.ChangeKey(networks=[], share_with=["1"], share_level=ShareLevel.VIEW),
         )
     ),
     "delete key": _key_to_delete,
@@ -208,9 +225,15 @@ TRIES: dict[str, Try] = {
     "switch mode": on_repository(lambda _, r: imports.switch_mode(OPERATOR, r.id, Mode.IMPORT)),
     "settle": on_repository(lambda _, r: imports.finish_import(r.id)),
     "grant": on_repository(
-        lambda w, r: grants.grant(OPERATOR, r.id, {w.key.fingerprint: Access.READ_ONLY})
+        lambda w, r: grants.change_access(
+            OPERATOR, r.id, grants.ChangeAccess(accesses={w.key.fingerprint: Access.READ_ONLY})
+        )
     ),
-    "revoke": on_repository(lambda w, r: grants.revoke(OPERATOR, r.id, [w.key.fingerprint])),
+    "revoke": on_repository(
+        lambda w, r: grants.change_access(
+            OPERATOR, r.id, grants.ChangeAccess(remove_keys=[w.key.fingerprint])
+        )
+    ),
     "delete repository": on_repository(lambda _, r: trash.delete_repository(OPERATOR, r.id)),
     "restore repository": _restorable,
     "restore config": _config_kept,
@@ -333,13 +356,16 @@ async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
 
 async def test_many_callers_who_leave_at_once_do_not_freeze_the_database(world: World) -> None:
     chance = random.Random(7)  # noqa: S311 - no secret
-    calls = [asyncio.ensure_future(users.add_user(OPERATOR, world.name())) for _ in range(60)]
+    calls = [
+        asyncio.ensure_future(users.add_user(OPERATOR, users.AddUser(name=world.name())))
+        for _ in range(60)
+    ]
     for call in calls:
         for _ in range(chance.randrange(4)):
             await asyncio.sleep(0)
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await asyncio.wait_for(users.add_user(OPERATOR, "after"), 10)
+    await asyncio.wait_for(users.add_user(OPERATOR, users.AddUser(name="after")), 10)
     while background.tasks:
         await asyncio.wait(set(background.tasks))
     await assert_nothing_is_torn()

@@ -14,7 +14,7 @@ from hive.services import audit, events, permissions, shares
 from hive.services.accounts import groups, users
 from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
@@ -44,7 +44,9 @@ async def scene(people: People) -> Scene:
     viewer = await factories.make_user("victor")
     await groups.add_group(OPERATOR, "viewers", members=["victor", "alice"])
     key = await factories.make_key(people.alice, share_with="team")
-    await keys.set_key(people.alice, key.id, share_with=["viewers"], share_level=ShareLevel.VIEW)
+    await keys.change_key(
+        people.alice, key.id, keys.ChangeKey(share_with=["viewers"], share_level=ShareLevel.VIEW)
+    )
     repository = await factories.make_repository(
         people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
     )
@@ -73,8 +75,14 @@ async def close_session(scene: Scene) -> None:
 
 
 async def give_and_take(actor: Actor, scene: Scene) -> None:
-    await grants.grant(actor, scene.repository.id, {scene.key.fingerprint: Access.READ_ONLY})
-    await grants.revoke(actor, scene.repository.id, [scene.key.fingerprint])
+    await grants.change_access(
+        actor,
+        scene.repository.id,
+        grants.ChangeAccess(accesses={scene.key.fingerprint: Access.READ_ONLY}),
+    )
+    await grants.change_access(
+        actor, scene.repository.id, grants.ChangeAccess(remove_keys=[scene.key.fingerprint])
+    )
 
 
 async def delete_and_restore(actor: Actor, scene: Scene) -> None:
@@ -104,8 +112,8 @@ CHANGE: dict[str, Action] = {
     "switch the mode": lambda a, s: catalogue.store_mode(a, s.repository.id, Mode.EXPORT),
     "delete and restore": delete_and_restore,
     "give and take access": give_and_take,
-    "rename the key": lambda a, s: keys.set_key(a, s.key.id, name="other"),
-    "disable the key": lambda a, s: keys.set_key(a, s.key.id, enabled=False),
+    "rename the key": lambda a, s: keys.change_key(a, s.key.id, keys.ChangeKey(name="other")),
+    "disable the key": lambda a, s: keys.change_key(a, s.key.id, keys.ChangeKey(enabled=False)),
     "delete the key": lambda a, s: keys.delete_key(a, s.key.id),
     "end the session": lambda a, s: record.kill(a, s.session_id),
     "see the kept configs": lambda a, s: config_versions.list_versions(a, s.repository.id),
@@ -117,13 +125,17 @@ OWN: dict[str, Action] = {
     ),
 }
 ADMINISTER: dict[str, Action] = {
-    "add a user": lambda a, _: users.add_user(a, "new"),
+    "add a user": lambda a, _: users.add_user(a, users.AddUser(name="new")),
     "list users": lambda a, _: users.list_users(a),
     "disable a user": lambda a, s: users.set_user(a, s.people.charlie.user_id or 0, enabled=False),
     "delete a user": lambda a, s: users.delete_user(a, s.people.charlie.user_id or 0),
     "add a group": lambda a, _: groups.add_group(a, "new"),
-    "add a location": lambda a, _: locations.add_location(a, "new", host="h.example"),
-    "change a location": lambda a, _: locations.set_location(a, 1, host="h.example"),
+    "add a location": lambda a, _: locations.add_location(
+        a, locations.AddLocation(name="new", host="h.example")
+    ),
+    "change a location": lambda a, _: locations.change_location(
+        a, 1, locations.ChangeLocation(host="h.example")
+    ),
     "delete a location": lambda a, _: locations.delete_location(a, 77),
     "read the audit log": lambda a, _: audit.recent(a),
     "accept host keys": lambda a, _: host_keys.accept_current(a),
@@ -232,7 +244,9 @@ async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
             scene.people.alice, scene.repository.id, share_with=["others"]
         )
     with pytest.raises(NotFound):
-        await keys.set_key(scene.people.alice, scene.key.id, share_with=["others"])
+        await keys.change_key(
+            scene.people.alice, scene.key.id, keys.ChangeKey(share_with=["others"])
+        )
     with pytest.raises(NotFound):
         await shares.share(
             scene.people.charlie, await keys.get_key(OPERATOR, "laptop"), ["team"], ShareLevel.VIEW
@@ -275,14 +289,20 @@ async def test_nobody_adds_things_for_others(people: People) -> None:
     with pytest.raises(NotFound):
         await catalogue.add_repository(people.charlie, "x", owner="alice")
     with pytest.raises(NotFound):
-        await keys.add_key(people.charlie, "x", owner="alice", text=factories.key_line())
+        await keys.add_key(
+            people.charlie, keys.AddKey(name="x", owner="alice", text=factories.key_line())
+        )
 
 
 async def test_nobody_grants_a_key_they_cannot_see(people: People) -> None:
     key = await factories.make_key(people.alice)
     repository = await factories.make_repository(people.charlie)
     with pytest.raises(NotFound):
-        await grants.grant(people.charlie, repository.id, {key.fingerprint: Access.FULL})
+        await grants.change_access(
+            people.charlie,
+            repository.id,
+            grants.ChangeAccess(accesses={key.fingerprint: Access.FULL}),
+        )
 
 
 async def test_the_end_of_a_share_is_the_end_of_seeing(scene: Scene) -> None:

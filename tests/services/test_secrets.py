@@ -67,14 +67,16 @@ async def _fill(alice: Actor) -> str:
     await triggers.add_trigger(
         alice,
         made.id,
-        "wake",
-        TriggerKind.WEBHOOK,
-        {
-            "url": "https://example.org/hook",
-            "header.Authorization": HEADER,
-            "body": f'{{"value": "{BODY}"}}',
-        },
-        cron="0 3 * * *",
+        triggers.AddTrigger(
+            name="wake",
+            kind=TriggerKind.WEBHOOK,
+            settings={
+                "url": "https://example.org/hook",
+                "header.Authorization": HEADER,
+                "body": f'{{"value": "{BODY}"}}',
+            },
+            cron="0 3 * * *",
+        ),
     )
     await second_factor.begin_totp(alice)
     enrolment = await second_factor.enrolment(alice)
@@ -142,8 +144,8 @@ async def test_changing_one_setting_keeps_the_secrets(people: People, settings: 
     await _fill(people.alice)
     channel, trigger = await Channel.get(), await Trigger.get()
     await channels.change(people.alice, channel.id, settings={"topic": "others"})
-    changed = triggers.TriggerChanges(settings={"method": "put"})
-    await triggers.set_trigger(people.alice, trigger.id, changed)
+    changed = triggers.ChangeTrigger(settings={"method": "put"})
+    await triggers.change_trigger(people.alice, trigger.id, changed)
     await channel.refresh_from_db()
     await trigger.refresh_from_db()
     assert secrets.settings_of(channel)["token"] == TOKEN
@@ -329,8 +331,8 @@ async def test_without_its_key_file_nothing_is_lost_and_all_is_said(
     with pytest.raises(Sealed):
         await channels.change(people.alice, channel.id, settings={"topic": "x"})
     with pytest.raises(Sealed):
-        await triggers.set_trigger(
-            people.alice, trigger.id, triggers.TriggerChanges(settings={"method": "put"})
+        await triggers.change_trigger(
+            people.alice, trigger.id, triggers.ChangeTrigger(settings={"method": "put"})
         )
     with pytest.raises(Unavailable, match="recovery"):
         await second_factor.enrolment(people.alice)

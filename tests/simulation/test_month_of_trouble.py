@@ -128,7 +128,9 @@ def jumps(chance: random.Random, steps: int) -> dict[int, timedelta]:
 
 
 async def make(chance: random.Random, elsewhere: Path) -> list[Thing]:
-    location = await locations.add_location(OPERATOR, "elsewhere", host="h.example", root=elsewhere)
+    location = await locations.add_location(
+        OPERATOR, locations.AddLocation(name="elsewhere", host="h.example", root=elsewhere)
+    )
     made = []
     for number, plan in enumerate(model.plans(chance, REPOSITORIES)):
         actor = await factories.make_user(f"owner{number}")

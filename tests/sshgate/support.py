@@ -12,8 +12,9 @@ from typing import Any
 
 import msgpack
 
-from hive.process.child import Child, ChildSpec, Confinement, Limits, RunAs
+from hive.process.child import Child
 from hive.process.confine import landlock_abi
+from hive.process.spec import ChildSpec, Confinement, Limits, RunAs
 from hive.services.programs.discovery import program_roots
 
 LANDLOCK = landlock_abi() > 0

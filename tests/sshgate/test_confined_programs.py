@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from hive.process.child import Child, ChildSpec, Confinement
+from hive.process.child import Child
 from hive.process.ownership import chown_tree
+from hive.process.spec import ChildSpec, Confinement
 from hive.services.programs.discovery import program_roots
 from tests.programs import borg_commands
 from tests.sshgate.hostile_acts import HOSTILE_ACTS, HOSTILE_READS, HOSTILE_WRITES

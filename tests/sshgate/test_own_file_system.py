@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from hive.process.child import Confinement
 from hive.process.confine_privileges import open_seccomp
 from hive.process.ownership import chown_tree
+from hive.process.spec import Confinement
 from tests import ordinary
 from tests.programs import borg_commands
 from tests.sshgate.hostile_acts import HOSTILE_ACTS, HOSTILE_READS, HOSTILE_WRITES

@@ -13,7 +13,7 @@ from hive.borg.repository_path import PathRule
 from hive.config.settings import Settings
 from hive.errors import AccessRefused
 from hive.kinds import Access, Mode, Need
-from hive.process.child import Confinement
+from hive.process.spec import Confinement
 from hive.services.gate.admission import Admission
 from hive.services.programs.discovery import Program, Programs
 from hive.services.programs.host import Host, scratch

@@ -92,7 +92,9 @@ async def browser(new_browser: NewBrowser) -> Browser:
 
 
 async def _actor(name: str, *, is_admin: bool = False) -> Actor:
-    user = await users.add_user(SYSTEM, name, password=PASSWORD, is_admin=is_admin)
+    user = await users.add_user(
+        SYSTEM, users.AddUser(name=name, password=PASSWORD, is_admin=is_admin)
+    )
     return user.actor(Source.WEB, None)
 
 

@@ -46,7 +46,7 @@ from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants, keys, refused_keys
 from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.reports import reports, tokens
 from hive.services.reports.reports import Report, ReportKind
@@ -114,7 +114,9 @@ class Scene:
 
 
 async def user(name: str, *, is_admin: bool = False) -> Actor:
-    made = await users.add_user(OPERATOR, name, password=PASSWORD, is_admin=is_admin)
+    made = await users.add_user(
+        OPERATOR, users.AddUser(name=name, password=PASSWORD, is_admin=is_admin)
+    )
     return made.actor(Source.WEB, "192.0.2.1")
 
 
@@ -128,15 +130,21 @@ async def make_scene() -> Scene:
     await user("charlie")
     await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
     await groups.add_group(OPERATOR, "team", members=["alice", "dora"])
-    laptop = await keys.add_key(alice, "laptop", owner="alice", text=f"{public_key()} alice@laptop")
-    await keys.set_key(alice, laptop.id, share_levels=_SHARES)
+    laptop = await keys.add_key(
+        alice, keys.AddKey(name="laptop", owner="alice", text=f"{public_key()} alice@laptop")
+    )
+    await keys.change_key(alice, laptop.id, keys.ChangeKey(share_levels=_SHARES))
     nas = await keys.add_key(
-        alice, "nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"]
+        alice, keys.AddKey(name="nas", owner="alice", text=public_key(), networks=["192.0.2.0/24"])
     )
     made = [await _repository(alice, name) for name in ("documents", "photos", "old-server")]
     empty = await catalogue.add_repository(alice, "music", owner="alice", mode=Mode.IMPORT)
     for one in made:
-        await grants.grant(alice, one, {"laptop": Access.FULL, "nas": Access.APPEND_ONLY})
+        await grants.change_access(
+            alice,
+            one,
+            grants.ChangeAccess(accesses={"laptop": Access.FULL, "nas": Access.APPEND_ONLY}),
+        )
         await put_on_disk(one)
     session, live = await _sessions(made[0], made[1], laptop.id)
     await _health(alice, made[0], made[1])
@@ -158,7 +166,9 @@ async def make_scene() -> Scene:
     blob = base64.b64decode(public_key().split()[1])
     await refused_keys.note(made[0], blob, "192.0.2.44")
     refused = (await refused_keys.list_refused(alice))[0]
-    place = await locations.add_location(OPERATOR, "attic", host="attic.example.org", port=22)
+    place = await locations.add_location(
+        OPERATOR, locations.AddLocation(name="attic", host="attic.example.org", port=22)
+    )
     unused = await user("unused")
     spare = await groups.add_group(OPERATOR, "spare", members=["bob"])
     assert unused.user_id is not None
@@ -224,8 +234,12 @@ async def _notifications(alice: Actor, repository: int) -> tuple[int, int, int]:
     settings = {"server": "https://127.0.0.1:1", "topic": "backups", "token": "tk_secret_of_alice"}
     phone = await channels.add(alice, "phone", owner="alice", kind="ntfy", settings=settings)
     await channels.change(alice, phone.id, share_levels=_SHARES)
-    wanted = Wanted(
-        "night", [phone.id], repository=repository, kinds=["down", "late"], quiet="22:00-07:00"
+    wanted = AddRule(
+        name="night",
+        channels=[phone.id],
+        repository=repository,
+        kinds=["down", "late"],
+        quiet="22:00-07:00",
     )
     rule = await rules.add(alice, "alice", wanted)
     told = await Notification.create(
@@ -292,16 +306,18 @@ async def _triggers_and_reports(alice: Actor, repository: int) -> dict[str, int]
     hook = await triggers.add_trigger(
         alice,
         repository,
-        "wake the laptop",
-        TriggerKind.WEBHOOK,
-        {
-            "url": "https://automation.example.org/hook/hidden-path",
-            "header.Authorization": "Bearer hidden-bearer",
-            "body": '{"hidden": "{login}"}',
-        },
-        cron="0 3 * * *",
-        timezone="Europe/Berlin",
-        is_for_late=True,
+        triggers.AddTrigger(
+            name="wake the laptop",
+            kind=TriggerKind.WEBHOOK,
+            settings={
+                "url": "https://automation.example.org/hook/hidden-path",
+                "header.Authorization": "Bearer hidden-bearer",
+                "body": '{"hidden": "{login}"}',
+            },
+            cron="0 3 * * *",
+            timezone="Europe/Berlin",
+            is_for_late=True,
+        ),
     )
     run = await TriggerRun.create(
         trigger_id=hook.id,

@@ -82,8 +82,8 @@ async def test_a_key_is_disabled_everywhere_with_a_button(
     browser: Browser, alice: Actor, bob: Actor
 ) -> None:
     line = public_key()
-    mine = await keys.add_key(alice, "laptop", owner="alice", text=line)
-    copy = await keys.add_key(bob, "copy", owner="bob", text=line)
+    mine = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=line))
+    copy = await keys.add_key(bob, keys.AddKey(name="copy", owner="bob", text=line))
     await browser.log_in("alice")
     page = (await browser.get(f"/keys/{mine.id}")).text
     assert "bob" not in page

@@ -108,7 +108,7 @@ PATHS = (
     *("/", "/events", "/sessions", "/keys", "/trash", "/account", "/notifications/channels"),
     *("/notifications/rules", "/notifications/preferences", "/repositories/{id}"),
     *("/repositories/{id}/schedule", "/admin", "/admin/jobs", "/admin/addresses", "/admin/users"),
-    *("/admin/locations", "/admin/audit"),
+    *("/admin/locations", "/admin/audit", "/admin/settings"),
 )
 
 

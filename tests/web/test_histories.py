@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from hive import signals
-from hive.kinds import GROUPS, EndReason, EventKind
+from hive.event_groups import GROUPS
+from hive.kinds import EndReason, EventKind
 from hive.services import events
 from hive.services.accounts import users
 from hive.services.keys import keys
@@ -43,7 +45,7 @@ async def test_sessions_are_narrowed_by_what_stands_in_the_address(
 ) -> None:
     one = await catalogue.add_repository(alice, "one", owner="alice")
     two = await catalogue.add_repository(alice, "two", owner="alice")
-    key = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    key = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     created = await add_session(one.id, operation="create", key_id=key.id)
     read = await add_session(two.id, operation="read", key_name="nas")
     lost = await add_session(two.id, end_reason=EndReason.CLIENT_GONE, exit_status=None)
@@ -52,6 +54,8 @@ async def test_sessions_are_narrowed_by_what_stands_in_the_address(
     await browser.log_in("alice")
     for query, wanted in (
         (f"repository={two.id}", [failed.id, lost.id, read.id]),
+        ("repository=two", [failed.id, lost.id, read.id]),
+        ("repository=alice/two", [failed.id, lost.id, read.id]),
         ("operation=create", [failed.id, created.id]),
         ("state=live", [running.id]),
         ("state=well", [read.id, created.id]),
@@ -68,12 +72,45 @@ async def test_sessions_are_narrowed_by_what_stands_in_the_address(
         assert ids((await browser.get(f"/sessions?{query}")).text) == wanted, query
 
 
-@pytest.mark.parametrize(
-    "query", ["repository=x", "operation=none", "state=all", "before=x", "repository=1e9"]
-)
+@pytest.mark.parametrize("query", ["operation=none", "state=all", "before=x"])
 async def test_a_filter_that_is_none_is_refused(browser: Browser, alice: Actor, query: str) -> None:
     await browser.log_in("alice")
     assert (await browser.get(f"/sessions?{query}")).status == 422
+
+
+@pytest.mark.parametrize("path", ["/events", "/sessions"])
+async def test_a_filter_by_an_unknown_repository_says_so_and_shows_no_row(
+    browser: Browser, alice: Actor, bob: Actor, path: str
+) -> None:
+    secret = await catalogue.add_repository(bob, "secret", owner="bob")
+    own = await catalogue.add_repository(alice, "documents", owner="alice")
+    for repository in (own, secret):
+        await add_session(repository.id)
+    await browser.log_in("alice")
+    for text in ("secret", "bob/secret", str(secret.id), "x", "1e9", "../x", "a" * 400):
+        answer = await browser.get(f"{path}?repository={text}")
+        assert answer.status == 200
+        assert "There is no repository" in answer.text
+        assert ids(answer.text) == []
+        assert "documents" not in answer.text.partition("<main")[2]
+
+
+async def test_repositories_are_suggested_while_one_types(
+    browser: Browser, alice: Actor, bob: Actor
+) -> None:
+    await catalogue.add_repository(bob, "nas", owner="bob")
+    for name in ("nas", "Nas-of-Anna", "laptop"):
+        await catalogue.add_repository(alice, name, owner="alice")
+    await browser.log_in("alice")
+    for text, found in (
+        ("NAS", ["alice/Nas-of-Anna", "alice/nas"]),
+        ("alice/lap", ["alice/laptop"]),
+        ("bob", []),
+        ("%25", []),
+        ("", ["alice/Nas-of-Anna", "alice/laptop", "alice/nas"]),
+    ):
+        answer = await browser.get(f"/repositories/names?q={text}")
+        assert json.loads(answer.text) == found, text
 
 
 async def test_ending_a_session_asks_the_gate_and_leads_back(browser: Browser) -> None:
@@ -148,7 +185,7 @@ async def test_events_are_narrowed_and_paged(browser: Browser, alice: Actor) -> 
 
 
 async def test_the_audit_log_is_narrowed(browser: Browser, root: Actor, alice: Actor) -> None:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     assert alice.user_id is not None
     await users.set_user(root, alice.user_id, email="alice@example.org")
     await browser.log_in("root")

@@ -97,7 +97,7 @@ def check(text: str) -> None:
 async def test_what_clients_send_is_shown_and_does_nothing(
     browser: Browser, alice: Actor, text: str
 ) -> None:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
@@ -205,7 +205,10 @@ async def test_no_page_does_anything_with_what_is_stored(browser: Browser, text:
     for path in pages_of(browser.client.app, scene):
         answer = await browser.get(path)
         assert answer.status == 200, path
-        check(answer.text)
+        if answer.headers["Content-Type"] == "application/json; charset=utf-8":
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        else:
+            check(answer.text)
         assert len(answer.text) < 250_000, path
 
 

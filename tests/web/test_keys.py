@@ -54,7 +54,7 @@ async def test_a_wrong_file_is_told_and_what_was_typed_stays(
     pem = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n"
     answer = await upload(browser, pem, name="nas", networks="192.0.2.1", public_key="")
     assert answer.status == 422
-    assert "This is a private key." in answer.text
+    assert "This is a private key, and it must never leave the client." in answer.text
     assert 'value="nas"' in answer.text
     assert ">192.0.2.1</textarea>" in answer.text
     assert "b3BlbnNz" not in answer.text
@@ -91,11 +91,13 @@ async def test_nobody_adds_a_key_for_somebody_else(
 async def test_saving_a_key_unchanged_changes_nothing(browser: Browser, alice: Actor) -> None:
     made = await keys.add_key(
         alice,
-        "laptop",
-        owner="alice",
-        text=public_key(),
-        expires_at=(clock.now() + timedelta(days=3)).replace(microsecond=0),
-        networks=["192.0.2.0/24"],
+        keys.AddKey(
+            name="laptop",
+            owner="alice",
+            text=public_key(),
+            expires_at=(clock.now() + timedelta(days=3)).replace(microsecond=0),
+            networks=["192.0.2.0/24"],
+        ),
     )
     await browser.log_in("alice")
     page = (await browser.get(f"/keys/{made.id}")).text
@@ -108,7 +110,7 @@ async def test_saving_a_key_unchanged_changes_nothing(browser: Browser, alice: A
 async def test_before_a_key_is_deleted_it_is_told_what_it_opens(
     browser: Browser, alice: Actor
 ) -> None:
-    made = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    made = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
@@ -149,7 +151,7 @@ async def test_a_key_that_is_stored_already_is_only_given_access(
 ) -> None:
     made = await catalogue.add_repository(alice, "documents", owner="alice")
     line = public_key()
-    laptop = await keys.add_key(alice, "laptop", owner="alice", text=line)
+    laptop = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=line))
     await refused_keys.note(made.id, data(line), "192.0.2.9")
     refused = (await refused_keys.list_refused(alice))[0]
     assert refused.known_as == "laptop"
@@ -165,7 +167,9 @@ async def test_what_an_administrator_lets_in_belongs_to_the_owner(
     made = await catalogue.add_repository(alice, "documents", owner="alice")
     await refused_keys.note(made.id, data(public_key()), "192.0.2.9")
     refused = (await refused_keys.list_refused(root))[0]
-    key = await refused_keys.let_in(root, refused.id, name="nas", access=Access.FULL)
+    key = await refused_keys.let_in(
+        root, refused.id, refused_keys.LetIn(name="nas", access=Access.FULL)
+    )
     assert key.owner == "alice"
 
 
@@ -188,9 +192,12 @@ async def test_the_list_tells_who_shares_only_their_own(
 ) -> None:
     await groups.add_group(root, "family", members=["alice", "bob"])
     for number in range(3):
-        await keys.add_key(alice, f"k{number}", owner="alice", text=public_key(), groups=["family"])
+        await keys.add_key(
+            alice,
+            keys.AddKey(name=f"k{number}", owner="alice", text=public_key(), groups=["family"]),
+        )
     made = await catalogue.add_repository(alice, "secret", owner="alice")
-    await grants.grant(alice, made.id, {"k0": Access.FULL})
+    await grants.change_access(alice, made.id, grants.ChangeAccess(accesses={"k0": Access.FULL}))
     assert [len(key.uses) for key in await keys.list_keys(alice)] == [1, 0, 0]
     assert [len(key.uses) for key in await keys.list_keys(bob)] == [0, 0, 0]
     assert [len(key.uses) for key in await keys.list_keys(root)] == [1, 0, 0]

@@ -87,9 +87,9 @@ async def test_nobody_is_told_of_what_they_may_not_see(
     new_browser: NewBrowser, alice: Actor
 ) -> None:
     browser = await new_browser()
-    bob = (await users.add_user(OPERATOR, "bob", password="correct horse battery")).actor(
-        alice.source, None
-    )
+    bob = (
+        await users.add_user(OPERATOR, users.AddUser(name="bob", password="correct horse battery"))
+    ).actor(alice.source, None)
     secret, own = await _made(alice), (await catalogue.add_repository(bob, "own", owner="bob"))
     hidden = await add_session(secret, minutes_ago=1, **RUNNING)
     shown = await add_session(own.id, minutes_ago=1, **RUNNING)

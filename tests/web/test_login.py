@@ -41,7 +41,7 @@ async def test_an_unknown_name_is_told_no_more_than_a_wrong_password(
 
 
 async def test_a_user_without_a_password_cannot_log_in(browser: Browser, root: Actor) -> None:
-    await users.add_user(root, "dave")
+    await users.add_user(root, users.AddUser(name="dave"))
     for password in ("", "nobody has this password"):
         assert (await browser.log_in("dave", password)).status == 401
 

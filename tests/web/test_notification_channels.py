@@ -18,7 +18,7 @@ from hive.sentences import Sentence
 from hive.services import runtime
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.secrets import settings_of
 from tests.another_process import started
@@ -195,7 +195,7 @@ async def test_before_a_channel_is_deleted_its_rules_are_named(
     browser: Browser, alice: Actor
 ) -> None:
     made = await phone(alice)
-    await rules.add(alice, "alice", Wanted("at night", [made.id]))
+    await rules.add(alice, "alice", AddRule(name="at night", channels=[made.id]))
     await browser.log_in("alice")
     path = f"{HERE}/channels/{made.id}/delete"
     assert "<li><bdi>at night</bdi></li>" in (await browser.get(path)).text

@@ -8,7 +8,7 @@ from hive.kinds import Severity
 from hive.models import RuleChannel
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, RuleInfo
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from tests.web.browser import Browser
@@ -38,7 +38,7 @@ async def test_a_rule_goes_through_the_form_and_back(browser: Browser, alice: Ac
     assert "No repository has the tag office" in listed
     assert "mass deletion" in listed
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
-    assert f'<option value="{made.id}" selected>' in form
+    assert 'id="repository" name="repository" type="text" value="alice/documents"' in form
     assert (
         'id="kind-mass-deletion" name="kind-mass-deletion" type="checkbox" value="yes" checked'
         in (form)
@@ -91,8 +91,8 @@ async def test_a_rule_is_about_what_its_person_may_see_and_use(
     for name in ("secret", "hers", "alice"):
         assert name not in form
     ours = {**RULE, f"channel-{own.id}": "yes"}
-    for forged in ({"repository": str(secret.id)}, {"owner": "alice"}):
-        assert (await browser.post(f"{HERE}/rules/add", {**ours, **forged})).status == 404
+    for forged, status in (({"repository": str(secret.id)}, 422), ({"owner": "alice"}, 404)):
+        assert (await browser.post(f"{HERE}/rules/add", {**ours, **forged})).status == status
     await browser.post(f"{HERE}/rules/add", {**ours, f"channel-{theirs.id}": "yes"})
     assert [one.channels for one in await rules.list_rules(bob)] == [("his",)]
 
@@ -104,14 +104,15 @@ async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     made = await catalogue.add_repository(alice, "documents", owner="alice", groups=["family"])
     hers, his = await phone(alice, "hers"), await phone(bob, "his")
     await channels.share(alice, hers.id, "family")
-    wanted = Wanted("night", [hers.id, his.id], repository=made.id, owner="alice")
+    wanted = AddRule(name="night", channels=[hers.id, his.id], repository=made.id, owner="alice")
     info = await rules.add(bob, "bob", wanted)
     await groups.set_group(root, (await groups.list_groups(root))[0].id, remove_members=["bob"])
     await browser.log_in("bob")
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
     assert "no longer shared: it sends nothing" in form
     typed = {"name": "nights", "severity": "warning", "enabled": "yes"}
-    typed |= {"repository": str(made.id), "owner": "alice", f"channel-{his.id}": "yes"}
+    assert 'value="alice/documents"' in form
+    typed |= {"repository": "alice/documents", "owner": "alice", f"channel-{his.id}": "yes"}
     kept = {**typed, f"channel-{hers.id}": "yes"}
     [same] = await _saved(browser, info.id, kept)
     assert (same.repository_id, same.channels) == (made.id, ("hers", "his"))
@@ -123,7 +124,7 @@ async def test_an_administrator_sees_and_writes_the_rules_of_others(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
     made = await phone(alice)
-    await rules.add(alice, "alice", Wanted("at night", [made.id]))
+    await rules.add(alice, "alice", AddRule(name="at night", channels=[made.id]))
     await browser.log_in("root")
     assert "at night" not in (await browser.get(f"{HERE}/rules")).text
     assert "at night" in (await browser.get(f"{HERE}/rules?user=alice")).text
@@ -139,7 +140,9 @@ async def test_an_administrator_sees_and_writes_the_rules_of_others(
 
 
 async def test_a_rule_is_deleted_after_a_question(browser: Browser, alice: Actor) -> None:
-    info = await rules.add(alice, "alice", Wanted("night", [(await phone(alice)).id]))
+    info = await rules.add(
+        alice, "alice", AddRule(name="night", channels=[(await phone(alice)).id])
+    )
     await browser.log_in("alice")
     path = f"{HERE}/rules/{info.id}/delete"
     assert "Delete this rule?" in (await browser.get(path)).text

@@ -8,7 +8,7 @@ from hive import clock
 from hive.kinds import AttemptOutcome, DeliveryState
 from hive.models import Channel, Delivery, DeliveryAttempt, Notification, Rule
 from hive.services.notifications import channels, preferences, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from tests.web.browser import Browser
@@ -55,7 +55,7 @@ async def test_who_cannot_be_told_anything_is_warned(browser: Browser, alice: Ac
     made = await phone(alice)
     assert "Nothing can be sent" not in (await browser.get(HERE)).text
     await channels.change(alice, made.id, enabled=False)
-    await rules.add(alice, "alice", Wanted("night", [made.id]))
+    await rules.add(alice, "alice", AddRule(name="night", channels=[made.id]))
     assert "Nothing can be sent" in (await browser.get(HERE)).text
 
 

@@ -113,7 +113,9 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
 ) -> None:
     made = await factories.make_repository(alice)
     key = await factories.make_key(alice, "laptop")
-    await grants.grant(OPERATOR, made.id, {"laptop": Access.FULL})
+    await grants.change_access(
+        OPERATOR, made.id, grants.ChangeAccess(accesses={"laptop": Access.FULL})
+    )
     await User.filter(name="alice").update(enabled=False)
     await browser.log_in("root")
     refused = "refused: its owner is disabled"

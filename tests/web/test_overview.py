@@ -135,7 +135,7 @@ async def test_what_wants_attention_comes_with_its_next_step(
     )
     await Inspection.create(repository_id=broken, check_error="Segment 7 is damaged.")
     session = await add_session(failed, minutes_ago=4, end_reason=EndReason.KILLED)
-    key = await keys.add_key(alice, "desktop", owner="alice", text=public_key())
+    key = await keys.add_key(alice, keys.AddKey(name="desktop", owner="alice", text=public_key()))
     other = await catalogue.add_repository(
         alice, "other", owner="alice", accesses={"desktop": Access.FULL}
     )

@@ -109,7 +109,9 @@ async def test_who_forgot_the_password_gets_a_link_by_mail(
 async def test_the_answer_is_the_same_whether_or_not_there_is_such_an_account(
     browser: Browser, root: Actor, bob: Actor, mailing: Mailbox
 ) -> None:
-    await users.add_user(root, "dave", email="dave@example.org")  # may not log in
+    await users.add_user(
+        root, users.AddUser(name="dave", email="dave@example.org")
+    )  # may not log in
     await users.set_user(root, bob.user_id or 0, email="bob@example.org", enabled=False)
     asked = ["alice", "ALICE@example.org", "nobody", "root", "dave", "bob", "a\0b", "x" * 5000]
     answers = [await browser.post("/forgot", {"who": who}) for who in asked]

@@ -20,7 +20,7 @@ from hive.services.accounts import groups, users
 from hive.services.keys import keys, refused_keys
 from hive.services.lifecycle import trash
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.reports import tokens
 from hive.services.repositories import catalogue, tags
@@ -56,10 +56,14 @@ LISTS = (
 async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     """Everything that the lists show, once more; `first` is the repository to add things to."""
     name = f"n{number}"
-    await users.add_user(OPERATOR, name, password=PASSWORD)
+    await users.add_user(OPERATOR, users.AddUser(name=name, password=PASSWORD))
     await groups.add_group(OPERATOR, name, members=["alice", name])
-    await locations.add_location(OPERATOR, name, host=f"{name}.example.org", port=22)
-    key = await keys.add_key(alice, name, owner="alice", text=public_key(), groups=[name])
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name=name, host=f"{name}.example.org", port=22)
+    )
+    key = await keys.add_key(
+        alice, keys.AddKey(name=name, owner="alice", text=public_key(), groups=[name])
+    )
     made = await catalogue.add_repository(
         alice,
         name,
@@ -102,7 +106,11 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     for repository in {made.id, first}:
         title = f"{name}-{repository}"
         await triggers.add_trigger(
-            alice, repository, title, TriggerKind.WEBHOOK, {"url": "https://example.org/x"}
+            alice,
+            repository,
+            triggers.AddTrigger(
+                name=title, kind=TriggerKind.WEBHOOK, settings={"url": "https://example.org/x"}
+            ),
         )
         await tokens.add_token(alice, repository, title)
     return first
@@ -117,7 +125,9 @@ async def _notify(alice: Actor, name: str, repository: int) -> None:
         settings={"url": "https://example.org/"},
         groups=[name],
     )
-    await rules.add(alice, "alice", Wanted(name=name, channels=[channel.id], repository=repository))
+    await rules.add(
+        alice, "alice", AddRule(name=name, channels=[channel.id], repository=repository)
+    )
     told = await Notification.create(
         user_id=alice.user_id,
         key=name,

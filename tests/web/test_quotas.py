@@ -18,7 +18,7 @@ from tests.web.rows import public_key, put_on_disk
 
 @pytest.fixture
 async def documents(alice: Actor) -> int:
-    await keys.add_key(alice, "nas", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="nas", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"nas": Access.FULL}
     )

@@ -24,7 +24,7 @@ from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
 @pytest.fixture
 async def documents(alice: Actor) -> int:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
     )
@@ -161,11 +161,18 @@ async def test_keys_are_shown_with_what_they_may_do(
     await put_on_disk(documents)
     await add_session(documents, key_id=laptop.id)
     for name in ("nas", "old"):
-        await keys.add_key(alice, name, owner="alice", text=public_key(), networks=["192.0.2.0/24"])
-    await grants.grant(alice, documents, {"nas": Access.APPEND_ONLY, "old": Access.READ_ONLY})
+        await keys.add_key(
+            alice,
+            keys.AddKey(name=name, owner="alice", text=public_key(), networks=["192.0.2.0/24"]),
+        )
+    await grants.change_access(
+        alice,
+        documents,
+        grants.ChangeAccess(accesses={"nas": Access.APPEND_ONLY, "old": Access.READ_ONLY}),
+    )
     nas, old = await keys.find_key(alice, "nas"), await keys.find_key(alice, "old")
-    await keys.set_key(alice, nas.id, enabled=False)
-    await keys.set_key(alice, old.id, expires_at=clock.now() - timedelta(days=3))
+    await keys.change_key(alice, nas.id, keys.ChangeKey(enabled=False))
+    await keys.change_key(alice, old.id, keys.ChangeKey(expires_at=clock.now() - timedelta(days=3)))
     await browser.log_in("alice")
     text = (await browser.get(f"/repositories/{documents}")).text
     for said in ("append-only", "read-only", "disabled", "expired", "from 192.0.2.0/24 only"):
@@ -268,7 +275,11 @@ async def test_the_owner_of_a_key_sees_all_it_opens_and_who_shares_it_only_their
 ) -> None:
     """Bob shares alice's key; it told him name and login of every repository it opens."""
     await groups.add_group(root, "family", members=["alice", "bob"])
-    await keys.add_key(alice, "shared", owner="alice", text=public_key(), groups=["family"])
-    await grants.grant(alice, documents, {"shared": Access.FULL})
+    await keys.add_key(
+        alice, keys.AddKey(name="shared", owner="alice", text=public_key(), groups=["family"])
+    )
+    await grants.change_access(
+        alice, documents, grants.ChangeAccess(accesses={"shared": Access.FULL})
+    )
     assert [use.repository for use in (await keys.find_key(alice, "shared")).uses] == ["documents"]
     assert (await keys.find_key(bob, "shared")).uses == ()

@@ -20,7 +20,7 @@ from tests.web.rows import RUNNING, add_session, public_key, put_on_disk
 
 @pytest.fixture
 async def documents(alice: Actor) -> int:
-    await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"laptop": Access.FULL}, quota_bytes=123456789
     )
@@ -31,8 +31,8 @@ async def test_a_repository_is_added_with_keys_and_shares(
     browser: Browser, root: Actor, alice: Actor
 ) -> None:
     await groups.add_group(root, "family", members=["alice"])
-    laptop = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
-    nas = await keys.add_key(alice, "nas", owner="alice", text=public_key())
+    laptop = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
+    nas = await keys.add_key(alice, keys.AddKey(name="nas", owner="alice", text=public_key()))
     await browser.log_in("alice")
     typed = {
         "name": "documents",
@@ -75,7 +75,7 @@ async def test_what_is_wrong_adds_nothing(
 async def test_a_key_of_somebody_else_is_not_let_in_and_nothing_is_left_half_made(
     browser: Browser, alice: Actor, bob: Actor
 ) -> None:
-    theirs = await keys.add_key(bob, "bobs", owner="bob", text=public_key())
+    theirs = await keys.add_key(bob, keys.AddKey(name="bobs", owner="bob", text=public_key()))
     await browser.log_in("alice")
     typed = {"name": "new", f"key-{theirs.id}": "full"}
     assert (await browser.post("/repositories/add", typed)).status == 404

@@ -31,7 +31,7 @@ from web.setup_guides import clients
 @pytest.fixture
 async def documents(alice: Actor) -> int:
     """A repository that was backed up yesterday, with an append-only key."""
-    await keys.add_key(alice, "nas", owner="alice", text=public_key())
+    await keys.add_key(alice, keys.AddKey(name="nas", owner="alice", text=public_key()))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", accesses={"nas": Access.APPEND_ONLY}
     )

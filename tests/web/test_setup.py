@@ -75,7 +75,7 @@ async def test_there_is_no_link_where_an_administrator_is(browser: Browser, root
 
 async def test_an_administrator_made_elsewhere_closes_the_set_up(browser: Browser) -> None:
     path = await link()
-    await users.add_user(SYSTEM, "root", is_admin=True)
+    await users.add_user(SYSTEM, users.AddUser(name="root", is_admin=True))
     assert (await browser.get(path)).status == 403
     assert (await browser.post(path, fields())).status == 403
 
@@ -102,7 +102,7 @@ async def test_what_is_wrong_is_said_beside_the_field_and_the_link_goes_on_worki
 
 async def test_a_name_that_is_taken_is_a_conflict(browser: Browser) -> None:
     path = await link()
-    await users.add_user(SYSTEM, "alice")
+    await users.add_user(SYSTEM, users.AddUser(name="alice"))
     answer = await browser.post(path, fields())
     assert answer.status == 409
     assert "There is a user alice already." in answer.text

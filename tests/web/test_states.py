@@ -106,7 +106,7 @@ async def test_an_answer_leads_to_pages_of_ours_alone(
 async def test_the_key_that_did_it_is_disabled_with_one_click(
     browser: Browser, documents: int, alice: Actor
 ) -> None:
-    key = await keys.add_key(alice, "laptop", owner="alice", text=public_key())
+    key = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     session = await add_session(documents, key_id=key.id)
     await alarms.happened(
         documents, EventKind.APPEND_ONLY_DELETION, "It deleted.", session_id=session.id

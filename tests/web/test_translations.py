@@ -19,7 +19,10 @@ from jinja2 import nodes
 
 import web
 from hive import catalogues, clock
+from hive.config.settings import Settings
+from hive.config.sources import setting_names
 from hive.services.permissions import Actor
+from hive.translation import translate
 from tests.web.browser import Browser
 from web.assets import Assets
 from web.rendering import set_up_templates
@@ -143,6 +146,17 @@ def test_every_stored_word_has_a_translation_or_is_the_same_everywhere() -> None
             for value in kind:
                 is_same = str(value) in words.SAME
                 assert is_same or words.word(value) != str(value), repr(value)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_description_of_every_setting_is_translated(language: str) -> None:
+    described = [
+        info.description or ""
+        for section, key in setting_names(Settings)
+        for info in [Settings.model_fields[section].annotation.model_fields[key]]  # type: ignore[union-attr]
+    ]
+    assert len(described) > 80
+    assert [text for text in described if translate(text, language) == text] == []
 
 
 def test_a_name_in_a_translated_text_is_as_harmless_as_elsewhere() -> None:

@@ -374,7 +374,9 @@ async def test_another_trigger_that_is_named_like_a_number_is_not_the_one_with_t
     first = await add_hook(alice, documents)
     url = {"url": "https://example.org"}
     name = str(first.id)
-    await triggers.add_trigger(alice, documents, name, TriggerKind.WEBHOOK, url)
+    await triggers.add_trigger(
+        alice, documents, triggers.AddTrigger(name=name, kind=TriggerKind.WEBHOOK, settings=url)
+    )
     await browser.log_in("alice")
     assert "<h1><bdi>wake</bdi></h1>" in (await browser.get(f"/triggers/{first.id}")).text
 

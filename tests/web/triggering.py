@@ -36,7 +36,11 @@ async def read(browser: Browser, path: str) -> str:
 
 async def add_hook(actor: Actor, repository: int, url: str = "https://example.org/") -> TriggerInfo:
     given = {"url": url, "header.Token": "hidden-token", "body": "hidden-body"}
-    return await triggers.add_trigger(actor, repository, "wake", TriggerKind.WEBHOOK, given)
+    return await triggers.add_trigger(
+        actor,
+        repository,
+        triggers.AddTrigger(name="wake", kind=TriggerKind.WEBHOOK, settings=given),
+    )
 
 
 async def add(browser: Browser, repository: int, **fields: str) -> str:

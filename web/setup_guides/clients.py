@@ -1,6 +1,6 @@
 """What to put on a machine so that it backs up to a repository: for each client, ready to copy.
 
-Names of programs, files and keywords are the same in every language; only what is told is marked.
+Names of programs, files and keywords are the same in every language; only explanations are marked.
 """
 
 from __future__ import annotations

@@ -63,6 +63,25 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   search.focus();
 });
+// A list of all repositories would be too long: what matches is asked for while one types.
+function suggest(field) {
+  const list = document.getElementById(field.getAttribute("list"));
+  let asked = "";
+  field.addEventListener("input", () => {
+    asked = field.value.trim();
+    const text = asked;
+    if (!text) return;
+    setTimeout(async () => {
+      if (text !== asked) return; // another letter came
+      const answer = await fetch(`${field.dataset.suggest}?q=${encodeURIComponent(text)}`).catch(() => null);
+      if (!answer?.ok || text !== asked) return;
+      const options = (await answer.json()).map((name) => new Option(name, name));
+      list.replaceChildren(...options);
+    }, 150);
+  });
+}
+
+for (const field of document.querySelectorAll("input[data-suggest]")) suggest(field);
 
 const status = document.getElementById("status");
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from hive.catalogues import DEFAULT, catalogue
 from hive.kinds import Language
-from hive.log import escape
+from hive.log_text import escape
 from hive.sentences import Sentence
 from hive.translation import translate
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from hive.borg.rollback import Obstacle
 from hive.catalogues import catalogue
+from hive.event_groups import EventGroup
 from hive.kinds import (
     Access,
     ArchiveCreated,
@@ -13,7 +14,6 @@ from hive.kinds import (
     DeliveryState,
     Digest,
     EndReason,
-    EventGroup,
     EventKind,
     Health,
     Need,

@@ -11,7 +11,7 @@ from hive.cli import output
 from hive.cli.running import with_hive
 from hive.kinds import Severity
 from hive.services.notifications import rules, saving
-from hive.services.notifications.rules import Changes, RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, ChangeRule, RuleInfo
 from hive.services.notifications.saving import SavedRule
 from hive.services.permissions import Actor
 
@@ -60,9 +60,9 @@ async def add(
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
     """Add a rule. Without filters, it matches all default events."""
-    wanted = Wanted(
-        name,
-        channels,
+    wanted = AddRule(
+        name=name,
+        channels=channels,
         severity=Severity(severity),
         is_quiet_for_critical=quiet_for_critical,
         **given,
@@ -88,7 +88,7 @@ def _show_saved(saved: SavedRule, message: str) -> None:
 
 @rule.command("list")
 @click.option("--user", metavar="U")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, user: str | None) -> None:
     """List rules."""
@@ -107,6 +107,7 @@ async def list_(actor: Actor, user: str | None) -> None:
             "CHANNELS": lambda info: list(info.channels),
         },
         infos,
+        details=("ABOUT", "KINDS", "FROM", "QUIET", "ID"),
     )
 
 
@@ -139,15 +140,18 @@ async def set_(
     **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
     """Change a rule. Options that are left out change nothing; an empty value clears a filter."""
-    changes = Changes(
+    changes = ChangeRule(
         kinds=[kind for kind in kinds if kind] if kinds else None,
         severity=Severity(severity) if severity else None,
+        add_channels=more,
+        remove_channels=fewer,
         **given,
     )
     found = await rules.find_rule(actor, reference)
-    saved = await saving.change_rule(
-        actor, found.id, changes, add_channels=more, remove_channels=fewer
-    )
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
+    saved = await saving.change_rule(actor, found.id, changes)
     _show_saved(saved, f"Rule {saved.rule.name} was changed.")
 
 

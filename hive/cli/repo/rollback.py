@@ -12,9 +12,8 @@ import click
 from hive.background import spawn
 from hive.borg.replay import Amount
 from hive.borg.rollback import ReadingProgress
-from hive.cli import output
+from hive.cli import confirming, output
 from hive.cli.running import with_hive
-from hive.errors import InvalidInput
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -38,7 +37,7 @@ _SHOW_EVERY = 1.0  # seconds
 @click.option("--dry-run", is_flag=True, help="Check everything without changing anything.")
 @click.option("--undo", is_flag=True, help="Undo the last rollback, from the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@output.json_option
+@output.list_options
 @with_hive
 async def roll_back(
     actor: Actor, /, *, reference: str, to: str | None, dry_run: bool, undo: bool, yes: bool
@@ -103,13 +102,12 @@ async def _shown(work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
 
 
 def _confirm(info: RepositoryInfo, what: str, yes: bool) -> None:
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise click.UsageError("Without a terminal, a rollback needs --yes.")
-    question = f"Type the name of the repository to {what}: {info.owner}/{info.name}"
-    if click.prompt(question, err=True) != info.name:
-        raise InvalidInput("The names do not match: nothing was changed.")
+    if not yes:
+        confirming.by_name(
+            info.name,
+            f"Type the name of the repository to {what}: {info.owner}/{info.name}",
+            without_terminal="Without a terminal, a rollback needs --yes.",
+        )
 
 
 def _list(found: RollbackOutlook) -> None:
@@ -129,6 +127,7 @@ def _list(found: RollbackOutlook) -> None:
             "POSSIBLE": lambda step: "now" if step.is_current else step.obstacle or "yes",
         },
         steps,
+        details=("WHAT", "UNDOES", "POSSIBLE", "OVERWRITTEN", "KEY"),
     )
 
 

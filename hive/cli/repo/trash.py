@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from hive.cli import output
+from hive.cli import confirming, output
 from hive.cli.repo.documents import document
 from hive.cli.repo.health import health_document
 from hive.cli.running import with_hive
-from hive.errors import InvalidInput
 from hive.services.health import infos as health_info
 from hive.services.lifecycle import trash
 from hive.services.permissions import Actor
@@ -26,11 +23,11 @@ async def delete(actor: Actor, reference: str, yes: bool) -> None:
     """Move a repository to the trash and end its sessions."""
     info = await catalogue.find_repository(actor, reference)
     if not yes:
-        if not sys.stdin.isatty():
-            raise click.UsageError("Without a terminal, deleting needs --yes.")
-        question = f"Type the name of the repository to delete {info.owner}/{info.name}"
-        if click.prompt(question, err=True) != info.name:
-            raise InvalidInput("The names do not match: nothing was deleted.")
+        confirming.by_name(
+            info.name,
+            f"Type the name of the repository to delete {info.owner}/{info.name}",
+            without_terminal="Without a terminal, deleting needs --yes.",
+        )
     deleted = await trash.delete_repository(actor, info.id)
     until = output.time(deleted.until)
     output.show_done(

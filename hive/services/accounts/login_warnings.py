@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from hive import clock, log
-from hive.database import DriverError, spawn, transactional
+from hive.background import spawn
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.kinds import Severity, Source
 from hive.models import User

@@ -5,7 +5,9 @@ from __future__ import annotations
 from tortoise.expressions import Q
 
 from hive import log
-from hive.database import DriverError, spawn, transactional
+from hive.background import spawn
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import Forbidden, HiveError
 from hive.kinds import Source
 from hive.models import User

@@ -1,10 +1,10 @@
-"""Users: made, changed, logged in and deleted."""
+"""Users: added, changed, logged in and deleted."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from hive import clock
@@ -12,6 +12,7 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import Key, Membership, Repository, User, WebSession
+from hive.sentences import say
 from hive.services import audit, events, names, references, runtime
 from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
 from hive.services.permissions import Actor, require_admin
@@ -20,7 +21,7 @@ from hive.services.repositories import quotas
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UserInfo:
     id: int
     name: str
@@ -48,20 +49,31 @@ class ResetLink:
     expires_at: datetime
 
 
-async def add_user(
-    actor: Actor,
-    name: str,
-    *,
-    email: str | None = None,
-    password: str | None = None,
-    is_admin: bool = False,
-) -> UserInfo:
+@dataclass(frozen=True, kw_only=True)
+class AddUser:
+    """A user to add.
+
+    email     an empty one is none
+    password  None: the user cannot log in to the web pages
+    """
+
+    name: str
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_admin: bool = False
+
+
+async def add_user(actor: Actor, wanted: AddUser) -> UserInfo:
+    """Add a user, for administrators.
+
+    InvalidInput names the field, `name`, `email` or `password`; Conflict for a name that is taken.
+    """
     require_admin(actor)
-    names.check_account(name, "user")
-    checked_email = _check_email(email)
-    hashed = await passwords.hash_password(password) if password is not None else None
+    names.check_account(wanted.name, "user")
+    email = _check_email(wanted.email)
+    hashed = None if wanted.password is None else await passwords.hash_password(wanted.password)
     return await store_user(
-        actor, name, email=checked_email, password_hash=hashed, is_admin=is_admin
+        actor, wanted.name, email=email, password_hash=hashed, is_admin=wanted.is_admin
     )
 
 
@@ -106,18 +118,12 @@ async def list_users(actor: Actor) -> list[UserInfo]:
 
 async def find_user(actor: Actor, reference: str) -> UserInfo:
     """The user of this name or id; anybody may find themselves, administrators everybody."""
-    user = await references.user(reference)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(reference)r.", reference=reference)
-    return await _info(user)
+    return await _info(await references.person(actor, reference))
 
 
 async def get_user(actor: Actor, user_id: int) -> UserInfo:
     """The same by id."""
-    user = await User.get_or_none(id=user_id)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no such user.")
-    return await _info(user)
+    return await _info(await references.person_by_id(actor, user_id))
 
 
 @transactional
@@ -132,9 +138,7 @@ async def set_user(
     no_quota: bool = False,
 ) -> UserInfo:
     """Change what is given; an empty email removes it."""
-    user = await User.get_or_none(id=user_id)
-    if user is None or not (actor.is_admin or actor.user_id == user_id):
-        raise NotFound("There is no such user.")
+    user = await references.person_by_id(actor, user_id)
     wanted = None if no_quota else quota_bytes or user.quota_bytes
     changes_quota = wanted != user.quota_bytes
     if is_admin is not None or enabled is not None or changes_quota:
@@ -197,9 +201,7 @@ async def store_password(
 
     Wrong passwords from before no longer count: with a new one, the person must get in.
     """
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     user.password_hash = password_hash
     await user.save(update_fields=["password_hash"])
     ended = WebSession.filter(user_id=user_id)
@@ -215,13 +217,18 @@ def _forgive_tries(user_id: int, name: str) -> None:
     after_commit(lambda: attempt_limits.announce(user_id, name))
 
 
+async def _get(user_id: int) -> User:
+    user = await User.get_or_none(id=user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
 @transactional
 async def unlock(actor: Actor, user_id: int) -> None:
     """Forget the wrong passwords and codes of a user."""
     require_admin(actor)
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     await audit.record(actor, "user.unlock", f"user {user.name}")
     _forgive_tries(user.id, user.name)
 
@@ -240,9 +247,7 @@ async def reset_link(actor: Actor, user_id: int) -> ResetLink:
 
 @transactional
 async def _issue_reset(actor: Actor, user_id: int) -> tuple[str, datetime]:
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     if not user.enabled:
         raise Conflict("%(name)s is disabled: enable the account first.", name=user.name)
     await audit.record(actor, "user.reset.link", f"user {user.name}")
@@ -255,19 +260,18 @@ async def delete_user(actor: Actor, user_id: int) -> None:
     require_admin(actor)
     if actor.user_id == user_id:
         raise Forbidden("You cannot delete yourself: another administrator can.")
-    user = await User.get_or_none(id=user_id)
-    if user is None:
-        raise NotFound("There is no such user.")
+    user = await _get(user_id)
     repositories = await Repository.filter(owner_id=user_id).count()
     keys = await Key.filter(owner_id=user_id).count()
     if repositories or keys:
         raise Conflict(
-            "%(name)s still owns %(repositories)s repositories (including those in "
-            "the trash) and %(keys)s keys: first delete them or give them to another "
-            "user, or disable the user.",
+            "%(name)s still owns %(repositories)s (including the trash) and %(keys)s: first delete"
+            " them or give them to another user, or disable the user.",
             name=user.name,
-            repositories=repositories,
-            keys=keys,
+            repositories=say("1 repository")
+            if repositories == 1
+            else say("%(count)s repositories", count=repositories),
+            keys=say("1 key") if keys == 1 else say("%(count)s keys", count=keys),
         )
     was_administrator = user.is_admin and user.enabled
     await user.delete()
@@ -321,17 +325,17 @@ async def _infos(rows: Sequence[User]) -> list[UserInfo]:
 
 def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
     return UserInfo(
-        user.id,
-        user.name,
-        user.email,
-        user.is_admin,
-        user.enabled,
-        user.password_hash is not None,
-        tuple(sorted(groups)),
-        user.created_at,
-        user.last_login_at,
-        user.timezone,
-        user.language,
-        user.theme,
-        user.quota_bytes,
+        id=user.id,
+        name=user.name,
+        email=user.email,
+        is_admin=user.is_admin,
+        enabled=user.enabled,
+        has_password=user.password_hash is not None,
+        groups=tuple(sorted(groups)),
+        created_at=user.created_at,
+        last_login_at=user.last_login_at,
+        timezone=user.timezone,
+        language=user.language,
+        theme=user.theme,
+        quota_bytes=user.quota_bytes,
     )

@@ -2,7 +2,7 @@
 
 A condition is over by itself (`begin`, `end`). What happened to the content of a repository is not
 (`happened`): it stays open until a person answers, who hive/services/alarms/answers.py listens to.
-What is alarming stands in hive/services/alarms/rules.py; here is what was told already.
+hive/services/alarms/rules.py decides what raises an alarm; this records what was raised already.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ async def begin(
     session_id: int | None = None,
     **details: Any,  # noqa: ANN401 - JSON
 ) -> bool:
-    """Tell of a condition unless it was told at this level already; whether it was told now."""
+    """Notify of a condition unless that was done at this level already; whether it was done now."""
     row = await _open_row(repository_id, kind)
     if not await _keep(
         row, kind, level, message, details, repository_id=repository_id, session_id=session_id
@@ -188,7 +188,7 @@ async def begin(
 
 @transactional
 async def end(repository_id: int, kind: EventKind, message: str) -> bool:
-    """Tell that a condition is over, where it was told before."""
+    """Notify that a condition is over, if people were notified of it."""
     row = await _open_row(repository_id, kind)
     if row is None:
         return False

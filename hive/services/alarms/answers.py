@@ -20,12 +20,13 @@ from hive.sentences import say
 from hive.services import audit, events
 from hive.services.alarms.alarms import UNTIL_ANSWERED, AlarmInfo, info_of
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import ChangeKey
 from hive.services.permissions import (
     Actor,
     manageable_ids,
+    of_visible_repositories,
     require,
-    visible_repository_ids,
 )
 
 _MOST = 200
@@ -93,7 +94,7 @@ async def disable_key(actor: Actor, alarm_id: int) -> KeyInfo:
     session = await Session.get_or_none(id=row.session_id)
     if session is None or session.key_id is None:
         raise Conflict("No key is known that did this.")
-    return await keys.set_key(actor, session.key_id, enabled=False)
+    return await keys.change_key(actor, session.key_id, ChangeKey(enabled=False))
 
 
 async def list_alarms(
@@ -101,12 +102,11 @@ async def list_alarms(
 ) -> list[AlarmInfo]:
     """Those of the repositories that the actor may see, the newest first; `answered`: the past."""
     rows = Alarm.filter(
+        await of_visible_repositories(actor),
         repository_id__not_isnull=True,
         repository__deleted_at=None,
         answered_at__isnull=not answered,
     )
-    if not actor.is_admin:
-        rows = rows.filter(repository_id__in=await visible_repository_ids(actor))
     if repository_id is not None:
         rows = rows.filter(repository_id=repository_id)
     return [info_of(row) for row in await rows.order_by("-id").limit(_MOST)]
@@ -149,7 +149,7 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
     await audit.record(
         actor,
         "alarm.answer",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         alarms=[str(one.kind) for one in (row, *others)],
         message=row.message,
     )

@@ -1,6 +1,6 @@
 """The gate's questions once somebody has logged in: may they do that now, may it go on.
 
-The rules stand in `decide`, a pure function; everything else here collects what it needs.
+The rules are in `decide`, a pure function; everything else here collects what it needs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from datetime import datetime
 
 from hive import clock, log
 from hive.borg.repository_path import PathRule
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need
 from hive.models import Grant, Key, Repository, Session

@@ -30,7 +30,7 @@ class ScheduleInfo:
     every: timedelta | None
     cron: str | None
     timezone: str | None
-    grace: timedelta | None  # None: it cannot be told
+    grace: timedelta | None  # None: it is not known
     has_default_grace: bool  # the one of the settings
     in_words: str  # "every day"; "not watched"
     description: str  # "Every day at 03:00, Europe/Berlin, next tomorrow"
@@ -164,6 +164,16 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
         acknowledged_at=row.acknowledged_at,
         tags=tuple(known.tags.get(row.id, ())),
     )
+
+
+def upcoming(info: HealthInfo, count: int = 3) -> list[datetime]:
+    """When the next backups are due, if each of them comes in time."""
+    found: list[datetime] = []
+    schedule, following = info.schedule.schedule, info.due_at
+    while schedule is not None and following is not None and len(found) < count:
+        found.append(following)
+        following = schedule.due_after(following)
+    return found
 
 
 def _seconds(seconds: int | None) -> timedelta | None:

@@ -15,7 +15,7 @@ from hive.errors import Conflict, InvalidInput
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
-from hive.sentences import say
+from hive.sentences import N_, say
 from hive.services import audit, events
 from hive.services.health import review
 from hive.services.permissions import Actor, repository_for
@@ -24,7 +24,7 @@ MAX_SPAN = timedelta(days=366)
 DEFAULT = timedelta(days=1)  # how often backups are expected where nothing else is said
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ScheduleChange:
     """What is to change; what is not given stays."""
 
@@ -125,56 +125,84 @@ async def watch(actor: Actor, repository_id: int, every: timedelta | None = None
     await set_schedule(actor, repository_id, ScheduleChange(every=every or DEFAULT))
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Silence:
+    """One of the two reasons why nobody hears of a missing backup until a time."""
+
+    column: str
+    begun: EventKind
+    begin: str  # for the audit log
+    end: str
+    not_begun: str  # what is said to whoever ends one that there is not
+
+
+_PAUSE = _Silence(
+    column="paused_until",
+    begun=EventKind.PAUSED,
+    begin="pause",
+    end="resume",
+    not_begun=N_("%(name)s is not paused."),
+)
+_MUTE = _Silence(
+    column="muted_until",
+    begun=EventKind.MUTED,
+    begin="mute",
+    end="unmute",
+    not_begun=N_("%(name)s is not muted."),
+)
+
+
 @transactional
 async def pause(actor: Actor, repository_id: int, until: datetime) -> None:
     """Expect no backup until then; it resumes by itself."""
-    row = await repository_for(actor, repository_id, Level.MANAGE)
-    _check_until(until)
-    await Repository.filter(id=row.id).update(paused_until=until)
     message = say(
         "Paused by %(name)s until %(until)s: no backup is expected until then.",
         name=actor.name,
         until=until,
     )
-    await events.record(row.id, EventKind.PAUSED, message, until=clock.rfc3339(until))
-    await _audit(actor, row, "pause", until=clock.rfc3339(until))
-    await review.review(row.id)
+    await _begin(_PAUSE, actor, repository_id, until, message)
 
 
 @transactional
 async def resume(actor: Actor, repository_id: int) -> None:
     """End a pause before its time."""
-    row = await repository_for(actor, repository_id, Level.MANAGE)
-    now = clock.now()
-    if row.paused_until is None or row.paused_until <= now:
-        raise Conflict("%(name)s is not paused.", name=row.name)
-    await Repository.filter(id=row.id).update(paused_until=now)
-    await _audit(actor, row, "resume")
-    await review.review(row.id, by=actor.name)
+    await _end(_PAUSE, actor, repository_id)
+    await review.review(repository_id, by=actor.name)
 
 
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
-    """Tell nobody of a missing backup until then; if it is still missing, it is told then."""
-    row = await repository_for(actor, repository_id, Level.MANAGE)
-    _check_until(until)
-    await Repository.filter(id=row.id).update(muted_until=until)
+    """Notify nobody of a missing backup until then; if it is still missing, notify then."""
     message = say("Muted by %(name)s until %(until)s.", name=actor.name, until=until)
-    await events.record(row.id, EventKind.MUTED, message, until=clock.rfc3339(until))
-    await _audit(actor, row, "mute", until=clock.rfc3339(until))
-    await review.review(row.id)
+    await _begin(_MUTE, actor, repository_id, until, message)
 
 
 @transactional
 async def unmute(actor: Actor, repository_id: int) -> None:
     """End a mute before its time."""
+    await _end(_MUTE, actor, repository_id)
+    await review.review(repository_id)
+
+
+async def _begin(
+    silence: _Silence, actor: Actor, repository_id: int, until: datetime, message: str
+) -> None:
+    row = await repository_for(actor, repository_id, Level.MANAGE)
+    _check_until(until)
+    await Repository.filter(id=row.id).update(**{silence.column: until})
+    await events.record(row.id, silence.begun, message, until=clock.rfc3339(until))
+    await _audit(actor, row, silence.begin, until=clock.rfc3339(until))
+    await review.review(row.id)
+
+
+async def _end(silence: _Silence, actor: Actor, repository_id: int) -> None:
     row = await repository_for(actor, repository_id, Level.MANAGE)
     now = clock.now()
-    if row.muted_until is None or row.muted_until <= now:
-        raise Conflict("%(name)s is not muted.", name=row.name)
-    await Repository.filter(id=row.id).update(muted_until=now)
-    await _audit(actor, row, "unmute")
-    await review.review(row.id)
+    until: datetime | None = getattr(row, silence.column)
+    if until is None or until <= now:
+        raise Conflict(silence.not_begun, name=row.name)
+    await Repository.filter(id=row.id).update(**{silence.column: now})
+    await _audit(actor, row, silence.end)
 
 
 @transactional
@@ -227,6 +255,4 @@ def _check_until(until: datetime) -> None:
 
 
 async def _audit(actor: Actor, row: Repository, action: str, **details: object) -> None:
-    await audit.record(
-        actor, f"repository.{action}", f"repository {row.name} ({row.login})", **details
-    )
+    await audit.record(actor, f"repository.{action}", audit.name_of(row), **details)

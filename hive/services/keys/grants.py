@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from hive import clock
 from hive.database import transactional
@@ -15,52 +16,66 @@ from hive.services.keys import keys
 from hive.services.permissions import Actor, repository_for, visible_keys
 
 
+@dataclass(frozen=True, kw_only=True)
+class ChangeAccess:
+    """Which keys are to open a repository; those that are not named stay as they are.
+
+    accesses      keys by reference (id, name, OWNER/NAME, fingerprint), and what each may do
+    key_accesses  keys by id, and what each may do; None: no longer opens it
+    remove_keys   keys by reference that no longer open it
+    """
+
+    accesses: Mapping[str, Access] = field(default_factory=dict)
+    key_accesses: Mapping[int, Access | None] = field(default_factory=dict)
+    remove_keys: Sequence[str] = ()
+
+
 @transactional
-async def grant(actor: Actor, repository_id: int, accesses: Mapping[str, Access]) -> None:
-    """Give keys (by reference) access to a repository, or another access than before."""
+async def change_access(actor: Actor, repository_id: int, wanted: ChangeAccess) -> None:
+    """Change which keys open a repository, for those who may manage it; sessions that lose it end.
+
+    InvalidInput and Conflict name the field `key`: one key has one access. NotFound for a key that
+    the actor may not use, or that is to be removed and does not open the repository.
+    """
     repository = await repository_for(actor, repository_id, Level.MANAGE)
-    wanted: dict[int, Access] = {}
-    for reference, access in accesses.items():
+    for reference in wanted.remove_keys:
+        await _revoke(actor, repository, await _granted_key(actor, repository, reference))
+    chosen: dict[int, Access] = {}
+    for reference, access in wanted.accesses.items():
         key = await keys.get_key(actor, reference)  # whoever may see a key may use it
-        if wanted.setdefault(key.id, access) != access:
+        if chosen.setdefault(key.id, access) != access:
             raise InvalidInput(
                 "The key %(name)s is named twice, as %(wanted)s and as %(access)s: one key has one"
                 " access to a repository.",
                 field="key",
                 name=key.name,
-                wanted=wanted[key.id],
+                wanted=chosen[key.id],
                 access=access,
             )
         await _set(actor, repository, key, access)
+    for key_id, its_access in wanted.key_accesses.items():
+        await _set_by_id(actor, repository, key_id, its_access)
 
 
-@transactional
-async def grant_key(actor: Actor, repository_id: int, key_id: int, access: Access) -> None:
-    """Give one key, by its id, access to a repository, or another access than before."""
-    repository = await repository_for(actor, repository_id, Level.MANAGE)
+async def _set_by_id(
+    actor: Actor, repository: Repository, key_id: int, access: Access | None
+) -> None:
+    if access is None:
+        granted = Grant.get_or_none(repository_id=repository.id, key_id=key_id)
+        row = await granted.select_related("key")
+        if row is None:
+            raise NotFound("This key has no access to this repository.")
+        await _revoke(actor, repository, row.key)
+        return
     key = await Key.filter(await visible_keys(actor), id=key_id).first()
     if key is None:
         raise NotFound("There is no such key.")
     await _set(actor, repository, key, access)
 
 
-async def set_access(actor: Actor, repository_id: int, key_id: int, access: Access | None) -> None:
-    """Let one key, by its id, open a repository as far as `access` says; None: no longer."""
-    if access is None:
-        await revoke_key(actor, repository_id, key_id)
-    else:
-        await grant_key(actor, repository_id, key_id, access)
-
-
-@transactional
-async def revoke_key(actor: Actor, repository_id: int, key_id: int) -> None:
-    """Take one key, by its id, off a repository; its sessions there end."""
-    repository = await repository_for(actor, repository_id, Level.MANAGE)
-    row = await Grant.get_or_none(repository_id=repository.id, key_id=key_id).select_related("key")
-    if row is None:
-        raise NotFound("This key has no access to this repository.")
-    await row.delete()
-    await _tell(actor, repository, row.key, "no longer has access", None)
+async def _revoke(actor: Actor, repository: Repository, key: Key) -> None:
+    await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
+    await _tell(actor, repository, key, "no longer has access", None)
 
 
 async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -> None:
@@ -76,16 +91,6 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
         existing.access = access
         await existing.save()
     await _tell(actor, repository, key, say("has %(access)s access", access=access), access)
-
-
-@transactional
-async def revoke(actor: Actor, repository_id: int, references: Sequence[str]) -> None:
-    """Take keys (by reference) off a repository; their sessions there end."""
-    repository = await repository_for(actor, repository_id, Level.MANAGE)
-    for reference in references:
-        key = await _granted_key(actor, repository, reference)
-        await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
-        await _tell(actor, repository, key, "no longer has access", None)
 
 
 async def _granted_key(actor: Actor, repository: Repository, reference: str) -> Key:
@@ -169,7 +174,7 @@ async def _tell(
     await audit.record(
         actor,
         "grant.set" if access else "grant.delete",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         key=key.name,
         fingerprint=key.fingerprint,
         access=access,

@@ -19,6 +19,9 @@ from hive.kinds import Access, Level
 from hive.models import Key, RefusedKey, Repository
 from hive.services import audit
 from hive.services.keys import grants, keys
+from hive.services.keys.grants import ChangeAccess
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import AddKey
 from hive.services.permissions import (
     Actor,
     level_on,
@@ -46,6 +49,14 @@ class RefusedKeyInfo:
     last_seen_at: datetime
     count: int
     known_as: str | None  # the actor's name for it, where it is stored already
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetIn:
+    """How a refused key is let in; `name` is for a key that the actor does not have yet."""
+
+    name: str
+    access: Access
 
 
 @transactional
@@ -112,7 +123,7 @@ async def _get(actor: Actor, refused_id: int) -> RefusedKey:
 
 
 @transactional
-async def let_in(actor: Actor, refused_id: int, *, name: str, access: Access) -> keys.KeyInfo:
+async def let_in(actor: Actor, refused_id: int, wanted: LetIn) -> KeyInfo:
     """Store the key, unless the actor has it already, and give it access to that repository.
 
     It becomes the actor's, or where an administrator does it, the repository owner's.
@@ -122,11 +133,13 @@ async def let_in(actor: Actor, refused_id: int, *, name: str, access: Access) ->
     known = Key.filter(await visible_keys(actor), fingerprint=row.fingerprint)
     key = await known.filter(owner__name=owner).first() or await known.first()
     if key is None:
-        added = await keys.add_key(actor, name, owner=owner, text=f"{row.type} {row.blob}")
+        line = f"{row.type} {row.blob}"
+        added = await keys.add_key(actor, AddKey(name=wanted.name, text=line, owner=owner))
         key_id = added.id
     else:
         key_id = key.id
-    await grants.grant_key(actor, row.repository_id, key_id, access)
+    access = ChangeAccess(key_accesses={key_id: wanted.access})
+    await grants.change_access(actor, row.repository_id, access)
     await row.delete()
     return await keys.find_key_by_id(actor, key_id)
 
@@ -140,7 +153,7 @@ async def dismiss(actor: Actor, refused_id: int) -> None:
     await audit.record(
         actor,
         "refused-key.dismiss",
-        f"repository {row.repository.name} ({row.repository.login})",
+        audit.name_of(row.repository),
         fingerprint=row.fingerprint,
     )
 

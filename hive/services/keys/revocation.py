@@ -9,7 +9,8 @@ from hive.errors import InvalidInput, NotFound
 from hive.models import Key
 from hive.services import audit, events
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import ChangeKey
 from hive.services.permissions import Actor
 
 _PREFIX = "SHA256:"
@@ -47,7 +48,7 @@ async def disable_everywhere(actor: Actor, fingerprint: str) -> list[KeyInfo]:
     if not rows:
         raise NotFound("There is no key %(wanted)s.", wanted=wanted)
     ids = [row.id for row in rows if row.enabled]
-    disabled = [await keys.set_key(actor, key_id, enabled=False) for key_id in ids]
+    disabled = [await keys.change_key(actor, key_id, ChangeKey(enabled=False)) for key_id in ids]
     owners = ", ".join(info.owner for info in disabled)
     await audit.record(
         actor, "key.disable-everywhere", f"key {wanted}", fingerprint=wanted, owners=owners

@@ -11,6 +11,7 @@ from hive.kinds import Access, Mode, ShareLevel
 from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants
+from hive.services.keys.grants import ChangeAccess
 from hive.services.lifecycle import imports
 from hive.services.lifecycle.imports import Settled
 from hive.services.permissions import Actor
@@ -71,7 +72,7 @@ class ChangedRepository:
     """The repository as it is now.
 
     settled    how a staged import ended, where the mode brought that about
-    quota_use  how much of its own quota it uses, where one was set
+    quota_use  how much of its quota it uses, if one was set
     """
 
     repository: RepositoryInfo
@@ -121,8 +122,8 @@ async def _store(actor: Actor, repository_id: int, wanted: ChangeRepository) -> 
             share_levels=wanted.share_levels,
             owner=wanted.owner,
         )
-    await grants.revoke(actor, repository_id, wanted.remove_keys)
-    await grants.grant(actor, repository_id, wanted.accesses)
+    access = ChangeAccess(accesses=wanted.accesses, remove_keys=wanted.remove_keys)
+    await grants.change_access(actor, repository_id, access)
     if wanted.strict_paths is not None:
         await former_paths.set_strict(actor, repository_id, strict=wanted.strict_paths)
     if not wanted.schedule.is_nothing:

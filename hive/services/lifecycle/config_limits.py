@@ -11,10 +11,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.background import unbroken
 from hive.borg.exclusive_lock import LockedError, exclusive_lock
 from hive.borg.locks import Holder
 from hive.borg.repository import read_config
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import EventKind, Level
 from hive.models import Repository
@@ -130,6 +131,6 @@ async def _note(actor: Actor, repository: Repository, former: ConfigLimits, cont
     await audit.record(
         actor,
         "repository.clear-config-limits",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         former=former.in_words,
     )

@@ -1,7 +1,7 @@
 """Putting a kept version of a repository's config back in place.
 
 borg keeps the key of repokey encryption there: a config that is lost or overwritten makes every
-archive unreadable, and whoever writes to the repository can overwrite it.
+archive unreadable, and any client that writes to the repository can overwrite it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import stat
 from pathlib import Path
 
 from hive import files
-from hive.database import transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
 from hive.errors import Conflict, NotFound, StorageError
 from hive.kinds import EventKind, Level
 from hive.models import ConfigVersion, Repository
@@ -88,7 +89,7 @@ async def _note(actor: Actor, repository_id: int, version: int, content: bytes) 
     await audit.record(
         actor,
         "repository.restore-config",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         version=version,
     )
 
@@ -115,7 +116,7 @@ def read(path: Path) -> bytes | None:
 
 
 def write(where: paths.Place, content: bytes) -> None:
-    """Replace the config in one step, owned by whoever owns the repository.
+    """Replace the config in one step, with the owner of the repository's files.
 
     The new file is made beside the repository, and no session runs meanwhile.
     """

@@ -12,10 +12,11 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from hive import clock, log
+from hive.background import unbroken
 from hive.borg import last_backup
 from hive.borg.repository import snapshot
 from hive.borg.verify import NotARepository, Verified, drop_derived, verify
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
 from hive.models import Repository, Session, TrashEntry
@@ -113,7 +114,7 @@ async def _switch_mode(
 async def _store_mode(actor: Actor, repository_id: int, mode: Mode, along: Along | None) -> Mode:
     """Store the mode as soon as no maintenance is under way, and return the former one.
 
-    A mode that is not IMPORT begins with a maintenance of its own, in the same transaction: no
+    A mode that is not IMPORT begins with a maintenance, in the same transaction: no
     session may come between the mode and the import that is still to be settled.
     """
 
@@ -263,7 +264,7 @@ async def _finish(
 
     @transactional
     async def write() -> None:
-        # A name that is no text cannot be kept; then the next import sends all again.
+        # A name that is not text cannot be stored; then the next import sends everything again.
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await record.note_snapshot(repository_id, after, by_hive=True, is_brought=True)

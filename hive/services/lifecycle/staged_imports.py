@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hive import clock, log
-from hive.database import DriverError, transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
@@ -101,7 +103,7 @@ async def _note(actor: Actor, repository: Repository, size: int) -> None:
     await audit.record(
         actor,
         "repository.discard-import",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         size_bytes=size,
     )
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from hive import clock, log
-from hive.database import transactional, unbroken
+from hive.background import unbroken
+from hive.database import transactional
 from hive.errors import Conflict, HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Level, TrashReason
 from hive.models import Repository, Session, TrashEntry
@@ -158,9 +159,7 @@ async def _mark_restored(actor: Actor, repository_id: int, entry_id: int | None)
     await events.record(
         repository_id, EventKind.RESTORED, say("Restored by %(name)s.", name=actor.name)
     )
-    await audit.record(
-        actor, "repository.restore", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.restore", audit.name_of(repository))
 
 
 async def empty_expired() -> int:

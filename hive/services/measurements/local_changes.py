@@ -1,10 +1,10 @@
 """Changes that did not come through the gate: an administrator's borg, a restored disk.
 
-inotify only says where to look; what happened is told by comparing the disk with what was known.
+inotify only says where to look; comparing the disk with what was known shows what happened.
 So a lost notice costs time, never a wrong event: an overflow, a directory that cannot be watched
 and the start of the server are answered by looking at everything.
 
-Nothing is told of a repository while the gate or a maintenance is at it; it is looked at when that
+Nothing is reported while the gate or a maintenance uses a repository; it is looked at when that
 is over.
 """
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +22,17 @@ from asyncinotify import Inotify, Mask
 from tortoise.functions import Max
 
 from hive import clock, log, signals
+from hive.background import spawn
 from hive.borg import last_backup
 from hive.borg.last_backup import DiskBackup
 from hive.borg.locks import Holder, exclusive_holder
 from hive.borg.repository import Snapshot, changed_at, damage, snapshot, state_of
-from hive.database import DriverError, spawn, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import DatabaseError, HiveError
 from hive.kinds import EventKind, Need
 from hive.models import Event, Repository, Session
+from hive.paging import in_pages
 from hive.sentences import say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
@@ -153,7 +156,11 @@ class LocalChangeWatch:
             if self._held_locally is None:
                 self._damaged = await integrity.found_by_looks()
                 self._held_locally = await _left_open()
-            rows = await query.select_related("location")
+            found: set[int] = set()
+            async for rows in in_pages(query.select_related("location")):
+                found.update(row.id for row in rows)
+                for row in rows:
+                    await self._look(row)
         except DriverError as error:
             logger.error("repositories cannot be looked at", reason=str(error))
             self._to_look_at |= wanted
@@ -162,14 +169,8 @@ class LocalChangeWatch:
             return
         if is_rescan:
             self._rescan_at = now + self._rescan_seconds
-        self._let_go(self.watched if is_rescan else wanted, rows)
-        for row in rows:
-            await self._look(row)
-
-    def _let_go(self, looked_for: Collection[int], found: Iterable[Repository]) -> None:
-        """Watch no longer what is deleted: it lies in the trash."""
-        for repository_id in set(looked_for) - {row.id for row in found}:
-            self._watches.drop(repository_id)
+        for repository_id in (self.watched if is_rescan else wanted) - found:
+            self._watches.drop(repository_id)  # it is deleted and lies in the trash
 
     async def _look(self, row: Repository) -> None:
         """Look at one repository; its trouble is not the others'."""
@@ -268,7 +269,7 @@ async def _in_use(repository_id: int) -> bool:
 
 
 async def _left_open() -> set[int]:
-    """Repositories of which was told last that they are held past the gate."""
+    """Repositories whose last report was that somebody holds them past the gate."""
     told = Event.filter(kind__in=(EventKind.OPENED_LOCALLY, EventKind.CLOSED_LOCALLY))
     newest = await told.annotate(newest=Max("id")).group_by("repository_id").values("newest")
     last = Event.filter(id__in=[row["newest"] for row in newest], kind=EventKind.OPENED_LOCALLY)
@@ -279,7 +280,7 @@ async def _left_open() -> set[int]:
 async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | None:
     """Record what is new, in the order in which it happened; whether the content changed.
 
-    None where somebody came in between: what was seen is not to be told then.
+    None if somebody came in between: what was seen must not be reported then.
     """
     row = await Repository.get(id=before.id)
     is_disturbed = row.maintenance is not None or await _in_use(row.id)

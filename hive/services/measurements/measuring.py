@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hive.database import unbroken
+from hive.background import unbroken
 from hive.services.measurements import statistics
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue

@@ -13,10 +13,12 @@ from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
 from hive.borg.last_backup import DiskBackup
 from hive.borg.observed import Observed
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
 from hive.models import Inspection, Repository, Session, Statistic
+from hive.paging import in_pages
 from hive.sentences import say
 from hive.services import runtime
 from hive.services.alarms import alarms, rules
@@ -34,6 +36,7 @@ logger = log.get(__name__)
 _SECONDS = 3600.0  # for one repository; of borg 2 every file is looked at
 _AT_LEAST_EVERY = timedelta(hours=20)
 _BATCH = 500  # rows deleted in one statement
+_PAGE = 500  # rows of two columns read at once
 _OUR_OWN = (maintenance.ROLLING_BACK, maintenance.UNFINISHED_ROLLBACK)
 
 
@@ -134,7 +137,7 @@ async def _note_failure(repository_id: int, problem: str) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
     if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
-    if inspection.problem is not None:  # another cause is told anew
+    if inspection.problem is not None:  # another cause is a new alarm
         await alarms.end(
             repository_id, EventKind.MEASURING_FAILED, say("The cause is another now.")
         )
@@ -298,24 +301,48 @@ async def _keep_inspection(inspection: Inspection, found: RepositoryFacts) -> No
 
 async def measure_all() -> None:
     """Measure every repository; one that fails does not stop the others."""
-    for repository_id in await Repository.filter(deleted_at=None).values_list("id", flat=True):
-        try:
-            await measure(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
-        except (HiveError, DriverError) as error:
-            logger.error("not measured", repository=repository_id, reason=str(error))
+    async for rows in in_pages(Repository.filter(deleted_at=None).only("id")):
+        for row in rows:
+            await _measure_or_log(row.id)
+
+
+async def measure_outstanding() -> int:
+    """Measure what was not measured after its last change, or could not be; returns how many.
+
+    For the start of a server: what changed while none ran is found by comparing with the disk
+    (hive/services/measurements/local_changes.py), and what did not change need not be read.
+    """
+    count = 0
+    repositories = Repository.filter(deleted_at=None).only("id", "known_state")
+    async for rows in in_pages(repositories, rows=_PAGE):
+        measured = Inspection.filter(repository_id__in=[row.id for row in rows], problem=None)
+        states = dict(await measured.values_list("repository_id", "state"))
+        for row in rows:
+            if states.get(row.id) != (row.known_state or ""):
+                await _measure_or_log(row.id)
+                count += 1
+    return count
+
+
+async def _measure_or_log(repository_id: int) -> None:
+    try:
+        await measure(repository_id)
+    except (HiveError, DriverError) as error:
+        logger.error("not measured", repository=repository_id, reason=str(error))
 
 
 async def thin_out() -> int:
     """Delete the measurements that are no longer kept; returns how many."""
     now = clock.now()
     removed = 0
-    for repository_id in await Repository.all().values_list("id", flat=True):
-        old = Statistic.filter(repository_id=repository_id, at__lt=now - thinning.KEEP_ALL)
-        rows = await old.values("id", "at")
-        gone = sorted(thinning.superfluous(((row["id"], row["at"]) for row in rows), now))
-        for start in range(0, len(gone), _BATCH):
-            await _delete(gone[start : start + _BATCH])
-        removed += len(gone)
+    async for rows in in_pages(Repository.all().only("id")):
+        for row in rows:
+            old = Statistic.filter(repository_id=row.id, at__lt=now - thinning.KEEP_ALL)
+            kept = ((one["id"], one["at"]) for one in await old.values("id", "at"))
+            gone = sorted(thinning.superfluous(kept, now))
+            for start in range(0, len(gone), _BATCH):
+                await _delete(gone[start : start + _BATCH])
+            removed += len(gone)
     return removed
 
 

@@ -65,7 +65,7 @@ async def _backups(repository_id: int, since: datetime | None) -> list[Backup]:
 
 @dataclass(frozen=True)
 class Measurement:
-    """Sizes at one time; None for what could not be told."""
+    """Sizes at one time; None for what is not known."""
 
     at: datetime
     size_bytes: int

@@ -12,7 +12,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
 from hive.kinds import Level, ShareLevel
 from hive.models import Channel, ChannelShare, RuleChannel
-from hive.sentences import say
+from hive.sentences import N_, say
 from hive.services import audit, names, references, shares
 from hive.services.delivery import failing
 from hive.services.outbox import condition, sending
@@ -104,14 +104,14 @@ def kind_of(info: ChannelInfo) -> KindInfo | None:
 async def find(actor: Actor, reference: str) -> Channel:
     """The channel of this name, OWNER/NAME or id that the actor may see."""
     visible = Channel.filter(await visible_channels(actor))
-    rows = await visible.filter(references.owned_thing(reference)).distinct().limit(2)
-    if len(rows) > 1:
-        raise InvalidInput(
-            "%(reference)r can be several channels: say OWNER/NAME or the id.", reference=reference
-        )
-    if not rows:
-        raise NotFound("There is no channel %(reference)r.", reference=reference)
-    return rows[0]
+    meant = references.owned_thing(Channel, reference)
+    rows = await visible.filter(meant).distinct().limit(2)
+    return references.the_one(
+        rows,
+        reference,
+        several=N_("%(reference)r can be several channels: say OWNER/NAME or the id."),
+        none=N_("There is no channel %(reference)r."),
+    )
 
 
 async def find_by_id(actor: Actor, channel_id: int) -> ChannelInfo:
@@ -157,9 +157,7 @@ async def add(
     groups: Sequence[str] = (),
 ) -> ChannelInfo:
     """Add a channel; InvalidInput names the setting that is wrong."""
-    user = await references.user(owner)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(owner)r.", owner=owner)
+    user = await references.person(actor, owner)
     channel = sending.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
         raise Forbidden("Only administrators have channels of kind %(kind)s.", kind=kind)
@@ -237,12 +235,12 @@ async def _shares(channel_ids: Sequence[int]) -> dict[int, list[GroupShare]]:
 
 
 async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored settings with what is given anew; a share is no way round what a kind is for."""
+    """The stored settings with what is given now; a share does not bypass who may use a kind."""
     channel = sending.channel(row.kind)
     if channel.administrators_only and not actor.is_admin:
         raise Forbidden("Only administrators set up channels of kind %(kind)s.", kind=row.kind)
     before = _read(row)
-    if before is None:  # another version wrote them: all is given anew
+    if before is None:  # another version wrote them: all have to be given again
         return channel.stored(channel.read(given))
     if await level_on(actor, row) < Level.OWN:
         _require_secrets_known(channel.fields(), settings_of(row), given)

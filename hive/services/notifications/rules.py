@@ -15,6 +15,7 @@ from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Severity
 from hive.models import Channel, Membership, Repository, Rule, RuleChannel, User
+from hive.sentences import N_
 from hive.services import audit, names, references
 from hive.services.notifications import channels
 from hive.services.outbox import recipients, routing
@@ -48,12 +49,16 @@ class RuleInfo:
     channels: tuple[str, ...]
     user_id: int
     repository_id: int | None
+    repository_owner: str | None
     channel_ids: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A rule as somebody writes it; channels and repository by name, or a number as their id."""
+@dataclass(frozen=True, kw_only=True)
+class AddRule:
+    """A rule to add; channels and repository by name, or a number as their id.
+
+    What is absent matches everything. `quiet` are hours like 22:00-07:00.
+    """
 
     name: str
     channels: Sequence[str | int]
@@ -66,21 +71,21 @@ class Wanted:
     is_quiet_for_critical: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choices:
     """What a rule of somebody's may name."""
 
-    repositories: Sequence[repositories.RepositoryChoice]
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]
 
 
-@dataclass(frozen=True)
-class Changes:
-    """What to change of a rule: None stays as it is, what is empty no longer restricts.
+@dataclass(frozen=True, kw_only=True)
+class ChangeRule:
+    """What is to change of a rule; what is absent stays as it is, what is empty matches everything.
 
-    `channels` are all that the rule uses from now on.
+    channels      all that it uses from now on, by their ids
+    add_channels  further channels; `remove_channels` takes some away
     """
 
     name: str | None = None
@@ -93,10 +98,12 @@ class Changes:
     quiet: str | None = None
     is_quiet_for_critical: bool | None = None
     channels: Sequence[int] | None = None
+    add_channels: Sequence[str | int] = ()
+    remove_channels: Sequence[str | int] = ()
 
 
 @transactional
-async def add(actor: Actor, user: str | int, wanted: Wanted) -> RuleInfo:
+async def add(actor: Actor, user: str | int, wanted: AddRule) -> RuleInfo:
     """Add a rule for a user: administrators for everybody, others for themselves."""
     person = await references.person(actor, user)
     sight = _as(person, actor)
@@ -104,7 +111,7 @@ async def add(actor: Actor, user: str | int, wanted: Wanted) -> RuleInfo:
     await _apply(
         sight,
         row,
-        Changes(
+        ChangeRule(
             name=wanted.name,
             repository=wanted.repository,
             tag=wanted.tag,
@@ -120,7 +127,7 @@ async def add(actor: Actor, user: str | int, wanted: Wanted) -> RuleInfo:
     return await _info(row)
 
 
-async def _apply(sight: Actor, row: Rule, changes: Changes) -> None:
+async def _apply(sight: Actor, row: Rule, changes: ChangeRule) -> None:
     """Write what changes into the row, and save it; `sight` is the rule's own person."""
     if changes.name is not None:
         row.name = await _free_name(row, changes.name)
@@ -194,7 +201,6 @@ async def choices(actor: Actor, user: str | int) -> Choices:
     person = await references.person(actor, user)
     sight = _as(person, actor)
     return Choices(
-        repositories=await repositories.choices(sight),
         tags=sorted(await tags.list_tags(sight)),
         owners=[one.name for one in await (await _known_users(sight)).order_by("name")],
         channels=await channels.list_channels(_plain(sight)),
@@ -211,7 +217,10 @@ async def _repository(sight: Actor, reference: str | int) -> int | None:
         return None
     if isinstance(reference, int):
         return (await repositories.find_repository_by_id(sight, reference)).id
-    return (await repositories.find_repository(sight, reference)).id
+    try:
+        return (await repositories.choose(sight, reference)).id
+    except (NotFound, InvalidInput) as error:
+        raise InvalidInput(error.message, field="repository") from None
 
 
 async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
@@ -233,7 +242,7 @@ async def _channel(sight: Actor, reference: str | int) -> Channel:
 
 
 def _plain(sight: Actor) -> Actor:
-    """An administrator sees all channels, but is told by those that are theirs or shared."""
+    """An administrator sees all channels, but is notified only by their own or shared ones."""
     return Actor(sight.user_id, sight.name, is_admin=False, source=sight.source)
 
 
@@ -250,27 +259,23 @@ def parse_quiet(text: str) -> tuple[int, int]:
 
 
 @transactional
-async def change(
-    actor: Actor,
-    rule_id: int,
-    changes: Changes | None = None,
-    *,
-    add_channels: Sequence[str | int] = (),
-    remove_channels: Sequence[str | int] = (),
-) -> RuleInfo:
+async def change(actor: Actor, rule_id: int, changes: ChangeRule) -> RuleInfo:
+    """Change what is given of a rule: administrators everybody's, others their own."""
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
-    await _apply(_as(person, actor), row, changes or Changes())
-    if changes is not None and changes.channels is not None:
+    sight = _as(person, actor)
+    await _apply(sight, row, changes)
+    more, fewer = list(changes.add_channels), list(changes.remove_channels)
+    if changes.channels is not None:
         links = await RuleChannel.filter(rule_id=row.id)
         wanted, had = set(changes.channels), {link.channel_id for link in links}
-        add_channels = [*add_channels, *sorted(wanted - had)]
-        remove_channels = [*remove_channels, *sorted(had - wanted)]
-    if add_channels:
-        await _link(_as(person, actor), row, add_channels)
-    for reference in remove_channels:
-        await _unlink(_as(person, actor), row, reference)
-    if remove_channels and not await RuleChannel.filter(rule_id=row.id).exists():
+        more += sorted(wanted - had)
+        fewer += sorted(had - wanted)
+    if more:
+        await _link(sight, row, more)
+    for reference in fewer:
+        await _unlink(sight, row, reference)
+    if fewer and not await RuleChannel.filter(rule_id=row.id).exists():
         raise InvalidInput("A rule needs a channel to send by.", field="channels")
     await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **_shown(changes))
     return await _info(row)
@@ -283,8 +288,12 @@ async def _unlink(sight: Actor, row: Rule, reference: str | int) -> None:
     await RuleChannel.filter(rule_id=row.id, channel_id=reference).delete()
 
 
-def _shown(changes: Changes | None) -> dict[str, Any]:
-    return {} if changes is None else asdict(changes)
+def _shown(changes: ChangeRule) -> dict[str, Any]:
+    return {
+        **asdict(changes),
+        "add_channels": list(changes.add_channels) or None,
+        "remove_channels": list(changes.remove_channels) or None,
+    }
 
 
 @transactional
@@ -323,13 +332,12 @@ async def find_rule(actor: Actor, reference: str) -> RuleInfo:
         for info in await list_rules(actor)
         if info.id == number or reference in (info.name, f"{info.user}/{info.name}")
     ]
-    if len(meant) > 1:
-        raise InvalidInput(
-            "%(reference)r can be several rules: say USER/NAME or the id.", reference=reference
-        )
-    if not meant:
-        raise NotFound("There is no rule %(reference)r.", reference=reference)
-    return meant[0]
+    return references.the_one(
+        meant,
+        reference,
+        several=N_("%(reference)r can be several rules: say USER/NAME or the id."),
+        none=N_("There is no rule %(reference)r."),
+    )
 
 
 async def find_rule_by_id(actor: Actor, rule_id: int) -> RuleInfo:
@@ -343,7 +351,7 @@ async def _info(row: Rule) -> RuleInfo:
 async def _infos(rows: Sequence[Rule]) -> list[RuleInfo]:
     if not rows:
         return []
-    await Rule.fetch_for_list(list(rows), "user", "owner", "repository")
+    await Rule.fetch_for_list(list(rows), "user", "owner", "repository", "repository__owner")
     used: dict[int, list[tuple[str, int]]] = {row.id: [] for row in rows}
     for link in await RuleChannel.filter(rule_id__in=list(used)).select_related("channel"):
         used[link.rule_id].append((link.channel.name, link.channel.id))
@@ -367,6 +375,7 @@ def _as_info(row: Rule, used: Sequence[tuple[str, int]]) -> RuleInfo:
         channels=tuple(name for name, _ in used),
         user_id=row.user_id,
         repository_id=row.repository_id,
+        repository_owner=None if repository is None else repository.owner.name,
         channel_ids=tuple(channel_id for _, channel_id in used),
     )
 

@@ -11,7 +11,7 @@ from hive.kinds import Level, ShareLevel
 from hive.services.notifications import channels, rule_preview, rules, trials
 from hive.services.notifications.channels import ChannelInfo
 from hive.services.notifications.rule_preview import Preview
-from hive.services.notifications.rules import Changes, RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, ChangeRule, RuleInfo
 from hive.services.notifications.trials import Trial
 from hive.services.outbox import allowed
 from hive.services.permissions import Actor, require_admin
@@ -130,22 +130,13 @@ async def allow_refused_address(actor: Actor, channel_id: int) -> AllowedAddress
     return AllowedAddress(network=network, saved=await _tried(actor, info))
 
 
-async def add_rule(actor: Actor, user: str | int, wanted: Wanted) -> SavedRule:
+async def add_rule(actor: Actor, user: str | int, wanted: AddRule) -> SavedRule:
     """Add a rule for a user: administrators for everybody, others for themselves."""
     info = await rules.add(actor, user, wanted)
     return SavedRule(rule=info, preview=await rule_preview.preview(actor, info.id))
 
 
-async def change_rule(
-    actor: Actor,
-    rule_id: int,
-    changes: Changes,
-    *,
-    add_channels: Sequence[str | int] = (),
-    remove_channels: Sequence[str | int] = (),
-) -> SavedRule:
+async def change_rule(actor: Actor, rule_id: int, wanted: ChangeRule) -> SavedRule:
     """Change what is given of a rule."""
-    info = await rules.change(
-        actor, rule_id, changes, add_channels=add_channels, remove_channels=remove_channels
-    )
+    info = await rules.change(actor, rule_id, wanted)
     return SavedRule(rule=info, preview=await rule_preview.preview(actor, info.id))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hive.services.accounts import groups, users
 from hive.services.keys import keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.notifications.channels import KindInfo
 from hive.services.permissions import Actor
 from hive.services.storage import locations

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hive.services.gate import client_addresses
 from hive.services.keys import keys, refused_keys
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.keys.refused_keys import RefusedKeyInfo
 from hive.services.permissions import Actor
 

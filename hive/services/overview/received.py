@@ -24,7 +24,7 @@ class Received:
     failing       the person's enabled channels that fail
     mail          how sending to the person's own mail address goes
     can_be_told   whether there is any way to notify the person
-    repositories  the names of those that the actor may see, by id
+    repositories  OWNER/NAME of those of the page that the actor may see, by id
     """
 
     notifications: Sequence[NotificationInfo]
@@ -44,5 +44,7 @@ async def received(actor: Actor, user_id: int, *, before_id: int | None = None) 
         failing=await channels.list_failing(actor, owner_id=user_id),
         mail=await condition.get((None, user_id)),
         can_be_told=await rules.can_be_told(actor, user_id),
-        repositories={one.id: one.name for one in await catalogue.choices(actor)},
+        repositories=await catalogue.references_of(
+            actor, [row.repository_id for row in rows if row.repository_id is not None]
+        ),
     )

@@ -14,8 +14,9 @@ from typing import Self
 from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.process import confine
-from hive.process.child import ChildSpec, Confinement, RunAs, run_blocking
+from hive.process.child import run_blocking
 from hive.process.confine_privileges import open_seccomp
+from hive.process.spec import ChildSpec, Confinement, RunAs
 from hive.sentences import join, say
 from hive.services.checks import Check
 from hive.services.programs import child_account
@@ -187,7 +188,7 @@ def _out_of_reach(
 ) -> Iterator[Check]:
     """What keeps this user from the roots and the programs, found by becoming that user.
 
-    In a file system of its own a program gets its repository wherever that lies.
+    In a separate file system a program gets its repository wherever that lies.
     """
     trial = _Trial(confined)
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.process import found as processes
-from hive.process.child import ChildSpec, Confinement, Limits
+from hive.process.spec import ChildSpec, Confinement, Limits
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.permissions import SYSTEM
@@ -28,7 +28,7 @@ _BACKGROUND_NICE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """What whoever starts a program needs to know of this server.
+    """What is needed to start a program on this server.
 
     `shortcomings` say in words what of the confinement cannot be had here.
     """

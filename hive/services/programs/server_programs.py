@@ -7,9 +7,10 @@ import os
 import time
 from dataclasses import dataclass
 
-from hive.database import spawn
+from hive.background import spawn
 from hive.excerpt import Excerpt
-from hive.process.child import Child, ChildSpec, Confinement
+from hive.process.child import Child
+from hive.process.spec import ChildSpec, Confinement
 
 _HEAD = 8 * 1024  # bytes of the output that are kept, from its start and from its end
 _TAIL = 24 * 1024

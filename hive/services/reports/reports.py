@@ -1,4 +1,4 @@
-"""Runs: what clients report of their own backups, paired, and judged by the sessions of that time.
+"""Runs: what clients report about their backups, paired, and judged by the sessions of that time.
 
 hive/services/reports/verdicts.py says what a report is worth; a report alone never moves a
 repository's last backup.
@@ -15,13 +15,14 @@ from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from hive import clock, log
-from hive.database import DriverError, transactional
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError, NotFound
 from hive.kinds import EventKind, Level, Need, RunState, RunVerdict
 from hive.models import PingToken, Repository, Run, Session
 from hive.sentences import join, say
 from hive.services import events, runtime
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, of_visible_repositories, require
 from hive.services.reports import logs, space, upgrade, verdicts
 from hive.services.reports.logs import Stored
 from hive.services.reports.run_notes import RunNotes
@@ -322,9 +323,7 @@ async def list_runs(
     before_id: int | None = None,
 ) -> list[RunInfo]:
     """The newest runs first, without their logs, of the repositories that the actor may see."""
-    query = Run.all()
-    if not actor.is_admin:
-        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    query = Run.filter(await of_visible_repositories(actor))
     if repository_id is not None:
         query = query.filter(repository_id=repository_id)
     if before_id is not None:

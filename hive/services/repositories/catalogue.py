@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from tortoise.expressions import Q
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, Health, Level, Mode, ShareLevel, TrashReason
 from hive.models import Repository, TrashEntry
-from hive.sentences import Sentence, say
+from hive.sentences import N_, Sentence, say
 from hive.services import audit, events, names, references, shares
 from hive.services.health import review
 from hive.services.keys import grants
+from hive.services.keys.grants import ChangeAccess
 from hive.services.permissions import (
     SYSTEM,
     Actor,
@@ -52,9 +53,7 @@ async def add_repository(
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
     quotas.check(quota_bytes)
-    user = await references.user(owner)
-    if user is None or not (actor.is_admin or actor.user_id == user.id):
-        raise NotFound("There is no user %(owner)r.", owner=owner)
+    user = await references.person(actor, owner)
     await _check_free(user.id, name)
     where = await locations.get_location(location)
     now = clock.now()
@@ -70,12 +69,10 @@ async def add_repository(
         health=Health.UNWATCHED,
         health_since=now,
     )
-    await grants.grant(actor, repository.id, accesses or {})
+    await grants.change_access(actor, repository.id, ChangeAccess(accesses=accesses or {}))
     await shares.share(actor, repository, groups, ShareLevel.MANAGE)
     await shares.set_levels(actor, repository, share_levels or {})
-    await audit.record(
-        actor, "repository.add", f"repository {name} ({repository.login})", owner=user.name
-    )
+    await audit.record(actor, "repository.add", audit.name_of(repository), owner=user.name)
     return await info_of(repository)
 
 
@@ -104,18 +101,55 @@ async def list_repositories(actor: Actor, *, deleted: bool = False) -> list[Repo
 
 @dataclass(frozen=True)
 class RepositoryChoice:
-    """A repository to choose from a list."""
+    """A repository to choose."""
 
     id: int
     name: str
     owner: str
 
+    @property
+    def reference(self) -> str:
+        """What names it and no other."""
+        return f"{self.owner}/{self.name}"
 
-async def choices(actor: Actor) -> list[RepositoryChoice]:
-    """The repositories that the actor may see, in one query."""
-    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
-    rows = await visible.order_by("name", "id").select_related("owner")
+
+async def choose(actor: Actor, reference: str) -> RepositoryChoice:
+    """The repository of this login, id, name or OWNER/NAME, perhaps in the trash.
+
+    Raises as `find_repository`.
+    """
+    try:
+        row = await _get(actor, reference)
+    except NotFound as missing:
+        try:
+            row = await _get(actor, reference, deleted=True)
+        except NotFound:
+            raise missing from None
+    await row.fetch_related("owner")
+    return RepositoryChoice(row.id, row.name, row.owner.name)
+
+
+async def matching(actor: Actor, text: str, *, limit: int = 20) -> list[RepositoryChoice]:
+    """The first repositories that the actor may see with the text in name or owner's name.
+
+    OWNER/NAME asks for both.
+    """
+    owner, slash, name = text.partition("/")
+    within = (
+        Q(owner__name__icontains=owner, name__icontains=name)
+        if slash
+        else Q(Q(name__icontains=text), Q(owner__name__icontains=text), join_type=Q.OR)
+    )
+    visible = Repository.filter(await visible_repositories(actor), within, deleted_at=None)
+    rows = await visible.order_by("name", "id").limit(limit).select_related("owner")
     return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
+
+
+async def references_of(actor: Actor, ids: Iterable[int]) -> dict[int, str]:
+    """OWNER/NAME of those of the repositories that the actor may see and that are not deleted."""
+    visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    rows = await visible.filter(id__in=list(set(ids))).select_related("owner")
+    return {row.id: f"{row.owner.name}/{row.name}" for row in rows}
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
@@ -126,19 +160,17 @@ async def find_repository(actor: Actor, reference: str, *, deleted: bool = False
 async def _get(actor: Actor, reference: str, *, deleted: bool = False) -> Repository:
     visible = Repository.filter(await visible_repositories(actor), deleted_at__isnull=not deleted)
     # All meanings at once: a name that is somebody else's login or id must not stand for it.
-    rows = (
-        await visible.filter(references.owned_thing(reference, handle="login")).distinct().limit(2)
-    )
-    if len(rows) == 1:
-        return rows[0]
-    if rows:
-        raise InvalidInput(
-            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id.",
-            reference=reference,
-        )
-    where = say(" in the trash") if deleted else ""
-    raise NotFound(
-        "There is no repository %(reference)r%(where)s.", reference=reference, where=where
+    meant = references.owned_thing(Repository, reference, handle="login")
+    rows = await visible.filter(meant).distinct().limit(2)
+    return references.the_one(
+        rows,
+        reference,
+        several=N_(
+            "%(reference)r can be several repositories: say OWNER/NAME, the login or the id."
+        ),
+        none=N_("There is no repository %(reference)r in the trash.")
+        if deleted
+        else N_("There is no repository %(reference)r."),
     )
 
 
@@ -188,7 +220,7 @@ async def set_repository(
     await audit.record(
         actor,
         "repository.set",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         name=name,
         quota_bytes=quota_bytes,
         owner=owner,
@@ -234,7 +266,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
     await audit.record(
         actor,
         "repository.mode",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         former=former,
         mode=mode,
     )
@@ -275,9 +307,7 @@ async def note_confirmed(actor: Actor, repository_id: int) -> None:
             name=actor.name,
         ),
     )
-    await audit.record(
-        actor, "repository.confirm-empty", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.confirm-empty", audit.name_of(repository))
 
 
 async def require_manage(actor: Actor, repository_id: int) -> None:
@@ -301,9 +331,7 @@ async def mark_deleted(actor: Actor, repository_id: int) -> None:
     await events.record(
         repository.id, EventKind.DELETED, say("Deleted by %(name)s.", name=actor.name)
     )
-    await audit.record(
-        actor, "repository.delete", f"repository {repository.name} ({repository.login})"
-    )
+    await audit.record(actor, "repository.delete", audit.name_of(repository))
     events.rights_changed(
         say("the repository %(repository)s was deleted", repository=repository.name)
     )

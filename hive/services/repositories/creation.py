@@ -10,6 +10,7 @@ from hive.kinds import Access, Mode, ShareLevel
 from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants
+from hive.services.keys.grants import ChangeAccess
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, tags
 from hive.services.repositories.infos import RepositoryInfo
@@ -70,6 +71,7 @@ async def create(actor: Actor, wanted: CreateRepository) -> RepositoryInfo:
         await schedules.set_schedule(actor, info.id, schedule)
     if wanted.tags:
         await tags.change_tags(actor, info.id, add=wanted.tags)
-    for key_id, access in wanted.key_accesses.items():
-        await grants.grant_key(actor, info.id, key_id, access)
+    if wanted.key_accesses:
+        access = ChangeAccess(key_accesses=wanted.key_accesses)
+        await grants.change_access(actor, info.id, access)
     return await catalogue.info_by_id(info.id)

@@ -91,6 +91,6 @@ async def set_strict(actor: Actor, repository_id: int, *, strict: bool = True) -
     await audit.record(
         actor,
         "repository.strict-paths",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         strict=strict,
     )

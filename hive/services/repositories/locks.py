@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hive import clock, log
+from hive.background import unbroken
 from hive.borg.locks import Holder, Lock, read_locks, remove_locks
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, Level, Need
 from hive.models import Repository, Session
@@ -212,7 +213,7 @@ async def _note_broken(actor: Actor, repository: Repository, broken: list[LockIn
     await audit.record(
         actor,
         "repository.break-lock",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         locks=words,
     )
     await alarms.end(repository.id, EventKind.STALE_LOCK, say("The stale lock is gone."))

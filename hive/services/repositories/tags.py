@@ -12,7 +12,7 @@ from hive.errors import InvalidInput
 from hive.kinds import Level
 from hive.models import RepositoryTag
 from hive.services import audit
-from hive.services.permissions import Actor, repository_for, visible_repository_ids
+from hive.services.permissions import Actor, of_visible_repositories, repository_for
 
 MAX_TAGS = 50  # of one repository
 _TAG = re.compile(r"[\w.-]{1,50}")
@@ -53,7 +53,7 @@ async def change_tags(
         await RepositoryTag.create(repository_id=repository_id, tag=tag)
     added, removed = sorted(wanted - has), sorted(unwanted & has)
     if added or removed:
-        subject = f"repository {row.name} ({row.login})"
+        subject = audit.name_of(row)
         await audit.record(
             actor, "repository.tag", subject, added=added or None, removed=removed or None
         )
@@ -69,8 +69,6 @@ async def replace_tags(actor: Actor, repository_id: int, wanted: Sequence[str]) 
 
 async def list_tags(actor: Actor) -> dict[str, int]:
     """The tags of the repositories that the actor may see, with how many have each."""
-    query = RepositoryTag.filter(repository__deleted_at=None)
-    if not actor.is_admin:
-        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    query = RepositoryTag.filter(await of_visible_repositories(actor), repository__deleted_at=None)
     rows = await query.annotate(count=Count("id")).group_by("tag").values("tag", "count")
     return {row["tag"]: row["count"] for row in sorted(rows, key=lambda row: str(row["tag"]))}

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hive import log, memory
+from hive.background import spawn
 from hive.borg.repository import state_of
 from hive.borg.rollback import ReadingProgress
-from hive.database import spawn
 from hive.errors import Conflict, HiveError
 from hive.models import Repository
 from hive.sentences import say
@@ -153,7 +153,7 @@ async def _wait(job: RollbackJob, patience: float) -> None:
 
 
 def take(repository_id: int) -> RollbackJob | None:
-    """A rollback that is over: what came of it is told once."""
+    """A rollback that is over: its result is reported once."""
     job = _jobs().get(repository_id)
     if job is None or job.is_running or not job.is_rollback:
         return None

@@ -6,8 +6,8 @@ import asyncio
 import os
 
 from hive import log
+from hive.background import unbroken
 from hive.borg import locks, rollback_files
-from hive.database import unbroken
 from hive.errors import HiveError
 from hive.kinds import RollbackState
 from hive.models import Rollback

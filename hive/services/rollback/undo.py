@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from hive.background import unbroken
 from hive.borg import rollback_files
 from hive.borg.repository import snapshot
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict, NotFound
 from hive.kinds import EventKind, Level, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
@@ -149,7 +150,7 @@ async def put_back(
         await audit.record(
             actor,
             "repository.take-back-rollback",
-            f"repository {repository.name} ({repository.login})",
+            audit.name_of(repository),
             target=row.target,
         )
 

@@ -15,13 +15,14 @@ from datetime import datetime
 from pathlib import Path
 
 from hive import clock
+from hive.background import unbroken
 from hive.borg import locks, rollback_files
 from hive.borg.locks import Holder
 from hive.borg.repository import snapshot
 from hive.borg.rollback import ReadingProgress
 from hive.borg.rollback_files import AlreadyThere
 from hive.borg.segments import SegmentError
-from hive.database import transactional, unbroken
+from hive.database import transactional
 from hive.errors import Conflict, StorageError
 from hive.kinds import EventKind, RollbackState, TrashReason
 from hive.models import Repository, Rollback, TrashEntry
@@ -237,7 +238,7 @@ async def _begin(
 
 @transactional
 async def _note_moving(row: Rollback) -> None:
-    """From here on there is no way but to the end: whoever comes after a crash completes it."""
+    """From here on it must be completed: after a crash, the next start does that."""
     row.state = RollbackState.MOVING
     await row.save()
     await TrashEntry.create(
@@ -310,7 +311,7 @@ async def finish(
         await audit.record(
             actor,
             "repository.rollback",
-            f"repository {repository.name} ({repository.login})",
+            audit.name_of(repository),
             target=row.target,
             former=row.former,
         )

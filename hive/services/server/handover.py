@@ -18,22 +18,22 @@ from hive import log, memory
 from hive.errors import AccessRefused, RefusalCause, StorageError
 from hive.models import Repository
 from hive.process import ownership
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
 from hive.sentences import say
 from hive.services import runtime
 from hive.services.checks import Check
 from hive.services.repositories import infos as repository_infos
-from hive.services.storage import paths, places
-from hive.services.storage.paths import Place, is_handed_over
+from hive.services.storage import places, preparing
+from hive.services.storage.paths import Place
 
 JOB = "hand over repositories"
 
 logger = log.get(__name__)
 
 _BATCH = 100
-_SOON = 3.0  # seconds until a client is told, and until it is sent away
+_SOON = 3.0  # seconds until a client gets a message, and until it is sent away
 _LONGEST = 900.0
-# Walks take long: threads of their own, so that they keep nothing else waiting.
+# Walks take long: separate threads, so that nothing else waits for them.
 _walkers = ThreadPoolExecutor(4, thread_name_prefix="hand-over")
 
 
@@ -48,19 +48,19 @@ def use(owner: RunAs | None) -> None:
 
 
 def stop() -> None:
-    """Have what is under way end soon; another start goes on with it."""
+    """End the current work soon; the next start continues it."""
     ownership.stop()
 
 
 async def prepare(
     where: Place, owner: RunAs | None, *, staging: bool, tell: Callable[[str], None]
 ) -> None:
-    """Prepare the storage for a session, which is told why it waits where that takes long.
+    """Prepare the storage for a session; if that takes long, its client learns why it waits.
 
     AccessRefused where it takes too long for any client; it goes on all the same.
     """
     walk = asyncio.get_running_loop().run_in_executor(
-        _walkers, functools.partial(paths.prepare, where, owner, staging=staging)
+        _walkers, functools.partial(preparing.prepare, where, owner, staging=staging)
     )
     done, _ = await asyncio.wait({walk}, timeout=_SOON)
     if not done:
@@ -95,7 +95,7 @@ async def hand_over_all() -> int:
     async for place in _waiting(owner):
         assert owner is not None  # noqa: S101 - nothing waits without one
         try:
-            count = await loop.run_in_executor(_walkers, paths.hand_over, place, owner)
+            count = await loop.run_in_executor(_walkers, preparing.hand_over, place, owner)
         except StorageError as error:
             failed.append(error.message)
             continue
@@ -115,11 +115,18 @@ async def findings(owner: RunAs | None) -> list[Check]:
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
         return []
-    message = say(
-        "%(count)s repositories, for example %(path)s, belong to another user "
-        "than the one programs run as",
-        count=len(waiting),
-        path=waiting[0].home,
+    message = (
+        say(
+            "1 repository, %(path)s, belongs to another user than the one programs run as",
+            path=waiting[0].home,
+        )
+        if len(waiting) == 1
+        else say(
+            "%(count)s repositories, for example %(path)s, belong to another user "
+            "than the one programs run as",
+            count=len(waiting),
+            path=waiting[0].home,
+        )
     )
     remedy = say(
         "A background job of the server does that: `hive job run %(job)s` starts it now.",
@@ -143,7 +150,7 @@ async def _waiting(owner: RunAs | None) -> AsyncIterator[Place]:
 
 
 def _not_given(found: list[Place], owner: RunAs) -> list[Place]:
-    return [place for place in found if not is_handed_over(place, owner)]
+    return [place for place in found if not preparing.is_handed_over(place, owner)]
 
 
 def _by_settings() -> RunAs | None:

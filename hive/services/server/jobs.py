@@ -70,6 +70,12 @@ JOBS = (
         statistics.measure_all,
         jitter=timedelta(hours=6),
         limit=timedelta(hours=12),
+    ),
+    Job(
+        "measure what is outstanding",
+        timedelta(days=1),
+        statistics.measure_outstanding,
+        limit=timedelta(hours=12),
         at_start=True,
     ),
     _by_time(
@@ -122,4 +128,9 @@ JOBS = (
         triggers.thin_out,
         jitter=timedelta(hours=6),
     ),
+)
+
+# What a demo has neither repositories on disk nor messages for is left out.
+OF_A_DEMO = tuple(
+    job for job in JOBS if job.name in ("note that the server is on", "look at schedules")
 )

@@ -18,7 +18,8 @@ from hive.config.settings import Settings
 from hive.errors import Unavailable
 from hive.kinds import EventKind, Mode
 from hive.models import Repository
-from hive.process.child import ChildSpec, Confinement, run_blocking
+from hive.process.child import run_blocking
+from hive.process.spec import ChildSpec, Confinement
 from hive.sentences import say
 from hive.services.alarms import server_alarms
 from hive.services.alarms.server_alarms import Trouble

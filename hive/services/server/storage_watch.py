@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 
 from hive import clock, log, signals
-from hive.database import DriverError, spawn, transactional
+from hive.background import spawn
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.kinds import EventKind
 from hive.models import Location, Repository

@@ -9,7 +9,7 @@ from hive.borg.observed import Observed
 from hive.errors import NotFound
 from hive.kinds import Access, ArchiveCreated, EndReason, Level, Mode, Need, Operation
 from hive.models import Session
-from hive.services.permissions import Actor, require, visible_repository_ids
+from hive.services.permissions import Actor, of_visible_repositories, require
 from hive.services.sessions import filters
 from hive.services.sessions.filters import SessionState
 
@@ -65,9 +65,7 @@ async def list_sessions(
 
     `key` is a fingerprint, or a name as the session has kept it.
     """
-    query = Session.all()
-    if not actor.is_admin:
-        query = query.filter(repository_id__in=await visible_repository_ids(actor))
+    query = Session.filter(await of_visible_repositories(actor))
     if repository_id is not None:
         query = query.filter(repository_id=repository_id)
     if state is not None:

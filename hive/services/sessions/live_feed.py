@@ -33,7 +33,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class News:
-    """What happened since the last time: something (pages are to be read anew), and progress."""
+    """What happened since the last time: something (pages must be fetched again), and progress."""
 
     has_changed: bool
     progress: tuple[Progress, ...]
@@ -61,7 +61,7 @@ class Follower:
             self._unsubscribe()
 
     def end(self) -> None:
-        """Have whoever waits stop: the server does."""
+        """Have all waiting readers stop: the server stops."""
         self.has_ended = True
         self._wake.set()
 

@@ -127,5 +127,5 @@ async def dismiss(actor: Actor, repository_id: int) -> None:
     await audit.record(
         actor,
         "repository.dismiss-small-backup",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
     )

@@ -186,7 +186,7 @@ def refusal(root: Path) -> str | None:
         try:
             space = measure(path)
         except OSError:
-            continue  # whoever wants to write there is told why that fails
+            continue  # a write there fails and says why
         if space.is_full:
             return say(
                 "The server's disk is full: %(space)s. Its administrator has been "
@@ -345,10 +345,10 @@ def _full_on(space: Space, grows: int) -> date | None:
 
 async def _growth() -> dict[int, int]:
     """Bytes a week of all repositories at each location, those that nobody asks for included."""
-    known = Inspection.filter(
-        repository__deleted_at=None, growth_bytes_per_week__not_isnull=True
-    ).annotate(grows=Sum("growth_bytes_per_week"))
-    rows = await known.group_by("repository__location_id").values(
-        "repository__location_id", "grows"
+    rows = (
+        await Inspection.filter(repository__deleted_at=None)
+        .annotate(total=Sum("growth_bytes_per_week"))
+        .group_by("repository__location_id")
+        .values("repository__location_id", "total")
     )
-    return {row["repository__location_id"]: int(row["grows"]) for row in rows}
+    return {row["repository__location_id"]: row["total"] or 0 for row in rows}

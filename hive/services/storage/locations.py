@@ -14,10 +14,11 @@ from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
+from hive.sentences import say
 from hive.services import audit, names, references, runtime
-from hive.services.installation import marker, presence
+from hive.services.installation import presence
 from hive.services.permissions import Actor, require_admin
-from hive.services.storage import adoption, disks, paths, places
+from hive.services.storage import disks, paths, places
 
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
@@ -38,6 +39,35 @@ class LocationInfo:
     problem: str | None  # why its storage is not available, in a sentence
 
 
+@dataclass(frozen=True, kw_only=True)
+class AddLocation:
+    """A location to add.
+
+    name  unique
+    host  how clients reach it: a host name or an address
+    port  None: the server's SSH port
+    root  where its repositories lie; None: in the data directory
+    """
+
+    name: str
+    host: str
+    port: int | None = None
+    root: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeLocation:
+    """What is to change of a location; what is absent stays as it is.
+
+    The root always stays: the repositories are there. `is_default` creates new ones here from now
+    on, and no longer at the former default.
+    """
+
+    host: str | None = None
+    port: int | None = None
+    is_default: bool = False
+
+
 def host_of(location: Location) -> str:
     """The host as clients see it."""
     return location.host or runtime.host_name()
@@ -56,11 +86,11 @@ async def list_locations(_actor: Actor) -> list[LocationInfo]:
 
 async def find_location(_actor: Actor, reference: str) -> LocationInfo:
     """The location of this name or id; everybody may see it."""
-    return await _info_of(await get_location(reference))
+    return await info_of(await get_location(reference))
 
 
 async def find_location_by_id(_actor: Actor, location_id: int) -> LocationInfo:
-    return await _info_of(await _get(location_id))
+    return await info_of(await get_by_id(location_id))
 
 
 async def get_location(reference: str | None) -> Location:
@@ -76,17 +106,20 @@ async def get_location(reference: str | None) -> Location:
     return location
 
 
-async def add_location(
-    actor: Actor, name: str, *, host: str, port: int | None = None, root: Path | None = None
-) -> LocationInfo:
+async def add_location(actor: Actor, wanted: AddLocation) -> LocationInfo:
+    """Add a location and mark its storage, for administrators.
+
+    InvalidInput names the field, `name`, `host`, `port` or `root`; Conflict for a name that is
+    taken, StorageError where the root cannot be used.
+    """
     require_admin(actor)
-    names.check_account(name, "location")
-    _check_host(host)
-    _check_port(port)
-    await _check_free(name)
+    names.check_account(wanted.name, "location")
+    _check_host(wanted.host)
+    _check_port(wanted.port)
+    await _check_free(wanted.name)
     uid = str(uuid.uuid4())
-    await _mark(root, uid)
-    return await _create(actor, name, host, port=port, root=root, uid=uid)
+    await _mark(wanted.root, uid)
+    return await _create(actor, wanted, uid)
 
 
 async def _check_free(name: str) -> None:
@@ -100,16 +133,8 @@ async def _mark(root: Path | None, uid: str) -> None:
     for other in await Location.all():
         if paths.root_of(other) == path:
             await places.require(other)
-    try:
+    with paths.problems_of(path):
         await patience.within(places.PATIENCE, _prepare_and_mark, root, path, uid)
-    except TimeoutError:
-        raise StorageError("The storage root %(path)s does not answer.", path=path) from None
-    except OSError as error:
-        raise StorageError(
-            "The storage root %(path)s cannot be used: %(strerror)s.",
-            path=path,
-            strerror=error.strerror,
-        ) from error
 
 
 def _prepare_and_mark(root: Path | None, path: Path, uid: str) -> None:
@@ -119,128 +144,41 @@ def _prepare_and_mark(root: Path | None, path: Path, uid: str) -> None:
 
 
 @transactional
-async def _create(
-    actor: Actor, name: str, host: str, *, port: int | None, root: Path | None, uid: str
-) -> LocationInfo:
-    await _check_free(name)
+async def _create(actor: Actor, wanted: AddLocation, uid: str) -> LocationInfo:
+    await _check_free(wanted.name)
     location = await Location.create(
-        name=name,
-        host=host,
-        port=port,
-        root=str(root) if root else None,
+        name=wanted.name,
+        host=wanted.host,
+        port=wanted.port,
+        root=str(wanted.root) if wanted.root else None,
         created_at=clock.now(),
         uid=uid,
         marked_at=clock.now(),
     )
-    await audit.record(actor, "location.add", f"location {name}", host=host, port=port)
-    _tell(location.id)
-    return await _info_of(location)
+    await audit.record(
+        actor, "location.add", f"location {wanted.name}", host=wanted.host, port=wanted.port
+    )
+    tell(location.id)
+    return await info_of(location)
 
 
-def _tell(location_id: int) -> None:
+def tell(location_id: int) -> None:
+    """Have the server look at the storage of the location again, after commit."""
     after_commit(lambda: signals.tell(signals.StorageChanged(location_id)))
 
 
-async def adopt(actor: Actor, location_id: int) -> LocationInfo:
-    """Take what is at the root now for the storage of this location: write its marker there.
-
-    Conflict where another installation uses it.
-    """
-    require_admin(actor)
-    location = await _get(location_id)
-    if await _installation_at(location) not in (None, runtime.installation().uid):
-        raise Conflict(
-            "The storage of %(name)s is used by another installation. Only if that no longer"
-            " runs: `hive location take-over %(name)s`.",
-            name=location.name,
-        )
-    return await _claim(actor, location, "location.adopt", is_taken_over=False)
-
-
-async def take_over(actor: Actor, location_id: int) -> LocationInfo:
-    """Make the storage this installation's; whoever asks is sure that no other one uses it.
-
-    Conflict where no other installation does.
-    """
-    require_admin(actor)
-    location = await _get(location_id)
-    if await _installation_at(location) in (None, runtime.installation().uid):
-        raise Conflict(
-            "The storage of %(name)s is not used by another installation.", name=location.name
-        )
-    return await _claim(actor, location, "location.take-over", is_taken_over=True)
-
-
-async def _installation_at(location: Location) -> str | None:
-    """Which installation the marker names; None where there is none."""
-    root = paths.root_of(location)
-    try:
-        found = await patience.within(places.PATIENCE, marker.read, root)
-    except marker.Damaged:
-        return None
-    except TimeoutError:
-        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
-    except OSError as error:
-        raise StorageError(
-            "The storage root %(root)s cannot be read: %(strerror)s. Mount or make it first.",
-            root=root,
-            strerror=error.strerror,
-        ) from error
-    return None if found is None else found.installation
-
-
-async def _claim(
-    actor: Actor, location: Location, action: str, *, is_taken_over: bool
-) -> LocationInfo:
-    root = paths.root_of(location)
-    try:
-        await patience.within(
-            places.PATIENCE,
-            places.put_marker,
-            root,
-            str(location.uid),
-            is_taken_over=is_taken_over,
-        )
-        await adoption.note_vanished(location, seconds=places.PATIENCE)
-    except TimeoutError:
-        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
-    except OSError as error:
-        raise StorageError(
-            "The storage root %(root)s cannot be written: %(strerror)s.",
-            root=root,
-            strerror=error.strerror,
-        ) from error
-    await _note_claimed(actor, location, action)
-    await places.look(location, max_age=0)
-    return await _info_of(await _get(location.id))
-
-
 @transactional
-async def _note_claimed(actor: Actor, location: Location, action: str) -> None:
-    await Location.filter(id=location.id).update(marked_at=clock.now())
-    await audit.record(actor, action, f"location {location.name}")
-    _tell(location.id)
-
-
-@transactional
-async def set_location(
-    actor: Actor,
-    location_id: int,
-    *,
-    host: str | None = None,
-    port: int | None = None,
-    is_default: bool | None = None,
-) -> LocationInfo:
-    """Change host, port or the default; the root stays: the repositories are there."""
+async def change_location(actor: Actor, location_id: int, wanted: ChangeLocation) -> LocationInfo:
+    """Change what is given, for administrators; InvalidInput names the field, `host` or `port`."""
     require_admin(actor)
-    location = await _get(location_id)
-    if host is not None:
-        _check_host(host)
-        location.host = host
-    if port is not None:
-        _check_port(port)
-        location.port = port
-    if is_default:
+    location = await get_by_id(location_id)
+    if wanted.host is not None:
+        _check_host(wanted.host)
+        location.host = wanted.host
+    if wanted.port is not None:
+        _check_port(wanted.port)
+        location.port = wanted.port
+    if wanted.is_default:
         await Location.filter(is_default=True).update(is_default=False)
         location.is_default = True
     await location.save()
@@ -248,31 +186,33 @@ async def set_location(
         actor,
         "location.set",
         f"location {location.name}",
-        host=host,
-        port=port,
-        default=is_default,
+        host=wanted.host,
+        port=wanted.port,
+        default=wanted.is_default or None,
     )
-    return await _info_of(location)
+    return await info_of(location)
 
 
 @transactional
 async def delete_location(actor: Actor, location_id: int) -> None:
     """Delete a location that no repository is at, not even one in the trash."""
     require_admin(actor)
-    location = await _get(location_id)
+    location = await get_by_id(location_id)
     if location.is_default:
         raise Conflict("This is the default location: choose another default first.")
     count = await Repository.filter(location_id=location_id).count()
     if count:
         raise Conflict(
-            "%(count)s repositories are at %(name)s (those in the trash included): nothing is"
-            " deleted as long as they are there.",
-            count=count,
+            "%(name)s still holds %(repositories)s (including the trash): a location can be deleted"
+            " only when it is empty.",
             name=location.name,
+            repositories=say("1 repository")
+            if count == 1
+            else say("%(count)s repositories", count=count),
         )
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")
-    _tell(location.id)
+    tell(location.id)
 
 
 def _check_host(host: str) -> None:
@@ -304,7 +244,8 @@ def _check_root(root: Path) -> None:
         raise InvalidInput("%(root)s is not a directory.", field="root", root=root)
 
 
-async def _get(location_id: int) -> Location:
+async def get_by_id(location_id: int) -> Location:
+    """The row itself, for other services."""
     location = await Location.get_or_none(id=location_id)
     if location is None:
         raise NotFound("There is no such location.")
@@ -318,7 +259,8 @@ async def _counts() -> dict[int, int]:
     return {row["location_id"]: row["count"] for row in rows}
 
 
-async def _info_of(location: Location) -> LocationInfo:
+async def info_of(location: Location) -> LocationInfo:
+    """What everybody may know of a location."""
     return _info(location, (await _counts()).get(location.id, 0))
 
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,14 +21,12 @@ from pathlib import Path
 from hive.ballast import Ballast
 from hive.errors import StorageError
 from hive.models import Location
-from hive.process import ownership
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
+from hive.sentences import N_
 from hive.services import names, runtime
 from hive.services.installation import presence
-from hive.services.storage import scratch
 
 IMPORT_DIRECTORY = ".import"
-_FORMER_SCRATCH = ".state"  # where versions before 0.2 kept that
 TRASH_DIRECTORY = ".trash"
 BALLAST = ".ballast"
 VIEW_DIRECTORY = ".view"
@@ -99,6 +97,19 @@ def place(location: Location, login: str, directory: str) -> Place:
     return found
 
 
+@contextmanager
+def problems_of(
+    root: Path, message: str = N_("The storage root %(root)s cannot be used: %(strerror)s.")
+) -> Iterator[None]:
+    """Raise StorageError where the storage root does not answer, or refuses: `message` then."""
+    try:
+        yield
+    except TimeoutError:
+        raise StorageError("The storage root %(root)s does not answer.", root=root) from None
+    except OSError as error:
+        raise StorageError(message, root=root, strerror=error.strerror) from error
+
+
 def require_below(root: Path, path: Path) -> None:
     """Raise StorageError unless `path`, links resolved, lies strictly under `root`."""
     real_root = root.resolve()
@@ -108,64 +119,13 @@ def require_below(root: Path, path: Path) -> None:
         )
 
 
-def prepare(where: Place, run_as: RunAs | None, *, staging: bool) -> None:
-    """Make the directories that a session needs and give them to the user children run as.
-
-    Blocking: call in a thread. A tree that belongs to somebody else (an older set-up, an
-    administrator's copy) is given to that user as a whole. On a full disk, there is room
-    afterwards for the blocks that a lock takes. A `scratch.leave` follows in the end.
-    """
-    presence.require(where.root)
-    wanted = [where.home, where.repository]
-    if staging:
-        wanted.append(where.staging)
-    try:
-        ballast(where.root).relieve()
-        for directory in wanted:
-            directory.mkdir(mode=0o700, exist_ok=True)
-            require_below(where.root, directory)  # what is there already can be a link
-    except OSError as error:
-        raise StorageError(
-            "The storage root %(root)s cannot be used: %(strerror)s.",
-            root=where.root,
-            strerror=error.strerror,
-        ) from error
-    if run_as is not None and not is_handed_over(where, run_as):
-        hand_over(where, run_as)
-    _remove_former_scratch(where)
-    scratch.enter(where, run_as)
-
-
-def is_handed_over(where: Place, run_as: RunAs) -> bool:
-    """Whether a repository belongs to the user children run as, or is not there. Blocking."""
-    directories = (where.home, where.repository, where.staging)
-    return ownership.is_given(directories, run_as)
-
-
-def hand_over(where: Place, run_as: RunAs) -> int:
-    """Give a repository to the user children run as; how many things were not theirs.
-
-    Blocking, and long for a large one: call in a thread.
-    """
-    presence.require(where.root)
-    require_below(where.root, where.home)
-    names = [path.name for path in (where.repository, where.staging)]
-    return ownership.give(where.home, names, run_as)
-
-
-def _remove_former_scratch(where: Place) -> None:
-    former = where.home / _FORMER_SCRATCH
-    if former.is_dir() and not former.is_symlink():
-        shutil.rmtree(former, ignore_errors=True)
-
-
 def kept_for() -> timedelta:
     """How long something stays in the trash."""
     return timedelta(days=runtime.settings().storage.trash_days)
 
 
 def take_out_of_folder(where: Place, folder: str | None) -> None:
-    """Move what is staged in a folder of its own to where it is without one. Blocking.
+    """Move what is staged in a folder to where it is without one. Blocking.
 
     A crash in the middle leaves something that is no repository, and the next call goes on.
     """

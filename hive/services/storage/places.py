@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from hive import memory, patience
-from hive.database import spawn
+from hive.background import spawn
 from hive.errors import StorageError
 from hive.models import Location, Repository
 from hive.sentences import join, say
@@ -294,7 +294,7 @@ async def _ask(root: Path, uid: str) -> Marker | None:
 
 
 def _see(root: Path, uid: str) -> Marker | None:
-    """Blocking, perhaps for ever."""
+    """Blocking, perhaps forever."""
     try:
         found = marker.read(root)
     except marker.Damaged:

@@ -16,15 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from hive import memory
 from hive.errors import StorageError
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
 from hive.services import names, runtime
-
-if TYPE_CHECKING:
-    from hive.services.storage.paths import Place
+from hive.services.storage.paths import Place
 
 
 @dataclass

@@ -18,8 +18,10 @@ from hive.services.triggers.calling import (
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo
 from hive.services.triggers.store import (
     DEFAULT_TIMEZONE,
-    TriggerChanges,
+    AddTrigger,
+    ChangeTrigger,
     add_trigger,
+    change_trigger,
     commands,
     delete_trigger,
     find_trigger,
@@ -28,17 +30,18 @@ from hive.services.triggers.store import (
     kinds_for,
     list_runs,
     list_triggers,
-    set_trigger,
     start_now,
 )
 
 __all__ = [
     "DEFAULT_TIMEZONE",
-    "TriggerChanges",
+    "AddTrigger",
+    "ChangeTrigger",
     "TriggerInfo",
     "TriggerRunInfo",
     "add_trigger",
     "carry_out",
+    "change_trigger",
     "commands",
     "delete_trigger",
     "find_trigger",
@@ -50,7 +53,6 @@ __all__ = [
     "listen",
     "recover",
     "run_due",
-    "set_trigger",
     "settled",
     "start_now",
     "stop",

@@ -7,7 +7,7 @@ administrators alone to say.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tortoise.expressions import Q
@@ -16,18 +16,18 @@ from tortoise.functions import Max
 from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
+from hive.kinds import Level, ScheduleKind, Source, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
-from hive.sentences import say
-from hive.services import audit, names, runtime
+from hive.sentences import N_, say
+from hive.services import audit, names, references, runtime
 from hive.services.permissions import (
     Actor,
     level_on,
+    of_visible_repositories,
     repository_for,
     require,
     require_admin,
-    visible_repository_ids,
 )
 from hive.services.secrets import seal_settings, settings_of
 from hive.services.triggers import runs, settings
@@ -36,12 +36,36 @@ from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo, info_of, r
 DEFAULT_TIMEZONE = "UTC"
 
 
-@dataclass(frozen=True)
-class TriggerChanges:
-    """What is to be changed; None stays. `cron` "" removes the schedule, `timezone` "" is UTC."""
+@dataclass(frozen=True, kw_only=True)
+class AddTrigger:
+    """A trigger to add; what is absent gets the default named here.
+
+    name         unique in its repository
+    settings     what the kind needs, by name; empty ones are left out
+    cron         when it is called. Without, by its button, or when a backup is late
+    timezone     of `cron`; None: UTC
+    is_for_late  call it also when the backup is late
+    """
+
+    name: str
+    kind: TriggerKind
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    cron: str | None = None
+    timezone: str | None = None
+    is_for_late: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeTrigger:
+    """What is to change of a trigger; what is absent stays as it is.
+
+    settings  those that change, by name; an empty one is removed
+    cron      a new schedule, which counts from now; an empty one removes it
+    timezone  of the schedule; an empty one is UTC
+    """
 
     name: str | None = None
-    settings: Mapping[str, str] | None = None  # by name; "" takes one away
+    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     cron: str | None = None
     timezone: str | None = None
     is_for_late: bool | None = None
@@ -49,30 +73,24 @@ class TriggerChanges:
 
 
 @transactional
-async def add_trigger(
-    actor: Actor,
-    repository_id: int,
-    name: str,
-    kind: TriggerKind,
-    values: Mapping[str, str],
-    *,
-    cron: str | None = None,
-    timezone: str | None = None,
-    is_for_late: bool = False,
-) -> TriggerInfo:
-    """Add a trigger; without schedule it is called by its button, or when a backup is late."""
+async def add_trigger(actor: Actor, repository_id: int, wanted: AddTrigger) -> TriggerInfo:
+    """Add a trigger to a repository, for those who may manage it.
+
+    InvalidInput names the field: `name`, `cron`, `timezone`, or a setting. Conflict for a name that
+    is taken, Forbidden for a command, which only an administrator chooses.
+    """
     repository = await repository_for(actor, repository_id, Level.MANAGE)
-    title = names.check_title(name, "trigger")
+    title = names.check_title(wanted.name, "trigger")
     await _check_free(repository.id, title)
-    given = {key: value for key, value in values.items() if value != ""}
-    _check_target(actor, kind, given)
+    given = {key: value for key, value in wanted.settings.items() if value != ""}
+    _check_target(actor, wanted.kind, given)
     row = Trigger(
         repository_id=repository.id,
         name=title,
-        kind=kind,
-        cron=cron or None,
-        timezone=(timezone or DEFAULT_TIMEZONE) if cron else None,
-        is_for_late=is_for_late,
+        kind=wanted.kind,
+        cron=wanted.cron or None,
+        timezone=(wanted.timezone or DEFAULT_TIMEZONE) if wanted.cron else None,
+        is_for_late=wanted.is_for_late,
         created_at=clock.now(),
     )
     row.next_at = next_time(row)
@@ -84,11 +102,11 @@ async def add_trigger(
         actor,
         "trigger.add",
         _subject(row),
-        kind=kind,
-        settings=settings.shown(kind, given),
+        kind=wanted.kind,
+        settings=settings.shown(wanted.kind, given),
         cron=row.cron,
         timezone=row.timezone,
-        when_late=is_for_late or None,
+        when_late=wanted.is_for_late or None,
     )
     return info_of(row, None)
 
@@ -140,10 +158,7 @@ async def list_triggers(actor: Actor, *, repository_id: int | None = None) -> li
 
 
 async def _visible(actor: Actor) -> Q:
-    query = Q(repository__deleted_at=None)
-    if not actor.is_admin:
-        query &= Q(repository_id__in=await visible_repository_ids(actor))
-    return query
+    return Q(repository__deleted_at=None) & await of_visible_repositories(actor)
 
 
 async def _last_run(trigger_id: int) -> TriggerRun | None:
@@ -172,14 +187,13 @@ async def find_trigger(
     if repository_id is not None:
         query &= Q(repository_id=repository_id)
     rows = await Trigger.filter(query).limit(2).select_related("repository")
-    if len(rows) > 1:
-        raise InvalidInput(
-            "%(reference)r can be several triggers: say REPOSITORY/NAME or the id.",
-            reference=reference,
-        )
-    if not rows:
-        raise NotFound("There is no trigger %(reference)r.", reference=reference)
-    return info_of(rows[0], await _last_run(rows[0].id))
+    row = references.the_one(
+        rows,
+        reference,
+        several=N_("%(reference)r can be several triggers: say REPOSITORY/NAME or the id."),
+        none=N_("There is no trigger %(reference)r."),
+    )
+    return info_of(row, await _last_run(row.id))
 
 
 async def get_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
@@ -215,8 +229,11 @@ async def _get(actor: Actor, trigger_id: int, level: Level) -> Trigger:
 
 
 @transactional
-async def set_trigger(actor: Actor, trigger_id: int, wanted: TriggerChanges) -> TriggerInfo:
-    """Change what is given; a new schedule counts from now."""
+async def change_trigger(actor: Actor, trigger_id: int, wanted: ChangeTrigger) -> TriggerInfo:
+    """Change what is given, for those who may manage the repository.
+
+    Raises what `add_trigger` does.
+    """
     row = await _get(actor, trigger_id, Level.MANAGE)
     if wanted.name is not None and wanted.name != row.name:
         title = names.check_title(wanted.name, "trigger")
@@ -275,7 +292,9 @@ async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
 async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     """Have it called now; whoever listens (the server) makes the call, after commit."""
     row = await _get(actor, trigger_id, Level.MANAGE)
-    run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)
+    is_command = actor.source == Source.CLI
+    reason = TriggerReason.COMMAND if is_command else TriggerReason.BUTTON
+    run = await runs.begin(row, reason, asked_by=actor.name)
     if run is None:
         raise Conflict("%(name)s is still running: wait for its end.", name=row.name)
     await audit.record(actor, "trigger.run", _subject(row))
@@ -307,4 +326,4 @@ async def get_run(actor: Actor, run_id: int) -> TriggerRunInfo:
 
 
 def _subject(row: Trigger) -> str:
-    return f"trigger {row.name} of repository {row.repository.name} ({row.repository.login})"
+    return f"trigger {row.name} of {audit.name_of(row.repository)}"

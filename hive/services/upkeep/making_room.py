@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hive import log, memory
+from hive.background import unbroken
 from hive.ballast import Ballast
 from hive.borg import room
-from hive.database import unbroken
 from hive.errors import Conflict
 from hive.models import Location, Repository
 from hive.services import runtime

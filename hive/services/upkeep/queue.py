@@ -85,7 +85,7 @@ async def _ask(
     await audit.record(
         actor,
         f"repository.{kind}",
-        f"repository {repository.name} ({repository.login})",
+        audit.name_of(repository),
         confirmed=is_confirmed or None,
     )
     after_commit(lambda: signals.tell(signals.UpkeepWanted(repository_id)))

@@ -11,9 +11,11 @@ import time
 from dataclasses import dataclass, replace
 
 from hive import clock, log, signals
+from hive.background import unbroken
 from hive.borg import upkeep as borg
 from hive.borg.repository import snapshot
-from hive.database import DriverError, transactional, unbroken
+from hive.database import transactional
+from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError
 from hive.kinds import UpkeepKind, UpkeepState
 from hive.models import Repository, Upkeep
@@ -25,7 +27,7 @@ from hive.services.programs.host import Host, borg_child
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
 from hive.services.sessions import record
-from hive.services.storage import paths, places, scratch
+from hive.services.storage import paths, places, preparing, scratch
 from hive.services.upkeep import append_only, making_room, queue
 from hive.services.upkeep.parts import Parts
 from hive.waiting import Stir
@@ -165,7 +167,7 @@ class UpkeepWorker:
         if not self._host.may_run:
             raise Conflict("The server cannot confine its programs as it is configured to.")
         owner = self._host.confinement.owner
-        await asyncio.to_thread(paths.prepare, turn.place, owner, staging=False)
+        await asyncio.to_thread(preparing.prepare, turn.place, owner, staging=False)
 
     # checks
 
@@ -283,7 +285,7 @@ class UpkeepWorker:
     async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
-            # in one piece it would begin anew each time
+            # in one piece it would begin again each time
             replace(Parts.of(turn.row), is_partial=True).store(turn.row)
         is_interrupted = ended.was_stopped or turn.stop.is_set()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _REST

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hive.process.child import ChildSpec
+from hive.process.spec import ChildSpec
 from hive.services.gate.admission import Admission
 from hive.services.programs.discovery import program_roots
 from hive.services.programs.host import Host

@@ -197,10 +197,10 @@ class House:
         return Client(self.directory / f"client{self._clients}", self.port, self._host_keys)
 
     async def user(self, name: str = "alice") -> None:
-        await users.add_user(OPERATOR, name)
+        await users.add_user(OPERATOR, users.AddUser(name=name))
 
     async def key(self, client: Client, name: str, owner: str = "alice") -> None:
-        await keys.add_key(OPERATOR, name, owner=owner, text=client.public_key)
+        await keys.add_key(OPERATOR, keys.AddKey(name=name, owner=owner, text=client.public_key))
 
     async def repository(
         self,
@@ -277,7 +277,9 @@ async def open_house(directory: Path, **overrides: Any) -> AsyncIterator[House]:
         loaded = await host_keys.load()
         await server.listen(loaded)
         default = await locations.find_location(OPERATOR, "default")
-        await locations.set_location(OPERATOR, default.id, host="127.0.0.1")
+        await locations.change_location(
+            OPERATOR, default.id, locations.ChangeLocation(host="127.0.0.1")
+        )
         runtime.write_listening(runtime.Listening(os.getpid(), server.port, "http://127.0.0.1:1"))
         yield House(directory, server, [key.public.line for key in loaded])
     finally:

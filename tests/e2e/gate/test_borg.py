@@ -37,7 +37,7 @@ async def with_backup(house: House, tmp_path: Path, version: str = "1.4") -> tup
 
 async def change_access(access: Access) -> None:
     info = await catalogue.find_repository(OPERATOR, "laptop")
-    await grants.grant(OPERATOR, info.id, {"laptop": access})
+    await grants.change_access(OPERATOR, info.id, grants.ChangeAccess(accesses={"laptop": access}))
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.4"])

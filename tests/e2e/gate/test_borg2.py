@@ -57,7 +57,7 @@ async def with_backup(house: House, tmp_path: Path) -> tuple[Client, RepositoryI
 
 
 async def change_access(info: RepositoryInfo, access: Access) -> None:
-    await grants.grant(OPERATOR, info.id, {"laptop": access})
+    await grants.change_access(OPERATOR, info.id, grants.ChangeAccess(accesses={"laptop": access}))
 
 
 def archives(info: RepositoryInfo) -> set[str]:

@@ -58,7 +58,7 @@ async def with_repository(house: House, tmp_path: Path) -> tuple[Client, str, Pa
 
 async def change_access(access: Access) -> None:
     info = await catalogue.find_repository(OPERATOR, "laptop")
-    await grants.grant(OPERATOR, info.id, {"laptop": access})
+    await grants.change_access(OPERATOR, info.id, grants.ChangeAccess(accesses={"laptop": access}))
 
 
 async def archives(client: Client, url: str) -> list[str]:

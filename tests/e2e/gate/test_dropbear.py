@@ -50,7 +50,7 @@ async def dropbear_house(house: House, kind: str) -> tuple[Client, str]:
         line = client.public_key
     else:
         line = make_dropbear_key(client, kind)
-    await keys.add_key(OPERATOR, kind, owner="alice", text=line)
+    await keys.add_key(OPERATOR, keys.AddKey(name=kind, owner="alice", text=line))
     made = await house.repository("laptop", {kind: Access.FULL})
     client.extra_environment["BORG_RSH"] = f"dbclient -y -i {client.directory}/dropbear_{kind}"
     return client, f"ssh://{made.login}@127.0.0.1:{house.port}/./laptop"

@@ -111,16 +111,18 @@ async def test_a_second_client_waits_for_the_lock(house: House, tmp_path: Path) 
 
 
 async def revoke_grant(repository_id: int) -> None:
-    await grants.revoke(OPERATOR, repository_id, ["laptop"])
+    await grants.change_access(OPERATOR, repository_id, grants.ChangeAccess(remove_keys=["laptop"]))
 
 
 async def lower_access(repository_id: int) -> None:
-    await grants.grant(OPERATOR, repository_id, {"laptop": Access.READ_ONLY})
+    await grants.change_access(
+        OPERATOR, repository_id, grants.ChangeAccess(accesses={"laptop": Access.READ_ONLY})
+    )
 
 
 async def disable_key(_repository_id: int) -> None:
     key = await keys.find_key(OPERATOR, "laptop")
-    await keys.set_key(OPERATOR, key.id, enabled=False)
+    await keys.change_key(OPERATOR, key.id, keys.ChangeKey(enabled=False))
 
 
 async def disable_key_everywhere(_repository_id: int) -> None:
@@ -135,12 +137,12 @@ async def delete_key(_repository_id: int) -> None:
 
 async def restrict_network(_repository_id: int) -> None:
     key = await keys.find_key(OPERATOR, "laptop")
-    await keys.set_key(OPERATOR, key.id, networks=["192.0.2.0/24"])
+    await keys.change_key(OPERATOR, key.id, keys.ChangeKey(networks=["192.0.2.0/24"]))
 
 
 async def disable_owner(_repository_id: int) -> None:
     user = await users.find_user(OPERATOR, "alice")
-    await users.add_user(OPERATOR, "root", is_admin=True)
+    await users.add_user(OPERATOR, users.AddUser(name="root", is_admin=True))
     await users.set_user(OPERATOR, user.id, enabled=False)
 
 
@@ -238,9 +240,11 @@ async def test_a_backup_made_while_another_key_is_revoked_goes_on(
     info = await catalogue.find_repository(OPERATOR, "laptop")
     other = house.client()
     await house.key(other, "desktop")
-    await grants.grant(OPERATOR, info.id, {"desktop": Access.FULL})
+    await grants.change_access(
+        OPERATOR, info.id, grants.ChangeAccess(accesses={"desktop": Access.FULL})
+    )
     process = await hold_lock(client)
-    await grants.revoke(OPERATOR, info.id, ["desktop"])
+    await grants.change_access(OPERATOR, info.id, grants.ChangeAccess(remove_keys=["desktop"]))
     assert await house.has_running()
     (await other.ssh(info.login, "status")).must(255)
     assert process.returncode is None

@@ -116,7 +116,9 @@ async def test_a_grant_that_is_lowered_ends_the_export(
     command = [rsync_command(), "-a", "--bwlimit=300", "-e", client.remote_shell]
     process = await client.start(*command, transfer.target, tmp_path / "target")
     await until(house.has_running)
-    await grants.grant(OPERATOR, transfer.info.id, {"laptop": Access.APPEND_ONLY})
+    await grants.change_access(
+        OPERATOR, transfer.info.id, grants.ChangeAccess(accesses={"laptop": Access.APPEND_ONLY})
+    )
     _, err = await asyncio.wait_for(process.communicate(), 20)
     assert b"this session was ended" in err
     assert process.returncode not in {0, None}

@@ -17,7 +17,7 @@ from hive.services.lifecycle import imports
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories import maintenance
-from hive.services.storage import paths
+from hive.services.storage import paths, preparing
 from tests.e2e.gate.files import content, fingerprint, noise
 from tests.e2e.gate.harness import House, until
 from tests.e2e.gate.transfers import Transfer, largest_segment, prepare, statistics
@@ -155,7 +155,7 @@ async def stage(transfer: Transfer) -> paths.Place:
     """An import that waits to be put in place, without a session."""
     row = await Repository.get(id=transfer.info.id).select_related("location")
     where = repository_infos.place_of(row)
-    await asyncio.to_thread(paths.prepare, where, None, staging=True)
+    await asyncio.to_thread(preparing.prepare, where, None, staging=True)
     transfer.source.rename(where.staging / "all")
     for path in (where.staging / "all").iterdir():
         path.rename(where.staging / path.name)

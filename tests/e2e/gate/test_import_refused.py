@@ -209,7 +209,9 @@ async def test_a_key_that_loses_its_grant_stops_importing(house: House, source: 
     command = [rsync_command(), "-a", "--bwlimit=300", "-e", client.remote_shell]
     process = await client.start(*command, f"{source}/", transfer.target)
     await until(house.has_running)
-    await grants.grant(OPERATOR, transfer.info.id, {"laptop": Access.APPEND_ONLY})
+    await grants.change_access(
+        OPERATOR, transfer.info.id, grants.ChangeAccess(accesses={"laptop": Access.APPEND_ONLY})
+    )
     _, err = await asyncio.wait_for(process.communicate(), 20)
     assert b"this session was ended" in err
     await until(house.is_quiet)

@@ -76,7 +76,9 @@ async def test_a_fresh_client_needs_nothing(machine: Machine) -> None:
     await machine.go_back(await machine.step(good.id))
     fresh = machine.another()
     await machine.house.key(fresh, "fresh")
-    await grants.grant(OPERATOR, (await machine.info()).id, {"fresh": Access.FULL})
+    await grants.change_access(
+        OPERATOR, (await machine.info()).id, grants.ChangeAccess(accesses={"fresh": Access.FULL})
+    )
     machine.client = fresh
     assert await machine.archives() == ["one", "two", "three"]
     await machine.backup("four", seed=4)

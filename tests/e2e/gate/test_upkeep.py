@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hive import clock
+from hive.background import spawn
 from hive.borg.repository import snapshot
-from hive.database import spawn
 from hive.errors import Conflict, Forbidden
 from hive.kinds import Access, EventKind, Operation, State, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep

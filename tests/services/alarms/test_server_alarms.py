@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from hive.database import DriverError
+from hive.driver_error import DriverError
 from hive.kinds import EventKind, Severity
 from hive.models import Alarm, Notification
 from hive.services.alarms import server_alarms

@@ -146,7 +146,9 @@ async def test_only_a_session_that_made_an_archive_is_a_backup(
     documents: RepositoryInfo, people: People, time: Time
 ) -> None:
     key = await factories.make_key(people.alice)
-    await grants.grant(OPERATOR, documents.id, {key.fingerprint: Access.FULL})
+    await grants.change_access(
+        OPERATOR, documents.id, grants.ChangeAccess(accesses={key.fingerprint: Access.FULL})
+    )
     await time.pass_by(31 * HOUR)
     for archives, expected in ((0, Health.DOWN), (1, Health.FINE)):
         admission = await factories.open_session(documents, key)

@@ -11,7 +11,7 @@ from hive.models import AuditEntry
 from hive.services import events as recorded
 from hive.services.gate import authentication
 from hive.services.keys import keys, revocation
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.permissions import OPERATOR
 from hive.signals import RightsChanged
 from tests import factories

@@ -71,10 +71,12 @@ async def test_a_key_named_like_anothers_id_does_not_stand_for_it(
 async def test_what_is_no_network_is_refused(people: People, network: str) -> None:
     key = await factories.make_key(people.alice)
     if network.strip() == "1.2.3.4":
-        assert (await keys.set_key(people.alice, key.id, networks=[network])).networks
+        assert (
+            await keys.change_key(people.alice, key.id, keys.ChangeKey(networks=[network]))
+        ).networks
         return
     with pytest.raises(InvalidInput):
-        await keys.set_key(people.alice, key.id, networks=[network])
+        await keys.change_key(people.alice, key.id, keys.ChangeKey(networks=[network]))
 
 
 async def test_a_key_logs_in_only_while_and_from_where_it_may(people: People) -> None:
@@ -87,20 +89,24 @@ async def test_a_key_logs_in_only_while_and_from_where_it_may(people: People) ->
         return bool(await authentication.authenticate(repository.login, key.fingerprint, address))
 
     assert await gets_in()
-    await keys.set_key(people.alice, key.id, networks=["10.0.0.0/8", "2001:db8::/32"])
+    await keys.change_key(
+        people.alice, key.id, keys.ChangeKey(networks=["10.0.0.0/8", "2001:db8::/32"])
+    )
     assert not await gets_in()
     assert await gets_in("10.1.2.3")
     assert await gets_in("::ffff:10.1.2.3")
     assert await gets_in("2001:db8::1%eth0")
-    await keys.set_key(people.alice, key.id, networks=[])
-    await keys.set_key(people.alice, key.id, expires_at=clock.now() + timedelta(hours=1))
+    await keys.change_key(people.alice, key.id, keys.ChangeKey(networks=[]))
+    await keys.change_key(
+        people.alice, key.id, keys.ChangeKey(expires_at=clock.now() + timedelta(hours=1))
+    )
     assert await gets_in()
     later = clock.now() + timedelta(hours=2)
     clock.use(lambda: later)
     assert not await gets_in()
-    await keys.set_key(people.alice, key.id, never_expires=True, enabled=False)
+    await keys.change_key(people.alice, key.id, keys.ChangeKey(never_expires=True, enabled=False))
     assert not await gets_in()
-    await keys.set_key(people.alice, key.id, enabled=True)
+    await keys.change_key(people.alice, key.id, keys.ChangeKey(enabled=True))
     assert await gets_in()
 
 
@@ -123,12 +129,16 @@ async def test_one_key_has_one_access_to_a_repository(people: People) -> None:
     key = await factories.make_key(people.alice)
     repository = await factories.make_repository(people.alice)
     for access_ in Access:
-        await grants.grant(people.alice, repository.id, {key.fingerprint: access_})
+        await grants.change_access(
+            people.alice, repository.id, grants.ChangeAccess(accesses={key.fingerprint: access_})
+        )
     found = await catalogue.find_repository(people.alice, repository.login)
     assert [granted.access for granted in found.keys] == [Access.READ_ONLY]
     with pytest.raises(InvalidInput, match="one access"):
-        await grants.grant(
-            people.alice, repository.id, {"laptop": Access.FULL, str(key.id): Access.APPEND_ONLY}
+        await grants.change_access(
+            people.alice,
+            repository.id,
+            grants.ChangeAccess(accesses={"laptop": Access.FULL, str(key.id): Access.APPEND_ONLY}),
         )
     with pytest.raises(InvalidInput, match="one"):
         grants.accesses(["laptop"], ["laptop"])
@@ -139,16 +149,22 @@ async def test_the_same_key_of_two_owners_does_not_get_two_accesses(people: Peop
     key = await factories.make_key(people.alice, share_with="team")
     twin = await factories.make_key(people.bob, "twin", line=key.line)
     repository = await factories.make_repository(people.bob)
-    await grants.grant(people.bob, repository.id, {str(key.id): Access.APPEND_ONLY})
+    await grants.change_access(
+        people.bob, repository.id, grants.ChangeAccess(accesses={str(key.id): Access.APPEND_ONLY})
+    )
     with pytest.raises(Conflict):
-        await grants.grant(people.bob, repository.id, {str(twin.id): Access.FULL})
+        await grants.change_access(
+            people.bob, repository.id, grants.ChangeAccess(accesses={str(twin.id): Access.FULL})
+        )
 
 
 async def test_taking_a_key_that_is_not_granted_is_said(people: People) -> None:
     await factories.make_key(people.alice)
     repository = await factories.make_repository(people.alice)
     with pytest.raises(NotFound, match="no access"):
-        await grants.revoke(people.alice, repository.id, ["laptop"])
+        await grants.change_access(
+            people.alice, repository.id, grants.ChangeAccess(remove_keys=["laptop"])
+        )
 
 
 async def test_a_manager_takes_off_a_key_that_is_not_theirs_to_see(people: People) -> None:
@@ -156,5 +172,7 @@ async def test_a_manager_takes_off_a_key_that_is_not_theirs_to_see(people: Peopl
     repository = await factories.make_repository(
         people.alice, accesses={key.fingerprint: Access.FULL}, share_with="team"
     )
-    await grants.revoke(people.bob, repository.id, ["laptop"])
+    await grants.change_access(
+        people.bob, repository.id, grants.ChangeAccess(remove_keys=["laptop"])
+    )
     assert (await catalogue.find_repository(people.bob, "documents")).keys == ()

@@ -20,7 +20,7 @@ from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import infos as repository_infos
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import config_versions, record
-from hive.services.storage import paths
+from hive.services.storage import paths, preparing
 from tests import factories
 from tests.factories import People, tree
 
@@ -45,7 +45,7 @@ async def place(info: RepositoryInfo) -> paths.Place:
 
 async def stage(info: RepositoryInfo, source: Path) -> paths.Place:
     where = await place(info)
-    paths.prepare(where, None, staging=True)
+    preparing.prepare(where, None, staging=True)
     shutil.copytree(source, where.staging, dirs_exist_ok=True)
     return where
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from asyncinotify import Inotify
 
+from hive.background import spawn
 from hive.borg.repository import Snapshot, state_of
-from hive.database import spawn, transactional
+from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.lifecycle import trash

@@ -13,8 +13,9 @@ from asyncinotify import Event, Inotify, Mask
 from tortoise.connection import get_connection
 from tortoise.exceptions import OperationalError
 
+from hive.background import spawn
 from hive.borg.repository import snapshot
-from hive.database import spawn, transactional
+from hive.database import transactional
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services.lifecycle import trash

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from hive import clock, signals
+from hive.borg.repository import last_transaction, snapshot
 from hive.config.settings import Settings
 from hive.kinds import Access, EndReason, EventKind, Need
 from hive.models import Alarm, Event, Repository, Session, Statistic
@@ -122,6 +123,42 @@ async def test_a_broken_repository_is_told_once_and_stops_no_other(
     config.write_bytes(b"\xff")
     await statistics.measure_all()
     assert len(await told(EventKind.MEASURING_FAILED)) == 2
+
+
+async def test_at_start_only_what_changed_since_it_was_measured_is_measured(
+    people: People, documents: RepositoryInfo, base: Path
+) -> None:
+    other = await factories.make_repository(people.alice, "other")
+    await factories.make_repository(people.alice, "unused")
+    for one in (documents, other):
+        await fill(one, base)
+        await record.note_snapshot(one.id, snapshot(one.path))
+    assert await statistics.measure_outstanding() == 3  # none was ever measured
+    assert await statistics.measure_outstanding() == 0
+    transaction = last_transaction(other.path)
+    create = ("create", f"{other.path}::second", base / "source")
+    await asyncio.to_thread(factories.borg, *create, base=base)
+    assert last_transaction(other.path) > transaction
+    await record.note_snapshot(other.id, snapshot(other.path))
+    assert await statistics.measure_outstanding() == 1
+    assert (await insights.insight_of(other)).transaction == last_transaction(other.path)
+    assert await statistics.measure_outstanding() == 0
+
+
+async def test_at_start_what_could_not_be_measured_is_tried_again(
+    documents: RepositoryInfo, base: Path
+) -> None:
+    await fill(documents, base)
+    await record.note_snapshot(documents.id, snapshot(documents.path))
+    config = documents.path / "config"
+    content = config.read_bytes()
+    config.write_bytes(b"\xff")
+    await statistics.measure_all()
+    assert await statistics.measure_outstanding() == 1
+    config.write_bytes(content)
+    assert await statistics.measure_outstanding() == 1
+    assert (await insights.insight_of(documents)).problem is None
+    assert await statistics.measure_outstanding() == 0
 
 
 async def test_a_deletion_by_an_append_only_key_is_told_with_its_numbers(

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from hive.database import spawn
+from hive.background import spawn
 from hive.kinds import EventKind
 from hive.models import Repository
 from hive.services import events

@@ -10,7 +10,7 @@ from hive.models import AuditEntry, Channel
 from hive.notify.channel import Means
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules, trials
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR
 from hive.services.secrets import settings_of
 from tests.factories import People
@@ -65,7 +65,7 @@ async def test_a_share_lets_use_or_manage_and_others_see_nothing(people: People)
 
 async def test_a_channel_in_use_is_not_deleted_unawares(people: People) -> None:
     made = await webhook(people.alice, "https://example.org")
-    await rules.add(people.alice, "alice", Wanted("all", ["hook"]))
+    await rules.add(people.alice, "alice", AddRule(name="all", channels=["hook"]))
     with pytest.raises(Conflict, match="all"):
         await channels.delete(people.alice, made.id)
     await channels.delete(people.alice, made.id, with_rules=True)

@@ -10,7 +10,7 @@ from hive.services.accounts import dependents, users
 from hive.services.delivery.courier import Courier
 from hive.services.notifications import channels, preferences, reach, rule_preview, rules
 from hive.services.notifications.reach import Unreachable
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.outbox import condition
 from hive.services.permissions import OPERATOR
 from tests import factories
@@ -100,7 +100,9 @@ async def test_a_rule_that_matches_nothing_silences_nobody_and_says_so(people: P
     await webhook(people.alice, URL)
     made = await factories.make_repository(people.alice)
     await happen(made.id, EventKind.DOWN)
-    rule = await rules.add(people.alice, "alice", Wanted("typo", ["hook"], tag="sever"))
+    rule = await rules.add(
+        people.alice, "alice", AddRule(name="typo", channels=["hook"], tag="sever")
+    )
     found = await rule_preview.preview(people.alice, rule.id)
     assert (found.sent, found.events, found.lost) == (0, 1, ())
     assert found.sentences[0].startswith("Warning: no repository has the tag sever")
@@ -119,7 +121,7 @@ async def test_a_preview_counts_what_is_no_longer_sent(people: People) -> None:
     await preferences.change(people.alice, "alice", rest=Rest.NOTHING)
     for kind in (EventKind.DOWN, EventKind.STALE_LOCK, EventKind.SESSION_FAILED):
         await happen(made.id, kind)
-    critical = Wanted("critical", ["hook"], severity=Severity.CRITICAL)
+    critical = AddRule(name="critical", channels=["hook"], severity=Severity.CRITICAL)
     rule = await rules.add(people.alice, "alice", critical)
     found = await rule_preview.preview(people.alice, rule.id)
     assert (found.events, found.sent) == (3, 1)
@@ -133,7 +135,7 @@ async def test_an_administrators_rule_on_others_makes_them_a_recipient(people: P
     made = await factories.make_repository(people.alice)
     await happen(made.id, EventKind.STALE_LOCK)
     assert await told_to(people.admin) == []
-    await rules.add(people.admin, "admin", Wanted("hers", ["pager"], owner="alice"))
+    await rules.add(people.admin, "admin", AddRule(name="hers", channels=["pager"], owner="alice"))
     await happen(made.id, EventKind.SESSION_FAILED)
     assert await told_to(people.admin) == ["session failed"]
 

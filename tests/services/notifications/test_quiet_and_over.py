@@ -9,7 +9,7 @@ from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery
 from hive.services.delivery.courier import Courier
 from hive.services.notifications import rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.outbox import outbox
 from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
@@ -25,7 +25,7 @@ async def repository(people: People, server: FarEnd) -> RepositoryInfo:
     """Alice's, who wants quiet from 13 to 15."""
     at(NOON)
     await webhook(people.alice, server.url)
-    quiet = Wanted("all", ["hook"], quiet="13:00-15:00", is_quiet_for_critical=True)
+    quiet = AddRule(name="all", channels=["hook"], quiet="13:00-15:00", is_quiet_for_critical=True)
     await rules.add(people.alice, "alice", quiet)
     return await factories.make_repository(people.alice)
 
@@ -87,7 +87,9 @@ async def test_a_disk_that_has_room_again_takes_no_other_along(
 ) -> None:
     at(NOON)
     await webhook(people.admin, server.url)
-    await rules.add(people.admin, "admin", Wanted("all", ["hook"], quiet="11:00-15:00"))
+    await rules.add(
+        people.admin, "admin", AddRule(name="all", channels=["hook"], quiet="11:00-15:00")
+    )
 
     @transactional
     async def tell(root: str, severity: Severity, *, is_over: bool = False) -> None:

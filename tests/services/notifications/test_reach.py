@@ -5,7 +5,7 @@ import pytest
 from hive.kinds import ShareLevel
 from hive.services.accounts import users
 from hive.services.notifications import channels, reach, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.outbox import audiences
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue, tags
@@ -30,8 +30,8 @@ async def test_repositories_looked_at_together_reach_whom_each_reaches_alone(
     )
     hook = await channels.add(people.alice, "hook", owner="alice", kind="webhook", settings=HOOK)
     for wanted in (
-        Wanted(name="one", channels=[hook.id], repository=made["alice", "named"]),
-        Wanted(name="tag", channels=[hook.id], tag="weekly"),
+        AddRule(name="one", channels=[hook.id], repository=made["alice", "named"]),
+        AddRule(name="tag", channels=[hook.id], tag="weekly"),
     ):
         await rules.add(people.alice, "alice", wanted)
     await users.set_user(OPERATOR, people.bob.user_id or 0, email="bob@example.org")

@@ -9,7 +9,7 @@ from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, User
 from hive.services.accounts import users
 from hive.services.notifications import channels, preferences, rules
-from hive.services.notifications.rules import Wanted
+from hive.services.notifications.rules import AddRule
 from hive.services.outbox import outbox
 from hive.services.permissions import OPERATOR
 from tests import factories
@@ -68,9 +68,14 @@ async def test_rules_choose_by_repository_tag_kind_and_severity_and_add_up(peopl
     made = await factories.make_repository(people.alice)
     other = await factories.make_repository(people.alice, name="other")
     for wanted in (
-        Wanted("all", ["chat"]),
-        Wanted("this one", ["pager", "chat"], repository="documents", severity=Severity.CRITICAL),
-        Wanted("late ones", ["mail"], kinds=["late"]),
+        AddRule(name="all", channels=["chat"]),
+        AddRule(
+            name="this one",
+            channels=["pager", "chat"],
+            repository="documents",
+            severity=Severity.CRITICAL,
+        ),
+        AddRule(name="late ones", channels=["mail"], kinds=["late"]),
     ):
         await rules.add(people.alice, "alice", wanted)
 
@@ -93,18 +98,20 @@ async def test_a_rule_uses_only_what_its_person_may_use(people: People) -> None:
     private = await webhook(people.alice, URL, "private")
     made = await factories.make_repository(people.alice, share_with="team")
     with pytest.raises(NotFound):
-        await rules.add(people.bob, "bob", Wanted("mine", ["private"]))
+        await rules.add(people.bob, "bob", AddRule(name="mine", channels=["private"]))
     await channels.share(people.alice, private.id, "team")
-    await rules.add(people.bob, "bob", Wanted("mine", ["private"], repository="documents"))
+    await rules.add(
+        people.bob, "bob", AddRule(name="mine", channels=["private"], repository="documents")
+    )
     with pytest.raises(NotFound):
-        await rules.add(people.charlie, "charlie", Wanted("x", ["private"]))
+        await rules.add(people.charlie, "charlie", AddRule(name="x", channels=["private"]))
     with pytest.raises(NotFound):  # nor does he learn who else there is
-        await rules.add(people.bob, "alice", Wanted("hers", ["private"]))
+        await rules.add(people.bob, "alice", AddRule(name="hers", channels=["private"]))
     for wrong in (
-        Wanted("x", []),
-        Wanted("x", ["private"], kinds=["downn"]),
-        Wanted("x", ["private"], quiet="22-7"),
-        Wanted("", ["private"]),
+        AddRule(name="x", channels=[]),
+        AddRule(name="x", channels=["private"], kinds=["downn"]),
+        AddRule(name="x", channels=["private"], quiet="22-7"),
+        AddRule(name="", channels=["private"]),
     ):
         with pytest.raises(InvalidInput):
             await rules.add(people.alice, "alice", wrong)
@@ -121,7 +128,9 @@ async def test_quiet_hours_hold_back_until_they_end_and_critical_things_pass(
     await webhook(people.alice, URL)
     await User.filter(id=people.alice.user_id).update(timezone="Europe/Berlin")
     made = await factories.make_repository(people.alice)
-    await rules.add(people.alice, "alice", Wanted("night", ["hook"], quiet="22:00-07:00"))
+    await rules.add(
+        people.alice, "alice", AddRule(name="night", channels=["hook"], quiet="22:00-07:00")
+    )
     at(NOON.replace(month=3, day=29, hour=0, minute=30))  # the clocks go forward at one o'clock
     await happen(made.id, EventKind.STALE_LOCK)
     await happen(made.id, EventKind.DOWN)
@@ -133,7 +142,9 @@ async def test_quiet_hours_hold_back_until_they_end_and_critical_things_pass(
 async def test_what_is_over_before_it_could_be_told_is_told_to_nobody(people: People) -> None:
     await webhook(people.alice, URL)
     made = await factories.make_repository(people.alice)
-    await rules.add(people.alice, "alice", Wanted("night", ["hook"], quiet="22:00-07:00"))
+    await rules.add(
+        people.alice, "alice", AddRule(name="night", channels=["hook"], quiet="22:00-07:00")
+    )
     at(NOON.replace(hour=23))
     await happen(made.id, EventKind.STALE_LOCK)
     await happen(made.id, EventKind.ALARM_ENDED, alarm="stale lock")

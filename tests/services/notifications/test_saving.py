@@ -6,7 +6,7 @@ from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import ShareLevel
 from hive.models import Channel
 from hive.services.notifications import channels, rules, saving
-from hive.services.notifications.rules import Changes, Wanted
+from hive.services.notifications.rules import AddRule, ChangeRule
 from hive.services.notifications.saving import AddChannel, ChangeChannel
 from hive.services.permissions import OPERATOR
 from tests.factories import People
@@ -72,9 +72,9 @@ async def test_a_rule_has_the_channels_that_are_chosen_and_says_what_it_would_ha
         (await channels.add(people.alice, name, owner="alice", kind="webhook", settings=HOOK)).id
         for name in ("one", "two", "three")
     ]
-    saved = await saving.add_rule(people.alice, "alice", Wanted(name="all", channels=ids[:2]))
+    saved = await saving.add_rule(people.alice, "alice", AddRule(name="all", channels=ids[:2]))
     assert saved.preview.rule == "all"
-    changes = Changes(channels=ids[1:])
+    changes = ChangeRule(channels=ids[1:])
     changed = await saving.change_rule(people.alice, saved.rule.id, changes)
     assert set(changed.rule.channel_ids) == set(ids[1:])
     assert await rules.find_rule_by_id(people.alice, saved.rule.id) == changed.rule

@@ -151,7 +151,9 @@ async def test_the_alarm_says_why_as_far_as_the_server_knows(
     at(START + 25 * HOUR)
     assert await why() == ["No key opens this repository."]
     key = await factories.make_key(people.alice, "laptop")
-    await grants.grant(OPERATOR, documents.id, {"laptop": Access.FULL})
+    await grants.change_access(
+        OPERATOR, documents.id, grants.ChangeAccess(accesses={"laptop": Access.FULL})
+    )
     assert await why() == []
     await refusals.record(documents.id, RefusalCause.WRONG_NETWORK, "Not from 10.0.0.9.")
     assert await why() == ["The last login was refused at 2026-11-21 04:05 UTC: Not from 10.0.0.9."]

@@ -10,8 +10,8 @@ import pytest
 from hive.config.settings import Settings
 from hive.errors import StorageError
 from hive.process import confine
-from hive.process.child import RunAs
 from hive.process.ownership import chown_tree
+from hive.process.spec import RunAs
 from hive.services.checks import Check
 from hive.services.programs import confinement, discovery
 from hive.services.programs.confinement import Wishes, assess

@@ -77,7 +77,9 @@ async def session(
     ended: bool = True,
 ) -> int:
     key = await factories.make_key(people.alice, secrets.token_hex(4))
-    await grants.grant(people.alice, repository.id, {key.fingerprint: Access.FULL})
+    await grants.change_access(
+        people.alice, repository.id, grants.ChangeAccess(accesses={key.fingerprint: Access.FULL})
+    )
     admission = await factories.open_session(repository, key)
     if ended:
         await Session.filter(id=admission.session_id).update(

@@ -140,9 +140,13 @@ async def test_an_administrator_gives_a_repository_to_somebody_else(people: Peop
 
 async def test_locations_show_in_urls(people: People, tmp_path: Path) -> None:
     root = tmp_path / "other root"
-    await locations.add_location(OPERATOR, "six", host="2001:db8::1", port=2200, root=root)
-    await locations.add_location(OPERATOR, "plain", host="hive.example.org", port=22)
-    await locations.set_location(OPERATOR, 2, is_default=True)
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name="six", host="2001:db8::1", port=2200, root=root)
+    )
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name="plain", host="hive.example.org", port=22)
+    )
+    await locations.change_location(OPERATOR, 2, locations.ChangeLocation(is_default=True))
     made = await factories.make_repository(people.alice)
     assert made.url == f"ssh://{made.login}@[2001:db8::1]:2200/./documents"
     assert made.path == root / made.login / "documents"
@@ -158,7 +162,7 @@ async def test_locations_show_in_urls(people: People, tmp_path: Path) -> None:
 @pytest.mark.parametrize("host", ["", "a b", "a;b", "-x", "fe80::1%a\nb", "x" * 300, "a/b", "a@b"])
 async def test_what_is_no_host_is_refused(people: People, host: str) -> None:
     with pytest.raises(InvalidInput):
-        await locations.add_location(OPERATOR, "x", host=host)
+        await locations.add_location(OPERATOR, locations.AddLocation(name="x", host=host))
 
 
 def test_no_place_lies_outside_its_root(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from hive.errors import Conflict, Forbidden, NotFound
 from hive.kinds import Access, EventKind, ShareLevel
 from hive.models import Event, Repository
 from hive.services import runtime
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
 from hive.services.measurements import statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue

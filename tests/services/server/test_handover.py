@@ -14,11 +14,11 @@ from hive.config.settings import Settings
 from hive.errors import AccessRefused, StorageError
 from hive.models import Repository
 from hive.process import ownership
-from hive.process.child import RunAs
+from hive.process.spec import RunAs
 from hive.services import runtime
 from hive.services.repositories import infos as repository_infos
 from hive.services.server import handover
-from hive.services.storage import paths, scratch
+from hive.services.storage import paths, preparing, scratch
 from tests import factories
 from tests.factories import People
 
@@ -47,13 +47,13 @@ def test_a_walk_that_was_cut_off_is_gone_on_with(tmp_path: Path) -> None:
     memory.begin()
     ownership.stop()
     with pytest.raises(StorageError, match="the server stops"):
-        paths.hand_over(where, NOBODY)
+        preparing.hand_over(where, NOBODY)
     memory.begin()  # the next server
-    assert not paths.is_handed_over(where, NOBODY)
-    assert paths.hand_over(where, NOBODY) > 0
-    assert paths.is_handed_over(where, NOBODY)
+    assert not preparing.is_handed_over(where, NOBODY)
+    assert preparing.hand_over(where, NOBODY) > 0
+    assert preparing.is_handed_over(where, NOBODY)
     assert owners(where) == {NOBODY.uid}
-    assert paths.hand_over(where, NOBODY) == 0
+    assert preparing.hand_over(where, NOBODY) == 0
 
 
 def test_the_outermost_directory_is_given_last(
@@ -63,7 +63,7 @@ def test_the_outermost_directory_is_given_last(
     (where.repository / "data" / "2" / "1").unlink()
     (where.repository / "data" / "2" / "1").hardlink_to(where.repository / "data" / "1" / "1")
     with pytest.raises(StorageError, match="several names"):
-        paths.hand_over(where, NOBODY)
+        preparing.hand_over(where, NOBODY)
     assert where.home.stat().st_uid == where.repository.stat().st_uid == 0
 
 
@@ -78,10 +78,10 @@ def test_a_link_in_the_place_of_a_directory_leads_nowhere(tmp_path: Path, part: 
     replaced.rename(tmp_path / "aside")
     replaced.symlink_to(outside)
     if part == "laptop/data":  # links are given themselves
-        paths.hand_over(where, NOBODY)
+        preparing.hand_over(where, NOBODY)
     else:
         with pytest.raises(StorageError):
-            paths.hand_over(where, NOBODY)
+            preparing.hand_over(where, NOBODY)
     assert {path.stat().st_uid for path in (outside, outside / "secret")} == {0}
 
 
@@ -90,7 +90,7 @@ def test_a_file_with_a_second_name_elsewhere_stays_as_it_is(tmp_path: Path) -> N
     where = make_home(tmp_path / "repos")
     (where.repository / "data" / "0" / "2").hardlink_to(tmp_path / "shadow")
     with pytest.raises(StorageError, match="several names"):
-        paths.hand_over(where, NOBODY)
+        preparing.hand_over(where, NOBODY)
     assert (tmp_path / "shadow").stat().st_uid == 0
 
 
@@ -98,7 +98,7 @@ def test_a_file_with_a_second_name_elsewhere_stays_as_it_is(tmp_path: Path) -> N
 async def test_two_that_come_at_once_give_everything_once(tmp_path: Path) -> None:
     where = make_home(tmp_path, files=200)
     given = await asyncio.gather(
-        *(asyncio.to_thread(paths.hand_over, where, NOBODY) for _ in range(4))
+        *(asyncio.to_thread(preparing.hand_over, where, NOBODY) for _ in range(4))
     )
     assert sorted(given)[:3] == [0, 0, 0]
     assert owners(where) == {NOBODY.uid}

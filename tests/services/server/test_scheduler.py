@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hive import clock, database
+from hive import background, clock
 from hive.config.settings import Settings
 from hive.errors import Conflict, Forbidden, NotFound, StorageError, Unavailable
 from hive.models import AuditEntry
@@ -228,7 +228,7 @@ async def test_two_schedulers_on_one_database_do_it_once(time: Time) -> None:
 async def test_the_end_of_the_server_ends_what_runs_and_says_so(time: Time) -> None:
     work = Work(forever)
     made = Scheduler([Job("work", HOUR, work)])
-    running = database.spawn(made.run(), name="scheduler")
+    running = background.spawn(made.run(), name="scheduler")
     await until(lambda: bool(work.at))
     assert scheduler.tick_age() is not None
     running.cancel()
@@ -264,7 +264,7 @@ async def test_a_scheduler_whose_database_fails_goes_on(
 
     monkeypatch.setattr(made, "prepare", prepare)
     monkeypatch.setattr(made, "_pause", lambda: 0.01)
-    running = database.spawn(made.run(), name="scheduler")
+    running = background.spawn(made.run(), name="scheduler")
     await until(lambda: bool(work.at))
     running.cancel()
     assert failures
@@ -296,7 +296,7 @@ async def test_a_scheduler_that_hangs_is_told_by_its_age(
 ) -> None:
     made = Scheduler([Job("work", HOUR, Work())])
     monkeypatch.setattr(made, "tick", forever)
-    running = database.spawn(made.run(), name="scheduler")
+    running = background.spawn(made.run(), name="scheduler")
     await until(lambda: (scheduler.tick_age() or 0) > 0.2)
     running.cancel()
     await until(lambda: scheduler.tick_age() is None)

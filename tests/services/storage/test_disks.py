@@ -94,9 +94,13 @@ async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(
 
     A location without a root shares the default one; another root may lie on the same disk.
     """
-    await locations.add_location(OPERATOR, "second", host="b.example.org", port=22)
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name="second", host="b.example.org", port=22)
+    )
     root = tmp_path / "other root"
-    await locations.add_location(OPERATOR, "third", host="c.example.org", port=22, root=root)
+    await locations.add_location(
+        OPERATOR, locations.AddLocation(name="third", host="c.example.org", port=22, root=root)
+    )
     space = Space(used_bytes=50 * GIB, free_bytes=150 * GIB)
     monkeypatch.setattr(disks, "measure", lambda _path: space)  # others write to it meanwhile
     weekly = (space.free_bytes - space.reserve_bytes) // 156

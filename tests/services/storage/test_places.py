@@ -34,7 +34,7 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.server import recovery
 from hive.services.server.storage_watch import StorageWatch
-from hive.services.storage import locations, paths, places
+from hive.services.storage import claiming, locations, paths, places, preparing
 from hive.services.storage.places import Absence
 from tests import factories
 from tests.another_process import forget
@@ -73,7 +73,9 @@ def moved_away(path: Path) -> Iterator[None]:
 async def test_a_root_carries_the_ids_of_its_location_and_installation(
     people: People, tmp_path: Path
 ) -> None:
-    info = await locations.add_location(people.admin, "x", host="h", root=tmp_path / "x")
+    info = await locations.add_location(
+        people.admin, locations.AddLocation(name="x", host="h", root=tmp_path / "x")
+    )
     path = tmp_path / "x" / marker.NAME
     written = json.loads(path.read_text())
     row = await Location.get(id=info.id)
@@ -85,7 +87,7 @@ async def test_a_root_carries_the_ids_of_its_location_and_installation(
 
 
 async def test_locations_that_share_a_root_share_its_marker(people: People) -> None:
-    info = await locations.add_location(people.admin, "x", host="h")
+    info = await locations.add_location(people.admin, locations.AddLocation(name="x", host="h"))
     rows = [await default(), await Location.get(id=info.id)]
     found = marker.read(root())
     assert found is not None
@@ -100,7 +102,9 @@ async def test_no_location_is_made_on_a_root_that_another_installation_uses(
     place.mkdir()
     marker.write(place, marker.Marker("another", ("its",), ""))
     with pytest.raises(StorageError, match="used by another installation"):
-        await locations.add_location(people.admin, "x", host="h", root=place)
+        await locations.add_location(
+            people.admin, locations.AddLocation(name="x", host="h", root=place)
+        )
     assert not await Location.filter(name="x").exists()
 
 
@@ -213,7 +217,7 @@ async def test_only_the_status_is_told_while_the_storage_is_away(
         await statistics.measure(documents.id)
         assert await trash.empty_expired() == 0
         with pytest.raises(StorageError, match="not available"):
-            paths.prepare(paths.Place(root(), documents.login, "documents"), None, staging=True)
+            preparing.prepare(paths.Place(root(), documents.login, "documents"), None, staging=True)
     row = await Repository.get(id=documents.id)
     assert row.initialized_at is not None
     assert not await Event.filter(kind__in=[EventKind.SHRUNK, EventKind.UPDATED_LOCALLY]).exists()
@@ -343,7 +347,7 @@ async def test_an_upgrade_waits_for_a_person_where_the_content_is_missing(
     with pytest.raises(AccessRefused, match="content of 1 of its repositories was not found"):
         await ask_for(documents)
     location = await default()
-    await locations.adopt(OPERATOR, location.id)
+    await claiming.adopt(OPERATOR, location.id)
     assert await kind() is None
     with pytest.raises(AccessRefused, match="is gone from the server's disk"):
         await ask_for(documents)
@@ -360,7 +364,9 @@ async def test_a_copy_is_another_node_and_keeps_off_the_storage_of_the_original(
     hive: Settings, people: People, tmp_path: Path
 ) -> None:
     vault = tmp_path / "vault"
-    info = await locations.add_location(people.admin, "vault", host="h", root=vault)
+    info = await locations.add_location(
+        people.admin, locations.AddLocation(name="vault", host="h", root=vault)
+    )
     node, token, uid = runtime.node(), runtime.run_token(), runtime.installation().uid
     host_id = runtime.host_id()
     await runtime.stop()
@@ -379,11 +385,11 @@ async def test_a_copy_is_another_node_and_keeps_off_the_storage_of_the_original(
     assert found is not None
     assert found.installation == uid
     with pytest.raises(Conflict, match="take-over"):
-        await locations.adopt(OPERATOR, info.id)
-    await locations.take_over(OPERATOR, info.id)
+        await claiming.adopt(OPERATOR, info.id)
+    await claiming.take_over(OPERATOR, info.id)
     assert await kind(location) is None
     with pytest.raises(Conflict, match="not used by another"):
-        await locations.take_over(OPERATOR, info.id)
+        await claiming.take_over(OPERATOR, info.id)
     await runtime.stop()
     await runtime.start(hive)  # the original is what it was, and keeps off now
     assert (runtime.node(), runtime.installation().uid) == (node, uid)

@@ -21,7 +21,9 @@ async def add(people: People, repository: RepositoryInfo, awx: FakeAwx, **more: 
     settings = {"url": awx.url, "template": "7", "token": TOKEN, "extra_vars": '{"host": "nas"}'}
     settings |= more.pop("settings", {})
     return await triggers.add_trigger(
-        people.alice, repository.id, "nightly", TriggerKind.AWX, settings, **more
+        people.alice,
+        repository.id,
+        triggers.AddTrigger(name="nightly", kind=TriggerKind.AWX, settings=settings, **more),
     )
 
 

@@ -13,7 +13,7 @@ from hive.kinds import EventKind, TriggerKind, TriggerState
 from hive.services import runtime, triggers
 from hive.services.permissions import Actor
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerChanges, TriggerRunInfo
+from hive.services.triggers import AddTrigger, ChangeTrigger, TriggerRunInfo
 from tests.another_process import started
 from tests.e2e.gate.harness import until
 from tests.factories import People
@@ -25,7 +25,9 @@ async def call(
     actor: Actor, repository: RepositoryInfo, kind: TriggerKind, **settings: str
 ) -> TriggerRunInfo:
     named = {name.replace("header_", "header."): value for name, value in settings.items()}
-    trigger = await triggers.add_trigger(actor, repository.id, "call", kind, named)
+    trigger = await triggers.add_trigger(
+        actor, repository.id, triggers.AddTrigger(name="call", kind=kind, settings=named)
+    )
     run = await triggers.start_now(actor, trigger.id)
     await tick()
     return await triggers.get_run(actor, run.id)
@@ -157,7 +159,9 @@ async def test_a_server_that_stops_takes_its_commands_with_it(
     people: People, documents: RepositoryInfo, marks: Path
 ) -> None:
     trigger = await triggers.add_trigger(
-        people.admin, documents.id, "call", TriggerKind.COMMAND, {"command": "hang"}
+        people.admin,
+        documents.id,
+        triggers.AddTrigger(name="call", kind=TriggerKind.COMMAND, settings={"command": "hang"}),
     )
     run = await triggers.start_now(people.admin, trigger.id)
     await triggers.run_due()
@@ -193,19 +197,21 @@ async def test_a_command_that_is_not_there_any_more_is_named(
 async def test_only_an_administrator_attaches_a_command_and_only_one_that_is_configured(
     people: People, documents: RepositoryInfo
 ) -> None:
+    def command(name: str, called: str) -> AddTrigger:
+        return AddTrigger(name=name, kind=TriggerKind.COMMAND, settings={"command": called})
+
     add = triggers.add_trigger
-    kind = TriggerKind.COMMAND
     with pytest.raises(Forbidden, match="administrator"):
-        await add(people.alice, documents.id, "mine", kind, {"command": "env"})
+        await add(people.alice, documents.id, command("mine", "env"))
     for name in ("rm", "/bin/sh", "env; id"):
         with pytest.raises(InvalidInput, match="names no command"):
-            await add(people.admin, documents.id, "other", kind, {"command": name})
-    made = await add(people.admin, documents.id, "wake", kind, {"command": "env"})
+            await add(people.admin, documents.id, command("other", name))
+    made = await add(people.admin, documents.id, command("wake", "env"))
     with pytest.raises(Forbidden, match="administrator"):
-        await triggers.set_trigger(
-            people.alice, made.id, TriggerChanges(settings={"command": "fail"})
+        await triggers.change_trigger(
+            people.alice, made.id, ChangeTrigger(settings={"command": "fail"})
         )
-    changed = await triggers.set_trigger(people.alice, made.id, TriggerChanges(cron="0 3 * * *"))
+    changed = await triggers.change_trigger(people.alice, made.id, ChangeTrigger(cron="0 3 * * *"))
     assert changed.cron == "0 3 * * *"
     assert (await triggers.start_now(people.alice, made.id)).asked_by == "alice"
     with pytest.raises(Conflict, match="still running"):

@@ -17,7 +17,7 @@ from hive.services import events as rows
 from hive.services import triggers
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerChanges, TriggerInfo, runs
+from hive.services.triggers import ChangeTrigger, TriggerInfo, runs
 from tests import factories
 from tests.factories import People
 from tests.services.triggers.conftest import NOON, Time, tick, told
@@ -29,10 +29,12 @@ async def add(
     return await triggers.add_trigger(
         people.admin,
         repository.id,
-        name,
-        TriggerKind.COMMAND,
-        {"command": "env"},
-        **more,  # type: ignore[arg-type]
+        triggers.AddTrigger(
+            name=name,
+            kind=TriggerKind.COMMAND,
+            settings={"command": "env"},
+            **more,  # type: ignore[arg-type]
+        ),
     )
 
 
@@ -202,7 +204,7 @@ async def test_a_call_does_not_enable_what_was_disabled_meanwhile(
 ) -> None:
     trigger = await add(people, documents)
     row = await Trigger.get(id=trigger.id)
-    await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=False))
+    await triggers.change_trigger(people.alice, trigger.id, ChangeTrigger(enabled=False))
     await runs.begin(row, TriggerReason.LATE)
     assert not (await Trigger.get(id=trigger.id)).enabled
 
@@ -243,11 +245,11 @@ async def test_disabled_and_deleted_ones_rest(
     people: People, documents: RepositoryInfo, time: Time
 ) -> None:
     trigger = await add(people, documents, cron="* * * * *")
-    resting = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=False))
+    resting = await triggers.change_trigger(people.alice, trigger.id, ChangeTrigger(enabled=False))
     assert resting.next_at is None
     time.pass_by(minutes=2)
     assert await tick() == 0
-    awake = await triggers.set_trigger(people.alice, trigger.id, TriggerChanges(enabled=True))
+    awake = await triggers.change_trigger(people.alice, trigger.id, ChangeTrigger(enabled=True))
     assert awake.next_at == time.now + timedelta(minutes=1)
     await catalogue.mark_deleted(people.alice, documents.id)
     time.pass_by(minutes=2)
@@ -269,9 +271,13 @@ async def test_who_may_only_look_sees_and_changes_nothing(
     for actor, error in ((people.bob, Forbidden), (people.charlie, NotFound)):
         hook = {"url": "https://example.org"}
         with pytest.raises(error):
-            await triggers.add_trigger(actor, documents.id, "x", TriggerKind.WEBHOOK, hook)
+            await triggers.add_trigger(
+                actor,
+                documents.id,
+                triggers.AddTrigger(name="x", kind=TriggerKind.WEBHOOK, settings=hook),
+            )
         with pytest.raises(error):
-            await triggers.set_trigger(actor, trigger.id, TriggerChanges(enabled=False))
+            await triggers.change_trigger(actor, trigger.id, ChangeTrigger(enabled=False))
         with pytest.raises(error):
             await triggers.start_now(actor, trigger.id)
         with pytest.raises(error):
@@ -287,13 +293,13 @@ async def test_what_is_changed_is_audited_and_what_is_wrong_is_refused(
     with pytest.raises(Conflict):
         await add(people, documents)
     for wrong in (
-        TriggerChanges(cron="61 * * * *"),
-        TriggerChanges(cron="* * * * *", timezone="Berlin"),
+        ChangeTrigger(cron="61 * * * *"),
+        ChangeTrigger(cron="* * * * *", timezone="Berlin"),
     ):
         with pytest.raises(InvalidInput):
-            await triggers.set_trigger(people.alice, trigger.id, wrong)
-    await triggers.set_trigger(
-        people.alice, trigger.id, TriggerChanges(name="weekly", cron="0 3 * * sun")
+            await triggers.change_trigger(people.alice, trigger.id, wrong)
+    await triggers.change_trigger(
+        people.alice, trigger.id, ChangeTrigger(name="weekly", cron="0 3 * * sun")
     )
     await triggers.start_now(people.alice, trigger.id)
     await triggers.delete_trigger(people.alice, trigger.id)

@@ -9,7 +9,7 @@ from hive.kinds import ShareLevel, TriggerKind
 from hive.services import triggers
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerChanges, TriggerInfo
+from hive.services.triggers import ChangeTrigger, TriggerInfo
 from tests.factories import People
 
 HOOK = {"url": "https://one.example/x", "header.Token": "t0k3n", "body": "secret"}
@@ -19,7 +19,9 @@ AWX = {"url": "https://awx.example", "template": "7", "token": "t0k3n"}
 async def add(
     people: People, documents: RepositoryInfo, kind: TriggerKind, values: dict[str, str]
 ) -> TriggerInfo:
-    return await triggers.add_trigger(people.alice, documents.id, "nightly", kind, values)
+    return await triggers.add_trigger(
+        people.alice, documents.id, triggers.AddTrigger(name="nightly", kind=kind, settings=values)
+    )
 
 
 async def test_settings_are_only_for_who_may_change_them(
@@ -59,12 +61,12 @@ async def test_headers_and_body_go_to_another_server_only_if_given_again(
         ({"header.Token": "mine"}, "body"),
         ({"body": ""}, "header"),
     ):
-        wanted = TriggerChanges(settings={"url": address, **given})
+        wanted = ChangeTrigger(settings={"url": address, **given})
         with pytest.raises(InvalidInput, match="another server") as caught:
-            await triggers.set_trigger(people.bob, trigger.id, wanted)
+            await triggers.change_trigger(people.bob, trigger.id, wanted)
         assert caught.value.field == missing
     all_of_it = {"url": address, "header.Token": "mine", "body": ""}
-    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=all_of_it))
+    await triggers.change_trigger(people.bob, trigger.id, ChangeTrigger(settings=all_of_it))
 
 
 async def test_a_token_of_awx_goes_to_another_server_only_if_given_again(
@@ -73,12 +75,12 @@ async def test_a_token_of_awx_goes_to_another_server_only_if_given_again(
     trigger = await add(people, documents, TriggerKind.AWX, AWX)
     elsewhere = {"url": "https://mallory.example"}
     with pytest.raises(InvalidInput) as caught:
-        await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=elsewhere))
+        await triggers.change_trigger(people.bob, trigger.id, ChangeTrigger(settings=elsewhere))
     assert caught.value.field == "token"
     same = {"url": "https://AWX.example/", "template": "8"}
-    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=same))
+    await triggers.change_trigger(people.bob, trigger.id, ChangeTrigger(settings=same))
     given = {**elsewhere, "token": "mine"}
-    await triggers.set_trigger(people.bob, trigger.id, TriggerChanges(settings=given))
+    await triggers.change_trigger(people.bob, trigger.id, ChangeTrigger(settings=given))
 
 
 async def test_commands_are_offered_to_administrators(

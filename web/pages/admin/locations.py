@@ -9,7 +9,7 @@ from aiohttp import web
 from hive.errors import Conflict, InvalidInput, StorageError
 from hive.services.permissions import require_admin
 from hive.services.storage import locations
-from hive.services.storage.locations import LocationInfo
+from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
@@ -35,13 +35,13 @@ async def add(request: web.Request) -> web.Response:
     if form.is_fine:
         with form.asking():
             try:
-                info = await locations.add_location(
-                    actor,
-                    form.text("name"),
+                wanted = AddLocation(
+                    name=form.text("name"),
                     host=form.text("host"),
                     port=port,
                     root=Path(root) if root else None,
                 )
+                info = await locations.add_location(actor, wanted)
             except StorageError as error:  # an administrator may know the path
                 raise InvalidInput(error.message, field="root") from error
             message = gettext("The location %(name)s was added.", name=info.name)
@@ -73,13 +73,12 @@ async def change(request: web.Request) -> web.Response:
     if form.is_fine:
         with form.asking():
             # What stays as it is shown is not written down: it may follow the server's own name.
-            await locations.set_location(
-                actor_of(request),
-                info.id,
+            wanted = ChangeLocation(
                 host=host if host != info.host else None,
                 port=port if port != info.port else None,
-                is_default=form.has("default") or None,
+                is_default=form.has("default"),
             )
+            await locations.change_location(actor_of(request), info.id, wanted)
             message = gettext("The location %(name)s was changed.", name=info.name)
             return done(request, "/admin/locations", message)
     return _page(request, info, form)

@@ -8,7 +8,7 @@ from hive.errors import Conflict, InvalidInput
 from hive.services.accounts import changing, passwords, second_factor, users
 from hive.services.accounts.changing import ChangeUser, NeedsConfirmation
 from hive.services.accounts.dependents import Dependents
-from hive.services.accounts.users import UserInfo
+from hive.services.accounts.users import AddUser, UserInfo
 from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
 from web.access import actor_of, user_of
@@ -33,13 +33,13 @@ async def add(request: web.Request) -> web.Response:
     password = _password(form)
     if form.is_fine:
         with form.asking():
-            user = await users.add_user(
-                actor,
-                form.text("name"),
+            wanted = AddUser(
+                name=form.text("name"),
                 email=form.text("email"),
                 password=password,
                 is_admin=form.has("admin"),
             )
+            user = await users.add_user(actor, wanted)
             message = gettext("The user %(name)s was added.", name=user.name)
             return done(request, f"/admin/users/{user.id}", message)
     return _add_page(request, form)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from hive.kinds import GROUPS, EventGroup
+from hive.event_groups import GROUPS, EventGroup
 from hive.services import events
-from hive.services.repositories import catalogue
+from hive.services.events import EventInfo
 from web.access import actor_of
-from web.forms import before, chosen_id, cut_page, one_of, query
+from web.forms import before, cut_page, one_of, query
 from web.rendering import page
+from web.repository_filter import repository_filter
 
 _ROWS = 50
 
 
 async def show(request: web.Request) -> web.Response:
     actor, cursor = actor_of(request), before(request, "before")
-    repository_id, group = chosen_id(request, "repository"), one_of(request, "kind", EventGroup)
-    rows = await events.recent(
-        actor,
-        repository_id=repository_id,
-        kinds=GROUPS[group] if group else None,
-        limit=_ROWS + 1,
-        before_id=cursor,
-    )
+    repository = await repository_filter(request, actor)
+    group = one_of(request, "kind", EventGroup)
+    rows: Sequence[EventInfo] = []
+    if not repository.problem:
+        rows = await events.recent(
+            actor,
+            repository_id=repository.repository_id,
+            kinds=GROUPS[group] if group else None,
+            limit=_ROWS + 1,
+            before_id=cursor,
+        )
     shown, older = cut_page(rows, _ROWS)
-    filters = {"repository": repository_id, "kind": group}
+    filters = {"repository": repository.text, "kind": group}
     return page(
         request,
         "history/events.html",
@@ -33,7 +39,7 @@ async def show(request: web.Request) -> web.Response:
         alarms=GROUPS[EventGroup.ALARMS],
         filters=filters,
         is_filtered=any(filters.values()),
-        repositories=await catalogue.choices(actor),
+        repository=repository,
         groups=list(EventGroup),
         newest=query("/events", **filters) if cursor is not None else None,
         older=query("/events", **filters, before=older) if older is not None else None,

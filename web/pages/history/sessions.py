@@ -10,14 +10,14 @@ from aiohttp import web
 from hive.kinds import Operation
 from hive.services import events
 from hive.services.permissions import manageable_ids
-from hive.services.repositories import catalogue
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress, record
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.infos import SessionInfo
 from web.access import actor_of
-from web.forms import before, chosen_id, cut_page, id_of, internal_path, one_of, query, read_form
+from web.forms import before, cut_page, id_of, internal_path, one_of, query, read_form
 from web.rendering import done, page
+from web.repository_filter import repository_filter
 from web.text.i18n import gettext
 
 _ROWS = 50
@@ -29,19 +29,20 @@ _MAX_KEY = 200
 async def show_all(request: web.Request) -> web.Response:
     actor, cursor = actor_of(request), before(request, "before")
     state = one_of(request, "state", SessionState)
+    repository = await repository_filter(request, actor)
     chosen: dict[str, Any] = {
-        "repository_id": chosen_id(request, "repository"),
+        "repository_id": repository.repository_id,
         "operation": one_of(request, "operation", Operation),
         "key": request.query.get("key", "").strip()[:_MAX_KEY] or None,
     }
     running: list[SessionInfo] = []
-    if cursor is None and state in (None, SessionState.LIVE):
+    if cursor is None and state in (None, SessionState.LIVE) and not repository.problem:
         running = await session_infos.list_sessions(
             actor, **chosen, state=SessionState.LIVE, limit=_LIVE
         )
     ended: Sequence[SessionInfo] = []
     older = None
-    if state != SessionState.LIVE:
+    if state != SessionState.LIVE and not repository.problem:
         rows = await session_infos.list_sessions(
             actor,
             **chosen,
@@ -50,7 +51,7 @@ async def show_all(request: web.Request) -> web.Response:
             before_id=cursor,
         )
         ended, older = cut_page(rows, _ROWS)
-    filters = {**chosen, "repository": chosen["repository_id"], "state": state}
+    filters = {**chosen, "repository": repository.text, "state": state}
     del filters["repository_id"]
     return page(
         request,
@@ -59,7 +60,7 @@ async def show_all(request: web.Request) -> web.Response:
         filters=filters,
         is_filtered=any(filters.values()),
         manageable=await manageable_ids(actor, {one.repository_id for one in running}),
-        repositories=await catalogue.choices(actor),
+        repository=repository,
         operations=list(Operation),
         states=list(SessionState),
         newest=query("/sessions", **filters) if cursor is not None else None,

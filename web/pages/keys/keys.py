@@ -7,7 +7,8 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import Level
 from hive.services.keys import keys, revocation
-from hive.services.keys.keys import KeyInfo
+from hive.services.keys.infos import KeyInfo
+from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
 from hive.services.overview.keyring import keyring
 from web.access import actor_of, user_of
@@ -40,14 +41,14 @@ async def add(request: web.Request) -> web.Response:
     expires_at = form.when("expires")
     if form.is_fine:
         with form.asking():
-            info = await keys.add_key(
-                actor,
-                form.text("name"),
+            wanted = AddKey(
+                name=form.text("name"),
                 owner=form.text("owner") if actor.is_admin else actor.name,
                 text=pasted or file,
                 expires_at=expires_at,
                 networks=_networks(form),
             )
+            info = await keys.add_key(actor, wanted)
             message = gettext("The key %(name)s was added.", name=info.name)
             return done(request, f"/keys/{info.id}", message)
     return await _add_page(request, form)
@@ -90,9 +91,7 @@ async def change(request: web.Request) -> web.Response:
     levels = share_levels(form, await choices.group_names(actor))
     if form.is_fine:
         with form.asking():
-            changed = await keys.set_key(
-                actor,
-                info.id,
+            wanted = ChangeKey(
                 name=form.text("name"),
                 enabled=form.has("enabled"),
                 expires_at=expires_at,
@@ -100,6 +99,7 @@ async def change(request: web.Request) -> web.Response:
                 networks=_networks(form),
                 share_levels=levels,
             )
+            changed = await keys.change_key(actor, info.id, wanted)
             message = gettext("The key %(name)s was changed.", name=changed.name)
             return done(request, f"/keys/{info.id}", message)
     return await _edit_page(request, info, form)

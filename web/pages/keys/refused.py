@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hive.kinds import Access
 from hive.services.keys import refused_keys
+from hive.services.keys.refused_keys import LetIn
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
@@ -24,7 +25,7 @@ async def let_in(request: web.Request) -> web.Response:
     if form.is_fine:
         with form.asking():
             key = await refused_keys.let_in(
-                actor, refused.id, name=form.text("name"), access=access
+                actor, refused.id, LetIn(name=form.text("name"), access=access)
             )
             message = gettext(
                 "The key %(key)s now opens %(repository)s.",

@@ -10,7 +10,7 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import Severity
 from hive.services.notifications import rules, saving
-from hive.services.notifications.rules import Changes, Choices, RuleInfo, Wanted
+from hive.services.notifications.rules import AddRule, ChangeRule, Choices, RuleInfo
 from hive.services.notifications.saving import SavedRule
 from hive.services.outbox import kinds
 from web.access import actor_of, user_of
@@ -45,13 +45,13 @@ async def show_add(request: web.Request) -> web.Response:
 async def add(request: web.Request) -> web.Response:
     actor, person, form = actor_of(request), await person_of(request), await sent(request)
     choices = await rules.choices(actor, person.user.id)
-    severity, repository = _severity(form), form.number("repository")
+    severity = _severity(form)
     if form.is_fine:
         with form.asking():
-            wanted = Wanted(
-                form.text("name"),
-                boxes(form, channel_boxes(one.id for one in choices.channels)),
-                repository=repository,
+            wanted = AddRule(
+                name=form.text("name"),
+                channels=boxes(form, channel_boxes(one.id for one in choices.channels)),
+                repository=form.text("repository") or None,
                 tag=form.text("tag") or None,
                 owner=form.text("owner") or None,
                 kinds=boxes(form, kind_boxes(kinds.NAMES)),
@@ -122,7 +122,7 @@ async def show(request: web.Request) -> web.Response:
 def _as_it_is(info: RuleInfo) -> Form:
     values = {
         "name": info.name,
-        "repository": str(info.repository_id or ""),
+        "repository": _reference(info),
         "tag": info.tag or "",
         "owner": info.owner or "",
         "severity": str(info.severity),
@@ -138,13 +138,13 @@ async def change(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info, form = await rules.find_rule_by_id(actor, id_of(request)), await sent(request)
     choices = await rules.choices(actor, info.user_id)
-    severity, repository = _severity(form), form.number("repository")
+    severity = _severity(form)
     if form.is_fine:
         with form.asking():
-            changes = Changes(
+            changes = ChangeRule(
                 name=form.text("name"),
                 enabled=form.has("enabled"),
-                repository=repository or "",
+                repository=_repository(form, info),
                 tag=form.text("tag"),
                 owner=form.text("owner"),
                 kinds=boxes(form, kind_boxes(kinds.NAMES)),
@@ -195,7 +195,6 @@ def _form_page(
         named=named,
         back=back,
         choices=choices,
-        repositories=_repositories(info, choices),
         owners=_owners(info, choices),
         severities=_severities(info),
         groups=[(group, kind_boxes(names)) for group, names in kinds.by_group()],
@@ -205,12 +204,15 @@ def _form_page(
     )
 
 
-def _repositories(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:
-    found = [(str(one.id), f"{one.name} ({one.owner})") for one in choices.repositories]
-    kept = str(info.repository_id) if info and info.repository_id else None
-    if info and info.repository and kept not in (None, *(number for number, _ in found)):
-        found.append((str(kept), info.repository))
-    return [("", gettext("all")), *found]
+def _reference(info: RuleInfo) -> str:
+    """What names the rule's repository in the form."""
+    return f"{info.repository_owner}/{info.repository}" if info.repository else ""
+
+
+def _repository(form: Form, info: RuleInfo) -> str | int:
+    """What was typed; what stayed as it was may be out of sight by now, and keeps its id."""
+    typed = form.text("repository")
+    return info.repository_id or "" if typed == _reference(info) else typed
 
 
 def _owners(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:

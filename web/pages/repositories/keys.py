@@ -7,6 +7,7 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import Access
 from hive.services.keys import grants, keys
+from hive.services.keys.grants import ChangeAccess
 from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
@@ -28,7 +29,7 @@ async def submit(request: web.Request) -> web.Response:
         form.complain(InvalidInput("Choose a key.", field="key"))
     if form.is_fine and key_id is not None:
         with form.asking():
-            await grants.set_access(actor, info.id, key_id, access)
+            await grants.change_access(actor, info.id, ChangeAccess(key_accesses={key_id: access}))
             message = (
                 gettext("The key has access now.")
                 if access

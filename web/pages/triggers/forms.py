@@ -13,7 +13,7 @@ from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.triggers import TriggerChanges, TriggerInfo, settings
+from hive.services.triggers import AddTrigger, ChangeTrigger, TriggerInfo, settings
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
 from web.rendering import done, page
@@ -40,16 +40,15 @@ async def add(request: web.Request) -> web.Response:
     values = _settings(form, kind, {})
     if form.is_fine:
         with form.asking():
-            added = await triggers.add_trigger(
-                actor,
-                info.id,
-                form.text("name"),
-                kind,
-                values,
+            wanted = AddTrigger(
+                name=form.text("name"),
+                kind=kind,
+                settings=values,
                 cron=form.text("cron") or None,
                 timezone=form.text("timezone") or None,
                 is_for_late=form.has("late"),
             )
+            added = await triggers.add_trigger(actor, info.id, wanted)
             message = gettext("The trigger %(name)s was added.", name=added.name)
             return done(request, f"/triggers/{added.id}", message)
     return _add_page(request, info, kind, form)
@@ -122,10 +121,10 @@ async def edit(request: web.Request) -> web.Response:
     await catalogue.require_manage(actor, info.repository_id)
     form = await sent(request)
     is_theirs = info.kind in triggers.kinds_for(actor)
-    values = _settings(form, info.kind, info.settings) if is_theirs else None
+    values = _settings(form, info.kind, info.settings) if is_theirs else {}
     if form.is_fine:
         cron = form.text("cron")
-        wanted = TriggerChanges(
+        wanted = ChangeTrigger(
             name=form.text("name"),
             settings=values,
             cron=cron,
@@ -133,7 +132,7 @@ async def edit(request: web.Request) -> web.Response:
             is_for_late=form.has("late"),
         )
         with form.asking():
-            changed = await triggers.set_trigger(actor, info.id, wanted)
+            changed = await triggers.change_trigger(actor, info.id, wanted)
             message = gettext("The trigger %(name)s was changed.", name=changed.name)
             return done(request, f"/triggers/{info.id}", message)
     return _edit_page(request, info, form)

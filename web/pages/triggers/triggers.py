@@ -9,7 +9,7 @@ from hive.kinds import Level
 from hive.services import triggers
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
-from hive.services.triggers import TriggerChanges, TriggerInfo
+from hive.services.triggers import ChangeTrigger, TriggerInfo
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, query
 from web.rendering import done, page
@@ -73,15 +73,15 @@ async def start(request: web.Request) -> web.Response:
 
 
 async def enable(request: web.Request) -> web.Response:
-    info = await triggers.set_trigger(
-        actor_of(request), id_of(request), TriggerChanges(enabled=True)
+    info = await triggers.change_trigger(
+        actor_of(request), id_of(request), ChangeTrigger(enabled=True)
     )
     return done(request, path_of(info), gettext("%(name)s is enabled.", name=info.name))
 
 
 async def disable(request: web.Request) -> web.Response:
-    info = await triggers.set_trigger(
-        actor_of(request), id_of(request), TriggerChanges(enabled=False)
+    info = await triggers.change_trigger(
+        actor_of(request), id_of(request), ChangeTrigger(enabled=False)
     )
     return done(request, path_of(info), gettext("%(name)s is disabled.", name=info.name))
 

@@ -276,7 +276,9 @@ class Scene:
 
     async def add_key(self, name: str, key: asyncssh.SSHKey, **more: Any) -> int:
         text = key.export_public_key().decode()
-        return (await keys.add_key(OPERATOR, name, owner="alice", text=text, **more)).id
+        return (
+            await keys.add_key(OPERATOR, keys.AddKey(name=name, owner="alice", text=text, **more))
+        ).id
 
     def note_what_is_there(self) -> None:
         self.log.clear()
@@ -331,7 +333,7 @@ async def open_scene(directory: Path, **overrides: Any) -> AsyncIterator[Scene]:
             made = {name: new_key() for name in ("full", "append", "read", "stranger")}
             for name in ("full", "append", "read"):
                 text = made[name].export_public_key().decode()
-                await keys.add_key(OPERATOR, name, owner="alice", text=text)
+                await keys.add_key(OPERATOR, keys.AddKey(name=name, owner="alice", text=text))
             accesses = {
                 "full": Access.FULL,
                 "append": Access.APPEND_ONLY,

@@ -48,7 +48,7 @@ async def with_all_keys(house: House) -> tuple[Client, str]:
     for name, words in KINDS.items():
         path = client.make_key(name, *words)
         text = path.with_name(f"{name}.pub").read_text()
-        await keys.add_key(OPERATOR, name, owner="alice", text=text)
+        await keys.add_key(OPERATOR, keys.AddKey(name=name, owner="alice", text=text))
     made = await house.repository("laptop", dict.fromkeys(KINDS, Access.FULL))
     return client, made.login
 

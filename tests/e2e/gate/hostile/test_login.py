@@ -154,7 +154,9 @@ async def test_weak_keys_and_certificates_are_refused_at_the_login(scene: Scene)
 async def test_a_signature_with_sha1_is_not_taken(scene: Scene) -> None:
     key = new_key("ssh-rsa", key_size=3072)
     await scene.add_key("rsa", key)
-    await grants.grant(OPERATOR, scene.repository.id, {"rsa": Access.FULL})
+    await grants.change_access(
+        OPERATOR, scene.repository.id, grants.ChangeAccess(accesses={"rsa": Access.FULL})
+    )
     async with handmade(scene.port) as connection:
         assert await connection.ask(scene.login, key, algorithm=b"ssh-rsa") == FAILURE
         assert await connection.ask(scene.login, key, algorithm=b"rsa-sha2-256") == SUCCESS

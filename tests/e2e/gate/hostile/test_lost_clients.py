@@ -27,7 +27,9 @@ async def test_a_client_that_is_stopped_is_found_out_and_its_lock_is_free(tmp_pa
     async with open_scene(tmp_path, **settings) as scene:
         client = scene.house.client()
         await scene.house.key(client, "machine")
-        await grants.grant(OPERATOR, scene.repository.id, {"machine": Access.FULL})
+        await grants.change_access(
+            OPERATOR, scene.repository.id, grants.ChangeAccess(accesses={"machine": Access.FULL})
+        )
         url = scene.repository.url
         (await client.borg("init", "-e", "none", url)).must()
         scene.note_what_is_there()

@@ -42,15 +42,21 @@ async def test_a_key_that_is_out_of_use_is_refused_and_the_owner_can_see_why(
 ) -> None:
     key = new_key()
     number = await scene.add_key("outsider", key)
-    await grants.grant(OPERATOR, scene.repository.id, {"outsider": Access.FULL})
+    await grants.change_access(
+        OPERATOR, scene.repository.id, grants.ChangeAccess(accesses={"outsider": Access.FULL})
+    )
     assert not await scene.is_refused(key)
     if cause == "wrong network":
-        await keys.set_key(OPERATOR, number, networks=["192.0.2.0/24", "2001:db8::/32"])
+        await keys.change_key(
+            OPERATOR, number, keys.ChangeKey(networks=["192.0.2.0/24", "2001:db8::/32"])
+        )
     elif cause == "key expired":
-        await keys.set_key(OPERATOR, number, expires_at=clock.now() + timedelta(seconds=1))
+        await keys.change_key(
+            OPERATOR, number, keys.ChangeKey(expires_at=clock.now() + timedelta(seconds=1))
+        )
         await asyncio.sleep(1.1)
     elif cause == "key disabled":
-        await keys.set_key(OPERATOR, number, enabled=False)
+        await keys.change_key(OPERATOR, number, keys.ChangeKey(enabled=False))
     elif cause == "owner disabled":
         owner = await users.find_user(OPERATOR, "alice")
         await users.set_user(OPERATOR, owner.id, enabled=False)
@@ -119,7 +125,9 @@ async def test_a_key_that_knocked_is_kept_so_that_the_owner_can_let_it_in(scene:
     await harness.until(is_kept)
     (kept,) = await refused_keys.list_refused(OPERATOR)
     assert kept.login == scene.login
-    await refused_keys.let_in(OPERATOR, kept.id, name="found", access=Access.FULL)
+    await refused_keys.let_in(
+        OPERATOR, kept.id, refused_keys.LetIn(name="found", access=Access.FULL)
+    )
     assert not await scene.is_refused(key)
     assert await refused_keys.list_refused(OPERATOR) == []
 

@@ -11,6 +11,7 @@ import asyncssh
 import pytest
 from asyncssh.packet import Boolean, String, UInt32
 
+from sshgate.client_session import ClientSession
 from tests.e2e.gate.hostile.handmade import (
     CHANNEL_CLOSE,
     CHANNEL_DATA,
@@ -219,7 +220,8 @@ async def test_the_environment_of_a_client_is_thrown_away_and_ends_at_a_limit(
 
 def channels_of(scene: Scene) -> list[asyncssh.SSHServerChannel[bytes]]:
     sessions = [session for connection in scene.connections for session in connection._channels]
-    return [session._channel for session in sessions if session._channel is not None]
+    channels = [one._channel for one in sessions if isinstance(one, ClientSession)]
+    return [channel for channel in channels if channel is not None]
 
 
 async def test_a_connection_has_a_few_channels_and_no_more(scene: Scene) -> None:

@@ -17,6 +17,7 @@ from hive.services.sessions import infos as session_infos
 from hive.services.sessions import record
 from hive.services.sessions.filters import SessionState
 from sshgate import serving as serving_module
+from sshgate.client_session import ClientSession
 from tests.e2e.gate.hostile.handmade import (
     CHANNEL_ADJUST,
     CHANNEL_CLOSE,
@@ -111,6 +112,7 @@ async def test_a_window_of_single_bytes_takes_little_memory(scene: Scene) -> Non
                 connection.send_data(b"x")
         (there,) = scene.connections
         (session,) = there._channels
+        assert isinstance(session, ClientSession)
         channel = session._channel
         assert channel is not None
         await until(lambda: channel._recv_window <= 2 * MIB - 5000, "all of them")
@@ -273,7 +275,9 @@ async def test_a_client_that_asks_and_takes_no_answer_is_asked_to_wait(scene: Sc
 async def create_repository(scene: Scene) -> None:
     client = scene.house.client()
     await scene.house.key(client, "machine")
-    await grants.grant(OPERATOR, scene.repository.id, {"machine": Access.FULL})
+    await grants.change_access(
+        OPERATOR, scene.repository.id, grants.ChangeAccess(accesses={"machine": Access.FULL})
+    )
     (await client.borg("init", "-e", "none", scene.repository.url)).must()
     scene.note_what_is_there()
 

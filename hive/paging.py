@@ -1,0 +1,22 @@
+"""Reading many rows without keeping the event loop: a page at a time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+from tortoise.queryset import QuerySet
+
+from hive.models.table import Table
+
+Row = TypeVar("Row", bound=Table)
+
+_ROWS = 100  # the ORM takes about 0.2 ms for a row of the widest table
+
+
+async def in_pages(query: QuerySet[Row], *, rows: int = _ROWS) -> AsyncIterator[list[Row]]:
+    """What the query finds, in the order of ids; a row that is added meanwhile may be missing."""
+    last = 0
+    while page := await query.filter(id__gt=last).order_by("id").limit(rows):
+        yield page
+        last = page[-1].pk
