@@ -67,6 +67,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         time_of_day=formats.time_of_day,
         work_amount=formats.work_amount,
         work_left=formats.work_left,
+        work_share=formats.work_share,
         plain=formats.plain,
         size=formats.size,
         cut=cut,

@@ -16,41 +16,14 @@ from tests.web.rows import RUNNING, add_session
 from tests.web.scene import user
 
 COUNT = 33
-NAMES = [
-    "nas-photos",
-    "documents",
-    "server-web",
-    "db-postgres-main",
-    "carla-macbook",
-    "homeassistant",
-    "prometheus",
-    "datev-export",
-    "db-mysql-crm",
-    "fatima-surface",
-    "git-mirror",
-    "grafana",
-    "k8s-etcd",
-    "kunden-2024",
-    "laptop-anna",
-    "nas-documents",
-    "paperless",
-    "server-mail",
-    "ben-thinkpad",
-    "photos",
-    "design-archive",
-    "dmitri-desktop",
-    "jenkins",
-    "lohn",
-    "db-postgres-replica",
-    "buchhaltung",
-    "minecraft",
-    "build-cache",
-    "emre-laptop",
-    "pi-hole",
-    "test-vm",
-    "vault",
-    "fotos-2019",
-]
+NAMES = (
+    *("nas-photos", "documents", "server-web", "db-postgres-main", "carla-macbook"),
+    *("homeassistant", "prometheus", "datev-export", "db-mysql-crm", "fatima-surface"),
+    *("git-mirror", "grafana", "k8s-etcd", "kunden-2024", "laptop-anna", "nas-documents"),
+    *("paperless", "server-mail", "ben-thinkpad", "photos", "design-archive", "dmitri-desktop"),
+    *("jenkins", "lohn", "db-postgres-replica", "buchhaltung", "minecraft", "build-cache"),
+    *("emre-laptop", "pi-hole", "test-vm", "vault", "fotos-2019"),
+)
 _OWNERS = ("anna", "alice", "dmitri", "fatima")
 _TAGS = (("home", "nas"), ("server",), ("laptop", "office"), ())
 _HEALTH = (

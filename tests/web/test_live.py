@@ -216,6 +216,7 @@ async def test_how_far_long_work_is_is_told_to_who_may_see_the_repository(
             assert told == {
                 "work": f"{made}-check",
                 "percent": 70,
+                "share": "70 %",
                 "amount": "7 of 10 segments",
                 "left": "70 %.",
             }

@@ -195,9 +195,9 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
         statements.clear()
         listing = await Listing.open(alice)
         found = (await listing.page(ListQuery(order=Order.GROWTH), 50)).rows
-        await listing.totals()
+        totals = await listing.totals()
         await attention.list_attention(alice, listing)
-        await disks.disks(await listing.locations())
+        await disks.disks(totals.location_ids)
         shown = await rows.rows_of(alice, [one.id for one in found])
         assert [one.id for one in shown] == [one.id for one in found]
         assert all(one.last_session is not None for one in shown)

@@ -308,7 +308,11 @@ async def test_a_running_check_is_a_bar_that_says_how_far_and_how_long(
         work.meter.reach(1904, 2811, Unit.SEGMENTS)
         monkeypatch.setattr(long_work.Pace, "left", timedelta(minutes=42))
         text = (await browser.get(here)).text
+        await Repository.filter(id=documents).update(maintenance="it is being checked")
+        overview = (await browser.get("/")).text
+        await Repository.filter(id=documents).update(maintenance=None)
         work.keep()
+    assert f'data-work="{documents}-check" data-figure="share">67 %</span>' in overview
     assert 'role="progressbar"' in text
     assert 'aria-valuenow="67"' in text
     said = plain(text)

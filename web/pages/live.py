@@ -20,7 +20,7 @@ from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.text.format import size, took, work_amount, work_left
+from web.text.format import size, took, work_amount, work_left, work_share
 from web.text.i18n import gettext
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
@@ -100,6 +100,7 @@ def _works(works: Sequence[WorkInfo]) -> str:
             {
                 "work": f"{one.repository_id}-{one.kind}",
                 "percent": one.percent,
+                "share": work_share(one),
                 "amount": work_amount(one),
                 "left": work_left(one),
             }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from babel.dates import format_timedelta
 from babel.units import format_unit
@@ -49,7 +50,13 @@ def brief(length: timedelta) -> str:
     seconds = max(int(length.total_seconds()), 60)
     units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
     unit, one = next((unit, one) for unit, one in units if seconds >= one)
-    return format_unit(seconds // one, f"duration-{unit}", "narrow", locale=reader().language)
+    return _narrow(seconds // one, f"duration-{unit}", reader().language)
+
+
+@lru_cache(maxsize=4096)
+def _narrow(count: int, unit: str, language: str) -> str:
+    """Kept, for a page has it a hundred times and Babel takes long."""
+    return format_unit(count, unit, "narrow", locale=language)
 
 
 def briefly_ago(at: datetime, took: timedelta | None = None) -> Markup:
@@ -153,6 +160,11 @@ def short_moment(at: datetime, within: timedelta) -> str:
 def work_amount(work: WorkInfo) -> str:
     """1904 of 2811 segments."""
     return i18n.sentence(work_words.amount(work.reading))
+
+
+def work_share(work: WorkInfo) -> str:
+    """68 %; empty where the whole is not known."""
+    return i18n.sentence(work_words.percent(work))
 
 
 def work_left(work: WorkInfo) -> str:

@@ -13,7 +13,7 @@ from tortoise.queryset import QuerySet
 
 from hive import clock, sql
 from hive.kinds import EventKind, Severity
-from hive.models import Channel, Membership, Repository, RepositoryTag, Rule
+from hive.models import Channel, Membership, Repository, RepositoryShare, RepositoryTag, Rule
 from hive.sentences import join, listed, say
 from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
@@ -135,7 +135,8 @@ async def _alike(actor: Actor) -> QuerySet[Repository]:
     own = sql.case((Q(id__in=list(named)), F("id")), default=0) if named else sql.nothing()
     tags = sql.all_tags() if any(rule["tag"] for rule in rules) else sql.nothing()
     query = Repository.filter(await visible_repositories(actor), deleted_at=None)
-    return query.annotate(shares=sql.all_groups(), own=own, tags_=tags)
+    shares = sql.all_groups() if await RepositoryShare.exists() else sql.nothing()
+    return query.annotate(shares=shares, own=own, tags_=tags)
 
 
 async def _kinds(alike: QuerySet[Repository]) -> list[dict[str, Any]]:

@@ -117,7 +117,10 @@ async def list_attention(actor: Actor, listing: Listing) -> list[Attention]:
 
 async def _critical(actor: Actor, listing: Listing) -> list[Attention]:
     rows = Alarm.filter(
-        repository_id__in=listing.ids(), answered_at=None, kind__in=alarms.UNTIL_ANSWERED
+        listing.about(),
+        repository_id__not_isnull=True,
+        answered_at=None,
+        kind__in=alarms.UNTIL_ANSWERED,
     )
     waiting = [alarms.info_of(row) for row in await rows.order_by("since", "id").limit(MOST)]
     if not waiting:
@@ -183,7 +186,7 @@ async def _unknown(listing: Listing) -> list[Attention]:
     found = []
     for why, where in places.items():
         here = Q() if None in where else Q(location_id__in=where)
-        count, _ = await listing.first(Condition.UNKNOWN, 1, besides=here)
+        count = await listing.in_condition(Condition.UNKNOWN).filter(here).count()
         if count:
             found.append(
                 Attention(
@@ -195,22 +198,26 @@ async def _unknown(listing: Listing) -> list[Attention]:
 
 async def _missing(listing: Listing) -> list[Attention]:
     """Missing backups that nobody knows of yet."""
-    unknown = Q(acknowledged_at=None)
     heard = Q(muted_until=None) | Q(muted_until__lte=clock.now())
     found = []
     for condition in (Condition.DOWN, Condition.LATE):
-        limit = ACKNOWLEDGED if condition == Condition.DOWN else NAMED
-        count, rows = await listing.first(condition, limit, besides=unknown & heard)
-        if not count:
-            continue
         is_down = condition == Condition.DOWN
+        query = listing.in_condition(condition).filter(heard, acknowledged_at=None)
+        query = query.order_by("health_since", "id")
+        rows = await query.limit(NAMED).values("id", "name", "health_since", "due_at")
+        if not rows:
+            continue
+        is_all = len(rows) < NAMED
+        ids = [row["id"] for row in rows]
+        if is_down and not is_all:
+            ids = [row["id"] for row in await query.limit(ACKNOWLEDGED).values("id")]
         found.append(
             Attention(
                 kind=AttentionKind(condition),
-                since=min(row["health_since"] or row["created_at"] for row in rows),
-                count=count,
-                named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows[:NAMED]),
-                changeable=tuple(row["id"] for row in rows) if is_down else (),
+                since=rows[0]["health_since"] or clock.now(),
+                count=len(rows) if is_all else await query.count(),
+                named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows),
+                changeable=tuple(ids) if is_down else (),
                 is_severe=is_down,
             )
         )
@@ -222,7 +229,7 @@ async def _check_errors(listing: Listing) -> list[Attention]:
     told = Alarm.filter(
         kind=EventKind.INTEGRITY_ERROR, answered_at=None, repository_id__not_isnull=True
     )
-    broken = Inspection.filter(repository_id__in=listing.ids(), check_error__not_isnull=True)
+    broken = Inspection.filter(listing.about(), check_error__not_isnull=True)
     broken = broken.exclude(repository_id__in=Subquery(told.values("repository_id")))
     rows = await broken.order_by("checked_at", "id").limit(NAMED).select_related("repository")
     if not rows:
@@ -231,7 +238,7 @@ async def _check_errors(listing: Listing) -> list[Attention]:
         Attention(
             kind=AttentionKind.CHECK_ERROR,
             since=rows[0].checked_at or rows[0].at or clock.now(),
-            count=await broken.count(),
+            count=len(rows) if len(rows) < NAMED else await broken.count(),
             named=tuple(Named(row.repository_id, row.repository.name) for row in rows),
             changeable=tuple(row.repository_id for row in rows),
             message=rows[0].check_error or "",
@@ -242,7 +249,7 @@ async def _check_errors(listing: Listing) -> list[Attention]:
 
 async def _lasting(listing: Listing) -> list[Attention]:
     """Alarms that end by themselves: one line for each kind."""
-    query = Alarm.filter(repository_id__in=listing.ids(), answered_at=None)
+    query = Alarm.filter(listing.about(), repository_id__not_isnull=True, answered_at=None)
     query = query.exclude(kind__in=alarms.UNTIL_ANSWERED)
     counted = await query.annotate(count=Count("id")).group_by("kind").values("kind", "count")
     rows = await query.order_by("since", "id").limit(_ALARMS).select_related("repository")
@@ -285,7 +292,7 @@ async def _of_the_server() -> list[Attention]:
 
 
 async def _failed_sessions(listing: Listing) -> list[Attention]:
-    failed = Repository.filter(id__in=listing.ids(), failed_session_id__not_isnull=True)
+    failed = listing.rows().filter(failed_session_id__not_isnull=True)
     newest = failed.order_by("-failed_session_id").limit(NAMED)
     rows = await newest.values("id", "name", "failed_session_id")
     if not rows:
@@ -297,7 +304,7 @@ async def _failed_sessions(listing: Listing) -> list[Attention]:
         Attention(
             kind=AttentionKind.SESSION_FAILED,
             since=ended.get(last) or clock.now(),
-            count=await failed.count(),
+            count=len(rows) if len(rows) < NAMED else await failed.count(),
             named=tuple(
                 Named(row["id"], row["name"], ended.get(row["failed_session_id"])) for row in rows
             ),
@@ -309,12 +316,9 @@ async def _failed_sessions(listing: Listing) -> list[Attention]:
 async def _unwatched(listing: Listing) -> list[Attention]:
     """Those that nobody watches though backups come regularly."""
     lately = Q(last_backup_at__gte=clock.now() - _LATELY)
-    _, rows = await listing.first(Condition.UNWATCHED, NAMED, besides=lately)
-    if not rows:
-        return []
-    ids = [row["id"] for row in rows]
-    every = await proposals.observed_of(await Repository.filter(id__in=ids))
-    regular = [row for row in rows if row["id"] in every]
+    rows = await listing.in_condition(Condition.UNWATCHED).filter(lately).limit(NAMED)
+    every = await proposals.observed_of(rows) if rows else {}
+    regular = [row for row in rows if row.id in every]
     if not regular:
         return []
     return [
@@ -322,9 +326,9 @@ async def _unwatched(listing: Listing) -> list[Attention]:
             kind=AttentionKind.UNWATCHED,
             since=clock.now(),
             count=len(regular),
-            named=tuple(Named(row["id"], row["name"]) for row in regular),
+            named=tuple(Named(row.id, row.name) for row in regular),
             changeable=tuple(every),
-            every=every[regular[0]["id"]],
+            every=every[regular[0].id],
         )
     ]
 
@@ -332,7 +336,7 @@ async def _unwatched(listing: Listing) -> list[Attention]:
 async def _unused_keys(actor: Actor, listing: Listing) -> list[Attention]:
     """Keys that open something and never did: a machine that was never set up."""
     before = clock.now() - _UNUSED
-    grants = Grant.filter(repository_id__in=listing.ids(), created_at__lt=before)
+    grants = Grant.filter(listing.about(), created_at__lt=before)
     unused = Key.filter(
         await visible_keys(actor),
         id__in=Subquery(grants.values("key_id")),
@@ -347,7 +351,7 @@ async def _unused_keys(actor: Actor, listing: Listing) -> list[Attention]:
         Attention(
             kind=AttentionKind.UNUSED_KEY,
             since=rows[0].created_at,
-            count=await unused.count(),
+            count=len(rows) if len(rows) < NAMED else await unused.count(),
             named=tuple(Named(row.id, row.name, row.created_at) for row in rows),
         )
     ]

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import tzinfo
 
 from hive.kinds import Need
-from hive.models import Repository, Session
+from hive.models import Session
 from hive.services.overview import attention, rows
-from hive.services.overview.attention import Attention
+from hive.services.overview.attention import Attention, AttentionKind
 from hive.services.overview.listing import Listing, ListQuery, Totals
 from hive.services.overview.rows import Row
 from hive.services.permissions import Actor
 from hive.services.storage import disks
 from hive.services.storage.disks import DiskInfo
 
-ROWS = 50  # of a page
+ROWS = 40  # of a page
 LINES = 6  # of what needs attention, unless all of it is asked for
 
 
@@ -66,8 +66,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
     shown = await rows.rows_of(actor, list(groups), query.zone)
     wanting = await attention.list_attention(actor, listing)
     lines = len(wanting) if query.all_attention else LINES
-    ours = Repository.filter(id__in=listing.ids())
-    in_use = Session.filter(ended_at=None, repository_id__in=listing.ids())
+    in_use = Session.filter(listing.about(), ended_at=None)
     return Dashboard(
         repositories=[(one, groups[one.id]) for one in shown],
         next_after=page.next_after,
@@ -76,7 +75,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
         attention=wanting[:lines],
         more_attention=wanting[lines:],
         severe=sum(one.is_severe for one in wanting),
-        failed=await ours.filter(failed_session_id__not_isnull=True).count(),
-        disks=await disks.disks(await listing.locations()),
+        failed=sum(one.count for one in wanting if one.kind == AttentionKind.SESSION_FAILED),
+        disks=await disks.disks(totals.location_ids),
         is_any_in_use=await in_use.exclude(need=Need.STATUS).exists(),
     )

@@ -27,6 +27,7 @@ from hive.services.permissions import Actor, visible_repositories
 from hive.services.storage import sizes
 
 NEARLY_FULL = 90  # per cent of a quota
+_HEALTHS = (Condition.DOWN, Condition.LATE, Condition.UNWATCHED, Condition.NEW, Condition.PAUSED)
 _WEEK = timedelta(weeks=1)
 _DAY = timedelta(days=1)
 
@@ -104,6 +105,7 @@ class Totals:
     total: int
     size_bytes: int
     backed_up: int
+    location_ids: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -122,14 +124,15 @@ class Page:
 class Listing:
     """The repositories that an actor may see, as the database holds them now."""
 
-    def __init__(self, visible: Q, rank: Case) -> None:
+    def __init__(self, actor: Actor, visible: Q, rank: Case) -> None:
+        self._sees_all = actor.is_admin
         self._visible = visible
         self._rank = rank
 
     @classmethod
     async def open(cls, actor: Actor) -> Listing:
         """Look at what is not in the rows themselves: it is little."""
-        return cls(await visible_repositories(actor), await _rank())
+        return cls(actor, await visible_repositories(actor), await _rank())
 
     def _all(self) -> QuerySet[Repository]:
         return Repository.filter(self._visible, deleted_at=None).annotate(rank=self._rank)
@@ -142,7 +145,8 @@ class Listing:
             size=Sum("size_bytes"),
             recent=Sum(recent),  # type: ignore[arg-type]  # its hints know no Case
         )
-        rows = await query.group_by("rank").values("rank", "count", "size", "recent")
+        columns = ("rank", "location_id", "count", "size", "recent")
+        rows = await query.group_by("rank", "location_id").values(*columns)
         counts: dict[Condition, int] = {}
         for row in rows:
             condition = _condition(row["rank"])
@@ -152,6 +156,7 @@ class Listing:
             total=sum(counts.values()),
             size_bytes=sum(row["size"] or 0 for row in rows),
             backed_up=sum(row["recent"] or 0 for row in rows),
+            location_ids=frozenset(row["location_id"] for row in rows),
         )
 
     async def page(self, query: ListQuery, length: int) -> Page:
@@ -172,26 +177,21 @@ class Listing:
             next_after=rows[-1].id if len(found) > length else None,
         )
 
-    async def first(
-        self, condition: Condition, limit: int, *, besides: Q
-    ) -> tuple[int, list[dict[str, Any]]]:
-        """How many are in a condition (and fit `besides`), and those that are longest in it."""
-        query = self._all().filter(_in_state(condition), besides)
-        rows = query.order_by("health_since", "id").limit(limit)
-        found = await rows.values("id", "name", "health_since", "created_at", "due_at")
-        return (await query.count() if len(found) == limit else len(found)), list(found)
+    def in_condition(self, condition: Condition) -> QuerySet[Repository]:
+        """Those of which just this is shown, with an index where it is a health."""
+        by_index = Q(health=Health(condition)) if condition in _HEALTHS else Q()
+        return self._all().filter(by_index, _in_state(condition))
 
-    async def locations(self) -> set[int]:
-        """Where they are."""
-        rows = Repository.filter(self._visible, deleted_at=None).annotate(any=Count("id"))
-        return {
-            row["location_id"]
-            for row in await rows.group_by("location_id").values("location_id", "any")
-        }
+    def about(self) -> Q:
+        """What restricts a query on what belongs to a `repository` to these repositories."""
+        if self._sees_all:
+            return Q(repository__deleted_at=None)  # cheaper than to name them all
+        ours = Repository.filter(self._visible, deleted_at=None)
+        return Q(repository_id__in=Subquery(ours.values("id")))
 
-    def ids(self) -> Subquery:
-        """All of them, to be put into another query."""
-        return Subquery(Repository.filter(self._visible, deleted_at=None).values("id"))
+    def rows(self) -> QuerySet[Repository]:
+        """The repositories themselves."""
+        return Repository.filter(self._visible, deleted_at=None)
 
 
 async def _rank() -> Case:

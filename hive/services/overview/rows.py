@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from hive import log
+from hive import log, long_work
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
 from hive.kinds import Mode
+from hive.long_work import WorkInfo
 from hive.models import Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
@@ -58,6 +59,7 @@ class Row:
     proposal: timedelta | None  # how often to expect backups, where nobody has said so
     encryption: Encryption
     is_locked: bool  # though no session runs
+    work: WorkInfo | None  # why it is busy, as far as this process counts it
     created_at: datetime
 
     @property
@@ -92,11 +94,12 @@ async def rows_of(
         await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
     ).select_related("owner", "location")
     ids = [row.id for row in rows]
-    health = await health_info.health_infos(actor, ids)
+    health = await health_info.of_rows(rows)
+    created = {row.id: row.created_at for row in rows}
     known = _Known(
         health=health,
-        sessions=await last_sessions(ids),
-        strips=await strips.strips(health.values(), zone, days),
+        sessions=await last_sessions(ids, rows),
+        strips=await strips.strips(health.values(), zone, days, created),
         changes=await trends.week_changes(ids),
         took=await trends.took(rows),
         proposals=await proposals.observed_of(rows),
@@ -162,6 +165,7 @@ def _row(row: Repository, known: _Known) -> Row:
         proposal=known.proposals.get(row.id),
         encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
         is_locked=row.id in known.locked and not is_in_use,
+        work=next(iter(long_work.of(row.id)), None) if row.maintenance else None,
         created_at=row.created_at,
     )
 
@@ -190,8 +194,19 @@ def _locked(rows: Sequence[Repository]) -> set[int]:
     return found
 
 
-async def last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
-    """The session of each that runs, else the newest; a look at the status is none."""
+async def last_sessions(
+    repository_ids: Sequence[int], repositories: Sequence[Repository] = ()
+) -> dict[int, SessionInfo]:
+    """The session of each that runs, else the newest; a look at the status is none.
+
+    `repositories`: those that are read already.
+    """
     ids = await latest.ids(repository_ids)
-    rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
-    return {row.repository_id: session_infos.info_of(row) for row in rows}
+    rows = Session.filter(id__in=list(ids.values()))
+    known = {row.id: row for row in repositories}
+    found = {}
+    for row in await (rows if repositories else rows.select_related("repository")):
+        if repositories:
+            row.repository = known[row.repository_id]
+        found[row.repository_id] = session_infos.info_of(row)
+    return found

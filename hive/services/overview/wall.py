@@ -46,5 +46,5 @@ async def wall(actor: Actor, zone: tzinfo | None) -> Wall:
         more_fine=left if left <= fine else 0,
         more=left if left > fine else 0,
         failing_channels=await reach.failing_channels(actor),
-        disks=await disks.disks(await listing.locations()),
+        disks=await disks.disks(totals.location_ids),
     )
