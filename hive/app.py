@@ -7,8 +7,10 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import Any
 
 from hive import (
     background,
@@ -34,6 +36,7 @@ from hive.services.alarms import server_alarms
 from hive.services.checks import Check
 from hive.services.clock import trust
 from hive.services.delivery.courier import Courier
+from hive.services.demo import running
 from hive.services.gate import host_keys
 from hive.services.measurements import local_changes
 from hive.services.notifications import downtime_notices
@@ -45,6 +48,7 @@ from hive.services.server import (
     database_watch,
     handover,
     heartbeat,
+    jobs,
     mail_watch,
     program_watch,
     recovery,
@@ -69,18 +73,18 @@ _LOST_SECONDS = 15.0
 _ANSWER_SECONDS = 4.0  # what is known without the database and the disks is said in any case
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM; the exit status."""
+def run(settings: Settings, *, login: str = "") -> int:
+    """Serve until SIGTERM; the exit status. `login`: how to log in to a demo."""
     log.configure(settings.server.log_level, settings.server.log_format)
-    return loop_watchdog.run(_serve(settings))
+    return loop_watchdog.run(_serve(settings, login))
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, login: str) -> int:
     stopping = _Stopping()
     _raise_open_files(settings)
     async with AsyncExitStack() as stack:
         runtime.prepare_directories(settings.paths)
-        # It also sees to it that only one server runs on this data directory.
+        # It also ensures that only one server runs on this data directory.
         control_socket = await control_server.serve(settings.paths.control_socket)
         stack.push_async_callback(control_socket.close)
         await asyncio.to_thread(translation.load_languages)
@@ -95,7 +99,8 @@ async def _serve(settings: Settings) -> int:
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
         storage = storage_watch.StorageWatch()
         await storage.begin()
-        await recovery.recover_from_crash()
+        if not runtime.is_demo():  # whose sessions no gate runs
+            await recovery.recover_from_crash()
         if (was_off := await downtimes.note_start()) is not None:
             await downtime_notices.tell(was_off)
         here, findings = await host.inspect_host(settings)
@@ -116,31 +121,71 @@ async def _serve(settings: Settings) -> int:
         await ssh.listen(await host_keys.load())
         stack.push_async_callback(stopping.wait_for, ssh, settings.server.drain_seconds)
         stack.callback(loop_watchdog.watch())
-        await _announce(settings, ssh, web)
+        await _announce(settings, ssh, web, login)
         stack.callback(runtime.remove_listening)
         worker = UpkeepWorker(here)
         watched = program_watch.ProgramWatch(
             settings, here.confinement, functools.partial(_use_programs, gate, worker)
         )
-        for name, task in (
-            ("recheck", _recheck(gate)),
-            ("close lost sessions", _close_lost(gate)),
-            ("show progress", _show_progress(gate)),
-            ("watch the storage", storage.run()),
-            ("watch for local changes", local_changes.LocalChangeWatch().run()),
-            ("take care of repositories", worker.run()),
-            ("watch the clock", server_watch.watch_clock()),
-            ("watch the database", server_watch.watch_database(base)),
-            ("watch the mail relay", server_watch.watch_mail(_mail_watch(means))),
-            ("watch the programs", server_watch.watch_programs(watched)),
-            ("schedule jobs", scheduler.Scheduler().run()),
-            ("deliver notifications", Courier(means).run()),
-            ("send heartbeats", _send_heartbeats(settings.heartbeat, problems, means.outgoing)),
-        ):
-            stack.callback(background.spawn(task, name=name).cancel)
+        parts = _Parts(settings, gate, storage, base, worker, watched, means, problems)
+        for name, task in _tasks(parts).items():
+            stack.callback(background.spawn(task(), name=name).cancel)
         await stopping.asked.wait()
         logger.info("stopping", sessions=len(gate.sessions))
     return 0
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What the tasks of the server work with."""
+
+    settings: Settings
+    gate: Gate
+    storage: storage_watch.StorageWatch
+    base: database_watch.DatabaseWatch
+    worker: UpkeepWorker
+    programs: program_watch.ProgramWatch
+    means: Means
+    problems: Callable[[], Awaitable[list[str]]]
+
+
+_Tasks = dict[str, Callable[[], Coroutine[Any, Any, None]]]
+
+
+def _tasks(parts: _Parts) -> _Tasks:
+    """What runs as long as the server does, by name."""
+    always: _Tasks = {
+        "recheck": lambda: _recheck(parts.gate),
+        "watch the storage": parts.storage.run,
+        "watch the clock": server_watch.watch_clock,
+        "watch the database": lambda: server_watch.watch_database(parts.base),
+        "watch the programs": lambda: server_watch.watch_programs(parts.programs),
+    }
+    return always | (_of_a_demo(parts) if runtime.is_demo() else _of_a_server(parts))
+
+
+def _of_a_demo(parts: _Parts) -> _Tasks:
+    """Its repositories are not on the disk, and nothing is sent."""
+    return {
+        "show progress": lambda: running.show_progress(parts.gate.counters),
+        "schedule jobs": scheduler.Scheduler(jobs.OF_A_DEMO).run,
+    }
+
+
+def _of_a_server(parts: _Parts) -> _Tasks:
+    mail_relay = _mail_watch(parts.means)
+    return {
+        "close lost sessions": lambda: _close_lost(parts.gate),
+        "show progress": lambda: _show_progress(parts.gate),
+        "watch for local changes": local_changes.LocalChangeWatch().run,
+        "take care of repositories": parts.worker.run,
+        "watch the mail relay": lambda: server_watch.watch_mail(mail_relay),
+        "schedule jobs": scheduler.Scheduler().run,
+        "deliver notifications": Courier(parts.means).run,
+        "send heartbeats": lambda: _send_heartbeats(
+            parts.settings.heartbeat, parts.problems, parts.means.outgoing
+        ),
+    }
 
 
 def _use_programs(gate: Gate, worker: UpkeepWorker, found: Programs) -> None:
@@ -197,7 +242,7 @@ class _Stopping:
 
 def mail_sender(settings: Settings) -> mail.Sender | None:
     """What sends the mails of services through the relay of the settings, if there is one."""
-    if settings.mail.host is None:
+    if settings.mail.host is None or runtime.is_demo():
         return None
     server = email.MailServer(settings.mail, settings.web.public_url)
 
@@ -271,7 +316,7 @@ async def _send_heartbeats(
         await asyncio.sleep(settings.interval_seconds)
 
 
-async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
+async def _announce(settings: Settings, ssh: Server, web: WebServer, login: str) -> None:
     """Print where the server listens, and the set-up link while there is no administrator."""
     ssh_host = settings.ssh.address.host
     web_url = f"http://{_bracketed(settings.web.address.host)}:{web.port}"
@@ -282,6 +327,9 @@ async def _announce(settings: Settings, ssh: Server, web: WebServer) -> None:
     token = await first_setup.new_setup_token()
     if token is not None:
         _print(f"set-up {runtime.base_url()}/setup/{token}")
+    if login:
+        _print(f"\nDemo data: nothing here is real. Open {web_url}/ and log in {login}.")
+        _print("Ctrl+C ends the demo and removes everything.")
 
 
 def _bracketed(host: str) -> str:

@@ -56,7 +56,7 @@ class ControlServer:
             raise
 
     async def close(self) -> None:
-        """Stop listening, let answers under way end, take the socket away."""
+        """Stop listening, let current answers end, remove the socket."""
         if self._server is not None:
             self._server.close()
             while self._answering:
@@ -121,9 +121,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 def _judge(peer: socket.socket) -> str | None:
-    """Why a peer may not ask: other users, and what the server started, whoever it runs as.
+    """Why a peer is refused: it belongs to another user, or is a program that the server started.
 
-    The directory keeps strangers out already; this holds even where its mode was changed.
+    The mode of the directory keeps others out already; this holds even if it was changed.
     """
     raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     process, user, _ = struct.unpack("3i", raw)
@@ -160,7 +160,7 @@ def _decode(line: bytes) -> Forwarded:
     message = from_line(line)
     kind = NAMES.get(str(message.get("tell")))
     if kind is None:
-        raise InvalidInput("this is nothing that can be told")
+        raise InvalidInput("this is not a message for the server")
     values: dict[str, Any] = {field.name: message.get(field.name) for field in fields(kind)}
     for field in fields(kind):
         if type(values[field.name]) is not _TYPES[str(field.type)]:

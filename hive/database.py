@@ -1,7 +1,7 @@
 """Opening the database, and cancellation-safe transactions.
 
 The only file that knows transactions. Two traps of tortoise-orm on SQLite are closed here: a
-caller that is cancelled between the lock and BEGIN would leave the lock taken for ever, and a
+caller that is cancelled between the lock and BEGIN would leave the lock taken forever, and a
 task that is started inside a transaction would join it.
 
 The connection is the process's and not part of what its services remember (hive/memory.py): the
@@ -17,6 +17,7 @@ import functools
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -25,8 +26,9 @@ from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException, IntegrityError, OperationalError
 from tortoise.transactions import in_transaction  # noqa: TID251 - this is the one place
 
-from hive import background, log, sql
+from hive import background, log, memory, sql
 from hive.errors import Conflict, DatabaseError, DatabaseFull
+from hive.sentences import Sentence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,6 +39,12 @@ MODELS = "hive.models"
 
 _make_room: Callable[[bool], bool] | None = None  # see make_room_by
 _WAL_BYTES = 8 * 1024**2  # of the journal, kept so that a full disk finds it allocated
+
+
+@dataclass
+class _Memory:
+    refusal: Sentence | None = None  # see refuse_transactions
+    is_writing: bool = False
 
 
 def sqlite_url(path: Path) -> str:
@@ -54,6 +62,25 @@ def make_room_by(make_room: Callable[[bool], bool] | None) -> None:
     """
     global _make_room  # noqa: PLW0603 - one database for the process
     _make_room = make_room
+
+
+def refuse_transactions(because: Sentence | None) -> None:
+    """Have each transaction fail at once with these words, until this is called with None.
+
+    For the time that another process keeps SQLite's lock: a transaction that waits for it keeps
+    the one connection, and everything else waits behind it.
+    """
+    memory.of(_Memory).refusal = because
+
+
+def is_writing() -> bool:
+    """Whether a transaction of this process has the lock just now."""
+    return memory.of(_Memory).is_writing
+
+
+def _require_free() -> None:
+    if (refusal := memory.of(_Memory).refusal) is not None:
+        raise DatabaseError(refusal)
 
 
 async def open_database(url: str) -> None:
@@ -135,7 +162,7 @@ def after_commit(callback: Callable[[], None]) -> None:
 def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
     """Run `function` in one transaction that the caller's cancellation cannot tear.
 
-    The transaction runs in a task of its own: a cancelled caller stops waiting, the transaction
+    The transaction runs in a separate task: a cancelled caller stops waiting, the transaction
     still ends. A call from inside a transaction joins it. Never await network, disk or a
     process in it: SQLite has one lock.
     """
@@ -161,7 +188,7 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
 
 
 def _call_back(pending: list[Callable[[], None]]) -> None:
-    """All are called, even where one fails: what they tell of is committed."""
+    """All are called, even if one fails: what they announce is committed."""
     with contextlib.ExitStack() as stack:
         for callback in reversed(pending):
             stack.callback(callback)
@@ -182,9 +209,13 @@ async def _with_room(function: Callable[[], Awaitable[R]], pending: list[Callabl
 
 
 async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
+    _require_free()
+    has_lock = False
     try:
         async with in_transaction() as connection:
+            _require_free()  # this may have waited for its turn
             await sql.take_write_lock(connection)
+            has_lock = memory.of(_Memory).is_writing = True
             return await function()
     except IntegrityError as error:
         raise Conflict("Something with this name exists already, or is still in use.") from error
@@ -194,6 +225,9 @@ async def _in_one_transaction(function: Callable[[], Awaitable[R]]) -> R:
                 "The disk of the database is full: %(error)s", error=error
             ) from error
         raise DatabaseError("The database could not do this: %(error)s", error=error) from error
+    finally:
+        if has_lock:
+            memory.of(_Memory).is_writing = False
 
 
 def _is_full(error: BaseException | None) -> bool:

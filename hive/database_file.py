@@ -1,8 +1,8 @@
-"""SQLite's file on the disk, as the server holds it open: is it still the one at its path.
+"""The database file on disk: whether it is still the one that the server has open, and usable.
 
-After the file is deleted or replaced, the server goes on writing to the open one, which nobody else
-can see and which is lost when the server ends. Only SQLite may read the file meanwhile: closing it
-in any other way releases the locks that SQLite holds.
+If the file is deleted or replaced, the server still writes to the open one, which nobody else can
+see and which is lost when the server ends. Only SQLite may open the file in this process: when
+anything else closes it, the locks that SQLite holds are released.
 """
 
 from __future__ import annotations
@@ -54,6 +54,21 @@ class DatabaseFile:
             if not os.access(path, os.W_OK):
                 return f"{path} cannot be written by this user"
         return None
+
+    def is_held(self) -> bool:
+        """Whether somebody keeps it locked for as long as a transaction would wait."""
+        address = f"file:{quote(str(self.path))}?mode=rw"
+        try:
+            with closing(
+                sqlite3.connect(address, uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+            ) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            return _is_passing(error)
+        except sqlite3.Error:
+            return False
+        return False
 
     def damage(self) -> tuple[str | None, float]:
         """What SQLite finds wrong in the file, and the seconds that the search took."""

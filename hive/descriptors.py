@@ -64,5 +64,5 @@ class Reserve:
             self._in_use = self._count()
             self._count_again_at = now + _COUNT_SECONDS
         else:
-            self._in_use += 1  # whoever asks is about to keep one more
+            self._in_use += 1  # the caller is about to keep one more
         return self.limit - self._in_use < self.size

@@ -70,7 +70,7 @@ class Conflict(HiveError):
 
 
 class RefusalCause(StrEnum):
-    """Why the gate refused, for log lines and events; the client is told the message alone."""
+    """Why the gate refused, for log lines and events; the client sees the message only."""
 
     UNKNOWN_LOGIN = "unknown login"
     UNKNOWN_KEY = "unknown key"
@@ -139,7 +139,7 @@ class OutgoingFailed(HiveError):
 
 
 class DeliveryFailed(HiveError):
-    """`permanent` where trying again cannot help; `retry_after` is the far end's own wish.
+    """`permanent` where trying again cannot help; `retry_after` is what the service asked for.
 
     `address`: it is a private one, and nobody allowed it.
     """

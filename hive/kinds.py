@@ -69,7 +69,7 @@ class EndReason(StrEnum):
 
 
 class Operation(StrEnum):
-    """What a session turned out to be; `hive/borg/verdict.py` says how it is told."""
+    """What a session turned out to be; `hive/borg/verdict.py` decides it."""
 
     INIT = "init"
     CREATE = "create"
@@ -83,7 +83,7 @@ class Operation(StrEnum):
     READ = "read"  # list, info, extract, mount, diff, export-tar
     KEY_CHANGE = "key change"
     BREAK_LOCK = "break-lock"
-    WRITE = "write"  # something was written, and what it was cannot be told
+    WRITE = "write"  # something was written, and it is not known what
     NOTHING = "nothing"
     IMPORT = "import"
     EXPORT = "export"
@@ -125,7 +125,7 @@ class EventKind(StrEnum):
     UPDATED_LOCALLY = "updated locally"
     CLOSED_LOCALLY = "closed locally"
     MAYBE_BACKUP = "maybe a backup"  # written on the server, and nothing proves it
-    # alarms: each is told once, until what it tells of is over
+    # alarms: each is sent once, until its cause is over
     MEASURING_FAILED = "measuring failed"
     MASS_DELETION = "mass deletion"
     APPEND_ONLY_DELETION = "deletion by an append-only key"
@@ -198,7 +198,7 @@ class AddressTrouble(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a notification matters to whoever gets it."""
+    """How much a notification matters to its reader."""
 
     INFO = "info"
     WARNING = "warning"
@@ -321,7 +321,8 @@ class TriggerKind(StrEnum):
 
 class TriggerReason(StrEnum):
     SCHEDULE = "schedule"
-    BUTTON = "button"
+    BUTTON = "button"  # of a page
+    COMMAND = "command"
     LATE = "late"
 
 
@@ -334,7 +335,7 @@ class TriggerState(StrEnum):
 
 
 class RunState(StrEnum):
-    """What a client said of its own backup."""
+    """What a client reported about its backup."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"

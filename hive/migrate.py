@@ -254,7 +254,7 @@ async def _migrate(url: str, path: Path | None, upto: str) -> list[str]:
 
 
 def _require_database(path: Path) -> None:
-    """Raise DatabaseError where the file is there and no database: the ORM would wait for ever."""
+    """Raise DatabaseError if the file exists and is not a database: the ORM would wait forever."""
     if not _has_content(path):
         return
     try:

@@ -1,6 +1,6 @@
 """Work on foreign text, away from the event loop.
 
-A few threads of its own: however much text comes in, the threads that everything else waits for
+A few separate threads: however much text comes in, the threads that everything else waits for
 (disk, processes) stay free. Python switches between threads only between two of its own steps,
 so a function that runs here must not spend long in a single call into C: walk through long text
 in windows (hive/services/reports/redaction.py shows how).

@@ -26,6 +26,7 @@ _KEY = rf"(?:{'|'.join(map(re.escape, TYPES))})\s+AAAA"
 _OF_SERVER = re.compile(rf"(?:@\S+\s+)?(?:\|1\|\S+|(?!#)[^\s=\"']+)\s+{_KEY}")
 # what authorized_keys may have there instead
 _OPTION = re.compile(r"(?:cert-authority|restrict|pty|user-rc|no-\S+|\S+-forwarding)[,\s]")
+_LINE_ENDS = re.compile(r"[\r\n]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb"
 
@@ -99,7 +100,7 @@ def _refuse_what_is_around(text: str) -> None:
 
 
 def _refuse_several_lines(text: str) -> None:
-    lines = [line.strip() for line in re.split(r"[\r\n]+", text)]
+    lines = [line.strip() for line in _LINE_ENDS.split(text)]
     if len(lines) == 1:
         return
     keys = [line for line in lines if line.startswith(TYPES)]

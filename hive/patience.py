@@ -1,6 +1,6 @@
 """Blocking work that may never return, as on a file system whose server does not answer.
 
-Each call has a thread of its own that keeps nothing from ending: neither the threads that
+Each call has a separate thread that keeps nothing from ending: neither the threads that
 everything else waits for, nor the process.
 """
 

@@ -1,6 +1,6 @@
 """When a repository expects its backups, and how it is by that. Pure: everything is given.
 
-A tick of a cron expression is computed in its time zone. All other reckoning is in UTC: six hours
+A tick of a cron expression is computed in its time zone, everything else in UTC: six hours
 of grace are six hours, whatever the clocks on the walls do meanwhile.
 """
 
@@ -95,7 +95,7 @@ class Record:
 
     created_at: datetime
     last_backup_at: datetime | None = None
-    # Until then nothing is expected; one that is over still says when the expecting began anew.
+    # Until then nothing is expected; one that is over says since when backups are expected again.
     paused_until: datetime | None = None
     # A session that may be the backup runs, and may keep us waiting until then.
     running_until: datetime | None = None
@@ -118,7 +118,7 @@ class Outlook:
 def outlook(schedule: Schedule, record: Record, now: datetime) -> Outlook:
     """The health by this schedule. A repository that was never written is late from its creation.
 
-    `due_at` and so LATE go by the last backup alone: a pause makes no backup. But DOWN waits
+    `due_at` and so LATE depend on the last backup only: a pause is not a backup. But DOWN waits
     until the first backup after the pause is missed as well, for none could be expected before.
     The same goes for what was due while the server was off.
     """
@@ -180,7 +180,7 @@ def _after_downtimes(schedule: Schedule, record: Record, expected_at: datetime) 
 def next_reminder(
     told_at: datetime, every: timedelta, expires: timedelta, now: datetime
 ) -> datetime | None:
-    """When to say again what was told at `told_at`; None: it has been said often enough.
+    """When to repeat the notification of `told_at`; None: it was repeated often enough.
 
     Always a whole number of `every` after the first time: late reminders do not push the others.
     """

@@ -95,7 +95,7 @@ def key_id(sealed: str) -> str:
 
 
 def read(path: Path) -> KeyRing | None:
-    """The keys of the file; None where there is none, StorageError where it is no key file."""
+    """The keys of the file; None if there is none, StorageError if it is not a key file."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_FILE)

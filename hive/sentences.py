@@ -93,7 +93,7 @@ def join(*parts: str, by: str = " ") -> Sentence:
 
 
 def ago(length: timedelta) -> Sentence:
-    """'9 days ago': rounded down in its largest unit; in some languages no span stands in it."""
+    """'9 days ago': rounded down in its largest unit; one sentence each, for other languages."""
     found = largest_unit(length)
     if found is None:
         return say("less than a minute ago")
@@ -109,12 +109,13 @@ _AGO = {
 }
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """At most so many names, and how many more there are."""
+def listed(names: Sequence[str], most: int, *, of: int = 0) -> str:
+    """At most so many names, and how many more there are: of `of`, where not all are given."""
     shown = join(*names[:most], by=", ")
-    if len(names) <= most:
+    count = max(of, len(names))
+    if count <= most:
         return shown
-    return say("%(names)s and %(count)s more", names=shown, count=len(names) - most)
+    return say("%(names)s and %(count)s more", names=shown, count=count - most)
 
 
 def fill(text: str, values: Mapping[str, Value], show: Format) -> str:

@@ -1,4 +1,4 @@
-"""What can happen, as frozen dataclasses, and who is told after commit."""
+"""What can happen, as frozen dataclasses, and who is called after commit."""
 
 from __future__ import annotations
 

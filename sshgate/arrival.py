@@ -56,7 +56,7 @@ class Arrival(asyncio.Protocol):
     def enter(self) -> None:
         socket, ahead = self._socket, self._ahead
         if socket is None or socket.is_closing():
-            return  # it is told to leave by `connection_lost`
+            return  # `connection_lost` does what is left
         self._ahead = b""
         self._ssh = self._make_transport(self)
         socket.set_protocol(self._ssh)

@@ -63,7 +63,7 @@ Request = BorgServe | Borg2Serve | Rsync | ShowStatus
 def parse(command: str | None, longest: int = MAX_LENGTH) -> Request:
     """Return the request that `command` stands for; None is a shell request.
 
-    What was no UTF-8 stands in it as surrogates; `longest` is in bytes.
+    What was not UTF-8 is in it as surrogates; `longest` is in bytes.
 
     Raises CommandRefused for everything that is not on offer.
     """
@@ -212,7 +212,7 @@ def _what(words: list[str]) -> str:
 
 # --- rsync ---
 
-# What stands in these tables cannot name a file or start a program on this side.
+# The options in these tables cannot name a file or start a program on this side.
 _LETTERS: Final = frozenset("vqnlogDtprzcHSuIWhOJxEm")
 _LETTERS_SENDING: Final = _LETTERS | {"d"}
 _CLUSTER: Final = re.compile(r"-(?P<letters>[A-Za-df-z0-9]{0,64})(?:e[0-9]{0,3}\.[A-Za-z]{0,32})")
@@ -255,7 +255,7 @@ _BOTH: Final[_Options] = {
     "info": re.compile(r"[A-Z0-9,]{1,200}"),
     "log-format": re.compile(r"[%A-Za-z]{1,10}"),
 }
-# Deleting is part of a mirror, and what is received lands in a directory of its own.
+# Deleting is part of a mirror, and what is received lands in a separate directory.
 _RECEIVING: Final[_Options] = _BOTH | {
     "delay-updates": None,
     "ignore-existing": None,

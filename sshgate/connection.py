@@ -22,6 +22,7 @@ from hive.services.gate import authentication, refusals
 from hive.services.gate.authentication import Identity
 from hive.services.gate.client_addresses import Observation
 from hive.services.keys import refused_keys
+from hive.services.server import database_watch
 from sshgate import algorithms, words
 from sshgate.channel import PACKET, WINDOW, GateChannel
 from sshgate.gate import Gate
@@ -151,6 +152,9 @@ class GateConnection(asyncssh.SSHServer):
             self._disconnect("Too many keys were offered")
             return False
         if len(username) > self.gate.settings.max_login_length:
+            return False
+        if database_watch.is_silent():
+            await self._say_no_database()
             return False
         fingerprint = publickey.fingerprint(key.public_data)
         try:

@@ -12,7 +12,7 @@ _EARNED = 2.0  # by a login: what it cost, and one more
 
 
 class Credit:
-    """How many handshakes each address may still begin; whoever is not known has all of it."""
+    """How many handshakes each address may still begin; an unknown address has the full credit."""
 
     def __init__(self, settings: SshSettings, clock: Callable[[], float]) -> None:
         self._most = float(settings.new_connections_burst_per_address)

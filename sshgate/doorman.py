@@ -136,7 +136,7 @@ class Doorman:
             self._look()
 
     def close(self, reason: str) -> None:
-        """Turn away whoever still waits: the server stops."""
+        """Turn away all that still wait: the server stops."""
         waiting = [visit.guest for queue in self._queues.values() for visit in queue.values()]
         self._queues.clear()
         for guest in waiting:
@@ -210,7 +210,7 @@ class Doorman:
         return None
 
     def _look(self) -> None:
-        """Let in whoever can be; as long as somebody waits, look again."""
+        """Let in all that can be; look again while somebody waits."""
         while self._let_one_in():
             pass
         if self._queues and not self._looks_again:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
@@ -11,7 +12,7 @@ from hive import clock, log, signals
 from hive.background import spawn
 from hive.config.settings import SshSettings
 from hive.driver_error import DriverError
-from hive.errors import AccessRefused, HiveError, RefusalCause
+from hive.errors import AccessRefused, HiveError, RefusalCause, Unavailable
 from hive.kinds import EndReason
 from hive.services.gate import admission, client_addresses, unrecorded
 from hive.services.programs.discovery import Programs
@@ -145,6 +146,8 @@ class Gate:
             )
         if database_watch.is_lost():
             raise AccessRefused(database_watch.NO_SESSIONS, RefusalCause.UNAVAILABLE)
+        if database_watch.is_silent():
+            raise Unavailable(words.NO_DATABASE)  # no refusal: it could not be recorded
 
     def check_confinement(self) -> None:
         """Refuse service where confinement is required and cannot be had in full."""
@@ -197,7 +200,11 @@ class Gate:
 
     def show_progress(self) -> None:
         """Tell how far the running sessions are; to be called once a second."""
-        progress.view().update((number, *one.counters) for number, one in self.sessions.items())
+        progress.view().update(self.counters())
+
+    def counters(self) -> Iterator[tuple[int, int, int]]:
+        """Of each running session: its id, and the bytes in and out so far."""
+        return ((number, *one.counters) for number, one in self.sessions.items())
 
     async def finish(self, session_id: int, outcome: Outcome) -> None:
         """Close a session's row; where the database fails it is tried again later.

@@ -92,7 +92,7 @@ async def _reply_to_first_call(channel: GateChannel, inbox: Inbox, message: str)
     """The refusal of a borg 1 client's first call, or None where none comes."""
     reader = MessageReader(REQUEST_LIMITS, largest=MOST_BEFORE_OPEN)
     with suppress(ProtocolError, TimeoutError):
-        # In all: one that sends a byte now and then would hold this for ever.
+        # In all: one that sends a byte now and then would hold this forever.
         async with asyncio.timeout(_SECONDS):
             while await inbox.wait(channel, _SECONDS):
                 found, _ = reader.next_message(inbox.take(), 0)

@@ -139,7 +139,7 @@ class Relay:
 
     def _write(self, data: bytes) -> None:
         if self._child.stdin_fd < 0:
-            return  # the child wants no more; the client is told by its exit status
+            return  # the child wants no more; the client learns it from the exit status
         if self._to_child:
             self._to_child.append(memoryview(data))
             return

@@ -1,9 +1,9 @@
 """What a full disk means for one session: no new data, and the ballast for what makes room.
 
-Which sessions that are nobody knows before the client acts. A session below the reserve begins like
-any other; new data is refused as it comes, and whoever opens the repository to change it gets the
-ballast of the storage root, or, where another session has that, may read on and is ended when it
-begins to change something.
+Nobody knows before the client acts which sessions make room. A session below the reserve begins
+like any other. New data is refused as it comes. A session that opens the repository to change it
+gets the ballast of the storage root; if another session has the ballast, it may only read, and is
+ended when it begins to change something.
 """
 
 from __future__ import annotations

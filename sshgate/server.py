@@ -1,4 +1,4 @@
-"""The listener: address, host keys, and what asyncssh is told."""
+"""The listener: address, host keys, and the options of asyncssh."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _options(settings: SshSettings) -> dict[str, object]:
         "allow_scp": False,
         "sftp_factory": None,
         "encoding": None,
-        "login_timeout": 0,  # the connection has deadlines of its own, which say why
+        "login_timeout": 0,  # the connection has its own deadlines, which say why
         "keepalive_interval": settings.keepalive_seconds,
         "keepalive_count_max": settings.keepalive_count,
         "rekey_bytes": settings.rekey_bytes,

@@ -22,6 +22,8 @@ from hive import background, clock, memory, migrate
 from hive.config.settings import Settings
 from hive.services import runtime
 from hive.services.accounts import passwords
+from hive.services.demo import seeding
+from hive.services.demo.seeding import Demo
 from tests import factories, orm, schema
 from tests.factories import People
 
@@ -177,3 +179,9 @@ def open_place() -> Iterator[Path]:
     place.chmod(0o755)
     yield place
     shutil.rmtree(place)
+
+
+@pytest.fixture
+async def demo_hive(hive: Settings) -> Demo:
+    """The services on the made-up hive of `hive demo`: 33 repositories with 90 days of history."""
+    return await seeding.seed(password=factories.PASSWORD)

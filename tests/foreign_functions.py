@@ -9,7 +9,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
 
-from hive import log_text, publickey, schedule, units
+from hive import log_text, pasted_key, publickey, schedule, units
 from hive.borg import locks, observer, observer_rest, repository
 from hive.config import sources, values
 from hive.notify import channel, email, http, markdown, message, webhook
@@ -80,6 +80,7 @@ def functions() -> dict[str, Callable[[str], object]]:
         "hive.log_text show": log_text.show,
         "hive.outgoing.client": lambda text: client.check_headers({text: text}),
         "hive.outgoing.guard": lambda text: guard.parse_url(f"http://{text}"),
+        "hive.pasted_key": pasted_key.one_line,
         "hive.publickey": publickey.parse,
         "hive.publickey blob": lambda text: publickey.parse(f"ssh-ed25519 {text}"),
         "hive.schedule": schedule._check_cron,

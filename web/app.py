@@ -25,7 +25,7 @@ from web.routes import ROUTES
 
 
 def create_app(settings: Settings, *, health: Health) -> web.Application:
-    """The application, to be run by whoever knows address and port; services must be started.
+    """The application; the caller knows address and port, and has started the services.
 
     `health` says what is wrong with the server as a whole, for /healthz.
     """

@@ -8,21 +8,12 @@ from datetime import UTC, date, tzinfo
 
 from hive.services.health.strips import DayKind, Strip
 from hive.services.measurements.trends import Backup
+from web.charts import CELL, CLASSES, PITCH, cell
 
 PART = 30  # days in a row on a phone
-PITCH, CELL_WIDTH, CELL_HEIGHT = 7.0, 5.4, 24.0
-WIDTH = round(PART * PITCH - (PITCH - CELL_WIDTH), 1)
+WIDTH = PART * PITCH - (PITCH - CELL)
 _BACKED_UP = (DayKind.MADE, DayKind.LATE)
 _EXPECTED = (*_BACKED_UP, DayKind.DUE, DayKind.MISSING, DayKind.FAILED)
-CLASSES = {
-    DayKind.MADE: "m",
-    DayKind.LATE: "l",
-    DayKind.DUE: "d",
-    DayKind.MISSING: "x",
-    DayKind.FAILED: "f",
-    DayKind.RUNNING: "r",
-    DayKind.NOTHING: "n",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +69,8 @@ def day_strip(strip: Strip, backups: Sequence[Backup], zone: tzinfo | None) -> D
                 DayCell(
                     date=day.date,
                     kind=day.kind,
-                    path=_cell(day.kind, place * PITCH),
-                    css=CLASSES.get(day.kind, ""),
+                    path=cell(day.kind, place * PITCH),
+                    css=CLASSES[day.kind],
                     backups=len(made),
                     last=made[-1] if made else None,
                 )
@@ -96,33 +87,3 @@ def day_strip(strip: Strip, backups: Sequence[Backup], zone: tzinfo | None) -> D
         backed_up=sum(counts.get(kind, 0) for kind in _BACKED_UP),
         late=counts.get(DayKind.LATE, 0),
     )
-
-
-def _cell(kind: DayKind, x: float) -> str:  # noqa: PLR0911 - one for each kind
-    """The path of one day: filled where there is a backup, of half height where it is late."""
-    width, height = CELL_WIDTH, CELL_HEIGHT
-    low = height * 0.45
-    match kind:
-        case DayKind.MADE:
-            return f"M{x:g} 0h{width}v{height:g}h-{width}z"
-        case DayKind.LATE:
-            return f"M{x:g} {low:g}h{width}v{height - low:g}h-{width}z"
-        case DayKind.DUE:
-            return _hollow(x, low, width, height - low)
-        case DayKind.MISSING:
-            return _hollow(x, 0, width, height)
-        case DayKind.FAILED:
-            left = x + (width - 3) / 2
-            return f"M{left:g} 0h3v{height * 0.6:g}h-3zm0 {height * 0.8:g}h3v{height * 0.2:g}h-3z"
-        case DayKind.RUNNING:
-            return f"M{x + width / 2:g} 1l4 6h-2.5v{height - 7:g}h-3v-{height - 7:g}h-2.5z"
-        case DayKind.NOTHING:
-            return f"M{x + width / 2 - 1:g} {height - 2:g}h2v2h-2z"
-        case DayKind.ABSENT:
-            return ""
-
-
-def _hollow(x: float, y: float, width: float, height: float) -> str:
-    inner, deep = width - 2.4, height - 2.4
-    outside = f"M{x:g} {y:g}h{width}v{height:g}h-{width}z"
-    return f"{outside}m1.2 1.2v{deep:g}h{inner:g}v-{deep:g}z"

@@ -11,6 +11,8 @@ from aiohttp import web
 from markupsafe import Markup
 
 from hive import clock
+from hive.formats import format_duration
+from hive.services import runtime
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
 from web import csv_file, navigation
@@ -39,11 +41,19 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         lstrip_blocks=True,
     )
     environment.globals.update(
-        asset=assets.url, took=formats.took, knows_no_zone=formats.knows_no_zone
+        asset=assets.url,
+        took=formats.took,
+        now=clock.now,
+        days_in_words=formats.days_in_words,
+        knows_no_zone=formats.knows_no_zone,
     )
     environment.filters.update(
         ago=formats.ago,
         ahead=formats.ahead,
+        brief=formats.brief,
+        duration=format_duration,
+        briefly_ago=formats.briefly_ago,
+        soon=formats.soon,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,
@@ -53,10 +63,12 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         on=formats.on,
         plain_moment=formats.plain_moment,
         rfc3339=clock.rfc3339,
+        round_size=formats.round_size,
         short_moment=formats.short_moment,
         time_of_day=formats.time_of_day,
         work_amount=formats.work_amount,
         work_left=formats.work_left,
+        work_share=formats.work_share,
         plain=formats.plain,
         size=formats.size,
         cut=cut,
@@ -98,6 +110,7 @@ def page(
         "help_address": help_for(request.path),
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
+        "is_demo": runtime.is_demo(),
         "maintenance": downtimes.shown(),
         "flashes": _flashes(request) if viewer and status < 400 else [],
         **context,
@@ -113,7 +126,7 @@ def tab_icon(*, is_bad: bool, is_live: bool) -> str:
 
 
 def _flashes(request: web.Request) -> list[Flash]:
-    # HEAD shows nothing, and a page that reads itself anew takes no message from another.
+    # HEAD shows nothing, and a page that fetches itself again takes no message from another.
     is_opened = request.method == "GET" and "X-Renew" not in request.headers
     token = token_of(request) if is_opened else None
     return request.app[FLASHES].take(token) if token else []

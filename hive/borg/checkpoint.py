@@ -1,7 +1,7 @@
 """Whether the last archive that a session committed may have been a checkpoint. Pure.
 
 A client that dies right after the commit of a checkpoint looks like one whose backup is complete:
-the deletion that would tell the two apart never comes. What can be told all the same:
+the deletion that would distinguish them never comes. What is known all the same:
 
 - a client that ends its side before it could have taken the answer to its commit has not finished;
 - by default a client makes a checkpoint 1,800 s after it began, or after the one before. A commit
@@ -10,7 +10,7 @@ the deletion that would tell the two apart never comes. What can be told all the
   is known how long it took, and the next one takes as long.
 
 The first checkpoint of a shorter interval, and a death after the client has read the answer, is
-the one case that cannot be told from a backup on the wire. Where archives are not encrypted, the
+the one case that looks like a backup on the wire. If archives are not encrypted, the
 manifest tells: hive/borg/manifest.py.
 """
 

@@ -2,7 +2,7 @@
 
 borg takes it by moving a directory that holds one file named HOSTID.PID-THREAD to
 `lock.exclusive`, which fails where that exists. Readers take it for a moment to enter themselves
-in `lock.roster`; whoever holds it alone, with no reader in the roster, has the repository alone.
+in `lock.roster`; a process that holds it with no reader in the roster has the repository alone.
 """
 
 from __future__ import annotations

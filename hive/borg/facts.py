@@ -63,7 +63,7 @@ class LoggedTransaction:
 
 @dataclass(frozen=True, kw_only=True)
 class RepositoryFacts:
-    """A repository as its disk tells it; None for what cannot be told."""
+    """A repository as its disk shows it; None for what is not known."""
 
     kind: Kind
     state: str = ""  # differs whenever a commit lies between

@@ -1,4 +1,4 @@
-"""Whether somebody should be told that a session failed. Pure."""
+"""Whether to notify somebody that a session failed. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def is_worth_telling(
                                         that looks whether a repository is there yet or
                                         types a wrong passphrase failed at nothing that lasts
     refused, client gone, killed, ...   never: it was refused in words, or somebody left;
-                                        what is missing for long is told as late
+                                        what is missing for long is reported as late
     ==================================  ===============================================
     """
     if end_reason in (EndReason.QUOTA, EndReason.DISK_FULL):

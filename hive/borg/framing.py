@@ -159,7 +159,7 @@ class MessageScanner:
         return False
 
     def _value_ended(self) -> bool:
-        """Count a value off what it stands in, and tell whether the message ended with it."""
+        """Count a value off its container; whether the message ended with it."""
         while self._open:
             self._open[-1] -= 1
             if self._open[-1]:

@@ -14,7 +14,7 @@ _WITHOUT_ARCHIVES = 1  # objects: the manifest alone
 
 @dataclass(frozen=True)
 class DiskBackup:
-    """`is_proven`: an archive says so, and not only the time of the last commit."""
+    """`is_proven`: an archive shows it, not only the time of the last commit."""
 
     at: datetime | None = None
     is_proven: bool = False

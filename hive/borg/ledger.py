@@ -3,7 +3,7 @@
 borg writes in transactions: objects are put and deleted, then the manifest (the list of archives,
 object 0) is put, then `commit` is called. A new archive is an object like all others: the last one
 that is put before the manifest. To tell a backup from a checkpoint and a deletion from a rename,
-three kinds of deleted objects are told apart: what this session has read before (how archives are
+three kinds of deleted objects are distinct: what this session has read before (how archives are
 deleted), archives that this session itself made (checkpoints, passing names), and others.
 """
 

@@ -185,7 +185,7 @@ def _last_commit_file(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Config:
-    """The config of a borg 1 repository, as far as it can be told."""
+    """The config of a borg 1 repository, as far as it can be read."""
 
     version: int
     id: str

@@ -58,7 +58,7 @@ def meaning_of(path: str, rule: PathRule) -> Meaning:
 
 
 def refusal(path: str, meaning: Meaning, *, name: str, url: str) -> str:
-    """Return what to say to a client whose path means nothing here, without a full stop."""
+    """Return the refusal of a path that does not lead to the repository, without a full stop."""
     if meaning is Meaning.BELOW:
         what = say("there is no repository below %(name)s", name=name)
     else:

@@ -13,7 +13,7 @@ Where a transaction behind T is not what a client of borg writes (no manifest, a
 not there), a compaction with a high threshold looks the same: then 2. takes a count of T's objects
 that was made when T was the newest state. A count that differs is an obstacle in every case.
 
-Whoever has written behind T could write anything there, but nothing below: so nothing behind T
+A client that wrote behind T could write anything there, but nothing below: so nothing behind T
 can make T look better than it is, and of what makes it look worse, an append-only key can bring
 about none where there is a count.
 
@@ -34,7 +34,7 @@ from hive.borg.segments import Log, SegmentError
 from hive.meter import Reading, Unit
 from hive.sentences import say
 
-MOST_STATES = 500  # that are told of, the newest
+MOST_STATES = 500  # that are shown, the newest
 
 
 class Obstacle(StrEnum):
@@ -80,7 +80,7 @@ class Survey:
     """The states of a repository, the oldest first; the last is the present one."""
 
     states: tuple[State, ...]
-    is_cut: bool = False  # there are more than are told of
+    is_cut: bool = False  # there are more than are shown
 
     @property
     def current(self) -> State | None:
@@ -139,7 +139,7 @@ def survey(
     """Read the whole log; SegmentError or OSError where it cannot be read at all. Blocking.
 
     `recorded` are counts of objects by transaction. The checksums of all segments up to
-    `verify_until` are tested, and that state is told of however old it is.
+    `verify_until` are tested, and that state is shown however old it is.
     """
     reading = reading or ReadingProgress()
     reading.done_bytes = 0

@@ -16,7 +16,7 @@ from hive.borg.repository import entries, last_transaction, read_config
 _LARGEST_SEGMENT = 500 * 1024**2  # borg's default
 _LARGEST_OBJECT = 20 * 1024**2
 _INDEXES = 4
-_HINTS = 4  # borg reckons 10 bytes for what takes 3 and more in the file
+_HINTS = 4  # borg assumes 10 bytes for what takes 3 and more in the file
 _FEW_SEGMENTS = 10  # below that many to compact, borg adds up what they hold
 
 

@@ -33,7 +33,7 @@ class Call:
     positional: bool = False
 
     def encode(self) -> bytes:
-        """Return the message, built anew: nothing is in it but what was looked at."""
+        """Return the message, rebuilt: it contains only what was checked."""
         if self.positional:
             return _pack((1, self.number, self.method, list(self.arguments.values())))
         return _pack({b"i": self.number, b"m": self.method, b"a": self.arguments})

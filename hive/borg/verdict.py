@@ -140,7 +140,7 @@ def _by_disk(evidence: Evidence) -> Operation:
 
 
 def _special(facts: Facts, written: Transaction) -> Operation | None:
-    """What has a method of its own."""
+    """Operations that have a separate method."""
     calls = facts.calls
     if "destroy" in calls:
         return Operation.DELETE_REPOSITORY

@@ -91,7 +91,7 @@ def _single_folder(staging: Path) -> str | None:
 
 
 def drop_derived(path: Path) -> None:
-    """Remove what borg makes anew from the segments: nobody knows who wrote it. Blocking."""
+    """Remove what borg rebuilds from the segments: nobody knows who wrote it. Blocking."""
     with os.scandir(path) as entries:
         derived = [entry.path for entry in entries if _DERIVED.fullmatch(entry.name)]
     for name in derived:
@@ -185,14 +185,14 @@ def _unknown(relative: Path, shown: str) -> str:
 
 
 def _check_segments(path: Path, segments: int, meter: Meter) -> None:
-    """Hold the segments against the newest index, as far as that can be told.
+    """Compare the segments with the newest index, as far as that is possible.
 
     A part of a repository looks like a whole one, and so do two that were mixed by importing one
     over the rest of another; borg would find out in the middle of a restore.
     """
     last = index_transaction(path)
     if last < 0:
-        return  # borg builds the index anew from what is there
+        return  # borg rebuilds the index from what is there
     try:
         expected = read_hints(path / f"hints.{last}").segments
     except FileNotFoundError:

@@ -50,7 +50,7 @@ def _last_words(info: AddressInfo) -> str:
 
 
 @address.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List bans, allowed networks, and addresses that had problems in the last 30 days."""
@@ -66,6 +66,7 @@ async def list_(actor: Actor) -> None:
             "REASON": _last_words,
         },
         infos,
+        details=("REASON", "LAST"),
     )
 
 

@@ -32,7 +32,7 @@ def _with_answer(info: AlarmInfo) -> dict[str, Any]:
 @alarm.command("list")
 @click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--answered", is_flag=True, help="Show answered alarms instead.")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
     """List alarms, the newest first."""
@@ -54,6 +54,7 @@ async def list_(actor: Actor, repo: str | None, answered: bool) -> None:
             "MESSAGE": lambda info: info.message,
         },
         infos,
+        details=("TIMES", "TO ANSWER"),
     )
 
 

@@ -6,6 +6,7 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
+from hive.kinds import EventKind
 from hive.services import events
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
@@ -18,13 +19,26 @@ def event() -> None:
 
 @event.command("list")
 @click.option("--repo", metavar="R", help="Show only this repository.")
+@click.option(
+    "--kind",
+    "kinds",
+    type=click.Choice([kind.value for kind in EventKind]),
+    metavar="KIND",
+    multiple=True,
+    help="Show only events of this kind: late, down, 'session failed', ...",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@output.json_option
+@output.list_options
 @with_hive
-async def list_(actor: Actor, repo: str | None, limit: int) -> None:
+async def list_(actor: Actor, repo: str | None, kinds: tuple[str, ...], limit: int) -> None:
     """List events, the newest first."""
     found = await catalogue.find_repository(actor, repo) if repo else None
-    infos = await events.recent(actor, repository_id=found.id if found else None, limit=limit)
+    infos = await events.recent(
+        actor,
+        repository_id=found.id if found else None,
+        kinds=[EventKind(kind) for kind in kinds] or None,
+        limit=limit,
+    )
     output.show_list(
         [
             {
@@ -45,4 +59,5 @@ async def list_(actor: Actor, repo: str | None, limit: int) -> None:
             "MESSAGE": lambda info: info.message,
         },
         infos,
+        details=("ID",),
     )

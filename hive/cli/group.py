@@ -41,7 +41,7 @@ async def add(actor: Actor, name: str, members: tuple[str, ...]) -> None:
 
 
 @group.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all groups."""
@@ -55,6 +55,7 @@ async def list_(actor: Actor) -> None:
             "QUOTA": lambda info: output.size(info.quota_bytes),
         },
         infos,
+        details=("ID",),
     )
 
 
@@ -89,6 +90,9 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await groups.find_group(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeGroup(
         name=name,
         add_members=add_member,

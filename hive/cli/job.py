@@ -27,7 +27,7 @@ def job() -> None:
 
 
 @job.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List the background jobs, their next run and their last result."""
@@ -43,6 +43,7 @@ async def list_(actor: Actor) -> None:
             "ERROR": lambda info: info.error,
         },
         infos,
+        details=("TOOK", "ERROR"),
     )
 
 

@@ -99,7 +99,7 @@ async def add(
 
 
 @key.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all keys."""
@@ -119,6 +119,7 @@ async def list_(actor: Actor) -> None:
             "OPENS": lambda info: len(info.uses),
         },
         infos,
+        details=("LAST USED", "EXPIRES", "FINGERPRINT", "TYPE", "SAME KEY", "ID"),
     )
 
 
@@ -188,6 +189,9 @@ async def _change(
     remove_group: tuple[str, ...],
 ) -> None:
     found = await keys.find_key(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeKey(
         name=name,
         enabled=enabled,

@@ -23,7 +23,7 @@ def end_imports() -> None:
 
 
 class Later(click.Command):
-    """Stands in lists for a command of another module, which is imported to run it."""
+    """Represents a command of another module in lists; it is imported when it runs."""
 
     def __init__(self, name: str, module: str, attribute: str, text: str) -> None:
         super().__init__(name, help=text)

@@ -56,7 +56,7 @@ async def add(actor: Actor, name: str, host: str, port: int | None, root: Path |
 
 
 @location.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all locations."""
@@ -76,6 +76,7 @@ async def list_(actor: Actor) -> None:
             "STORAGE": lambda info: "unavailable" if info.problem else "ok",
         },
         infos,
+        details=("REPOSITORIES", "DEFAULT", "PORT", "ROOT", "ID"),
     )
 
 
@@ -91,6 +92,9 @@ async def set_(
 ) -> None:
     """Change a location. Options that are left out change nothing; the root cannot change."""
     found = await locations.find_location(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     info = await locations.change_location(
         actor, found.id, ChangeLocation(host=host, port=port, is_default=default)
     )

@@ -63,6 +63,10 @@ add_later(
         "alarm": ("alarm:alarm", "Alarms about repositories."),
         "channel": ("notifications.channel:channel", "Channels that notifications are sent to."),
         "clock": ("clock:clock", "The server's clock, and whether it can be trusted."),
+        "completion": (
+            "completion:completion",
+            "Print the script that completes commands in a shell.",
+        ),
         "config": ("config:config", "Settings."),
         "delivery": (
             "notifications.notification:delivery",

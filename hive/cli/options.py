@@ -17,6 +17,8 @@ class Options:
     config_file: Path | None
     data_dir: Path | None
     json: bool = False
+    columns: tuple[str, ...] = ()  # of a table; empty: those that fit
+    is_wide: bool = False
 
     def settings(self, overrides: dict[str, str | None] | None = None) -> Settings:
         """The settings in effect; ConfigError says what is wrong with them."""

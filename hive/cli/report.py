@@ -39,7 +39,7 @@ def _document(info: RunInfo) -> dict[str, Any]:
 @report.command("list")
 @click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, repo: str | None, limit: int) -> None:
     """List reported runs, the newest first."""
@@ -58,6 +58,7 @@ async def list_(actor: Actor, repo: str | None, limit: int) -> None:
             "FROM": lambda info: info.peer,
         },
         infos,
+        details=("STARTED", "TOKEN", "FROM"),
     )
 
 

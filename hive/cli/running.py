@@ -40,7 +40,7 @@ class Forwarder:
         return all([await task for task in self._tasks.values()])
 
     async def finish(self) -> None:
-        """Wait until all is told. The change itself is done, so that trouble is only a warning."""
+        """Wait until the server knows all. The change is done, so a problem is only a warning."""
         try:
             await self.delivered()
         except Unavailable as error:

@@ -28,5 +28,5 @@ async def rotate(actor: Actor, is_lost: bool) -> None:
     path = runtime.paths().secret
     output.show_done(
         {"secrets": number, "key_file": str(path)},
-        f"{number} secrets are sealed with a new key. Keep a copy of {path}.",
+        f"{output.counted(number, 'secret')} sealed with a new key. Keep a copy of {path}.",
     )

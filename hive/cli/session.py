@@ -58,19 +58,29 @@ def _document(info: SessionInfo) -> dict[str, Any]:
 @session.command("list")
 @click.option("--repo", metavar="R", help="Show only this repository.")
 @click.option("--live", is_flag=True, help="Show only running sessions.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in SessionState]),
+    help="Show only sessions that run, ended well or ended badly.",
+)
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
-@output.json_option
+@output.list_options
 @with_hive
-async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
+async def list_(
+    actor: Actor, *, repo: str | None, live: bool, state: str | None, limit: int
+) -> None:
     """List sessions, the newest first."""
+    if live and state is not None:
+        raise click.UsageError("Give either --live or --state.")
+    wanted = SessionState.LIVE if live else SessionState(state) if state else None
     found = await catalogue.find_repository(actor, repo) if repo else None
     infos = await session_infos.list_sessions(
         actor,
         repository_id=found.id if found else None,
-        state=SessionState.LIVE if live else None,
+        state=wanted,
         limit=limit,
     )
-    if live:
+    if wanted == SessionState.LIVE:
         infos = await _with_progress(infos)
     output.show_list(
         [_document(info) for info in infos],
@@ -89,6 +99,7 @@ async def list_(actor: Actor, repo: str | None, live: bool, limit: int) -> None:
             "END": lambda info: info.end_reason,
         },
         infos,
+        details=("KEY", "ENDED", "STATUS", "IN", "ARCHIVE", "OUT", "PEER"),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 
 import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
+from hive.cli.words import condition_word
 from hive.services.health.states import Condition
 from hive.services.overview import status as service
 from hive.services.overview.status import Concern, ConcernKind, Status
@@ -17,7 +17,6 @@ from hive.services.permissions import Actor
 _WIDTH = 80
 _INDENT = 10
 _MOST = 30  # lines that are shown; the document has all
-_NAMES = {Condition.RUNNING: "backing up", Condition.UNWATCHED: "not watched"}
 _KEYS = {Condition.RUNNING: "backing_up"}
 _RED = (ConcernKind.CRITICAL, ConcernKind.SERVER, ConcernKind.NOBODY_NOTIFIED, ConcernKind.DOWN)
 
@@ -71,12 +70,10 @@ def _headline(found: Status) -> list[str]:
     if not total:
         return ["No repository yet."]
     counted = ", ".join(
-        f"{count} {_NAMES.get(condition, condition)}"
-        for condition, count in found.counts.items()
-        if count
+        f"{count} {condition_word(condition)}" for condition, count in found.counts.items() if count
     )
-    noun = "repository" if total == 1 else "repositories"
-    return textwrap.wrap(f"{total} {noun}: {counted}.", _WIDTH)
+    every = output.counted(total, "repository", "repositories")
+    return textwrap.wrap(f"{every}: {counted}.", _WIDTH)
 
 
 def _of_concern(one: Concern) -> list[str]:
@@ -97,6 +94,6 @@ _WORDS = {ConcernKind.NOBODY_NOTIFIED: "NOBODY"}
 
 
 def _coloured(one: Concern, word: str) -> str:
-    if not sys.stdout.isatty():
+    if not output.colours():
         return word
     return click.style(word, fg="red" if one.kind in _RED else "yellow", bold=True)

@@ -138,7 +138,7 @@ async def add(
 
 @trigger.command("list")
 @REPO
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, repo: str | None) -> None:
     """List triggers."""
@@ -157,6 +157,7 @@ async def list_(actor: Actor, repo: str | None) -> None:
             "LAST": lambda info: info.last_run.state if info.last_run else None,
         },
         infos,
+        details=("NEXT", "CRON", "LATE", "ID"),
     )
 
 
@@ -206,6 +207,9 @@ async def set_(
 ) -> None:
     """Change a trigger. Options that are left out change nothing."""
     found = await _find(actor, reference, repo)
+    if not output.is_anything_asked(besides=("repo",)):
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeTrigger(
         name=name,
         settings=_given(pairs, secret_stdin),

@@ -57,10 +57,15 @@ async def add(
         actor, AddUser(name=name, email=email, password=password, is_admin=admin)
     )
     output.show_done(_document(info), f"User {info.name} was added.")
+    if not info.has_password:
+        output.say(
+            f"{info.name} has no password and cannot log in to the web pages. `hive user reset-link"
+            f" {info.name}` prints a link to choose one; `hive user password {info.name}` sets one."
+        )
 
 
 @user.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all users."""
@@ -77,6 +82,7 @@ async def list_(actor: Actor) -> None:
             "LAST LOGIN": lambda info: info.last_login_at,
         },
         infos,
+        details=("LAST LOGIN", "PASSWORD", "GROUPS", "ID"),
     )
 
 
@@ -133,6 +139,9 @@ async def _set(
     no_quota: bool,
 ) -> None:
     found = await users.find_user(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     wanted = ChangeUser(
         email=email,
         is_admin=admin,

@@ -106,5 +106,7 @@ def read_password(*, from_standard_input: bool) -> str:
     """The first line of standard input, or what is typed twice without being shown."""
     if from_standard_input:
         return read_text("-").split("\n", 1)[0].rstrip("\r")
+    if not sys.stdin.isatty():
+        raise click.UsageError("Without a terminal, give the password with --password-stdin.")
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     return typed

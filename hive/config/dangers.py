@@ -1,4 +1,4 @@
-"""Which settings in effect lower the guard, in sentences for whoever starts the server."""
+"""Which settings in effect weaken security, in sentences for the log at the start."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _HUGE = {
 
 
 def dangerous(settings: Settings) -> list[str]:
-    """A sentence for each setting in effect that lowers the guard."""
+    """A sentence for each setting in effect that weakens security."""
     ssh, child = settings.ssh, settings.child
     findings = {
-        "server.log_level is debug: the log may tell what clients do in detail": (
+        "server.log_level is debug: the log may show in detail what clients do": (
             settings.server.log_level == "debug"
         ),
-        "ssh.algorithms is compatible: algorithms are offered that are no longer thought strong": (
+        "ssh.algorithms is compatible: it offers algorithms that are no longer strong": (
             ssh.algorithms == "compatible"
         ),
         "ssh.keepalive_seconds is 0: sessions of clients that vanished stay open": (
@@ -60,7 +60,7 @@ def dangerous(settings: Settings) -> list[str]:
         "storage.trash_days is 0: a deleted repository is gone at once": (
             settings.storage.trash_days == 0
         ),
-        "child.user is root: a fault in borg or rsync would have every right": child.user == "root",
+        "child.user is root: a flaw in borg or rsync has all privileges": child.user == "root",
         "child.allow_root is true: where no other account can be had, borg and rsync run as root,"
         " who owns the files of everybody": child.allow_root,
         "child.landlock is false: one of two ways to keep borg and rsync from other files is off": (
@@ -71,7 +71,7 @@ def dangerous(settings: Settings) -> list[str]:
             child.file_bytes is None
         ),
         f"notifications.allowed_networks is {', '.join(settings.notifications.allowed_networks)}: "
-        "whoever may set up a webhook can send requests to what listens there": (
+        "anyone who may set up a webhook can send requests to services there": (
             settings.notifications.allowed_networks != ()
         ),
         "mail.security is none: e-mail and its password cross the network unencrypted": (

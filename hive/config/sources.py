@@ -55,7 +55,7 @@ class _Sources:
         for part in name[:-1]:
             below = branch.setdefault(part, {})
             if not isinstance(below, dict):
-                return  # what is there in place of a section is wrong, and stays to be told
+                return  # a value in place of a section is wrong: validation reports it
             branch = below
         branch[name[-1]] = value
         self.places[name] = place
@@ -98,8 +98,8 @@ def _add_file(sources: _Sources, config_file: Path) -> None:
         text = config_file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            "%(config_file)s: there is no such file; name one that exists, or none for the"
-            " defaults",
+            "%(config_file)s: the file does not exist; name an existing file, or none to"
+            " use the defaults",
             config_file=config_file,
         ) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -1,6 +1,6 @@
 """Tables, one file a concern.
 
-What a table is stands in a comment above its class: the ORM would make a docstring part of the
+A comment above its class describes a table: the ORM would make a docstring part of the
 schema, and a better sentence would be a migration.
 """
 

@@ -11,7 +11,7 @@ from hive.sentences import load, store
 if TYPE_CHECKING:
     from tortoise.models import Model
 
-_LONGEST = 64 * 1024  # characters of a text without a length of its own
+_LONGEST = 64 * 1024  # characters of a text without a given length
 
 
 def _text(value: object) -> str:

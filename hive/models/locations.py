@@ -16,7 +16,7 @@ class Location(Table):
     root = fields.CharField(max_length=4096, null=True)  # None: storage.root of the settings
     is_default = fields.BooleanField(default=False)
     created_at = fields.DatetimeField()
-    uid = fields.CharField(max_length=36, null=True)  # what its marker carries, the same for ever
+    uid = fields.CharField(max_length=36, null=True)  # what its marker carries, the same forever
     marked_at = fields.DatetimeField(null=True)  # since when its root must carry a marker
     away_since = fields.DatetimeField(null=True)  # None: it is there
     returned_at = fields.DatetimeField(null=True)  # when it was away last

@@ -1,4 +1,4 @@
-"""Who is told of what, by which channel, and every attempt to."""
+"""Who is notified of what, by which channel, and every attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hive.models.repositories import Repository
 from hive.models.table import Table
 
 
-# What somebody wants to be told, besides rules; no row: the defaults.
+# What somebody wants to be notified of, besides rules; no row: the defaults.
 class Preference(Table):
     id = fields.IntField(primary_key=True)
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
@@ -167,7 +167,7 @@ class RuleChannel(Table):
     channel_id: int
 
 
-# One thing that one person is told.
+# One notification of one person.
 class Notification(Table):
     id = fields.IntField(primary_key=True)
     user: fields.ForeignKeyRelation[User] = fields.ForeignKeyField(
@@ -196,7 +196,7 @@ class Notification(Table):
 # A notification on its way through one channel: the outbox.
 class Delivery(Table):
     id = fields.IntField(primary_key=True)
-    token = fields.CharField(max_length=64, unique=True)  # the far end knows a repetition by it
+    token = fields.CharField(max_length=64, unique=True)  # by which the service recognizes a copy
     notification: fields.ForeignKeyRelation[Notification] = fields.ForeignKeyField(
         "hive.Notification", related_name="deliveries", on_delete=fields.CASCADE
     )
@@ -228,7 +228,7 @@ class DeliveryAttempt(Table):
     at = fields.DatetimeField()
     seconds = fields.FloatField(null=True)
     outcome = fields.CharEnumField(AttemptOutcome, description="AttemptOutcome", max_length=20)
-    answer = LongSentenceField()  # what the far end said, or why it could not be reached
+    answer = LongSentenceField()  # what the service said, or why it could not be reached
 
     class Meta:
         table = "delivery_attempt"

@@ -230,8 +230,8 @@ class TrashEntry(Table):
     repository_id: int
 
 
-# Going back to an earlier transaction: written before the first file moves, so that whoever comes
-# after a crash knows what is to be completed.
+# Going back to an earlier transaction: written before the first file moves, so that the next start
+# after a crash knows what to complete.
 class Rollback(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(

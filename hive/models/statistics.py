@@ -69,8 +69,8 @@ class Inspection(Table):
     repository_id: int
 
 
-# A condition that lasts and was told; the row goes with the condition. One that a person has to
-# answer stays for ever: open until it is answered, then for the record.
+# A condition that lasts and was reported; the row goes with the condition. One that a person has to
+# answer stays forever: open until it is answered, then for the record.
 class Alarm(Table):
     id = fields.IntField(primary_key=True)
     repository: fields.ForeignKeyNullableRelation[Repository] = fields.ForeignKeyField(

@@ -1,4 +1,4 @@
-"""Backups that the server asks for, and what clients say of their own."""
+"""Backups that the server asks for, and what clients report about theirs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TriggerRun(Table):
     external_id = fields.CharField(max_length=100, null=True)  # of a job in AWX
     link = fields.CharField(max_length=2000, null=True)
     message = LongSentenceField(default="")
-    look_at = fields.DatetimeField(null=True, db_index=True)  # when the far end is asked again
+    look_at = fields.DatetimeField(null=True, db_index=True)  # when the service is asked again
 
     class Meta:
         table = "trigger_run"

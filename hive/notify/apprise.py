@@ -1,6 +1,6 @@
 """Whatever Apprise knows and the hive does not (https://appriseit.com).
 
-Apprise makes requests of its own, past the guard of `hive.outgoing.client`; hence for
+Apprise sends its own requests, past the guard of `hive.outgoing.client`; hence for
 administrators only, and only to services on the list below: nothing that runs a program, writes to
 this machine's log or desktop, or is a plain request to any address.
 """

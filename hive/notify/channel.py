@@ -88,7 +88,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Sent:
-    """What the far end answered, as it may be shown."""
+    """What the service answered, as it may be shown."""
 
     answer: str
 
@@ -114,7 +114,7 @@ class Channel(ABC, Generic[S]):
     kind: ClassVar[str]
     title: ClassVar[str]
     settings_model: ClassVar[type[ChannelSettings]]
-    is_idempotent: ClassVar[bool] = False  # the far end knows a message that it got before
+    is_idempotent: ClassVar[bool] = False  # the service recognizes a message that it got before
     administrators_only: ClassVar[bool] = False
 
     @classmethod

@@ -18,7 +18,7 @@ _PRIORITIES = {
     Severity.CRITICAL: 9,
     Severity.RECOVERY: 5,
 }
-# Gotify has no limit of its own; nobody reads more on a phone
+# Gotify has no limit itself; nobody reads more on a phone
 _MOST = 16_000
 
 

@@ -1,4 +1,4 @@
-"""Plain text where the far end reads Markdown."""
+"""Plain text for services that read Markdown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is to be told, the same for every channel, and what channels need to write it down."""
+"""A message, the same for every channel, and what channels need to format it."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def cut(text: str, most: int, measure: Callable[[str], int] = len) -> str:
 
 
 def plain(message: Message) -> str:
-    """Text and link, for channels that have a place of its own for the title."""
+    """Text and link, for channels that show the title separately."""
     return message.text if message.url is None else f"{message.text}\n\n{message.url}"
 
 

@@ -46,7 +46,7 @@ MAX_REDIRECTS = 5
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 _KEPT_HEADERS = ("content-type", "location", "retry-after", "x-request-id")
-# what a redirect to another origin is told again; everything else may be a secret
+# what is sent again after a redirect to another origin; everything else may be a secret
 _HARMLESS_HEADERS = ("accept", "content-type")
 # what describes the connection and the message is ours to say
 _OWN_HEADERS = (
@@ -69,7 +69,7 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]{0,4096}")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server said: `text` is the beginning of the body, empty where that is no text."""
+    """What a server said: `text` is the beginning of the body, empty if that is not text."""
 
     status: int
     headers: Mapping[str, str]  # by name in small letters: those in _KEPT_HEADERS
@@ -138,18 +138,24 @@ class Outgoing:
         max_answer_bytes: int = 64 * 1024,
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | None = None,
+        closed: str = "",
     ) -> None:
-        """`resolver` and `tls` take the place of the system's names and trusted authorities."""
+        """`resolver` and `tls` take the place of the system's names and trusted authorities.
+
+        `closed`: why nothing at all is to leave this server; empty where it may.
+        """
         self.timeout_seconds = timeout_seconds
         self._guard = Guard(allowed_networks)
         self._max_answer_bytes = max_answer_bytes
         self._resolver = resolver
         self._tls = tls
+        self._closed = closed
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
-    def of(cls, settings: NotificationSettings) -> Self:
+    def of(cls, settings: NotificationSettings, *, closed: str = "") -> Self:
         return cls(
+            closed=closed,
             allowed_networks=settings.allowed_networks,
             timeout_seconds=settings.timeout_seconds,
             max_answer_bytes=settings.max_answer_bytes,
@@ -166,7 +172,7 @@ class Outgoing:
                 socket_factory=self._guard.socket_for,
                 ssl=self._tls or ssl.create_default_context(),
                 use_dns_cache=False,
-                force_close=True,  # a connection that the far end gave up would lose a message
+                force_close=True,  # a connection that the server has given up would lose a message
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),  # `request` has one clock for everything
@@ -202,6 +208,8 @@ class Outgoing:
         turn them into a GET that delivers nothing. Without `allow_redirects` the redirect itself is
         the answer.
         """
+        if self._closed:
+            raise OutgoingFailed(self._closed, permanent=True)
         asked = _prepare(method, url, headers or {}, body, json)
         try:
             async with asyncio.timeout(self.timeout_seconds):
@@ -238,7 +246,7 @@ class Outgoing:
                 allow_redirects=False,
             ) as response:
                 beginning = await self._read(response)
-                response.close()  # what is left of the body is nobody's business
+                response.close()  # the rest of the body is not needed
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if isinstance(error, TimeoutError):
                 raise  # of the clock around it

@@ -1,7 +1,7 @@
 """Start a confined program, tell when it ends, and end it: EOF first, SIGKILL last.
 
 What is started is always the launcher in hive.process.confine, which becomes the program. The relay
-reads and writes the pipes itself; whoever starts a child calls `end` or `wait`, then `close`.
+reads and writes the pipes itself; the starter of a child calls `end` or `wait`, then `close`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REPEAT_TERMINATION = 1.0  # seconds; borg swallows a SIGTERM that meets it busy
 
 
 def process_start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; None if there is no such process.
+    """When a process started, in clock ticks since boot; None if it does not exist.
 
     With the pid it names a process for good, even to a server that was started since.
     """

@@ -8,8 +8,8 @@ is asked for and cannot apply ends it with status 125 and one line on stderr tha
 `borg-hive-confine:`; the program never runs less confined than asked.
 
 Landlock does not know chmod, chown, utime and stat, nor (before Linux 7.1) connecting to a
-socket file: a user of its own is the second half of the confinement, not a luxury. Capabilities
-are given up in every case, whoever the program runs as.
+socket file: a separate user is the second half of the confinement, not a luxury. Capabilities
+are given up in every case, as any user.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ LIMITS = {
     "processes": resource.RLIMIT_NPROC,
     "memory_bytes": resource.RLIMIT_AS,
 }
-# What was started here can be told from anything else for good, for nobody without privileges
+# What was started here stays distinguishable from anything else: nobody without privileges
 # raises a hard limit: no program of ours has message queues. See `was_started_here`.
 MARK = resource.RLIMIT_MSGQUEUE
 MARK_IN_PROC = "Max msgqueue size"

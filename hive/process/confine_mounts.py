@@ -1,4 +1,4 @@
-"""Give this process a file system of its own, in which only named places exist.
+"""Give this process a separate file system, in which only named places exist.
 
 Part of the launcher (hive/process/confine.py). A place keeps its path, so that nothing needs
 translating, and it is there whoever may pass its real parent directories. Processes stay visible
@@ -29,7 +29,7 @@ NEW_MOUNTS, NEW_USERS = 0x00020000, 0x10000000
 READ_ONLY, NO_SETUID, NO_DEVICES, REMOUNT, BIND = 1, 2, 4, 32, 4096
 RECURSIVE, PRIVATE = 16384, 1 << 18
 DETACH = 2
-# A mount's own flags must be named again where it is mounted anew: as statvfs has them, as mount.
+# A mount's own flags must be given again when it is remounted: as statvfs has them, as mount.
 KEPT_FLAGS = {2: 2, 4: 4, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}
 # Hidden while the new file system is built, in this process alone; every system has it, and it is
 # no place of `Mounts` itself (of what is, the new file system would be found in its place).

@@ -2,7 +2,7 @@
 
 By directory descriptors from the storage root down, so that no name is looked up twice: what was
 looked at is what is given, and no link leads anywhere. What is on top is given last: a walk that
-was cut off is known by it and begins anew, at little cost for what was given already.
+was cut off is known by it and begins again, at little cost for what was given already.
 """
 
 from __future__ import annotations

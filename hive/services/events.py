@@ -1,4 +1,4 @@
-"""Events: what happened to repositories, as rows and as a call to whoever listens."""
+"""Events: what happened to repositories, as rows and as a call to listeners."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from hive.sentences import say
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever asks: a user at a door, or the system itself."""
+    """The actor: a user who logged in, or the system itself."""
 
     user_id: int | None
     name: str

@@ -20,7 +20,7 @@ _NO_ID = 0  # ids begin with 1
 
 
 async def user(reference: str | int) -> User | None:
-    """The user of this name or id; a number is an id, whoever is called like it."""
+    """The user of this name or id; a number is an id, even if a user has it as a name."""
     if isinstance(reference, int):
         return await User.get_or_none(id=reference)
     return await _one(User, reference)

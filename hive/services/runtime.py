@@ -32,6 +32,7 @@ from hive.services.installation import identity, marker
 from hive.services.installation.identity import DirectoryIdentity
 
 DEFAULT_LOCATION = "default"
+_DEMO_MARK = "demo"
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Started:
     installation: Installation | None = None
     identity: DirectoryIdentity | None = None
     database_file: DatabaseFile | None = None
+    is_demo: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def paths() -> Paths:
 
 
 def host_id() -> str:
-    """BORG_HOST_ID of every borg that runs here, the same for ever: its locks carry it."""
+    """BORG_HOST_ID of every borg that runs here, the same forever: its locks carry it."""
     return installation().host_id
 
 
@@ -109,6 +111,17 @@ def host_name() -> str:
     return socket.gethostname()
 
 
+def is_demo() -> bool:
+    """Whether everything here is made up: pages say so, and nothing is sent to anybody."""
+    return memory.of(Started).is_demo
+
+
+def mark_demo(data_dir: Path) -> None:
+    """Mark a data directory as that of a demo, for ever; call before anything is in it."""
+    data_dir.mkdir(parents=True)  # one that is there may hold somebody's data
+    (data_dir / _DEMO_MARK).write_text("Demo data. Nothing here is real.\n")
+
+
 def owns_database() -> bool:
     """Whether the database belongs to this data directory alone, as SQLite does."""
     return settings().database.url is None
@@ -141,6 +154,7 @@ async def _start(new_settings: Settings, *, is_server: bool) -> None:
     ballast = Ballast(new_settings.paths.ballast)
     ballast.relieve()  # even opening SQLite takes some blocks
     prepare_directories(new_settings.paths)
+    started.is_demo = (new_settings.paths.data_dir / _DEMO_MARK).exists()
     started.identity = identity.ensure(new_settings.paths, is_server=is_server)
     url = new_settings.database.url
     if url is None:
@@ -368,7 +382,7 @@ def ssh_port() -> int:
 
 
 def is_private(path: Path) -> bool:
-    """Whether nobody but us, or whoever owns the data directory, may read it."""
+    """Whether only this user, or the owner of the data directory, may read it."""
     status = path.stat()
     owners = {os.geteuid(), paths().data_dir.stat().st_uid}
     return status.st_uid in owners and status.st_mode & 0o077 == 0

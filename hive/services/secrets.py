@@ -191,7 +191,7 @@ async def prepare() -> None:
 async def _seal_all(key: str, *, on_step: Callable[[str], None] | None = None) -> int:
     """Seal whatever is not sealed with this key; how much could not be opened.
 
-    Each batch is a transaction of its own: what is interrupted goes on where it stopped.
+    Each batch is a separate transaction: after an interruption it continues where it stopped.
     """
     await forget_deleted_content()
     closed = 0

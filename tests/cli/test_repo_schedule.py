@@ -77,7 +77,7 @@ def test_a_schedule_is_given_shown_and_taken(
     ):
         assert words in shown
     table = run("repo", "list").output
-    for words in ("HEALTH", "SCHEDULE", "NEXT EXPECTED", "TAGS", "every day", "big, nas"):
+    for words in ("STATE", "SCHEDULE", "NEXT EXPECTED", "TAGS", "every day", "big, nas"):
         assert words in table
     assert run("repo", "set", "photos", "--no-schedule", "--json").json["due_at"] is None
     by_id = {one["name"]: one for one in run("repo", "list", "--json").json}

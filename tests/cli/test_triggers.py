@@ -28,7 +28,7 @@ def test_a_command_is_attached_pressed_and_shown(
     assert added.json["next_at"].endswith("00:00Z")
     pressed = run("trigger", "run", "wake it")
     assert pressed.status == 0, pressed.messages
-    assert "button: succeeded. woken" in pressed.output
+    assert "command: succeeded. woken" in pressed.output
     shown = run("trigger", "show", "documents/wake it", "--json").json
     assert [one["state"] for one in shown["runs"]] == ["succeeded"]
     assert shown["last_run"]["message"] == "woken"

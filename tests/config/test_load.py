@@ -61,7 +61,7 @@ def test_settings_cannot_be_changed() -> None:
 
 def test_the_file_that_is_named_must_exist(tmp_path: Path) -> None:
     missing = tmp_path / "missing.toml"
-    with pytest.raises(ConfigError, match=r"missing\.toml: there is no such file"):
+    with pytest.raises(ConfigError, match=r"missing\.toml: the file does not exist"):
         config.load(missing, environment={})
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -29,7 +32,7 @@ NAME = "hive.sqlite3"
 
 @pytest.fixture
 def installation(installation: Installation, request: pytest.FixtureRequest) -> Installation:
-    installation.paces = getattr(request, "param", QUICK)
+    installation.paces = {**QUICK, **getattr(request, "param", {})}
     return installation
 
 
@@ -169,8 +172,6 @@ def test_nonsense_from_the_first_byte_is_an_alarm_and_clients_are_told(
     assert refused.returncode == 0 or "database" in refused.stderr
 
 
-# Each look waits for the lock, and so does a session behind them: few looks, as usual.
-@pytest.mark.parametrize("installation", [{}], indirect=True, ids=["at its usual pace"])
 def test_a_database_that_somebody_else_locks_is_an_alarm_as_long_as_that_lasts(
     served: Installation,
 ) -> None:
@@ -184,3 +185,80 @@ def test_a_database_that_somebody_else_locks_is_an_alarm_as_long_as_that_lasts(
     until(is_well(served))
     assert create(served, "three").returncode == 0
     assert "The database fails" in served.hive("notification", "list")
+
+
+_HOLD = """
+import sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(served: Installation) -> Iterator[subprocess.Popen[bytes]]:
+    """Another process that holds the lock of the database until its input ends."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, served.data / NAME], stdin=pipe, stdout=pipe
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        yield process
+
+
+def status(served: Installation) -> tuple[int, str, float]:
+    """What a client gets that asks for the status of its repository, and how long it takes."""
+    words = served.client_environment()["BORG_RSH"].split()
+    where = ["-p", str(served.ssh_port), f"{login(served)}@127.0.0.1", "status"]
+    begun = time.monotonic()
+    done = subprocess.run(
+        [*words, *where], capture_output=True, text=True, timeout=100, check=False
+    )
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - begun
+
+
+def test_while_another_process_locks_the_database_sessions_are_refused_at_once(
+    served: Installation, holder: subprocess.Popen[bytes]
+) -> None:
+    until(is_told(served, "database cannot be read or written"))
+    for _ in range(3):
+        code, text, seconds = status(served)
+        assert code != 0
+        assert "The server's database does not answer: try again in a minute." in text
+        assert seconds < 4.5  # less than one look or one transaction waits for the lock
+    begun = time.monotonic()
+    assert ask(served, "GET", "/login")[0] == 200
+    assert time.monotonic() - begun < 4.5
+    holder.communicate()
+    until(is_well(served), seconds=10)
+    code, text, _ = status(served)
+    assert (code, "laptop" in text) == (0, True)
+    assert create(served, "three").returncode == 0
+    assert "The database fails" in served.hive("notification", "list")
+
+
+@pytest.mark.parametrize(
+    "installation", [{"hive.app._RECHECK_SECONDS": 2.0}], indirect=True, ids=["looking often"]
+)
+def test_a_session_that_runs_while_the_database_is_locked_is_recorded_in_the_end(
+    served: Installation,
+) -> None:
+    source = served.directory / "large"
+    source.mkdir()
+    (source / "file").write_bytes(os.urandom(30_000_000))
+    url = served.json("repo", "show", "laptop")["url"]
+    running = served.start_borg(
+        "create", "--upload-ratelimit", "3000", f"{url}::slow", ".", cwd=source
+    )
+    until(lambda: bool(served.json("session", "list", "--live")))
+    with closing(sqlite3.connect(served.data / NAME, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        until(is_told(served, "database cannot be read or written"))
+        assert running.wait(timeout=60) == 0
+        other.execute("ROLLBACK")
+    until(is_well(served))
+    until(lambda: served.json("session", "list", "--live") == [])
+    newest = served.json("session", "list", "--limit", "1")[0]
+    assert (newest["operation"], newest["exit_status"]) == ("create", 0)

@@ -12,6 +12,7 @@ from hive.config.settings import Settings
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, DatabaseError
 from hive.models import Group
+from hive.sentences import say
 
 pytestmark = pytest.mark.usefixtures("hive")
 
@@ -183,6 +184,27 @@ async def test_work_of_several_steps_goes_on_when_its_caller_is_cancelled() -> N
     go_on.set()
     await asyncio.wait(set(background.tasks))
     assert "second" in await names()
+
+
+async def test_while_transactions_are_refused_none_waits_for_its_turn() -> None:
+    started, go_on = asyncio.Event(), asyncio.Event()
+    running = spawn(add_slowly("running", started, go_on), name="running")
+    await started.wait()
+    assert database.is_writing()
+    waiting = spawn(add_and_fail("waiting"), name="waiting")
+    await asyncio.sleep(0)
+    database.refuse_transactions(say("Not now."))
+    with pytest.raises(DatabaseError, match="Not now"):
+        await add_and_fail("late")
+    go_on.set()
+    await running
+    with pytest.raises(DatabaseError, match="Not now"):
+        await waiting
+    assert not database.is_writing()
+    assert await names() == ["running", "running-too"]  # reading goes on
+    database.refuse_transactions(None)
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no words
+        await add_and_fail("again")
 
 
 async def test_a_whole_database_has_no_problems() -> None:

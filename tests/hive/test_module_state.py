@@ -41,7 +41,7 @@ _CONSTANT = {
     "_change",  # a command of hive/cli/repo/schedule.py
     "Actor", "AppKey", "Choice", "ContextVar", "FrameLimits", "IPv6Network", "IntRange", "N_",
     "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
-    "_Parsed", "abspath", "bytes", "compile", "datetime", "float",
+    "_Parsed", "_Silence", "abspath", "bytes", "compile", "datetime", "float",
     "fromhex", "frozenset", "get", "get_logger", "ip_network", "join", "maketrans", "option",
     "pack", "partial", "phrase", "range", "say", "timedelta", "tuple",
 }  # fmt: skip

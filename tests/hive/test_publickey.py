@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import base64
-import functools
 import os
 import struct
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive import publickey
+from hive import pasted_key, publickey
 from hive.errors import InvalidInput
 from tests.factories import key_line
 
@@ -169,7 +169,9 @@ def test_what_is_no_safe_public_key_is_refused_in_words(line: str, words: str) -
 def test_another_format_is_refused_with_the_command_that_converts_it(
     key_type: str, form: str, tmp_path: Path
 ) -> None:
-    run = functools.partial(subprocess.run, cwd=tmp_path, capture_output=True, check=True)
+    def run(command: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+
     run(["/usr/bin/ssh-keygen", "-q", "-t", key_type, "-N", "", "-f", "key"])
     exported = run(["/usr/bin/ssh-keygen", "-e", "-m", form, "-f", "key.pub"]).stdout
     (tmp_path / "FILE").write_bytes(exported)
@@ -186,7 +188,7 @@ def test_arbitrary_text_only_raises_invalid_input(text: str) -> None:
         publickey.parse(text)
 
 
-@given(st.sampled_from(publickey.TYPES), st.binary(max_size=200), st.booleans())
+@given(st.sampled_from(pasted_key.TYPES), st.binary(max_size=200), st.booleans())
 def test_arbitrary_blobs_only_raise_invalid_input(
     key_type: str, rest: bytes, announced: bool
 ) -> None:

@@ -78,7 +78,7 @@ async def ping(request: web.Request) -> web.Response:
         await reports.receive(admitted, await _report(request, kind, body, status))
     answer = web.Response(text="OK", headers={"Ping-Body-Limit": str(HEAD_BYTES + TAIL_BYTES)})
     if not request.content.at_eof():
-        answer.force_close()  # whoever sends for ever is not listened to
+        answer.force_close()  # a client that sends forever is cut off
     return answer
 
 

@@ -23,7 +23,7 @@ async def know_the_visitor(request: web.Request, handler: Handler) -> web.Stream
 
 
 def is_trusted_proxy(request: web.Request) -> bool:
-    """Whether whoever speaks to us directly is a proxy whose word is believed."""
+    """Whether the direct peer is a trusted proxy."""
     nearest = parse_address(request.remote or "")
     return nearest is not None and _is_in(nearest, _trusted(request))
 

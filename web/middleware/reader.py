@@ -13,7 +13,7 @@ from web.app_keys import Handler
 from web.cookies import LANGUAGE, THEME, choice, keep_choice
 from web.text.i18n import LANGUAGES, Reader, change_reader, preferred, reading
 
-THEMES = (Theme.LIGHT, Theme.DARK)  # what a browser can be told; else it asks its system
+THEMES = (Theme.LIGHT, Theme.DARK)  # what a browser can be set to; else it asks its system
 
 
 @web.middleware

@@ -66,7 +66,7 @@ secret_option = click.option(
 
 
 @channel.command("kinds")
-@output.json_option
+@output.list_options
 def kinds() -> None:
     """List the kinds of channels and their settings."""
     infos = channels.kinds()
@@ -135,7 +135,7 @@ def say_tested(trial: Trial | None) -> None:
 
 
 @channel.command("list")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor) -> None:
     """List all channels."""
@@ -153,6 +153,7 @@ async def list_(actor: Actor) -> None:
             "RULES": lambda info: list(info.rules),
         },
         infos,
+        details=("RULES", "WAITING", "ID"),
     )
     for info in infos:
         if info.enabled and info.condition.fails:
@@ -189,6 +190,9 @@ async def set_(
 ) -> None:
     """Change a channel. Options that are left out change nothing, not even secrets."""
     found = await channels.find(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(document(await channels.info_of(found)) | tested(None))
+        return
     settings = settings_of(pairs, secret)
     wanted = ChangeChannel(name=name, enabled=enabled, settings=settings)
     saved = await saving.change_channel(actor, found.id, wanted)
@@ -251,7 +255,7 @@ async def allow(actor: Actor, network: str, end: bool) -> None:
 
 
 @channel.command("allowed")
-@output.json_option
+@output.list_options
 @with_hive
 async def allowed_(actor: Actor) -> None:
     """List private networks allowed with `hive channel allow`."""

@@ -21,7 +21,7 @@ def notification() -> None:
 @notification.command("list")
 @click.option("--user", metavar="U")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@output.json_option
+@output.list_options
 @with_hive
 async def list_notifications(actor: Actor, user: str | None, limit: int) -> None:
     """List notifications, the newest first."""
@@ -36,6 +36,7 @@ async def list_notifications(actor: Actor, user: str | None, limit: int) -> None
             "TITLE": lambda info: info.title,
         },
         infos,
+        details=("ID",),
     )
 
 
@@ -60,7 +61,7 @@ def delivery() -> None:
 @delivery.command("list")
 @click.option("--dead", is_flag=True, help="Show only deliveries that were given up.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
-@output.json_option
+@output.list_options
 @with_hive
 async def list_deliveries(actor: Actor, dead: bool, limit: int) -> None:
     """List deliveries, the newest first."""
@@ -78,6 +79,7 @@ async def list_deliveries(actor: Actor, dead: bool, limit: int) -> None:
             "ANSWER": lambda info: info.tries[-1].answer[:80] if info.tries else None,
         },
         infos,
+        details=("NEXT", "TRIES", "ANSWER"),
     )
 
 

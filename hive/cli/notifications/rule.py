@@ -88,7 +88,7 @@ def _show_saved(saved: SavedRule, message: str) -> None:
 
 @rule.command("list")
 @click.option("--user", metavar="U")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, user: str | None) -> None:
     """List rules."""
@@ -107,6 +107,7 @@ async def list_(actor: Actor, user: str | None) -> None:
             "CHANNELS": lambda info: list(info.channels),
         },
         infos,
+        details=("ABOUT", "KINDS", "FROM", "QUIET", "ID"),
     )
 
 
@@ -147,6 +148,9 @@ async def set_(
         **given,
     )
     found = await rules.find_rule(actor, reference)
+    if not output.is_anything_asked():
+        output.show_unchanged(_document(found))
+        return
     saved = await saving.change_rule(actor, found.id, changes)
     _show_saved(saved, f"Rule {saved.rule.name} was changed.")
 

@@ -9,7 +9,7 @@ import click
 from hive.background import spawn
 from hive.cli import output, progress, values
 from hive.cli.repo.documents import document
-from hive.cli.repo.health import health_document
+from hive.cli.repo.health import expectation, health_document
 from hive.cli.repo.schedule import change_of, schedule_options
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
@@ -75,24 +75,24 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         remove_tags=given.pop("untags"),
         **given,
     )
-    is_asked = any(
-        context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        for name in context.params
-        if name != "reference"
-    )
-    _set(reference, wanted, is_asked=is_asked)
+    _set(reference, wanted)
 
 
 @with_hive
-async def _set(actor: Actor, reference: str, wanted: ChangeRepository, *, is_asked: bool) -> None:
+async def _set(actor: Actor, reference: str, wanted: ChangeRepository) -> None:
     found = await catalogue.find_repository(actor, reference)
+    if not output.is_anything_asked():
+        health = await health_info.health_info(actor, found.id)
+        output.show_unchanged(document(found) | health_document(health))
+        return
     work = spawn(changing.change(actor, found.id, wanted), name="change")
     changed = await progress.shown(work, found.id, WorkKind.VERIFY)
     info, settled = changed.repository, changed.settled
     health = await health_info.health_info(actor, found.id)
-    shown = document(info) | health_document(health)
     words = f"Repository {info.name} was changed."
-    output.show_done(shown, words if is_asked else "Nothing to change: give an option.")
+    if not wanted.schedule.is_nothing and health.health != Health.UNWATCHED:
+        words = f"{words}\n{expectation(health)}"
+    output.show_done(document(info) | health_document(health), words)
     output.warn_of(changed.quota_use)
     if wanted.mode == Mode.BORG and health.health == Health.UNWATCHED:
         output.say(
@@ -107,7 +107,7 @@ async def _set(actor: Actor, reference: str, wanted: ChangeRepository, *, is_ask
 
 @click.command("configs")
 @click.argument("reference", metavar="R")
-@output.json_option
+@output.list_options
 @with_hive
 async def configs(actor: Actor, reference: str) -> None:
     """List the saved versions of a repository's config file.
@@ -134,6 +134,7 @@ async def configs(actor: Actor, reference: str) -> None:
             "SESSION": lambda info: info.session_id,
         },
         infos,
+        details=("SESSION", "SHA-256"),
     )
 
 

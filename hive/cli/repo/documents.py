@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hive.cli import output
-from hive.kinds import Health, Mode
+from hive.cli.repo.health import alarm_line, expectation, health_sentence
+from hive.formats import moment
+from hive.kinds import Mode
 from hive.services.health.infos import HealthInfo
-from hive.services.repositories.infos import RepositoryInfo
+from hive.services.repositories.infos import RepositoryInfo, state_in_words
 from hive.services.repositories.locks import LockInfo
 
 
@@ -44,15 +46,58 @@ def document(info: RepositoryInfo) -> dict[str, Any]:
     }
 
 
-def fields(info: RepositoryInfo) -> dict[str, Any]:
-    """The same for people."""
+def headline(info: RepositoryInfo, health: HealthInfo) -> dict[str, Any]:
+    """What people want to know first."""
     return {
-        **document(info),
-        "groups": [f"{share.group} ({share.level})" for share in info.groups],
+        "repository": f"{info.owner}/{info.name}",
+        "state": _state(info, health),
+        "alarms": [alarm_line(one) for one in health.alarms],
+        "URL": info.url,
+        "last backup": _last_backup(info),
+        "next expected": output.when(health.due_at),
+        "size": _size(info),
+    }
+
+
+def _state(info: RepositoryInfo, health: HealthInfo) -> str:
+    if info.deleted_at is not None:
+        return f"in the trash since {moment(info.deleted_at)}"
+    words = health_sentence(health)
+    if info.maintenance or info.is_away:
+        return f"{words}; {state_in_words(info)}"
+    return words
+
+
+def _last_backup(info: RepositoryInfo) -> str | None:
+    if info.last_backup_at is None:
+        return "none yet"
+    about = "about " if info.last_backup_is_estimated else ""
+    return f"{about}{output.when(info.last_backup_at)}"
+
+
+def _size(info: RepositoryInfo) -> str | None:
+    if info.quota_bytes is None:
+        return None if info.size_bytes is None else output.size(info.size_bytes)
+    used = info.size_bytes or 0
+    percent = f" ({100 * used // info.quota_bytes} %)" if info.quota_bytes else ""
+    return f"{output.size(used)} of {output.size(info.quota_bytes)}{percent}"
+
+
+def fields(info: RepositoryInfo) -> dict[str, Any]:
+    """What the repository is, for people; what the headline says is not repeated."""
+    return {
         "keys": [f"{key.fingerprint} {key.name}, {key.access}" for key in info.keys],
-        "quota_bytes": output.size(info.quota_bytes),
-        "size_bytes": output.size(info.size_bytes),
-        "state": f"{info.state}; {info.maintenance}" if info.maintenance else info.state,
+        "groups": [f"{share.group} ({share.level})" for share in info.groups],
+        "mode": info.mode,
+        "may be a backup": info.maybe_backup_at,
+        "last access": info.last_access_at,
+        "created": info.created_at,
+        "content vanished": info.vanished_at,
+        "login": info.login,
+        "location": info.location,
+        "path": info.path,
+        "accepted paths": "the one in the URL only" if info.strict_paths else "former ones, too",
+        "id": info.id,
     }
 
 
@@ -69,14 +114,8 @@ def first_steps(info: RepositoryInfo, health: HealthInfo) -> str:
     """What its owner does next, ready to copy, and when a backup is expected."""
     return (
         f"Repository {info.name} was added.\n\n  {info.url}\n\n  {_next_command(info)}\n\n"
-        f"{_expectation(health)}\n"
+        f"{expectation(health)}\n"
     )
-
-
-def _expectation(health: HealthInfo) -> str:
-    if health.health == Health.UNWATCHED:
-        return "It is not watched: use `hive repo set` with --every or --cron to expect backups."
-    return f"Backups expected: {health.schedule.description}."
 
 
 def _next_command(info: RepositoryInfo) -> str:

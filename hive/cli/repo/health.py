@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from hive.cli import output
-from hive.formats import format_duration, moment
-from hive.kinds import State
+from hive.cli.words import condition_word
+from hive.formats import format_duration, moment, span
+from hive.kinds import Health, State
 from hive.services.alarms.alarms import AlarmInfo
 from hive.services.health import proposals
-from hive.services.health.infos import HealthInfo
+from hive.services.health.infos import HealthInfo, upcoming
+from hive.services.health.states import Condition
 
 
 def alarm_document(info: AlarmInfo) -> dict[str, Any]:
@@ -57,24 +60,17 @@ def health_document(info: HealthInfo) -> dict[str, Any]:
     }
 
 
-def health_fields(info: HealthInfo) -> dict[str, Any]:
-    """The same for people; what is not there is left out."""
+def schedule_fields(info: HealthInfo) -> dict[str, Any]:
+    """The schedule, and what follows from it, for people."""
     schedule = info.schedule
     words = schedule.description
     if schedule.cron is not None:
         words = f"{words}; {schedule.cron}"
     found: dict[str, Any] = {
-        "health": _health(info),
         "schedule": words if schedule.problem is None else f"{words}: {schedule.problem}",
-        "next expected": info.due_at,
         "down from": info.down_at,
         "grace": None if schedule.grace is None else format_duration(schedule.grace),
-        "tags": ", ".join(info.tags),
     }
-    if info.alarms:
-        found["alarms"] = [_alarm(one) for one in info.alarms]
-    if info.is_backing_up:
-        found["running"] = "a session that may be a backup"
     if info.paused_until is not None:
         found["paused until"] = info.paused_until
     if info.muted_until is not None:
@@ -84,14 +80,36 @@ def health_fields(info: HealthInfo) -> dict[str, Any]:
     return found
 
 
-def _health(info: HealthInfo) -> str:
+def health_sentence(info: HealthInfo) -> str:
+    """'late since 2026-11-30 03:00 UTC', and that a backup runs."""
     since = moment(info.since)
+    running = "; a session that may be a backup is running" if info.is_backing_up else ""
     if info.state in (State.CRITICAL, State.UNKNOWN):
-        return f"{info.state}: {info.reason}; by its schedule {info.health} since {since}"
-    return f"{info.state} since {since}"
+        by_schedule = condition_word(Condition(info.health))
+        return f"{info.state}: {info.reason}; by its schedule {by_schedule} since {since}{running}"
+    return f"{condition_word(Condition(info.state))} since {since}{running}"
 
 
-def _alarm(one: AlarmInfo) -> str:
+def expectation(info: HealthInfo) -> str:
+    """What a schedule means: in words, with its zone, the next dates and the grace."""
+    schedule = info.schedule
+    if info.health == Health.UNWATCHED:
+        return "It is not watched: use `hive repo set` with --every or --cron to expect backups."
+    dates = upcoming(info)
+    following = ""
+    if dates:
+        zone = ZoneInfo(schedule.timezone or "UTC")
+        shown = ", ".join(one.astimezone(zone).strftime("%a %d %b %H:%M") for one in dates)
+        following = f" Due by {shown} ({zone.key})."
+    grace = (
+        f" A backup that is more than {span(schedule.grace)} late counts as missing."
+        if schedule.grace
+        else ""
+    )
+    return f"Backups expected: {schedule.description}.{following}{grace}"
+
+
+def alarm_line(one: AlarmInfo) -> str:
     times = f" ({one.count} times)" if one.count > 1 else ""
     answer = f" -> hive alarm answer {one.id}" if one.is_critical else ""
     return f"{one.kind}{times}: {one.message}{answer}"

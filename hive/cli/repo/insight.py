@@ -33,7 +33,10 @@ def former_paths_document(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
 
 def former_paths_fields(paths: Sequence[FormerPathInfo]) -> dict[str, Any]:
     """The same for people; nothing where there is none."""
-    shown = [f"{one.path} by {one.key_name} from {one.peer}, {one.uses} times" for one in paths]
+    shown = [
+        f"{one.path} by {one.key_name} from {one.peer}, {output.counted(one.uses, 'time')}"
+        for one in paths
+    ]
     return {"former paths": shown} if shown else {}
 
 
@@ -134,7 +137,7 @@ def insight_fields(insight: Insight) -> dict[str, Any]:
         "lock": [lock.in_words(now) for lock in insight.locks],
         "checked": _checked(insight),
         "compacted": insight.compacted_at,
-        "measured_at": insight.measured_at,
+        "measured": insight.measured_at,
     }
     if insight.problem is not None:
         found["not measured"] = insight.problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -39,12 +40,12 @@ async def break_lock(actor: Actor, reference: str, force: bool, yes: bool) -> No
     left = await asyncio.to_thread(stale_locks.look, info.path)
     if left:
         raise Conflict(
-            f"{_counted(len(broken))} removed, {_counted(len(left))} left: {_in_words(left)}."
+            f"{_counted(broken)} removed, {_counted(left)} left: {_in_words(left)}."
             " If nothing uses the repository from there, --force removes them."
         )
     output.show_done(
         {"id": info.id, "name": info.name, "removed": [lock_document(lock) for lock in broken]},
-        f"{_counted(len(broken))} removed." if broken else f"{info.name} is not locked.",
+        f"{_counted(broken)} removed." if broken else f"{info.name} is not locked.",
     )
 
 
@@ -58,8 +59,8 @@ def _confirm(info: RepositoryInfo, locks: list[LockInfo]) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def _counted(number: int) -> str:
-    return f"{number} lock{'' if number == 1 else 's'}"
+def _counted(locks: Sequence[LockInfo]) -> str:
+    return output.counted(len(locks), "lock")
 
 
 def _in_words(locks: list[LockInfo]) -> str:

@@ -45,7 +45,7 @@ async def add(actor: Actor, reference: str, name: str) -> None:
 
 @ping_token.command("list")
 @click.argument("reference", metavar="R")
-@output.json_option
+@output.list_options
 @with_hive
 async def list_(actor: Actor, reference: str) -> None:
     """List the tokens of a repository, without the secret part."""

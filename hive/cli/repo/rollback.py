@@ -36,7 +36,7 @@ T = TypeVar("T")
 @click.option("--dry-run", is_flag=True, help="Check everything without changing anything.")
 @click.option("--undo", is_flag=True, help="Undo the last rollback, from the trash.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@output.json_option
+@output.list_options
 @with_hive
 async def roll_back(
     actor: Actor, /, *, reference: str, to: str | None, dry_run: bool, undo: bool, yes: bool
@@ -124,6 +124,7 @@ def _list(found: RollbackOutlook) -> None:
             "POSSIBLE": lambda step: "now" if step.is_current else step.obstacle or "yes",
         },
         steps,
+        details=("WHAT", "UNDOES", "POSSIBLE", "OVERWRITTEN", "KEY"),
     )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from hive.cli import output
-from hive.cli.repo.documents import document, fields
+from hive.cli.repo.documents import document, fields, headline
 from hive.cli.repo.health import (
     health_document,
-    health_fields,
     proposal_document,
     proposal_fields,
+    schedule_fields,
 )
 from hive.cli.repo.insight import (
     former_paths_document,
@@ -54,13 +54,15 @@ async def show(actor: Actor, reference: str, deleted: bool) -> None:
         | insight_document(insight)
         | former_paths_document(paths)
         | occupancy_document(room),
-        fields(info)
-        | health_fields(health)
+        headline(info, health)
+        | occupancy_fields(room)
+        | schedule_fields(health)
         | proposal_fields(info.login, proposal)
         | ({} if found is None else {"would notify": found.words})
+        | {"tags": ", ".join(health.tags)}
         | insight_fields(insight)
-        | former_paths_fields(paths)
-        | occupancy_fields(room),
+        | fields(info)
+        | former_paths_fields(paths),
     )
 
 

@@ -3,7 +3,7 @@
 A wrong password counts three times: for the network (across accounts), for the account from this
 network, and for the account as a whole. Networks are refused; an account is only slowed down, so
 the right password from elsewhere always gets in. A browser that logged in to the account before
-has a count of its own and is subject to none of the others. Everything is kept in memory, for a
+has a separate count and is subject to none of the others. Everything is kept in memory, for a
 limited number of names and networks.
 """
 

@@ -1,6 +1,6 @@
 """Browser sessions. How one comes by a session: hive.services.accounts.login.
 
-Their time is the estimated one: a clock that jumps logs nobody out, and nobody in for ever.
+Their time is the estimated one: a clock that jumps logs nobody out, and nobody in forever.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ async def _store(user: UserInfo, token: str, address: str, user_agent: str) -> N
 async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
     """The user of a session that is neither expired nor idle for too long.
 
-    `is_seen`: they did something just now, so that the idle time begins anew.
+    `is_seen`: they did something just now, so that the idle time begins again.
     """
     row = await WebSession.get_or_none(token_sha256=tokens.digest(token)).select_related("user")
     if row is None or not row.user.enabled:

@@ -1,7 +1,7 @@
 """WebAuthn challenges: made for one purpose, good for a few minutes, taken once.
 
 Nothing is kept for a challenge until it comes back signed, so that strangers who ask for many
-fill no memory. Who made it and what for stands in the challenge itself, sealed with a key that
+fill no memory. The challenge itself says who made it and what for, sealed with a key that
 lives as long as the services run.
 """
 

@@ -1,7 +1,7 @@
 """Browsers that logged in to an account before: guesses of strangers do not slow those down.
 
 The cookie's token is stored as its SHA-256 only, once for each user who logged in there. It opens
-nothing: it only gives the browser a count of wrong passwords of its own.
+nothing: it only gives the browser a separate count of wrong passwords.
 """
 
 from __future__ import annotations

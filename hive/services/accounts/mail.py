@@ -1,4 +1,4 @@
-"""Mail as services see it: a message, and whoever was appointed to send it."""
+"""Mail as services see it: a message, and the function that sends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people change of their own account in the browser."""
+"""What people change in their account in the browser."""
 
 from __future__ import annotations
 

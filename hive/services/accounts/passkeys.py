@@ -1,4 +1,4 @@
-"""Passkeys: WebAuthn credentials, as a second factor and as a login of their own."""
+"""Passkeys: WebAuthn credentials, as a second factor and as a login without a password."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Source
 from hive.models import Key, Membership, Repository, User, WebSession
+from hive.sentences import say
 from hive.services import audit, events, names, references, runtime
 from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
 from hive.services.permissions import Actor, require_admin
@@ -264,12 +265,13 @@ async def delete_user(actor: Actor, user_id: int) -> None:
     keys = await Key.filter(owner_id=user_id).count()
     if repositories or keys:
         raise Conflict(
-            "%(name)s still owns %(repositories)s repositories (including those in "
-            "the trash) and %(keys)s keys: first delete them or give them to another "
-            "user, or disable the user.",
+            "%(name)s still owns %(repositories)s (including the trash) and %(keys)s: first delete"
+            " them or give them to another user, or disable the user.",
             name=user.name,
-            repositories=repositories,
-            keys=keys,
+            repositories=say("1 repository")
+            if repositories == 1
+            else say("%(count)s repositories", count=repositories),
+            keys=say("1 key") if keys == 1 else say("%(count)s keys", count=keys),
         )
     was_administrator = user.is_admin and user.enabled
     await user.delete()

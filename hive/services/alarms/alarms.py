@@ -2,7 +2,7 @@
 
 A condition is over by itself (`begin`, `end`). What happened to the content of a repository is not
 (`happened`): it stays open until a person answers, who hive/services/alarms/answers.py listens to.
-What is alarming stands in hive/services/alarms/rules.py; here is what was told already.
+hive/services/alarms/rules.py decides what raises an alarm; this records what was raised already.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from tortoise.queryset import ValuesQuery
 
 from hive import clock
 from hive.database import transactional
@@ -121,6 +123,14 @@ def _weight(kind: EventKind) -> int:
     return UNTIL_ANSWERED.index(kind) if kind in UNTIL_ANSWERED else len(UNTIL_ANSWERED)
 
 
+def critical_repositories() -> ValuesQuery[Any]:
+    """The query for the ids of those that are critical, to be put into another one."""
+    waiting = Alarm.filter(
+        repository_id__not_isnull=True, answered_at=None, kind__in=UNTIL_ANSWERED
+    )
+    return waiting.values("repository_id")
+
+
 async def worst_of(repository_ids: Collection[int]) -> dict[int, str]:
     """What happened to those that are critical, in short, by repository."""
     rows = Alarm.filter(
@@ -166,7 +176,7 @@ async def begin(
     session_id: int | None = None,
     **details: Any,  # noqa: ANN401 - JSON
 ) -> bool:
-    """Tell of a condition unless it was told at this level already; whether it was told now."""
+    """Notify of a condition unless that was done at this level already; whether it was done now."""
     row = await _open_row(repository_id, kind)
     if not await _keep(
         row, kind, level, message, details, repository_id=repository_id, session_id=session_id
@@ -178,7 +188,7 @@ async def begin(
 
 @transactional
 async def end(repository_id: int, kind: EventKind, message: str) -> bool:
-    """Tell that a condition is over, where it was told before."""
+    """Notify that a condition is over, if people were notified of it."""
     row = await _open_row(repository_id, kind)
     if row is None:
         return False

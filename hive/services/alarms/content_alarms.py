@@ -1,4 +1,4 @@
-"""What is told when content went away or a config changed: in the transaction that notes it."""
+"""Alarms about lost content and changed configs, in the transaction that records them."""
 
 from __future__ import annotations
 

@@ -2,12 +2,12 @@
 
 what                      when
 mass deletion             a session made more than the set share of the live data reclaimable
-                          (one that deleted the repository itself is told by its end)
+                          (deleting the repository itself is another alarm)
 append-only deletion      an append-only key may have deleted something: hive/borg/deletion.py
 shrunk                    data is gone beyond the set share, and no session of ours did it
 went back                 past the gate, to an earlier transaction
 content gone              past the gate
-replaced                  its id or its encryption is another than before, whoever did it
+replaced                  its id or its encryption differs from before, no matter who did it
 quota, disk               a step (80, 90, 100 or 80, 90, 95 %) is passed; it is over when the share
                           falls two points below the step
 stale lock                its holder is a dead process of this server, or it is older than set
@@ -28,7 +28,7 @@ from hive.sentences import Size, join, say
 
 DISK_STEPS = (80, 90, 95)
 _SLACK = 2.0  # percent points below a step before it is over
-_SMALLEST = 1_000_000  # bytes; whoever tries things out is no alarm
+_SMALLEST = 1_000_000  # bytes; trying things out raises no alarm
 _NO_DELETION = (Operation.RENAME, Operation.INIT, Operation.CREATE)
 
 

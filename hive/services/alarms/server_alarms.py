@@ -1,6 +1,6 @@
 """Alarms about the server itself, or a place or program that it uses.
 
-Whoever watches something reports what it sees, each time that it looks. The first report of a
+Each watcher reports what it sees, each time that it looks. The first report of a
 trouble notifies the administrators, and so does its end. What is wrong is kept in memory as well,
 so that it is shown while the database cannot be written; it is stored with the next report.
 """
@@ -113,7 +113,8 @@ async def _keep(subject: str, trouble: Trouble | None) -> None:
             await _store(subject, missed)
         await _store(subject, trouble)
     except (HiveError, DriverError) as error:
-        logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
+        if trouble != missed:
+            logger.error("an alarm cannot be stored", subject=subject, reason=str(error))
     else:
         unstored.pop(subject, None)
 

@@ -34,7 +34,7 @@ class _Server:
 
     known: Timekeeping
     confirmations: int
-    ended: Doubt | None = None  # one that is over, for whoever watches
+    ended: Doubt | None = None  # one that is over, for the watch
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """The courier: sends what the outbox holds, each channel on its own.
 
-A channel that hangs delays no other: each is a lane of its own, with one message under way.
+A channel that hangs delays no other: each is a separate lane that sends one message at a time.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Courier:
             await self._end()
 
     async def _end(self) -> None:
-        """Let what is under way end, for a moment: what is cut off has to be sent again."""
+        """Let current deliveries end, for a moment: what is cut off has to be sent again."""
         self._is_ending = True
         tasks = list(self._lanes.values())
         if tasks:

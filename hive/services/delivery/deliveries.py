@@ -2,7 +2,7 @@
 
 WAITING -> SENDING -> SENT, or back to WAITING for another try, or DEAD. Each step is a
 compare-and-set. What a server was sending when it was killed is sent again under the same token:
-nobody knows whether it arrived, and whoever gets it twice knows it by that token.
+nobody knows whether it arrived, and a receiver that gets it twice recognizes that token.
 
 When the next try comes is a matter of the channel (condition.py). A message that fails while its
 channel takes others waits on its own, so that it neither stops them nor is given up at once.
@@ -182,7 +182,7 @@ async def give_up_old(lane: Lane) -> list[Delivery]:
 
 
 def backoff(attempts: int, retry_after: float | None = None) -> timedelta:
-    """How long one message waits after so many tries of its own."""
+    """How long one message waits after this many tries."""
     usual = _BACKOFF[attempts - 1] if attempts <= len(_BACKOFF) else _SELDOM
     jittered = usual * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
     return timedelta(seconds=max(jittered, min(retry_after or 0.0, 6 * 3600.0)))
@@ -237,7 +237,7 @@ async def _take_up_again(row: Delivery) -> None:
 
 
 async def thin_out() -> int:
-    """Forget what was told long ago; what waits stays."""
+    """Delete what was sent long ago; what waits stays."""
     waits = Delivery.filter(state__in=(DeliveryState.WAITING, DeliveryState.SENDING))
     old = Notification.filter(at__lt=clock.now() - _KEPT).exclude(
         id__in=Subquery(waits.values("notification_id"))

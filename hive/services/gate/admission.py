@@ -1,6 +1,6 @@
 """The gate's questions once somebody has logged in: may they do that now, may it go on.
 
-The rules stand in `decide`, a pure function; everything else here collects what it needs.
+The rules are in `decide`, a pure function; everything else here collects what it needs.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Identity:
 
 async def authenticate(login: str, fingerprint: str, address: str) -> Identity | None:
     """The identity behind a key at a login: one query, the same work whatever is wrong."""
-    now = trust.latest()  # a clock that went back makes no key valid again
+    now = trust.latest()  # a clock that went back does not make a key valid again
     rows = await Grant.filter(
         Q(key__expires_at=None) | Q(key__expires_at__gt=now),
         repository__login=login,

@@ -1,4 +1,4 @@
-"""The server's own SSH keys: made once, kept for ever, never silently replaced."""
+"""The server's own SSH keys: made once, kept forever, never silently replaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HostKey:
     """A private host key on disk and its public half."""
 
     path: Path
-    private: bytes  # as it stands in the file
+    private: bytes  # as in the file
     public: PublicKey
 
     def __repr__(self) -> str:

@@ -13,6 +13,7 @@ failed  a session that wrote ended, and not well
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from hive import clock
@@ -88,6 +89,18 @@ async def made(repository_id: int, since: datetime) -> list[datetime]:
     )
     rows = await sessions.exclude(ended_at=None).order_by("ended_at").values("ended_at")
     return [row["ended_at"] for row in rows]
+
+
+async def made_of(repository_ids: Sequence[int], since: datetime) -> dict[int, list[datetime]]:
+    """In which half hours backups ended, oldest first, by repository; in one query."""
+    rows = BackupDay.filter(repository_id__in=list(repository_ids), day__gte=since.toordinal())
+    found: dict[int, list[datetime]] = {}
+    columns = ("repository_id", "day", "made")
+    for repository, day, bits in await rows.order_by("day").values_list(*columns):
+        midnight = datetime.fromordinal(day).replace(tzinfo=UTC)
+        times = [midnight + slot * SLOT for slot in range(48) if bits >> slot & 1]
+        found.setdefault(repository, []).extend(times)
+    return found
 
 
 def due_again(schedule: Schedule, due_at: datetime, now: datetime) -> datetime | None:

@@ -30,7 +30,7 @@ class ScheduleInfo:
     every: timedelta | None
     cron: str | None
     timezone: str | None
-    grace: timedelta | None  # None: it cannot be told
+    grace: timedelta | None  # None: it is not known
     has_default_grace: bool  # the one of the settings
     in_words: str  # "every day"; "not watched"
     description: str  # "Every day at 03:00, Europe/Berlin, next tomorrow"
@@ -70,12 +70,19 @@ async def health_infos(
     query = Repository.filter(await visible_repositories(actor))
     if repository_ids is not None:
         query = query.filter(id__in=list(repository_ids))
-    rows = {row.id: row for row in await query}
+    return await of_rows(await query, are_all=repository_ids is None)
+
+
+async def of_rows(
+    repositories: Sequence[Repository], *, are_all: bool = False
+) -> dict[int, HealthInfo]:
+    """The same of rows that the actor may see, as the caller knows; `are_all`: of everything."""
+    rows = {row.id: row for row in repositories}
     now = clock.now()
-    running = await running_until(None if repository_ids is None else list(rows), now)
+    running = await running_until(None if are_all else list(rows), now)
     off = await downtimes.spans()
     tagged = RepositoryTag.all()
-    if repository_ids is not None:
+    if not are_all:
         tagged = tagged.filter(repository_id__in=list(rows))
     tags: dict[int, list[str]] = {}
     for tag in await tagged.order_by("tag"):
@@ -83,7 +90,7 @@ async def health_infos(
     known = _Known(
         running=set(running),
         tags=tags,
-        alarms=await alarms.lasting_of(None if repository_ids is None else list(rows)),
+        alarms=await alarms.lasting_of(None if are_all else list(rows)),
         unknowns=await server_alarms.unknowns(),
         off=off,
         now=now,
@@ -157,6 +164,16 @@ def _info(row: Repository, known: _Known) -> HealthInfo:
         acknowledged_at=row.acknowledged_at,
         tags=tuple(known.tags.get(row.id, ())),
     )
+
+
+def upcoming(info: HealthInfo, count: int = 3) -> list[datetime]:
+    """When the next backups are due, if each of them comes in time."""
+    found: list[datetime] = []
+    schedule, following = info.schedule.schedule, info.due_at
+    while schedule is not None and following is not None and len(found) < count:
+        found.append(following)
+        following = schedule.due_after(following)
+    return found
 
 
 def _seconds(seconds: int | None) -> timedelta | None:

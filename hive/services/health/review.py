@@ -1,7 +1,7 @@
 """Whether each repository's backups come as its schedule wants: looked at, changed, told.
 
 A change is a compare-and-set on the repository's row, a row of its history and an event, in one
-transaction. When the next look is due stands in the row (`look_at`), so that a look at all of
+transaction. The row says when the next look is due (`look_at`), so that a look at all of
 them is one query by index. hive/schedule.py says what is late; hive/services/health/schedules.py
 is what people do about it.
 """
@@ -61,7 +61,7 @@ async def _look(repository_id: int) -> bool:
     try:
         return await review(repository_id)
     except _ROW_ERRORS as error:
-        logger.error("health cannot be told", repository=repository_id, reason=str(error))
+        logger.error("health cannot be determined", repository=repository_id, reason=str(error))
         try:
             await _tell_broken(repository_id, "what the database says of it cannot be read")
         except _ROW_ERRORS as again:
@@ -143,7 +143,7 @@ async def review(
 ) -> bool:
     """Bring the health of one repository up to date and tell of what changed; whether it did.
 
-    `session_id` caused it, or somebody called `by`. A schedule that cannot be read is told of.
+    `session_id` caused it, or somebody called `by`. A schedule that cannot be read is reported.
     While the clock cannot be trusted, everything stays as it is.
     """
     if not await trust.is_trusted():
@@ -326,7 +326,7 @@ async def _tell(row: Repository, found: _Found, session_id: int | None, by: str 
 
 
 def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]:
-    """What is to be told: the kind, the words, and whether they are for the record alone."""
+    """What to notify of: the kind, the words, and whether they are for the record only."""
     situation = found.situation
     former, health = situation.former, situation.outlook.health
     if found.tells_down and found.first:
@@ -343,7 +343,7 @@ def _sayings(found: _Found, by: str | None) -> list[tuple[EventKind, str, bool]]
     elif health == Health.DOWN:
         said.append((EventKind.DOWN, situation.down(), found.muted))
     elif health in (Health.FINE, Health.NEW, Health.UNWATCHED) and former in TROUBLES:
-        # who was told of the trouble is told of its end, muted or not
+        # people who were notified of the problem are notified of its end, muted or not
         said.append((EventKind.RECOVERED, situation.recovered(), found.muted and found.first))
     return said
 

@@ -5,6 +5,7 @@ All of it takes the right to manage the repository, and is audited.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -171,7 +172,7 @@ async def resume(actor: Actor, repository_id: int) -> None:
 
 @transactional
 async def mute(actor: Actor, repository_id: int, until: datetime) -> None:
-    """Notify nobody of a missing backup until then; if it is still missing, they are notified."""
+    """Notify nobody of a missing backup until then; if it is still missing, notify then."""
     message = say("Muted by %(name)s until %(until)s.", name=actor.name, until=until)
     await _begin(_MUTE, actor, repository_id, until, message)
 
@@ -226,6 +227,19 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
     await events.record(row.id, EventKind.ACKNOWLEDGED, message)
     await _audit(actor, row, "acknowledge")
     await review.review(row.id)
+
+
+@transactional
+async def acknowledge_all(actor: Actor, repository_ids: Collection[int]) -> int:
+    """The same for many; how many. Where somebody was faster, nothing is left to do."""
+    count = 0
+    for repository_id in repository_ids:
+        try:
+            await acknowledge(actor, repository_id)
+        except Conflict:
+            continue
+        count += 1
+    return count
 
 
 def _check_until(until: datetime) -> None:

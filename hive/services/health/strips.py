@@ -55,17 +55,22 @@ class Strip:
 
 
 async def strips(
-    healths: Collection[HealthInfo], zone: tzinfo | None, length: int
+    healths: Collection[HealthInfo],
+    zone: tzinfo | None,
+    length: int,
+    created: Mapping[int, datetime] | None = None,
 ) -> dict[int, Strip]:
     """The last `length` days of these repositories up to today, in a zone (None: UTC), by id.
 
-    Whoever has the health of a repository may see it, so nothing more is asked.
+    Whoever has the health of a repository may see it, so nothing more is asked. `created`: when
+    they were added, where that is known already.
     """
     now = clock.now()
     spans = _spans(now, zone or UTC, length)
     ids = [one.repository_id for one in healths]
-    rows = Repository.filter(id__in=ids).values("id", "created_at")
-    created = {row["id"]: row["created_at"] for row in await rows}
+    if created is None:
+        rows = Repository.filter(id__in=ids).values("id", "created_at")
+        created = {row["id"]: row["created_at"] for row in await rows}
     kept = await _kept(ids, spans[0].pieces[0][0])
     return {
         one.repository_id: _strip(

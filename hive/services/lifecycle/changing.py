@@ -72,7 +72,7 @@ class ChangedRepository:
     """The repository as it is now.
 
     settled    how a staged import ended, where the mode brought that about
-    quota_use  how much of its own quota it uses, where one was set
+    quota_use  how much of its quota it uses, if one was set
     """
 
     repository: RepositoryInfo

@@ -1,7 +1,7 @@
 """Putting a kept version of a repository's config back in place.
 
 borg keeps the key of repokey encryption there: a config that is lost or overwritten makes every
-archive unreadable, and whoever writes to the repository can overwrite it.
+archive unreadable, and any client that writes to the repository can overwrite it.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def read(path: Path) -> bytes | None:
 
 
 def write(where: paths.Place, content: bytes) -> None:
-    """Replace the config in one step, owned by whoever owns the repository.
+    """Replace the config in one step, with the owner of the repository's files.
 
     The new file is made beside the repository, and no session runs meanwhile.
     """

@@ -116,7 +116,7 @@ async def _switch_mode(
 async def _store_mode(actor: Actor, repository_id: int, mode: Mode, along: Along | None) -> Mode:
     """Store the mode as soon as no maintenance is under way, and return the former one.
 
-    A mode that is not IMPORT begins with a maintenance of its own, in the same transaction: no
+    A mode that is not IMPORT begins with a maintenance, in the same transaction: no
     session may come between the mode and the import that is still to be settled.
     """
 
@@ -267,7 +267,7 @@ async def _finish(
 
     @transactional
     async def write() -> None:
-        # A name that is no text cannot be kept; then the next import sends all again.
+        # A name that is not text cannot be stored; then the next import sends everything again.
         kept = folder if folder is not None and folder.isprintable() else None
         await Repository.filter(id=repository_id).update(import_folder=kept)
         await record.note_snapshot(repository_id, after, by_hive=True, is_brought=True)

@@ -16,7 +16,7 @@ from hive.services.storage import disks, forecast
 
 @dataclass(frozen=True)
 class Insight:
-    """What is known of a repository from outside; None for what cannot be told."""
+    """What is known about a repository from outside; None for what is not known."""
 
     measured_at: datetime | None
     problem: str | None

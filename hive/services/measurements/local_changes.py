@@ -1,10 +1,10 @@
 """Changes that did not come through the gate: an administrator's borg, a restored disk.
 
-inotify only says where to look; what happened is told by comparing the disk with what was known.
+inotify only says where to look; comparing the disk with what was known shows what happened.
 So a lost notice costs time, never a wrong event: an overflow, a directory that cannot be watched
 and the start of the server are answered by looking at everything.
 
-Nothing is told of a repository while the gate or a maintenance is at it; it is looked at when that
+Nothing is reported while the gate or a maintenance uses a repository; it is looked at when that
 is over.
 """
 
@@ -269,7 +269,7 @@ async def _in_use(repository_id: int) -> bool:
 
 
 async def _left_open() -> set[int]:
-    """Repositories of which was told last that they are held past the gate."""
+    """Repositories whose last report was that somebody holds them past the gate."""
     told = Event.filter(kind__in=(EventKind.OPENED_LOCALLY, EventKind.CLOSED_LOCALLY))
     newest = await told.annotate(newest=Max("id")).group_by("repository_id").values("newest")
     last = Event.filter(id__in=[row["newest"] for row in newest], kind=EventKind.OPENED_LOCALLY)
@@ -280,7 +280,7 @@ async def _left_open() -> set[int]:
 async def _note(before: Repository, look: _Look, *, was_held: bool) -> bool | None:
     """Record what is new, in the order in which it happened; whether the content changed.
 
-    None where somebody came in between: what was seen is not to be told then.
+    None if somebody came in between: what was seen must not be reported then.
     """
     row = await Repository.get(id=before.id)
     is_disturbed = row.maintenance is not None or await _in_use(row.id)

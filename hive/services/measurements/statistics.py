@@ -141,7 +141,7 @@ async def _note_failure(repository_id: int, problem: str) -> None:
     inspection, _ = await Inspection.get_or_create(repository_id=repository_id)
     if inspection.problem and inspection.problem[:500] == problem[:500]:
         return
-    if inspection.problem is not None:  # another cause is told anew
+    if inspection.problem is not None:  # another cause is a new alarm
         await alarms.end(
             repository_id, EventKind.MEASURING_FAILED, say("The cause is another now.")
         )

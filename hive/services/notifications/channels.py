@@ -235,12 +235,12 @@ async def _shares(channel_ids: Sequence[int]) -> dict[int, list[GroupShare]]:
 
 
 async def _new_settings(actor: Actor, row: Channel, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The stored settings with what is given anew; a share is no way round what a kind is for."""
+    """The stored settings with what is given now; a share does not bypass who may use a kind."""
     channel = sending.channel(row.kind)
     if channel.administrators_only and not actor.is_admin:
         raise Forbidden("Only administrators set up channels of kind %(kind)s.", kind=row.kind)
     before = _read(row)
-    if before is None:  # another version wrote them: all is given anew
+    if before is None:  # another version wrote them: all have to be given again
         return channel.stored(channel.read(given))
     if await level_on(actor, row) < Level.OWN:
         _require_secrets_known(channel.fields(), settings_of(row), given)

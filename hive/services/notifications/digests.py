@@ -113,7 +113,7 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
 
 
 async def _lines(person: Person, since: datetime) -> list[_Line]:
-    """What one person is told of each repository they own or are told of; a few queries in all."""
+    """What a digest says about each repository of one person; a few queries in all."""
     actor = Actor(person.id, person.name, is_admin=False, source=Source.SYSTEM)
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
     if await recipients.not_told_of_shared([person.id]):

@@ -1,4 +1,4 @@
-"""What people were told, and what became of each delivery."""
+"""Which notifications people got, and what became of each delivery."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class DeliveryInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class NotificationInfo:
-    """`repository` is its name when it was told of."""
+    """`repository` is its name at the time of the notification."""
 
     id: int
     user: str

@@ -1,4 +1,4 @@
-"""What somebody wants to be told, besides rules: reminders, digests, what is shared with them."""
+"""What somebody wants to be notified of, besides rules: reminders, digests, shared repositories."""
 
 from __future__ import annotations
 

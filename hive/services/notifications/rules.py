@@ -242,7 +242,7 @@ async def _channel(sight: Actor, reference: str | int) -> Channel:
 
 
 def _plain(sight: Actor) -> Actor:
-    """An administrator sees all channels, but is told by those that are theirs or shared."""
+    """An administrator sees all channels, but is notified only by their own or shared ones."""
     return Actor(sight.user_id, sight.name, is_admin=False, source=sight.source)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hive.event_groups import GROUPS, EventGroup
 from hive.kinds import QUOTA_STEPS, EventKind, Health, Severity
 
-# What is told and is no event of a repository.
+# Notifications that are not about an event of a repository.
 DIGEST = "digest"
 DEAD_LETTER = "dead letter"
 TEST = "test"
@@ -22,7 +22,7 @@ ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
 
 @dataclass(frozen=True)
 class Telling:
-    """How bad a kind is; unless it is told by default, only rules that name it tell it."""
+    """How bad a kind is; unless it is sent by default, only rules that name it send it."""
 
     severity: Severity
     by_default: bool = True
@@ -34,7 +34,7 @@ _ASKED_FOR = Telling(Severity.INFO, by_default=False)
 
 # What is not in here costs nothing when it happens, and nobody can ask for it.
 TABLE: Mapping[EventKind, Telling] = {
-    # late comes before down: who is told both is told one missed backup twice
+    # late comes before down: to send both is to report one missed backup twice
     EventKind.LATE: Telling(Severity.WARNING, by_default=False),
     EventKind.DOWN: _CRITICAL,
     EventKind.STILL_DOWN: _CRITICAL,
@@ -124,7 +124,7 @@ FAILURES = tuple(
 
 @dataclass(frozen=True)
 class Matter:
-    """What is to be told, as rules look at it."""
+    """What to notify of, as rules see it."""
 
     kind: str
     severity: Severity

@@ -26,7 +26,7 @@ from hive.services.outbox.routing import Destination, Person, fallback, route
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing to say, in a title and lines; `key` is told to nobody twice.
+    """One message, in a title and lines; nobody gets the same `key` twice.
 
     Sentences among these are written in the language and time zone of each person.
     """
@@ -87,7 +87,7 @@ class _Subject:
 
 
 async def _subject(repository_id: int) -> _Subject:
-    """What is said of a repository: a few columns, so that a row of nonsense is told of too."""
+    """What is said about a repository: a few columns, so that a broken row is reported too."""
     row = await Repository.get(id=repository_id).values(
         "id", "name", "login", "owner_id", owner="owner__name"
     )
@@ -104,7 +104,7 @@ async def tell_administrators(
 
 
 async def tell(people: Collection[Person], notice: Notice) -> int:
-    """Write what each of these people is told, and by what; how many are told."""
+    """Write the notifications and deliveries of these people; how many are notified."""
     now = clock.now()
     held = await downtimes.held_until(notice.matter, now)
     found = [(person, route(person, notice.matter, now)) for person in people]

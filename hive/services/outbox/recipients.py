@@ -1,4 +1,4 @@
-"""The people who may be told, with their channels and rules: a fixed number of queries."""
+"""The people who may be notified, with their channels and rules: a fixed number of queries."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ class RoutingRule:
     repository_id: int | None = None
     tag: str | None = None
     owner_id: int | None = None
-    kinds: frozenset[str] = frozenset()  # empty: all that are told by default
+    kinds: frozenset[str] = frozenset()  # empty: all default kinds
     severity: Severity = Severity.WARNING
     quiet: Quiet | None = None
     places: tuple[Destination, ...] = ()  # those that its person may use
@@ -54,7 +54,7 @@ class RoutingRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody who can be told, with what they set up for it."""
+    """Somebody who can be notified, with what they set up for it."""
 
     id: int
     name: str
@@ -74,7 +74,7 @@ class Person:
 
 
 def route(person: Person, matter: Matter, now: datetime) -> dict[Destination, datetime] | None:
-    """Each place at which the person is told, and when; none where there is no way to.
+    """Each place at which to notify the person, and when; none if there is no way to.
 
     None: it is not for them.
     """
@@ -155,7 +155,7 @@ def can_be_told(person: Person) -> bool:
 
 
 def fallback(person: Person) -> tuple[Destination, ...]:
-    """Where somebody is told who did not say it."""
+    """Where to notify somebody who did not choose."""
     own = _enabled(person.channels)
     if own or person.own_mail is None:
         return own
@@ -175,7 +175,7 @@ def matches(rule: RoutingRule, matter: Matter) -> bool:
     if not rule.kinds and not matter.by_default:
         return False
     if matter.kind == DIGEST:
-        return bool(rule.kinds)  # it has no severity: whoever wants it here names it
+        return bool(rule.kinds)  # it has no severity: only a rule that names it matches
     return ORDER.index(weight_of(matter)) >= ORDER.index(rule.severity)
 
 

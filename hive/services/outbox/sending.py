@@ -19,9 +19,13 @@ from hive.services.outbox.routing import OWN_MAIL
 if TYPE_CHECKING:
     from hive.notify.channel import Channel, Means
     from hive.notify.message import Message
+    from hive.outgoing.client import Outgoing
 
-# What a channel can do that was written for another far end than it finds.
+# What a channel can raise if the service differs from the one that it was written for.
 CHANNEL_ERRORS = (HiveError, OSError, TimeoutError, ValueError, TypeError, LookupError)
+
+
+_DEMO = say("This server shows demo data: nothing is sent.")
 
 
 def explained(error: Exception) -> DeliveryFailed:
@@ -77,15 +81,24 @@ def is_for_administrators(kind: str) -> bool:
 async def opened_means() -> AsyncIterator[Means]:
     """What channels send with, by the settings in effect."""
     from hive.notify.channel import Means  # noqa: PLC0415 - see above
-    from hive.outgoing.client import Outgoing  # noqa: PLC0415
 
     settings = runtime.settings()
-    async with Outgoing.of(settings.notifications) as outgoing:
-        yield Means(outgoing=outgoing, mail=settings.mail, public_url=settings.web.public_url)
+    async with outgoing() as opened:
+        yield Means(outgoing=opened, mail=settings.mail, public_url=settings.web.public_url)
+
+
+def outgoing() -> Outgoing:
+    """The client for requests to other servers; nothing leaves a demo by it."""
+    from hive.outgoing.client import Outgoing  # noqa: PLC0415 - see above
+
+    closed = _DEMO if runtime.is_demo() else ""
+    return Outgoing.of(runtime.settings().notifications, closed=closed)
 
 
 async def send(kind: str, settings: Mapping[str, Any], message: Message, means: Means) -> str:
     """Send once and return the answer; DeliveryFailed says whether to try again."""
+    if runtime.is_demo():  # mail and Apprise have ways of their own
+        raise DeliveryFailed(_DEMO, permanent=True)
     means.outgoing.allow_also(await allowed.networks())
     used = channel("email" if kind == OWN_MAIL else kind)
     return (await used.send(used.read(settings), message, means)).answer

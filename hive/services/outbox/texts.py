@@ -153,7 +153,7 @@ _ADVICE: Mapping[EventKind, str] = {
 
 @dataclass(frozen=True)
 class AboutRepository:
-    """The repository that something is told of."""
+    """The repository that a notification is about."""
 
     name: str
     login: str
@@ -222,7 +222,7 @@ class Reader:
         return whole_text([_one_of_several(self._translated(line)) for line in lines])
 
     def _translated(self, text: str) -> str:
-        """What comes from elsewhere, such as the name of a repository, is no text of ours."""
+        """Text from elsewhere, such as the name of a repository, is not translated."""
         is_ours = isinstance(text, Sentence)
         return translate(text, self.language, self.zone) if is_ours else text
 

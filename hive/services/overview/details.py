@@ -1,4 +1,4 @@
-"""One repository on its page: all that is shown of it, for whoever may see it."""
+"""One repository on its page: everything about it that the actor may see."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Details:
     health: HealthInfo
     last_session: SessionInfo | None
     keys: tuple[KeyOnRepository, ...]
-    host_identities: tuple[HostIdentity, ...]  # empty where they cannot be told just now
+    host_identities: tuple[HostIdentity, ...]  # empty if they are not known just now
 
 
 async def find_details(actor: Actor, repository_id: int) -> Details:

@@ -1,6 +1,6 @@
 """The one glance over everything: counts by state, and what somebody should look at.
 
-Each source says what it finds wrong; whoever watches something else adds a source to `SOURCES`.
+Each source says what it finds wrong; to watch something else, add a source to `SOURCES`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ async def look(actor: Actor) -> Status:
 
 
 async def _repositories(seen: VisibleRepositories) -> list[Concern]:
-    """Those that are unknown, down or late; what is critical is told by its alarms."""
+    """Those that are unknown, down or late; alarms cover what is critical."""
     found = []
     for one in seen.summaries:
         health = seen.healths[one.id]

@@ -188,7 +188,7 @@ def _out_of_reach(
 ) -> Iterator[Check]:
     """What keeps this user from the roots and the programs, found by becoming that user.
 
-    In a file system of its own a program gets its repository wherever that lies.
+    In a separate file system a program gets its repository wherever that lies.
     """
     trial = _Trial(confined)
     try:

@@ -124,7 +124,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Programs:
-    """What was found at start; None where there is no such program."""
+    """What was found at start; None if the program does not exist."""
 
     borg: Program | None
     borg2: Program | None

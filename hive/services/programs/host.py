@@ -28,7 +28,7 @@ _BACKGROUND_NICE = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """What whoever starts a program needs to know of this server.
+    """What is needed to start a program on this server.
 
     `shortcomings` say in words what of the confinement cannot be had here.
     """

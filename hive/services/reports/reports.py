@@ -1,4 +1,4 @@
-"""Runs: what clients report of their own backups, paired, and judged by the sessions of that time.
+"""Runs: what clients report about their backups, paired, and judged by the sessions of that time.
 
 hive/services/reports/verdicts.py says what a report is worth; a report alone never moves a
 repository's last backup.

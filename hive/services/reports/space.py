@@ -102,7 +102,7 @@ async def _shorten(row: Run) -> int:
 
 
 async def _forget_oldest(repository_id: int, most: int) -> None:
-    """Runs that were judged are history; the others are still to be told."""
+    """Runs that were judged are history; the others have not been reported yet."""
     mine = Run.filter(repository_id=repository_id)
     excess = await mine.count() - most
     if excess <= most // 10:

@@ -8,7 +8,7 @@ that an archive of this one should have come, none is missed.
 reported   log                                       sessions              verdict
 =========  ========================================  ====================  ===============
 success    any                                       archive written       agrees
-success    any                                       cannot be told, or    unknown
+success    any                                       not clear, or         unknown
                                                      one still runs
 success    claims an archive here                    none written          nothing written
 success    claims archives elsewhere, or none        none written          unknown
@@ -21,7 +21,7 @@ success    empty, start and end were reported        others (checking,     unkno
 success    empty, the end alone was reported         none written          unknown
 failure    any                                       archive written       written
 failure    any                                       none written          agrees
-failure    any                                       cannot be told        unknown
+failure    any                                       not clear             unknown
 unfinished any                                       any                   unknown
 =========  ========================================  ====================  ===============
 """

@@ -26,7 +26,7 @@ _STOP_SECONDS = 20.0
 
 
 class BusyError(Conflict):
-    """Another maintenance is under way."""
+    """Another maintenance is in progress."""
 
 
 @transactional

@@ -122,7 +122,7 @@ class QuotaWatch:
         is_import: bool,
         is_buffered: bool,
     ) -> Meter:
-        """Watch a session that may write. It is told at once where it may take no new data."""
+        """Watch a session that may write; report at once if it may take no new data."""
         opened = _Tally(await quotas.reach_of(repository_id), place, is_buffered=is_buffered)
         tally = self._tallies.setdefault(repository_id, opened)
         tally.reach = opened.reach

@@ -74,7 +74,7 @@ class Quota:
         return say("An administrator can raise it")
 
     def refusal(self, used_bytes: int) -> str:
-        """What a client is told that may write nothing more."""
+        """The message for a client that may write nothing more."""
         return say(
             "No new data is accepted: %(quota)s, %(limit)s, is used up (%(used)s on "
             "disk). %(who)s; listing, extracting, deleting, pruning and compacting "
@@ -103,7 +103,7 @@ class QuotaUse:
 
     @property
     def warning(self) -> str:
-        """What somebody is told who set a quota below what is used."""
+        """The warning after a quota was set below what is used."""
         return say(
             "%(used)s of %(quota)s, %(limit)s, are used already: no new data is "
             "accepted until something has been deleted and compacted.",

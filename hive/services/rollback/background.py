@@ -160,7 +160,7 @@ async def _wait(job: RollbackJob, patience: float) -> None:
 
 
 def take(repository_id: int) -> RollbackJob | None:
-    """A rollback that is over: what came of it is told once."""
+    """A rollback that is over: its result is reported once."""
     job = _jobs().get(repository_id)
     if job is None or job.is_running or not job.is_rollback:
         return None

@@ -100,7 +100,7 @@ async def look(
 
 
 async def changeable(actor: Actor, repository_id: int) -> Repository:
-    """The repository's row, for whoever may roll it back; Conflict where nobody can."""
+    """The repository's row, if the actor may roll it back; Conflict if nobody can."""
     row = await repository_for(actor, repository_id, Level.MANAGE)
     await places.require(row.location)
     where = repository_infos.place_of(row)

@@ -238,7 +238,7 @@ async def _begin(
 
 @transactional
 async def _note_moving(row: Rollback) -> None:
-    """From here on there is no way but to the end: whoever comes after a crash completes it."""
+    """From here on it must be completed: after a crash, the next start does that."""
     row.state = RollbackState.MOVING
     await row.save()
     await TrashEntry.create(

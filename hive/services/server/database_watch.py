@@ -1,6 +1,6 @@
 """Watches the database: by writing a row and reading it, and its file by what identifies it.
 
-Where the file was deleted or replaced, everything goes on in the open one, which nobody finds
+If the file was deleted or replaced, everything is written to the open one, which nobody finds
 again: the server then takes no sessions and no changes, keeps a copy and says how to recover.
 """
 
@@ -27,6 +27,7 @@ from hive.services.clock import trust
 logger = log.get(__name__)
 
 LOOK_EVERY = 10.0  # seconds
+_SOON = 0.5
 SUBJECT = "database"
 _NONE = (0, 0)  # no file: commands must not open the one that lies there
 _COPY_EVERY = 60.0  # of a file that is lost, as long as sessions end in it
@@ -40,14 +41,26 @@ NO_SESSIONS = say(
 NO_JOBS = say("The database file is lost: nothing is done until the server is restarted with it.")
 
 
+HELD = say(
+    "Another process keeps the server's database locked, so nothing can be changed: try again when"
+    " it has ended."
+)
+
+
 @dataclass
 class _Memory:
     lost: str | None = None  # how, in words; None while the file is in its place
+    is_silent: bool = False  # queries would wait, as found at the last look
 
 
 def is_lost() -> bool:
     """Whether what is written now would be gone with the server."""
     return memory.of(_Memory).lost is not None
+
+
+def is_silent() -> bool:
+    """Whether sessions would wait for the database in vain: it is locked, or does not answer."""
+    return memory.of(_Memory).is_silent
 
 
 def require_kept() -> None:
@@ -68,16 +81,27 @@ class DatabaseWatch:
         self._copy: Path | None = None
         self._next_check = time.monotonic()
         self._damage: str | None = None
+        self._is_held = False  # locked by another process
+        self._has_answered = True  # at the last look
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look: sessions wait for the end of a silence."""
+        return _SOON if is_silent() else LOOK_EVERY
 
     async def look(self) -> None:
         """Look whether the file is there, can be written, and is whole; and report."""
+        self._has_answered = False
         if self._file is not None:
             await self._look_at_place(self._file)
-        trouble = self._about_loss() or await self._try_to_write() or await self._check()
-        await server_alarms.report(SUBJECT, trouble)
+            await self._look_at_lock(self._file)
+        trouble = self._about_loss() or self._about_lock() or await self._try_to_write()
+        self._has_answered, memory.of(_Memory).is_silent = True, self._is_held
+        await server_alarms.report(SUBJECT, trouble or await self._check())
 
     async def hangs(self) -> None:
         """Report that a look takes too long, unless it is known already what is wrong."""
+        memory.of(_Memory).is_silent = not self._has_answered
         if server_alarms.is_on(SUBJECT):
             return
         words = say("The server's database does not answer, so no session can begin.")
@@ -132,6 +156,22 @@ class DatabaseWatch:
         )
         return _trouble(say("The database file is lost"), words, remedy)
 
+    async def _look_at_lock(self, file: DatabaseFile) -> None:
+        """Try the lock on a connection of this look alone: no session waits behind it."""
+        is_held = not is_lost() and await asyncio.to_thread(file.is_held)
+        self._is_held = is_held and not database.is_writing()
+        database.refuse_transactions(HELD if self._is_held else None)
+
+    def _about_lock(self) -> Trouble | None:
+        if not self._is_held or self._file is None:
+            return None
+        return _fails(
+            say(
+                "Another process keeps %(path)s locked: find it (fuser %(path)s) and end it.",
+                path=self._file.path,
+            )
+        )
+
     async def _try_to_write(self) -> Trouble | None:
         denied = None
         if self._file is not None:
@@ -155,12 +195,7 @@ class DatabaseWatch:
         except (HiveError, DriverError) as error:
             if says_damaged(error):
                 return _damaged(str(error))
-            words = say("The server's database cannot be read or written, so no session can begin.")
-            return _trouble(
-                say("The database fails"),
-                words,
-                say("%(problem)s `hive doctor` says more.", problem=error),
-            )
+            return _fails(say("%(problem)s `hive doctor` says more.", problem=error))
         if not is_the_same:
             words = say("The server's database does not keep what is written to it.")
             return _trouble(
@@ -175,6 +210,11 @@ class DatabaseWatch:
             pause = max(_CHECK_EVERY / 2, seconds * _CHECK_SHARE)
             self._next_check = time.monotonic() + pause
         return None if self._damage is None else _damaged(self._damage)
+
+
+def _fails(remedy: str) -> Trouble:
+    words = say("The server's database cannot be read or written, so no session can begin.")
+    return _trouble(say("The database fails"), words, remedy)
 
 
 def _damaged(found: str) -> Trouble:

@@ -31,9 +31,9 @@ JOB = "hand over repositories"
 logger = log.get(__name__)
 
 _BATCH = 100
-_SOON = 3.0  # seconds until a client is told, and until it is sent away
+_SOON = 3.0  # seconds until a client gets a message, and until it is sent away
 _LONGEST = 900.0
-# Walks take long: threads of their own, so that they keep nothing else waiting.
+# Walks take long: separate threads, so that nothing else waits for them.
 _walkers = ThreadPoolExecutor(4, thread_name_prefix="hand-over")
 
 
@@ -48,14 +48,14 @@ def use(owner: RunAs | None) -> None:
 
 
 def stop() -> None:
-    """Have what is under way end soon; another start goes on with it."""
+    """End the current work soon; the next start continues it."""
     ownership.stop()
 
 
 async def prepare(
     where: Place, owner: RunAs | None, *, staging: bool, tell: Callable[[str], None]
 ) -> None:
-    """Prepare the storage for a session, which is told why it waits where that takes long.
+    """Prepare the storage for a session; if that takes long, its client learns why it waits.
 
     AccessRefused where it takes too long for any client; it goes on all the same.
     """
@@ -115,11 +115,18 @@ async def findings(owner: RunAs | None) -> list[Check]:
     waiting = [place async for place in _waiting(owner)]
     if not waiting:
         return []
-    message = say(
-        "%(count)s repositories, for example %(path)s, belong to another user "
-        "than the one programs run as",
-        count=len(waiting),
-        path=waiting[0].home,
+    message = (
+        say(
+            "1 repository, %(path)s, belongs to another user than the one programs run as",
+            path=waiting[0].home,
+        )
+        if len(waiting) == 1
+        else say(
+            "%(count)s repositories, for example %(path)s, belong to another user "
+            "than the one programs run as",
+            count=len(waiting),
+            path=waiting[0].home,
+        )
     )
     remedy = say(
         "A background job of the server does that: `hive job run %(job)s` starts it now.",

@@ -2,7 +2,7 @@
 
 The next time of a job is in the database before it begins, and counted from the clock, not from
 its end: nothing drifts, and after a downtime each job that was missed is done once. A job runs
-in a task of its own, so that one that hangs keeps nobody waiting but itself.
+in a separate task, so that one that hangs delays no other.
 
 Only one process does jobs on a data directory: the server, or without it a command that holds
 the server's lock (hive/control.py).
@@ -117,7 +117,7 @@ class Scheduler:
         """Begin the job now; Conflict where it runs."""
         if job.name in self._running:
             raise Conflict("The job %(name)r is running already.", name=job.name)
-        # Taken before anything is awaited: whoever comes now is too late.
+        # Taken before anything is awaited: a second start comes too late.
         task = self._running[job.name] = spawn(self._do(job), name=job.name)
         task.add_done_callback(lambda _: self._running.pop(job.name))
         return task
@@ -150,7 +150,7 @@ class Scheduler:
         body.cancel()
         await asyncio.wait({body}, timeout=self._give_up_seconds)
         if not body.done():
-            # It is never done twice at once, so that nothing is left but to say so.
+            # It never runs twice at once, so all that is left is to report it.
             await _note_error(
                 job.name, say("%(problem)s It did not end: restart the server.", problem=error)
             )
@@ -225,7 +225,7 @@ async def _planned(job: Job) -> datetime:
     if job.at_start:
         await _note_next(job.name, now)
         return now
-    # Never later than now reckoned: the interval may have changed, or the clock was wrong.
+    # Never later than computed from now: the interval may have changed, or the clock was wrong.
     next_at = min(row.next_at, next_time(job, now))
     await _note_next(job.name, next_at)
     return next_at
@@ -238,7 +238,7 @@ async def _note_next(name: str, next_at: datetime) -> None:
 
 @transactional
 async def _begin(job: Job, next_at: datetime) -> None:
-    """Compare and set: whoever begins it where it runs comes too late."""
+    """Compare and set: Conflict if it runs already."""
     now = clock.now()
     await Row.get_or_create(name=job.name, defaults={"next_at": next_at})
     idle = Row.filter(Q(started_at=None) | Q(ended_at__not_isnull=True), name=job.name)
@@ -311,7 +311,7 @@ async def run_now(actor: Actor, name: str) -> JobInfo:
 
 
 async def run_here(actor: Actor, name: str) -> JobInfo:
-    """Do the job in this process, which is no server but holds the server's lock."""
+    """Run the job in this process, which is not a server but holds the server's lock."""
     require_admin(actor)
     job = _find(name)
     await _close_interrupted()

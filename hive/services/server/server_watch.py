@@ -1,4 +1,4 @@
-"""What the server watches of itself: each in a task of its own, so that one that hangs stops none.
+"""What the server watches of itself: each in a separate task: one that hangs stops no other.
 
 What is found goes to hive/services/alarms/server_alarms.py, at every look.
 """
@@ -21,30 +21,31 @@ _DEADLINE = 30.0  # seconds for one look
 async def watch_clock() -> None:
     """Look at the clock until cancelled."""
     watch = clock_watch.ClockWatch()
-    await _again_and_again("clock", watch.look, every=clock_watch.LOOK_EVERY)
+    await _again_and_again("clock", watch.look, every=lambda: clock_watch.LOOK_EVERY)
 
 
 async def watch_database(watch: database_watch.DatabaseWatch) -> None:
     """Look at the database until cancelled."""
-    every = database_watch.LOOK_EVERY
-    await _again_and_again("database", watch.look, every=every, on_hanging=watch.hangs)
+    await _again_and_again(
+        "database", watch.look, every=lambda: watch.pause, on_hanging=watch.hangs
+    )
 
 
 async def watch_programs(watch: program_watch.ProgramWatch) -> None:
     """Look at the programs of sessions until cancelled."""
-    await _again_and_again("programs", watch.look, every=program_watch.LOOK_EVERY)
+    await _again_and_again("programs", watch.look, every=lambda: program_watch.LOOK_EVERY)
 
 
 async def watch_mail(watch: mail_watch.MailWatch) -> None:
     """Look at the mail relay until cancelled."""
-    await _again_and_again("mail relay", watch.look, every=mail_watch.LOOK_EVERY)
+    await _again_and_again("mail relay", watch.look, every=lambda: mail_watch.LOOK_EVERY)
 
 
 async def _again_and_again(
     what: str,
     look: Callable[[], Awaitable[None]],
     *,
-    every: float,
+    every: Callable[[], float],
     on_hanging: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     while True:
@@ -57,4 +58,4 @@ async def _again_and_again(
                 await on_hanging()
         except (HiveError, DriverError, OSError) as error:
             logger.error("a look failed", what=what, reason=str(error))
-        await asyncio.sleep(every)
+        await asyncio.sleep(every())

@@ -35,11 +35,12 @@ class Progress:
     started_at: datetime
     bytes_in: int
     bytes_out: int
+    bytes_per_second: int
 
 
 @dataclass(frozen=True)
 class News:
-    """What happened since the last time: something (pages are to be read anew), and progress."""
+    """What happened since the last time: something (pages must be fetched again), and progress."""
 
     has_changed: bool
     progress: tuple[Progress, ...]
@@ -69,7 +70,7 @@ class Follower:
             self._unsubscribe()
 
     def end(self) -> None:
-        """Have whoever waits stop: the server does."""
+        """Have all waiting readers stop: the server stops."""
         self.has_ended = True
         self._wake.set()
 
@@ -152,7 +153,13 @@ async def _visible(actor: Actor, told: Mapping[int, SessionProgress]) -> tuple[P
     ).values("id")
     ids = {row["id"] for row in visible}
     return tuple(
-        Progress(one.session_id, row["started_at"], one.bytes_in, one.bytes_out)
+        Progress(
+            one.session_id,
+            row["started_at"],
+            one.bytes_in,
+            one.bytes_out,
+            one.bytes_per_second,
+        )
         for row in rows
         if row["repository_id"] in ids and (one := told[row["id"]])
     )

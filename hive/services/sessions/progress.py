@@ -12,9 +12,9 @@ from hive.signals import SessionProgress
 
 
 class LiveView:
-    """Turns the counters of running sessions into progress, and tells whoever listens.
+    """Turns the counters of running sessions into progress, and calls the listeners.
 
-    `update` is called once a second: that bounds what is told.
+    `update` is called once a second: that bounds what listeners get.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -54,7 +54,7 @@ class Outcome:
     facts: Facts | None = None  # what the observer saw
     refused_methods: tuple[str, ...] = ()  # of borg's protocol, by the gate
     former_path: str | None = None  # by which the repository was opened
-    said: str | None = None  # what the client was told at the end
+    said: str | None = None  # the last message to the client
     could_not_start: bool = False  # its program did not begin to work: a fault of the server
     ended_at: datetime | None = None  # None: just now
     listed: ArchiveCreated | None = None  # how the manifest calls the newest archive
@@ -98,7 +98,7 @@ def _status_of(outcome: Outcome) -> int | None:
 async def _tell_failure(session: Session, outcome: Outcome) -> None:
     facts = outcome.facts
     locked = is_lock_timeout(facts) or outcome.holder is not None
-    # what does not want the repository for itself is no backup
+    # a session that does not need the repository for itself is not a backup
     no_lock = locked and facts is not None and facts.exclusive
     if not outcome.could_not_start and not is_worth_telling(
         session.end_reason,
@@ -292,7 +292,7 @@ async def open_here() -> set[int]:
 
 @transactional
 async def close_lost(session_ids: Collection[int]) -> list[int]:
-    """Close sessions that nobody runs, whoever is sure of that; which of them were open."""
+    """Close sessions that nobody runs, as the caller knows for sure; which of them were open."""
     rows = await Session.filter(id__in=list(session_ids), ended_at=None)
     for session in rows:
         await _interrupt(session)

@@ -86,7 +86,7 @@ def _message(name: str, space: Space, level: int) -> str:
 async def _notify_administrators(
     root: str, name: str, level: int, message: str, *, is_over: bool
 ) -> None:
-    """A disk is nobody's repository: the administrators are notified."""
+    """A disk belongs to no repository: the administrators are notified."""
     severity = Severity.CRITICAL if level >= DISK_STEPS[-1] else Severity.WARNING
     what = (
         say("full, backups are refused")

@@ -14,6 +14,7 @@ from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
 from hive.models import Location, Repository
+from hive.sentences import say
 from hive.services import audit, names, references, runtime
 from hive.services.installation import presence
 from hive.services.permissions import Actor, require_admin
@@ -202,10 +203,12 @@ async def delete_location(actor: Actor, location_id: int) -> None:
     count = await Repository.filter(location_id=location_id).count()
     if count:
         raise Conflict(
-            "%(count)s repositories are at %(name)s (those in the trash included): nothing is"
-            " deleted as long as they are there.",
-            count=count,
+            "%(name)s still holds %(repositories)s (including the trash): a location can be deleted"
+            " only when it is empty.",
             name=location.name,
+            repositories=say("1 repository")
+            if count == 1
+            else say("%(count)s repositories", count=count),
         )
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")

@@ -125,7 +125,7 @@ def kept_for() -> timedelta:
 
 
 def take_out_of_folder(where: Place, folder: str | None) -> None:
-    """Move what is staged in a folder of its own to where it is without one. Blocking.
+    """Move what is staged in a folder to where it is without one. Blocking.
 
     A crash in the middle leaves something that is no repository, and the next call goes on.
     """

@@ -294,7 +294,7 @@ async def _ask(root: Path, uid: str) -> Marker | None:
 
 
 def _see(root: Path, uid: str) -> Marker | None:
-    """Blocking, perhaps for ever."""
+    """Blocking, perhaps forever."""
     try:
         found = marker.read(root)
     except marker.Damaged:

@@ -25,7 +25,7 @@ async def points(repository_id: int, *, since: datetime) -> list[Point]:
 
 
 async def changes(repository_ids: Collection[int], since: datetime) -> dict[int, int]:
-    """By how many bytes repositories have changed since then, as far as that can be told.
+    """By how many bytes repositories have changed since then, as far as that is known.
 
     What counts is the last size that was known at that time, so that nothing is lost that came in
     before the first measurement after it: one that was not measured before has no change.

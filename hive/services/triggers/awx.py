@@ -9,10 +9,9 @@ from typing import Any
 from hive import clock
 from hive.errors import OutgoingFailed
 from hive.kinds import TriggerState
-from hive.outgoing.client import Answer, Outgoing
+from hive.outgoing.client import Answer
 from hive.sentences import Sentence, say
-from hive.services import runtime
-from hive.services.outbox import allowed
+from hive.services.outbox import allowed, sending
 from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Awx, Subject
 
@@ -93,7 +92,7 @@ def _ignored(told: Mapping[str, Any]) -> str:
 
 
 async def follow(awx: Awx, job: str, started_at: datetime, former: str) -> CallOutcome:
-    """Look at the job; `former` is what was told of it before."""
+    """Look at the job; `former` is what was reported before."""
     try:
         answer = await _ask(awx, "GET", f"jobs/{job}/")
     except OutgoingFailed as error:
@@ -191,7 +190,7 @@ async def _ask(awx: Awx, method: str, path: str, sent: dict[str, Any] | None = N
         "Authorization": f"Bearer {awx.token}",
         "Accept": "application/json",
     }
-    async with Outgoing.of(runtime.settings().notifications) as outgoing:
+    async with sending.outgoing() as outgoing:
         outgoing.allow_also(await allowed.networks())
         return await outgoing.request(
             method, f"{awx.url}{awx.api}/{path}", headers=headers, json=sent

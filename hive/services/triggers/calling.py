@@ -1,7 +1,7 @@
 """Calling what is due, and seeing each call through: by the server's scheduler, and at once when
 somebody pressed a button or a backup became late.
 
-A time that passed while the server was not running is told once, however many passed, and is
+A time that passed while the server was not running is reported once, however many passed, and is
 made up for once if it is not longer ago than triggers.catch_up_minutes.
 """
 
@@ -275,7 +275,7 @@ async def settled() -> None:
 
 
 async def stop() -> None:
-    """End what is under way, commands with all their processes; call when the server stops."""
+    """End all running calls, commands with all their processes; call when the server stops."""
     for task in list(memory.of(_Memory).working.values()):
         task.cancel()
     await settled()

@@ -31,7 +31,7 @@ class TriggerRunInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TriggerInfo:
-    """A trigger; secrets among its settings are masked, whoever looks."""
+    """A trigger; secrets among its settings are masked for everybody."""
 
     id: int
     repository_id: int

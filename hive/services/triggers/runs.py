@@ -26,6 +26,9 @@ _WORDS = {
 }
 
 
+_BY_HAND = (TriggerReason.BUTTON, TriggerReason.COMMAND)
+
+
 @dataclass(frozen=True)
 class CallOutcome:
     """What became of a call, or of a look at it. RUNNING: look again at `look_at`."""
@@ -43,11 +46,11 @@ async def begin(
 ) -> TriggerRun | None:
     """A call that waits to be made. None where the one before still runs.
 
-    That is told as an event, but to whoever pressed a button.
+    That is recorded as an event, unless a person asked: they see it now.
     """
     await lock(trigger)
     if await TriggerRun.filter(trigger_id=trigger.id, state=TriggerState.RUNNING).exists():
-        if reason != TriggerReason.BUTTON:
+        if reason not in _BY_HAND:
             message = say(
                 "Trigger %(trigger)s was not called again: the previous call is still running.",
                 trigger=trigger.name,

@@ -1,4 +1,4 @@
-"""What each kind of trigger is told: flat names and texts in, checked and typed out.
+"""The settings of each kind of trigger: flat names and texts in, checked and typed out.
 
 ========  ===================================================================================
 awx       url, template (number), token; extra_vars (JSON), limit, api (/api/v2), give_up (24h)

@@ -16,7 +16,7 @@ from tortoise.functions import Max
 from hive import clock, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Level, ScheduleKind, TriggerKind, TriggerReason
+from hive.kinds import Level, ScheduleKind, Source, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.sentences import N_, say
@@ -292,7 +292,9 @@ async def delete_trigger(actor: Actor, trigger_id: int) -> TriggerInfo:
 async def start_now(actor: Actor, trigger_id: int) -> TriggerRunInfo:
     """Have it called now; whoever listens (the server) makes the call, after commit."""
     row = await _get(actor, trigger_id, Level.MANAGE)
-    run = await runs.begin(row, TriggerReason.BUTTON, asked_by=actor.name)
+    is_command = actor.source == Source.CLI
+    reason = TriggerReason.COMMAND if is_command else TriggerReason.BUTTON
+    run = await runs.begin(row, reason, asked_by=actor.name)
     if run is None:
         raise Conflict("%(name)s is still running: wait for its end.", name=row.name)
     await audit.record(actor, "trigger.run", _subject(row))

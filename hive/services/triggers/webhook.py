@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from hive.kinds import TriggerState
-from hive.outgoing.client import Answer, Outgoing
+from hive.outgoing.client import Answer
 from hive.sentences import say
-from hive.services import runtime
-from hive.services.outbox import allowed
+from hive.services.outbox import allowed, sending
 from hive.services.triggers.runs import CallOutcome
 from hive.services.triggers.settings import Subject, Webhook
 
@@ -16,7 +15,7 @@ _SHOWN = 300  # characters of an answer
 async def call(webhook: Webhook, subject: Subject) -> CallOutcome:
     """Send it once: whether one that failed arrived is not known, so it is not sent again."""
     body = subject.fill(webhook.body).encode() if webhook.body else None
-    async with Outgoing.of(runtime.settings().notifications) as outgoing:
+    async with sending.outgoing() as outgoing:
         outgoing.allow_also(await allowed.networks())
         outgoing.timeout_seconds = webhook.seconds
         answer = await outgoing.request(

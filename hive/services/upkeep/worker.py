@@ -300,7 +300,7 @@ class UpkeepWorker:
         if not turn.is_partial:
             turn.work.meter.reset()  # the next turn begins at the beginning
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
-            # in one piece it would begin anew each time
+            # in one piece it would begin again each time
             replace(Parts.of(turn.row), is_partial=True).store(turn.row)
         is_interrupted = ended.was_stopped or turn.stop.is_set()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _REST

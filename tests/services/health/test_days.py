@@ -152,8 +152,8 @@ async def test_the_days_of_former_versions_are_drawn_up_from_sessions(
         (0, {"end_reason": EndReason.KILLED}),
     ):
         failed = await add_session(made.id, minutes_ago=back * 1440 + 5, **given)
-    for back, health in ((3, Health.LATE), (2.7, Health.DOWN), (0.5, Health.FINE)):
-        at = START - back * DAY
+    for days_back, health in ((3, Health.LATE), (2.7, Health.DOWN), (0.5, Health.FINE)):
+        at = START - days_back * DAY
         await HealthChange.create(
             repository_id=made.id, at=at, former=Health.FINE, health=health, lasted_seconds=1
         )

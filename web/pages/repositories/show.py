@@ -15,7 +15,7 @@ from hive.services.overview.repository_view import (
     RepositoryViewQuery,
     repository_view,
 )
-from web import day_strip, size_chart
+from web import charts, day_strip, size_chart
 from web.access import actor_of
 from web.forms import before, id_of, one_of
 from web.pages.repositories import frame
@@ -63,6 +63,7 @@ async def show(request: web.Request) -> web.Response:
         "repositories/show.html",
         frame.OVERVIEW,
         view.head,
+        answered_alarms=view.answered_alarms,
         arrival=view.arrival,
         reach=view.reach,
         schedule_words=in_the_readers_words(view.head.details.health),
@@ -73,7 +74,7 @@ async def show(request: web.Request) -> web.Response:
         if content is None or history is None
         else day_strip.day_strip(content.strip, history.backups, zone),
         day_width=day_strip.WIDTH,
-        day_height=day_strip.CELL_HEIGHT,
+        day_height=charts.CELL_HEIGHT,
         chart=_chart(view, content, since, now),
         range=chosen,
         ranges=RANGES,
