@@ -9,6 +9,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.big_backups import end, make_big_source, start_big_backup, wait_for
 from tests.e2e.installation import Installation
 
@@ -43,6 +45,7 @@ def test_the_first_start_says_where_it_listens_and_how_to_set_it_up(
     assert "set-up" not in out
 
 
+@pytest.mark.long
 def test_a_second_server_on_the_same_data_is_refused(installation: Installation) -> None:
     installation.start()
     refused = installation.try_hive("serve", "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0")
@@ -74,6 +77,7 @@ def test_private_files_are_private(backed_up: Installation) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in repository.rglob("*"))
 
 
+@pytest.mark.long
 def test_the_server_drains_on_sigterm_and_stops_at_once_on_the_second(
     backed_up: Installation, tmp_path: Path
 ) -> None:
@@ -120,6 +124,7 @@ def test_after_the_server_was_killed_the_next_backup_works_without_help(
     backed_up.borg("check", url)
 
 
+@pytest.mark.long
 def test_a_running_session_shows_how_far_it_is(backed_up: Installation, tmp_path: Path) -> None:
     process = start_big_backup(backed_up, make_big_source(tmp_path / "big"))
 
@@ -131,6 +136,7 @@ def test_a_running_session_shows_how_far_it_is(backed_up: Installation, tmp_path
     end(process)
 
 
+@pytest.mark.long
 def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installation) -> None:
     repository = backed_up.json("repo", "show", "laptop")
     holder = backed_up.start_borg(
@@ -152,6 +158,7 @@ def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installat
     assert "lock removed" in kinds
 
 
+@pytest.mark.long
 def test_a_process_that_a_killed_server_left_is_ended_at_start(backed_up: Installation) -> None:
     repository = backed_up.json("repo", "show", "laptop")
     holder = backed_up.start_borg(
