@@ -1,7 +1,8 @@
 """How long the pages take in a hive with a long history: a real server, asked over HTTP.
 
 1,000 repositories, a backup a day for 200 days, five events each: 1,000,000 events. Every page is
-asked again and again by one reader who sees everything; what counts is the median.
+asked again and again by one reader who sees everything; what counts is the median, and what the
+server uses of the processors for a page. HIVE_BENCH_REPOSITORIES=10000 for a hive that is large.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def _fill(database: Path, ids: list[int]) -> None:
             last = rows[-1][-1]
             connection.execute(
                 "UPDATE repository SET last_backup_at = ?, initialized_at = ?, size_bytes = ?,"
-                " look_at = ? WHERE id = ?",
+                " look_at = ?, days_known = 0 WHERE id = ?",
                 [last, last, size, last, repository],
             )
 
@@ -145,6 +146,12 @@ class _Reader:
         return seconds, len(body)
 
 
+def _cpu_seconds(process: int) -> float:
+    """What the process has used of the processors so far, itself and in the kernel."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def _measure(directory: Path, repository: int) -> None:
     command = [sys.executable, "-m", "hive", "--data-dir", str(directory), "serve"]
     server = subprocess.Popen(
@@ -164,15 +171,23 @@ def _measure(directory: Path, repository: int) -> None:
         for path in (
             "/",
             "/?sort=growth",
+            "/?group=tag",
+            "/?group=owner&sort=-size",
+            "/?state=late",
             "/?q=repository7",
+            "/?q=%23tag3",
+            "/wall",
             f"/repositories/{repository}",
             "/events",
             "/sessions",
         ):
+            reader.read(path)
+            begun = _cpu_seconds(server.pid)
             taken = [reader.read(path) for _ in range(TIMES)]
+            cpu = (_cpu_seconds(server.pid) - begun) / TIMES * 1000
             milliseconds = sorted(seconds * 1000 for seconds, _ in taken)
             print(
-                f"{path:24} median {statistics.median(milliseconds):7.1f} ms,"
+                f"{path:24} {cpu:6.1f} ms CPU, median {statistics.median(milliseconds):7.1f} ms,"
                 f" slowest {milliseconds[-1]:7.1f} ms, {taken[-1][1] / 1000:7.1f} kB"
             )
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date, format_timedelta
@@ -17,6 +18,7 @@ from hive.kinds import Language
 _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 
 
+@lru_cache(maxsize=4096)
 def size(count: int, language: str) -> str:
     """8.33 TB, in German 8,33 TB."""
     number, unit = format_size(count).split()
@@ -37,6 +39,11 @@ def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
 def day(on: date, language: str) -> str:
     """2026-11-30, in German 30.11.2026."""
     return format_date(on, _date_pattern(language), locale=language)
+
+
+def weekday(on: date, language: str) -> str:
+    """'Sat', in German 'Sa.'."""
+    return format_date(on, "EEE", locale=language)
 
 
 def _date_pattern(language: str) -> str:

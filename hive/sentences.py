@@ -109,12 +109,13 @@ _AGO = {
 }
 
 
-def listed(names: Sequence[str], most: int) -> str:
-    """At most so many names, and how many more there are."""
+def listed(names: Sequence[str], most: int, *, of: int = 0) -> str:
+    """At most so many names, and how many more there are: of `of`, where not all are given."""
     shown = join(*names[:most], by=", ")
-    if len(names) <= most:
+    count = max(of, len(names))
+    if count <= most:
         return shown
-    return say("%(names)s and %(count)s more", names=shown, count=len(names) - most)
+    return say("%(names)s and %(count)s more", names=shown, count=count - most)
 
 
 def fill(text: str, values: Mapping[str, Value], show: Format) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tortoise.connection import get_connection
 from tortoise.exceptions import BaseORMException
-from tortoise.expressions import RawSQL  # noqa: TID251 - this is the one place
+from tortoise.expressions import Case, Q, RawSQL, When  # noqa: TID251 - this is the one place
 
 from hive import log
 
@@ -74,6 +74,106 @@ def newest_session(but_not: str, engine: Dialect | None = None) -> RawSQL:
         f"(SELECT {key} FROM {session}"  # noqa: S608 - names of this function and one word
         f" WHERE {quoted('repository_id')} = {repository}.{key} AND {quoted('need')} <> '{but_not}'"
         f" ORDER BY {quoted('started_at')} DESC, {key} DESC LIMIT 1)"
+    )
+
+
+def case(*choices: tuple[Q, Any], default: int) -> Case:
+    """The value of the first condition that holds of a row; the ORM's hints know no numbers."""
+    return Case(*(When(fits, then=value) for fits, value in choices), default=default)  # type: ignore[arg-type]
+
+
+def grown(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
+    """By how much each `repository` grew from `then` to `now`, by what was measured after `since`.
+
+    0 where that cannot be told. Two steps in an index for each repository.
+    """
+    end, begin = (_size_at(since, at, engine or dialect()) for at in (now, then))
+    return RawSQL(f"(coalesce({end} - {begin}, 0))")
+
+
+def _size_at(since: datetime, at: datetime, engine: Dialect) -> str:
+    quoted = engine.quoted
+    time = quoted("at")
+    return (
+        f"(SELECT {quoted('size_bytes')} FROM {quoted('statistic')}"  # noqa: S608 - no foreign text
+        f" WHERE {quoted('repository_id')} = {quoted('repository')}.{quoted('id')}"
+        f" AND {time} >= '{_literal(since, engine)}' AND {time} <= '{_literal(at, engine)}'"
+        f" ORDER BY {time} DESC, {quoted('id')} DESC LIMIT 1)"
+    )
+
+
+def _literal(at: datetime, engine: Dialect) -> str:
+    """A time as the engine keeps it, to compare with: MySQL without a time zone, in UTC."""
+    utc = at.astimezone(UTC)
+    return (utc.replace(tzinfo=None) if engine == Dialect.MYSQL else utc).isoformat(" ")
+
+
+def owner_name(engine: Dialect | None = None) -> RawSQL:
+    """The name of the owner of each `repository`."""
+    return _name_of("user", "owner_id", engine or dialect())
+
+
+def location_name(engine: Dialect | None = None) -> RawSQL:
+    """The name of the location of each `repository`."""
+    return _name_of("location", "location_id", engine or dialect())
+
+
+def _name_of(table: str, column: str, engine: Dialect) -> RawSQL:
+    quoted = engine.quoted
+    return RawSQL(
+        f"(SELECT {quoted('name')} FROM {quoted(table)}"  # noqa: S608 - our names
+        f" WHERE {quoted(table)}.{quoted('id')} = {quoted('repository')}.{quoted(column)})"
+    )
+
+
+def all_tags(engine: Dialect | None = None) -> RawSQL:
+    """The tags of each `repository` in one text, to be compared with others."""
+    return _joined("repository_tag", "tag", engine or dialect())
+
+
+def all_groups(engine: Dialect | None = None) -> RawSQL:
+    """The ids of the groups that each `repository` is shared with, in the same way."""
+    return _joined("repository_share", "group_id", engine or dialect())
+
+
+def nothing() -> RawSQL:
+    """The same for every row."""
+    return RawSQL("(0)")
+
+
+def _joined(table: str, column: str, engine: Dialect) -> RawSQL:
+    quoted = engine.quoted
+    what = quoted(column)
+    together = (
+        f"string_agg(CAST({what} AS text), ' ' ORDER BY {what})"
+        if engine == Dialect.POSTGRES
+        else f"group_concat({what} ORDER BY {what} SEPARATOR ' ')"
+        if engine == Dialect.MYSQL
+        else f"group_concat({what}, ' ')"
+    )
+    source = quoted(table)
+    mine = f"{quoted('repository_id')} = {quoted('repository')}.{quoted('id')}"
+    if engine == Dialect.SQLITE:  # older ones sort in a subquery alone
+        source = f"(SELECT {what} FROM {source} WHERE {mine} ORDER BY {what})"  # noqa: S608
+        mine = "1"
+    return RawSQL(f"(coalesce((SELECT {together} FROM {source} WHERE {mine}), ''))")  # noqa: S608
+
+
+def first_tag(engine: Dialect | None = None) -> RawSQL:
+    """The first tag of each `repository` in the order of letters, empty where there is none."""
+    return RawSQL(f"(coalesce({_least_tag(engine or dialect())}, ''))")
+
+
+def has_no_tag(engine: Dialect | None = None) -> RawSQL:
+    """1 for each `repository` without a tag, 0 for the others."""
+    return RawSQL(f"(CASE WHEN {_least_tag(engine or dialect())} IS NULL THEN 1 ELSE 0 END)")
+
+
+def _least_tag(engine: Dialect) -> str:
+    quoted = engine.quoted
+    return (
+        f"(SELECT min({quoted('tag')}) FROM {quoted('repository_tag')}"  # noqa: S608 - our names
+        f" WHERE {quoted('repository_id')} = {quoted('repository')}.{quoted('id')})"
     )
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 
-from hive.services.measurements.trends import WINDOW, Backup, History, Measurement, Trend
+from hive.services.health.strips import DayKind, Strip
+from hive.services.measurements.trends import Backup, History, Measurement
 
-SPARK_WIDTH, SPARK_HEIGHT = 160, 36
-_SPARK_EDGE = 4  # room for dots
 WIDTH, HEIGHT = 720, 200
 BARS_HEIGHT = 56
 _MOST_POINTS = 240
@@ -18,49 +16,84 @@ _MOST_BARS = 120
 _NARROWEST = timedelta(minutes=1)
 
 
+_PITCH = 7  # from one day to the next
+_CELL, _CELL_HEIGHT = 5, 16
+_EDGE = 1.2  # of a hollow cell
+
+
 @dataclass(frozen=True)
-class Dot:
+class StripDrawing:
+    """A strip of days: one path for each kind of day, of `width` by 16."""
+
+    width: int
+    paths: tuple[tuple[str, str], ...]  # the class of CSS, and what is drawn
+    counts: tuple[tuple[DayKind, int], ...]
+    length: int
+
+
+def strip(days: Strip) -> StripDrawing:
+    """Filled: there is a backup; hollow: there is none. Half as high: late."""
+    paths: dict[DayKind, list[str]] = {}
+    for number, day in enumerate(days.days):
+        if drawn := cell(day.kind, number * _PITCH):
+            paths.setdefault(day.kind, []).append(drawn)
+    return StripDrawing(
+        max(len(days.days) * _PITCH - (_PITCH - _CELL), 0),
+        tuple((CLASSES[kind], "".join(drawn)) for kind, drawn in paths.items()),
+        tuple(days.counts.items()),
+        len(days.days),
+    )
+
+
+CLASSES = {
+    DayKind.MADE: "m",
+    DayKind.LATE: "l",
+    DayKind.DUE: "d",
+    DayKind.MISSING: "x",
+    DayKind.FAILED: "f",
+    DayKind.RUNNING: "r",
+    DayKind.NOTHING: "n",
+    DayKind.ABSENT: "",
+}
+
+
+def cell(kind: DayKind, x: float) -> str:
+    """One day at x, as a path; each kind has a shape of its own, so that no colour is needed."""
+    shape = _SHAPES[kind]
+    return f"M{x + shape.x:g} {shape.y:g}{shape.path}" if shape.path else ""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Where in the cell a path begins, and its steps from there."""
+
     x: float
     y: float
+    path: str
 
 
-@dataclass(frozen=True)
-class Sparkline:
-    line: str  # points of a polyline; empty where there is no measurement
-    dots: tuple[Dot, ...]  # one a day with a backup
-    backup_days: int
+def _filled(height: float) -> _Shape:
+    return _Shape(0, _CELL_HEIGHT - height, f"h{_CELL}v{height:g}h-{_CELL}z")
 
 
-def sparkline(trend: Trend, now: datetime) -> Sparkline:
-    """The sizes of 30 days, from the least to the most of them, and the days of backups."""
-    begin = now - WINDOW
-    sizes = [point.size_bytes for point in trend.sizes]
-    low, high = min(sizes, default=0), max(sizes, default=0)
-    right, bottom = SPARK_WIDTH - _SPARK_EDGE, SPARK_HEIGHT - _SPARK_EDGE
-
-    def x(at: datetime) -> float:
-        return round(_SPARK_EDGE + (right - _SPARK_EDGE) * ((at - begin) / WINDOW), 1)
-
-    def y(size: int) -> float:
-        share = (size - low) / (high - low) if high > low else 0.5
-        return round(bottom - (bottom - _SPARK_EDGE) * share, 1)
-
-    shown = _thinned([(x(point.at), y(point.size_bytes)) for point in trend.sizes], SPARK_WIDTH)
-    if len(shown) == 1:  # a line from one measurement to now
-        shown.append((float(right), shown[0][1]))
-    days = {backup.at.date(): backup.at for backup in trend.backups if backup.at >= begin}
-    dots = tuple(Dot(x(at), _height_at(shown, x(at), float(bottom))) for at in days.values())
-    return Sparkline(_points(shown), dots, len(days))
+def _hollow(height: float) -> _Shape:
+    inner, across = height - 2 * _EDGE, _CELL - 2 * _EDGE
+    hole = f"m{_EDGE} {_EDGE}v{inner:g}h{across:g}v-{inner:g}z"
+    return _Shape(0, _CELL_HEIGHT - height, _filled(height).path + hole)
 
 
-def _height_at(line: Sequence[tuple[float, float]], x: float, default: float) -> float:
-    """Where the line runs at x; before its beginning and after its end, as it is there."""
-    if not line:
-        return default
-    for (x1, y1), (x2, y2) in pairwise(line):
-        if x1 <= x <= x2:
-            return round(y1 + (y2 - y1) * ((x - x1) / (x2 - x1) if x2 > x1 else 0.0), 1)
-    return line[0][1] if x < line[0][0] else line[-1][1]
+_HALF = 8.8  # high
+_SHAPES = {
+    DayKind.MADE: _filled(_CELL_HEIGHT),
+    DayKind.LATE: _filled(_HALF),
+    DayKind.DUE: _hollow(_HALF),
+    DayKind.MISSING: _hollow(_CELL_HEIGHT),
+    DayKind.FAILED: _Shape(1, 0, "h3v9.6h-3zm0 12.8h3v3.2h-3z"),  # an exclamation mark
+    DayKind.RUNNING: _Shape(2.5, 1, "l4 6h-2.5v9h-3v-9h-2.5z"),  # an arrow
+    DayKind.NOTHING: _Shape(1.5, 14, "h2v2h-2z"),
+    DayKind.ABSENT: _Shape(0, 0, ""),
+}
+LEGEND = tuple((kind, CLASSES[kind], cell(kind, 0)) for kind in DayKind if kind != DayKind.ABSENT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from web.app_keys import SETTINGS
 
 THEME = "hive-theme"
 LANGUAGE = "hive-language"
+DENSITY = "hive-density"  # of the rows of the overview
 _A_YEAR = 365 * 86_400
 
 

@@ -42,6 +42,7 @@ _ADMINISTRATION = (
     ("/trash", N_("Trash")),
     ("/admin/host-keys", N_("Host keys")),
     ("/admin/addresses", N_("Addresses")),
+    ("/admin/wall", N_("Wall")),
     ("/admin/settings", N_("Settings")),
     ("/admin/audit", N_("Audit log")),
     ("/admin/jobs", N_("Background jobs")),

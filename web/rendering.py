@@ -10,6 +10,8 @@ import jinja2
 from aiohttp import web
 from markupsafe import Markup
 
+from hive import clock
+from hive.formats import format_duration
 from hive.services import runtime
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
@@ -37,10 +39,16 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(asset=assets.url, took=formats.took)
+    environment.globals.update(
+        asset=assets.url, took=formats.took, now=clock.now, days_in_words=formats.days_in_words
+    )
     environment.filters.update(
         ago=formats.ago,
         ahead=formats.ahead,
+        brief=formats.brief,
+        duration=format_duration,
+        briefly_ago=formats.briefly_ago,
+        soon=formats.soon,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.api import ping
-from web.pages import healthz, live, static
+from web.pages import healthz, live, static, wall
 from web.pages.account import routes as account
 from web.pages.admin import routes as admin
 from web.pages.history import routes as history
@@ -21,6 +21,9 @@ ROUTES = [
     web.get(ping.PUSH, ping.push),
     web.post(ping.PUSH, ping.push),
     web.get("/live", live.show),
+    web.get("/wall", wall.show),
+    web.get("/wall/{token}", wall.show_by_link),
+    web.get("/manifest.webmanifest", wall.show_manifest),
     web.get("/healthz", healthz.show),
     web.get("/static/{name}", static.show),
     *repositories.ROUTES,

@@ -7,7 +7,7 @@ schema, and a better sentence would be a migration.
 from __future__ import annotations
 
 from hive import quick_orm  # noqa: F401 - before anything imports the ORM
-from hive.models.accounts import Group, Membership, User, WebSession
+from hive.models.accounts import Group, Membership, User, WallLink, WebSession
 from hive.models.addresses import AddressRecord, AddressRule
 from hive.models.audit import AuditEntry, ClockState, Installation
 from hive.models.downtimes import Downtime, Pulse
@@ -28,6 +28,7 @@ from hive.models.notifications import (
 )
 from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
+    BackupDay,
     ConfigVersion,
     FormerPath,
     HealthChange,
@@ -47,6 +48,7 @@ __all__ = [
     "Alarm",
     "AllowedNetwork",
     "AuditEntry",
+    "BackupDay",
     "Channel",
     "ChannelShare",
     "ClockState",
@@ -91,5 +93,6 @@ __all__ = [
     "TriggerRun",
     "Upkeep",
     "User",
+    "WallLink",
     "WebSession",
 ]

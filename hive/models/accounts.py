@@ -70,3 +70,16 @@ class WebSession(Table):
         table = "web_session"
 
     user_id: int
+
+
+# A link that shows the wall to whoever has it, and nothing else. The token itself is not kept.
+class WallLink(Table):
+    id = fields.IntField(primary_key=True)
+    name = fields.CharField(max_length=150)  # where the screen hangs
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    created_at = fields.DatetimeField()
+    created_by = fields.CharField(max_length=150)
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "wall_link"

@@ -72,6 +72,12 @@ class Repository(Table):
     health_since = fields.DatetimeField(null=True)
     due_at = fields.DatetimeField(null=True)  # when the next backup is late
     look_at = fields.DatetimeField(null=True)  # when health may change next
+    # While a backup is missing: when one is due once more.
+    missing_at = fields.DatetimeField(null=True)
+    # The last session, where it ended and not well.
+    failed_session_id = fields.IntField(null=True)
+    # Whether `BackupDay` has its history; False from before there was that table.
+    days_known = fields.BooleanField(default=True, db_default=False)
     alerted_at = fields.DatetimeField(null=True)  # when this trouble was first told
     remind_at = fields.DatetimeField(null=True)
     acknowledged_at = fields.DatetimeField(null=True)
@@ -81,7 +87,13 @@ class Repository(Table):
 
     class Meta:
         table = "repository"
-        indexes = (("owner_id", "directory"), ("look_at",))
+        indexes = (
+            ("owner_id", "directory"),
+            ("look_at",),
+            ("health",),
+            ("missing_at",),
+            ("failed_session_id",),
+        )
 
     owner_id: int
     location_id: int
@@ -136,6 +148,27 @@ class HealthChange(Table):
     class Meta:
         table = "health_change"
         indexes = (("repository_id", "at"),)
+
+    repository_id: int
+
+
+# What became of the backups of one repository on one day of UTC, for strips of days. Each column
+# but `day` has one bit for each half hour, so that readers in any time zone get their own days.
+class BackupDay(Table):
+    id = fields.IntField(primary_key=True)
+    repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
+        "hive.Repository", related_name="backup_days", on_delete=fields.CASCADE
+    )
+    day = fields.IntField()  # as date.toordinal counts
+    made = fields.BigIntField(default=0)  # a backup ended
+    late = fields.BigIntField(default=0)  # a backup ended after it was due
+    due = fields.BigIntField(default=0)  # one was due and not there
+    failed = fields.BigIntField(default=0)  # a session that wrote ended, and not well
+
+    class Meta:
+        table = "backup_day"
+        unique_together = (("repository", "day"),)
+        indexes = (("day",),)
 
     repository_id: int
 

@@ -15,6 +15,8 @@ NO_PAGES = (
     "/healthz",
     "/live",
     "/static/{name}",
+    "/manifest.webmanifest",
+    "/wall/{token}",
 )
 
 # What a page is beside what its path alone shows.

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hive import clock
 from hive.kinds import Access, EndReason, Mode, Need
 from hive.models import Key, Repository, Session
+from hive.services.sessions import failures
 
 
 def public_key() -> str:
@@ -44,7 +45,10 @@ async def add_session(repository_id: int, *, minutes_ago: float = 5, **given: An
         "end_reason": EndReason.DONE,
         "node": "here",
     }
-    return await Session.create(**{**values, **given})
+    session = await Session.create(**{**values, **given})
+    if session.ended_at is not None:
+        await failures.note_end(session)
+    return session
 
 
 RUNNING: dict[str, Any] = {

@@ -11,8 +11,7 @@ from tortoise.exceptions import OperationalError
 from hive import errors, log
 from hive.services import runtime
 from hive.services.accounts import first_setup
-from hive.services.overview import summaries
-from hive.services.overview.summaries import Order
+from hive.services.overview import rows
 from hive.services.permissions import Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.conftest import Health
@@ -30,10 +29,10 @@ def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture
 
 
 def fail_with(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(_actor: Actor, _order: Order) -> None:
+    async def fail(_actor: Actor, *_given: object) -> None:
         raise error
 
-    monkeypatch.setattr(summaries, "summaries", fail)
+    monkeypatch.setattr(rows, "rows_of", fail)
 
 
 async def test_an_unexpected_error_shows_an_id_and_the_log_has_the_rest(

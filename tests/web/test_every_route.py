@@ -29,6 +29,8 @@ PUBLIC = {
     "POST /setup/{token}",
     "GET /healthz",
     "GET /static/{name}",
+    "GET /manifest.webmanifest",
+    "GET /wall/{token}",
     "GET /ping/{token}{rest}",
     "POST /ping/{token}{rest}",
     "GET /api/push/{token}",
@@ -45,7 +47,8 @@ ALWAYS = {
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self';"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
 
 
@@ -178,7 +181,7 @@ async def test_every_answer_carries_the_security_headers(
     answers.append(await browser.ask("DELETE", "/", headers={"Origin": browser.origin}))
     health.problems = ["database"]
     answers.append(await browser.get("/healthz"))
-    monkeypatch.setattr("hive.services.overview.summaries.summaries", None)
+    monkeypatch.setattr("hive.services.overview.rows.rows_of", None)
     answers.append(await browser.get("/"))
     statuses = [answer.status for answer in answers]
     assert statuses == [303, 200, 200, 200, 403, 200, 200, 404, 422, 405, 503, 500]

@@ -56,7 +56,7 @@ async def test_a_private_address_is_asked_for_allowed_with_a_click_and_revoked(
     assert "failing since" in (await hers.get(f"{HERE}/channels")).text
     assert "failing since" in (await hers.get(HERE)).text
     overview = (await hers.get("/")).text
-    assert "Nobody can be notified: the one channel fails." in overview
+    assert "Nobody can be notified: the only channel fails." in overview
     assert "favicon-bad" in overview
     made = await factories.make_repository(alice)
     for kind in (EventKind.DOWN, EventKind.MASS_DELETION):

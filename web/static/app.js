@@ -8,10 +8,26 @@ function dayOf(at) {
   return document.documentElement.lang === "de" ? parts.reverse().join(".") : parts.join("-");
 }
 
+// As the server says it where it knows the time zone.
+function soonOf(at) {
+  const midnight = new Date();
+  midnight.setHours(0, 0, 0, 0);
+  const days = Math.floor((at - midnight) / 86_400_000);
+  const clock = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (days === 0 || (at > Date.now() && at - Date.now() < 43_200_000)) return clock;
+  if (days < 0 || days > 6) return dayOf(at);
+  const name = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: "short" });
+  return `${name.format(at)} ${clock}`;
+}
+
 function showLocalTimes() {
   for (const time of document.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
+    if (time.dataset.local === "soon") {
+      time.textContent = soonOf(at);
+      continue;
+    }
     const day = dayOf(at);
     time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
   }
@@ -40,6 +56,13 @@ for (const here of document.querySelectorAll(".further [aria-current]")) {
   here.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
+document.addEventListener("keydown", (event) => {
+  const search = document.getElementById("q");
+  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping || !search) return;
+  event.preventDefault();
+  search.focus();
+});
 // A list of all repositories would be too long: what matches is asked for while one types.
 function suggest(field) {
   const list = document.getElementById(field.getAttribute("list"));

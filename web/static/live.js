@@ -3,6 +3,7 @@
 
 const MINUTE = 60_000; // times like "3 minutes ago" grow old, and hidden pages are not told
 const PAUSE = 1_000; // between two readings
+const POLL = 15_000; // where nobody tells what happens: a screen without a login
 const AGAIN = 10_000; // after the server refused
 
 const main = document.getElementById("main");
@@ -11,6 +12,7 @@ let source = null;
 let wasConnected = false;
 let isReading = false;
 let isOutdated = false;
+let isHurried = false; // somebody waits for it
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -31,7 +33,8 @@ async function renew() {
   while (isOutdated) {
     isOutdated = false;
     await read();
-    await pause(PAUSE);
+    for (let waited = 0; waited < PAUSE && !isHurried; waited += PAUSE / 10) await pause(PAUSE / 10);
+    isHurried = false;
   }
   isReading = false;
 }
@@ -90,9 +93,18 @@ function follow() {
   });
 }
 
-document.addEventListener("visibilitychange", () => {
-  follow();
-  if (!document.hidden) renew();
+document.addEventListener("renew", () => {
+  isHurried = true;
+  renew();
 });
-setInterval(renew, MINUTE);
-follow();
+
+if (document.body.hasAttribute("data-poll")) {
+  setInterval(renew, POLL);
+} else {
+  document.addEventListener("visibilitychange", () => {
+    follow();
+    if (!document.hidden) renew();
+  });
+  setInterval(renew, MINUTE);
+  follow();
+}

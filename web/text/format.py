@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from babel.dates import format_timedelta
+from babel.units import format_unit
 from markupsafe import Markup
 
 from hive import clock, formats, localized
+from hive.sentences import N_
+from hive.services.health.strips import DayKind
+from web.charts import StripDrawing
 from web.text.i18n import gettext, reader
 
 
@@ -35,6 +40,78 @@ def ago(at: datetime) -> Markup:
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         clock.rfc3339(at), exact(at), relative(at)
     )
+
+
+def brief(length: timedelta) -> str:
+    """A span in its largest unit up to days, as short as the language has it: '3h', '9d'."""
+    seconds = max(int(length.total_seconds()), 60)
+    units = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+    unit, one = next((unit, one) for unit, one in units if seconds >= one)
+    return _narrow(seconds // one, f"duration-{unit}", reader().language)
+
+
+@lru_cache(maxsize=4096)
+def _narrow(count: int, unit: str, language: str) -> str:
+    """Kept, for a page has it a hundred times and Babel takes long."""
+    return format_unit(count, unit, "narrow", locale=language)
+
+
+def briefly_ago(at: datetime, took: timedelta | None = None) -> Markup:
+    """How long ago, as short as can be; the time itself, and how long it took, on hover."""
+    length = clock.now() - at
+    words = (
+        gettext("just now")
+        if length < timedelta(minutes=1)
+        else gettext("%(span)s ago", span=brief(length))
+    )
+    who = reader()
+    title = localized.moment(at, who.language, who.zone)
+    if took is not None:
+        title = gettext("%(time)s, took %(span)s", time=title, span=lasted(took))
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        clock.rfc3339(at), title, words
+    )
+
+
+def soon(at: datetime) -> Markup:
+    """When something is expected: the time of today, with the day of this week, or the date.
+
+    Where the zone is not known here it is UTC, which the page's script turns into the browser's.
+    """
+    who = reader()
+    local, now = at.astimezone(who.shown_zone), clock.now().astimezone(who.shown_zone)
+    days = (local.date() - now.date()).days
+    if days == 0 or timedelta(0) <= at - now < timedelta(hours=12):
+        words = f"{local:%H:%M}"
+    elif 0 < days < 7:
+        words = f"{localized.weekday(local.date(), who.language)} {local:%H:%M}"
+    else:
+        words = localized.day(local.date(), who.language)
+    unknown = Markup(' data-local="soon"') if who.zone is None else ""
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(
+        clock.rfc3339(at), exact(at), unknown, words
+    )
+
+
+def days_in_words(drawing: StripDrawing) -> str:
+    """What a strip of days shows: "30 days: 26 made, 2 late, 1 missing"."""
+    said = [
+        gettext(DAYS_IN_WORDS[kind], count=count)
+        for kind, count in drawing.counts
+        if kind in DAYS_IN_WORDS
+    ]
+    words = ", ".join(said) or gettext("no backup")
+    return gettext("%(count)s days: %(words)s", count=drawing.length, words=words)
+
+
+DAYS_IN_WORDS = {
+    DayKind.MADE: N_("%(count)s made"),
+    DayKind.LATE: N_("%(count)s late"),
+    DayKind.MISSING: N_("%(count)s missing"),
+    DayKind.FAILED: N_("%(count)s failed"),
+    DayKind.DUE: N_("due now"),
+    DayKind.RUNNING: N_("running now"),
+}
 
 
 def moment(at: datetime) -> Markup:

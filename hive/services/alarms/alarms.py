@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from tortoise.queryset import ValuesQuery
+
 from hive import clock
 from hive.database import transactional
 from hive.kinds import QUOTA_STEPS, EventKind
@@ -119,6 +121,14 @@ async def lasting_of(repository_ids: Collection[int] | None) -> dict[int, list[A
 
 def _weight(kind: EventKind) -> int:
     return UNTIL_ANSWERED.index(kind) if kind in UNTIL_ANSWERED else len(UNTIL_ANSWERED)
+
+
+def critical_repositories() -> ValuesQuery[Any]:
+    """The query for the ids of those that are critical, to be put into another one."""
+    waiting = Alarm.filter(
+        repository_id__not_isnull=True, answered_at=None, kind__in=UNTIL_ANSWERED
+    )
+    return waiting.values("repository_id")
 
 
 async def worst_of(repository_ids: Collection[int]) -> dict[int, str]:

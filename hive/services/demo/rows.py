@@ -119,6 +119,7 @@ def add_repository(rows: Rows, one: Subject, now: datetime) -> None:
             name=one.name,
             directory=one.name,
             login=one.login,
+            days_known=False,  # the server draws them up from the history
             location_id=one.location_id,
             owner_id=one.owner_id,
             quota_bytes=quota,

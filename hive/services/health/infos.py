@@ -70,12 +70,19 @@ async def health_infos(
     query = Repository.filter(await visible_repositories(actor))
     if repository_ids is not None:
         query = query.filter(id__in=list(repository_ids))
-    rows = {row.id: row for row in await query}
+    return await of_rows(await query, are_all=repository_ids is None)
+
+
+async def of_rows(
+    repositories: Sequence[Repository], *, are_all: bool = False
+) -> dict[int, HealthInfo]:
+    """The same of rows that the actor may see, as the caller knows; `are_all`: of everything."""
+    rows = {row.id: row for row in repositories}
     now = clock.now()
-    running = await running_until(None if repository_ids is None else list(rows), now)
+    running = await running_until(None if are_all else list(rows), now)
     off = await downtimes.spans()
     tagged = RepositoryTag.all()
-    if repository_ids is not None:
+    if not are_all:
         tagged = tagged.filter(repository_id__in=list(rows))
     tags: dict[int, list[str]] = {}
     for tag in await tagged.order_by("tag"):
@@ -83,7 +90,7 @@ async def health_infos(
     known = _Known(
         running=set(running),
         tags=tags,
-        alarms=await alarms.lasting_of(None if repository_ids is None else list(rows)),
+        alarms=await alarms.lasting_of(None if are_all else list(rows)),
         unknowns=await server_alarms.unknowns(),
         off=off,
         now=now,

@@ -25,7 +25,7 @@ from hive.sentences import join, say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
 from hive.services.clock import last_backups, trust
-from hive.services.health import causes
+from hive.services.health import causes, days
 from hive.services.health.wording import HealthReport
 from hive.services.installation import presence
 from hive.services.outbox import downtimes
@@ -92,6 +92,9 @@ async def note_backup(
     """
     now = clock.now()
     at = min(at, now, trust.estimated())
+    row = await Repository.get_or_none(id=repository_id)
+    due_at = row.due_at if row is not None else None
+    await days.note_made(repository_id, at, is_late=due_at is not None and at > due_at)
     older = Q(last_backup_at=None) | Q(last_backup_at__lt=at) | Q(last_backup_at__gt=now)
     await Repository.filter(older, id=repository_id).update(
         last_backup_at=at, last_backup_is_estimated=is_estimated
@@ -105,6 +108,7 @@ async def correct_backup(repository_id: int, at: datetime | None, *, is_estimate
     await Repository.filter(id=repository_id).update(
         last_backup_at=at, last_backup_is_estimated=is_estimated
     )
+    await days.correct(repository_id, at)
     await review(repository_id)
 
 
@@ -161,6 +165,7 @@ async def review(
             await alarms.end(
                 repository_id, EventKind.SCHEDULE_BROKEN, say("The schedule can be read again.")
             )
+            await days.note_trouble(row, found.situation.outlook, found.situation.now)
             await _tell(row, found, session_id, by)
             return found.situation.outlook.health != row.health
     raise Conflict("The repository's health is being changed by someone else. Try again.")
@@ -202,6 +207,7 @@ async def _look_closely(row: Repository) -> _Found:
         "alerted_at": told_at if view.health == Health.DOWN else None,
         "remind_at": remind_at,
         "muted_until": row.muted_until if muted else None,
+        "missing_at": days.missing_at(row, schedule, view, now),
         **({"acknowledged_at": None, "acknowledged_by": None} if changed else {}),
     }
     situation = HealthReport(

@@ -5,6 +5,7 @@ All of it takes the right to manage the repository, and is audited.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -226,6 +227,19 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
     await events.record(row.id, EventKind.ACKNOWLEDGED, message)
     await _audit(actor, row, "acknowledge")
     await review.review(row.id)
+
+
+@transactional
+async def acknowledge_all(actor: Actor, repository_ids: Collection[int]) -> int:
+    """The same for many; how many. Where somebody was faster, nothing is left to do."""
+    count = 0
+    for repository_id in repository_ids:
+        try:
+            await acknowledge(actor, repository_id)
+        except Conflict:
+            continue
+        count += 1
+    return count
 
 
 def _check_until(until: datetime) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from hive import clock
+from tortoise.expressions import F, Q
+from tortoise.functions import Count, Min
+from tortoise.queryset import QuerySet
+
+from hive import clock, sql
 from hive.kinds import EventKind, Severity
-from hive.models import Channel, Membership, Repository, RepositoryTag
+from hive.models import Channel, Membership, Repository, RepositoryShare, RepositoryTag, Rule
 from hive.sentences import join, listed, say
 from hive.services.checks import Check
 from hive.services.outbox import audiences, condition
@@ -18,6 +23,8 @@ from hive.services.outbox.routing import Destination
 from hive.services.permissions import Actor, group_ids, visible_repositories
 
 _MOST = 5  # that are named in a sentence
+_MOST_KINDS = 5  # whose repositories are looked at for these
+_ALIKE = ("owner_id", "shares", "own", "tags_")
 
 
 @dataclass(frozen=True)
@@ -96,9 +103,50 @@ async def reach(actor: Actor, repository_id: int) -> Reach | None:
     return (await reaches(actor, [repository_id])).get(repository_id)
 
 
-async def unreachable(actor: Actor) -> list[Reach]:
-    """The repositories of which nobody would be notified."""
-    return [one for one in (await reaches(actor)).values() if one.is_nobody]
+@dataclass(frozen=True)
+class Unreachable:
+    """The repositories of which nobody would be notified: how many, and the first by name."""
+
+    count: int
+    first: tuple[Reach, ...]
+
+
+async def unreachable(actor: Actor) -> Unreachable:
+    """Asked of one of each kind: those that have the same owner, groups, rules, and tags."""
+    alike = await _alike(actor)
+    kinds = await _kinds(alike)
+    found = await reaches(actor, [kind["example"] for kind in kinds])
+    bad = [kind for kind in kinds if kind["example"] in found and found[kind["example"]].is_nobody]
+    if not bad:
+        return Unreachable(0, ())
+    first = [
+        replace(found[kind["example"]], repository_id=row["id"], repository=row["name"])
+        for kind in bad[:_MOST_KINDS]
+        for row in await _of_kind(alike, kind)
+    ]
+    first.sort(key=lambda one: one.repository)
+    return Unreachable(sum(kind["count"] for kind in bad), tuple(first[:_MOST]))
+
+
+async def _alike(actor: Actor) -> QuerySet[Repository]:
+    """The repositories that the actor may see, with what it depends on who is notified."""
+    rules = await Rule.filter(enabled=True).values("repository_id", "tag")
+    named = {rule["repository_id"] for rule in rules} - {None}
+    own = sql.case((Q(id__in=list(named)), F("id")), default=0) if named else sql.nothing()
+    tags = sql.all_tags() if any(rule["tag"] for rule in rules) else sql.nothing()
+    query = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    shares = sql.all_groups() if await RepositoryShare.exists() else sql.nothing()
+    return query.annotate(shares=shares, own=own, tags_=tags)
+
+
+async def _kinds(alike: QuerySet[Repository]) -> list[dict[str, Any]]:
+    query = alike.annotate(example=Min("id"), count=Count("id"))
+    return list(await query.group_by(*_ALIKE).values(*_ALIKE, "example", "count"))
+
+
+async def _of_kind(alike: QuerySet[Repository], kind: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = alike.filter(**{name: kind[name] for name in _ALIKE})
+    return list(await rows.order_by("name", "id").limit(_MOST).values("id", "name"))
 
 
 async def _known(actor: Actor) -> set[int] | None:
@@ -154,34 +202,34 @@ def _way(place: Destination) -> str:
 class Worries:
     """What is wrong with notifying, as the overview and the pages say it."""
 
-    unreachable: tuple[Reach, ...]
+    unreachable: tuple[Reach, ...]  # the first
+    unreachable_count: int
     failing: int  # of the enabled channels that the actor may see
     channels: int
 
     @property
-    def sentences(self) -> list[str]:
-        found: list[str] = []
+    def of_channels(self) -> str:
+        """What is wrong with the channels, in a sentence; empty where nothing is."""
         if self.channels and self.failing == self.channels:
-            found.append(
-                say("Nobody can be notified: the only channel fails.")
-                if self.channels == 1
-                else say(
-                    "Nobody can be notified: all %(count)s channels fail.", count=self.channels
-                )
+            if self.channels == 1:
+                return say("Nobody can be notified: the only channel fails.")
+            return say("Nobody can be notified: all %(count)s channels fail.", count=self.channels)
+        if self.failing == 1:
+            return say("1 of %(channels)s channels fails.", channels=self.channels)
+        if self.failing:
+            return say(
+                "%(failing)s of %(channels)s channels fail.",
+                failing=self.failing,
+                channels=self.channels,
             )
-        elif self.failing:
-            found.append(
-                say("1 of %(channels)s channels fails.", channels=self.channels)
-                if self.failing == 1
-                else say(
-                    "%(failing)s of %(channels)s channels fail.",
-                    failing=self.failing,
-                    channels=self.channels,
-                )
-            )
+        return ""
+
+    @property
+    def sentences(self) -> list[str]:
+        found: list[str] = [self.of_channels] if self.of_channels else []
         if self.unreachable:
-            names = listed([one.repository for one in self.unreachable], _MOST)
-            count = len(self.unreachable)
+            count, first = self.unreachable_count, [one.repository for one in self.unreachable]
+            names = listed(first, _MOST, of=count)
             found.append(
                 say("1 repository would notify nobody: %(names)s.", names=names)
                 if count == 1
@@ -196,12 +244,23 @@ class Worries:
 
 async def worries(actor: Actor) -> Worries:
     """In a constant number of queries, however many repositories there are."""
-    channels = Channel.filter(enabled=True)
-    if not actor.is_admin:
-        channels = channels.filter(owner_id=actor.user_id)
-    rows = await channels
-    failing = sum(condition.of_row(row).fails for row in rows)
-    return Worries(tuple(await unreachable(actor)), failing, len(rows))
+    rows = await _channels(actor)
+    nobody = await unreachable(actor)
+    return Worries(nobody.first, nobody.count, _failing(rows), len(rows))
+
+
+async def failing_channels(actor: Actor) -> int:
+    """How many of the enabled channels fail."""
+    return _failing(await _channels(actor))
+
+
+async def _channels(actor: Actor) -> list[Channel]:
+    enabled = Channel.filter(enabled=True)
+    return await (enabled if actor.is_admin else enabled.filter(owner_id=actor.user_id))
+
+
+def _failing(rows: Sequence[Channel]) -> int:
+    return sum(condition.of_row(row).fails for row in rows)
 
 
 async def findings(actor: Actor) -> list[Check]:

@@ -1,181 +1,357 @@
-"""What wants somebody's attention, over all repositories that one may see; in few queries."""
+"""What wants somebody's attention, over all repositories that one may see: in few lines.
+
+What is alike and takes no answer of its own is one line that names the first; each query is
+bounded, so that it costs the same however many repositories there are.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
+from tortoise.functions import Count
 
 from hive import clock
 from hive.kinds import EventKind
-from hive.models import Alarm, Grant, Inspection, Key, Repository
+from hive.models import Alarm, Grant, Inspection, Key, Repository, Session
 from hive.services.alarms import alarms, answers, server_alarms
 from hive.services.alarms.answers import AlarmOffer
+from hive.services.health import proposals
 from hive.services.health.states import Condition
-from hive.services.overview.summaries import Summary
-from hive.services.permissions import Actor, visible_keys
+from hive.services.notifications import channels, reach
+from hive.services.notifications.channels import ChannelInfo
+from hive.services.overview.listing import Listing
+from hive.services.permissions import Actor, manageable_ids, visible_keys
 
+NAMED = 4  # that a line names
+MOST = 50  # lines of what has to be answered one by one
+ACKNOWLEDGED = 50  # that one button acknowledges
 _PERCENT = 50  # of a disk that fills up, the level is its share in per cent
 _UNUSED = timedelta(days=7)  # for which a key may wait for its first use
+_ALARMS = 200
+_LATELY = timedelta(days=14)
 
 
 class AttentionKind(StrEnum):
     """In the order of how much it matters."""
 
     CRITICAL = "critical"  # it waits for an answer
+    CHANNELS = "channels"  # that fail
     UNKNOWN = "unknown"
+    SERVER = "server"
     DOWN = "down"
     CHECK_ERROR = "check error"
-    ALARM = "alarm"
     LATE = "late"
+    ALARM = "alarm"
+    UNREACHABLE = "unreachable"  # repositories that would notify nobody
     SESSION_FAILED = "session failed"
-    STALE_LOCK = "stale lock"
+    UNWATCHED = "not watched"  # though backups come regularly
     UNUSED_KEY = "unused key"
 
 
 @dataclass(frozen=True)
+class Named:
+    """A repository or key that a line names; `since` is what the line is about."""
+
+    id: int
+    name: str
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attention:
-    """One thing to look at; about a repository, a key, or the server where both are None."""
+    """One line: about repositories, keys, channels or the server itself.
+
+    count        how many it is about; of what is critical, how often it happened
+    named        the first of them
+    changeable   those among the named ones that the actor may change
+    """
 
     kind: AttentionKind
     since: datetime
-    repository_id: int | None = None
-    repository: str = ""
-    key_id: int | None = None
-    key: str = ""
+    count: int = 1
+    named: tuple[Named, ...] = ()
+    changeable: tuple[int, ...] = ()
     session_id: int | None = None
     alarm: EventKind | None = None
     message: str = ""
-    count: int = 1  # how often it happened; of UNKNOWN, how many repositories it is about
     is_severe: bool = False
     to_answer: AlarmOffer | None = None
+    channels: tuple[ChannelInfo, ...] = ()
+    every: timedelta | None = None  # how often backups come
+
+    @property
+    def others(self) -> int:
+        """How many there are besides the named ones."""
+        return max(self.count - len(self.named), 0)
 
 
-async def list_attention(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
-    """What wants to be looked at, the worst first; of the repositories of these summaries."""
-    found = [*await _missing_backups(summaries), *_failed_sessions(summaries), *_unknown(summaries)]
-    found += await _alarms(actor, summaries)
-    broken = {one.repository_id for one in found if one.alarm == EventKind.INTEGRITY_ERROR}
-    found += await _check_errors([one for one in summaries if one.id not in broken])
-    found += await _unused_keys(actor, summaries)
-    order = list(AttentionKind)
-    return sorted(found, key=lambda one: (order.index(one.kind), one.since))
-
-
-def _unknown(summaries: Sequence[Summary]) -> list[Attention]:
-    """One line for each reason, however many repositories it is about."""
-    reasons = Counter(one.reason for one in summaries if one.condition == Condition.UNKNOWN)
-    now = clock.now()
-    return [
-        Attention(AttentionKind.UNKNOWN, now, message=reason, count=count, is_severe=True)
-        for reason, count in reasons.items()
-    ]
-
-
-async def _missing_backups(summaries: Sequence[Summary]) -> list[Attention]:
-    """Those that nobody knows of yet."""
-    troubled = {
-        one.id: one for one in summaries if one.condition in (Condition.DOWN, Condition.LATE)
-    }
-    now = clock.now()
-    rows = Repository.filter(id__in=list(troubled), acknowledged_at=None)
-    unknown = rows.filter(Q(muted_until=None) | Q(muted_until__lte=now))
-    return [
-        Attention(
-            AttentionKind(troubled[row["id"]].condition),
-            row["health_since"] or row["created_at"],
-            row["id"],
-            troubled[row["id"]].name,
-            is_severe=troubled[row["id"]].condition == Condition.DOWN,
-        )
-        for row in await unknown.values("id", "health_since", "created_at")
-    ]
-
-
-def _failed_sessions(summaries: Sequence[Summary]) -> list[Attention]:
-    return [
-        Attention(
-            AttentionKind.SESSION_FAILED,
-            one.failure.ended_at,
-            one.id,
-            one.name,
-            session_id=one.failure.session_id,
-        )
-        for one in summaries
-        if one.failure is not None
-    ]
-
-
-_KINDS = {EventKind.STALE_LOCK: AttentionKind.STALE_LOCK}
-
-
-async def _alarms(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
-    names = {one.id: one.name for one in summaries}
-    lasting = await alarms.lasting_of(list(names))
-    rows = [one for of_one in lasting.values() for one in of_one]
-    offers = await answers.offers(actor, [one for one in rows if one.is_critical])
+async def list_attention(actor: Actor, listing: Listing) -> list[Attention]:
+    """What wants to be looked at, the worst first."""
     found = [
-        Attention(
-            AttentionKind.CRITICAL
-            if row.is_critical
-            else _KINDS.get(row.kind, AttentionKind.ALARM),
-            row.since,
-            row.repository_id,
-            names[row.repository_id],
-            session_id=row.session_id,
-            alarm=row.kind,
-            message=row.message,
-            count=row.count,
-            is_severe=row.is_critical,
-            to_answer=offers.get(row.id),
-        )
-        for row in rows
+        *await _critical(actor, listing),
+        *await _notifying(actor),
+        *await _unknown(listing),
+        *await _missing(listing),
+        *await _check_errors(listing),
+        *await _lasting(listing),
+        *await _failed_sessions(listing),
+        *await _unwatched(listing),
+        *await _unused_keys(actor, listing),
     ]
     if actor.is_admin:
         found += await _of_the_server()
+    order = list(AttentionKind)
+    found.sort(key=lambda one: order.index(one.kind))
+    asked = {one for line in found for one in line.changeable}
+    may_change = await manageable_ids(actor, asked) if asked else set()
+    return [
+        replace(line, changeable=tuple(one for one in line.changeable if one in may_change))
+        for line in found
+    ]
+
+
+async def _critical(actor: Actor, listing: Listing) -> list[Attention]:
+    rows = Alarm.filter(
+        listing.about(),
+        repository_id__not_isnull=True,
+        answered_at=None,
+        kind__in=alarms.UNTIL_ANSWERED,
+    )
+    waiting = [alarms.info_of(row) for row in await rows.order_by("since", "id").limit(MOST)]
+    if not waiting:
+        return []
+    offers = await answers.offers(actor, waiting)
+    ids = [one.repository_id for one in waiting]
+    names = {row["id"]: row["name"] for row in await _names(ids)}
+    return [
+        Attention(
+            kind=AttentionKind.CRITICAL,
+            since=one.since,
+            count=one.count,
+            named=(Named(one.repository_id, names[one.repository_id]),),
+            changeable=(one.repository_id,),
+            session_id=one.session_id,
+            alarm=one.kind,
+            message=one.message,
+            is_severe=True,
+            to_answer=offers.get(one.id),
+        )
+        for one in waiting
+    ]
+
+
+async def _names(ids: Sequence[int]) -> list[dict[str, Any]]:
+    return list(await Repository.filter(id__in=list(ids)).values("id", "name"))
+
+
+async def _notifying(actor: Actor) -> list[Attention]:
+    """Channels that fail, and repositories that would notify nobody."""
+    worries, now = await reach.worries(actor), clock.now()
+    found = []
+    if worries.failing:
+        failing = await channels.list_failing(actor)
+        since = (one.condition.failing_since for one in failing)
+        line = Attention(
+            kind=AttentionKind.CHANNELS,
+            since=min((at for at in since if at is not None), default=now),
+            count=worries.failing,
+            message=worries.of_channels,
+            is_severe=True,
+            channels=tuple(failing[:NAMED]),
+        )
+        found.append(line)
+    if worries.unreachable:
+        first = tuple(Named(one.repository_id, one.repository) for one in worries.unreachable)
+        line = Attention(
+            kind=AttentionKind.UNREACHABLE,
+            since=now,
+            count=worries.unreachable_count,
+            named=first[:NAMED],
+        )
+        found.append(line)
+    return found
+
+
+async def _unknown(listing: Listing) -> list[Attention]:
+    """One line for each reason, however many repositories it is about."""
+    unknowns, now = await server_alarms.unknowns(), clock.now()
+    places: dict[str, list[int | None]] = {}
+    for place, why in unknowns.words:
+        places.setdefault(why, []).append(place)
+    found = []
+    for why, where in places.items():
+        here = Q() if None in where else Q(location_id__in=where)
+        count = await listing.in_condition(Condition.UNKNOWN).filter(here).count()
+        if count:
+            found.append(
+                Attention(
+                    kind=AttentionKind.UNKNOWN, since=now, message=why, count=count, is_severe=True
+                )
+            )
+    return found
+
+
+async def _missing(listing: Listing) -> list[Attention]:
+    """Missing backups that nobody knows of yet."""
+    heard = Q(muted_until=None) | Q(muted_until__lte=clock.now())
+    found = []
+    for condition in (Condition.DOWN, Condition.LATE):
+        is_down = condition == Condition.DOWN
+        query = listing.in_condition(condition).filter(heard, acknowledged_at=None)
+        query = query.order_by("health_since", "id")
+        rows = await query.limit(NAMED).values("id", "name", "health_since", "due_at")
+        if not rows:
+            continue
+        is_all = len(rows) < NAMED
+        ids = [row["id"] for row in rows]
+        if is_down and not is_all:
+            ids = [row["id"] for row in await query.limit(ACKNOWLEDGED).values("id")]
+        found.append(
+            Attention(
+                kind=AttentionKind(condition),
+                since=rows[0]["health_since"] or clock.now(),
+                count=len(rows) if is_all else await query.count(),
+                named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows),
+                changeable=tuple(ids) if is_down else (),
+                is_severe=is_down,
+            )
+        )
+    return found
+
+
+async def _check_errors(listing: Listing) -> list[Attention]:
+    """Damage that a check found, but for that which waits for an answer."""
+    told = Alarm.filter(
+        kind=EventKind.INTEGRITY_ERROR, answered_at=None, repository_id__not_isnull=True
+    )
+    broken = Inspection.filter(listing.about(), check_error__not_isnull=True)
+    broken = broken.exclude(repository_id__in=Subquery(told.values("repository_id")))
+    rows = await broken.order_by("checked_at", "id").limit(NAMED).select_related("repository")
+    if not rows:
+        return []
+    return [
+        Attention(
+            kind=AttentionKind.CHECK_ERROR,
+            since=rows[0].checked_at or rows[0].at or clock.now(),
+            count=len(rows) if len(rows) < NAMED else await broken.count(),
+            named=tuple(Named(row.repository_id, row.repository.name) for row in rows),
+            changeable=tuple(row.repository_id for row in rows),
+            message=rows[0].check_error or "",
+            is_severe=True,
+        )
+    ]
+
+
+async def _lasting(listing: Listing) -> list[Attention]:
+    """Alarms that end by themselves: one line for each kind."""
+    query = Alarm.filter(listing.about(), repository_id__not_isnull=True, answered_at=None)
+    query = query.exclude(kind__in=alarms.UNTIL_ANSWERED)
+    counted = await query.annotate(count=Count("id")).group_by("kind").values("kind", "count")
+    rows = await query.order_by("since", "id").limit(_ALARMS).select_related("repository")
+    found = []
+    for one in counted:
+        alike = [row for row in rows if row.kind == one["kind"]][:NAMED]
+        first = alike[0] if alike else None
+        found.append(
+            Attention(
+                kind=AttentionKind.ALARM,
+                since=first.since if first is not None else clock.now(),
+                count=one["count"],
+                named=tuple(
+                    Named(row.repository.id, row.repository.name, row.since)
+                    for row in alike
+                    if row.repository is not None
+                ),
+                changeable=tuple(row.repository_id or 0 for row in alike),
+                session_id=first.session_id if first is not None else None,
+                alarm=EventKind(one["kind"]),
+                message=first.message if first is not None else "",
+            )
+        )
     return found
 
 
 async def _of_the_server() -> list[Attention]:
+    """For administrators."""
     return [
         Attention(
-            AttentionKind.ALARM,
-            row.since,
+            kind=AttentionKind.SERVER,
+            since=row.since,
             alarm=row.kind,
             message=row.message,
             is_severe=row.level >= server_alarms.CRITICAL_LEVEL and row.level < _PERCENT,
         )
-        for row in await Alarm.filter(repository_id=None)
+        for row in await Alarm.filter(repository_id=None).order_by("id").limit(MOST)
+        if row.kind != EventKind.CHANNEL_FAILING  # has a line already
     ]
 
 
-async def _check_errors(summaries: Sequence[Summary]) -> list[Attention]:
-    names = {one.id: one.name for one in summaries}
-    rows = await Inspection.filter(repository_id__in=list(names), check_error__not_isnull=True)
+async def _failed_sessions(listing: Listing) -> list[Attention]:
+    failed = listing.rows().filter(failed_session_id__not_isnull=True)
+    newest = failed.order_by("-failed_session_id").limit(NAMED)
+    rows = await newest.values("id", "name", "failed_session_id")
+    if not rows:
+        return []
+    sessions = Session.filter(id__in=[row["failed_session_id"] for row in rows])
+    ended = {row["id"]: row["ended_at"] for row in await sessions.values("id", "ended_at")}
+    last = rows[0]["failed_session_id"]
     return [
         Attention(
-            AttentionKind.CHECK_ERROR,
-            row.checked_at or row.at or clock.now(),
-            row.repository_id,
-            names[row.repository_id],
-            message=row.check_error or "",
-            is_severe=True,
+            kind=AttentionKind.SESSION_FAILED,
+            since=ended.get(last) or clock.now(),
+            count=len(rows) if len(rows) < NAMED else await failed.count(),
+            named=tuple(
+                Named(row["id"], row["name"], ended.get(row["failed_session_id"])) for row in rows
+            ),
+            session_id=last,
         )
-        for row in rows
     ]
 
 
-async def _unused_keys(actor: Actor, summaries: Sequence[Summary]) -> list[Attention]:
+async def _unwatched(listing: Listing) -> list[Attention]:
+    """Those that nobody watches though backups come regularly."""
+    lately = Q(last_backup_at__gte=clock.now() - _LATELY)
+    rows = await listing.in_condition(Condition.UNWATCHED).filter(lately).limit(NAMED)
+    every = await proposals.observed_of(rows) if rows else {}
+    regular = [row for row in rows if row.id in every]
+    if not regular:
+        return []
+    return [
+        Attention(
+            kind=AttentionKind.UNWATCHED,
+            since=clock.now(),
+            count=len(regular),
+            named=tuple(Named(row.id, row.name) for row in regular),
+            changeable=tuple(every),
+            every=every[regular[0].id],
+        )
+    ]
+
+
+async def _unused_keys(actor: Actor, listing: Listing) -> list[Attention]:
     """Keys that open something and never did: a machine that was never set up."""
     before = clock.now() - _UNUSED
-    grants = Grant.filter(repository_id__in=[one.id for one in summaries], key__last_used_at=None)
-    ids = {row["key_id"] for row in await grants.filter(created_at__lt=before).values("key_id")}
-    keys = Key.filter(await visible_keys(actor), id__in=list(ids), enabled=True)
+    grants = Grant.filter(listing.about(), created_at__lt=before)
+    unused = Key.filter(
+        await visible_keys(actor),
+        id__in=Subquery(grants.values("key_id")),
+        last_used_at=None,
+        enabled=True,
+        created_at__lt=before,
+    )
+    rows = await unused.order_by("created_at", "id").limit(NAMED)
+    if not rows:
+        return []
     return [
-        Attention(AttentionKind.UNUSED_KEY, row.created_at, key_id=row.id, key=row.name)
-        for row in await keys.filter(created_at__lt=before)
+        Attention(
+            kind=AttentionKind.UNUSED_KEY,
+            since=rows[0].created_at,
+            count=len(rows) if len(rows) < NAMED else await unused.count(),
+            named=tuple(Named(row.id, row.name, row.created_at) for row in rows),
+        )
     ]

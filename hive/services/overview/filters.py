@@ -1,4 +1,4 @@
-"""Which repositories a person wants to see: the one rule of the first page and of commands."""
+"""Which repositories a person wants to see, for commands; pages ask overview/listing.py."""
 
 from __future__ import annotations
 

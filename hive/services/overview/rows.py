@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
 from hive import log
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
-from hive.kinds import Access, Mode
-from hive.models import Grant, Inspection, Repository, Session
+from hive.kinds import Mode
+from hive.models import Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
+from hive.services.health import proposals, strips
 from hive.services.health.infos import HealthInfo
 from hive.services.health.states import Condition, condition_of
+from hive.services.health.strips import Strip
 from hive.services.measurements import trends
-from hive.services.measurements.trends import Trend
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.repositories import locks
 from hive.services.repositories.infos import place_of
@@ -26,6 +27,7 @@ from hive.services.sessions import latest
 from hive.services.sessions import progress as live
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.infos import SessionInfo
+from hive.signals import SessionProgress
 
 logger = log.get(__name__)
 
@@ -50,12 +52,20 @@ class Row:
     last_backup_is_estimated: bool
     last_backup_took: timedelta | None
     bytes_in: int | None  # of the session that runs, so far
+    bytes_per_second: int | None  # of that session, both directions together
     week_change: int | None
-    trend: Trend
+    strip: Strip
+    proposal: timedelta | None  # how often to expect backups, where nobody has said so
     encryption: Encryption
-    has_append_only_keys: bool
     is_locked: bool  # though no session runs
     created_at: datetime
+
+    @property
+    def quota_percent(self) -> int | None:
+        """How much of the quota is used; None where there is none."""
+        if not self.quota_bytes:
+            return None
+        return 100 * (self.size_bytes or 0) // self.quota_bytes
 
     @property
     def is_in_use(self) -> bool:
@@ -68,20 +78,32 @@ class Row:
         return self.last_session is not None and self.last_session.state == SessionState.BADLY
 
 
-async def rows_of(actor: Actor, repository_ids: Sequence[int]) -> list[Row]:
-    """These repositories, as far as the actor may see them, in the order of their ids given."""
+async def rows_of(
+    actor: Actor,
+    repository_ids: Sequence[int],
+    zone: tzinfo | None = None,
+    days: int = strips.LIST,
+) -> list[Row]:
+    """These repositories, as far as the actor may see them, in the order of their ids given.
+
+    With a strip of so many days, which are those of a time zone (None: UTC).
+    """
     rows = await Repository.filter(
         await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
     ).select_related("owner", "location")
     ids = [row.id for row in rows]
+    health = await health_info.of_rows(rows)
+    created = {row.id: row.created_at for row in rows}
     known = _Known(
-        health=await health_info.health_infos(actor, ids),
-        sessions=await last_sessions(ids),
-        trends=await trends.trends(ids),
+        health=health,
+        sessions=await last_sessions(ids, rows),
+        strips=await strips.strips(health.values(), zone, days, created),
+        changes=await trends.week_changes(ids),
+        took=await trends.took(rows),
+        proposals=await proposals.observed_of(rows),
         encryption=await _encryption(ids),
-        append_only=await _with_append_only_keys(ids),
         locked=await asyncio.to_thread(_locked, rows),
-        progress={one.session_id: one.bytes_in for one in live.view().running},
+        progress={one.session_id: one for one in live.view().running},
     )
     found = {row.id: _row(row, known) for row in rows if row.id in known.health}
     return [found[one] for one in repository_ids if one in found]
@@ -103,15 +125,18 @@ class _Known:
 
     health: dict[int, HealthInfo]
     sessions: dict[int, SessionInfo]
-    trends: dict[int, Trend]
+    strips: dict[int, Strip]
+    changes: dict[int, int]
+    took: dict[int, timedelta]
+    proposals: dict[int, timedelta]
     encryption: dict[int, Encryption]
-    append_only: set[int]
     locked: set[int]
-    progress: dict[int, int]
+    progress: dict[int, SessionProgress]
 
 
 def _row(row: Repository, known: _Known) -> Row:
-    last, trend = known.sessions.get(row.id), known.trends[row.id]
+    last = known.sessions.get(row.id)
+    running = known.progress.get(last.id) if last is not None else None
     is_in_use = last is not None and last.state == SessionState.LIVE
     health = known.health[row.id]
     last_backup_at = last_backups.known(row)
@@ -130,12 +155,13 @@ def _row(row: Repository, known: _Known) -> Row:
         last_session=last,
         last_backup_at=last_backup_at,
         last_backup_is_estimated=row.last_backup_is_estimated,
-        last_backup_took=trend.took(last_backup_at),
-        bytes_in=known.progress.get(last.id) if last is not None else None,
-        week_change=trend.week_change,
-        trend=trend,
+        last_backup_took=known.took.get(row.id),
+        bytes_in=running.bytes_in if running is not None else None,
+        bytes_per_second=running.bytes_per_second if running is not None else None,
+        week_change=known.changes.get(row.id),
+        strip=known.strips.get(row.id, Strip()),
+        proposal=known.proposals.get(row.id),
         encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
-        has_append_only_keys=row.id in known.append_only,
         is_locked=row.id in known.locked and not is_in_use,
         created_at=row.created_at,
     )
@@ -153,11 +179,6 @@ def _encryption_of(stored: str | None) -> Encryption:
         return Encryption.UNKNOWN
 
 
-async def _with_append_only_keys(ids: list[int]) -> set[int]:
-    grants = Grant.filter(repository_id__in=ids, access=Access.APPEND_ONLY)
-    return {row["repository_id"] for row in await grants.values("repository_id")}
-
-
 def _locked(rows: Sequence[Repository]) -> set[int]:
     """The repositories that have a lock. Blocking."""
     found = set()
@@ -170,8 +191,19 @@ def _locked(rows: Sequence[Repository]) -> set[int]:
     return found
 
 
-async def last_sessions(repository_ids: Sequence[int]) -> dict[int, SessionInfo]:
-    """The session of each that runs, else the newest; a look at the status is none."""
+async def last_sessions(
+    repository_ids: Sequence[int], repositories: Sequence[Repository] = ()
+) -> dict[int, SessionInfo]:
+    """The session of each that runs, else the newest; a look at the status is none.
+
+    `repositories`: those that are read already.
+    """
     ids = await latest.ids(repository_ids)
-    rows = await Session.filter(id__in=list(ids.values())).select_related("repository")
-    return {row.repository_id: session_infos.info_of(row) for row in rows}
+    rows = Session.filter(id__in=list(ids.values()))
+    known = {row.id: row for row in repositories}
+    found = {}
+    for row in await (rows if repositories else rows.select_related("repository")):
+        if repositories:
+            row.repository = known[row.repository_id]
+        found[row.repository_id] = session_infos.info_of(row)
+    return found

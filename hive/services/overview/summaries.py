@@ -1,15 +1,10 @@
-"""All repositories that one may see, in short: for counts, order, filters and pages.
-
-A list can be long, so this asks for little, in few queries; what a page shows of the rows on it
-is asked for those alone (`overview.rows`).
-"""
+"""All repositories that one may see, in short and in few queries: for `hive status`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from hive import clock
 from hive.kinds import Health
@@ -17,18 +12,9 @@ from hive.models import Repository, RepositoryTag, Session
 from hive.services.alarms import alarms, server_alarms
 from hive.services.health.review import running_until
 from hive.services.health.states import Condition, condition_of, state_of
-from hive.services.measurements import trends
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.sessions import latest
 from hive.services.sessions.filters import SessionState, in_state
-
-
-class Order(StrEnum):
-    WORST = "worst"
-    NAME = "name"
-    BACKUP = "backup"  # longest without one first, never first of all
-    SIZE = "size"
-    GROWTH = "growth"  # of this week
 
 
 @dataclass(frozen=True)
@@ -57,8 +43,8 @@ class Summary:
 _COLUMNS = ("id", "name", "login", "location_id", "health", "maintenance", "size_bytes")
 
 
-async def summaries(actor: Actor, order: Order = Order.WORST) -> list[Summary]:
-    """In this order."""
+async def summaries(actor: Actor) -> list[Summary]:
+    """The worst first."""
     query = Repository.filter(await visible_repositories(actor), deleted_at=None)
     rows = await query.order_by("last_backup_at", "id").values(*_COLUMNS, owner="owner__name")
     ids = [row["id"] for row in rows]
@@ -84,7 +70,7 @@ async def summaries(actor: Actor, order: Order = Order.WORST) -> list[Summary]:
                 reason=happened.get(one, unknown),
             )
         )
-    return await _sorted(found, order)
+    return _sorted(found)
 
 
 async def _tags(ids: Collection[int]) -> dict[int, list[str]]:
@@ -103,25 +89,15 @@ async def _failures(last: Mapping[int, int]) -> dict[int, FailedSession]:
     }
 
 
-async def _sorted(found: Sequence[Summary], order: Order) -> list[Summary]:
-    match order:
-        case Order.WORST:
-            conditions = list(Condition)
-            return sorted(
-                found,
-                key=lambda one: (
-                    conditions.index(one.condition),
-                    one.failure is None,
-                    one.name.lower(),
-                    one.id,
-                ),
-            )
-        case Order.NAME:
-            return sorted(found, key=lambda one: (one.name.lower(), one.owner.lower(), one.id))
-        case Order.BACKUP:
-            return list(found)  # as the query gave them
-        case Order.SIZE:
-            return sorted(found, key=lambda one: (-(one.size_bytes or 0), one.id))
-        case Order.GROWTH:
-            change = await trends.week_changes([one.id for one in found])
-            return sorted(found, key=lambda one: (-change.get(one.id, 0), one.id))
+def _sorted(found: Sequence[Summary]) -> list[Summary]:
+    """The worst first."""
+    conditions = list(Condition)
+    return sorted(
+        found,
+        key=lambda one: (
+            conditions.index(one.condition),
+            one.failure is None,
+            one.name.lower(),
+            one.id,
+        ),
+    )

@@ -13,14 +13,14 @@ from functools import partial
 from hive.services import triggers
 from hive.services.delivery import deliveries
 from hive.services.gate import refusals
-from hive.services.health import review
+from hive.services.health import days, missing, review
 from hive.services.lifecycle import staged_imports, trash
 from hive.services.measurements import statistics
 from hive.services.notifications import digests
 from hive.services.outbox import downtimes
 from hive.services.reports import logs, reports, upgrade
 from hive.services.rollback import completion
-from hive.services.server import handover
+from hive.services.server import former_days, handover
 from hive.services.upkeep import making_room, queue
 
 
@@ -52,6 +52,15 @@ JOBS = (
     Job("note that the server is on", timedelta(seconds=30), downtimes.pulse),
     _by_time(
         "look at schedules", timedelta(seconds=30), review.review_due, limit=timedelta(minutes=10)
+    ),
+    _by_time("keep which backups are missing", timedelta(minutes=5), missing.note_missing),
+    _by_time("forget old days", timedelta(days=1), days.forget_old, jitter=timedelta(hours=6)),
+    Job(
+        "draw up the days of former backups",  # of former versions; once
+        timedelta(days=1),
+        former_days.draw_up,
+        limit=timedelta(hours=12),
+        at_start=True,
     ),
     _by_time("empty the trash", timedelta(hours=1), trash.empty_expired, limit=timedelta(hours=12)),
     Job("complete rollbacks", timedelta(hours=1), completion.recover),

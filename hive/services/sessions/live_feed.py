@@ -28,6 +28,7 @@ class Progress:
     started_at: datetime
     bytes_in: int
     bytes_out: int
+    bytes_per_second: int
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,13 @@ async def _visible(actor: Actor, told: Mapping[int, SessionProgress]) -> tuple[P
     ).values("id")
     ids = {row["id"] for row in visible}
     return tuple(
-        Progress(one.session_id, row["started_at"], one.bytes_in, one.bytes_out)
+        Progress(
+            one.session_id,
+            row["started_at"],
+            one.bytes_in,
+            one.bytes_out,
+            one.bytes_per_second,
+        )
         for row in rows
         if row["repository_id"] in ids and (one := told[row["id"]])
     )

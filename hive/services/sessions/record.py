@@ -26,11 +26,11 @@ from hive.models import Repository, Session
 from hive.sentences import Size, join, say
 from hive.services import audit, events, runtime
 from hive.services.alarms import content_alarms
-from hive.services.health import review
+from hive.services.health import days, review
 from hive.services.installation import identity
 from hive.services.permissions import Actor, require
 from hive.services.repositories import former_paths
-from hive.services.sessions import integrity, small_backups
+from hive.services.sessions import failures, integrity, small_backups
 from hive.services.sessions.config_versions import keep_config
 from hive.services.sessions.infos import visible_session
 from hive.services.sessions.rollback_records import note as note_transactions
@@ -77,6 +77,7 @@ async def finish(session_id: int, outcome: Outcome) -> None:
     await session.save()
     if session.need == Need.STATUS:
         return
+    await failures.note_end(session)
     await _note_changes(session, outcome)
     await integrity.note_session(session, outcome.facts)
     if verdict.archive_created == ArchiveCreated.YES:
@@ -121,6 +122,7 @@ async def _tell_failure(session: Session, outcome: Outcome) -> None:
         session_id=session.id,
         **({"cause": "lock"} if no_lock else {}),
     )
+    await days.note_failed(session.repository_id, session.ended_at or clock.now())
 
 
 @transactional
@@ -278,6 +280,7 @@ async def _interrupt(session: Session) -> None:
     session.ended_at = clock.now()
     session.end_reason = EndReason.INTERRUPTED
     await session.save()
+    await failures.note_end(session)
     if session.need != Need.STATUS:
         await _record_end(session)
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from tortoise.functions import Sum
@@ -33,6 +33,7 @@ _LEAST_RESERVE = 512 * _MIB
 _LARGEST_RESERVE = 10 * 1024 * _MIB
 _LARGEST_SHARE = 10  # of a small disk no more than one part in ten
 _NEAR = 2  # reserves that are left when people are warned, whatever the percentage
+_SOON = timedelta(days=30)
 _INODES = 1000  # kept free, where the file system has a fixed number of them
 
 
@@ -271,13 +272,14 @@ class DiskInfo:
     used_bytes: int
     total_bytes: int
     percent: int  # as Space.percent has it, by bytes or by inodes
+    soon_percent: int | None  # in 30 days; None where that is not more
     full_on: date | None  # when no new data is taken any more
 
 
 async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
     """The disks of these locations, the fullest first; one that cannot be reached is left out."""
     found = []
-    for rows, space, full in await _forecasts():
+    for rows, space, grows in await _forecasts():
         names = tuple(row.name for row in rows if row.id in location_ids)
         if names:
             percent = round(space.percent)
@@ -287,7 +289,8 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
                     used_bytes=space.used_bytes,
                     total_bytes=space.total_bytes,
                     percent=percent,
-                    full_on=full,
+                    soon_percent=_soon_percent(space, grows),
+                    full_on=_full_on(space, grows),
                 )
             )
     return sorted(found, key=lambda one: -one.percent)
@@ -295,14 +298,14 @@ async def disks(location_ids: Collection[int]) -> list[DiskInfo]:
 
 async def full_on(location: str) -> date | None:
     """When the disk of this location will take no new data any more."""
-    for rows, _, full in await _forecasts():
+    for rows, space, grows in await _forecasts():
         if any(row.name == location for row in rows):
-            return full
+            return _full_on(space, grows)
     return None
 
 
-async def _forecasts() -> list[tuple[list[Location], Space, date | None]]:
-    """The one forecast: by storage root, at the rate of all repositories on its disk together.
+async def _forecasts() -> list[tuple[list[Location], Space, int]]:
+    """The one forecast: by storage root, with what all repositories on its disk grow in a week.
 
     What the disk keeps in reserve is not used up by backups: it is full when they are refused.
     """
@@ -316,10 +319,7 @@ async def _forecasts() -> list[tuple[list[Location], Space, date | None]]:
     for root, (device, _) in spaces.items():
         grows = sum(growth.get(row.id, 0) for row in places[root])
         by_device[device] = by_device.get(device, 0) + grows
-    return [
-        (places[root], space, _full_on(space, by_device[device]))
-        for root, (device, space) in spaces.items()
-    ]
+    return [(places[root], space, by_device[device]) for root, (device, space) in spaces.items()]
 
 
 def _spaces(roots: Collection[Path]) -> dict[Path, tuple[int, Space]]:
@@ -328,6 +328,12 @@ def _spaces(roots: Collection[Path]) -> dict[Path, tuple[int, Space]]:
         with suppress(OSError):
             found[root] = (root.stat().st_dev, measure(root))
     return found
+
+
+def _soon_percent(space: Space, grows: int) -> int | None:
+    used = space.used_bytes + grows * _SOON / timedelta(weeks=1)
+    percent = min(round(100 * used / space.total_bytes), 100) if space.total_bytes else 0
+    return percent if percent > round(space.percent) else None
 
 
 def _full_on(space: Space, grows: int) -> date | None:

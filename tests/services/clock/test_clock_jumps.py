@@ -329,6 +329,8 @@ def test_whatever_deletes_or_reports_by_age_waits_for_the_clock() -> None:
     waiting = {job.name for job in jobs.JOBS if job.waits_for_clock}
     assert waiting == {
         "look at schedules",
+        "keep which backups are missing",
+        "forget old days",
         "empty the trash",
         "thin out statistics",
         "want checks and compactions",

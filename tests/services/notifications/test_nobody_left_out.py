@@ -9,6 +9,7 @@ from hive.models import Notification, User
 from hive.services.accounts import dependents, users
 from hive.services.delivery.courier import Courier
 from hive.services.notifications import channels, preferences, reach, rule_preview, rules
+from hive.services.notifications.reach import Unreachable
 from hive.services.notifications.rules import AddRule
 from hive.services.outbox import condition
 from hive.services.permissions import OPERATOR
@@ -40,14 +41,14 @@ async def test_who_has_no_way_keeps_a_row_and_administrators_hear_it(people: Peo
     found = await reach.reach(people.admin, made.id)
     assert found is not None
     assert found.words == f"admin by webhook ({reason})"
-    assert await reach.unreachable(people.admin) == []
+    assert await reach.unreachable(people.admin) == Unreachable(0, ())
 
 
 async def test_a_repository_that_would_notify_nobody_is_counted_and_says_why(
     people: People,
 ) -> None:
     made = await factories.make_repository(people.alice)
-    (one,) = await reach.unreachable(OPERATOR)
+    (one,) = (await reach.unreachable(OPERATOR)).first
     assert one.repository_id == made.id
     assert one.words == "nobody: alice has no mail address and no channel"
     worries = await reach.worries(OPERATOR)
@@ -55,10 +56,10 @@ async def test_a_repository_that_would_notify_nobody_is_counted_and_says_why(
     findings = await reach.findings(OPERATOR)
     assert "documents would notify nobody: alice" in " ".join(one.message for one in findings)
     await User.filter(name="alice").update(email="alice@example.org")
-    (one,) = await reach.unreachable(people.alice)
+    (one,) = (await reach.unreachable(people.alice)).first
     assert one.words == "nobody: alice has a mail address, but this server has no mail relay"
     await webhook(people.alice, URL)
-    assert await reach.unreachable(OPERATOR) == []
+    assert (await reach.unreachable(OPERATOR)).count == 0
     found = await reach.reach(people.alice, made.id)
     assert found is not None
     assert found.words == "alice by webhook"

@@ -7,17 +7,22 @@ from hive.kinds import ShareLevel
 from hive.services.health.states import Condition
 from hive.services.lifecycle import trash
 from hive.services.overview import dashboard
-from hive.services.overview.dashboard import DashboardQuery
+from hive.services.overview.attention import AttentionKind
+from hive.services.overview.dashboard import Dashboard, DashboardQuery
+from hive.services.overview.listing import Order
 from hive.services.overview.repository_view import (
     Arrival,
     RepositoryViewQuery,
     repository_view,
 )
-from hive.services.overview.summaries import Order
 from hive.services.repositories.creation import CreateRepository, create
 from tests.factories import People
 
 BY_NAME = DashboardQuery(order=Order.NAME)
+
+
+def names(found: Dashboard) -> list[str]:
+    return [one.name for one, _ in found.repositories]
 
 
 async def test_the_figures_are_of_all_repositories_and_the_rows_of_those_that_fit(
@@ -28,10 +33,12 @@ async def test_the_figures_are_of_all_repositories_and_the_rows_of_those_that_fi
     found = await dashboard.dashboard(
         people.alice, DashboardQuery(order=Order.NAME, text="O", tag="home")
     )
-    assert [one.name for one in found.repositories] == ["documents", "photos"]
-    assert (found.fitting, found.total, found.tags) == (2, 3, {"home": 2})
-    assert found.counts == [(Condition.NEW, 3)]
-    assert [one.repository for one in found.worries.unreachable] == ["documents", "mail", "photos"]
+    assert names(found) == ["documents", "photos"]
+    assert (found.fitting, found.totals.total) == (2, 3)
+    assert found.totals.counts == [(Condition.NEW, 3)]
+    (line,) = found.attention
+    assert line.kind == AttentionKind.UNREACHABLE
+    assert [one.name for one in line.named] == ["documents", "mail", "photos"]
     assert not found.is_any_in_use
 
 
@@ -42,12 +49,12 @@ async def test_pages_follow_each_other_and_a_lost_place_leads_to_the_beginning(
     for name in ("a", "b", "c"):
         await create(people.alice, CreateRepository(name=name))
     first = await dashboard.dashboard(people.alice, BY_NAME)
-    assert ([one.name for one in first.repositories], first.fitting) == (["a", "b"], 3)
+    assert (names(first), first.fitting) == (["a", "b"], 3)
     rest = DashboardQuery(order=Order.NAME, after=first.next_after)
     last = await dashboard.dashboard(people.alice, rest)
-    assert ([one.name for one in last.repositories], last.next_after) == (["c"], None)
+    assert (names(last), last.next_after) == (["c"], None)
     lost = await dashboard.dashboard(people.alice, DashboardQuery(order=Order.NAME, after=4711))
-    assert [one.name for one in lost.repositories] == ["a", "b"]
+    assert names(lost) == ["a", "b"]
 
 
 async def test_nobody_sees_what_is_not_shared_with_them(people: People) -> None:
@@ -56,8 +63,8 @@ async def test_nobody_sees_what_is_not_shared_with_them(people: People) -> None:
         people.alice, CreateRepository(name="shared", share_levels={"team": ShareLevel.VIEW})
     )
     found = await dashboard.dashboard(people.bob, BY_NAME)
-    assert ([one.name for one in found.repositories], found.total) == (["shared"], 1)
-    assert (await dashboard.dashboard(people.charlie, BY_NAME)).total == 0
+    assert (names(found), found.totals.total) == (["shared"], 1)
+    assert (await dashboard.dashboard(people.charlie, BY_NAME)).totals.total == 0
     query = RepositoryViewQuery()
     assert not (await repository_view(people.bob, shared.id, query)).may_manage
     assert (await repository_view(people.alice, shared.id, query)).may_manage

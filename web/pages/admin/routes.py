@@ -15,6 +15,7 @@ from web.pages.admin import (
     server,
     settings,
     users,
+    wall_links,
 )
 
 ROUTES = [
@@ -53,6 +54,9 @@ ROUTES = [
     web.post("/admin/addresses/release", addresses.release),
     web.get("/admin/settings", settings.show),
     web.get("/admin/audit", audit.show),
+    web.get("/admin/wall", wall_links.show),
+    web.post("/admin/wall", wall_links.add),
+    web.post(f"/admin/wall/{ID}/revoke", wall_links.revoke),
     web.get("/admin/jobs", jobs.show),
     web.post("/admin/jobs", jobs.run),
 ]

@@ -47,6 +47,7 @@ ROUTES = [
     web.post(f"/repositories/{ID}/mute", schedule.mute),
     web.post(f"/repositories/{ID}/unmute", schedule.unmute),
     web.post(f"/repositories/{ID}/acknowledge", schedule.acknowledge),
+    web.post("/acknowledge", schedule.acknowledge_all),
     web.post(f"/repositories/{ID}/dismiss-small-backup", schedule.dismiss_small_backup),
     web.post(f"/repositories/{ID}/check", upkeep.check),
     web.post(f"/repositories/{ID}/compact", upkeep.compact),

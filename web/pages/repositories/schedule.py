@@ -23,9 +23,11 @@ from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
 from web import schedule_form
 from web.access import actor_of, user_of
-from web.forms import Form, id_of, sent
+from web.forms import Form, id_of, internal_path, sent
 from web.rendering import done, page
 from web.text.i18n import gettext, sentence
+
+_MOST = 50  # repositories that one button is about
 
 
 async def show(request: web.Request) -> web.Response:
@@ -99,6 +101,17 @@ async def acknowledge(request: web.Request) -> web.Response:
     return await _act(request, schedules.acknowledge, N_("There will be no more reminders."))
 
 
+async def acknowledge_all(request: web.Request) -> web.Response:
+    """The repositories of one line of the overview."""
+    form = await sent(request)
+    names = [name.removeprefix("repository-") for name in form.values]
+    ids = [int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 10]
+    count = await schedules.acknowledge_all(actor_of(request), ids[:_MOST])
+    if not count:
+        return done(request, "/", gettext("Nothing is left to acknowledge."))
+    return done(request, "/", gettext("There will be no more reminders."))
+
+
 async def dismiss_small_backup(request: web.Request) -> web.Response:
     return await _act(request, small_backups.dismiss, N_("The small backup is dismissed."))
 
@@ -128,7 +141,8 @@ async def _act(
     """Do it, and say on the repository's page what came of it."""
     actor, repository_id = actor_of(request), id_of(request)
     await catalogue.require_manage(actor, repository_id)
-    here = f"/repositories/{repository_id}"
+    back = (await sent(request)).text("back")
+    here = internal_path(back) if back else f"/repositories/{repository_id}"
     try:
         await act(actor, repository_id)
     except (InvalidInput, Conflict) as error:

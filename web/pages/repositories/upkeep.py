@@ -11,7 +11,7 @@ from hive.kinds import UpkeepKind
 from hive.services.measurements import measuring
 from hive.services.upkeep import queue
 from web.access import actor_of
-from web.forms import id_of, sent
+from web.forms import id_of, internal_path, sent
 from web.rendering import done
 from web.text.i18n import gettext, sentence
 
@@ -29,7 +29,8 @@ async def compact(request: web.Request) -> web.Response:
 
 async def _ask(request: web.Request, kind: UpkeepKind, *, is_confirmed: bool) -> web.Response:
     repository_id = id_of(request)
-    here = f"/repositories/{repository_id}#integrity"
+    back = (await sent(request)).text("back")
+    here = internal_path(back) if back else f"/repositories/{repository_id}#integrity"
     try:
         await queue.ask(actor_of(request), repository_id, kind, is_confirmed=is_confirmed)
     except Conflict as error:
