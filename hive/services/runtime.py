@@ -372,13 +372,13 @@ def base_url() -> str:
     if web.public_url is not None:
         return web.public_url
     listening = read_listening()
-    return listening.web_url if listening is not None else f"http://{web.address}"
+    return listening.web_url if listening is not None else f"http://{web.addresses[0]}"
 
 
 def ssh_port() -> int:
     """The port of the gate: the one it listens on, else the one it will listen on."""
     listening = read_listening()
-    return listening.ssh_port if listening else settings().ssh.address.port
+    return listening.ssh_port if listening else settings().ssh.addresses[0].port
 
 
 def is_private(path: Path) -> bool:

@@ -99,7 +99,8 @@ class Installation:
         assert match is not None, (first, self.log)
         self.ssh_port, self.web_url = int(match[1]), match[2]
         if expect_setup:
-            self.setup_url = self.server.stdout.readline().removeprefix("set-up ").strip()
+            lines = iter(self.server.stdout.readline, "")
+            self.setup_url = next(line.strip() for line in lines if "/setup/" in line)
 
     @property
     def log(self) -> str:

@@ -40,7 +40,7 @@ def test_the_first_start_says_where_it_listens_and_how_to_set_it_up(
     assert installation.server is not None
     installation.signal(signal.SIGTERM)
     out, _ = installation.server.communicate(timeout=20)
-    assert "set-up" not in out
+    assert "/setup/" not in out
 
 
 def test_a_second_server_on_the_same_data_is_refused(installation: Installation) -> None:

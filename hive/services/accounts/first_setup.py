@@ -58,7 +58,7 @@ async def require_open_setup(token: str) -> None:
     """Raise Forbidden unless this is the token of the running set-up."""
     if not await setup_is_open(token):
         raise Forbidden(
-            "This set-up link is not valid: it was used already, or the server was started again"
-            " since. As long as there is no administrator, the server prints a new one at each"
-            " start."
+            "This set-up link is not valid: it was used already, or a newer one was printed. As"
+            " long as there is no administrator, the server prints a new one at each start, and"
+            " so does `hive setup-link`."
         )
