@@ -96,7 +96,7 @@ async def _serve(settings: Settings, login: str) -> int:
         base = database_watch.watch()
         stack.push_async_callback(base.save)
         await secrets.prepare()
-        mail.use(mail_sender(settings))
+        mail.use(mail_sender(settings, is_demo=runtime.is_demo()))
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
         storage = storage_watch.StorageWatch()
         await storage.begin()
@@ -241,9 +241,9 @@ class _Stopping:
             await ssh.stop(0)
 
 
-def mail_sender(settings: Settings) -> mail.Sender | None:
+def mail_sender(settings: Settings, *, is_demo: bool = False) -> mail.Sender | None:
     """What sends the mails of services through the relay of the settings, if there is one."""
-    if settings.mail.host is None or runtime.is_demo():
+    if settings.mail.host is None or is_demo:
         return None
     server = email.MailServer(settings.mail, settings.web.public_url)
 
