@@ -39,7 +39,8 @@ _AT_A_PACE = """
 import importlib, json, sys
 for name, seconds in json.loads(sys.argv.pop(1)).items():
     module, _, attribute = name.rpartition(".")
-    setattr(importlib.import_module(f"hive.services.server.{module}"), attribute, seconds)
+    where = module if module.startswith("hive.") else f"hive.services.server.{module}"
+    setattr(importlib.import_module(where), attribute, seconds)
 from hive.__main__ import main
 main()
 """

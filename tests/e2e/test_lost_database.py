@@ -31,8 +31,8 @@ NAME = "hive.sqlite3"
 
 
 @pytest.fixture
-def installation(installation: Installation) -> Installation:
-    installation.paces = QUICK
+def installation(installation: Installation, request: pytest.FixtureRequest) -> Installation:
+    installation.paces = {**QUICK, **getattr(request, "param", {})}
     return installation
 
 
@@ -239,6 +239,9 @@ def test_while_another_process_locks_the_database_sessions_are_refused_at_once(
     assert "The database fails" in served.hive("notification", "list")
 
 
+@pytest.mark.parametrize(
+    "installation", [{"hive.app._RECHECK_SECONDS": 2.0}], indirect=True, ids=["looking often"]
+)
 def test_a_session_that_runs_while_the_database_is_locked_is_recorded_in_the_end(
     served: Installation,
 ) -> None:
@@ -256,6 +259,6 @@ def test_a_session_that_runs_while_the_database_is_locked_is_recorded_in_the_end
         assert running.wait(timeout=60) == 0
         other.execute("ROLLBACK")
     until(is_well(served))
-    until(lambda: served.json("session", "list", "--live") == [], seconds=90)
+    until(lambda: served.json("session", "list", "--live") == [])
     newest = served.json("session", "list", "--limit", "1")[0]
     assert (newest["operation"], newest["exit_status"]) == ("create", 0)

@@ -54,7 +54,7 @@ async def test_a_wrong_file_is_told_and_what_was_typed_stays(
     pem = b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNz\n"
     answer = await upload(browser, pem, name="nas", networks="192.0.2.1", public_key="")
     assert answer.status == 422
-    assert "This is a private key." in answer.text
+    assert "This is a private key, and it must never leave the client." in answer.text
     assert 'value="nas"' in answer.text
     assert ">192.0.2.1</textarea>" in answer.text
     assert "b3BlbnNz" not in answer.text

@@ -65,6 +65,7 @@ GET = {
     "/keys/{id}": VISIBLE,
     "/keys/{id}/delete": MANAGED,
     "/keys/refused/{id}": Rule("200 200 200 404 404"),
+    "/repositories/names": EVERYBODY,
     "/sessions": EVERYBODY,
     "/sessions/{id}": VISIBLE,
     "/events": EVERYBODY,

@@ -60,7 +60,7 @@ async def test_the_last_administrator_stays() -> None:
 
 async def test_who_owns_something_is_not_deleted(people: People) -> None:
     await factories.make_key(people.alice)
-    with pytest.raises(Conflict, match="1 keys"):
+    with pytest.raises(Conflict, match="1 key:"):
         await users.delete_user(OPERATOR, people.alice.user_id or 0)
 
 
