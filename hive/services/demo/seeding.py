@@ -21,6 +21,8 @@ from hive.services.demo.people import Cast
 from hive.services.demo.rows import Rows, Subject, add_repository, moments
 from hive.services.demo.shapes import LOST_PERCENT, SHAPES, Shape, Trouble
 from hive.services.demo.timeline import tick_of, timeline
+from hive.services.health import days as days_of_backups
+from hive.services.sessions import failures
 
 DAYS = 90
 _TOGETHER = 4000  # rows of a transaction
@@ -63,6 +65,8 @@ async def seed(
     await rows.store()
     for one in subjects[: len(SHAPES)]:
         await _make_trouble(one, now)
+        await days_of_backups.draw_up(one.id)  # of further ones, the server does it
+        await failures.draw_up(one.id)
     return Demo(people.ADMINISTRATOR, cast.password, repositories)
 
 
