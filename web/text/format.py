@@ -139,6 +139,11 @@ def size(count: int | None) -> str:
     return "\u2013" if count is None else localized.size(count, reader().language)
 
 
+def brief_size(count: int | None) -> str:
+    """A size where there is little room."""
+    return "\u2013" if count is None else localized.brief_size(count, reader().language)
+
+
 def plain(value: object) -> str:
     """A value of JSON as people write it: no brackets, no True."""
     if isinstance(value, bool):
@@ -164,7 +169,7 @@ def change(count: int) -> str:
     if count == 0:
         return gettext("unchanged")
     sign = "+" if count > 0 else "\u2212"
-    return f"{sign}{localized.size(abs(count), reader().language)}"
+    return f"{sign}{localized.brief_size(abs(count), reader().language)}"
 
 
 def lasted(length: timedelta) -> str:
