@@ -82,6 +82,19 @@ async def progress(path: Path) -> dict[int, SessionProgress]:
     return {row.session_id: row for row in rows}
 
 
+async def works(path: Path) -> list[dict[str, Any]] | None:
+    """How far long work of the running server is, as `hive.long_work.of_json` reads it.
+
+    None where no server runs, or where it does not answer.
+    """
+    try:
+        answer = await asyncio.wait_for(_ask(path, to_line({"ask": "works"})), SECONDS)
+        rows = answer["works"]
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return None
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else None
+
+
 async def run_job(path: Path, name: str) -> bool:
     """Have the running server begin a job; False where none runs, Conflict where it cannot."""
     answer = await _ask_if_running(path, to_line({"ask": "job", "name": name}))

@@ -15,7 +15,7 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
-from hive import control, log
+from hive import control, log, long_work
 from hive.control import MAX_LINE, NAMES, SECONDS, Forwarded, from_line, short_path, to_line
 from hive.errors import HiveError, InvalidInput, StorageError
 from hive.process.confine import was_started_here
@@ -108,6 +108,8 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         message = from_line(line)
         if message.get("ask") == "progress":
             answer["progress"] = [astuple(row) for row in live.view().running]
+        elif message.get("ask") == "works":
+            answer["works"] = [long_work.to_json(one) for one in long_work.running()]
         elif message.get("ask") == "job":
             await scheduler.run_now(OPERATOR, str(message.get("name")))
         else:

@@ -76,6 +76,18 @@ class SessionProgress:
     bytes_per_second: int  # both directions together
 
 
+@dataclass(frozen=True)
+class WorkProgress:
+    """How far long work on a repository is; told at most once a second, while it moves.
+
+    `is_change`: it began, pauses or is over.
+    """
+
+    repository_id: int
+    kind: str
+    is_change: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiskAlarm:
     """A storage root fills up, or no longer does (`level` is 0 then); it has no repository."""
@@ -123,6 +135,7 @@ Happening = (
     | UpkeepWanted
     | GiveWay
     | SessionProgress
+    | WorkProgress
     | DiskAlarm
     | StorageChanged
     | DeliveriesWaiting

@@ -40,7 +40,11 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         lstrip_blocks=True,
     )
     environment.globals.update(
-        asset=assets.url, took=formats.took, now=clock.now, days_in_words=formats.days_in_words
+        asset=assets.url,
+        took=formats.took,
+        now=clock.now,
+        days_in_words=formats.days_in_words,
+        knows_no_zone=formats.knows_no_zone,
     )
     environment.filters.update(
         ago=formats.ago,
@@ -56,6 +60,15 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         observed=formats.observed,
         browser=formats.browser,
         moment=formats.moment,
+        on=formats.on,
+        plain_moment=formats.plain_moment,
+        rfc3339=clock.rfc3339,
+        round_size=formats.round_size,
+        short_moment=formats.short_moment,
+        time_of_day=formats.time_of_day,
+        work_amount=formats.work_amount,
+        work_left=formats.work_left,
+        work_share=formats.work_share,
         plain=formats.plain,
         size=formats.size,
         cut=cut,
@@ -155,3 +168,8 @@ def lines(text: str) -> Markup:
 def see_other(path: str) -> web.Response:
     """Go on at another page of ours, with GET."""
     return web.Response(status=303, headers={"Location": path})
+
+
+def moved(path: str) -> web.Response:
+    """What was at this address is at another one now; the method stays."""
+    return web.Response(status=308, headers={"Location": path})

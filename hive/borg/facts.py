@@ -31,6 +31,7 @@ from hive.borg.repository import (
     objects_in_index,
     read_config,
 )
+from hive.meter import Meter, Unit
 from hive.sentences import say
 
 _TRIES = 5
@@ -83,13 +84,17 @@ class RepositoryFacts:
     locks: tuple[Lock, ...] = ()
 
 
-def read(path: Path) -> RepositoryFacts:
-    """Read the repository at `path`; Unreadable says why that cannot be. Blocking."""
+def read(path: Path, meter: Meter | None = None) -> RepositoryFacts:
+    """Read the repository at `path`; Unreadable says why that cannot be. Blocking.
+
+    `meter` counts the files, where they have to be looked at one by one.
+    """
+    meter = meter or Meter()
     try:
         for attempt in range(_TRIES):
             if attempt:
                 time.sleep(_PAUSE)
-            facts = _read(path)
+            facts = _read(path, meter)
             if facts is not None:
                 return facts
     except OSError as error:
@@ -98,27 +103,27 @@ def read(path: Path) -> RepositoryFacts:
     raise Unreadable(say("%(path)s: it changes faster than it can be read", path=path))
 
 
-def _read(path: Path) -> RepositoryFacts | None:
+def _read(path: Path, meter: Meter) -> RepositoryFacts | None:
     """One try; None where a commit came in between."""
     try:
         is_borg2 = (path / "config").is_dir()
         if not is_borg2 and not (path / "config").exists():
-            return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
-        return _borg2(path) if is_borg2 else _borg1(path)
+            return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path, meter)[0], is_walked=True)
+        return _borg2(path, meter) if is_borg2 else _borg1(path, meter)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def _borg1(path: Path) -> RepositoryFacts | None:
+def _borg1(path: Path, meter: Meter) -> RepositoryFacts | None:
     before = last_transaction(path)
     config = read_config(path)
     if config is None:
         # without a `data` beside it, it is just a file of that name
         if (path / "data").is_dir():
             raise Unreadable(say("%(path)s: this is not borg's config", path=path / "config"))
-        return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path)[0], is_walked=True)
+        return RepositoryFacts(kind=Kind.NONE, size_bytes=_walk(path, meter)[0], is_walked=True)
     counted_until, hints = newest_hints(path)
-    size, is_walked = _size(path, config, hints, counted_until)
+    size, is_walked = _size(path, config, hints, counted_until, meter)
     facts = RepositoryFacts(
         kind=Kind.BORG1 if config.version == 1 else Kind.BORG2,
         state=str(before),
@@ -159,11 +164,13 @@ def _usage(hints: Hints | None) -> dict[str, int | None]:
     }
 
 
-def _size(path: Path, config: Config, hints: Hints | None, last: int) -> tuple[int, bool]:
+def _size(
+    path: Path, config: Config, hints: Hints | None, last: int, meter: Meter
+) -> tuple[int, bool]:
     """Bytes of the whole repository, and whether it had to be walked for that."""
     counts = hints is not None and hints.quota_use is not None and _is_plausible(hints)
     if not counts or damage(path) is not None:
-        return _walk(path)[0], True
+        return _walk(path, meter)[0], True
     beside = 0
     for entry in entries(path):
         if entry.is_file(follow_symlinks=False):
@@ -201,8 +208,8 @@ def _any_segments(path: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _borg2(path: Path) -> RepositoryFacts:
-    size, packs = _walk(path)
+def _borg2(path: Path, meter: Meter) -> RepositoryFacts:
+    size, packs = _walk(path, meter)
     return RepositoryFacts(
         kind=Kind.BORG2,
         state=borg2_state(path),
@@ -229,10 +236,12 @@ def _number(path: Path) -> int | None:
     return int(word) if word.isdigit() and len(word) < 10 else None
 
 
-def _walk(path: Path) -> tuple[int, int]:
+def _walk(path: Path, meter: Meter) -> tuple[int, int]:
     """Bytes of all files below `path`, and how many of them are borg 2's packs."""
     total = packs = 0
+    meter.begin(Unit.FILES)
     for directory, _, files in os.walk(path):
+        meter.advance(len(files))
         is_packs = os.path.basename(os.path.dirname(directory)) == "packs"  # noqa: PTH119, PTH120 - hot loop
         for name in files:
             with suppress(FileNotFoundError):

@@ -22,6 +22,7 @@ class Observed:
     commits: int = 0
     committed: Transaction | None = None  # None: not kept
     archive_bytes: int | None = None
+    reads: int | None = None  # objects besides the manifest; None: not kept
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Observed | None:
@@ -29,6 +30,7 @@ class Observed:
         if kept is None or kept.get("note") is not None:
             return None
         committed, archive_bytes = kept.get("committed"), kept.get("archive_bytes")
+        reads = kept.get("reads")
         counts = None
         if isinstance(committed, dict):
             counts = Transaction(**{name: int(committed.get(name) or 0) for name in _COUNTS})
@@ -36,4 +38,5 @@ class Observed:
             commits=int(kept.get("commits") or 0),
             committed=counts,
             archive_bytes=archive_bytes if isinstance(archive_bytes, int) else None,
+            reads=reads if isinstance(reads, int) else None,
         )

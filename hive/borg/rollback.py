@@ -31,6 +31,7 @@ from pathlib import Path
 
 from hive.borg.replay import Amount, Replay, StateRow
 from hive.borg.segments import Log, SegmentError
+from hive.meter import Reading, Unit
 from hive.sentences import say
 
 MOST_STATES = 500  # that are shown, the newest
@@ -105,9 +106,15 @@ class ReadingProgress:
     def cancel(self) -> None:
         self.stop.set()
 
+    def look(self) -> Reading | None:
+        """How far it is; None before that is known."""
+        total = self.total_bytes
+        return Reading(min(self.done_bytes, total), total, Unit.BYTES) if total else None
+
     @property
     def percent(self) -> int:
-        return min(99, 100 * self.done_bytes // self.total_bytes) if self.total_bytes else 0
+        reading = self.look()
+        return (reading.percent or 0) if reading is not None else 0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hive.borg import progress
+
 _LOCK_WAIT = 5  # seconds; the gate keeps its sessions out, an administrator's borg may be there
 _NOTE = "last_segment_checked"
 GOOD, ERRORS_FOUND = 0, 1  # exit statuses of `borg check`
@@ -19,7 +21,7 @@ GOOD, ERRORS_FOUND = 0, 1  # exit statuses of `borg check`
 def check_argv(borg: str, path: Path, *, is_borg2: bool, seconds: int | None = None) -> list[str]:
     """A check of everything, or one of so many seconds that goes on where the last stopped."""
     limit = [] if seconds is None else [f"--max-duration={seconds}"]
-    words = ["check", "--repository-only", f"--lock-wait={_LOCK_WAIT}", *limit]
+    words = ["check", "--repository-only", f"--lock-wait={_LOCK_WAIT}", *progress.OPTIONS, *limit]
     return [borg, "-r", str(path), *words] if is_borg2 else [borg, *words, str(path)]
 
 
@@ -30,7 +32,7 @@ def continued_argv(borg: str, path: Path, *, seconds: int, since_seconds: int) -
 
 
 def compact_argv(borg: str, path: Path) -> list[str]:
-    return [borg, "compact", f"--lock-wait={_LOCK_WAIT}", str(path)]
+    return [borg, "compact", f"--lock-wait={_LOCK_WAIT}", *progress.OPTIONS, str(path)]
 
 
 def is_part_noted(config: bytes) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from hive.borg.hints import HintsError, read_hints
 from hive.borg.repository import index_transaction, parse_config
 from hive.errors import HiveError
+from hive.meter import Meter, Unit
 from hive.sentences import say
 
 _FILES = re.compile(
@@ -47,17 +48,21 @@ class Verified:
     folder: str | None = None  # that it came in
 
 
-def verify(staging: Path) -> Verified:
+def verify(staging: Path, meter: Meter | None = None) -> Verified:
     """Check the tree at `staging`; NotARepository says why not. Blocking: call in a thread.
+
+    `meter` counts the files that were looked at, then the segments.
 
     A single directory that holds the repository is looked into: it was sent without a slash at
     the end of its name.
     """
     folder = _single_folder(staging)
     path = staging if folder is None else staging / folder
+    meter = meter or Meter()
+    meter.begin(Unit.FILES)
     borg2 = _is_directory(path / "config")
     problems: list[str] = []
-    size = files = 0
+    size = files = segments = 0
     for relative, status in _walk(path, borg2=borg2):
         problem = _problem(path, relative, status, borg2=borg2)
         if problem is not None:
@@ -66,11 +71,13 @@ def verify(staging: Path) -> Verified:
                 break
         if stat.S_ISREG(status.st_mode):
             size, files = size + status.st_size, files + 1
+            segments += relative.parts[0] == "data"
+            meter.advance()
     if problems:
         raise NotARepository("; ".join(problems))
     version, repository_id = _identify(path)
     if version == 1:
-        _check_segments(path)
+        _check_segments(path, segments, meter)
     return Verified(version=version, id=repository_id, size_bytes=size, files=files, folder=folder)
 
 
@@ -177,7 +184,7 @@ def _unknown(relative: Path, shown: str) -> str:
     return say("%(path)s does not belong to a borg repository", path=shown)
 
 
-def _check_segments(path: Path) -> None:
+def _check_segments(path: Path, segments: int, meter: Meter) -> None:
     """Compare the segments with the newest index, as far as that is possible.
 
     A part of a repository looks like a whole one, and so do two that were mixed by importing one
@@ -193,7 +200,9 @@ def _check_segments(path: Path) -> None:
     except (OSError, HintsError):
         raise NotARepository(say("its file hints.%(last)s is not borg's", last=last)) from None
     missing, is_clean = set(expected), True
+    meter.begin(Unit.SEGMENTS, segments)
     for segment in _segments(path / "data"):
+        meter.advance()
         number = int(segment.name)
         missing.discard(number)
         if number > last:

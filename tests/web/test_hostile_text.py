@@ -116,7 +116,9 @@ async def test_what_clients_send_is_shown_and_does_nothing(
     await Key.all().update(name=text[:150])
     await Repository.all().update(maintenance=text[:200])
     await browser.log_in("alice")
-    for path in ("/", f"/repositories/{made.id}"):
+    here = f"/repositories/{made.id}"
+    tabs = [f"{here}/{one}" for one in ("sessions", "history", "keys", "connect", "settings")]
+    for path in ("/", here, *tabs):
         answer = await browser.get(path)
         assert answer.status == 200
         check(answer.text)
@@ -134,7 +136,9 @@ async def test_names_that_came_past_the_rules_do_nothing(
     await Repository.all().update(name=text[:100])
     await browser.log_in("alice")
     await User.filter(id=alice.user_id).update(name=text[:150])
-    for path in ("/", f"/repositories/{made.id}"):
+    here = f"/repositories/{made.id}"
+    tabs = [f"{here}/{one}" for one in ("sessions", "history", "keys", "connect", "settings")]
+    for path in ("/", here, *tabs):
         answer = await browser.get(path)
         assert answer.status == 200
         check(answer.text)

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse, web
 
-from hive import clock, signals
+from hive import clock, long_work, signals
 from hive.kinds import EventKind
+from hive.long_work import WorkKind
+from hive.meter import Unit
 from hive.services import events as noted
 from hive.services import runtime
 from hive.services.accounts import users
@@ -191,3 +193,35 @@ async def test_a_stream_whose_connection_is_gone_does_not_begin(
         gone.setattr(web.BaseRequest, "transport", None)
         answer = await browser.get("/live")
     assert (answer.status, answer.headers["Content-Length"]) == (200, "0")
+
+
+async def test_how_far_long_work_is_is_told_to_who_may_see_the_repository(
+    browser: Browser,
+    new_browser: NewBrowser,
+    alice: Actor,
+    bob: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(long_work, "_TELL_EVERY", 0.05)
+    made = await _made(alice)
+    await browser.log_in("alice")
+    other = await new_browser()
+    await other.log_in("bob")
+    async with following(browser) as hers, following(other) as his:
+        async with long_work.under_way(made, WorkKind.CHECK) as work:
+            assert await hers.next() == ("changed", None)  # it has begun
+            work.meter.reach(7, 10, Unit.SEGMENTS)
+            name, (told,) = await hers.next()
+            assert name == "work"
+            assert told == {
+                "work": f"{made}-check",
+                "percent": 70,
+                "share": "70 %",
+                "amount": "7 of 10 segments",
+                "left": "70 %.",
+            }
+            page = (await browser.get(f"/repositories/{made}")).text
+            assert page.count(f'data-work="{made}-check"') <= 2
+        assert await hers.next() == ("changed", None)  # it is over
+        signals.tell(RightsChanged("something else"))
+        assert await his.next() == ("changed", None)

@@ -37,7 +37,8 @@ async def test_overview_and_page_say_that_nobody_would_be_notified(
     assert "alice has no mail address and no channel" in page
     await make_webhook(alice, "https://example.org/x")
     assert "would notify nobody" not in (await browser.get("/")).text
-    assert "<bdi>alice</bdi> by webhook" in (await browser.get(f"/repositories/{made.id}")).text
+    settings = (await browser.get(f"/repositories/{made.id}/settings")).text
+    assert "<bdi>alice</bdi> by webhook" in settings
 
 
 async def test_a_private_address_is_asked_for_allowed_with_a_click_and_revoked(
@@ -119,7 +120,7 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
     await User.filter(name="alice").update(enabled=False)
     await browser.log_in("root")
     refused = "refused: its owner is disabled"
-    assert refused in (await browser.get(f"/repositories/{made.id}")).text
+    assert refused in (await browser.get(f"/repositories/{made.id}/keys")).text
     assert refused in (await browser.get(f"/keys/{key.id}")).text
     assert refused in (await browser.get("/keys")).text
 

@@ -47,7 +47,7 @@ async def test_quotas_of_users_and_groups_are_set_on_their_pages(
         wrong = await browser.post(path, {"name": "team", "enabled": "yes", "quota": "much"})
         assert wrong.status == 422
         assert "is not a size" in wrong.text
-    shown = await page(browser, f"/repositories/{documents}")
+    shown = await page(browser, f"/repositories/{documents}/settings")
     assert "Its owner's quota 0 B of 2.00 TB" in shown or "of 2.00 TB" in shown
     assert "Quota of the group team" in shown
     form = {"name": "team", "member-alice": "yes", "quota": ""}
@@ -77,7 +77,7 @@ async def test_a_viewer_sees_no_quota_of_the_owner(
         OPERATOR, documents, quota_bytes=10**11, share_levels={"team": ShareLevel.VIEW}
     )
     await browser.log_in("bob")
-    shown = await page(browser, f"/repositories/{documents}")
+    shown = await page(browser, f"/repositories/{documents}/settings")
     assert "Quota of the repository" in shown
     assert "Its owner's quota" not in shown
 

@@ -221,7 +221,7 @@ async def test_who_may_only_look_sees_reports_and_tokens_and_no_buttons(
 ) -> None:
     await tokens.add_token(alice, documents, "laptop")
     await browser.log_in("bob")
-    assert "Reports" in await read(browser, f"/repositories/{documents}")
+    assert "Reports" in await read(browser, f"/repositories/{documents}/settings")
     text = await read(browser, f"/repositories/{documents}/reports")
     assert "laptop" in text
     assert "Add a ping token" not in text

@@ -62,7 +62,7 @@ async def test_the_schedule_is_changed_with_its_tags_and_shown(
     text = await _page(browser, documents)
     assert "The schedule was changed." in text
     assert "The next is expected by" in text
-    assert "0 3 * * *" in text
+    assert "0 3 * * *" in await _page(browser, documents, "/settings")
     await browser.post(f"{here}/schedule", {"kind": "interval", "every": "12h", "tag": "nas"})
     info = await health_info.health_info(alice, documents)
     assert (info.schedule.every, info.tags) == (timedelta(hours=12), ("nas",))
@@ -155,11 +155,15 @@ async def test_the_chart_shows_the_chosen_time(
         documents, minutes_ago=2880, archive_created=ArchiveCreated.YES, bytes_added=1_000_000_000
     )
     await browser.log_in("alice")
-    for chosen, points in (("day", 0), ("week", 3), ("month", 3), ("year", 4), ("all", 4)):
+    for chosen, points in (
+        *(("day", 0), ("week", 3), ("month", 3)),
+        *(("quarter", 3), ("year", 4), ("all", 4)),
+    ):
         text = (await browser.get(f"/repositories/{documents}?range={chosen}")).text
         found = re.search(r'class="edge" points="([^"]*)"', text)
         assert len(found[1].split() if found else []) == points, chosen
-        assert text.count("<rect") == (1 if points else 0)
+        bars = re.findall(r'<rect x="[^>]*><title[^>]*>[^<]*: \+1.00 GB', text)
+        assert len(bars) == (1 if points else 0)
     assert (await browser.get(f"/repositories/{documents}?range=century")).status == 422
 
 
@@ -199,12 +203,13 @@ async def test_only_an_administrator_lets_go_what_append_only_keys_deleted(
     assert f'href="/sessions/{session.id}"' in text
     assert "34.00 GB" in text
     assert 'name="confirmed"' not in text
+    assert 'name="confirmed"' not in (await browser.get(f"{here}/settings")).text
     await browser.post(f"{here}/compact")
     assert "have deleted data since the last compaction" in await _page(browser, documents)
     assert (await browser.post(f"{here}/compact", {"confirmed": "yes"})).status == 403
     assert not await Upkeep.filter(repository_id=documents).exists()
     await browser.log_in("root")
-    assert 'name="confirmed"' in (await browser.get(here)).text
+    assert 'name="confirmed"' in (await browser.get(f"{here}/settings")).text
     await browser.post(f"{here}/compact", {"confirmed": "yes"})
     assert (await Upkeep.get(repository_id=documents)).is_confirmed
 
@@ -235,12 +240,12 @@ async def test_the_set_up_of_clients_has_the_real_address(
         assert f"\n    {line}\n" in ssh[0].text
     assert ssh[2].text == "\n".join(one.known_hosts_line for one in details.host_identities)
     await browser.log_in("alice")
-    text = unescape((await browser.get(f"/repositories/{documents}")).text)
+    text = unescape((await browser.get(f"/repositories/{documents}/connect")).text)
     for way in ways.values():
         for snippet in way.snippets:
             assert snippet.text in text, snippet.id
     await Repository.filter(id=documents).update(mode="IMPORT")
-    assert "borg create" not in await _page(browser, documents)
+    assert "borg create" not in await _page(browser, documents, "/connect")
 
 
 async def test_borgmatic_takes_its_configuration(
@@ -264,25 +269,25 @@ async def test_setting_a_machine_up_stays_first_until_the_first_backup(
     made = await catalogue.add_repository(alice, "fresh", owner="alice")
     await browser.log_in("alice")
 
-    async def shown() -> tuple[bool, bool, str]:
-        """Whether the set-up is open, whether it stands first, and what is awaited."""
+    async def shown() -> tuple[bool, str]:
+        """Whether connecting it is the next thing to do, and what is awaited."""
         text = (await browser.get(f"/repositories/{made.id}")).text
         arrival = re.search(r'class="arrival ([\w-]+)"', text)
-        is_first = text.index('id="setup"') < text.index('id="schedule"')
-        is_open = re.search(r'id="setup"[^>]* open', text) is not None
-        return is_open, is_first, arrival[1] if arrival else ""
+        action = text.partition('class="actions"')[2].partition("</div>")[0]
+        is_next = f'href="/repositories/{made.id}/connect"' in action
+        return is_next, arrival[1] if arrival else ""
 
-    assert await shown() == (True, True, "waiting")
+    assert await shown() == (True, "waiting")
     await put_on_disk(made.id)
     await add_session(made.id, minutes_ago=20, operation="init")
-    assert await shown() == (True, True, "connected")
+    assert await shown() == (True, "connected")
     session = await add_session(made.id, minutes_ago=9, archive_created=ArchiveCreated.YES)
     assert session.ended_at is not None
     await review.note_backup(made.id, session.ended_at)
-    assert await shown() == (False, False, "backed-up")
+    assert await shown() == (False, "backed-up")
     later = await add_session(made.id, minutes_ago=3, archive_created=ArchiveCreated.YES)
     assert later.ended_at is not None
-    assert await shown() == (False, False, "")
+    assert await shown() == (False, "")
 
 
 async def test_a_maintenance_that_ends_while_the_page_is_read_is_no_error(

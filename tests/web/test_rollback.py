@@ -34,7 +34,7 @@ async def test_a_deletion_is_undone_after_the_name_was_typed_and_taken_back_from
 ) -> None:
     await browser.log_in("alice")
     here = f"/repositories/{made.id}/rollback"
-    assert here in (await browser.get(f"/repositories/{made.id}")).text
+    assert here in (await browser.get(f"/repositories/{made.id}/settings")).text
     page = await browser.get(here)
     assert page.status == 200
     assert "no session is known" in page.text

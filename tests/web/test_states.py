@@ -236,6 +236,7 @@ async def test_what_is_not_watched_is_watched_with_one_click(
     assert (await info(alice, "free")).schedule.in_words == "every day"
     page = plain((await browser.get(here)).text)
     assert f'action="{here}/watch"' not in page
+    page = plain((await browser.get(f"{here}/settings")).text)
     assert "Every day, next tomorrow at" in page
 
 
@@ -280,7 +281,9 @@ async def test_schedules_and_states_are_said_in_german(
     await schedules.set_schedule(alice, documents, change)
     await delete_much(documents)
     await browser.log_in("alice")
-    page = plain((await browser.get(f"/repositories/{documents}")).text)
+    page = plain((await browser.get(f"/repositories/{documents}/settings")).text)
     assert "Täglich um 03:00, Europe/Berlin, nächste" in page
+    page = plain((await browser.get(f"/repositories/{documents}")).text)
+    assert "Täglich um 03:00, Europe/Berlin" in page
     assert "91 % gelöscht" in page
     assert "Das war ich" in page

@@ -273,7 +273,7 @@ async def test_who_may_only_look_sees_the_list_and_the_runs_and_no_settings(
         run = await press(browser, here)
         assert url in (await browser.get(here)).text
         await browser.log_in("bob")
-        assert "Triggers" in await read(browser, f"/repositories/{documents}")
+        assert "Triggers" in await read(browser, f"/repositories/{documents}/settings")
         for path in (f"/repositories/{documents}/triggers", here, run):
             text = (await browser.get(path)).text
             assert "good morning" in text

@@ -1,6 +1,7 @@
 """What happens, as it happens, to pages that are open: server-sent events.
 
-`changed` has a page read itself anew; `progress` tells how far the sessions are that run.
+`changed` has a page read itself anew; `progress` tells how far the sessions are that run, and
+`work` how far long work on repositories is.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from collections.abc import Sequence
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse, sse_response
 
+from hive.long_work import WorkInfo
 from hive.services.accounts import browser_sessions
 from hive.services.accounts.users import UserInfo
 from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.text.format import brief_size, size, took
+from web.text.format import brief_size, size, took, work_amount, work_left, work_share
 from web.text.i18n import gettext
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
@@ -69,6 +71,8 @@ async def _still_there(request: web.Request) -> UserInfo | None:
 async def _send(stream: EventSourceResponse, news: News) -> None:
     if news.progress:
         await stream.send(_as_json(news.progress), event="progress")
+    if news.works:
+        await stream.send(_works(news.works), event="work")
     if news.has_changed:
         await stream.send("", event="changed")
 
@@ -86,6 +90,22 @@ def _as_json(progress: Sequence[Progress]) -> str:
                 "speed": gettext("%(size)s/s", size=brief_size(one.bytes_per_second)),
             }
             for one in progress
+        ]
+    )
+
+
+def _works(works: Sequence[WorkInfo]) -> str:
+    """How far long work is, as web/templates/works.html shows it."""
+    return json.dumps(
+        [
+            {
+                "work": f"{one.repository_id}-{one.kind}",
+                "percent": one.percent,
+                "share": work_share(one),
+                "amount": work_amount(one),
+                "left": work_left(one),
+            }
+            for one in works
         ]
     )
 

@@ -8,6 +8,10 @@ function dayOf(at) {
   return document.documentElement.lang === "de" ? parts.reverse().join(".") : parts.join("-");
 }
 
+function localTime(at) {
+  return `${dayOf(at)} ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 // As the server says it where it knows the time zone.
 function soonOf(at) {
   const midnight = new Date();
@@ -21,15 +25,15 @@ function soonOf(at) {
 }
 
 function showLocalTimes() {
+  for (const tip of document.querySelectorAll("title[data-at]")) {
+    const at = new Date(tip.dataset.at);
+    if (Number.isNaN(at.getTime())) continue;
+    tip.textContent = tip.textContent.replace(/^.*? UTC:/, `${localTime(at)}:`);
+  }
   for (const time of document.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    if (time.dataset.local === "soon") {
-      time.textContent = soonOf(at);
-      continue;
-    }
-    const day = dayOf(at);
-    time.textContent = `${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
+    time.textContent = time.dataset.local === "soon" ? soonOf(at) : localTime(at);
   }
 }
 

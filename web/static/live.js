@@ -69,6 +69,20 @@ function showProgress(event) {
   }
 }
 
+function showWork(event) {
+  for (const work of JSON.parse(event.data)) {
+    for (const shown of document.querySelectorAll(`[data-work="${work.work}"]`)) {
+      shown.textContent = work[shown.dataset.figure];
+    }
+    const bar = document.querySelector(`[data-bar="${work.work}"]`);
+    const isShown = document.getElementById(`work-${work.work}`);
+    if (isShown && !bar && work.percent !== null) renew(); // now there is something to measure by
+    if (!bar || work.percent === null) continue;
+    bar.setAttribute("aria-valuenow", work.percent);
+    bar.lastElementChild.setAttribute("width", work.percent);
+  }
+}
+
 // Browsers allow few connections to one server: only the page that is looked at holds one.
 function follow() {
   if (document.hidden) {
@@ -80,6 +94,7 @@ function follow() {
   source = new EventSource("/live");
   source.addEventListener("changed", renew);
   source.addEventListener("progress", showProgress);
+  source.addEventListener("work", showWork);
   source.addEventListener("open", () => {
     if (wasConnected) renew();
     wasConnected = true;

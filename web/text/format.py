@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 
@@ -9,10 +10,12 @@ from babel.dates import format_timedelta
 from babel.units import format_unit
 from markupsafe import Markup
 
-from hive import clock, formats, localized
+from hive import clock, formats, localized, work_words
+from hive.long_work import WorkInfo
 from hive.sentences import N_
 from hive.services.health.strips import DayKind
 from web.charts import StripDrawing
+from web.text import i18n
 from web.text.i18n import gettext, reader
 
 
@@ -127,6 +130,50 @@ def moment(at: datetime) -> Markup:
     )
 
 
+def knows_no_zone() -> bool:
+    """Whether times are in UTC because nobody has said in which zone the reader is."""
+    return reader().zone is None
+
+
+def plain_moment(at: datetime) -> str:
+    """The time itself in the reader's zone where no element can stand, as in a tip."""
+    who = reader()
+    return localized.moment(at, who.language, who.zone)
+
+
+def time_of_day(at: datetime) -> str:
+    """03:04, in the reader's zone."""
+    return f"{at.astimezone(reader().shown_zone):%H:%M}"
+
+
+def on(day: date) -> str:
+    """A day of the calendar."""
+    return localized.day(day, reader().language)
+
+
+def short_moment(at: datetime, within: timedelta) -> str:
+    """A mark on an axis that is so long: the day, or the time where the axis is about a day."""
+    local = at.astimezone(reader().shown_zone)
+    return f"{local:%H:%M}" if within <= timedelta(days=2) else on(local.date())
+
+
+def work_amount(work: WorkInfo) -> str:
+    """1904 of 2811 segments."""
+    return i18n.sentence(work_words.amount(work.reading))
+
+
+def work_share(work: WorkInfo) -> str:
+    """68 %; empty where the whole is not known."""
+    return i18n.sentence(work_words.percent(work))
+
+
+def work_left(work: WorkInfo) -> str:
+    """'68 %, about 40 minutes left.'; empty where neither is known."""
+    known = (work_words.percent(work), work_words.left(work))
+    said = ", ".join(i18n.sentence(one) for one in known if one)
+    return f"{said}." if said else ""
+
+
 def took(start: datetime, end: datetime | None) -> str:
     """How long from start to end, or until now: '3m12s'; the two largest units are enough."""
     seconds = max(0, int(((end or clock.now()) - start).total_seconds()))
@@ -142,6 +189,11 @@ def size(count: int | None) -> str:
 def brief_size(count: int | None) -> str:
     """A size where there is little room."""
     return "\u2013" if count is None else localized.brief_size(count, reader().language)
+
+
+def round_size(count: int) -> str:
+    """A size on an axis: 500 GB, 1.5 TB."""
+    return re.sub(r"[.,]00(?= )|(?<=[.,]\d)0(?= )", "", size(count))
 
 
 def plain(value: object) -> str:

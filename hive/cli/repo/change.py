@@ -6,13 +6,15 @@ from typing import Any
 
 import click
 
-from hive.cli import output, values
+from hive.background import spawn
+from hive.cli import output, progress, values
 from hive.cli.repo.documents import document
 from hive.cli.repo.health import expectation, health_document
 from hive.cli.repo.schedule import change_of, schedule_options
 from hive.cli.running import with_hive
 from hive.errors import Unavailable
 from hive.kinds import Health, Mode, ShareLevel
+from hive.long_work import WorkKind
 from hive.services.health import infos as health_info
 from hive.services.keys import grants
 from hive.services.lifecycle import changing
@@ -83,7 +85,8 @@ async def _set(actor: Actor, reference: str, wanted: ChangeRepository) -> None:
         health = await health_info.health_info(actor, found.id)
         output.show_unchanged(document(found) | health_document(health))
         return
-    changed = await changing.change(actor, found.id, wanted)
+    work = spawn(changing.change(actor, found.id, wanted), name="change")
+    changed = await progress.shown(work, found.id, WorkKind.VERIFY)
     info, settled = changed.repository, changed.settled
     health = await health_info.health_info(actor, found.id)
     words = f"Repository {info.name} was changed."

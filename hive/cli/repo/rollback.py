@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import click
 
+from hive import long_work
 from hive.background import spawn
 from hive.borg.replay import Amount
 from hive.borg.rollback import ReadingProgress
-from hive.cli import confirming, output
+from hive.cli import confirming, output, progress
 from hive.cli.running import with_hive
+from hive.long_work import WorkKind
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
@@ -23,8 +24,6 @@ from hive.services.rollback import work as rollback_work
 from hive.services.rollback.preview import RollbackOutlook, Step
 
 T = TypeVar("T")
-
-_SHOW_EVERY = 1.0  # seconds
 
 
 @click.command("rollback")
@@ -55,7 +54,7 @@ async def roll_back(
         output.show_done({"id": info.id, "name": name}, f"The rollback of {name} was undone.")
         return
     reading = ReadingProgress()
-    found = await _shown(preview.look(actor, info.id, reading), reading)
+    found = await _shown(info.id, preview.look(actor, info.id, reading), reading)
     if to is None:
         _list(found)
         return
@@ -64,7 +63,7 @@ async def roll_back(
     if dry_run:
         reading = ReadingProgress()
         checked = rollback_work.check(actor, info.id, step.transaction, reading)
-        _, step = await _shown(checked, reading)
+        _, step = await _shown(info.id, checked, reading)
         output.show_done(document(step), f"{_what(step)} Everything is there; nothing was changed.")
         return
     if not yes:
@@ -79,7 +78,7 @@ async def roll_back(
         expected=step.transaction if current is None else current.transaction,
         reading=reading,
     )
-    done = await _shown(work, reading)
+    done = await _shown(info.id, work, reading)
     output.show_done(
         document(done.step)
         | {"trash": str(done.trash), "restorable_until": output.time(done.until)}
@@ -88,17 +87,15 @@ async def roll_back(
     )
 
 
-async def _shown(work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
-    """Await the work, and show at a terminal how much of the log is read."""
+async def _shown(repository_id: int, work: Coroutine[Any, Any, T], reading: ReadingProgress) -> T:
+    """Await the work, and show how much of the log is read."""
     task = spawn(work, name="rollback")
     try:
-        while not (await asyncio.wait([task], timeout=_SHOW_EVERY))[0]:
-            if sys.stderr.isatty():
-                click.echo(f"\r{reading.percent} % read ", nl=False, err=True)
+        async with long_work.under_way(repository_id, WorkKind.ROLLBACK, reading.look):
+            return await progress.shown(task, repository_id, WorkKind.ROLLBACK)
     except asyncio.CancelledError:
         reading.cancel()
         raise
-    return await task
 
 
 def _confirm(info: RepositoryInfo, what: str, yes: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from hive import clock, log
+from hive import clock, log, long_work
 from hive.background import unbroken
 from hive.borg import last_backup
 from hive.borg.repository import snapshot
@@ -19,6 +19,8 @@ from hive.borg.verify import NotARepository, Verified, drop_derived, verify
 from hive.database import transactional
 from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
+from hive.long_work import WorkKind
+from hive.meter import Meter
 from hive.models import Repository, Session, TrashEntry
 from hive.sentences import Size, say
 from hive.services import events
@@ -180,7 +182,8 @@ async def _settle(repository_id: int) -> Settled:
 
 async def _verify_and_replace(repository_id: int, where: paths.Place) -> Settled:
     try:
-        facts = await asyncio.to_thread(_verify, where)
+        async with long_work.under_way(repository_id, WorkKind.VERIFY) as work:
+            facts = await asyncio.to_thread(_verify, where, work.meter)
     except NotARepository as error:
         await _reject(repository_id, error.message)
         return Settled(None, error.message)
@@ -192,10 +195,10 @@ async def _verify_and_replace(repository_id: int, where: paths.Place) -> Settled
     return settled
 
 
-def _verify(where: paths.Place) -> Verified:
+def _verify(where: paths.Place, meter: Meter) -> Verified:
     try:
         paths.take_out_of_folder(where, None)  # what a crash interrupted
-        facts = verify(where.staging)
+        facts = verify(where.staging, meter)
         paths.take_out_of_folder(where, facts.folder)
     except OSError as error:
         raise StorageError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
-from hive import clock, log, memory
+from hive import clock, log, long_work, memory
 from hive.borg import facts, last_backup
 from hive.borg.deletion import may_have_deleted
 from hive.borg.facts import Kind, RepositoryFacts, Unreadable
@@ -17,6 +17,7 @@ from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import HiveError, StorageError
 from hive.kinds import EndReason, EventKind
+from hive.long_work import WorkKind
 from hive.models import Inspection, Repository, Session, Statistic
 from hive.paging import in_pages
 from hive.sentences import say
@@ -81,8 +82,11 @@ async def _measure(repository_id: int, session_id: int | None, *, is_local: bool
     if row is None or row.maintenance in _OUR_OWN or await places.look(row.location) is not None:
         return
     try:
-        async with asyncio.timeout(_SECONDS):
-            found = await asyncio.to_thread(facts.read, place_of(row).repository)
+        async with (
+            asyncio.timeout(_SECONDS),
+            long_work.under_way(repository_id, WorkKind.MEASURE) as work,
+        ):
+            found = await asyncio.to_thread(facts.read, place_of(row).repository, work.meter)
     except TimeoutError:
         if await places.is_there(repository_id, max_age=0):
             await _note_failure(repository_id, "Looking at it took longer than an hour.")

@@ -29,6 +29,7 @@ logger = log.get(__name__)
 class KeyOnRepository:
     """A key that opens the repository, as anybody who sees the repository may know it."""
 
+    id: int
     name: str
     owner: str
     type: str
@@ -96,6 +97,7 @@ async def _keys(repository: Repository) -> list[KeyOnRepository]:
     used_at = {row["key_id"]: row["used_at"] for row in used}
     return [
         KeyOnRepository(
+            id=grant.key_id,
             name=grant.key.name,
             owner=grant.key.owner.name,
             type=grant.key.type,

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from hive import log
+from hive import log, long_work
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
 from hive.kinds import Mode
+from hive.long_work import WorkInfo
 from hive.models import Inspection, Repository, Session
 from hive.services.clock import last_backups
 from hive.services.health import infos as health_info
@@ -58,6 +59,7 @@ class Row:
     proposal: timedelta | None  # how often to expect backups, where nobody has said so
     encryption: Encryption
     is_locked: bool  # though no session runs
+    work: WorkInfo | None  # why it is busy, as far as this process counts it
     created_at: datetime
 
     @property
@@ -163,6 +165,7 @@ def _row(row: Repository, known: _Known) -> Row:
         proposal=known.proposals.get(row.id),
         encryption=known.encryption.get(row.id, Encryption.UNKNOWN),
         is_locked=row.id in known.locked and not is_in_use,
+        work=next(iter(long_work.of(row.id)), None) if row.maintenance else None,
         created_at=row.created_at,
     )
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from hive.background import spawn
 from hive.excerpt import Excerpt
@@ -29,6 +30,14 @@ class Finished:
     is_overdue: bool = False
 
 
+class ErrorReader(Protocol):
+    """Takes what a program writes to standard error, and gives what of it is text."""
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
 async def run(
     spec: ChildSpec,
     confinement: Confinement,
@@ -36,14 +45,16 @@ async def run(
     seconds: float,
     stop: asyncio.Event,
     grace: float = 5.0,
+    reader: ErrorReader | None = None,
 ) -> Finished:
     """Run the program to its end; end it after `seconds`, or as soon as `stop` is set.
 
+    `reader` reads standard error, and gives what is kept of it.
     Raises Unavailable where it cannot be started.
     """
     begun = time.monotonic()
     child = Child.start(spec, confinement)
-    output = _Output()
+    output = _Output(child.stderr_fd, reader)
     try:
         child.close_stdin()
         waiting = spawn(child.wait(), name="errand")
@@ -76,8 +87,10 @@ async def run(
 class _Output:
     """Reads what a program prints."""
 
-    def __init__(self) -> None:
+    def __init__(self, errors: int, reader: ErrorReader | None) -> None:
         self._excerpt = Excerpt(_HEAD, _TAIL)
+        self._errors = errors
+        self._reader = reader
 
     def read_from(self, descriptor: int) -> None:
         asyncio.get_running_loop().add_reader(descriptor, self._read, descriptor)
@@ -89,8 +102,13 @@ class _Output:
             return False
         if not data:
             asyncio.get_running_loop().remove_reader(descriptor)
-        self._excerpt.add(data)
+        self._excerpt.add(self._text(data) if descriptor == self._errors else data)
         return bool(data)
+
+    def _text(self, data: bytes) -> bytes:
+        if self._reader is None:
+            return data
+        return self._reader.feed(data) if data else self._reader.end()
 
     def drain(self, *descriptors: int) -> None:
         """Take what is left once the program has ended."""

@@ -12,11 +12,12 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive import log, memory
+from hive import log, long_work, memory
 from hive.background import spawn
 from hive.borg.repository import state_of
 from hive.borg.rollback import ReadingProgress
 from hive.errors import Conflict, HiveError
+from hive.long_work import WorkInfo, WorkKind
 from hive.models import Repository
 from hive.sentences import say
 from hive.services.permissions import Actor
@@ -120,12 +121,18 @@ def _begin(repository_id: int, job: RollbackJob, work: Coroutine[Any, Any, None]
     for other in over[:-_MOST_KEPT]:
         del _jobs()[other]
     _jobs()[repository_id] = job
-    job.task = spawn(_kept(job, work), name=f"rollback of {repository_id}")
+    job.task = spawn(_kept(repository_id, job, work), name=f"rollback of {repository_id}")
 
 
-async def _kept(job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
+def progress(repository_id: int) -> WorkInfo | None:
+    """How far the reading of this repository's log is; None where nothing is read."""
+    return long_work.one(repository_id, WorkKind.ROLLBACK)
+
+
+async def _kept(repository_id: int, job: RollbackJob, work: Coroutine[Any, Any, None]) -> None:
     try:
-        await work
+        async with long_work.under_way(repository_id, WorkKind.ROLLBACK, job.reading.look):
+            await work
     except HiveError as error:
         job.problem = error.message
     except asyncio.CancelledError:

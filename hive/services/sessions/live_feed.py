@@ -13,11 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 
-from hive import signals
+from hive import long_work, signals
 from hive.errors import TooMany
+from hive.long_work import WorkInfo, WorkKind
 from hive.models import Repository, Session
 from hive.services.permissions import Actor, visible_repositories
-from hive.signals import Happening, RepositoryEvent, RightsChanged, SessionProgress
+from hive.signals import (
+    Happening,
+    RepositoryEvent,
+    RightsChanged,
+    SessionProgress,
+    WorkProgress,
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,7 @@ class News:
 
     has_changed: bool
     progress: tuple[Progress, ...]
+    works: tuple[WorkInfo, ...] = ()
 
 
 class Follower:
@@ -46,6 +54,7 @@ class Follower:
         self._wake = asyncio.Event()
         self._repositories: set[int] = set()
         self._progress: dict[int, SessionProgress] = {}
+        self._works: set[tuple[int, str]] = set()
         self._has_new_rights = False
         self._unsubscribe: Callable[[], None] | None = None
         self.has_ended = False
@@ -75,10 +84,12 @@ class Follower:
         self._wake.clear()
         repositories, self._repositories = self._repositories, set()
         progress, self._progress = self._progress, {}
+        works, self._works = self._works, set()
         has_new_rights, self._has_new_rights = self._has_new_rights, False
         return News(
             has_changed=has_new_rights or await _sees_any(actor, repositories),
             progress=await _visible(actor, progress),
+            works=await _visible_works(actor, works),
         )
 
     def _note(self, happening: Happening) -> None:
@@ -86,6 +97,10 @@ class Follower:
             self._repositories.add(happening.repository_id)
         elif isinstance(happening, SessionProgress):
             self._progress[happening.session_id] = happening
+        elif isinstance(happening, WorkProgress) and happening.is_change:
+            self._repositories.add(happening.repository_id)
+        elif isinstance(happening, WorkProgress):
+            self._works.add((happening.repository_id, happening.kind))
         elif isinstance(happening, RightsChanged):
             self._has_new_rights = True
         else:
@@ -148,3 +163,14 @@ async def _visible(actor: Actor, told: Mapping[int, SessionProgress]) -> tuple[P
         for row in rows
         if row["repository_id"] in ids and (one := told[row["id"]])
     )
+
+
+async def _visible_works(actor: Actor, told: Collection[tuple[int, str]]) -> tuple[WorkInfo, ...]:
+    if not told:
+        return ()
+    visible = Repository.filter(
+        await visible_repositories(actor), id__in=[repository_id for repository_id, _ in told]
+    )
+    ids = {row["id"] for row in await visible.values("id")}
+    found = (long_work.one(one, WorkKind(kind)) for one, kind in sorted(told) if one in ids)
+    return tuple(work for work in found if work is not None)

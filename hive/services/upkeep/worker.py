@@ -10,14 +10,16 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 
-from hive import clock, log, signals
+from hive import clock, log, long_work, signals
 from hive.background import unbroken
 from hive.borg import upkeep as borg
+from hive.borg.progress import ProgressReader
 from hive.borg.repository import snapshot
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError
 from hive.kinds import UpkeepKind, UpkeepState
+from hive.long_work import Work, WorkKind
 from hive.models import Repository, Upkeep
 from hive.sentences import say
 from hive.services.measurements import statistics
@@ -47,6 +49,7 @@ class _Turn:
     """One turn on one repository, under way."""
 
     row: Upkeep
+    work: Work
     place: paths.Place
     stop: asyncio.Event
     deadline: float  # of time.monotonic
@@ -121,7 +124,8 @@ class UpkeepWorker:
             return False
         try:
             with log.context(repository=row.repository.name):
-                await self._turn_of(row)
+                async with long_work.under_way(row.repository_id, WorkKind(row.kind)) as work:
+                    await self._turn_of(row, work)
         finally:
             self._turn = None
             await maintenance.end(row.repository_id)
@@ -129,12 +133,13 @@ class UpkeepWorker:
             await statistics.measure(row.repository_id)
         return True
 
-    async def _turn_of(self, row: Upkeep) -> None:
+    async def _turn_of(self, row: Upkeep, work: Work) -> None:
         repository = await Repository.get(id=row.repository_id).select_related("location")
         minutes = self._host.settings.upkeep.minutes_a_day
         now = time.monotonic()
         deadline = now + minutes * 60 if row.asked_by is None else _LIMITED
-        turn = _Turn(row, repository_infos.place_of(repository), asyncio.Event(), deadline, now)
+        place = repository_infos.place_of(repository)
+        turn = _Turn(row, work, place, asyncio.Event(), deadline, now)
         self._turn = turn
         try:
             await self._prepare(turn)
@@ -192,7 +197,10 @@ class UpkeepWorker:
                 )
                 return
             await _note_part(turn.row, ended)
-            if await self._is_whole(turn, ended, is_borg2=is_borg2) and not _was_rest(turn.row):
+            is_whole = await self._is_whole(turn, ended, is_borg2=is_borg2)
+            if is_whole and _was_rest(turn.row):
+                turn.work.meter.reset()  # now all of it
+            elif is_whole:
                 problems = Parts.of(turn.row).problems
                 await queue.note_checked(turn.row, problems, seconds=turn.seconds)
                 return
@@ -268,7 +276,10 @@ class UpkeepWorker:
         spec = borg_child(turn.place, program, argv, self._host, is_background=True)
         limit = turn.seconds_left + (_PATIENCE if turn.is_partial else 0)
         confinement = self._host.confinement
-        return await server_programs.run(spec, confinement, seconds=limit, stop=turn.stop)
+        reader = ProgressReader(turn.work.meter)
+        return await server_programs.run(
+            spec, confinement, seconds=limit, stop=turn.stop, reader=reader
+        )
 
     async def _went_away(self, turn: _Turn) -> bool:
         """Whether the whole storage is away: then wait for it, and nothing is said of borg."""
@@ -279,11 +290,15 @@ class UpkeepWorker:
 
     async def _leave_for_now(self, turn: _Turn) -> None:
         """Something that passes is in the way: try again soon."""
+        turn.work.keep()
         self._rested_at[turn.row.repository_id] = time.monotonic() + _LOOK_EVERY
         await queue.note_turn(turn.row, UpkeepState.WAITING, seconds=turn.seconds)
 
     async def _leave(self, turn: _Turn, ended: server_programs.Finished) -> None:
         """Leave the repository to a session, or its rest to another day."""
+        turn.work.keep()
+        if not turn.is_partial:
+            turn.work.meter.reset()  # the next turn begins at the beginning
         if turn.row.kind == UpkeepKind.CHECK and not turn.is_partial:
             # in one piece it would begin again each time
             replace(Parts.of(turn.row), is_partial=True).store(turn.row)

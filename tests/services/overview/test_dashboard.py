@@ -66,8 +66,8 @@ async def test_nobody_sees_what_is_not_shared_with_them(people: People) -> None:
     assert (names(found), found.totals.total) == (["shared"], 1)
     assert (await dashboard.dashboard(people.charlie, BY_NAME)).totals.total == 0
     query = RepositoryViewQuery()
-    assert not (await repository_view(people.bob, shared.id, query)).may_manage
-    assert (await repository_view(people.alice, shared.id, query)).may_manage
+    assert not (await repository_view(people.bob, shared.id, query)).head.may_manage
+    assert (await repository_view(people.alice, shared.id, query)).head.may_manage
     with pytest.raises(NotFound):
         await repository_view(people.charlie, shared.id, query)
 

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Access
-from hive.services.keys import grants, keys
+from hive.services.keys import grants
 from hive.services.keys.grants import ChangeAccess
+from hive.services.overview import repository_tabs
 from hive.services.repositories import catalogue
 from web.access import actor_of
 from web.forms import Form, id_of, sent
-from web.rendering import done, page
+from web.pages.repositories import frame
+from web.rendering import done
 from web.text.i18n import gettext
 
 
@@ -46,17 +48,16 @@ def _key_id(text: str) -> int:
 
 
 async def _page(request: web.Request, form: Form) -> web.Response:
-    actor = actor_of(request)
-    info = await catalogue.find_changeable(actor, id_of(request))
-    visible = {key.id: key for key in await keys.list_keys(actor)}
-    granted = {key.key_id for key in info.keys}
-    return page(
+    view = await repository_tabs.keys_tab(actor_of(request), id_of(request))
+    frame.require_there(view.head)
+    return frame.tab_page(
         request,
         "repositories/keys.html",
+        frame.KEYS,
+        view.head,
         status=form.status,
-        repository=info,
         form=form,
-        visible=visible,
-        others=[key for key in visible.values() if key.id not in granted],
+        visible=view.visible,
+        others=view.others,
         accesses=list(Access),
     )

@@ -97,6 +97,7 @@ async def _page(request: web.Request, form: Form, transaction: int | None = None
         repository=info,
         form=form,
         job=job,
+        progress=background.progress(info.id),
         problem=problem or (job.problem if job is not None else None),
         found=found,
         chosen=_chosen(found, transaction),

@@ -18,6 +18,7 @@ from web.pages.repositories import (
     schedule,
     show,
     staged_import,
+    tabs,
     trash,
     upkeep,
 )
@@ -28,6 +29,10 @@ ROUTES = [
     web.get("/repositories/add", add.show),
     web.post("/repositories/add", add.submit),
     web.get(f"/repositories/{ID}", show.show),
+    web.get(f"/repositories/{ID}/sessions", tabs.sessions),
+    web.get(f"/repositories/{ID}/history", tabs.history),
+    web.get(f"/repositories/{ID}/connect", tabs.connect),
+    web.get(f"/repositories/{ID}/settings", tabs.settings),
     web.get(f"/repositories/{ID}/edit", edit.show),
     web.post(f"/repositories/{ID}/edit", edit.submit),
     web.post(f"/repositories/{ID}/owner", edit.give),
