@@ -72,13 +72,6 @@ for (const here of document.querySelectorAll(".further [aria-current]")) {
   here.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
-document.addEventListener("keydown", (event) => {
-  const search = document.getElementById("q");
-  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping || !search) return;
-  event.preventDefault();
-  search.focus();
-});
 // A list of all repositories would be too long: what matches is asked for while one types.
 function suggest(field) {
   const list = document.getElementById(field.getAttribute("list"));
