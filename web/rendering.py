@@ -52,6 +52,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         ahead=formats.ahead,
         brief=formats.brief,
         duration=format_duration,
+        brief_size=formats.brief_size,
         briefly_ago=formats.briefly_ago,
         soon=formats.soon,
         change=formats.change,
