@@ -331,7 +331,7 @@ def _spaces(roots: Collection[Path]) -> dict[Path, tuple[int, Space]]:
 
 
 def _soon_percent(space: Space, grows: int) -> int | None:
-    used = space.used_bytes + grows * _SOON / timedelta(weeks=1)
+    used = space.used_bytes + grows * (_SOON / timedelta(weeks=1))
     percent = min(round(100 * used / space.total_bytes), 100) if space.total_bytes else 0
     return percent if percent > round(space.percent) else None
 
