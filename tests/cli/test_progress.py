@@ -45,7 +45,7 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     monkeypatch.setattr(click, "echo", echo)
     monkeypatch.setattr("time.monotonic", lambda: made.now)
     monkeypatch.setenv("COLUMNS", "80")
-    with click.Context(click.Command("x"), obj=Options(None, None)):
+    with click.Context(click.Command("x"), obj=Options(config_file=None, data_dir=None)):
         yield made
 
 
