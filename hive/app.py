@@ -17,6 +17,7 @@ from hive import (
     control_server,
     database,
     descriptors,
+    first_contact,
     log,
     loop_watchdog,
     signals,
@@ -95,7 +96,7 @@ async def _serve(settings: Settings, login: str) -> int:
         base = database_watch.watch()
         stack.push_async_callback(base.save)
         await secrets.prepare()
-        mail.use(mail_sender(settings))
+        mail.use(mail_sender(settings, is_demo=runtime.is_demo()))
         _warn([*config.unknown_variables(), *dangers.dangerous(settings)])
         storage = storage_watch.StorageWatch()
         await storage.begin()
@@ -240,9 +241,9 @@ class _Stopping:
             await ssh.stop(0)
 
 
-def mail_sender(settings: Settings) -> mail.Sender | None:
+def mail_sender(settings: Settings, *, is_demo: bool = False) -> mail.Sender | None:
     """What sends the mails of services through the relay of the settings, if there is one."""
-    if settings.mail.host is None or runtime.is_demo():
+    if settings.mail.host is None or is_demo:
         return None
     server = email.MailServer(settings.mail, settings.web.public_url)
 
@@ -317,23 +318,21 @@ async def _send_heartbeats(
 
 
 async def _announce(settings: Settings, ssh: Server, web: WebServer, login: str) -> None:
-    """Print where the server listens, and the set-up link while there is no administrator."""
-    ssh_host = settings.ssh.address.host
-    web_url = f"http://{_bracketed(settings.web.address.host)}:{web.port}"
+    """Print where the server listens, for scripts and for people; `login`: that of a demo."""
+    name = runtime.host_name()
+    url = first_contact.page_url([web.address], name, None)
     file = runtime.database_file()
     opened = None if file is None else (file.device, file.inode)
-    runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, web_url, opened))
-    _print(f"ready ssh={_bracketed(ssh_host)}:{ssh.port} web={web_url}")
-    token = await first_setup.new_setup_token()
-    if token is not None:
-        _print(f"set-up {runtime.base_url()}/setup/{token}")
+    runtime.write_listening(runtime.Listening(os.getpid(), ssh.port, url, opened))
+    _print(f"ready ssh={ssh.address} web=http://{web.address}")
     if login:
-        _print(f"\nDemo data: nothing here is real. Open {web_url}/ and log in {login}.")
+        _print(f"\nDemo data: nothing here is real. Open {url}/ and log in {login}.")
         _print("Ctrl+C ends the demo and removes everything.")
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+        return
+    token = await first_setup.new_setup_token()
+    path = "" if token is None else f"/setup/{token}"
+    for line in first_contact.block(runtime.base_url(), web.addresses, name, path):
+        _print(line)
 
 
 def _print(line: str) -> None:

@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import asyncssh
 from asyncssh.version import __version__ as asyncssh_version
 
+from hive import listening
 from hive.config.settings import SshSettings
+from hive.config.values import Address
 from hive.errors import HiveError, Unavailable
+from hive.sentences import say
 from hive.services.gate.host_keys import HostKey
 from sshgate import algorithms
 from sshgate.arrival import Arrival
@@ -29,21 +32,27 @@ class Server:
     def __init__(self, gate: Gate) -> None:
         _require_asyncssh()
         self.gate = gate
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._address: Address | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, by IPv4 where it can."""
+        if self._address is None:
+            raise HiveError("The gate does not listen.")
+        return self._address
 
     @property
     def port(self) -> int:
-        if self._listener is None:
-            raise HiveError("The gate does not listen.")
-        return int(self._listener.sockets[0].getsockname()[1])
+        return self.address.port
 
     @property
     def is_listening(self) -> bool:
-        return self._listener is not None and not self.gate.is_draining
+        return bool(self._listeners) and not self.gate.is_draining
 
     async def listen(self, host_keys: Sequence[HostKey]) -> None:
-        """Begin to accept connections; Unavailable where the address cannot be had."""
-        gate, address = self.gate, self.gate.settings.address
+        """Begin to accept connections; Unavailable where an address cannot be had."""
+        gate = self.gate
         options = await asyncssh.SSHServerConnectionOptions.construct(
             server_factory=lambda: GateConnection(gate),
             # Loaded keys: paths would be read again for every connection.
@@ -58,28 +67,25 @@ class Server:
             return transport
 
         await gate.learn_addresses()
-        try:
-            self._listener = await gate.loop.create_server(
+        opened = await listening.open_sockets(
+            gate.settings.addresses, what=say("The SSH gate"), backlog=_BACKLOG
+        )
+        self._address = listening.shown_address(opened)
+        for one in opened:
+            listener = await gate.loop.create_server(
                 lambda: Arrival(gate.doorman, gate.farewells, make_transport),
-                address.host,
-                address.port,
+                sock=one,
                 backlog=_BACKLOG,
-                reuse_address=True,
             )
-        except OSError as error:
-            raise Unavailable(
-                "The SSH gate cannot listen on %(address)s: %(error)s.",
-                address=address,
-                error=error,
-            ) from error
+            self._listeners.append(listener)
 
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running sessions end within the time, then end them."""
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         await self.gate.stop(drain_seconds)
-        if self._listener is not None:
-            await self._listener.wait_closed()
+        for listener in self._listeners:
+            await listener.wait_closed()
 
 
 def _options(settings: SshSettings) -> dict[str, object]:

@@ -17,7 +17,7 @@ def relying_party(request: web.Request) -> RelyingParty | None:
 
     Browsers know passkeys on HTTPS and on localhost only, and never at a bare address.
     """
-    origin = request.app[SETTINGS].public_url or f"{_scheme(request)}://{request.host}".lower()
+    origin = request.app[SETTINGS].public_url or f"{scheme(request)}://{request.host}".lower()
     try:
         parts = urlsplit(origin)
         host = parts.hostname or ""
@@ -30,7 +30,8 @@ def relying_party(request: web.Request) -> RelyingParty | None:
     return RelyingParty(host, origin.removesuffix(default))
 
 
-def _scheme(request: web.Request) -> str:
+def scheme(request: web.Request) -> str:
+    """How the reader reached us: a proxy that is trusted may know better."""
     forwarded = request.headers.get("X-Forwarded-Proto", "")
     if forwarded in ("http", "https") and is_trusted_proxy(request):
         return forwarded

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from aiohttp import web
 
+from hive import listening
 from hive.config.settings import WebSettings
+from hive.config.values import Address
 from hive.errors import HiveError, Unavailable
+from hive.sentences import say
 from web.connection import Connection
 from web.door import Door
 
@@ -20,35 +24,47 @@ class Server:
     def __init__(self, app: web.Application, settings: WebSettings) -> None:
         self._settings = settings
         self._runner = web.AppRunner(app, access_log=None)
-        self._listener: asyncio.Server | None = None
+        self._listeners: list[asyncio.Server] = []
+        self._addresses: list[Address] = []
+
+    @property
+    def address(self) -> Address:
+        """Where it listens, by IPv4 where it can."""
+        if not self._addresses:
+            raise HiveError("The web server does not listen.")
+        return self._addresses[0]
+
+    @property
+    def addresses(self) -> Sequence[Address]:
+        """All of them."""
+        return self._addresses
 
     @property
     def port(self) -> int:
-        if self._listener is None:
-            raise HiveError("The web server does not listen.")
-        return int(self._listener.sockets[0].getsockname()[1])
+        return self.address.port
 
     async def listen(self) -> None:
-        """Begin to accept connections; Unavailable where the address cannot be had."""
+        """Begin to accept connections; Unavailable where an address cannot be had."""
         await self._runner.setup()
         handlers = self._runner.server
         if handlers is None:
             raise HiveError("The web server was not set up.")
         door = Door(self._settings)
-        address = self._settings.address
         try:
-            self._listener = await asyncio.get_running_loop().create_server(
-                lambda: Connection(door, handlers), address.host, address.port, backlog=_BACKLOG
+            opened = await listening.open_sockets(
+                self._settings.addresses, what=say("The web server"), backlog=_BACKLOG
             )
-        except OSError as error:
+        except Unavailable:
             await self._runner.cleanup()
-            raise Unavailable(
-                "The web server cannot listen on %(address)s: %(error)s.",
-                address=address,
-                error=error,
-            ) from error
+            raise
+        self._addresses = [listening.shown_address([one]) for one in opened]
+        for one in opened:
+            listener = await asyncio.get_running_loop().create_server(
+                lambda: Connection(door, handlers), sock=one, backlog=_BACKLOG
+            )
+            self._listeners.append(listener)
 
     async def stop(self) -> None:
-        if self._listener is not None:
-            self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         await self._runner.cleanup()

@@ -95,6 +95,10 @@ add_later(
             "Stored secrets of channels, triggers and authenticator apps.",
         ),
         "session": ("session:session", "Sessions: one for each SSH command that a client ran."),
+        "setup-link": (
+            "setup_link:setup_link",
+            "Print a new link that creates the first administrator; earlier links stop working.",
+        ),
         "status": ("status:status", "Show what needs attention."),
         "trigger": ("trigger:trigger", "Triggers that start a backup on a client."),
         "user": ("user:user", "Users, who own repositories and keys."),

@@ -53,9 +53,10 @@ def dangerous(settings: Settings) -> list[str]:
         "ssh.keepalive_seconds is 0: sessions of clients that vanished stay open": (
             ssh.keepalive_seconds == 0
         ),
-        f"web.listen is {settings.web.listen} without an https web.public_url: "
+        f"web.listen is {', '.join(settings.web.listen)} without an https web.public_url: "
         "passwords may cross the network unencrypted": (
-            not values.is_loopback(settings.web.address.host) and not settings.web.is_https
+            not all(values.is_loopback(one.host) for one in settings.web.addresses)
+            and not settings.web.is_https
         ),
         "storage.trash_days is 0: a deleted repository is gone at once": (
             settings.storage.trash_days == 0

@@ -64,8 +64,14 @@ def parse_address(text: str) -> Address:
     return Address(host, int(digits))
 
 
-def listen(text: str) -> str:
-    return str(parse_address(text))
+def listen(value: object) -> tuple[str, ...]:
+    """Addresses, each in its one form; of text, those between commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be HOST:PORT in quotes, or a list of that")
+    if not parts:
+        raise ValueError("must name at least one address")
+    return tuple(dict.fromkeys(str(parse_address(part)) for part in parts))
 
 
 def is_loopback(host: str) -> bool:

@@ -89,6 +89,7 @@ class Repository(Table):
         table = "repository"
         indexes = (
             ("owner_id", "directory"),
+            ("deleted_at", "owner_id"),
             ("look_at",),
             ("health",),
             ("missing_at",),

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hive import clock, files, memory, schema_version
 from hive.ballast import Ballast
+from hive.config import values
 from hive.config.settings import Paths, Settings
 from hive.database import (
     close_database,
@@ -33,6 +34,7 @@ from hive.services.installation.identity import DirectoryIdentity
 
 DEFAULT_LOCATION = "default"
 _DEMO_MARK = "demo"
+_PUBLIC_URL = "public-url"
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Started:
     identity: DirectoryIdentity | None = None
     database_file: DatabaseFile | None = None
     is_demo: bool = False
+    public_url: str | None = None  # as given in the set-up
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ async def _start(new_settings: Settings, *, is_server: bool) -> None:
     ballast.relieve()  # even opening SQLite takes some blocks
     prepare_directories(new_settings.paths)
     started.is_demo = (new_settings.paths.data_dir / _DEMO_MARK).exists()
+    started.public_url = _stored_public_url(new_settings.paths)
     started.identity = identity.ensure(new_settings.paths, is_server=is_server)
     url = new_settings.database.url
     if url is None:
@@ -368,17 +372,35 @@ def base_url() -> str:
     The address that people type where it is set, else the one that the server listens on, else the
     one that it will listen on.
     """
-    web = settings().web
-    if web.public_url is not None:
-        return web.public_url
+    if (known := public_url()) is not None:
+        return known
     listening = read_listening()
-    return listening.web_url if listening is not None else f"http://{web.address}"
+    return listening.web_url if listening is not None else f"http://{settings().web.addresses[0]}"
+
+
+def public_url() -> str | None:
+    """What links in messages begin with: as the settings say, or as was said in the set-up."""
+    configured = settings().web.public_url
+    return configured if configured is not None else memory.of(Started).public_url
+
+
+def store_public_url(url: str) -> None:
+    """Keep what was said in the set-up; `url` is in the form of the setting."""
+    files.replace(paths().data_dir / _PUBLIC_URL, f"{url}\n".encode())
+    memory.of(Started).public_url = url
+
+
+def _stored_public_url(place: Paths) -> str | None:
+    try:
+        return values.public_url((place.data_dir / _PUBLIC_URL).read_text().strip())
+    except (OSError, ValueError):
+        return None
 
 
 def ssh_port() -> int:
     """The port of the gate: the one it listens on, else the one it will listen on."""
     listening = read_listening()
-    return listening.ssh_port if listening else settings().ssh.address.port
+    return listening.ssh_port if listening else settings().ssh.addresses[0].port
 
 
 def is_private(path: Path) -> bool:

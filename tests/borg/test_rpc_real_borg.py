@@ -99,6 +99,7 @@ def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return client
 
 
+@pytest.mark.long
 def test_a_read_only_key_reads_and_changes_nothing(client: Client) -> None:
     before = client.tree()
     assert "first" in client.ok("list", URL, access=Access.READ_ONLY)
@@ -187,6 +188,7 @@ def test_any_other_path_is_refused_in_words(client: Client, path: str, access: A
     assert client.record()["refused_methods"] == ["open"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", OTHER_PATHS)
 def test_no_other_path_deletes_or_creates_the_repository(client: Client, path: str) -> None:
     before = client.tree()
@@ -226,6 +228,7 @@ def test_what_needs_no_lock_needs_full_access(client: Client, command: str, acce
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_full_key_exports_and_imports_the_key_and_breaks_locks(client: Client) -> None:
     client.ok("key", "export", URL, "exported")
     before = (client.repository / "config").read_bytes()
@@ -246,6 +249,7 @@ def test_a_full_key_does_not_read_beside_the_lock(client: Client) -> None:
     assert "leave out --bypass-lock" in done.stderr
 
 
+@pytest.mark.long
 def test_an_append_only_key_backs_up_prunes_and_checks(client: Client) -> None:
     client.ok("create", f"{URL}::added", "source", access=Access.APPEND_ONLY)
     client.ok("check", URL, access=Access.APPEND_ONLY)

@@ -164,6 +164,7 @@ def test_what_the_table_refuses_never_reaches_borg(
     assert stage.kept()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("access", list(Access))
 @pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.name)
 def test_what_the_table_allows_is_done_by_borg(stage: Stage, phase: Phase, access: Access) -> None:

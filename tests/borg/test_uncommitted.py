@@ -200,6 +200,7 @@ def test_a_repository_without_any_commit_is_emptied_only_by_who_made_it(borg: Bo
     assert borg.remove(may_be_empty=True).segments == 1
 
 
+@pytest.mark.long
 def test_the_lock_keeps_borg_out_and_borgs_lock_keeps_us_out(borg: Borg) -> None:
     with borg.locked():
         for words in (["list"], ["create", "::two", str(borg.base / "file")]):

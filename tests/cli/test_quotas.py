@@ -21,6 +21,7 @@ def path(documents: dict[str, Any], tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.long
 def test_quotas_of_users_and_groups_are_set_shown_and_removed(
     run: Run, documents: dict[str, Any]
 ) -> None:

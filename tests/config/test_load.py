@@ -45,7 +45,7 @@ def test_command_line_goes_before_environment_before_file_before_default(tmp_pat
     ssh = load(tmp_path, text, environment, {"ssh.max_tries": 3, "ssh.listen": None}).ssh
     assert (ssh.max_tries, ssh.max_sessions, ssh.login_seconds) == (3, 2, 1)
     assert ssh.keepalive_count == 30
-    assert ssh.listen == "0.0.0.0:2222"
+    assert ssh.listen == ("0.0.0.0:2222", "[::]:2222")
 
 
 def test_a_named_data_directory_goes_before_all(tmp_path: Path) -> None:
@@ -83,7 +83,10 @@ def test_the_file_that_is_named_must_exist(tmp_path: Path) -> None:
         ("ssh.max_tries = 0", "hive.toml:1: ssh.max_tries must be 1 or more"),
         ("ssh = { max_tries = 0 }", "hive.toml:1: ssh.max_tries must be 1 or more"),
         ("[ssh]\n'max_tries' = 0", "hive.toml:2: ssh.max_tries must be 1 or more"),
-        ("[ssh]\nlisten = 3", "hive.toml:2: ssh.listen must be text in quotes"),
+        (
+            "[ssh]\nlisten = 3",
+            "hive.toml:2: ssh.listen must be HOST:PORT in quotes, or a list of that",
+        ),
         ("[ssh]\nhost_keys = 3", "hive.toml:2: ssh.host_keys must be a list"),
         ("[child]\nconfinement = 'requires'", "hive.toml:2: child.confinement must be 'prefer' "),
         ("[child]\nfile_bytes = '1 lot'", "hive.toml:2: child.file_bytes is wrong: '1 lot' is "),
@@ -206,8 +209,22 @@ def test_a_size_limit_can_be_lifted(tmp_path: Path, none: str) -> None:
 )
 def test_an_address_is_host_and_port(text: str, host: str, port: int) -> None:
     settings = config.load(None, environment={"HIVE_SSH__LISTEN": text})
-    assert settings.ssh.address == (host, port)
-    assert str(settings.ssh.address) == text
+    assert settings.ssh.addresses == ((host, port),)
+    assert settings.ssh.listen == (text,)
+
+
+@pytest.mark.parametrize(
+    "given", ['"[::1]:22, 10.0.0.1:22"', '["[::1]:22", "10.0.0.1:22"]', '"[::1]:22,10.0.0.1:22"']
+)
+def test_several_addresses_are_a_list_and_ipv4_comes_first(tmp_path: Path, given: str) -> None:
+    settings = load(tmp_path, f"[ssh]\nlisten = {given}")
+    assert [str(one) for one in settings.ssh.addresses] == ["10.0.0.1:22", "[::1]:22"]
+
+
+def test_without_a_word_both_families_are_listened_on() -> None:
+    settings = config.load(None, environment={})
+    assert [str(one) for one in settings.ssh.addresses] == ["0.0.0.0:2222", "[::]:2222"]
+    assert [str(one) for one in settings.web.addresses] == ["127.0.0.1:8080", "[::1]:8080"]
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,15 @@ def commands_of(page: Path) -> list[Block]:
     return [block for block in blocks_of(page) if block.language == COMMANDS]
 
 
+def marks(page: Path) -> list[pytest.MarkDecorator]:
+    """What a newcomer reads first is tried in every run."""
+    return [] if name(page) in EMPTY else [pytest.mark.long]
+
+
 @pytest.mark.timeout(600)  # some pages have 30 commands
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, id=name(page), marks=marks(page)) for page in PAGES]
+)
 def test_every_command_of_the_page_works(
     page: Path, installation: Installation, tmp_path: Path
 ) -> None:

@@ -65,6 +65,7 @@ class Installation:
     setup_url: str | None = None
     paces: dict[str, float] = field(default_factory=dict)  # see QUICK
     starts_as: str | None = None  # a program in place of hive.__main__, which calls it
+    options: list[str] = field(default_factory=list)  # of `hive serve`, in place of the usual
     starts_empty: bool = False  # the first program that runs makes the database
     _was_prepared: bool = False
 
@@ -85,8 +86,9 @@ class Installation:
             hive[where : where + 2] = ["-c", self.starts_as]
         elif self.paces:
             hive[where : where + 2] = ["-c", _AT_A_PACE, json.dumps(self.paces)]
+        default = ["--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"]
         self.server = subprocess.Popen(
-            [*hive, "serve", "--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"],
+            [*hive, "serve", *(self.options or default)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -100,7 +102,8 @@ class Installation:
         assert match is not None, (first, self.log)
         self.ssh_port, self.web_url = int(match[1]), match[2]
         if expect_setup:
-            self.setup_url = self.server.stdout.readline().removeprefix("set-up ").strip()
+            lines = iter(self.server.stdout.readline, "")
+            self.setup_url = next(line.strip() for line in lines if "/setup/" in line)
 
     @property
     def log(self) -> str:

@@ -129,12 +129,12 @@ def _on_a_terminal(installation: Installation) -> str:
 
 def _is_shown(page: Page, installation: Installation) -> None:
     """On the overview that was open all the time, and on the repository's page."""
-    expect(page.locator(".headline").first).to_contain_text("1 critical")
+    expect(page.locator("#chip-critical")).to_contain_text("1 critical")
     expect(page.locator("tr .state.bad")).to_contain_text("91 % deleted")
     expect(page.locator(".attention li.critical").first).to_contain_text(LINE)
     expect(page).to_have_title(re.compile(r"^\(2\) Repositories "))
     assert "favicon-bad" in (page.locator("link[rel=icon]").get_attribute("href") or "")
-    page.locator("table.overview").get_by_role("link", name="documents").click()
+    page.locator("table.list").get_by_role("link", name="documents").click()
     expect(page.locator(".headline .state.bad")).to_contain_text("91 % deleted")
     expect(page).to_have_title(re.compile(r"^\(!\) documents "))
     alarms = page.locator("#alarms li.critical")

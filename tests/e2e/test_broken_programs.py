@@ -93,6 +93,7 @@ def lose_its_interpreter(path: Path) -> None:
     path.write_text("#!/no/such/python\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
@@ -128,6 +129,7 @@ def test_a_borg_that_does_not_work_is_an_alarm_until_it_does(
     assert create(served, "three").returncode == 0
 
 
+@pytest.mark.long
 def test_a_borg_that_crashes_only_when_it_serves_is_a_failed_session(
     served: Installation, program: Path
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_borg_that_crashes_only_when_it_serves_is_a_failed_session(
     until(lambda: bool(failures(served)))
 
 
+@pytest.mark.long
 def test_an_rsync_that_was_there_and_is_gone_is_an_alarm(
     tmp_path: Path, receiver: Receiver
 ) -> None:
@@ -169,6 +172,7 @@ class OwnPython(Installation):
         return [str(python), "-m", "hive", "--data-dir", str(self.data)]
 
 
+@pytest.mark.long
 def test_a_launcher_that_does_not_start_is_an_alarm_until_it_does(
     tmp_path: Path, program: Path, receiver: Receiver
 ) -> None:

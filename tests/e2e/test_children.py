@@ -57,6 +57,7 @@ def status_of_session(installation: Installation) -> dict[str, str]:
         client.wait()
 
 
+@pytest.mark.long
 @needs_mounts
 def test_the_server_makes_the_account_and_sessions_run_as_it(
     account: str, installation: Installation, request: pytest.FixtureRequest
@@ -96,6 +97,7 @@ def test_root_is_no_account_for_sessions(installation: Installation) -> None:
     assert "child.user" in refused.stderr
 
 
+@pytest.mark.long
 def test_root_where_it_is_allowed_has_no_capabilities_and_is_warned_of(
     installation: Installation, request: pytest.FixtureRequest
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_data_directory_out_of_reach_is_refused_before_anything_listens(
     assert "--data-dir" in refused.stderr
 
 
+@pytest.mark.long
 @needs_mounts
 @pytest.mark.usefixtures("backed_up")
 def test_a_private_directory_above_the_data_keeps_nobody_out(installation: Installation) -> None:
@@ -131,6 +134,7 @@ def test_a_private_directory_above_the_data_keeps_nobody_out(installation: Insta
     assert (installation.directory / "file").read_text() == "content\n" * 1000
 
 
+@pytest.mark.long
 @needs_mounts
 def test_repositories_of_a_server_that_ran_as_root_are_handed_over(
     installation: Installation, request: pytest.FixtureRequest

@@ -24,6 +24,7 @@ def hold(installation: Installation) -> tuple[subprocess.Popen[bytes], Path]:
     return process, lock
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "command",
     [
@@ -49,6 +50,7 @@ def test_a_command_ends_the_sessions_that_are_no_longer_allowed(
     end(process)
 
 
+@pytest.mark.long
 def test_a_deleted_repository_comes_back_with_everything(backed_up: Installation) -> None:
     url = backed_up.json("repo", "show", "laptop")["url"]
     backed_up.hive("repo", "delete", "laptop", "--yes")
@@ -58,6 +60,7 @@ def test_a_deleted_repository_comes_back_with_everything(backed_up: Installation
     assert "one" in backed_up.borg("list", "--short", url)
 
 
+@pytest.mark.long
 def test_commands_work_while_the_server_does_not_run(backed_up: Installation) -> None:
     backed_up.stop()
     before = backed_up.json("repo", "show", "laptop")
@@ -66,6 +69,7 @@ def test_commands_work_while_the_server_does_not_run(backed_up: Installation) ->
     assert (before["quota_bytes"], after["quota_bytes"]) == (None, 5_000_000_000)
 
 
+@pytest.mark.long
 def test_a_session_without_a_server_cannot_be_killed_but_is_said(
     backed_up: Installation,
 ) -> None:
@@ -90,6 +94,7 @@ def test_commands_that_start_together_on_a_new_data_directory_share_one_migratio
     assert {user["name"] for user in installation.json("user", "list")} == {"alice", "bob", "carol"}
 
 
+@pytest.mark.long
 def test_a_backup_makes_a_repository_healthy_and_the_server_does_jobs(
     backed_up: Installation,
 ) -> None:

@@ -91,6 +91,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
         made.installation.close()
 
 
+@pytest.mark.long
 def test_sessions_that_do_not_run_lock_nobody_out(server: Server) -> None:
     one = server.installation
     (last,) = rows(one, "SELECT max(id) FROM session")
@@ -105,6 +106,7 @@ def test_sessions_that_do_not_run_lock_nobody_out(server: Server) -> None:
     server.create("one", 1000)
 
 
+@pytest.mark.long
 def test_a_session_that_runs_is_ended_and_said_to_be(server: Server) -> None:
     one = server.installation
     with backup_under_way(server, "one") as backup:
@@ -117,6 +119,7 @@ def test_a_session_that_runs_is_ended_and_said_to_be(server: Server) -> None:
     assert (again.returncode, "has ended already" in again.stderr) == (1, True)
 
 
+@pytest.mark.long
 def test_a_session_is_closed_by_a_command_where_no_server_runs(server: Server) -> None:
     one = server.installation
     (last,) = rows(one, "SELECT max(id) FROM session")
@@ -127,6 +130,7 @@ def test_a_session_is_closed_by_a_command_where_no_server_runs(server: Server) -
     assert not is_open(one)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not may_mount(), reason="another host name cannot be given here")
 def test_a_server_that_was_killed_and_starts_under_another_name_closes_its_sessions(
     tmp_path: Path,
@@ -152,6 +156,7 @@ def test_a_server_that_was_killed_and_starts_under_another_name_closes_its_sessi
         installation.close()
 
 
+@pytest.mark.long
 def test_a_copy_of_the_data_directory_leaves_the_processes_of_the_original_alone(
     server: Server, tmp_path: Path
 ) -> None:

@@ -155,14 +155,14 @@ def _watch_the_first_backup(installation: Installation, visitor: Visitor, tmp_pa
     try:
         os.killpg(process.pid, signal.SIGSTOP)  # it stays as it is while it is looked at
         row = page.locator("tr.running")
-        visitor.wait_for(row.get_by_text("MB in"))
+        visitor.wait_for(row.locator(".next").get_by_text("MB", exact=False).first)
         expect(row.get_by_text("Backing up")).to_be_visible()
         assert "favicon-live" in (page.locator("link[rel=icon]").get_attribute("href") or "")
         os.killpg(process.pid, signal.SIGCONT)
         assert process.wait(timeout=SECONDS) == 0
     finally:
         end(process)
-    visitor.wait_for(page.get_by_text("1 fine."))
+    visitor.wait_for(page.locator("#chip-fine"))
     page.goto(home)
     expect(page.get_by_text("The first backup is in.")).to_be_visible()
 

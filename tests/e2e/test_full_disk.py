@@ -135,6 +135,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
             installation.close()
 
 
+@pytest.mark.long
 def test_a_disk_without_a_free_byte_costs_only_new_writes(server: Server) -> None:
     server.create("one", 20 * MIB)
     fill(server.data / "foreign")
@@ -157,6 +158,7 @@ def test_a_disk_without_a_free_byte_costs_only_new_writes(server: Server) -> Non
     server.borg("check")
 
 
+@pytest.mark.long
 def test_deleting_and_compacting_make_room_again(tmp_path: Path) -> None:
     with ExitStack() as stack:
         try:
@@ -192,6 +194,7 @@ def test_deleting_and_compacting_make_room_again(tmp_path: Path) -> None:
         server.borg("check")
 
 
+@pytest.mark.long
 def test_health_and_doctor_say_that_a_disk_is_full_and_the_log_before_it_is(
     server: Server,
 ) -> None:
@@ -215,6 +218,7 @@ def test_health_and_doctor_say_that_a_disk_is_full_and_the_log_before_it_is(
     assert server.health() == (200, "ok")
 
 
+@pytest.mark.long
 def test_a_repository_can_be_deleted_on_a_disk_without_a_free_byte(server: Server) -> None:
     fill(server.data / "foreign")
     server.installation.hive("repo", "delete", "laptop", "--yes")
@@ -224,6 +228,7 @@ def test_a_repository_can_be_deleted_on_a_disk_without_a_free_byte(server: Serve
     assert server.archives() == {"zero"}
 
 
+@pytest.mark.long
 def test_a_session_that_meets_the_end_of_the_disk_is_closed_as_that(server: Server) -> None:
     output = server.create("huge", 70 * MIB, status=2)
     assert "No space left on device" in output or "disk is full" in output
@@ -237,6 +242,7 @@ def test_a_session_that_meets_the_end_of_the_disk_is_closed_as_that(server: Serv
     assert server.archives() == {"zero", "small"}
 
 
+@pytest.mark.long
 def test_a_full_storage_root_alone_costs_only_new_writes(tmp_path: Path) -> None:
     with small_disk(tmp_path / "root", 60) as root:
         installation = Installation(
@@ -256,6 +262,7 @@ def test_a_full_storage_root_alone_costs_only_new_writes(tmp_path: Path) -> None
             installation.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ballast", ["true", "false"])
 def test_a_full_data_directory_alone_costs_only_new_writes(tmp_path: Path, ballast: str) -> None:
     with small_disk(tmp_path / "hive", 60) as data:

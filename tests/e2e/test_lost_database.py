@@ -69,6 +69,7 @@ def replace_it(data: Path) -> None:
     (data / "other").replace(data / NAME)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("harm", "how"),
     [
@@ -119,6 +120,7 @@ def test_a_database_file_that_is_lost_is_kept_and_can_be_put_back(
     until(is_well(served))
 
 
+@pytest.mark.long
 def test_a_file_that_comes_back_in_time_ends_the_alarm(served: Installation) -> None:
     move_away(served.data)
     until(is_told(served, "was deleted while the server runs"))
@@ -128,6 +130,7 @@ def test_a_file_that_comes_back_in_time_ends_the_alarm(served: Installation) -> 
     assert create(served, "two").returncode == 0
 
 
+@pytest.mark.long
 def test_a_session_that_runs_while_the_file_is_lost_is_in_the_copy(served: Installation) -> None:
     source = served.directory / "large"
     source.mkdir()
@@ -148,6 +151,7 @@ def test_a_session_that_runs_while_the_file_is_lost_is_in_the_copy(served: Insta
     assert newest["ended_at"] is not None
 
 
+@pytest.mark.long
 def test_damage_is_an_alarm(served: Installation) -> None:
     path = served.data / NAME
     with closing(sqlite3.connect(path)) as connection:
@@ -161,6 +165,7 @@ def test_damage_is_an_alarm(served: Installation) -> None:
     assert "ERROR" in doctor(served)
 
 
+@pytest.mark.long
 def test_nonsense_from_the_first_byte_is_an_alarm_and_clients_are_told(
     served: Installation,
 ) -> None:
@@ -172,6 +177,7 @@ def test_nonsense_from_the_first_byte_is_an_alarm_and_clients_are_told(
     assert refused.returncode == 0 or "database" in refused.stderr
 
 
+@pytest.mark.long
 def test_a_database_that_somebody_else_locks_is_an_alarm_as_long_as_that_lasts(
     served: Installation,
 ) -> None:

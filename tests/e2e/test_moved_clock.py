@@ -92,6 +92,7 @@ def last_backup(moved: Moved) -> datetime:
     return datetime.fromisoformat(shown)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump", [40 * DAY, 400 * DAY])
 def test_a_clock_that_jumps_ahead_and_comes_back(moved: Moved, jump: timedelta) -> None:
     moved.set(jump)
@@ -112,6 +113,7 @@ def test_a_clock_that_jumps_ahead_and_comes_back(moved: Moved, jump: timedelta) 
     assert notifications(moved) == ["Over: The server's clock jumped", "The server's clock jumped"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("is_synchronised", "early", "enough"), [(False, 30, 62), (True, 5, 12)])
 def test_after_the_new_time_is_confirmed_all_goes_on(
     moved: Moved, is_synchronised: bool, early: int, enough: int
@@ -131,6 +133,7 @@ def test_after_the_new_time_is_confirmed_all_goes_on(
     assert moved.try_hive("repo", "restore", "photos").returncode == 1
 
 
+@pytest.mark.long
 def test_an_administrator_confirms_the_time(moved: Moved) -> None:
     moved.set(40 * DAY)
     until(is_told(moved, "The clock jumped ahead by 40d"))
@@ -141,6 +144,7 @@ def test_an_administrator_confirms_the_time(moved: Moved) -> None:
     assert abs(last_backup(moved) - datetime.now(UTC) - 40 * DAY) < timedelta(minutes=5)
 
 
+@pytest.mark.long
 def test_a_clock_that_went_back_stops_no_job_for_years(moved: Moved) -> None:
     moved.set(-300 * DAY)
     until(is_told(moved, "The clock "))
@@ -156,6 +160,7 @@ def test_a_clock_that_went_back_stops_no_job_for_years(moved: Moved) -> None:
     until(are_due_soon)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump", [40 * DAY, -2 * DAY])
 def test_a_clock_that_was_set_while_the_server_was_off(moved: Moved, jump: timedelta) -> None:
     assert moved.stop() == 0

@@ -9,11 +9,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.big_backups import wait_for
 from tests.e2e.installation import Installation
 from tests.e2e.receiver import Receiver
 
 
+@pytest.mark.long
 def test_a_key_used_for_the_first_time_is_told_and_told_again_by_the_same_name_after_a_kill(
     installation: Installation, receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -59,6 +62,7 @@ def query(installation: Installation, sql: str) -> list[tuple[Any, ...]]:
         return list(database.execute(sql))
 
 
+@pytest.mark.long
 def test_a_downtime_of_the_server_is_one_message_and_no_alarm_for_each_repository(
     installation: Installation, receiver: Receiver
 ) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qs
 
+import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.installation import Installation
@@ -54,6 +55,7 @@ def log_in(page: Page, name: str) -> None:
     page.keyboard.press("Enter")
 
 
+@pytest.mark.long
 def test_a_passkey_is_made_and_opens_the_pages(
     installation: Installation, chromium: Browser
 ) -> None:

@@ -97,6 +97,7 @@ def newest_log(installation: Installation) -> str:
     return str(installation.json("report", "show", str(newest["id"]))["log"])
 
 
+@pytest.mark.long
 def test_no_shape_of_a_report_holds_up_the_server(reporting: Installation) -> None:
     url = new_url(reporting, "laptop")
     shapes = [
@@ -113,6 +114,7 @@ def test_no_shape_of_a_report_holds_up_the_server(reporting: Installation) -> No
         assert ask("POST", f"{url}/1", bomb, {"Content-Encoding": "gzip"}) == 200
 
 
+@pytest.mark.long
 def test_sixty_two_megabytes_of_reports_grow_no_database_and_a_bounded_directory(
     reporting: Installation,
 ) -> None:
@@ -137,6 +139,7 @@ def test_sixty_two_megabytes_of_reports_grow_no_database_and_a_bounded_directory
     assert sum(path.stat().st_blocks * 512 for path in files) <= 32 * MIB
 
 
+@pytest.mark.long
 def test_a_megabyte_that_arrives_slowly_is_kept_whole_and_holds_up_nothing(
     reporting: Installation,
 ) -> None:
@@ -154,6 +157,7 @@ def test_a_megabyte_that_arrives_slowly_is_kept_whole_and_holds_up_nothing(
     assert newest_log(reporting) == body.decode()
 
 
+@pytest.mark.long
 def test_a_server_that_is_killed_while_reports_come_leaves_no_row_without_its_log(
     reporting: Installation,
 ) -> None:

@@ -8,6 +8,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import pytest
+
 from tests.e2e.installation import Installation
 
 PASSWORD, NEW = "correct horse battery", "a new and better password"
@@ -32,6 +34,7 @@ def _log_in(installation: Installation, password: str) -> int:
         return error.code
 
 
+@pytest.mark.long
 def test_commands_open_what_wrong_passwords_closed(installation: Installation) -> None:
     installation.start(expect_setup=True)
     installation.hive("user", "add", "alice", "--password-stdin", data=PASSWORD)
@@ -44,6 +47,7 @@ def test_commands_open_what_wrong_passwords_closed(installation: Installation) -
     assert _log_in(installation, NEW) == 303
 
 
+@pytest.mark.long
 def test_the_key_is_rotated_while_the_server_runs(installation: Installation) -> None:
     installation.start(expect_setup=True)
     installation.hive("user", "add", "alice", "--password-stdin", data=PASSWORD)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
+
+import pytest
 
 from tests.e2e.big_backups import end, make_big_source, start_big_backup, wait_for
 from tests.e2e.installation import Installation
@@ -40,9 +44,10 @@ def test_the_first_start_says_where_it_listens_and_how_to_set_it_up(
     assert installation.server is not None
     installation.signal(signal.SIGTERM)
     out, _ = installation.server.communicate(timeout=20)
-    assert "set-up" not in out
+    assert "/setup/" not in out
 
 
+@pytest.mark.long
 def test_a_second_server_on_the_same_data_is_refused(installation: Installation) -> None:
     installation.start()
     refused = installation.try_hive("serve", "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0")
@@ -74,6 +79,7 @@ def test_private_files_are_private(backed_up: Installation) -> None:
     assert all(path.stat().st_mode & 0o077 == 0 for path in repository.rglob("*"))
 
 
+@pytest.mark.long
 def test_the_server_drains_on_sigterm_and_stops_at_once_on_the_second(
     backed_up: Installation, tmp_path: Path
 ) -> None:
@@ -120,6 +126,7 @@ def test_after_the_server_was_killed_the_next_backup_works_without_help(
     backed_up.borg("check", url)
 
 
+@pytest.mark.long
 def test_a_running_session_shows_how_far_it_is(backed_up: Installation, tmp_path: Path) -> None:
     process = start_big_backup(backed_up, make_big_source(tmp_path / "big"))
 
@@ -131,6 +138,7 @@ def test_a_running_session_shows_how_far_it_is(backed_up: Installation, tmp_path
     end(process)
 
 
+@pytest.mark.long
 def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installation) -> None:
     repository = backed_up.json("repo", "show", "laptop")
     holder = backed_up.start_borg(
@@ -152,6 +160,7 @@ def test_locks_that_a_killed_borg_left_are_removed_at_start(backed_up: Installat
     assert "lock removed" in kinds
 
 
+@pytest.mark.long
 def test_a_process_that_a_killed_server_left_is_ended_at_start(backed_up: Installation) -> None:
     repository = backed_up.json("repo", "show", "laptop")
     holder = backed_up.start_borg(
@@ -200,3 +209,38 @@ def test_the_translations_are_read_at_the_start_and_not_in_the_event_loop(
         assert "Anmelden" in answer.read().decode()
     assert installation.stop() == 0
     assert reads() == ["thread", "thread"]
+
+
+def test_a_new_link_replaces_the_one_that_was_printed(installation: Installation) -> None:
+    installation.start(expect_setup=True)
+    assert installation.setup_url is not None
+    again = installation.hive("setup-link").strip()
+    assert again.startswith(f"{installation.web_url}/setup/")
+    assert [_status(url) for url in (again, installation.setup_url)] == [200, 403]
+    installation.hive("user", "add", "root", "--admin")
+    refused = installation.try_hive("setup-link")
+    assert (refused.returncode, "an administrator already" in refused.stderr) == (1, True)
+
+
+def _status(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310 - our own server
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_both_families_have_the_port_of_the_ready_line(installation: Installation) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    both = "[::1]:0, 127.0.0.1:0"
+    installation.options = ["--ssh", both, "--web", both]
+    installation.start()
+    web_port = int(installation.web_url.rpartition(":")[2])
+    for host in ("127.0.0.1", "[::1]"):
+        assert _status(f"http://{host}:{web_port}/login") == 200
+        with socket.create_connection((host.strip("[]"), installation.ssh_port), 30) as client:
+            assert client.recv(4) == b"SSH-"

@@ -162,6 +162,7 @@ def test_storage_that_is_unmounted_under_the_server_costs_sessions_and_nothing_e
     assert REFUSED not in vault.installation.try_hive("doctor").stdout
 
 
+@pytest.mark.long
 def test_a_server_that_starts_without_the_storage_waits_for_it(vault: Vault, disk: Path) -> None:
     kinds = vault.kinds()
     vault.installation.stop()
@@ -176,6 +177,7 @@ def test_a_server_that_starts_without_the_storage_waits_for_it(vault: Vault, dis
     assert set(vault.kinds()) - set(kinds) <= {"refused"}
 
 
+@pytest.mark.long
 def test_storage_that_became_read_only_takes_no_session(vault: Vault, disk: Path) -> None:
     remount(disk, "ro")
     until(vault.is_away)
@@ -186,6 +188,7 @@ def test_storage_that_became_read_only_takes_no_session(vault: Vault, disk: Path
     vault.create("laptop", "one")
 
 
+@pytest.mark.long
 def test_storage_of_another_installation_is_left_alone_until_it_is_taken_over(
     vault: Vault,
 ) -> None:
@@ -207,6 +210,7 @@ def test_storage_of_another_installation_is_left_alone_until_it_is_taken_over(
     vault.create("laptop", "one")
 
 
+@pytest.mark.long
 def test_content_that_vanished_is_not_created_again_until_somebody_confirms(vault: Vault) -> None:
     url = vault.urls["laptop"]
     shutil.rmtree(vault.shown("laptop")["path"])
@@ -224,6 +228,7 @@ def test_content_that_vanished_is_not_created_again_until_somebody_confirms(vaul
     vault.installation.borg("init", "-e", "none", url)
 
 
+@pytest.mark.long
 def test_a_new_disk_is_used_once_it_is_adopted(vault: Vault) -> None:
     unmount(vault.root)
     until(vault.is_away)

@@ -35,6 +35,7 @@ async def beside(installation: Installation) -> AsyncIterator[None]:
     await runtime.stop()
 
 
+@pytest.mark.long
 async def test_a_job_is_followed_over_the_servers_violent_end(
     installation: Installation, awx: FakeAwx, beside: None
 ) -> None:

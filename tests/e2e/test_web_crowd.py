@@ -150,6 +150,7 @@ def _ended_after(stream: socket.socket, begun: float) -> tuple[float, bytes]:
     return time.monotonic() - begun, said
 
 
+@pytest.mark.long
 def test_the_soft_limit_is_raised_and_children_keep_theirs(small: SmallInstallation) -> None:
     small.environment["HIVE_CHILD__OPEN_FILES"] = "500"
     small.start(expect_setup=True)
@@ -166,6 +167,7 @@ def test_the_soft_limit_is_raised_and_children_keep_theirs(small: SmallInstallat
     end(holder)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", [b"", b"GET / HTTP/1.1\r\nHost: a\r\n"])
 def test_idle_connections_of_one_address_do_not_starve_the_gate(
     small: SmallInstallation, what: bytes
@@ -184,6 +186,7 @@ def test_idle_connections_of_one_address_do_not_starve_the_gate(
     assert "web connections were refused" in small.log
 
 
+@pytest.mark.long
 def test_idle_connections_of_many_addresses_starve_neither_gate_nor_web(
     small: SmallInstallation,
 ) -> None:
@@ -199,6 +202,7 @@ def test_idle_connections_of_many_addresses_starve_neither_gate_nor_web(
             assert _seconds_of_health(small) < 1
 
 
+@pytest.mark.long
 def test_bodies_that_never_come_from_many_addresses_do_not_close_the_web(
     small: SmallInstallation,
 ) -> None:
@@ -217,6 +221,7 @@ def test_bodies_that_never_come_from_many_addresses_do_not_close_the_web(
             assert _seconds_of_health(small) < 1
 
 
+@pytest.mark.long
 def test_connections_that_send_nothing_or_too_slowly_are_ended(small: SmallInstallation) -> None:
     small.start(expect_setup=True)
     begun = time.monotonic()
@@ -246,6 +251,7 @@ def test_connections_that_send_nothing_or_too_slowly_are_ended(small: SmallInsta
     assert _seconds_of_health(small) < 1
 
 
+@pytest.mark.long
 def test_a_client_that_reads_nothing_is_disconnected(small: SmallInstallation) -> None:
     small.start(expect_setup=True)
     before = _open_sockets(small)
@@ -265,6 +271,7 @@ def test_a_client_that_reads_nothing_is_disconnected(small: SmallInstallation) -
     stream.close()
 
 
+@pytest.mark.long
 def test_event_streams_of_one_user_are_capped_and_others_get_theirs(
     small: SmallInstallation,
 ) -> None:
@@ -295,6 +302,7 @@ def test_event_streams_of_one_user_are_capped_and_others_get_theirs(
             connection.close()
 
 
+@pytest.mark.long
 def test_event_streams_of_one_login_are_capped_before_those_of_the_user(
     small: SmallInstallation,
 ) -> None:
@@ -313,6 +321,7 @@ def test_event_streams_of_one_login_are_capped_before_those_of_the_user(
         assert answer.status == 200
 
 
+@pytest.mark.long
 def test_a_trusted_proxy_is_not_limited_like_one_visitor_but_each_visitor_is(
     small: SmallInstallation,
 ) -> None:

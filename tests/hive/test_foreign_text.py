@@ -45,6 +45,7 @@ def attempt(
     )
 
 
+@pytest.mark.long
 @sized
 @pytest.mark.parametrize("what", ["patterns", "functions"])
 def test_a_megabyte_of_its_own_parts_stalls_nothing(what: str, length: int, seconds: float) -> None:
@@ -54,6 +55,7 @@ def test_a_megabyte_of_its_own_parts_stalls_nothing(what: str, length: int, seco
     assert re.fullmatch(rf"all [1-9]\d+ {what}", last)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("what", FORMER)
 def test_a_pattern_that_does_not_hold_is_found(what: str) -> None:
     done = attempt("patterns", FORMER[what], seconds=2)

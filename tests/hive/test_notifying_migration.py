@@ -18,6 +18,7 @@ PACKAGE = "migrations_before"
 MADE = "2026-01-01 00:00:00+00:00"
 
 
+@pytest.mark.long
 async def test_rules_that_were_there_before_keep_what_they_hold_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

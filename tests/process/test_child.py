@@ -195,6 +195,7 @@ async def test_a_program_that_obeys_eof_gets_no_signal(tmp_path: Path) -> None:
     child.close()
 
 
+@pytest.mark.long
 async def test_a_program_that_ignores_eof_gets_sigterm_again_and_again(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import signal, time

@@ -333,6 +333,7 @@ async def world(people: People) -> World:
     return World(people, await factories.make_key(people.alice))
 
 
+@pytest.mark.long
 async def test_nothing_is_torn_wherever_a_caller_leaves(world: World) -> None:
     heard: list[signals.Happening] = []
     unsubscribe = signals.subscribe(heard.append)

@@ -253,6 +253,7 @@ class Month:
             assert infos[thing.id].state == wanted, (step, self._clocks.wall, thing)
 
 
+@pytest.mark.long
 async def test_a_month_of_trouble_is_told_as_a_simple_model_says(
     clocks: Clocks, people: People, tmp_path: Path
 ) -> None:

@@ -223,6 +223,7 @@ async def people_with_channels(hook: FarEnd, mail: Relay) -> Actor:
     return owner
 
 
+@pytest.mark.long
 @sized
 async def test_all_of_it_reaches_far_ends_that_come_and_go(
     hive: Settings, days: int, repositories: int

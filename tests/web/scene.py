@@ -38,7 +38,7 @@ from hive.models import (
 )
 from hive.sentences import Size, say
 from hive.services import triggers
-from hive.services.accounts import browser_sessions, groups, users
+from hive.services.accounts import browser_sessions, groups, users, wall_links
 from hive.services.alarms import alarms
 from hive.services.gate import host_keys
 from hive.services.health import schedules
@@ -85,6 +85,7 @@ class Scene:
     trigger_run: int
     ping_token: int
     report: int
+    wall_link: int
 
     def path(self, pattern: str) -> str:
         """The path of a route's pattern that leads to a thing of alice's."""
@@ -108,6 +109,7 @@ class Scene:
             "/admin/locations/": self.location,
             "/admin/users/": self.user,
             "/admin/groups/": self.group,
+            "/admin/wall/": self.wall_link,
         }
         found = next((one for start, one in ids.items() if pattern.startswith(start)), 0)
         return pattern.replace("{id}", str(found))
@@ -193,6 +195,7 @@ async def make_scene() -> Scene:
         channel=channel,
         rule=rule,
         delivery=delivery,
+        wall_link=(await wall_links.add(OPERATOR, "hall")).info.id,
         **await _triggers_and_reports(alice, made[0]),
     )
 

@@ -77,6 +77,7 @@ async def log_in(page: Page, origin: str) -> None:
     await page.wait_for_url(f"{origin}/")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_every_page_is_accessible_in_both_themes_and_widths(
     chromium: Browser, new_browser: NewBrowser, part: int
@@ -101,6 +102,7 @@ async def test_every_page_is_accessible_in_both_themes_and_widths(
     assert await faults(page, "/nothing") == []
 
 
+@pytest.mark.long
 async def test_the_pages_on_the_way_in_are_accessible_too(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:
@@ -178,6 +180,7 @@ def test_files_of_others_are_as_they_were_published(directory: Path) -> None:
         assert hashlib.sha256(script.read_bytes()).hexdigest() in sums
 
 
+@pytest.mark.long
 async def test_the_address_of_a_new_ping_token_is_as_accessible_and_fits(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:
@@ -197,6 +200,7 @@ async def test_the_address_of_a_new_ping_token_is_as_accessible_and_fits(
     assert watch.wrong == []
 
 
+@pytest.mark.long
 async def test_a_repository_is_added_without_scripts_and_with_the_keyboard_alone(
     chromium: Browser, new_browser: NewBrowser
 ) -> None:

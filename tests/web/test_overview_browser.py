@@ -13,6 +13,8 @@ from tests.web.browser import NewBrowser
 from tests.web.crowd import COUNT, make_crowd
 from tests.web.test_browser import AXE, LOOKS, PICTURES, RUN_AXE, Watch, log_in
 
+pytestmark = pytest.mark.long
+
 # How many whole rows are on a screen of this size.
 _ROWS = """() => {
   const height = innerHeight;

@@ -60,6 +60,7 @@ def admin_change(**fields: str) -> Rule:
 
 GET = {
     "/": EVERYBODY,
+    "/wall": EVERYBODY,
     "/keys": EVERYBODY,
     "/keys/add": EVERYBODY,
     "/keys/{id}": VISIBLE,
@@ -132,10 +133,14 @@ GET = {
     "/admin/settings": ADMIN,
     "/admin/audit": ADMIN,
     "/admin/jobs": ADMIN,
+    "/admin/wall": ADMIN,
 }
 PASSWORDS = {"password": "a long new password", "repeated": "a long new password"}
 # In this order: what deletes comes last.
 POST = {
+    "/acknowledge": own_change(),
+    "/admin/wall": Rule("200 403 403 403 403", {"name": "kitchen"}),
+    "/admin/wall/{id}/revoke": admin_change(),
     "/keys/add": Rule("303 303 303 303 303", {"name": "another", "owner": "alice"}),
     "/keys/{id}": change(name="laptop", enabled="yes"),
     "/keys/refused/{id}": Rule("303 303 303 404 404", {"name": "found", "access": "read-only"}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 
+import pytest
+
 from hive import clock
 from hive.kinds import (
     Access,
@@ -152,6 +154,7 @@ async def _notify(alice: Actor, name: str, repository: int) -> None:
     )
 
 
+@pytest.mark.long
 async def test_no_list_asks_the_database_once_for_each_row(
     new_browser: NewBrowser, root: Actor, alice: Actor, statements: list[str]
 ) -> None:

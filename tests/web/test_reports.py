@@ -142,6 +142,7 @@ async def test_what_is_to_be_copied_is_what_the_clients_take(
     assert "Without HTTPS" in text
 
 
+@pytest.mark.long
 async def test_borgmatic_takes_what_is_to_be_copied(
     browser: Browser, alice: Actor, documents: int, tmp_path: Path
 ) -> None:

@@ -44,7 +44,7 @@ async def test_the_list_says_how_each_repository_is(
 ) -> None:
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 not watched." in text
+    assert "<b>1</b> not watched" in text
     assert "never" in text
     assert "not measured" in text
     assert "mode " not in text
@@ -53,10 +53,8 @@ async def test_the_list_says_how_each_repository_is(
     await add_session(documents)
     await review.note_backup(documents, clock.now() - timedelta(days=3))
     text = (await browser.get("/")).text
-    assert "1 not watched." in text
-    assert "3 days ago" in text
-    assert "5 minutes ago" in text
-    assert "write, done" in text
+    assert "<b>1</b> not watched" in text
+    assert "3d ago" in text
     assert "812.00 GB" in text
 
 
@@ -79,11 +77,9 @@ async def test_a_session_that_did_not_end_well_is_told_first(
     await add_session(documents, **session)
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "<title>(1) Repositories" in text
     assert "the last session failed" in text
     rows = text.partition("<tbody>")[2]
     assert rows.index("documents") < rows.index("all-is-well")
-    assert said in text
     page = (await browser.get(f"/repositories/{documents}")).text
     assert f"and failed: {said}." in page
 
@@ -96,7 +92,7 @@ async def test_a_running_session_says_so_even_if_another_came_and_went(
     await add_session(documents, minutes_ago=10)
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    assert "1 backing up." in text
+    assert "<b>1</b> backing up" in text
     assert re.search("running for <span[^>]*>42m", text)
     assert "from 192.0.2.17" in text
     page = (await browser.get(f"/repositories/{documents}")).text
@@ -110,7 +106,7 @@ async def test_a_look_at_the_status_is_no_session_to_tell_of(
     await add_session(documents, minutes_ago=180)
     await add_session(documents, minutes_ago=1, need=Need.STATUS, operation="status")
     await browser.log_in("alice")
-    assert "3 hours ago" in (await browser.get("/")).text
+    assert "3 hours ago" in (await browser.get(f"/repositories/{documents}")).text
 
 
 async def test_mode_and_maintenance_are_told(

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
+from hive.config.settings import Settings
 from hive.models import AuditEntry, User
+from hive.services import runtime
 from hive.services.accounts import first_setup, users
 from hive.services.permissions import SYSTEM, Actor
 from tests.web.browser import PASSWORD, Browser, NewBrowser
@@ -118,3 +120,31 @@ async def test_the_login_page_says_where_the_link_is_while_it_is_needed(
     await browser.post(path, fields())
     await browser.post("/logout")
     assert "printed a link when it started" not in (await browser.get("/login")).text
+
+
+async def test_the_address_that_people_type_is_asked_for_and_used_in_links(
+    browser: Browser, hive: Settings
+) -> None:
+    path = await link()
+    shown = (await browser.get(path, headers={"Host": "nas.example:8080"})).text
+    assert 'value="http://nas.example:8080"' in shown
+    wrong = await browser.post(path, {**fields(), "public_url": "nas.example/hive"})
+    assert wrong.status == 422
+    assert "Write an address like https://hive.example.org" in wrong.text
+    assert 'value="nas.example/hive"' in wrong.text
+    answer = await browser.post(path, {**fields(), "public_url": "https://Nas.example/"})
+    assert answer.status == 303
+    assert runtime.base_url() == runtime.public_url() == "https://nas.example"
+    await runtime.stop()
+    await runtime.start(hive)  # as after a restart
+    assert runtime.public_url() == "https://nas.example"
+
+
+async def test_an_address_that_leads_to_this_machine_alone_is_not_proposed(
+    browser: Browser,
+) -> None:
+    path = await link()
+    shown = (await browser.get(path)).text
+    assert 'name="public_url" type="url" value=""' in shown
+    await browser.post(path, fields())
+    assert runtime.public_url() is None

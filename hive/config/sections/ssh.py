@@ -15,8 +15,11 @@ class SshSettings(Section):
     """The SSH server: where it listens, which algorithms it offers, and its limits."""
 
     listen: Listen = Field(
-        "0.0.0.0:2222",
-        description=N_("Address and port of the SSH server; port 0 takes a free one."),
+        ("0.0.0.0:2222", "[::]:2222"),
+        description=N_(
+            "Addresses and ports of the SSH server: one, or a list. Port 0 takes a free one, the"
+            " same on all addresses; an address family that the machine lacks is left out."
+        ),
     )
     algorithms: Literal["hardened", "compatible"] = Field(
         "hardened",
@@ -126,5 +129,7 @@ class SshSettings(Section):
     )
 
     @property
-    def address(self) -> Address:
-        return parse_address(self.listen)
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to listen, IPv4 first."""
+        found = (parse_address(one) for one in self.listen)
+        return tuple(sorted(found, key=lambda one: ":" in one.host))

@@ -13,8 +13,11 @@ class WebSettings(Section):
     """The web pages and the API."""
 
     listen: Listen = Field(
-        "127.0.0.1:8080",
-        description=N_("Address and port of the web server; port 0 takes a free one."),
+        ("127.0.0.1:8080", "[::1]:8080"),
+        description=N_(
+            "Addresses and ports of the web server: one, or a list. Port 0 takes a free one, the"
+            " same on all addresses; an address family that the machine lacks is left out."
+        ),
     )
     public_url: PublicUrl | None = Field(
         None,
@@ -78,8 +81,10 @@ class WebSettings(Section):
     )
 
     @property
-    def address(self) -> Address:
-        return parse_address(self.listen)
+    def addresses(self) -> tuple[Address, ...]:
+        """Where to listen, IPv4 first."""
+        found = (parse_address(one) for one in self.listen)
+        return tuple(sorted(found, key=lambda one: ":" in one.host))
 
     @property
     def is_https(self) -> bool:

@@ -33,7 +33,7 @@ _MAX_ACCOUNTS = 5  # of one e-mail address
 
 def mail_is_possible() -> bool:
     """Mail is sent, and it is known what a link to us looks like: a visitor's word is not taken."""
-    return mail.is_configured() and runtime.settings().web.public_url is not None
+    return mail.is_configured() and runtime.public_url() is not None
 
 
 def request_by_mail(who: str, *, address: str) -> None:

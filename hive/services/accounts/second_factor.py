@@ -77,7 +77,7 @@ async def enrolment(actor: Actor) -> Enrolment | None:
     row = await Totp.get_or_none(user_id=own_id(actor), confirmed_at=None)
     if row is None:
         return None
-    host = (runtime.settings().web.public_url or "").partition("://")[2]
+    host = (runtime.public_url() or "").partition("://")[2]
     issuer = f"Borg Hive {host.replace(':', ' ')}".strip()  # a colon ends the issuer in the URI
     secret = _secret(row)
     uri = pyotp.TOTP(secret).provisioning_uri(name=actor.name, issuer_name=issuer)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from typing import cast
 
 from hive import clock
 from hive.kinds import Health
@@ -86,14 +87,10 @@ async def strip(health: HealthInfo, zone: tzinfo | None, length: int) -> Strip:
     return (await strips([health], zone, length)).get(health.repository_id, Strip())
 
 
-@dataclass(frozen=True)
-class _Marks:
-    """One bit for each half hour, as in `BackupDay`."""
-
-    made: int = 0
-    late: int = 0
-    due: int = 0
-    failed: int = 0
+# made, late, due and failed of a day: one bit for each half hour, as in `BackupDay`. A page has
+# thousands of these, so that they are plain tuples.
+_Marks = tuple[int, int, int, int]
+_NONE: _Marks = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -127,11 +124,10 @@ def _pieces(begin: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
 
 async def _kept(ids: Sequence[int], since: int) -> dict[int, dict[int, _Marks]]:
     rows = BackupDay.filter(repository_id__in=list(ids), day__gte=since)
+    columns = ("repository_id", "day", "made", "late", "due", "failed")
     found: dict[int, dict[int, _Marks]] = {}
-    for repository, day, *marks in await rows.values_list(
-        "repository_id", "day", "made", "late", "due", "failed"
-    ):
-        found.setdefault(repository, {})[day] = _Marks(*marks)
+    for repository, day, *marks in await rows.values_list(*columns):
+        found.setdefault(repository, {})[day] = cast("_Marks", marks)
     return found
 
 
@@ -152,26 +148,25 @@ def _strip(
 def _within(span: _Span, kept: Mapping[int, _Marks]) -> _Marks:
     made = late = due = failed = 0
     for number, (day, mask) in enumerate(span.pieces):
-        if (marks := kept.get(day)) is None:
-            continue
+        marks = kept.get(day, _NONE)
         # half hours of two days are apart, so that what was in time stays so
-        shift = number * 48
-        made |= (marks.made & mask) << shift
-        late |= (marks.late & mask) << shift
-        due |= marks.due & mask
-        failed |= marks.failed & mask
-    return _Marks(made, late, due, failed)
+        made |= (marks[0] & mask) << number * 48
+        late |= (marks[1] & mask) << number * 48
+        due |= marks[2] & mask
+        failed |= marks[3] & mask
+    return made, late, due, failed
 
 
 def _of_marks(marks: _Marks, health: HealthInfo, *, is_today: bool) -> DayKind:
-    if marks.made:
-        return DayKind.MADE if marks.made & ~marks.late else DayKind.LATE
+    made, late, due, failed = marks
+    if made:
+        return DayKind.MADE if made & ~late else DayKind.LATE
     if is_today and health.is_backing_up:
         return DayKind.RUNNING
-    if marks.failed:
+    if failed:
         return DayKind.FAILED
     if is_today and health.health == Health.LATE:
         return DayKind.DUE
-    if marks.due or (is_today and health.health == Health.DOWN):
+    if due or (is_today and health.health == Health.DOWN):
         return DayKind.MISSING
     return DayKind.NOTHING

@@ -101,9 +101,7 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
     if not lines:
         return 0  # who has no repositories has nothing to read
     title, text = _compose(lines, digest, now)
-    notice = Notice(
-        key, Matter(DIGEST, Severity.INFO), title, text, {"url": runtime.settings().web.public_url}
-    )
+    notice = Notice(key, Matter(DIGEST, Severity.INFO), title, text, {"url": runtime.public_url()})
 
     @transactional
     async def write() -> int:
@@ -165,7 +163,7 @@ def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str
     body = [_in_words(line, now) for line in lines[:_MOST]]
     if len(lines) > _MOST:
         body.append(say("... and %(count)s more.", count=len(lines) - _MOST))
-    url = runtime.settings().web.public_url
+    url = runtime.public_url()
     return title, [join(counted, ".", by=""), "", *body, *(["", url] if url else [])]
 
 

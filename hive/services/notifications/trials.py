@@ -79,7 +79,7 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
                 )
             ]
         ),
-        url=runtime.settings().web.public_url,
+        url=runtime.public_url(),
         repository=None,
         repository_id=None,
         owner=None,

@@ -55,8 +55,10 @@ async def note(event: Event) -> None:
         owner_id=subject.owner_id,
         tags=frozenset(str(tag) for tag in tags),
     )
-    url = texts.page_of(runtime.settings().web.public_url, subject.id)
-    about = texts.AboutRepository(subject.name, subject.login, subject.owner, url)
+    url = texts.page_of(runtime.public_url(), subject.id)
+    about = texts.AboutRepository(
+        subject.name, subject.login, subject.owner, url, runtime.host_name()
+    )
     details = {
         "event": event.id,
         "repository": subject.name,

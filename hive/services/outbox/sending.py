@@ -84,7 +84,7 @@ async def opened_means() -> AsyncIterator[Means]:
 
     settings = runtime.settings()
     async with outgoing() as opened:
-        yield Means(outgoing=opened, mail=settings.mail, public_url=settings.web.public_url)
+        yield Means(outgoing=opened, mail=settings.mail, public_url=runtime.public_url())
 
 
 def outgoing() -> Outgoing:

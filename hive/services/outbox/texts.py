@@ -159,6 +159,7 @@ class AboutRepository:
     login: str
     owner: str
     url: str | None  # of its page; None: nobody said under which address the pages are
+    host: str = ""  # where the pages are
 
 
 def event_title(kind: EventKind, repository: str, details: Mapping[str, Any]) -> Sentence:
@@ -195,6 +196,8 @@ def event_lines(
         lines += ["", advice]
     if about.url is not None:
         lines += ["", about.url]
+    elif about.host:
+        lines += ["", say("More: the pages of Borg Hive on the server %(host)s.", host=about.host)]
     return lines
 
 

@@ -6,7 +6,7 @@ bounded, so that it costs the same however many repositories there are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -90,17 +90,20 @@ class Attention:
         return max(self.count - len(self.named), 0)
 
 
-async def list_attention(actor: Actor, listing: Listing) -> list[Attention]:
-    """What wants to be looked at, the worst first."""
+async def list_attention(
+    actor: Actor, listing: Listing, conditions: Collection[Condition] = tuple(Condition)
+) -> list[Attention]:
+    """What wants to be looked at, the worst first; `conditions`: those that occur at all."""
     found = [
-        *await _critical(actor, listing),
+        *(await _critical(actor, listing) if Condition.CRITICAL in conditions else ()),
         *await _notifying(actor),
-        *await _unknown(listing),
-        *await _missing(listing),
+        *(await _unknown(listing) if Condition.UNKNOWN in conditions else ()),
+        *(await _missing(listing, Condition.DOWN) if Condition.DOWN in conditions else ()),
+        *(await _missing(listing, Condition.LATE) if Condition.LATE in conditions else ()),
         *await _check_errors(listing),
         *await _lasting(listing),
         *await _failed_sessions(listing),
-        *await _unwatched(listing),
+        *(await _unwatched(listing) if Condition.UNWATCHED in conditions else ()),
         *await _unused_keys(actor, listing),
     ]
     if actor.is_admin:
@@ -196,32 +199,28 @@ async def _unknown(listing: Listing) -> list[Attention]:
     return found
 
 
-async def _missing(listing: Listing) -> list[Attention]:
-    """Missing backups that nobody knows of yet."""
+async def _missing(listing: Listing, condition: Condition) -> list[Attention]:
+    """Missing backups that nobody knows of yet: those that are down, or late."""
     heard = Q(muted_until=None) | Q(muted_until__lte=clock.now())
-    found = []
-    for condition in (Condition.DOWN, Condition.LATE):
-        is_down = condition == Condition.DOWN
-        query = listing.in_condition(condition).filter(heard, acknowledged_at=None)
-        query = query.order_by("health_since", "id")
-        rows = await query.limit(NAMED).values("id", "name", "health_since", "due_at")
-        if not rows:
-            continue
-        is_all = len(rows) < NAMED
-        ids = [row["id"] for row in rows]
-        if is_down and not is_all:
-            ids = [row["id"] for row in await query.limit(ACKNOWLEDGED).values("id")]
-        found.append(
-            Attention(
-                kind=AttentionKind(condition),
-                since=rows[0]["health_since"] or clock.now(),
-                count=len(rows) if is_all else await query.count(),
-                named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows),
-                changeable=tuple(ids) if is_down else (),
-                is_severe=is_down,
-            )
+    query = listing.in_condition(condition).filter(heard, acknowledged_at=None)
+    query = query.order_by("health_since", "id")
+    rows = await query.limit(NAMED).values("id", "name", "health_since", "due_at")
+    if not rows:
+        return []
+    is_down, is_all = condition == Condition.DOWN, len(rows) < NAMED
+    ids = [row["id"] for row in rows]
+    if is_down and not is_all:
+        ids = [row["id"] for row in await query.limit(ACKNOWLEDGED).values("id")]
+    return [
+        Attention(
+            kind=AttentionKind(condition),
+            since=rows[0]["health_since"] or clock.now(),
+            count=len(rows) if is_all else await query.count(),
+            named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows),
+            changeable=tuple(ids) if is_down else (),
+            is_severe=is_down,
         )
-    return found
+    ]
 
 
 async def _check_errors(listing: Listing) -> list[Attention]:

@@ -273,7 +273,8 @@ def _annotations(keys: Sequence[_Key]) -> dict[str, Expression | Term]:
 def _of_order(order: Order) -> list[_Key]:
     match order:
         case Order.WORST:
-            return [_Key("rank", F("rank")), _Key("low", Lower("name"))]
+            well = sql.case((Q(failed_session_id=None), 1), default=0)
+            return [_Key("rank", F("rank")), _Key("well", well), _Key("low", Lower("name"))]
         case Order.NAME:
             return [_Key("low", Lower("name"))]
         case Order.BACKUP:

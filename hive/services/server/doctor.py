@@ -213,6 +213,6 @@ def _check_ports(settings: Settings, running: runtime.Listening | None) -> list[
         )
         return [Check("ok", say("Server"), message)]
     return [
-        check_port("SSH", settings.ssh.address, "ssh.listen"),
-        check_port("Web", settings.web.address, "web.listen"),
+        *(check_port("SSH", one, "ssh.listen") for one in settings.ssh.addresses),
+        *(check_port("Web", one, "web.listen") for one in settings.web.addresses),
     ]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hive import clock
 from hive.config.settings import Address
+from hive.listening import is_missing_family
 from hive.sentences import say
 from hive.services.checks import Check
 from hive.services.clock.trust import is_synchronised
@@ -25,6 +26,8 @@ def check_port(subject: str, address: Address, setting: str) -> Check:
         with socket.create_server((address.host, address.port), family=family):
             pass
     except OSError as error:
+        if is_missing_family(address, error):
+            return Check("ok", subject, say("This machine has no %(address)s", address=address))
         message = say(
             "Cannot listen on %(address)s: %(problem)s",
             address=address,

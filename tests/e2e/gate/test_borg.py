@@ -78,6 +78,7 @@ async def test_archives_are_deleted_pruned_and_compacted_with_full_access(
     (await client.borg("check", "--repair", url)).must()
 
 
+@pytest.mark.long
 async def test_a_whole_repository_is_deleted_and_made_again_with_full_access(
     house: House, tmp_path: Path
 ) -> None:
@@ -130,6 +131,7 @@ async def test_the_name_that_people_see_opens_the_repository_too(house: House) -
     (await client.borg("list", url.replace("/./laptop", "/./old-laptop"))).must()
 
 
+@pytest.mark.long
 async def test_a_path_below_the_repository_never_deletes_it(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     info = await catalogue.find_repository(OPERATOR, "laptop")
@@ -141,6 +143,7 @@ async def test_a_path_below_the_repository_never_deletes_it(house: House, tmp_pa
     assert (await client.borg("list", "--short", url)).must().text.split() == ["one"]
 
 
+@pytest.mark.long
 async def test_a_former_path_opens_an_old_repository_and_is_recorded(
     house: House, tmp_path: Path
 ) -> None:
@@ -177,6 +180,7 @@ async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_pat
     (await client.borg("check", url)).must()
 
 
+@pytest.mark.long
 async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     info = await catalogue.find_repository(OPERATOR, "laptop")
@@ -213,6 +217,7 @@ async def test_read_only_reads_everything(house: House, tmp_path: Path, version:
     assert fingerprint(info.path) == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -282,6 +287,7 @@ async def test_status_tells_people_and_programs(house: House, tmp_path: Path) ->
     assert "borg serve" in other.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_backup_that_asks_for_statistics_is_a_backup(
     house: House, tmp_path: Path, version: str

@@ -64,6 +64,7 @@ def archives(info: RepositoryInfo) -> set[str]:
     return {entry.name for entry in (info.path / "archives").iterdir()}
 
 
+@pytest.mark.long
 async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     house2: House, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ async def test_a_directory_is_backed_up_and_restored_with_borg_2(
     assert (await catalogue.find_repository(OPERATOR, "laptop")).state == "new"
 
 
+@pytest.mark.long
 async def test_append_only_adds_archives_and_deletes_none(house2: House, tmp_path: Path) -> None:
     client, info, url = await with_backup(house2, tmp_path)
     await change_access(info, Access.APPEND_ONLY)
@@ -112,6 +114,7 @@ async def test_append_only_adds_archives_and_deletes_none(house2: House, tmp_pat
     assert kept.items() <= after.items()
 
 
+@pytest.mark.long
 async def test_read_only_reads_and_changes_not_one_byte(house2: House, tmp_path: Path) -> None:
     client, info, url = await with_backup(house2, tmp_path)
     await change_access(info, Access.READ_ONLY)
@@ -150,6 +153,7 @@ async def test_the_name_of_another_repository_is_refused_with_the_url_of_this_on
     assert not (other.path / "config").exists()
 
 
+@pytest.mark.long
 async def test_neither_borg_opens_what_the_other_made(house2: House) -> None:
     client, info = await with_repository(house2)
     (await client.borg("init", "-e", "none", info.url)).must()
@@ -175,6 +179,7 @@ async def test_a_server_without_borg_2_says_so(house: House) -> None:
     assert "This server has no borg 2" in done.error
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("whole_bytes", [0, 10**9], ids=["in parts", "in one piece"])
 async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
     house2: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole_bytes: int
@@ -197,6 +202,7 @@ async def test_the_server_checks_a_repository_of_borg_2_without_its_passphrase(
         await queue.ask(OPERATOR, info.id, UpkeepKind.COMPACT)
 
 
+@pytest.mark.long
 async def test_a_session_over_its_quota_ends_and_far_over_it_only_reads(
     house2: House, tmp_path: Path
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from hive.kinds import Access
 from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
@@ -83,6 +85,7 @@ async def test_borgmatic_creates_prunes_compacts_checks_and_restores(
     assert same_tree(tmp_path / "source", target / "source")
 
 
+@pytest.mark.long
 async def test_borgmatic_backs_up_with_an_append_only_key(house: House, tmp_path: Path) -> None:
     client, url, config = await with_repository(house, tmp_path)
     await change_access(Access.APPEND_ONLY)

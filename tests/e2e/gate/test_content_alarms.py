@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from hive.kinds import Access, EventKind, State
 from hive.services.alarms import alarms, answers
 from hive.services.health import infos as health_info
@@ -36,6 +38,7 @@ async def change_passphrase(house: House, client: Client, url: str) -> None:
     await measure_last(house)
 
 
+@pytest.mark.long
 async def test_a_full_key_changes_its_passphrase_and_another_is_refused(
     house: House, tmp_path: Path
 ) -> None:
@@ -50,6 +53,7 @@ async def test_a_full_key_changes_its_passphrase_and_another_is_refused(
     assert await open_kinds() == []
 
 
+@pytest.mark.long
 async def test_putting_a_config_back_raises_nothing(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     await measure_last(house)
@@ -62,6 +66,7 @@ async def test_putting_a_config_back_raises_nothing(house: House, tmp_path: Path
     assert await open_kinds() == []
 
 
+@pytest.mark.long
 async def test_a_client_that_deletes_the_repository_is_told_once_and_it_is_never_fine(
     house: House, tmp_path: Path
 ) -> None:

@@ -135,6 +135,7 @@ async def confirm_slowly(client: Client, login: str, seconds: float) -> Done:
     )
 
 
+@pytest.mark.long
 async def test_a_person_may_take_time_to_compare_the_fingerprint(tmp_path: Path) -> None:
     assert SshSettings().login_seconds == 120
     settings = {"ssh.key_exchange_seconds": 1, "ssh.login_seconds": 20}
@@ -143,6 +144,7 @@ async def test_a_person_may_take_time_to_compare_the_fingerprint(tmp_path: Path)
         (await confirm_slowly(client, login, 3)).must()
 
 
+@pytest.mark.long
 async def test_a_person_who_takes_too_long_reads_why(tmp_path: Path) -> None:
     async with open_house(tmp_path, **{"ssh.login_seconds": 2}) as house:
         client, (login,) = await site(house)

@@ -56,6 +56,7 @@ async def dropbear_house(house: House, kind: str) -> tuple[Client, str]:
     return client, f"ssh://{made.login}@127.0.0.1:{house.port}/./laptop"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "converted"])
 async def test_borg_works_over_dropbear_with_compatible_algorithms(
     tmp_path: Path, kind: str

@@ -67,6 +67,7 @@ def is_locked(path: Path) -> bool:
     return (path / "lock.exclusive").exists() or (path / "lock.roster").exists()
 
 
+@pytest.mark.long
 async def test_after_a_client_was_killed_the_next_backup_works_without_help(
     house: House, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ async def test_after_a_client_was_killed_the_next_backup_works_without_help(
     (await client.borg("check", url)).must()
 
 
+@pytest.mark.long
 async def test_a_second_client_waits_for_the_lock(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     holder = await hold_lock(client)
@@ -265,6 +267,7 @@ async def test_where_confinement_is_required_and_missing_nobody_is_served(tmp_pa
         assert not (made.path / "config").exists()
 
 
+@pytest.mark.long
 async def test_a_session_whose_row_could_not_be_closed_is_closed_later(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,7 @@ async def test_a_borg_session_ends_before_an_export_begins(
     assert fingerprint(tmp_path / "target") == fingerprint(source)
 
 
+@pytest.mark.long
 async def test_an_export_that_was_cut_off_is_resumed(
     house: House, source: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ async def _backed_up(house: House, client: Client, *, access: Access = Access.FU
     return info.url
 
 
+@pytest.mark.long
 async def test_one_session_at_a_time_makes_room(small_house: House, tmp_path: Path) -> None:
     client = small_house.client()
     url = await _backed_up(small_house, client)

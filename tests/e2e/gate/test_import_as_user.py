@@ -28,6 +28,7 @@ def reachable(open_place: Path) -> Path:
     return open_place
 
 
+@pytest.mark.long
 async def test_imports_and_backups_belong_to_the_user_that_programs_run_as(
     reachable: Path, source: Path, tmp_path: Path
 ) -> None:

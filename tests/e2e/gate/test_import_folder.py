@@ -85,6 +85,7 @@ async def test_a_folder_beside_something_else_is_refused_with_the_slash_named(
     assert content(transfer.info.path) == content(source)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_what_borg_derives_is_dropped_and_made_again(
     tmp_path: Path, source: Path, version: str
@@ -137,6 +138,7 @@ async def test_an_import_ends_when_it_is_over_the_quota(house: House, source: Pa
     assert (await quotas.uses(transfer.info.id))[0].used_bytes < MB
 
 
+@pytest.mark.long
 async def test_an_import_that_unpacks_much_from_little_is_measured_on_disk(
     house: House, source: Path
 ) -> None:
@@ -225,6 +227,7 @@ async def test_no_import_is_discarded_while_it_runs(house: House, source: Path) 
     await until(house.is_quiet)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_limits_that_an_import_brings_are_told_and_cleared(
     tmp_path: Path, source: Path, version: str

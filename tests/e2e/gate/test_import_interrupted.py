@@ -58,6 +58,7 @@ async def cut_off(process: asyncio.subprocess.Process) -> None:
     await process.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "options", [[], ["--partial"], ["--inplace"]], ids=["-a", "-aP", "inplace"]
 )
@@ -76,6 +77,7 @@ async def test_an_import_that_was_cut_off_goes_on_where_it_was(
     assert content(transfer.info.path) == content(source)
 
 
+@pytest.mark.long
 async def test_a_mode_that_is_switched_away_ends_rsync_and_leaves_the_rest_staged(
     house: House, source: Path
 ) -> None:

@@ -27,6 +27,7 @@ async def measure_last(house: House) -> None:
     await statistics.measure(session.repository_id, session.id)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_an_append_only_key_that_compacts_or_locks_deletes_nothing(
     house: House, tmp_path: Path, version: str
@@ -57,6 +58,7 @@ async def test_an_append_only_key_that_compacts_or_locks_deletes_nothing(
     assert len(await append_only.deletions(info.id)) == 1
 
 
+@pytest.mark.long
 async def test_what_an_append_only_key_deletes_is_told(house: House, tmp_path: Path) -> None:
     client, url = await with_repository(house)
     (tmp_path / "source").mkdir()

@@ -86,6 +86,7 @@ async def fill(rpc: RpcClient, most: int, *, begin: int = 0) -> int:
     return errors
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_client_that_ignores_every_error_cannot_go_beyond_the_quota(
     tmp_path: Path, version: str
@@ -130,6 +131,7 @@ async def test_a_backup_over_the_quota_ends_in_words_and_leaves_nothing(
     await room.check()
 
 
+@pytest.mark.long
 async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_path: Path) -> None:
     """The quota of the owner: two repositories are written to at once."""
     first = await make_room(house)
@@ -153,6 +155,7 @@ async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_pat
     await second.check()
 
 
+@pytest.mark.long
 async def test_the_quota_of_a_group_counts_what_its_members_own(
     house: House, tmp_path: Path
 ) -> None:
@@ -218,6 +221,7 @@ async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str)
         assert (await catalogue.find_repository(OPERATOR, "laptop")).quota_bytes is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_over_a_lowered_quota_everything_works_but_writing(
     tmp_path: Path, version: str

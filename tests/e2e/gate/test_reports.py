@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from hive import clock
@@ -69,6 +70,7 @@ async def with_token(house: House, tmp_path: Path) -> tuple[Client, Path, str]:
     return client, config, new.token
 
 
+@pytest.mark.long
 async def test_borgmatic_reports_good_and_bad_runs_and_each_is_held_against_the_gate(
     house: House, tmp_path: Path
 ) -> None:

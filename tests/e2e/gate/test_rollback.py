@@ -70,6 +70,7 @@ async def test_what_an_append_only_key_deleted_comes_back_whole(machine: Machine
     assert after.last_backup_at > last_backup
 
 
+@pytest.mark.long
 async def test_a_fresh_client_needs_nothing(machine: Machine) -> None:
     good = await machine.house.last_session()
     await machine.delete("one", "two")
@@ -86,6 +87,7 @@ async def test_a_fresh_client_needs_nothing(machine: Machine) -> None:
     await machine.extracts("one", "four")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_objects_that_a_raw_client_overwrote_come_back(machine: Machine) -> None:
     info = await machine.info()
@@ -110,6 +112,7 @@ async def test_objects_that_a_raw_client_overwrote_come_back(machine: Machine) -
     await machine.borg("check", "--verify-data", info.url)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_what_a_full_key_pruned_comes_back_until_it_is_compacted(machine: Machine) -> None:
     info = await machine.info()
@@ -132,6 +135,7 @@ async def test_what_a_full_key_pruned_comes_back_until_it_is_compacted(machine: 
     assert (await Repository.get(id=info.id)).maintenance is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_session_in_the_middle_can_be_gone_back_to(machine: Machine) -> None:
     info = await machine.info()
@@ -152,6 +156,7 @@ async def test_a_session_in_the_middle_can_be_gone_back_to(machine: Machine) -> 
     assert max(sessions) == middle.id
 
 
+@pytest.mark.long
 async def test_a_damaged_byte_in_what_is_needed_stops_it_before_anything_changes(
     machine: Machine,
 ) -> None:
@@ -170,6 +175,7 @@ async def test_a_damaged_byte_in_what_is_needed_stops_it_before_anything_changes
     assert (await Repository.get(id=info.id)).maintenance is None
 
 
+@pytest.mark.long
 async def test_a_running_session_is_not_disturbed(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -187,6 +193,7 @@ async def test_a_running_session_is_not_disturbed(machine: Machine) -> None:
         assert tree(info.path) == before
 
 
+@pytest.mark.long
 async def test_a_borg_past_the_gate_that_holds_the_lock_is_respected(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -201,6 +208,7 @@ async def test_a_borg_past_the_gate_that_holds_the_lock_is_respected(machine: Ma
     assert tree(info.path) == before
 
 
+@pytest.mark.long
 async def test_a_borg_past_the_gate_waits_for_a_rollback(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +235,7 @@ async def test_a_borg_past_the_gate_waits_for_a_rollback(
     assert not list(info.path.glob("lock*"))
 
 
+@pytest.mark.long
 async def test_what_came_since_somebody_looked_is_not_undone_unseen(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -244,6 +253,7 @@ async def test_what_came_since_somebody_looked_is_not_undone_unseen(machine: Mac
     assert tree(info.path) == before
 
 
+@pytest.mark.long
 async def test_a_rollback_can_be_taken_back_until_something_is_written(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -266,6 +276,7 @@ async def test_a_rollback_can_be_taken_back_until_something_is_written(machine: 
     await machine.borg("check", "--verify-data", info.url)
 
 
+@pytest.mark.long
 async def test_the_trash_lets_it_go_in_its_time(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -281,6 +292,7 @@ async def test_the_trash_lets_it_go_in_its_time(machine: Machine) -> None:
     assert info.path.exists()
 
 
+@pytest.mark.long
 async def test_sessions_tell_their_transactions(machine: Machine) -> None:
     await machine.delete("one")
     found = await machine.look()
@@ -293,6 +305,7 @@ async def test_sessions_tell_their_transactions(machine: Machine) -> None:
     assert all(one.ends_session for one in found.steps)
 
 
+@pytest.mark.long
 async def test_sessions_from_before_transactions_were_kept_are_found_by_their_time(
     machine: Machine,
 ) -> None:

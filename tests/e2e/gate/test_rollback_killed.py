@@ -64,6 +64,7 @@ def run_killed(data: Path, *numbers: int) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moves", [-2, 0, 4, -1])
 async def test_a_killed_rollback_is_completed_or_never_was(machine: Machine, moves: int) -> None:
     """-2: while it still checks; -1: after the last file has moved."""
@@ -94,6 +95,7 @@ async def test_a_killed_rollback_is_completed_or_never_was(machine: Machine, mov
     await machine.borg("check", "--verify-data", info.url)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moves", [2, 7])
 async def test_a_killed_way_back_is_completed(machine: Machine, moves: int) -> None:
     info = await machine.info()
@@ -108,6 +110,7 @@ async def test_a_killed_way_back_is_completed(machine: Machine, moves: int) -> N
     assert await machine.archives() == ["three"]
 
 
+@pytest.mark.long
 async def test_what_cannot_be_completed_keeps_sessions_out_and_is_tried_again(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

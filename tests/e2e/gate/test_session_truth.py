@@ -70,6 +70,7 @@ async def kill_client_at_commit(process: asyncio.subprocess.Process, path: Path,
     await process.communicate()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encryption", ["none", "authenticated"])
 async def test_a_checkpoint_is_told_by_its_name_where_that_can_be_read(
     house: House, tmp_path: Path, encryption: str
@@ -88,6 +89,7 @@ async def test_a_checkpoint_is_told_by_its_name_where_that_can_be_read(
     assert (await ended(house)).archive_created == ArchiveCreated.YES
 
 
+@pytest.mark.long
 async def test_a_client_that_dies_at_a_checkpoint_has_made_no_backup(
     house: House, tmp_path: Path
 ) -> None:
@@ -124,6 +126,7 @@ async def test_a_program_that_the_system_kills_is_told_as_that(
     assert "killed by signal 9" in told
 
 
+@pytest.mark.long
 async def test_a_lock_of_another_session_is_named(house: House, tmp_path: Path) -> None:
     client, url = await initialised(house, "none")
     holder = await hold_lock(client)
@@ -152,6 +155,7 @@ def _holder(path: Path) -> int:
     return holder.pid
 
 
+@pytest.mark.long
 async def test_a_lock_of_a_borg_past_the_gate_is_named(house: House, tmp_path: Path) -> None:
     client, url = await initialised(house, "none")
     info = await catalogue.find_repository(OPERATOR, "laptop")
@@ -180,6 +184,7 @@ async def _only_reads() -> bool:
     return await Session.filter(ended_at=None, only_reads=True).exists()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_check", [False, True], ids=["list or mount", "check"])
 async def test_what_only_reads_is_no_running_backup(house: House, is_check: bool) -> None:
     client, _ = await initialised(house, "none")
@@ -194,6 +199,7 @@ async def test_what_only_reads_is_no_running_backup(house: House, is_check: bool
         assert not await is_running(info.id)
 
 
+@pytest.mark.long
 async def test_what_waits_to_write_may_be_a_running_backup(house: House) -> None:
     client, _ = await initialised(house, "none")
     info = await catalogue.find_repository(OPERATOR, "laptop")
@@ -215,6 +221,7 @@ async def _begin_and_die(house: House, client: Client, login: str, hello: bytes)
     await process.communicate()
 
 
+@pytest.mark.long
 async def test_a_client_that_leaves_before_it_opens_did_nothing(house: House) -> None:
     client, _ = await initialised(house, "none")
     info = await catalogue.find_repository(OPERATOR, "laptop")

@@ -39,6 +39,7 @@ def fill(source: Path, files: int = 30, size: int = 20 * KIB) -> Path:
     return source
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encryption", ["none", "repokey-blake2"])
 async def test_an_empty_source_is_told_once_and_ends_with_the_next_backup(
     house: House, tmp_path: Path, encryption: str
@@ -69,6 +70,7 @@ async def test_an_empty_source_is_told_once_and_ends_with_the_next_backup(
     assert (await kinds()).count(SMALL) == 1
 
 
+@pytest.mark.long
 async def test_a_source_that_is_not_there_is_told(house: House, tmp_path: Path) -> None:
     """An archive without entries takes hardly less than one of an unchanged source."""
     client, url = await with_repository(house)
@@ -86,6 +88,7 @@ async def test_a_source_that_is_not_there_is_told(house: House, tmp_path: Path) 
     assert (await kinds()).count(SMALL) == 1
 
 
+@pytest.mark.long
 async def test_a_source_that_grew_each_day_and_then_adds_nothing_is_told_and_dismissed(
     house: House, tmp_path: Path
 ) -> None:

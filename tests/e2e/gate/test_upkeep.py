@@ -86,6 +86,7 @@ async def kinds() -> list[EventKind]:
     return [row.kind for row in await events.recent(OPERATOR, repository_id=info.id)]
 
 
+@pytest.mark.long
 async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -103,6 +104,7 @@ async def test_a_check_proves_a_sound_repository_and_leaves_no_trace_in_it(
     assert (await laptop()).last_backup_at == info.last_backup_at
 
 
+@pytest.mark.long
 async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -128,6 +130,7 @@ async def test_a_damaged_segment_is_an_alarm_until_a_check_finds_it_mended(
     assert (await alarms.lasting(info.id), insight.check_error) == ([], None)
 
 
+@pytest.mark.long
 async def test_a_check_in_parts_goes_on_where_it_stopped(
     house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,6 +151,7 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
     assert EventKind.CONFIG_CHANGED not in await kinds()
 
 
+@pytest.mark.long
 async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +183,7 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     assert EventKind.UPDATED_LOCALLY not in await kinds()
 
 
+@pytest.mark.long
 async def test_a_repository_that_is_checked_can_be_deleted(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -189,6 +194,7 @@ async def test_a_repository_that_is_checked_can_be_deleted(
     assert not info.path.exists()
 
 
+@pytest.mark.long
 async def test_compacting_frees_what_was_deleted(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -210,6 +216,7 @@ async def test_compacting_frees_what_was_deleted(
     (await client.borg("check", "--verify-data", info.url)).must()
 
 
+@pytest.mark.long
 async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_administrator_confirms(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -231,6 +238,7 @@ async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_adminis
     assert again.state == UpkeepState.DONE
 
 
+@pytest.mark.long
 async def test_backups_of_an_append_only_key_with_checkpoints_do_not_stand_in_the_way(
     house: House, at_work: UpkeepWorker, tmp_path: Path
 ) -> None:
@@ -247,6 +255,7 @@ async def test_backups_of_an_append_only_key_with_checkpoints_do_not_stand_in_th
     assert done.state == UpkeepState.DONE
 
 
+@pytest.mark.long
 async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
     house: House, tmp_path: Path
 ) -> None:
@@ -264,6 +273,7 @@ async def test_a_deletion_between_the_asking_and_the_work_is_refused_and_told(
     (await client.borg("list", f"{info.url}::second")).must()
 
 
+@pytest.mark.long
 async def test_the_schedule_wants_what_is_due_and_only_on_idle_repositories(
     house: House, tmp_path: Path
 ) -> None:

@@ -229,6 +229,7 @@ async def deleted(sequel: Sequel) -> session_infos.SessionInfo:
     return session
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_every_command_of_borg_is_told(house: House, tmp_path: Path, version: str) -> None:
     sequel = await begin(house, tmp_path, version)
@@ -245,6 +246,7 @@ async def test_every_command_of_borg_is_told(house: House, tmp_path: Path, versi
     assert sequel.wrong == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_killed_backup_is_none_and_a_checkpoint_is_partial(
     house: House, tmp_path: Path, version: str
@@ -261,6 +263,7 @@ async def test_a_killed_backup_is_none_and_a_checkpoint_is_partial(
     assert sequel.wrong == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_an_append_only_key_is_told_as_well(
     house: House, tmp_path: Path, version: str
@@ -282,6 +285,7 @@ async def test_an_append_only_key_is_told_as_well(
     assert sequel.wrong == []
 
 
+@pytest.mark.long
 async def test_a_full_quota_is_why_a_backup_ended(house: House, tmp_path: Path) -> None:
     sequel = await begin(house, tmp_path, "1.4")
     info = await catalogue.find_repository(OPERATOR, "laptop")
@@ -294,6 +298,7 @@ async def test_a_full_quota_is_why_a_backup_ended(house: House, tmp_path: Path) 
     assert "quota" in session.error
 
 
+@pytest.mark.long
 async def test_a_lock_that_is_held_is_why_a_backup_ended(house: House, tmp_path: Path) -> None:
     sequel = await begin(house, tmp_path, "1.4")
     await sequel.did(["init", "-e", "none", "URL"], Operation.INIT)
@@ -316,6 +321,7 @@ async def test_a_lock_that_is_held_is_why_a_backup_ended(house: House, tmp_path:
     await holder.communicate()
 
 
+@pytest.mark.long
 async def test_a_mount_is_told_as_reading(house: House, tmp_path: Path) -> None:
     sequel = await begin(house, tmp_path, "1.2")
     await sequel.did(["init", "-e", "repokey-blake2", "URL"], Operation.INIT)
@@ -341,6 +347,7 @@ async def test_a_mount_is_told_as_reading(house: House, tmp_path: Path) -> None:
     assert sequel.wrong == []
 
 
+@pytest.mark.long
 async def test_each_command_that_borgmatic_runs_is_told(house: House, tmp_path: Path) -> None:
     client, _, config = await with_borgmatic(house, tmp_path)
     wanted = {

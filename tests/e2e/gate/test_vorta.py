@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from hive.kinds import Access
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
@@ -94,6 +96,7 @@ def vorta() -> str:
     return tool_command(".venv-vorta", "vorta", "HIVE_TEST_VORTA")
 
 
+@pytest.mark.long
 async def test_vorta_backs_up_a_profile(house: House, tmp_path: Path) -> None:
     client = house.client()
     await house.user()

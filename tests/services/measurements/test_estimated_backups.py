@@ -100,6 +100,7 @@ async def test_a_time_in_the_future_is_not_believed(people: People, tmp_path: Pa
         assert at <= datetime.now(UTC)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encryption", ["none", "repokey-blake2"])
 async def test_what_is_copied_into_place_while_running_is_estimated(
     people: People, tmp_path: Path, encryption: str
@@ -156,6 +157,7 @@ async def test_a_repository_without_an_archive_has_no_backup(
         assert await backup_of(made.login) == (None, False)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_a_backup_past_the_gate_is_one_and_tidying_up_is_none(
     people: People, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
@@ -193,6 +195,7 @@ async def test_a_backup_past_the_gate_is_one_and_tidying_up_is_none(
     assert await maybe_backup(made) is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("version", ["1.2", "1.4"])
 async def test_what_is_written_to_an_encrypted_repository_may_have_been_a_backup(
     people: People, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
@@ -248,6 +251,7 @@ async def test_what_was_written_while_the_server_was_stopped_is_seen_whoever_loo
     assert await maybe_backup(made) == first
 
 
+@pytest.mark.long
 async def test_an_older_state_takes_the_last_backup_back_with_it(
     people: People, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ async def test_a_change_made_while_nobody_watched_is_seen_at_the_next_start(
         await happened(laptop, EventKind.UPDATED_LOCALLY)
 
 
+@pytest.mark.long
 async def test_a_directory_that_cannot_be_watched_is_looked_at_all_the_same(
     laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,6 +97,7 @@ def overflow(directory: Path) -> None:
         file.unlink()
 
 
+@pytest.mark.long
 async def test_after_an_overflow_of_the_kernels_queue_changes_are_told_as_before(
     laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +203,7 @@ async def test_without_inotify_everything_is_looked_at_now_and_then(
         await happened(laptop, UPDATED)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("asks_soon")
 async def test_nothing_is_told_while_a_maintenance_is_at_it_but_when_it_is_over(
     laptop: RepositoryInfo, monkeypatch: pytest.MonkeyPatch

@@ -111,7 +111,9 @@ async def test_a_disk_is_full_on_one_day_for_all_that_lies_on_it(
         infos.append(info)
 
     expected = clock.now().date() + timedelta(weeks=52)
-    days = {one.full_on for one in await disks.disks({row.id for row in await Location.all()})}
+    found = await disks.disks({row.id for row in await Location.all()})
+    assert {(one.percent, one.soon_percent) for one in found} == {(25, 31)}
+    days = {one.full_on for one in found}
     days |= {(await insights.insight_of(info)).disk_full_on for info in infos}
     (day,) = days
     assert day is not None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from aiohttp import web
 
+from hive.config.values import is_loopback
 from hive.errors import Conflict, InvalidInput
 from hive.services.accounts import browser_sessions, first_setup, passwords
+from web import relying_party
 from web.access import public
 from web.app_keys import ADDRESS
 from web.cookies import set_token
@@ -25,14 +29,17 @@ async def submit(request: web.Request) -> web.Response:
     await first_setup.require_open_setup(token)
     form = await read_form(request)
     name, password = form.get("name", "").strip(), form.get("password", "")
+    url = form.get("public_url", "").strip()
     try:
         if password != form.get("repeated", ""):
             raise InvalidInput("The two passwords do not match.", field="repeated")
-        user = await first_setup.complete_setup(token, name, password, address=request[ADDRESS])
+        user = await first_setup.complete_setup(
+            token, name, password, address=request[ADDRESS], public_url=url
+        )
     except InvalidInput as error:
-        return _form(request, name=name, problem=error, status=422)
+        return _form(request, name=name, url=url, problem=error, status=422)
     except Conflict as error:
-        return _form(request, name=name, problem=error, status=409)
+        return _form(request, name=name, url=url, problem=error, status=409)
     session = await browser_sessions.open_session(
         user, address=request[ADDRESS], user_agent=request.headers.get("User-Agent", "")
     )
@@ -45,6 +52,7 @@ def _form(
     request: web.Request,
     *,
     name: str = "",
+    url: str | None = None,
     problem: InvalidInput | Conflict | None = None,
     status: int = 200,
 ) -> web.Response:
@@ -53,6 +61,18 @@ def _form(
         "login/first_setup.html",
         status=status,
         name=name[:150],
+        url=(_address_of(request) if url is None else url)[:300],
+        asks_for_url=first_setup.asks_for_public_url(),
         problem=problem,
         least=passwords.MIN_LENGTH,
     )
+
+
+def _address_of(request: web.Request) -> str:
+    """What the reader typed, as others may type it; empty for what only leads to this machine."""
+    origin = f"{relying_party.scheme(request)}://{request.host}".lower()
+    try:
+        host = urlsplit(origin).hostname or "localhost"
+    except ValueError:
+        return ""
+    return "" if is_loopback(host) else origin

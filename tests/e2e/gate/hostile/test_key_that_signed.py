@@ -140,6 +140,7 @@ def assert_never_let_in(scene: Scene, key: asyncssh.SSHKey, login: str) -> None:
     assert not scene.log.having("logged in", f"login={login}", key.get_fingerprint())
 
 
+@pytest.mark.long
 async def test_a_slow_database_gives_the_race_no_better_chance(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:

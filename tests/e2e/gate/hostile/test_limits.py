@@ -47,6 +47,7 @@ async def test_a_client_that_stops_after_the_key_exchange_is_cut_as_well(tmp_pat
         await connection.until_lost()
 
 
+@pytest.mark.long
 async def test_the_owner_hears_of_a_client_that_named_a_login_and_was_turned_away(
     tmp_path: Path,
 ) -> None:
@@ -115,6 +116,7 @@ async def test_no_more_log_in_at_once_than_the_limit_and_running_sessions_go_on(
         await until(lambda: door.unauthenticated + door.waiting == 0, "that nobody waits")
 
 
+@pytest.mark.long
 async def test_half_open_connections_from_many_addresses_keep_nobody_out(tmp_path: Path) -> None:
     async with open_scene(tmp_path) as scene:
         known = [f"127.0.2.{number}" for number in range(1, 9)]
@@ -134,6 +136,7 @@ async def test_half_open_connections_from_many_addresses_keep_nobody_out(tmp_pat
         await hang_up(*crowd)
 
 
+@pytest.mark.long
 async def test_an_address_that_connects_too_often_without_a_login_is_slowed_down(
     tmp_path: Path,
 ) -> None:

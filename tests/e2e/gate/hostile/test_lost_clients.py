@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from hive.kinds import Access, EndReason
 from hive.services.keys import grants
 from hive.services.permissions import OPERATOR
@@ -22,6 +24,7 @@ from tests.e2e.gate.hostile.scene import Scene, open_scene, until
 from tests.programs import borg_command
 
 
+@pytest.mark.long
 async def test_a_client_that_is_stopped_is_found_out_and_its_lock_is_free(tmp_path: Path) -> None:
     settings = {"ssh.keepalive_seconds": 1, "ssh.keepalive_count": 2}
     async with open_scene(tmp_path, **settings) as scene:
@@ -88,6 +91,7 @@ async def test_a_session_keeps_its_connection_open_however_long_it_takes(tmp_pat
         assert not connection.lost.is_set()
 
 
+@pytest.mark.long
 async def test_five_hundred_short_sessions_leave_nothing(tmp_path: Path) -> None:
     settings = {
         "ssh.max_unauthenticated": 200,

@@ -241,6 +241,7 @@ async def test_a_client_that_neither_reads_nor_is_read_is_ended_when_it_closes(
     assert (await scene.house.last_session()).end_reason == "client gone"
 
 
+@pytest.mark.long
 async def test_a_client_that_asks_and_takes_no_answer_is_asked_to_wait(scene: Scene) -> None:
     """Refusals are the gate's own words: they must not pile up for a read-only key."""
     await create_repository(scene)

@@ -126,6 +126,7 @@ async def attack(pair: Pair, how: Attack) -> None:
                 break
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ATTACKS, ids=lambda how: how.__name__)
 async def test_a_machine_that_prunes_loses_nothing_that_it_keeps(pair: Pair, how: Attack) -> None:
     async with rpc(pair.good, pair.info.login) as session:
@@ -137,6 +138,7 @@ async def test_a_machine_that_prunes_loses_nothing_that_it_keeps(pair: Pair, how
     await pair.check()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", ATTACKS, ids=lambda how: how.__name__)
 async def test_a_backup_that_was_said_to_be_good_can_be_read(pair: Pair, how: Attack) -> None:
     async with rpc(pair.good, pair.info.login) as session:
@@ -176,6 +178,7 @@ async def test_later_backups_still_get_nonces_from_an_append_only_key(pair: Pair
         assert await session.call("get_free_nonce") == start
 
 
+@pytest.mark.long
 async def test_a_backup_and_the_export_of_its_key_keep_each_other_waiting(
     pair: Pair, tmp_path: Path
 ) -> None:

@@ -205,6 +205,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.long
 async def test_no_option_names_a_place_or_a_program(hostile: Hostile) -> None:
     transfer = hostile.transfer
     before = fingerprint(transfer.info.path)
