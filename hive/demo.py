@@ -1,4 +1,4 @@
-"""`hive demo`: a server with made-up data in a directory of its own, removed when it ends."""
+"""`hive demo`: a server with made-up data in a new directory, removed when it ends."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def _directory(named: Path | None) -> Iterator[Path]:
     try:
         runtime.mark_demo(place)
     except FileExistsError:
-        raise Conflict(
-            "%(path)s exists: a demo needs a directory of its own.", path=place
-        ) from None
+        raise Conflict("%(path)s exists: a demo needs a new directory.", path=place) from None
     try:
         yield place
     finally:

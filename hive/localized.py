@@ -25,6 +25,14 @@ def size(count: int, language: str) -> str:
     return f"{format_decimal(Decimal(number), format=_pattern(number), locale=language)} {unit}"
 
 
+def brief_size(count: int, language: str) -> str:
+    """Three digits of it: 812 GB, 42.1 GB, 1.41 TB."""
+    number, unit = format_size(count).split()
+    decimals = 0 if unit == "B" else max(0, 3 - len(number.lstrip("-").partition(".")[0]))
+    pattern = "0." + "0" * decimals if decimals else "0"
+    return f"{format_decimal(Decimal(number), format=pattern, locale=language)} {unit}"
+
+
 def _pattern(number: str) -> str:
     return "0.00" if "." in number else "0"
 

@@ -85,6 +85,7 @@ def _borg(admission: Admission, request: BorgServe, host: Host) -> Plan:
         access=admission.access,
         url=admission.url,
         paths=admission.paths,
+        is_created=admission.is_created,
     )
     return Plan(borg_child(admission.place, borg, argv, host), policy)
 
@@ -103,6 +104,13 @@ def _borg2(admission: Admission, request: Borg2Serve, host: Host) -> Plan:
             "This server has no borg 2: use borg 1, or ask its administrator to set"
             " borg.borg2_command.",
             RefusalCause.UNAVAILABLE,
+        )
+    if not admission.is_created and admission.access != Access.FULL:
+        raise AccessRefused(
+            "Repository %(name)s is not created yet: borg 2 creates it only with a key that has"
+            " full access.",
+            RefusalCause.NOT_CREATED,
+            name=admission.name,
         )
     path = admission.place.repository.resolve()
     permissions = _BORG2_PERMISSIONS[_borg2_access(admission, request.path)]

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive.config.settings import Settings
 from hive.services.sessions.live_feed import Followers
-from web.app_keys import ASSETS, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
+from web.app_keys import ASSETS, BOOK, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
 from web.assets import Assets
 from web.connection import keep_deadlines
 from web.flashes import Flashes
@@ -46,6 +46,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[SETTINGS] = settings.web
     app[HEALTH] = health
     app[ASSETS] = assets
+    app[BOOK] = []
     app[FLASHES] = Flashes()
     app[FOLLOWERS] = Followers(
         per_login=settings.web.max_streams_per_login, per_user=settings.web.max_streams_per_user

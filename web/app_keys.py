@@ -10,6 +10,7 @@ from hive.config.settings import WebSettings
 from hive.services.accounts.users import UserInfo
 from hive.services.sessions.live_feed import Followers
 from web.assets import Assets
+from web.book import Book
 from web.flashes import Flashes
 
 # Returns what is wrong, a short phrase each; nothing where all is well.
@@ -19,6 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SETTINGS: web.AppKey[WebSettings] = web.AppKey("settings", WebSettings)
 HEALTH: web.AppKey[Health] = web.AppKey("health")
 ASSETS: web.AppKey[Assets] = web.AppKey("assets", Assets)
+BOOK: web.AppKey[list[Book]] = web.AppKey("book")  # once it is read
 FLASHES: web.AppKey[Flashes] = web.AppKey("flashes", Flashes)
 FOLLOWERS: web.AppKey[Followers] = web.AppKey("followers", Followers)
 

@@ -33,7 +33,7 @@ _NOTIFICATIONS = (
     ("/notifications/deliveries", N_("Deliveries")),
     ("/notifications/preferences", N_("Preferences")),
 )
-_OF_ONE_REPOSITORY = ("/repositories", "/triggers", "/reports")
+_OF_ONE_REPOSITORY = ("/repositories", "/machines", "/triggers", "/reports")
 _ADMINISTRATION = (
     ("/admin", N_("Health")),
     ("/admin/users", N_("Users")),

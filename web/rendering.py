@@ -15,11 +15,12 @@ from hive.formats import format_duration
 from hive.services import runtime
 from hive.services.outbox import downtimes
 from hive.services.repositories.quotas import QuotaUse
-from web import navigation
+from web import csv_file, navigation
 from web.app_keys import FLASHES, REQUEST_ID, USER
 from web.assets import Assets
 from web.cookies import token_of
 from web.flashes import Flash
+from web.help_links import help_for
 from web.middleware.reader import theme_of
 from web.text import format as formats
 from web.text import i18n
@@ -51,6 +52,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         ahead=formats.ahead,
         brief=formats.brief,
         duration=format_duration,
+        brief_size=formats.brief_size,
         briefly_ago=formats.briefly_ago,
         soon=formats.soon,
         change=formats.change,
@@ -105,6 +107,8 @@ def page(
         "has_own_look": bool(viewer and (viewer.theme or viewer.language)),
         "theme": theme_of(request, viewer),
         "address": request.path_qs if request.method == "GET" else request.path,
+        "csv_address": csv_file.address(request),
+        "help_address": help_for(request.path),
         "ways": navigation.main(request, viewer),
         "further": navigation.further(request, viewer),
         "is_demo": runtime.is_demo(),

@@ -8,6 +8,7 @@ from web.api import ping
 from web.pages import healthz, live, static, wall
 from web.pages.account import routes as account
 from web.pages.admin import routes as admin
+from web.pages.help import routes as help_
 from web.pages.history import routes as history
 from web.pages.keys import routes as keys
 from web.pages.login import routes as login
@@ -34,4 +35,5 @@ ROUTES = [
     *account.ROUTES,
     *notifications.ROUTES,
     *admin.ROUTES,
+    *help_.ROUTES,
 ]

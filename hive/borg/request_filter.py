@@ -141,6 +141,7 @@ class RequestFilter:
         if meaning is Meaning.FORMER:
             self._note_former_path(path, result)
         self._rules.phase = Phase.OPENING
+        self._rules.is_creating = self.create
         self._open_number = call.number
         arguments = call.arguments | {"path": self._policy.path} | self._lock_arguments(call)
         result.forward.append(replace(call, arguments=arguments).encode())

@@ -112,6 +112,8 @@ class Policy:
 
     `path` is what `open` gets. `in_the_way` names another session of the repository, if one runs;
     `is_locked` tells whether a lock of borg lies on the disk. Both are asked when it matters.
+    `is_created` tells whether the repository was there when the session was admitted: where it was
+    not, an append-only key may create it, and stores the new repository's key in that session.
     """
 
     name: str
@@ -119,6 +121,7 @@ class Policy:
     access: Access
     url: str
     paths: PathRule
+    is_created: bool = True
     in_the_way: Callable[[], str | None] = field(default=_nobody)
     is_locked: Callable[[], bool] = field(default=_no_lock)
 
@@ -130,6 +133,7 @@ class Rules:
         self.policy = policy
         self.phase = Phase.START
         self.is_former = False  # opened by a path that is accepted for opening only
+        self.is_creating = False  # `open` asked for a new repository
         self.no_new_data: str | None = None
         self._letter = _LETTER[policy.access]
         self._checking = False
@@ -203,11 +207,19 @@ class Rules:
         phases = TABLE.get(method)
         if phases is None:
             return self._worded(say("%(method)s is refused", method=shown_method(method)))
-        if self._letter in phases.get(self.phase, ""):
+        if self._letter in phases.get(self.phase, "") or self._stores_new_key(method):
             return self._objection_by_history(method)
         if not any(self._letter in letters for letters in phases.values()):
             return self._worded(_IN_WORDS.get(method, say("%(method)s is refused", method=method)))
         return self._objection_to_phase(method)
+
+    def _stores_new_key(self, method: str) -> bool:
+        """Whether this is what creates a repository with an append-only key, as `borg init`."""
+        is_new = self.is_creating and self.phase is Phase.EXCLUSIVE
+        return method == "save_key" and self._letter == "a" and is_new
+
+    def _may_create(self) -> bool:
+        return self._letter == "a" and not self.policy.is_created
 
     def _objection_by_history(self, method: str) -> str | None:
         name, why = self.policy.name, None
@@ -278,7 +290,7 @@ class Rules:
             what = say("a check that repairs is refused")
         elif call.method == "check" and call.arguments.get("max_duration") and self._letter == "r":
             what = say("a check that remembers where it stopped is refused")
-        elif call.method == "open" and call.arguments.get("create"):
+        elif call.method == "open" and call.arguments.get("create") and not self._may_create():
             what = say("creating it is refused")
         elif call.method == "open" and call.arguments.get("lock", True) is not True:
             what = say(

@@ -10,9 +10,10 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.kinds import ShareLevel
-from hive.services.keys import keys, revocation
+from hive.services.keys import keys, replacing, revocation
 from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
+from hive.services.keys.replacing import ReplaceKey
 from hive.services.permissions import Actor
 
 
@@ -232,6 +233,32 @@ async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
         else ""
     )
     output.show_done(_document(info), f"Key {info.name} was disabled.{hint}")
+
+
+@key.command("replace")
+@click.argument("reference", metavar="KEY")
+@click.argument("file")
+@click.option("--delete", "delete_old", is_flag=True, help="Delete the old key.")
+@click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
+@output.json_option
+@with_hive
+async def replace(
+    actor: Actor, *, reference: str, file: str, delete_old: bool, expires: datetime | None
+) -> None:
+    """Let the public key in FILE (- for standard input) take over all that KEY opens.
+
+    KEY opens nothing any more: it is disabled, or deleted, and its sessions end.
+    """
+    found = await keys.find_key(actor, reference)
+    wanted = ReplaceKey(
+        public_key=values.read_text(file), expires_at=expires, delete_old=delete_old
+    )
+    made = await replacing.replace_key(actor, found.id, wanted)
+    message = (
+        f"Key {made.key.name} was replaced by {made.key.fingerprint}."
+        f" Repositories that it has taken over: {made.taken_over}."
+    )
+    output.show_done(_document(made.key), message)
 
 
 @key.command("delete")

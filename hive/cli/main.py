@@ -82,6 +82,7 @@ add_later(
             "location:location",
             "Locations: the address that clients connect to, and the storage directory.",
         ),
+        "machine": ("machine:machine", "Machines that back up: a key and its repository."),
         "maintenance": (
             "maintenance:maintenance",
             "Announce maintenance, during which missing backups are not reported.",

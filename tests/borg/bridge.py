@@ -83,6 +83,7 @@ def main() -> None:
             accepts_former=told["accepts_former"],
             others=frozenset({"beta"}),
         ),
+        is_created=(path / "config").exists(),
         is_locked=lambda: locks.is_locked(path),
     )
     serve = [os.environ["BRIDGE_BORG"], "serve", "--restrict-to-repository", policy.path]

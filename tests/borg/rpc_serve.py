@@ -37,6 +37,7 @@ class Serve:
             access=access,
             url="ssh://abcd1234@hive.example/./alpha",
             paths=PathRule(frozenset({"alpha"}), "abcd1234"),
+            is_created=(repository / "config").exists(),
             in_the_way=in_the_way,
             is_locked=lambda: locks.is_locked(repository),
         )

@@ -276,3 +276,22 @@ def test_an_append_only_key_cannot(client: Client, command: str) -> None:
     assert "Repository alpha is append-only for this key" in done.stderr
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", ["1.2", "1.4"])
+def test_an_append_only_key_creates_what_is_not_there_yet(line: str, tmp_path: Path) -> None:
+    client = Client(borg_command(line), tmp_path)
+    client.ok("init", "--encryption=repokey-blake2", URL, access=Access.APPEND_ONLY)
+    # a later machine with full access must be able to compact
+    assert b"append_only = 0" in client.tree()["config"]
+    client.ok("create", f"{URL}::first", "source", access=Access.APPEND_ONLY)
+    assert "first" in client.ok("list", URL)
+
+
+@pytest.mark.parametrize("line", ["1.2", "1.4"])
+def test_a_read_only_key_creates_nothing(line: str, tmp_path: Path) -> None:
+    client = Client(borg_command(line), tmp_path)
+    done = client.run("init", "--encryption=repokey-blake2", URL, access=Access.READ_ONLY)
+    assert done.returncode != 0
+    assert "Repository alpha is read-only for this key: creating it is refused" in done.stderr
+    assert client.tree() == {}

@@ -366,3 +366,34 @@ def test_where_new_data_is_refused_the_rest_goes_on(stage: Stage, access: Access
             with pytest.raises(RpcError, match="used up"):
                 serve.call("delete", id=NEW, wait=True)
     assert stage.kept()
+
+
+def test_an_append_only_key_stores_a_key_only_where_it_creates(stage: Stage) -> None:
+    shutil.rmtree(stage.repository, ignore_errors=True)
+    with Serve(stage.borg, stage.repository, Access.APPEND_ONLY) as serve:
+        serve.open(create=True)
+        serve.call("save_key", keydata=KEY)
+        serve.call("put", id=MANIFEST, data=b"kept", wait=True)
+        serve.call("commit")
+        with pytest.raises(RpcError, match="append-only for this key: deleting is refused"):
+            serve.call("destroy")
+    with (
+        stage.session(Phase.EXCLUSIVE, Access.APPEND_ONLY) as serve,
+        pytest.raises(RpcError, match="changing its key is refused"),
+    ):
+        serve.call("save_key", keydata=KEY)
+
+
+def test_who_comes_too_late_to_create_a_repository_stores_no_key(stage: Stage) -> None:
+    """Two sessions were admitted before there was anything; the other one was faster."""
+    shutil.rmtree(stage.repository, ignore_errors=True)
+    late = Serve(stage.borg, stage.repository, Access.APPEND_ONLY)
+    stage.fresh()
+    before = (stage.repository / "config").read_bytes()
+    with late as serve:
+        with pytest.raises(RpcError, match="exist"):
+            serve.open(create=True)
+        with pytest.raises(RpcError, match="Repository alpha"):
+            serve.call("save_key", keydata=KEY)
+    assert (stage.repository / "config").read_bytes() == before
+    assert stage.kept()

@@ -118,5 +118,5 @@ def test_a_demo_takes_no_directory_that_is_there(tmp_path: Path) -> None:
         timeout=SECONDS,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert "exists: a demo needs a directory of its own" in done.stderr
+    assert "exists: a demo needs a new directory" in done.stderr
     assert (there / "file").read_text() == "mine"

@@ -88,6 +88,7 @@ def test_borg_serves_one_repository_with_our_own_arguments(
     ]
     assert plan.policy is not None
     assert plan.policy.access == access
+    assert plan.policy.is_created == is_created
     assert plan.policy.path == path
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from aiohttp.web import Application
 
-from hive import clock
+from hive import clock, localized
 from web.assets import Assets
 from web.rendering import cut, set_up_templates
 from web.text import format as formats
@@ -85,3 +85,20 @@ def test_whatever_a_template_prints_can_be_seen() -> None:
     )
     text = template.render(text="a\u202eb\n<", number=5, at=NOW)
     assert text.startswith("a\\u202eb\\n&lt; 5 <time ")
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.00 kB"),
+        (105_710_000, "106 MB"),
+        (42_140_000_000, "42.1 GB"),
+        (812_000_000_000, "812 GB"),
+        (1_410_000_000_000, "1.41 TB"),
+    ],
+)
+def test_where_there_is_little_room_a_size_has_three_digits(count: int, shown: str) -> None:
+    assert localized.brief_size(count, "en") == shown
+    assert localized.brief_size(count, "de") == shown.replace(".", ",")

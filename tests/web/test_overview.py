@@ -93,7 +93,7 @@ async def test_a_row_tells_size_change_duration_and_days_of_backups(
     await Repository.filter(id=made).update(quota_bytes=3_000_000_000)
     await browser.log_in("alice")
     text = (await browser.get("/")).text
-    for said in ("11h ago", "took 3m12s", "1.50 GB", "+500.00 MB", "50 % of the quota"):
+    for said in ("11h ago", "took 3m12s", "1.50 GB", "+500 MB", "50 % of the quota"):
         assert said in text
     assert 'aria-label="30 days: 1 made"' in text
     assert "not encrypted" in text

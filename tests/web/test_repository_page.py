@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -19,13 +21,14 @@ from hive.services.health import review, schedules
 from hive.services.health.infos import HealthInfo
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import keys
-from hive.services.overview.details import find_details
+from hive.services.overview.connecting import connection
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from tests.programs import tool_command
 from tests.web.browser import Browser
 from tests.web.rows import add_session, public_key, put_on_disk
 from web.setup_guides import clients
+from web.setup_guides.clients import Client
 
 
 @pytest.fixture
@@ -229,37 +232,41 @@ async def test_the_set_up_of_clients_has_the_real_address(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     await host_keys.load()
-    details = await find_details(alice, documents)
+    found = await connection(alice, documents)
+    details = found.head.details
     repository = details.repository
-    ways = {way.id: way for way in clients.ways(details)}
-    assert set(ways) == {"borg", "borgmatic", "vorta", "pika", "systemd", "ssh"}
-    for name in ("borg", "borgmatic", "vorta", "pika", "systemd"):
-        assert any(repository.url in snippet.text for snippet in ways[name].snippets), name
-    ssh = ways["ssh"].snippets
-    for line in (f"HostName {details.host}", f"Port {details.port}", f"User {repository.login}"):
-        assert f"\n    {line}\n" in ssh[0].text
-    assert ssh[2].text == "\n".join(one.known_hosts_line for one in details.host_identities)
     await browser.log_in("alice")
-    text = unescape((await browser.get(f"/repositories/{documents}/connect")).text)
-    for way in ways.values():
-        for snippet in way.snippets:
+    for client in Client:
+        steps = clients.guide(client, found).steps
+        snippets = [snippet for step in steps for snippet in step.snippets]
+        assert any(repository.url in snippet.text for snippet in snippets), client
+        assert any(f"-p {details.port}" in snippet.text for snippet in snippets)
+        assert any(f"{repository.login}@{details.host}" in one.text for one in snippets)
+        for identity in details.host_identities:
+            assert any(identity.known_hosts_line in snippet.text for snippet in snippets)
+        answer = await browser.get(f"/repositories/{documents}/connect?client={client}")
+        text = unescape(answer.text)
+        for snippet in snippets:
             assert snippet.text in text, snippet.id
     await Repository.filter(id=documents).update(mode="IMPORT")
     assert "borg create" not in await _page(browser, documents, "/connect")
 
 
+@pytest.mark.parametrize("access", [Access.APPEND_ONLY, Access.FULL])
 async def test_borgmatic_takes_its_configuration(
-    alice: Actor, documents: int, tmp_path: Path
+    alice: Actor, documents: int, tmp_path: Path, access: Access
 ) -> None:
-    details = await find_details(alice, documents)
-    way = next(way for way in clients.ways(details) if way.id == "borgmatic")
-    file = tmp_path / "config.yaml"
-    file.write_text(way.snippets[0].text)
+    found = replace(await connection(alice, documents), access=access)
+    steps = clients.guide(Client.BORGMATIC, found).steps
+    (write,) = [one for step in steps for one in step.snippets if one.id == "connect-config"]
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run(["/bin/bash", "-e"], input=write.text, text=True, check=True, env=environment)
+    (file,) = (tmp_path / ".config/borgmatic.d").iterdir()
     borgmatic = tool_command(".venv-borgmatic", "borgmatic", "HIVE_TEST_BORGMATIC")
     command = [borgmatic, "config", "validate", "--show", "--config", str(file)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert details.repository.url in ended.stdout
+    assert found.head.details.repository.url in ended.stdout
     assert "deprecated" not in ended.stdout + ended.stderr
 
 

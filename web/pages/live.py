@@ -20,7 +20,7 @@ from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.text.format import size, took, work_amount, work_left, work_share
+from web.text.format import brief_size, size, took, work_amount, work_left, work_share
 from web.text.i18n import gettext
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
@@ -86,7 +86,8 @@ def _as_json(progress: Sequence[Progress]) -> str:
                 "in": size(one.bytes_in),
                 "out": size(one.bytes_out),
                 "took": took(one.started_at, None),
-                "speed": gettext("%(size)s/s", size=size(one.bytes_per_second)),
+                "received": brief_size(one.bytes_in),
+                "speed": gettext("%(size)s/s", size=brief_size(one.bytes_per_second)),
             }
             for one in progress
         ]

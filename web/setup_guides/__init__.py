@@ -1,4 +1,4 @@
-"""What to run on a client: commands and files for borg, borgmatic, Vorta, systemd, and for reports.
+"""What to put on a machine so that it backs up, or reports its backups: ready to copy.
 
-It turns what services know into text; pages show it.
+Names of programs, files and keywords are the same in every language; only what is told is marked.
 """

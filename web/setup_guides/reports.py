@@ -8,7 +8,7 @@ import shlex
 from hive.sentences import N_
 from hive.services.reports.tokens import NewPingToken
 from hive.services.repositories.infos import RepositoryInfo
-from web.setup_guides.clients import Snippet, Way
+from web.setup_guides.parts import Snippet, Way
 
 _CURL = "curl -fsS -m 10 --retry 3 -o /dev/null"
 

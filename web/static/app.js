@@ -53,6 +53,18 @@ for (const field of document.querySelectorAll("input[data-browser-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;
 }
 
+// "/" leads to the search, or to the first filter of a list.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (event.target.closest("input, select, textarea, [contenteditable]")) return;
+  const search = document.querySelector(
+    "input[type=search], form[role=search] :is(input:not([type=hidden]), select)",
+  );
+  if (!search) return;
+  event.preventDefault();
+  search.focus();
+});
+
 polish();
 document.addEventListener("renewed", polish);
 
@@ -60,13 +72,6 @@ for (const here of document.querySelectorAll(".further [aria-current]")) {
   here.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
-document.addEventListener("keydown", (event) => {
-  const search = document.getElementById("q");
-  const isTyping = event.target.closest?.("input, textarea, select, [contenteditable]");
-  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping || !search) return;
-  event.preventDefault();
-  search.focus();
-});
 // A list of all repositories would be too long: what matches is asked for while one types.
 function suggest(field) {
   const list = document.getElementById(field.getAttribute("list"));

@@ -186,6 +186,11 @@ def size(count: int | None) -> str:
     return "\u2013" if count is None else localized.size(count, reader().language)
 
 
+def brief_size(count: int | None) -> str:
+    """A size where there is little room."""
+    return "\u2013" if count is None else localized.brief_size(count, reader().language)
+
+
 def round_size(count: int) -> str:
     """A size on an axis: 500 GB, 1.5 TB."""
     return re.sub(r"[.,]00(?= )|(?<=[.,]\d)0(?= )", "", size(count))
@@ -216,7 +221,7 @@ def change(count: int) -> str:
     if count == 0:
         return gettext("unchanged")
     sign = "+" if count > 0 else "\u2212"
-    return f"{sign}{localized.size(abs(count), reader().language)}"
+    return f"{sign}{localized.brief_size(abs(count), reader().language)}"
 
 
 def lasted(length: timedelta) -> str:

@@ -187,6 +187,7 @@ TRANSLATED = (
     N_("recovery"),
     N_("digest"),
     N_("dead letter"),
+    N_("key expires"),
     N_("many wrong logins"),
     N_("downtime"),
     N_("being sent"),

@@ -21,6 +21,8 @@ from hive.services.demo.people import Cast
 from hive.services.demo.rows import Rows, Subject, add_repository, moments
 from hive.services.demo.shapes import LOST_PERCENT, SHAPES, Shape, Trouble
 from hive.services.demo.timeline import tick_of, timeline
+from hive.services.health import days as days_of_backups
+from hive.services.sessions import failures
 
 DAYS = 90
 _TOGETHER = 4000  # rows of a transaction
@@ -63,6 +65,8 @@ async def seed(
     await rows.store()
     for one in subjects[: len(SHAPES)]:
         await _make_trouble(one, now)
+        await days_of_backups.draw_up(one.id)  # of further ones, the server does it
+        await failures.draw_up(one.id)
     return Demo(people.ADMINISTRATOR, cast.password, repositories)
 
 
@@ -127,7 +131,9 @@ async def _make_trouble(one: Subject, now: datetime) -> None:
             await _lose(one.id, size - lost, lost)
         case Trouble.DAMAGED:
             words = say("Segment 17 is damaged: 3 objects cannot be read.")
-            await _raise(one, EventKind.INTEGRITY_ERROR, words, now - timedelta(hours=7))
+            at = now - timedelta(hours=7)
+            await _raise(one, EventKind.INTEGRITY_ERROR, words, at)
+            await _fail_check(one.id, words, at)
         case Trouble.LOCK:
             words = say("A lock has been held for 26 hours; its holder is gone.")
             await _raise(one, EventKind.STALE_LOCK, words, now - timedelta(hours=26))
@@ -182,3 +188,8 @@ async def _lose(repository_id: int, live: int, reclaimable: int) -> None:
     await Inspection.filter(repository_id=repository_id).update(
         live_bytes=live, reclaimable_bytes=reclaimable
     )
+
+
+@transactional
+async def _fail_check(repository_id: int, error: Sentence, at: datetime) -> None:
+    await Inspection.filter(repository_id=repository_id).update(checked_at=at, check_error=error)

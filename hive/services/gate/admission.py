@@ -76,8 +76,8 @@ def decide(situation: GateFacts, need: Need) -> None:
 
     mode     need     access                   besides
     any      status   any
-    BORG     borg     full                     no import or export session runs
-    BORG     borg     append-only, read-only   the same, and the repository is created
+    BORG     borg     full, append-only        no import or export session runs
+    BORG     borg     read-only                the same, and the repository is created
     IMPORT   import   full                     no other session runs
     EXPORT   export   full, read-only          created, no borg or import session runs
     """
@@ -141,11 +141,12 @@ def _check_access(situation: GateFacts, need: Need) -> None:
             RefusalCause.NOT_CREATED,
             name=name,
         )
-    may_create = need == Need.IMPORT or (need == Need.BORG and access == Access.FULL)
+    # creating it adds to what is there, and takes nothing from anybody
+    may_create = need == Need.IMPORT or (need == Need.BORG and access != Access.READ_ONLY)
     if not situation.is_created and not may_create:
         raise AccessRefused(
-            "Repository %(name)s is not created yet: run borg init with a key that has full"
-            " access.",
+            "Repository %(name)s is not created yet: run borg init with a key that has full or"
+            " append-only access.",
             RefusalCause.NOT_CREATED,
             name=name,
         )

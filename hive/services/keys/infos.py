@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hive import clock
 from hive.kinds import Access
 from hive.models import Grant, Key, KeyShare
 from hive.services.permissions import Actor, visible_keys, visible_repository_ids
 from hive.services.shares import GroupShare
+
+# When the owner of a key that expires is warned: hive/services/keys/expiry.py
+WARN_BEFORE = (timedelta(days=14), timedelta(days=3), timedelta(days=1), timedelta(0))
+
+
+def is_soon(expires_at: datetime | None) -> bool:
+    """Whether a first warning is due."""
+    return expires_at is not None and expires_at - clock.now() <= WARN_BEFORE[0]
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,11 @@ class KeyInfo:
     @property
     def is_expired(self) -> bool:
         return self.expires_at is not None and self.expires_at <= clock.now()
+
+    @property
+    def expires_soon(self) -> bool:
+        """Whether its owner is warned already, and it is not over yet."""
+        return self.enabled and not self.is_expired and is_soon(self.expires_at)
 
 
 async def info(actor: Actor, key: Key) -> KeyInfo:

@@ -138,6 +138,12 @@ async def list_keys(actor: Actor) -> list[KeyInfo]:
     return await infos.infos(actor, rows)
 
 
+async def own_key_names(actor: Actor, *, limit: int) -> list[str]:
+    """The names of the actor's own keys that are enabled, as many as `limit`."""
+    mine = Key.filter(owner_id=actor.user_id, enabled=True)
+    return [row["name"] for row in await mine.order_by("name").limit(limit).values("name")]
+
+
 async def find_key(actor: Actor, reference: str) -> KeyInfo:
     """The key of this fingerprint, id, name or OWNER/NAME that the actor may see."""
     return await infos.info(actor, await get_key(actor, reference))

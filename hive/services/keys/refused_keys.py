@@ -93,11 +93,13 @@ def _parse(data: bytes) -> publickey.PublicKey | None:
         return None
 
 
-async def list_refused(actor: Actor) -> list[RefusedKeyInfo]:
-    """Those on repositories that the actor may change, the last one first."""
-    mine = Repository.filter(await manageable_repositories(actor), deleted_at=None).values("id")
+async def list_refused(actor: Actor, *, repository_id: int | None = None) -> list[RefusedKeyInfo]:
+    """Those on repositories, or on one, that the actor may change, the last one first."""
+    mine = Repository.filter(await manageable_repositories(actor), deleted_at=None)
+    if repository_id is not None:
+        mine = mine.filter(id=repository_id)
     rows = (
-        await RefusedKey.filter(repository_id__in=Subquery(mine))
+        await RefusedKey.filter(repository_id__in=Subquery(mine.values("id")))
         .order_by("-last_seen_at", "-id")
         .select_related("repository__owner")
     )

@@ -15,6 +15,7 @@ DEAD_LETTER = "dead letter"
 TEST = "test"
 MANY_WRONG_LOGINS = "many wrong logins"
 DOWNTIME = "downtime"
+KEY_EXPIRES = "key expires"
 
 ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
 
@@ -95,6 +96,7 @@ NAMES = (
     DEAD_LETTER,
     DIGEST,
     DOWNTIME,
+    KEY_EXPIRES,
     MANY_WRONG_LOGINS,
 )
 # What only rules that name it tell.

@@ -13,6 +13,8 @@ from hive.services.permissions import Actor
 from hive.services.storage import locations
 from hive.services.storage.locations import LocationInfo
 
+MAX_SUGGESTED_KEYS = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class SharingChoices:
@@ -29,6 +31,15 @@ class RepositoryChoices(SharingChoices):
     locations: Sequence[LocationInfo]
     location: str
     keys: Sequence[KeyInfo]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineChoices(SharingChoices):
+    """What a new machine may have; `key_names` are the first of the actor's own keys."""
+
+    locations: Sequence[LocationInfo]
+    location: str
+    key_names: Sequence[str]
 
 
 async def owners(actor: Actor) -> list[str]:
@@ -61,4 +72,16 @@ async def for_new_repository(actor: Actor) -> RepositoryChoices:
         locations=places,
         location=next((place.name for place in places if place.is_default), ""),
         keys=await keys.list_keys(actor),
+    )
+
+
+async def for_new_machine(actor: Actor) -> MachineChoices:
+    """For the form that adds a machine."""
+    places = await locations.list_locations(actor)
+    return MachineChoices(
+        owners=await owners(actor),
+        groups=await group_names(actor),
+        locations=places,
+        location=next((place.name for place in places if place.is_default), ""),
+        key_names=await keys.own_key_names(actor, limit=MAX_SUGGESTED_KEYS),
     )

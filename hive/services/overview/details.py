@@ -42,6 +42,11 @@ class KeyOnRepository:
     networks: tuple[str, ...]
     last_used_here_at: datetime | None
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is let in, from somewhere."""
+        return self.enabled and self.owner_enabled and not self.is_expired
+
 
 @dataclass(frozen=True)
 class HostIdentity:

@@ -46,6 +46,7 @@ class RepositoryInfo:
     maybe_backup_at: datetime | None  # written on the server since then, and not proven
     last_access_at: datetime | None
     created_at: datetime
+    initialized_at: datetime | None  # when its content was created, or brought
     deleted_at: datetime | None
     strict_paths: bool
     is_away: bool  # its whole storage is not available
@@ -116,6 +117,7 @@ def _info(
         maybe_backup_at=maybe_backup_at(repository),
         last_access_at=repository.last_access_at,
         created_at=repository.created_at,
+        initialized_at=repository.initialized_at,
         deleted_at=repository.deleted_at,
         strict_paths=repository.strict_paths,
         is_away=presence.is_away(place.root),

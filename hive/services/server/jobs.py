@@ -14,6 +14,7 @@ from hive.services import triggers
 from hive.services.delivery import deliveries
 from hive.services.gate import refusals
 from hive.services.health import days, missing, review
+from hive.services.keys import expiry
 from hive.services.lifecycle import staged_imports, trash
 from hive.services.measurements import statistics
 from hive.services.notifications import digests
@@ -87,6 +88,7 @@ JOBS = (
     _by_time("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
     _by_time("discard old imports", timedelta(hours=1), staged_imports.discard_old),
     _by_time("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
+    _by_time("warn of keys that expire", timedelta(hours=1), expiry.warn),
     _by_time("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job(
         "estimate what compaction needs",
@@ -131,6 +133,9 @@ JOBS = (
 )
 
 # What a demo has neither repositories on disk nor messages for is left out.
-OF_A_DEMO = tuple(
-    job for job in JOBS if job.name in ("note that the server is on", "look at schedules")
+_OF_A_DEMO = (
+    "note that the server is on",
+    "look at schedules",
+    "draw up the days of former backups",
 )
+OF_A_DEMO = tuple(job for job in JOBS if job.name in _OF_A_DEMO)

@@ -90,11 +90,11 @@ async def test_borgmatic_backs_up_with_an_append_only_key(house: House, tmp_path
     client, url, config = await with_repository(house, tmp_path)
     await change_access(Access.APPEND_ONLY)
     create = ["repo-create", "--encryption", "repokey-blake2"]
+    await change_access(Access.READ_ONLY)
     refused = await borgmatic(client, config, *create)
     assert refused.status != 0
     assert "Repository laptop is not created yet" in refused.text + refused.error
-    await change_access(Access.FULL)
-    (await borgmatic(client, config, *create)).must()
     await change_access(Access.APPEND_ONLY)
+    (await borgmatic(client, config, *create)).must()
     (await borgmatic(client, config, "create")).must()
     assert len(await archives(client, url)) == 1

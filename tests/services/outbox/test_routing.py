@@ -11,6 +11,7 @@ from hive.services.outbox.kinds import (
     DEAD_LETTER,
     DIGEST,
     DOWNTIME,
+    KEY_EXPIRES,
     MANY_WRONG_LOGINS,
     NAMES,
     TABLE,
@@ -160,7 +161,7 @@ def test_whom_nothing_leads_to_cannot_be_told() -> None:
 def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
     grouped = [kind for _, kinds in by_group() for kind in kinds]
     assert sorted(grouped) == sorted(NAMES)
-    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, DOWNTIME, MANY_WRONG_LOGINS))
+    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, DOWNTIME, KEY_EXPIRES, MANY_WRONG_LOGINS))
 
 
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:

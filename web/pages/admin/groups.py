@@ -9,18 +9,20 @@ from hive.services.accounts import users as accounts
 from hive.services.accounts.changing import ChangeGroup
 from hive.services.accounts.groups import GroupInfo
 from hive.services.repositories import quotas
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
 from web.rendering import done, page, quota_set
 from web.text.i18n import gettext
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
     actor = actor_of(request)
     users = await accounts.list_users(actor)
-    return page(
-        request, "admin/groups.html", groups=await groups.list_groups(actor), has_users=bool(users)
-    )
+    found = await groups.list_groups(actor)
+    if csv_file.is_wanted(request):
+        return await csv_file.answer(request, csv_tables.GROUPS, csv_file.at_once(found))
+    return page(request, "admin/groups.html", groups=found, has_users=bool(users))
 
 
 async def show_add(request: web.Request) -> web.Response:

@@ -10,16 +10,20 @@ from hive.errors import Conflict, InvalidInput, StorageError
 from hive.services.permissions import require_admin
 from hive.services.storage import locations
 from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
 from web.text.i18n import gettext, sentence
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
     actor = actor_of(request)
     require_admin(actor)
-    return page(request, "admin/locations.html", locations=await locations.list_locations(actor))
+    found = await locations.list_locations(actor)
+    if csv_file.is_wanted(request):
+        return await csv_file.answer(request, csv_tables.LOCATIONS, csv_file.at_once(found))
+    return page(request, "admin/locations.html", locations=found)
 
 
 async def show_add(request: web.Request) -> web.Response:

@@ -11,14 +11,18 @@ from hive.services.accounts.dependents import Dependents
 from hive.services.accounts.users import AddUser, UserInfo
 from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
+from web import csv_file, csv_tables
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.rendering import done, page, quota_set
 from web.text.i18n import gettext, sentence
 
 
-async def show_all(request: web.Request) -> web.Response:
-    return page(request, "admin/users.html", users=await users.list_users(actor_of(request)))
+async def show_all(request: web.Request) -> web.StreamResponse:
+    found = await users.list_users(actor_of(request))
+    if csv_file.is_wanted(request):
+        return await csv_file.answer(request, csv_tables.USERS, csv_file.at_once(found))
+    return page(request, "admin/users.html", users=found)
 
 
 async def show_add(request: web.Request) -> web.Response:

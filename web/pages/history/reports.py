@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from hive.kinds import Level
@@ -11,6 +13,7 @@ from hive.services.reports import reports, tokens
 from hive.services.reports.tokens import NewPingToken
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.app_keys import SETTINGS
 from web.forms import Form, before, cut_page, id_of, query, sent
@@ -22,10 +25,14 @@ _ROWS = 25
 _MAX_LOG = 200_000  # characters on a page; the end says what came of it
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
     actor, cursor = actor_of(request), before(request, "before")
     info = await catalogue.find_current(actor, id_of(request))
-    rows = await reports.list_runs(actor, repository_id=info.id, limit=_ROWS + 1, before_id=cursor)
+    find = partial(reports.list_runs, actor, repository_id=info.id)
+    if csv_file.is_wanted(request):
+        fetched = csv_file.pages(lambda last: find(limit=csv_file.PAGE, before_id=last))
+        return await csv_file.answer(request, csv_tables.REPORTS, fetched)
+    rows = await find(limit=_ROWS + 1, before_id=cursor)
     shown, older = cut_page(rows, _ROWS)
     here = f"/repositories/{info.id}/reports"
     return page(

@@ -14,6 +14,7 @@ from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress, record
 from hive.services.sessions.filters import SessionState
 from hive.services.sessions.infos import SessionInfo
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, internal_path, one_of, query, read_form
 from web.rendering import done, page
@@ -26,7 +27,7 @@ _EVENTS = 50
 _MAX_KEY = 200
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
     actor, cursor = actor_of(request), before(request, "before")
     state = one_of(request, "state", SessionState)
     repository = await repository_filter(request, actor)
@@ -35,6 +36,13 @@ async def show_all(request: web.Request) -> web.Response:
         "operation": one_of(request, "operation", Operation),
         "key": request.query.get("key", "").strip()[:_MAX_KEY] or None,
     }
+    if csv_file.is_wanted(request) and not repository.problem:
+        fetched = csv_file.pages(
+            lambda last: session_infos.list_sessions(
+                actor, **chosen, state=state, limit=csv_file.PAGE, before_id=last
+            )
+        )
+        return await csv_file.answer(request, csv_tables.SESSIONS, fetched)
     running: list[SessionInfo] = []
     if cursor is None and state in (None, SessionState.LIVE) and not repository.problem:
         running = await session_infos.list_sessions(

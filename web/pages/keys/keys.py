@@ -6,18 +6,22 @@ from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Level
-from hive.services.keys import keys, revocation
+from hive.services.keys import keys, replacing, revocation
 from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
 from hive.services.overview.keyring import keyring
+from web import csv_file, csv_tables
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
 from web.text.i18n import gettext
 
 
-async def show_all(request: web.Request) -> web.Response:
+async def show_all(request: web.Request) -> web.StreamResponse:
+    if csv_file.is_wanted(request):
+        rows = csv_file.at_once(await keys.list_keys(actor_of(request)))
+        return await csv_file.answer(request, csv_tables.KEYS, rows)
     found = await keyring(actor_of(request))
     return page(
         request,
@@ -117,6 +121,7 @@ async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Res
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
+        may_replace=replacing.may_replace(actor, info),
         may_disable_everywhere=revocation.may_disable_everywhere(actor, info),
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from hive.errors import Conflict
 from hive.services.notifications import channels, history
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.forms import before, cut_page, id_of, internal_path, query, read_form
 from web.pages.notifications.person import names_for, person_of
@@ -16,18 +19,16 @@ _ROWS = 50
 _HERE = "/notifications/deliveries"
 
 
-async def show(request: web.Request) -> web.Response:
+async def show(request: web.Request) -> web.StreamResponse:
     """One's own; for an administrator everybody's, unless somebody is chosen."""
     actor, cursor = actor_of(request), before(request, "before")
     chosen = (await person_of(request)).user if request.query.get("user") else None
     is_dead = request.query.get("dead") == "yes"
-    rows = await history.deliveries(
-        actor,
-        user=chosen.id if chosen else None,
-        dead=is_dead,
-        limit=_ROWS + 1,
-        before_id=cursor,
-    )
+    find = partial(history.deliveries, actor, user=chosen.id if chosen else None, dead=is_dead)
+    if csv_file.is_wanted(request):
+        fetched = csv_file.pages(lambda last: find(limit=csv_file.PAGE, before_id=last))
+        return await csv_file.answer(request, csv_tables.DELIVERIES, fetched)
+    rows = await find(limit=_ROWS + 1, before_id=cursor)
     shown, older = cut_page(rows, _ROWS)
     filters = {"user": chosen.name if chosen else None, "dead": "yes" if is_dead else None}
     return page(

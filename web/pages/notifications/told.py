@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
+from hive.services.notifications import history
 from hive.services.overview.received import received
+from web import csv_file, csv_tables
 from web.access import actor_of
 from web.forms import before
 from web.pages.notifications.person import names_for, person_of
@@ -13,8 +17,12 @@ from web.rendering import page
 _HERE = "/notifications"
 
 
-async def show(request: web.Request) -> web.Response:
+async def show(request: web.Request) -> web.StreamResponse:
     actor, cursor, person = actor_of(request), before(request, "before"), await person_of(request)
+    if csv_file.is_wanted(request):
+        find = partial(history.notifications, actor, user=person.user.id, limit=csv_file.PAGE)
+        fetched = csv_file.pages(lambda last: find(before_id=last))
+        return await csv_file.answer(request, csv_tables.NOTIFICATIONS, fetched)
     found = await received(actor, person.user.id, before_id=cursor)
     return page(
         request,

@@ -130,6 +130,7 @@ async def show(request: web.Request) -> web.Response:
         first_page=wish.path if after is not None else None,
         next_page=wish.after(found.next_after) if found.next_after is not None else None,
         wish=wish,
+        change_address=query("/repositories/change", q=wish.text, tag=wish.tag, state=wish.state),
         orders=ORDERS,
         groups=GROUPS,
         density=density or DENSITIES[0],

@@ -5,11 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.sentences import N_
-from hive.services.overview import repository_head, repository_tabs
+from hive.services.overview import repository_tabs
 from web.access import actor_of
 from web.forms import before, id_of
 from web.pages.repositories import frame
-from web.setup_guides import clients
 from web.text.schedule_words import in_the_readers_words, upcoming
 
 # For how long a pause or a mute may be asked for with one click.
@@ -49,18 +48,6 @@ async def history(request: web.Request) -> web.Response:
         events=view.events,
         older=view.older,
         before=cursor,
-    )
-
-
-async def connect(request: web.Request) -> web.Response:
-    head = await repository_head.find_head(actor_of(request), id_of(request))
-    frame.require_there(head)
-    return frame.tab_page(
-        request,
-        "repositories/connect.html",
-        frame.CONNECT,
-        head,
-        setups=clients.ways(head.details),
     )
 
 
