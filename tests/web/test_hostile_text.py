@@ -51,7 +51,7 @@ HOSTILE = [SCRIPT, QUOTES, TURNED, CONTROL, TEMPLATE, "</title></style>", "🐝"
 class Reader(HTMLParser):
     """Elements that stand open, and all that could run or fetch something."""
 
-    EMPTY = ("meta", "link", "img", "input", "path", "br", "col")
+    EMPTY = ("col", "meta", "link", "img", "input", "br")
 
     def __init__(self) -> None:
         super().__init__()
