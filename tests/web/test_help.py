@@ -110,7 +110,7 @@ def test_each_page_leads_to_a_document_that_there_is() -> None:
 async def test_a_page_has_the_way_to_its_help(browser: Browser, alice: Actor) -> None:
     await browser.log_in("alice")
     page = (await browser.get("/keys/add")).text
-    assert '<a class="help" href="/help/how-to/connect-clients" rel="help">' in page
+    assert '<a href="/help/how-to/connect-clients" rel="help">' in page
 
 
 def test_without_documents_there_is_an_empty_book() -> None:

@@ -64,6 +64,7 @@ GET = {
     "/keys": EVERYBODY,
     "/keys/add": EVERYBODY,
     "/keys/{id}": VISIBLE,
+    "/keys/{id}/replace": Rule("200 200 403 403 404"),  # whoever opens more than others see
     "/keys/{id}/delete": MANAGED,
     "/keys/refused/{id}": Rule("200 200 200 404 404"),
     "/repositories/names": EVERYBODY,
@@ -71,6 +72,12 @@ GET = {
     "/sessions/{id}": VISIBLE,
     "/events": EVERYBODY,
     "/trash": EVERYBODY,
+    "/machines/add": EVERYBODY,
+    "/repositories.csv": EVERYBODY,
+    "/repositories/change": EVERYBODY,
+    "/help": EVERYBODY,
+    "/help/{name}": NOBODY,  # tests/web/test_help.py asks for real ones
+    "/help/pictures/{name}": NOBODY,
     "/repositories/add": EVERYBODY,
     "/repositories/{id}": VISIBLE,
     "/repositories/{id}/edit": MANAGED,
@@ -147,6 +154,15 @@ POST = {
     "/keys/refused/{id}/dismiss": Rule("404 404 404 404 404"),  # let in by then, or never seen
     "/sessions/{id}/end": change(next="/sessions"),
     "/repositories/add": Rule("303 303 303 303 303", {"name": "another", "owner": "alice"}),
+    "/machines/add": Rule(
+        "303 303 303 303 303",
+        {"name": "desktop", "owner": "alice", "key_from": "later", "kind": "day"},
+    ),
+    "/repositories/change": Rule(
+        "422 422 422 422 422", {"action": "tags"}
+    ),  # tests/web/test_change_several.py changes some
+    "/repositories/{id}/connect": Rule("422 422 422 403 404", {"public_key": "ssh-ed25519 AAAA"}),
+    "/keys/{id}/replace": Rule("422 422 403 403 404", {"public_key": "ssh-ed25519 AAAA"}),
     "/repositories/{id}/edit": change(name="documents"),
     "/repositories/{id}/keys": Rule("303 303 303 403 404", {"access": "read-only"}, needs="key"),
     "/repositories/{id}/mode": change(mode="EXPORT"),

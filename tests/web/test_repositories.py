@@ -35,7 +35,7 @@ async def test_an_empty_list_says_what_to_do_next(browser: Browser, alice: Actor
     await browser.log_in("alice")
     text = (await browser.get("/")).text
     assert "There is no repository here yet." in text
-    assert 'href="/keys/add"' in text
+    assert 'href="/machines/add"' in text
     assert 'href="/repositories/add"' in text
 
 
@@ -132,7 +132,8 @@ async def test_the_page_tells_how_to_reach_the_repository(
     await browser.log_in("alice")
     text = (await browser.get(f"/repositories/{documents}/connect")).text
     assert info.url in text
-    assert f"borg init --encryption=repokey-blake2 {info.url}" in text
+    assert f"export BORG_REPO={info.url}\n" in text
+    assert "borg init --encryption=repokey-blake2" in text
     assert identity.fingerprint in text.replace("&#43;", "+")
     assert f"[{runtime.host_name()}]:2222 ssh-ed25519 AAAA" in text
     assert str(info.path) not in text
