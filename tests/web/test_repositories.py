@@ -103,10 +103,11 @@ async def test_a_look_at_the_status_is_no_session_to_tell_of(
     browser: Browser, alice: Actor, documents: int
 ) -> None:
     await put_on_disk(documents)
-    await add_session(documents, minutes_ago=180)
+    await add_session(documents, minutes_ago=180, end_reason=EndReason.KILLED)
     await add_session(documents, minutes_ago=1, need=Need.STATUS, operation="status")
     await browser.log_in("alice")
-    assert "3 hours ago" in (await browser.get(f"/repositories/{documents}")).text
+    page = (await browser.get(f"/repositories/{documents}")).text
+    assert re.search("The last session began <time[^>]*>3 hours ago</time> and failed", page)
 
 
 async def test_mode_and_maintenance_are_told(
