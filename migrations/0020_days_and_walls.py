@@ -74,7 +74,8 @@ class Migration(migrations.Migration):
             model_name="Repository", name="missing_at", field=fields.DatetimeField(null=True)
         ),
         ops.AddIndex(model_name="Repository", index=Index(fields=["deleted_at", "owner_id"])),
+        ops.AddIndex(model_name="Repository", index=Index(fields=["deleted_at", "look_at"])),
+        ops.AddIndex(model_name="Repository", index=Index(fields=["deleted_at", "missing_at"])),
         ops.AddIndex(model_name="Repository", index=Index(fields=["health"])),
-        ops.AddIndex(model_name="Repository", index=Index(fields=["missing_at"])),
         ops.AddIndex(model_name="Repository", index=Index(fields=["failed_session_id"])),
     ]

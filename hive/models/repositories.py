@@ -90,9 +90,10 @@ class Repository(Table):
         indexes = (
             ("owner_id", "directory"),
             ("deleted_at", "owner_id"),
+            ("deleted_at", "look_at"),
+            ("deleted_at", "missing_at"),
             ("look_at",),
             ("health",),
-            ("missing_at",),
             ("failed_session_id",),
         )
 

@@ -11,9 +11,10 @@ from hive.borg.observed import Observed
 
 def test_facts_that_were_kept_are_read_again() -> None:
     committed = Transaction(puts=5, put_bytes=700, read_deletes=1, own_deletes=2, other_deletes=3)
-    facts = Facts(commits=2, committed=committed, archive_bytes=300)
+    facts = Facts(commits=2, committed=committed, archive_bytes=300, reads=7)
     kept = json.loads(json.dumps(asdict(facts)))
-    assert Observed.of(kept) == Observed(commits=2, committed=committed, archive_bytes=300)
+    expected = Observed(commits=2, committed=committed, archive_bytes=300, reads=7)
+    assert Observed.of(kept) == expected
 
 
 def test_a_session_that_nobody_watched_to_its_end_tells_nothing() -> None:

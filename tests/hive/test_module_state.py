@@ -35,12 +35,15 @@ _CACHES = {
     "hive/services/clock/trust.py:_boot": "the kernel's id of this boot",
     "hive/services/programs/discovery.py:_roots": "by the file and when it changed",
     "hive/catalogues.py:_read": "translations, which come with the program",
+    "hive/localized.py:size": "the words for a number",
+    "web/text/format.py:_narrow": "the words for a number",
 }
 # What makes a value that nothing changes.
 _CONSTANT = {
     "_change",  # a command of hive/cli/repo/schedule.py
     "Actor", "AppKey", "Choice", "ContextVar", "FrameLimits", "IPv6Network", "IntRange", "N_",
-    "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Telling", "TypeVar", "_Directory",
+    "ParamSpec", "Path", "Reader", "RequestKey", "Struct", "Table", "Telling", "TypeVar",
+    "_Directory",
     "_Parsed", "_Silence", "abspath", "bytes", "compile", "datetime", "float",
     "fromhex", "frozenset", "get", "get_logger", "ip_network", "join", "maketrans", "option",
     "pack", "partial", "phrase", "range", "say", "timedelta", "tuple",

@@ -24,7 +24,7 @@ from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress
 from hive.services.sessions.infos import SessionInfo
-from hive.services.sessions.outcomes import Outcome, outcome_of
+from hive.services.sessions.verdicts import SessionVerdict, verdict_of
 from hive.services.upkeep import append_only
 
 _SESSIONS = 20
@@ -38,7 +38,7 @@ class SessionsTab:
     """`older`: where the next page begins, if there is one."""
 
     head: Head
-    sessions: Sequence[tuple[SessionInfo, Outcome]]
+    sessions: Sequence[tuple[SessionInfo, SessionVerdict]]
     older: int | None
 
 
@@ -51,7 +51,7 @@ async def sessions_tab(actor: Actor, repository_id: int, before: int | None = No
     shown = progress.with_progress(found[:_SESSIONS])
     return SessionsTab(
         head=head,
-        sessions=[(one, outcome_of(one)) for one in shown],
+        sessions=[(one, verdict_of(one)) for one in shown],
         older=shown[-1].id if len(found) > _SESSIONS else None,
     )
 

@@ -330,6 +330,7 @@ def test_whatever_deletes_or_reports_by_age_waits_for_the_clock() -> None:
     assert waiting == {
         "look at schedules",
         "keep which backups are missing",
+        "warn of keys that expire",
         "forget old days",
         "empty the trash",
         "thin out statistics",

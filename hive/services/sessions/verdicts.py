@@ -9,7 +9,7 @@ from hive.services.sessions.filters import SessionState
 from hive.services.sessions.infos import SessionInfo
 
 
-class Outcome(StrEnum):
+class SessionVerdict(StrEnum):
     """The worst first."""
 
     FAILED = "failed"
@@ -25,16 +25,16 @@ _DELETING = (Operation.DELETE, Operation.DELETE_REPOSITORY)
 _READING = (Operation.READ, Operation.EXPORT)
 
 
-def outcome_of(session: SessionInfo) -> Outcome:
+def verdict_of(session: SessionInfo) -> SessionVerdict:
     """A backup that was made counts, whatever came after it."""
     if session.state == SessionState.LIVE:
-        return Outcome.RUNNING
+        return SessionVerdict.RUNNING
     if session.archive_created == ArchiveCreated.YES:
-        return Outcome.BACKED_UP
+        return SessionVerdict.BACKED_UP
     if session.archive_created == ArchiveCreated.PARTIAL:
-        return Outcome.CHECKPOINT
+        return SessionVerdict.CHECKPOINT
     if session.state == SessionState.BADLY:
-        return Outcome.FAILED
+        return SessionVerdict.FAILED
     if session.operation in _DELETING:
-        return Outcome.DELETED
-    return Outcome.READ if session.operation in _READING else Outcome.DONE
+        return SessionVerdict.DELETED
+    return SessionVerdict.READ if session.operation in _READING else SessionVerdict.DONE
