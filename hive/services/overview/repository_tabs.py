@@ -24,7 +24,7 @@ from hive.services.repositories.former_paths import FormerPathInfo
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress
 from hive.services.sessions.infos import SessionInfo
-from hive.services.sessions.outcomes import Outcome, outcome_of
+from hive.services.sessions.outcomes import SessionOutcome, outcome_of
 from hive.services.upkeep import append_only
 
 _SESSIONS = 20
@@ -38,7 +38,7 @@ class SessionsTab:
     """`older`: where the next page begins, if there is one."""
 
     head: Head
-    sessions: Sequence[tuple[SessionInfo, Outcome]]
+    sessions: Sequence[tuple[SessionInfo, SessionOutcome]]
     older: int | None
 
 

@@ -24,7 +24,7 @@ from hive.services.permissions import Actor
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress, restores
 from hive.services.sessions.infos import SessionInfo
-from hive.services.sessions.outcomes import Outcome, outcome_of
+from hive.services.sessions.outcomes import SessionOutcome, outcome_of
 from hive.services.sessions.restores import RestoreSeen
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
@@ -90,7 +90,7 @@ class RepositoryView:
     arrival: Arrival | None
     reach: reach.Reach | None
     answered_alarms: Sequence[AlarmInfo]
-    sessions: Sequence[tuple[SessionInfo, Outcome]]
+    sessions: Sequence[tuple[SessionInfo, SessionOutcome]]
     has_more_sessions: bool
     content: Content | None
 

@@ -9,7 +9,7 @@ from hive.services.sessions.filters import SessionState
 from hive.services.sessions.infos import SessionInfo
 
 
-class Outcome(StrEnum):
+class SessionOutcome(StrEnum):
     """The worst first."""
 
     FAILED = "failed"
@@ -25,16 +25,16 @@ _DELETING = (Operation.DELETE, Operation.DELETE_REPOSITORY)
 _READING = (Operation.READ, Operation.EXPORT)
 
 
-def outcome_of(session: SessionInfo) -> Outcome:
+def outcome_of(session: SessionInfo) -> SessionOutcome:
     """A backup that was made counts, whatever came after it."""
     if session.state == SessionState.LIVE:
-        return Outcome.RUNNING
+        return SessionOutcome.RUNNING
     if session.archive_created == ArchiveCreated.YES:
-        return Outcome.BACKED_UP
+        return SessionOutcome.BACKED_UP
     if session.archive_created == ArchiveCreated.PARTIAL:
-        return Outcome.CHECKPOINT
+        return SessionOutcome.CHECKPOINT
     if session.state == SessionState.BADLY:
-        return Outcome.FAILED
+        return SessionOutcome.FAILED
     if session.operation in _DELETING:
-        return Outcome.DELETED
-    return Outcome.READ if session.operation in _READING else Outcome.DONE
+        return SessionOutcome.DELETED
+    return SessionOutcome.READ if session.operation in _READING else SessionOutcome.DONE
