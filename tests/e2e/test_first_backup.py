@@ -61,7 +61,7 @@ def _connect_it(installation: Installation, visitor: Visitor) -> None:
         assert page.evaluate("navigator.clipboard.readText()") == url
     installation.borg("init", "--encryption=repokey-blake2", url)
     visitor.wait_for(page.locator("#step-create.seen"))
-    visitor.follow("documents")
+    _open(visitor, "Overview")
     visitor.wait_for(page.get_by_text("the connection works"))
     expect(page.locator("#arrival")).to_have_class("arrival connected")
 
@@ -87,13 +87,28 @@ def _watch_the_first_backup(installation: Installation, visitor: Visitor, tmp_pa
     expect(page.get_by_text("The first backup is in.")).to_be_visible()
 
 
+def _open(visitor: Visitor, tab: str, path: str | None = None) -> None:
+    """Go to a tab of the repository, and from there to the page of a setting."""
+    visitor.page.locator(".tabs").get_by_role("link", name=tab).click()
+    expect(visitor.page.locator(".tabs [aria-current]")).to_have_text(tab)
+    if path is not None:
+        visitor.page.locator(f"main a[href$='/{path}']").first.click()
+
+
+def _address(visitor: Visitor) -> str:
+    _open(visitor, "Connect")
+    return visitor.page.locator("#url").inner_text()
+
+
 def _edit(visitor: Visitor) -> None:
-    visitor.follow("Edit")
+    _open(visitor, "Settings", "edit")
     visitor.page.locator("#name").fill("papers")
     visitor.page.locator("#quota").fill("5GB")
     visitor.press("Save")
-    expect(visitor.page.get_by_role("heading", name="papers", level=1)).to_be_visible()
-    visitor.follow("Schedule and tags")
+    expect(
+        visitor.page.get_by_role("heading", name="papers").and_(visitor.page.locator("h1"))
+    ).to_be_visible()
+    _open(visitor, "Settings", "schedule")
     visitor.page.get_by_label("Every so often").check()
     visitor.page.locator("#every").fill("1d")
     visitor.press("Save")
@@ -101,9 +116,9 @@ def _edit(visitor: Visitor) -> None:
 
 
 def _switch_the_mode_and_back(installation: Installation, visitor: Visitor) -> None:
-    url = visitor.page.locator("#url").inner_text()
+    url = _address(visitor)
     for mode, status in (("EXPORT", 2), ("BORG", 0)):
-        visitor.follow("Mode")
+        _open(visitor, "Settings", "mode")
         visitor.page.get_by_label(mode, exact=True).check()
         visitor.press("Switch")
         expect(visitor.page.get_by_text(f"The mode is now {mode}.")).to_be_visible()
@@ -111,8 +126,8 @@ def _switch_the_mode_and_back(installation: Installation, visitor: Visitor) -> N
 
 
 def _delete_and_restore(installation: Installation, visitor: Visitor) -> None:
-    url = visitor.page.locator("#url").inner_text()
-    visitor.follow("Delete")
+    url = _address(visitor)
+    _open(visitor, "Settings", "delete")
     visitor.page.locator("#name").fill("documents")
     visitor.press("Delete the repository")
     expect(visitor.page.get_by_text("Nothing was changed yet")).to_be_visible()

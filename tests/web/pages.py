@@ -17,10 +17,17 @@ NO_PAGES = (
     "/static/{name}",
     "/manifest.webmanifest",
     "/wall/{token}",
+    "/repositories.csv",
+    "/help/{name}",
+    "/help/pictures/{name}",
 )
 
 # What a page is beside what its path alone shows.
 WITH_QUERY = (
+    "/help/how-to/schedules",
+    "/repositories/{id}/connect?client=borgmatic",
+    "/repositories/{id}/connect?client=systemd",
+    "/repositories/{id}/connect?client=vorta",
     "/notifications/channels/add?kind=webhook",
     "/notifications?user={owner}",
     "/notifications/rules?user={owner}",

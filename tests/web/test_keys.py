@@ -201,3 +201,28 @@ async def test_the_list_tells_who_shares_only_their_own(
     assert [len(key.uses) for key in await keys.list_keys(alice)] == [1, 0, 0]
     assert [len(key.uses) for key in await keys.list_keys(bob)] == [0, 0, 0]
     assert [len(key.uses) for key in await keys.list_keys(root)] == [1, 0, 0]
+
+
+async def test_a_key_is_replaced_on_its_page(browser: Browser, alice: Actor, bob: Actor) -> None:
+    old = await keys.add_key(alice, keys.AddKey(name="laptop", text=public_key()))
+    await catalogue.add_repository(
+        alice, "documents", owner="alice", accesses={"laptop": Access.FULL}
+    )
+    await browser.log_in("alice")
+    here = f"/keys/{old.id}"
+    assert f'href="{here}/replace"' in (await browser.get(here)).text
+    assert "documents" in (await browser.get(f"{here}/replace")).text
+    wrong = await browser.post(f"{here}/replace", {"public_key": old.line, "old": "disable"})
+    assert wrong.status == 422
+    assert "This is the key that is to be replaced." in wrong.text
+    typed = {"public_key": public_key(), "old": "delete", "expires": "+5d"}
+    answer = await browser.post(f"{here}/replace", typed)
+    assert answer.status == 303
+    (key,) = await keys.list_keys(alice)
+    assert answer.location == f"/keys/{key.id}"
+    assert [use.repository for use in key.uses] == ["documents"]
+    page = (await browser.get(answer.location)).text
+    assert "taken over: 1." in page
+    # an end that is near is told where the key is, and in the list
+    assert "Clients that use it cannot log in after that." in page
+    assert '<strong class="wait">expires' in (await browser.get("/keys")).text

@@ -161,8 +161,8 @@ POST = {
     "/repositories/change": Rule(
         "422 422 422 422 422", {"action": "tags"}
     ),  # tests/web/test_change_several.py changes some
-    "/repositories/{id}/connect": Rule("422 422 422 403 404", {"public_key": "ssh-ed25519 AAAA"}),
-    "/keys/{id}/replace": Rule("422 422 403 403 404", {"public_key": "ssh-ed25519 AAAA"}),
+    "/repositories/{id}/connect": change(),
+    "/keys/{id}/replace": Rule("422 422 403 403 404", {"expires": "soon"}),
     "/repositories/{id}/edit": change(name="documents"),
     "/repositories/{id}/keys": Rule("303 303 303 403 404", {"access": "read-only"}, needs="key"),
     "/repositories/{id}/mode": change(mode="EXPORT"),
