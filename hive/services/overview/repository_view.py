@@ -24,8 +24,8 @@ from hive.services.permissions import Actor
 from hive.services.sessions import infos as session_infos
 from hive.services.sessions import progress, restores
 from hive.services.sessions.infos import SessionInfo
-from hive.services.sessions.verdicts import SessionVerdict, verdict_of
 from hive.services.sessions.restores import RestoreSeen
+from hive.services.sessions.verdicts import SessionVerdict, verdict_of
 from hive.services.upkeep import append_only
 from hive.services.upkeep import queue as upkeeps
 

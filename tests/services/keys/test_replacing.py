@@ -83,8 +83,8 @@ async def test_a_stored_key_takes_over_and_keeps_the_wider_access(people: People
     for made, access in ((documents, Access.READ_ONLY), (photos, Access.FULL)):
         wanted = ChangeAccess(key_accesses={known.id: access})
         await grants.change_access(people.alice, made.id, wanted)
-    made = await replacing.replace_key(people.alice, old.id, ReplaceKey(public_key=line))
-    assert (made.key.id, made.key.name) == (known.id, "desktop")
+    replaced = await replacing.replace_key(people.alice, old.id, ReplaceKey(public_key=line))
+    assert (replaced.key.id, replaced.key.name) == (known.id, "desktop")
     both = {"documents": Access.FULL, "photos": Access.FULL}
     assert await opened_by(people.alice, known.id) == both
 
@@ -97,8 +97,9 @@ async def test_what_cannot_replace_it_changes_nothing(people: People) -> None:
     other = await factories.make_key(people.alice, "other", line=disabled)
     await keys.change_key(people.alice, other.id, ChangeKey(enabled=False))
     for wrong in (line, "nonsense", disabled):
-        with pytest.raises((InvalidInput, Conflict)) as caught:
+        with pytest.raises(HiveError) as caught:
             await replacing.replace_key(people.alice, old.id, ReplaceKey(public_key=wrong))
+        assert isinstance(caught.value, InvalidInput | Conflict)
         assert caught.value.field == "public_key"
     assert (await keys.find_key_by_id(people.alice, old.id)).name == "laptop"
     assert len(await opened_by(people.alice, old.id)) == 2
