@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from hive import clock
-from hive.errors import Conflict, HiveError, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden, HiveError, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, ShareLevel
 from hive.models import Event, Key
 from hive.services.keys import grants, keys, replacing
