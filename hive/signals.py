@@ -26,6 +26,13 @@ class RepositoryEvent:
 
 
 @dataclass(frozen=True)
+class StatusAsked:
+    """A client asked for the status of a repository without a backup: it can log in."""
+
+    repository_id: int
+
+
+@dataclass(frozen=True)
 class RightsChanged:
     """A key, grant, mode or owner changed: running sessions may no longer be allowed."""
 

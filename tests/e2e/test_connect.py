@@ -89,7 +89,7 @@ def _run(visitor: Visitor, machine: FreshMachine, step: str) -> list[str]:
 
 def _copied(visitor: Visitor, block: Locator) -> str:
     if not visitor.has_scripts:
-        return block.inner_text()
+        return block.text_content() or ""
     visitor.page.locator(f"[data-copy={block.get_attribute('id')}]").click()
     expect(visitor.page.locator("#status")).to_have_text("Copied")
     text: str = visitor.page.evaluate("navigator.clipboard.readText()")

@@ -171,6 +171,9 @@ async def test_ticks_follow_what_the_server_sees(browser: Browser, alice: Actor)
     await add_session(info.id, operation=Operation.CREATE, archive_created=ArchiveCreated.YES)
     await Repository.filter(id=info.id).update(last_backup_at=now)
     assert ticked((await browser.get(path)).text) == ["key", "login", "create", "backup"]
+    # borgmatic looks at the archive that it has made
+    await add_session(info.id, operation=Operation.READ, observed={"reads": 1})
+    assert "restore" not in ticked((await browser.get(path)).text)
     await add_session(info.id, operation=Operation.READ, observed={"reads": 3})
     page = (await browser.get(path)).text
     assert ticked(page) == ["key", "login", "create", "backup", "restore"]

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from hive import clock, log
+from hive import clock, log, signals
 from hive.borg.repository_path import PathRule
-from hive.database import transactional
+from hive.database import after_commit, transactional
 from hive.driver_error import DriverError
 from hive.errors import AccessRefused, DatabaseError, RefusalCause
 from hive.kinds import Access, EventKind, Mode, Need
@@ -304,6 +304,9 @@ async def open_session(grant: Grant, request: SessionRequest, now: datetime) -> 
         node=runtime.node(),
     )
     await Key.filter(id=key.id).update(last_used_at=now)
+    if request.need == Need.STATUS and repository.last_backup_at is None:
+        asked = signals.StatusAsked(repository.id)
+        after_commit(lambda: signals.tell(asked))
     if request.need != Need.STATUS:
         await Repository.filter(id=repository.id).update(last_access_at=now)
         kind = {

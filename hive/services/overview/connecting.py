@@ -16,6 +16,7 @@ from hive.services.overview.repository_head import Head, find_head
 from hive.services.permissions import Actor
 from hive.services.sessions import restores
 
+_OF_A_RESTORE = 3  # objects; clients look at an archive's description after a backup
 _RECENTLY = timedelta(hours=24)  # keys that were refused before are not told here
 
 
@@ -88,7 +89,7 @@ async def _seen(details: Details) -> Seen:
     is_usable = any(one.is_usable for one in details.keys)
     grant = await Grant.filter(repository_id=repository.id).order_by("created_at").first()
     first = await Session.filter(repository_id=repository.id).order_by("started_at").first()
-    restored = await restores.last_restore(repository.id)
+    restored = await restores.last_restore(repository.id, least_reads=_OF_A_RESTORE)
     return Seen(
         key_stored_at=grant.created_at if grant is not None and is_usable else None,
         login=None if first is None else _login(first),

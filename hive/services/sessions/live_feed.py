@@ -23,6 +23,7 @@ from hive.signals import (
     RepositoryEvent,
     RightsChanged,
     SessionProgress,
+    StatusAsked,
     WorkProgress,
 )
 
@@ -93,7 +94,7 @@ class Follower:
         )
 
     def _note(self, happening: Happening) -> None:
-        if isinstance(happening, RepositoryEvent):
+        if isinstance(happening, RepositoryEvent | StatusAsked):
             self._repositories.add(happening.repository_id)
         elif isinstance(happening, SessionProgress):
             self._progress[happening.session_id] = happening

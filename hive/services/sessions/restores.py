@@ -30,8 +30,12 @@ class RestoreSeen:
     is_export: bool  # by rsync: the whole repository, or what was still missing of it
 
 
-async def last_restore(repository_id: int) -> RestoreSeen | None:
-    """For who may see the repository; None where none was seen within a year."""
+async def last_restore(repository_id: int, *, least_reads: int = 1) -> RestoreSeen | None:
+    """For who may see the repository; None where none was seen within a year.
+
+    `least_reads`: objects that must have been read. An archive's description is one, the list of
+    its files the next, and the content of files comes after that.
+    """
     rows = Session.filter(
         repository_id=repository_id,
         operation__in=[str(one) for one in _READING],
@@ -40,7 +44,7 @@ async def last_restore(repository_id: int) -> RestoreSeen | None:
         end_reason__in=[EndReason.DONE, EndReason.CLIENT_GONE],
     )
     for row in await rows.order_by("-id").limit(_LOOKED_AT):
-        if row.operation == Operation.EXPORT or _read_objects(row):
+        if row.operation == Operation.EXPORT or _read_objects(row, least_reads):
             return RestoreSeen(
                 session_id=row.id,
                 at=row.started_at,
@@ -51,7 +55,7 @@ async def last_restore(repository_id: int) -> RestoreSeen | None:
     return None
 
 
-def _read_objects(row: Session) -> bool:
+def _read_objects(row: Session, least: int) -> bool:
     """Whether more was read than the list of archives; yes where that was not kept."""
     observed = Observed.of(row.observed)
-    return observed is None or observed.reads is None or observed.reads > 0
+    return observed is None or observed.reads is None or observed.reads >= least
