@@ -20,7 +20,7 @@ from hive.services.repositories.machines import AddMachine
 
 @click.group()
 def machine() -> None:
-    """Machines that back up: a key and its repository, added in one step."""
+    """Machines that back up: a key and its repository."""
 
 
 @machine.command("add")
