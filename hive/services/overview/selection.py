@@ -9,12 +9,13 @@ from tortoise.expressions import Q, Subquery
 
 from hive.models import Repository, RepositoryTag
 from hive.paging import in_pages
+from hive.services import names
 from hive.services.health.states import Condition
 from hive.services.overview import rows
 from hive.services.overview.rows import Row
 from hive.services.permissions import Actor, visible_repositories
 
-_MAX_TEXT = 100
+_MAX_TEXT, _MAX_TAG = 100, 50  # the columns take no longer text, not even to compare it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,7 @@ async def pages(actor: Actor, wanted: Selection) -> AsyncIterator[list[Row]]:
     if wanted.ids:
         query = query.filter(id__in=list(wanted.ids))
     if wanted.tag:
-        query = query.filter(id__in=_with_tag(Q(tag=wanted.tag.lower())))
+        query = query.filter(id__in=_with_tag(Q(tag=wanted.tag[:_MAX_TAG].lower())))
     if wanted.text:
         query = query.filter(_by_text(wanted.text[:_MAX_TEXT]))
     async for page in in_pages(query):
@@ -61,9 +62,11 @@ async def first(actor: Actor, wanted: Selection, limit: int) -> list[Row]:
 
 def _by_text(text: str) -> Q:
     if text.startswith("#"):
-        return Q(id__in=_with_tag(Q(tag=text[1:].lower())))
-    named = Q(name__icontains=text) | Q(owner__name__icontains=text) | Q(login=text)
-    return named | Q(id__in=_with_tag(Q(tag__contains=text.lower())))
+        return Q(id__in=_with_tag(Q(tag=text[1 : _MAX_TAG + 1].lower())))
+    named = Q(name__icontains=text) | Q(owner__name__icontains=text)
+    if names.LOGIN.fullmatch(text):
+        named |= Q(login=text)
+    return named | Q(id__in=_with_tag(Q(tag__contains=text[:_MAX_TAG].lower())))
 
 
 def _with_tag(condition: Q) -> Subquery:
