@@ -135,6 +135,7 @@ class TriesForgiven:
 
 Happening = (
     RepositoryEvent
+    | StatusAsked
     | RightsChanged
     | QuotasChanged
     | EndSession
