@@ -16,7 +16,9 @@ _ROWS = 100  # the ORM takes about 0.2 ms for a row of the widest table
 
 async def in_pages(query: QuerySet[Row], *, rows: int = _ROWS) -> AsyncIterator[list[Row]]:
     """What the query finds, in the order of ids; a row that is added meanwhile may be missing."""
-    last = 0
-    while page := await query.filter(id__gt=last).order_by("id").limit(rows):
+    page = await query.order_by("id").limit(rows)
+    while page:
         yield page
-        last = page[-1].pk
+        if len(page) < rows:
+            return
+        page = await query.filter(id__gt=page[-1].pk).order_by("id").limit(rows)

@@ -33,7 +33,7 @@ def test_a_deletion_is_critical_everywhere_until_somebody_answers(
     where = ("--set", f"url={receiver.url}/", "--set", "method=POST")
     installation.hive("channel", "add", "hook", "--owner", "root", "--kind", "webhook", *where)
     page = _log_in(installation, chromium)
-    expect(page.locator(".headline").first).to_contain_text("1 fine")
+    expect(page.locator("#chip-fine")).to_contain_text("1 fine")
     assert installation.json("status")["fine"] is True
 
     installation.borg("delete", f"{url}::large")
@@ -45,7 +45,7 @@ def test_a_deletion_is_critical_everywhere_until_somebody_answers(
     page.get_by_role("button", name="It was me: documents").first.click()
     expect(page.get_by_text("The alarm is answered")).to_be_visible()
     page.goto(f"{installation.web_url}/")
-    expect(page.locator(".headline").first).to_contain_text("1 fine")
+    expect(page.locator("#chip-fine")).to_contain_text("1 fine")
     expect(page).to_have_title(re.compile(r"^Repositories "))
     shown = installation.json("repo", "show", "documents")
     assert (shown["health"], shown["alarms"]) == ("fine", [])
@@ -135,9 +135,9 @@ def _is_shown(page: Page, installation: Installation) -> None:
     expect(page).to_have_title(re.compile(r"^\(2\) Repositories "))
     assert "favicon-bad" in (page.locator("link[rel=icon]").get_attribute("href") or "")
     page.locator("table.list").get_by_role("link", name="documents").click()
-    expect(page.locator(".headline .state.bad")).to_contain_text("91 % deleted")
+    expect(page.locator("#title .state.bad")).to_contain_text("91 % deleted")
     expect(page).to_have_title(re.compile(r"^\(!\) documents "))
-    alarms = page.locator("#alarms li.critical")
+    alarms = page.locator("#alarms section.alarm")
     expect(alarms).to_have_count(2)
     for name in ("Show session", "Roll back…"):
         expect(alarms.first.get_by_role("link", name=name)).to_be_visible()

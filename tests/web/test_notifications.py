@@ -72,7 +72,7 @@ async def test_long_lists_have_an_older_page(browser: Browser, alice: Actor) -> 
         last = (await browser.get(older)).text
         assert "Number 0." in last
         assert "Number 1." not in last
-        assert f'<a href="{path}">Newest' in last
+        assert f'<a href="{path}" accesskey="p">Newest' in last
         assert (await browser.get(f"{path}?before=x")).status == 422
 
 

@@ -18,6 +18,8 @@ from web.charts import StripDrawing
 from web.text import i18n
 from web.text.i18n import gettext, reader
 
+_ZEROS_AT_THE_END = re.compile(r"[.,]00(?= )|(?<=[.,]\d)0(?= )")
+
 
 def exact(at: datetime) -> str:
     """2026-11-23 17:05:00 UTC."""
@@ -193,7 +195,7 @@ def brief_size(count: int | None) -> str:
 
 def round_size(count: int) -> str:
     """A size on an axis: 500 GB, 1.5 TB."""
-    return re.sub(r"[.,]00(?= )|(?<=[.,]\d)0(?= )", "", size(count))
+    return _ZEROS_AT_THE_END.sub("", size(count))
 
 
 def plain(value: object) -> str:

@@ -251,13 +251,25 @@ async def test_read_only_changes_not_one_byte(
     assert fingerprint(info.path) == before
 
 
-@pytest.mark.parametrize("access", [Access.APPEND_ONLY, Access.READ_ONLY])
-async def test_only_full_access_creates_the_repository(house: House, access: Access) -> None:
-    client, url = await with_repository(house, access)
+async def test_read_only_access_does_not_create_the_repository(house: House) -> None:
+    client, url = await with_repository(house, Access.READ_ONLY)
     done = await client.borg("init", "-e", "none", url)
     assert done.status == 2
     assert "not created yet" in done.error
     assert "Connection closed" not in done.error
+
+
+async def test_append_only_access_creates_a_repository_only_where_there_is_none(
+    house: House,
+) -> None:
+    client, url = await with_repository(house, Access.APPEND_ONLY)
+    (await client.borg("init", "-e", "repokey", url)).must()
+    info = await catalogue.find_repository(OPERATOR, "laptop")
+    before = fingerprint(info.path)
+    again = await client.borg("init", "-e", "repokey", url)
+    assert again.status == 2
+    assert "Traceback" not in again.error
+    assert fingerprint(info.path) == before
 
 
 async def test_a_backup_over_the_quota_is_refused_in_words(house: House, tmp_path: Path) -> None:

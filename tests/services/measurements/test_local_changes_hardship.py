@@ -346,7 +346,13 @@ async def test_what_the_database_did_not_answer_is_asked_again(
             def filter(self, **_: object) -> Broken:
                 return self
 
-            async def select_related(self, _: str) -> None:
+            def select_related(self, _: str) -> Broken:
+                return self
+
+            def order_by(self, _: str) -> Broken:
+                return self
+
+            async def limit(self, _: int) -> None:
                 failures.append(1)
                 raise OperationalError("disk I/O error")
 
