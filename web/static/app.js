@@ -93,6 +93,7 @@ function suggest(field) {
 for (const field of document.querySelectorAll("input[data-suggest]")) suggest(field);
 
 const status = document.getElementById("status");
+let silence;
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
@@ -107,8 +108,7 @@ document.addEventListener("click", async (event) => {
   const word = button.textContent;
   button.textContent = button.dataset.done;
   status.textContent = button.dataset.done;
-  setTimeout(() => {
-    button.textContent = word;
-    status.textContent = "";
-  }, 2000);
+  setTimeout(() => (button.textContent = word), 2000);
+  clearTimeout(silence); // of the copy before: its time is not this one's
+  silence = setTimeout(() => (status.textContent = ""), 2000);
 });
