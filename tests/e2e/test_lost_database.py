@@ -225,6 +225,7 @@ def status(served: Installation) -> tuple[int, str, float]:
     return done.returncode, done.stdout + done.stderr, time.monotonic() - begun
 
 
+@pytest.mark.long
 def test_while_another_process_locks_the_database_sessions_are_refused_at_once(
     served: Installation, holder: subprocess.Popen[bytes]
 ) -> None:
@@ -245,6 +246,7 @@ def test_while_another_process_locks_the_database_sessions_are_refused_at_once(
     assert "The database fails" in served.hive("notification", "list")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "installation", [{"hive.app._RECHECK_SECONDS": 2.0}], indirect=True, ids=["looking often"]
 )

@@ -195,9 +195,10 @@ def busy(installation: Installation, tmp_path: Path) -> Installation:
     return installation
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seconds",
-    [SHORT, pytest.param(LONG, marks=[pytest.mark.long, pytest.mark.timeout(3 * LONG)])],
+    [SHORT, pytest.param(LONG, marks=pytest.mark.timeout(3 * LONG))],
     ids=["short", "long"],
 )
 def test_what_clients_and_browsers_do_is_no_error_of_the_server(

@@ -114,6 +114,7 @@ def remount(path: Path, mode: str) -> None:
     subprocess.run(["/usr/bin/mount", "-o", f"remount,{mode}", path], check=True)
 
 
+@pytest.mark.long
 def test_storage_that_is_unmounted_under_the_server_costs_sessions_and_nothing_else(
     vault: Vault, disk: Path
 ) -> None:

@@ -127,6 +127,7 @@ async def test_a_check_shows_how_many_segments_it_has_read(
     assert long_work.of(info.id) == []
 
 
+@pytest.mark.long
 async def test_a_compaction_shows_how_many_segments_it_has_rewritten(
     house: House, tmp_path: Path, at_work: UpkeepWorker
 ) -> None:
@@ -140,6 +141,7 @@ async def test_a_compaction_shows_how_many_segments_it_has_rewritten(
     assert (await ended(asked)).state == UpkeepState.DONE
 
 
+@pytest.mark.long
 async def test_a_check_that_gives_way_says_why_and_where_it_stopped(
     house: House, tmp_path: Path, at_work: UpkeepWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
