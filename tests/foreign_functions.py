@@ -114,6 +114,8 @@ def functions() -> dict[str, Callable[[str], object]]:
 # What sees no text from outside, or nothing that is not short by its nature (names of files,
 # fields of forms of 64 KiB): the pattern alone is tried.
 PATTERN_ALONE = {
+    "web.book",  # reads what comes with the program
+    "hive.services.accounts.wall_links",
     "hive.borg.facts",
     "hive.borg.uncommitted",
     "hive.borg.verify",

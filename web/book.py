@@ -23,8 +23,8 @@ from hive.sentences import N_
 # Beside the code in a checkout; the wheel has a copy below this package.
 _DIRECTORIES = (Path(__file__).parent / "docs", Path(__file__).parent.parent / "docs")
 _FOLDERS = ("tutorials", "how-to", "reference", "explanation")
-_TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+_TOCTREE = re.compile(r"^```\{toctree\}\n((?:(?!```).*\n)*)```$", re.MULTILINE)
+_COMMENT = re.compile(r"<!--(?:(?!-->|<!--).)*-->\n?", re.DOTALL)
 _NO_LETTER = re.compile(r"[^\w\- ]")
 _CAPTIONS = {
     "Tutorials": N_("Tutorials"),
