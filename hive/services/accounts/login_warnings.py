@@ -44,7 +44,7 @@ async def _store(name: str, address: str) -> None:
     stranger = Actor(None, "somebody", is_admin=False, source=Source.WEB, address=address)
     await audit.record(stranger, "user.login.guessed", f"user {user.name}")
     notice = Notice(
-        f"{MANY_WRONG_LOGINS}:{clock.rfc3339(clock.now())}",
+        f"{MANY_WRONG_LOGINS}:{clock.now().isoformat()}",
         Matter(MANY_WRONG_LOGINS, Severity.WARNING),
         say("Many wrong passwords for your account"),
         [
