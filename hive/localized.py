@@ -22,19 +22,19 @@ _STEPS = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60)
 def size(count: int, language: str) -> str:
     """8.33 TB, in German 8,33 TB."""
     number, unit = format_size(count).split()
-    return f"{format_decimal(Decimal(number), format=_pattern(number), locale=language)} {unit}"
+    return _measured(number, unit, len(number.partition(".")[2]), language)
 
 
 def brief_size(count: int, language: str) -> str:
     """Three digits of it: 812 GB, 42.1 GB, 1.41 TB."""
     number, unit = format_size(count).split()
     decimals = 0 if unit == "B" else max(0, 3 - len(number.lstrip("-").partition(".")[0]))
-    pattern = "0." + "0" * decimals if decimals else "0"
+    return _measured(number, unit, decimals, language)
+
+
+def _measured(number: str, unit: str, decimals: int, language: str) -> str:
+    pattern = f"0.{'0' * decimals}" if decimals else "0"
     return f"{format_decimal(Decimal(number), format=pattern, locale=language)} {unit}"
-
-
-def _pattern(number: str) -> str:
-    return "0.00" if "." in number else "0"
 
 
 def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:

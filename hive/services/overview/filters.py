@@ -15,22 +15,18 @@ from hive.services.permissions import Actor
 class RepositoryFilter:
     """What is empty lets everything through.
 
-    text    what their name, owner, login or a tag contains, in any case
     states  the conditions that they may be in
     owners  the users, by name, that they may belong to
     tags    tags that they all have
     """
 
-    text: str = ""
     states: Collection[Condition] = ()
     owners: Collection[str] = ()
     tags: Collection[str] = ()
 
     def fits(self, one: Summary) -> bool:
-        words = " ".join((one.name, one.owner, one.login, *one.tags)).lower()
         return (
-            self.text.lower() in words
-            and (not self.states or one.condition in self.states)
+            (not self.states or one.condition in self.states)
             and (not self.owners or one.owner in self.owners)
             and all(tag in one.tags for tag in self.tags)
         )

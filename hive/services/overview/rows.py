@@ -20,6 +20,7 @@ from hive.services.health.infos import HealthInfo
 from hive.services.health.states import Condition, condition_of
 from hive.services.health.strips import Strip
 from hive.services.measurements import trends
+from hive.services.overview.listing import NEARLY_FULL
 from hive.services.permissions import Actor, visible_repositories
 from hive.services.repositories import locks
 from hive.services.repositories.infos import place_of
@@ -68,6 +69,10 @@ class Row:
         if not self.quota_bytes:
             return None
         return 100 * (self.size_bytes or 0) // self.quota_bytes
+
+    @property
+    def is_nearly_full(self) -> bool:
+        return (self.quota_percent or 0) >= NEARLY_FULL
 
     @property
     def is_in_use(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from hive import clock
 from hive.database import transactional
@@ -138,18 +139,22 @@ async def matching(actor: Actor, text: str, *, limit: int = 20) -> list[Reposito
     within = (
         Q(owner__name__icontains=owner, name__icontains=name)
         if slash
-        else Q(Q(name__icontains=text), Q(owner__name__icontains=text), join_type=Q.OR)
+        else Q(name__icontains=text) | Q(owner__name__icontains=text)
     )
     visible = Repository.filter(await visible_repositories(actor), within, deleted_at=None)
-    rows = await visible.order_by("name", "id").limit(limit).select_related("owner")
-    return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
+    return await _choices(visible.order_by("name", "id").limit(limit))
 
 
 async def references_of(actor: Actor, ids: Iterable[int]) -> dict[int, str]:
     """OWNER/NAME of those of the repositories that the actor may see and that are not deleted."""
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
-    rows = await visible.filter(id__in=list(set(ids))).select_related("owner")
-    return {row.id: f"{row.owner.name}/{row.name}" for row in rows}
+    found = await _choices(visible.filter(id__in=list(set(ids))))
+    return {one.id: one.reference for one in found}
+
+
+async def _choices(query: QuerySet[Repository]) -> list[RepositoryChoice]:
+    rows = await query.select_related("owner")
+    return [RepositoryChoice(row.id, row.name, row.owner.name) for row in rows]
 
 
 async def find_repository(actor: Actor, reference: str, *, deleted: bool = False) -> RepositoryInfo:
