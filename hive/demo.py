@@ -31,7 +31,7 @@ def run(
     Neither a configuration file nor the environment has a say: it has nothing to do with any
     real server. Conflict where `data_dir` exists.
     """
-    signal.signal(signal.SIGTERM, _end)  # the server has a handler of its own later
+    signal.signal(signal.SIGTERM, _end)  # until the server installs its handler
     with _directory(data_dir) as place:
         settings = config.load(
             None,

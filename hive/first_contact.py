@@ -43,7 +43,7 @@ def block(url: str, addresses: Sequence[Address], host_name: str, setup_path: st
 
 
 def user_name() -> str:
-    """Whoever runs this; a number where the system has no name."""
+    """The name of the user who runs this; USER where the system knows none."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -1,9 +1,9 @@
-"""Long work on repositories in this process: what is done of how much, and how long it still takes.
+"""Long work on repositories in this process: its progress, and how long it will still take.
 
 Checks, compactions, imports that are verified, measuring and rollbacks enter `under_way`; pages and
-commands ask `of`. It is kept in memory only: what has to survive a restart is in the row of the
-work itself. Whoever listens is told at most once a second, and work that is over within a second
-is never told.
+commands ask `of`. Progress is kept in memory only: what must survive a restart is in the row of the
+work itself. Subscribers are notified at most once a second, and not at all of work that ends
+within a second.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class WorkKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class WorkInfo:
-    """How far one work is.
+    """How far a piece of work is.
 
-    is_running  False: it pauses, and goes on from there
+    is_running  False: it is paused, and will continue from there
     begun_at    this turn
     reading     None where nothing can be counted
     left        about how long it still takes, by its pace so far; None where that says too little
@@ -91,7 +91,7 @@ def _is_comparable(first: Reading, later: Reading) -> bool:
 
 
 class Work:
-    """One work under way. What does it moves the meter; `keep` where it goes on later."""
+    """A piece of work under way. Its own code moves the meter; `keep` if it resumes later."""
 
     def __init__(
         self, repository_id: int, kind: WorkKind, look: Callable[[], Reading | None] | None = None
@@ -133,7 +133,7 @@ class Work:
         )
 
     def tell(self) -> None:
-        """Tell whoever listens what has changed since the last time."""
+        """Notify subscribers of what has changed since the last time."""
         reading = self._look()
         self._pace.note(reading, time.monotonic())
         if self._is_told and reading == self._told:
@@ -162,7 +162,7 @@ def _works() -> dict[tuple[int, WorkKind], Work]:
 async def under_way(
     repository_id: int, kind: WorkKind, look: Callable[[], Reading | None] | None = None
 ) -> AsyncIterator[Work]:
-    """One turn of this work; it goes on where it was left, if it was kept.
+    """One turn of this work; it resumes where it stopped if it was kept.
 
     `look` tells how far it is; else it is counted by the work's own meter.
     """

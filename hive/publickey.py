@@ -149,15 +149,15 @@ def _bits(key_type: str, data: bytes) -> int:
 def _check_rsa(bits: int) -> None:
     if bits < MIN_RSA_BITS:
         raise InvalidInput(
-            "This RSA key has %(bits)s bits and can be broken: %(least)s is the least. Create a new"
-            " one with ssh-keygen -t ed25519.",
+            "This RSA key has %(bits)s bits and can be broken; the minimum is %(least)s. Create a"
+            " new one with ssh-keygen -t ed25519.",
             bits=bits,
             least=MIN_RSA_BITS,
             field="public_key",
         )
     if bits > MAX_RSA_BITS:
         raise InvalidInput(
-            "This RSA key has %(bits)s bits: %(most)s is the most accepted.",
+            "This RSA key has %(bits)s bits; the maximum is %(most)s.",
             bits=bits,
             most=MAX_RSA_BITS,
             field="public_key",

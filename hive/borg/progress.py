@@ -1,7 +1,7 @@
-"""What borg says of its own progress with `--progress --log-json`, taken apart from its messages.
+"""Separates the progress that borg reports with `--progress --log-json` from its messages.
 
-Each line on standard error is a JSON object then. Figures are handed on, the messages become the
-lines that borg prints without these options, and what is no JSON is left as it came.
+Each line on standard error is a JSON object then. Figures are handed on, messages become the
+lines that borg prints without these options, and anything that is not JSON stays as it is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class ProgressReader:
     def _count(self, said: dict[str, Any]) -> None:
         unit = _COUNTED.get(str(said.get("msgid")))
         current, total = said.get("current"), said.get("total")
-        # the end is told without figures, also where the time of a part was up before the end
+        # borg reports the end without figures, also if a check with a time limit stops early
         if unit is None or not isinstance(current, int) or not isinstance(total, int):
             return
         if total > 0:

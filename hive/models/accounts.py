@@ -72,7 +72,7 @@ class WebSession(Table):
     user_id: int
 
 
-# A link that shows the wall to whoever has it, and nothing else. The token itself is not kept.
+# A link that shows the wall, and nothing else, to anyone who has it. The token is not stored.
 class WallLink(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150)  # where the screen hangs

@@ -1,4 +1,4 @@
-"""Who is notified of what, by which channel, and every attempt."""
+"""Notifications: who receives which, through which channel, and every attempt."""
 
 from __future__ import annotations
 
