@@ -32,6 +32,7 @@ def brief_size(count: int, language: str) -> str:
     return _measured(number, unit, decimals, language)
 
 
+@lru_cache(maxsize=4096)
 def _measured(number: str, unit: str, decimals: int, language: str) -> str:
     pattern = f"0.{'0' * decimals}" if decimals else "0"
     return f"{format_decimal(Decimal(number), format=pattern, locale=language)} {unit}"
@@ -44,11 +45,13 @@ def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
     return f"{day(local, language)} {local:%H:%M}{suffix}"
 
 
+@lru_cache(maxsize=1024)
 def day(on: date, language: str) -> str:
     """2026-11-30, in German 30.11.2026."""
     return format_date(on, _date_pattern(language), locale=language)
 
 
+@lru_cache(maxsize=1024)
 def weekday(on: date, language: str) -> str:
     """'Sat', in German 'Sa.'."""
     return format_date(on, "EEE", locale=language)

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from hive import clock
+from hive import clock, sql
 from hive.database import transactional
 from hive.kinds import ArchiveCreated, EventKind, Health
 from hive.models import BackupDay, Event, HealthChange, Repository, Session
@@ -112,7 +112,7 @@ async def made(repository_id: int, since: datetime) -> list[datetime]:
 
 async def made_of(repository_ids: Sequence[int], since: datetime) -> dict[int, list[datetime]]:
     """In which half hours backups ended, oldest first, by repository; in one query."""
-    rows = BackupDay.filter(repository_id__in=list(repository_ids), day__gte=since.toordinal())
+    rows = BackupDay.filter(repository_id__in=sql.ids(repository_ids), day__gte=since.toordinal())
     found: dict[int, list[datetime]] = {}
     columns = ("repository_id", "day", "made")
     for repository, day, bits in await rows.order_by("day").values_list(*columns):

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from tortoise.functions import Max
 
-from hive import clock
+from hive import clock, sql
 from hive.models import Statistic
 from hive.services.storage.forecast import Point
 
@@ -40,10 +40,10 @@ async def _newest(
     repository_ids: Collection[int], since: datetime, until: datetime
 ) -> dict[int, int]:
     measured = Statistic.filter(
-        repository_id__in=list(repository_ids), at__gte=since, at__lte=until
+        repository_id__in=sql.ids(repository_ids), at__gte=since, at__lte=until
     )
     newest = await measured.annotate(newest=Max("id")).group_by("repository_id").values("newest")
-    rows = Statistic.filter(id__in=[row["newest"] for row in newest])
+    rows = Statistic.filter(id__in=sql.ids(row["newest"] for row in newest))
     return {
         row["repository_id"]: row["size_bytes"]
         for row in await rows.values("repository_id", "size_bytes")
