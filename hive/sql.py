@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -193,6 +193,22 @@ def _least_tag(engine: Dialect) -> str:
 async def ping() -> None:
     """Ask the database something; raises what the driver raises where it does not answer."""
     await get_connection("default").execute_query("SELECT 1")
+
+
+async def backup_days(repository_ids: Iterable[int], since: int) -> Sequence[Sequence[int]]:
+    """Repository, day, made, late, due and failed of each day that is kept since this one.
+
+    A page has more than a thousand of these, which the ORM would copy value by value.
+    """
+    engine = dialect()
+    columns = ("repository_id", "day", "made", "late", "due", "failed")
+    names = ", ".join(engine.quoted(name) for name in columns)
+    _, rows = await get_connection("default").execute_query(
+        f"SELECT {names} FROM {engine.quoted('backup_day')}"  # noqa: S608 - our names and numbers
+        f" WHERE {engine.quoted('repository_id')} IN {ids(repository_ids).sql}"
+        f" AND {engine.quoted('day')} >= {int(since)}"
+    )
+    return [tuple(row.values()) for row in rows] if engine == Dialect.MYSQL else rows
 
 
 async def take_write_lock(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine

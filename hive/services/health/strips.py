@@ -17,7 +17,7 @@ from typing import cast
 
 from hive import clock, sql
 from hive.kinds import Health
-from hive.models import BackupDay, Repository
+from hive.models import Repository
 from hive.services.health import days
 from hive.services.health.infos import HealthInfo
 
@@ -125,10 +125,8 @@ def _pieces(begin: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
 
 
 async def _kept(ids: Sequence[int], since: int) -> dict[int, dict[int, _Marks]]:
-    rows = BackupDay.filter(repository_id__in=sql.ids(ids), day__gte=since)
-    columns = ("repository_id", "day", "made", "late", "due", "failed")
     found: dict[int, dict[int, _Marks]] = {}
-    for repository, day, *marks in await rows.values_list(*columns):
+    for repository, day, *marks in await sql.backup_days(ids, since):
         found.setdefault(repository, {})[day] = cast("_Marks", marks)
     return found
 

@@ -64,7 +64,12 @@ async def administrators() -> set[int]:
 
 async def load(user_ids: Collection[int]) -> list[Person]:
     """The enabled ones among these users."""
-    users = await User.filter(id__in=list(user_ids), enabled=True).order_by("id")
+    return await of_users(await User.filter(id__in=list(user_ids)))
+
+
+async def of_users(users: Collection[User]) -> list[Person]:
+    """The same of rows that are read already."""
+    users = sorted((user for user in users if user.enabled), key=lambda user: user.id)
     if not users:
         return []
     ids = [user.id for user in users]

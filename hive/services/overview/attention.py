@@ -24,7 +24,7 @@ from hive.services.alarms.answers import AlarmOffer
 from hive.services.health import proposals
 from hive.services.health.states import Condition
 from hive.services.notifications import channels, reach
-from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.channels import FailingChannel
 from hive.services.overview.listing import Listing, Totals, unheard
 from hive.services.permissions import Actor, manageable_ids, visible_keys
 
@@ -82,7 +82,7 @@ class Attention:
     message: str = ""
     is_severe: bool = False
     to_answer: AlarmOffer | None = None
-    channels: tuple[ChannelInfo, ...] = ()
+    channels: tuple[FailingChannel, ...] = ()
     every: timedelta | None = None  # how often backups come
 
     @property
@@ -157,7 +157,7 @@ async def _notifying(actor: Actor) -> list[Attention]:
     worries, now = await reach.worries(actor), clock.now()
     found = []
     if worries.failing:
-        failing = await channels.list_failing(actor)
+        failing = await channels.failing_in_short(actor)
         since = (one.condition.failing_since for one in failing)
         line = Attention(
             kind=AttentionKind.CHANNELS,

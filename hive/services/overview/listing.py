@@ -220,7 +220,7 @@ async def _rank() -> Case:
         (Condition.DOWN, Q(health=Health.DOWN)),
         (Condition.LATE, Q(health=Health.LATE)),
         (Condition.BUSY, Q(maintenance__gt="")),
-        *([(Condition.RUNNING, Q(id__in=list(running)))] if running else []),
+        *([(Condition.RUNNING, Q(id__in=sql.ids(running)))] if running else []),
         (Condition.UNWATCHED, Q(health=Health.UNWATCHED)),
         (Condition.NEW, Q(health=Health.NEW)),
         (Condition.PAUSED, Q(health=Health.PAUSED)),
