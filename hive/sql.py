@@ -95,10 +95,15 @@ def case(*choices: tuple[Q, Any], default: int) -> Case:
 def grown(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
     """By how much each `repository` grew from `then` to `now`, by what was measured after `since`.
 
-    0 where that cannot be told. Two steps in an index for each repository.
+    0 where that cannot be told.
     """
+    return RawSQL(f"(coalesce({change(since, then, now, engine).sql}, 0))")
+
+
+def change(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
+    """The same, but NULL where it cannot be told. Two steps in an index for each repository."""
     end, begin = (_size_at(since, at, engine or dialect()) for at in (now, then))
-    return RawSQL(f"(coalesce({end} - {begin}, 0))")
+    return RawSQL(f"({end} - {begin})")
 
 
 def _size_at(since: datetime, at: datetime, engine: Dialect) -> str:

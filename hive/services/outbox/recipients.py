@@ -132,6 +132,8 @@ async def _readers(channels: list[Channel]) -> dict[int, set[int]]:
     """Who may use each of the channels because of a share."""
     found: dict[int, set[int]] = defaultdict(set)
     shares = await ChannelShare.filter(channel_id__in=[channel.id for channel in channels])
+    if not shares:
+        return found
     members = defaultdict(set)
     for row in await Membership.filter(group_id__in=[share.group_id for share in shares]):
         members[row.group_id].add(row.user_id)
