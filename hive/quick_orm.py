@@ -49,7 +49,7 @@ def _quickly() -> Iterator[None]:
 
     anyio = ModuleType("anyio")
     anyio.from_thread = _Unused(partial(importlib.import_module, "anyio.from_thread"))  # type: ignore[attr-defined]
-    inspect.getsource, re.compile = no_source, compile_small  # type: ignore[assignment]
+    inspect.getsource, re.compile = no_source, compile_small
     sys.modules.setdefault("anyio", anyio)
     try:
         yield
