@@ -94,7 +94,7 @@ def read(
 
 def _validated(model: type[Model], tree: dict[str, Any]) -> Model:
     """The tree; of what is given alone, validators are built: all of them take 30 ms."""
-    sections: dict[str, BaseModel] = {}
+    sections: dict[str, Any] = {}
     for name, below in model.model_fields.items():
         section = below.annotation
         assert isinstance(section, type)  # noqa: S101 - sections are classes

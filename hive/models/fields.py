@@ -50,7 +50,7 @@ else:
     class MomentField(fields.DatetimeField):
         """A time, read from the text that SQLite has of it many times faster than by the ORM."""
 
-        def to_python_value(self, value: Any) -> datetime | None:
+        def to_python_value(self, value: object) -> datetime | None:
             return super().to_python_value(
                 datetime.fromisoformat(value) if isinstance(value, str) else value
             )
