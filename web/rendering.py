@@ -46,6 +46,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         now=clock.now,
         days_in_words=formats.days_in_words,
         knows_no_zone=formats.knows_no_zone,
+        repository_tabs=navigation.REPOSITORY,
     )
     environment.filters.update(
         ago=formats.ago,
