@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 
+from tortoise.functions import Sum
+
+from hive import clock
 from hive.kinds import Need
 from hive.models import Session
 from hive.services.overview import attention, rows
@@ -18,6 +21,7 @@ from hive.services.storage.disks import DiskInfo
 
 ROWS = 40  # of a page
 LINES = 6  # of what needs attention, unless all of it is asked for
+_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +45,7 @@ class Dashboard:
     fitting        how many repositories the query fits
     attention      the first of what needs attention; `more_attention` is what follows
     severe         how many lines of all of it are red
+    received       bytes of the sessions that ended within a day
     failed         in how many repositories the last session failed
     is_any_in_use  whether a session runs on any of them
     """
@@ -52,6 +57,7 @@ class Dashboard:
     attention: Sequence[Attention]
     more_attention: Sequence[Attention]
     severe: int
+    received: int
     failed: int
     disks: Sequence[DiskInfo]
     is_any_in_use: bool
@@ -76,7 +82,14 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
         attention=wanting[:lines],
         more_attention=wanting[lines:],
         severe=sum(one.is_severe for one in wanting),
+        received=await _received(listing),
         failed=sum(one.count for one in wanting if one.kind == AttentionKind.SESSION_FAILED),
         disks=await disks.disks(totals.location_ids),
         is_any_in_use=await in_use.exclude(need=Need.STATUS).exists(),
     )
+
+
+async def _received(listing: Listing) -> int:
+    within = Session.filter(listing.about(), ended_at__gte=clock.now() - _DAY)
+    sums = await within.annotate(received=Sum("bytes_in")).values_list("received", flat=True)
+    return int(sums[0] or 0)

@@ -234,13 +234,13 @@ def _fits(query: ListQuery) -> Q:
         fits &= _tagged(Q(tag=query.tag))
     text = query.text.strip()
     if text.startswith("#"):
-        fits &= _tagged(Q(tag__icontains=text[1:]))
+        fits &= _tagged(Q(tag__icontains=text[1:].lower()))
     elif text:
         fits &= (
             Q(name__icontains=text)
             | Q(login__icontains=text)
             | Q(owner_id__in=Subquery(User.filter(name__icontains=text).values("id")))
-            | _tagged(Q(tag__icontains=text))
+            | _tagged(Q(tag__icontains=text.lower()))
         )
     return fits
 
