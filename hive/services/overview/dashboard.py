@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 
-from tortoise.functions import Sum
-
-from hive import clock
 from hive.kinds import Need
 from hive.models import Session
 from hive.services.overview import attention, rows
@@ -21,7 +18,6 @@ from hive.services.storage.disks import DiskInfo
 
 ROWS = 40  # of a page
 LINES = 6  # of what needs attention, unless all of it is asked for
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,14 +78,8 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
         attention=wanting[:lines],
         more_attention=wanting[lines:],
         severe=sum(one.is_severe for one in wanting),
-        received=await _received(listing),
+        received=await listing.received(),
         failed=sum(one.count for one in wanting if one.kind == AttentionKind.SESSION_FAILED),
         disks=await disks.disks(totals.location_ids),
         is_any_in_use=await in_use.exclude(need=Need.STATUS).exists(),
     )
-
-
-async def _received(listing: Listing) -> int:
-    within = Session.filter(listing.about(), ended_at__gte=clock.now() - _DAY)
-    sums = await within.annotate(received=Sum("bytes_in")).values_list("received", flat=True)
-    return int(sums[0] or 0)
