@@ -56,6 +56,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         brief_size=formats.brief_size,
         briefly_ago=formats.briefly_ago,
         soon=formats.soon,
+        speed=formats.speed,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,

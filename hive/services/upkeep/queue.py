@@ -242,7 +242,7 @@ def _is_idle(repository: Repository, since: datetime) -> bool:
 async def note_begun(row: Upkeep) -> None:
     """Conflict where it was stopped meanwhile."""
     if await _is_stopped(row):
-        raise Conflict("The %(kind)s was stopped.", kind=row.kind)
+        raise Conflict("It was stopped before it began.")
     row.state = UpkeepState.RUNNING
     if row.started_at is None:
         row.started_at = clock.now()

@@ -25,7 +25,11 @@ async def stop(actor: Actor, repository_id: int, kind: UpkeepKind) -> UpkeepInfo
         raise Conflict("It is over already: there is nothing to stop.")
     was_running = row.state == UpkeepState.RUNNING
     row.state, row.ended_at = UpkeepState.STOPPED, clock.now()
-    row.message = say("%(name)s stopped the %(kind)s.", name=actor.name, kind=kind)
+    row.message = (
+        say("%(name)s stopped the check.", name=actor.name)
+        if kind == UpkeepKind.CHECK
+        else say("%(name)s stopped the compaction.", name=actor.name)
+    )
     await row.save()
     await audit.record(actor, f"repository.stop-{kind}", audit.name_of(repository))
     if was_running:
