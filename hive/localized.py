@@ -32,6 +32,12 @@ def brief_size(count: int, language: str) -> str:
     return _measured(number, unit, decimals, language)
 
 
+def speed(count: int, language: str) -> str:
+    """38 MB a second; digits that change each second are left out."""
+    number, unit = format_size(count).split()
+    return _measured(number, unit, 0 if unit == "B" or float(number) >= 10 else 1, language)
+
+
 def _measured(number: str, unit: str, decimals: int, language: str) -> str:
     pattern = f"0.{'0' * decimals}" if decimals else "0"
     return f"{format_decimal(Decimal(number), format=pattern, locale=language)} {unit}"
