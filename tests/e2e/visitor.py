@@ -71,7 +71,8 @@ def visits(
     assert visitor.complaints == []
 
 
-def set_up(installation: Installation, visitor: Visitor) -> None:
+def create_administrator(installation: Installation, visitor: Visitor) -> None:
+    """By the link that the server printed."""
     assert installation.setup_url is not None
     visitor.page.goto(installation.setup_url)
     visitor.fill("Name", "root")
@@ -79,11 +80,26 @@ def set_up(installation: Installation, visitor: Visitor) -> None:
     visitor.fill("Password, once more", PASSWORD)
     visitor.press("Create the administrator account")
     expect(visitor.page.get_by_text("There is no repository here yet.")).to_be_visible()
+
+
+def set_up(installation: Installation, visitor: Visitor) -> None:
+    create_administrator(installation, visitor)
     visitor.press("Log out")
-    visitor.fill("Name", "root")
-    visitor.fill("Password", PASSWORD)
+    log_in(visitor, "root")
+    name_the_host(visitor)
+
+
+def log_in(visitor: Visitor, name: str, password: str = PASSWORD) -> None:
+    """On the page of the login."""
+    visitor.fill("Name", name)
+    visitor.fill("Password", password)
     visitor.press("Log in")
-    visitor.page.goto(f"{visitor.origin}/admin/locations")
+
+
+def name_the_host(visitor: Visitor) -> None:
+    """Say how clients reach the server."""
+    visitor.follow("Administration")
+    visitor.follow("Locations")
     visitor.follow("default")
     visitor.fill("Host", "127.0.0.1")
     visitor.press("Save")
