@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.borg import manifest
 from hive.borg.hints import HintsError, read_hints
 from hive.borg.repository import index_transaction, parse_config
 from hive.errors import HiveError
@@ -78,6 +79,11 @@ def verify(staging: Path, meter: Meter | None = None) -> Verified:
     version, repository_id = _identify(path)
     if version == 1:
         _check_segments(path, segments, meter)
+    if not (manifest.is_there(path) if version == 1 else (path / "config/manifest").is_file()):
+        raise NotARepository(
+            "it has no manifest, which is borg's list of the archives: creating it was cut off, or"
+            " this is not the whole repository"
+        )
     return Verified(version=version, id=repository_id, size_bytes=size, files=files, folder=folder)
 
 
