@@ -7,7 +7,6 @@ from playwright.sync_api import Locator, expect
 from tests.e2e.fresh_machine import FreshMachine, is_about_systemd
 from tests.e2e.visitor import SECONDS, Visitor
 
-
 STEPS = ("login", "passphrase", "create", "backup", "daily", "export", "restore")
 
 

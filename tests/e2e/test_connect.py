@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from tests.e2e.connect_page import add_machine, follow_connect
 from tests.e2e.fresh_machine import FreshMachine

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.fresh_machine import FreshMachine
 from tests.e2e.installation import Installation
 from tests.e2e.visitor import Visitor, log_in, visits
-from tests.factories import PASSWORD
 from tests.web.test_browser import PICTURES
 
 _EARLIER = "strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', ?)"

@@ -1,4 +1,4 @@
-"""What is in a repository: brought from elsewhere, deleted, and limited; with real borg and rsync."""
+"""What is in a repository: brought from elsewhere, deleted and limited, by real borg and rsync."""
 
 from __future__ import annotations
 
@@ -128,10 +128,10 @@ def _set_quota(visitor: Visitor, size: str) -> None:
 
 def _grow_for_weeks(journey: Journey, name: str) -> None:
     """As if it had been measured for three weeks, and had grown ever since."""
-    of_it = f"(SELECT id FROM repository WHERE name = '{name}')"
     for days, size in ((21, 3_000_000), (14, 6_000_000), (7, 9_000_000)):
         journey.execute(
-            "INSERT INTO statistic (repository_id, at, size_bytes, live_bytes)"  # noqa: S608
-            f" SELECT id, strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', '-{days} days'), {size}, {size}"
-            f" FROM repository WHERE id = {of_it}"
+            "INSERT INTO statistic (repository_id, at, size_bytes, live_bytes)"
+            " SELECT id, strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', ?), ?, ?"
+            " FROM repository WHERE name = ?",
+            *(f"-{days} days", size, size, name),
         )
