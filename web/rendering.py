@@ -46,6 +46,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         now=clock.now,
         days_in_words=formats.days_in_words,
         knows_no_zone=formats.knows_no_zone,
+        repository_tabs=navigation.REPOSITORY,
     )
     environment.filters.update(
         ago=formats.ago,
@@ -55,6 +56,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         brief_size=formats.brief_size,
         briefly_ago=formats.briefly_ago,
         soon=formats.soon,
+        speed=formats.speed,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,

@@ -60,7 +60,10 @@ class Session(Table):
 
     class Meta:
         table = "session"
-        indexes = (("repository_id", "started_at"), ("ended_at",))
+        indexes = (
+            ("repository_id", "started_at"),
+            ("ended_at", "repository_id", "bytes_in"),  # what a day received, from this alone
+        )
 
     repository_id: int
     key_id: int | None

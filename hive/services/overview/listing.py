@@ -20,7 +20,7 @@ from tortoise.queryset import QuerySet
 
 from hive import clock, sql
 from hive.kinds import Health
-from hive.models import Repository, RepositoryTag, User
+from hive.models import Repository, RepositoryTag, Session, User
 from hive.services.alarms import alarms, server_alarms
 from hive.services.health.review import running_until
 from hive.services.health.states import COUNTED, Condition
@@ -204,6 +204,13 @@ class Listing:
         ours = Repository.filter(self._visible, deleted_at=None)
         return Q(repository_id__in=Subquery(ours.values("id")))
 
+    async def received(self) -> int:
+        """Bytes of the sessions that ended within a day, from their index alone."""
+        ours = Q() if self._sees_all else self.about()
+        query = Session.filter(ours, ended_at__gte=clock.now() - _DAY)
+        (received,) = await query.annotate(sum=Sum("bytes_in")).values_list("sum", flat=True)
+        return int(received or 0)
+
     def rows(self) -> QuerySet[Repository]:
         """The repositories themselves."""
         return Repository.filter(self._visible, not_deleted())
@@ -254,13 +261,13 @@ def _fits(query: ListQuery) -> Q:
         fits &= _tagged(Q(tag=query.tag))
     text = query.text.strip()
     if text.startswith("#"):
-        fits &= _tagged(Q(tag__icontains=text[1:]))
+        fits &= _tagged(Q(tag__icontains=text[1:].lower()))
     elif text:
         fits &= (
             Q(name__icontains=text)
             | Q(login__icontains=text)
             | Q(owner_id__in=Subquery(User.filter(name__icontains=text).values("id")))
-            | _tagged(Q(tag__icontains=text))
+            | _tagged(Q(tag__icontains=text.lower()))
         )
     return fits
 
