@@ -309,7 +309,7 @@ class UpkeepState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # an administrator must confirm first
-    STOPPED = "stopped"  # somebody wanted it no more
+    STOPPED = "stopped"  # somebody no longer wanted it
 
 
 class TriggerKind(StrEnum):
