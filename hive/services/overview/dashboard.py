@@ -66,8 +66,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
     page = await listing.page(query, ROWS)
     groups = {one.id: one.group for one in page.rows}
     shown = await rows.rows_of(actor, list(groups), query.zone)
-    conditions = {condition for condition, _ in totals.counts}
-    wanting = await attention.list_attention(actor, listing, conditions)
+    wanting = await attention.list_attention(actor, listing, totals)
     lines = len(wanting) if query.all_attention else LINES
     in_use = Session.filter(listing.about(), ended_at=None)
     return Dashboard(
