@@ -40,7 +40,9 @@ def expect_the_restored_file(machine: FreshMachine) -> None:
 
 
 def choose(visitor: Visitor, client: str) -> None:
-    visitor.page.locator(".clients").get_by_role("link", name=client, exact=True).click()
+    link = visitor.page.locator(".clients").get_by_role("link", name=client, exact=True)
+    link.click()
+    expect(link).to_have_attribute("aria-current", "true")
     expect(visitor.page.locator("li.seen")).to_have_count(0)
 
 
