@@ -14,7 +14,7 @@ from typing import Any
 
 from tortoise.queryset import ValuesQuery
 
-from hive import clock
+from hive import clock, sql
 from hive.database import transactional
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Repository
@@ -112,7 +112,7 @@ async def lasting_of(repository_ids: Collection[int] | None) -> dict[int, list[A
     """The same for many, None for all, by repository; those that wait for an answer first."""
     query = Alarm.filter(repository_id__not_isnull=True, answered_at=None)
     if repository_ids is not None:
-        query = query.filter(repository_id__in=list(repository_ids))
+        query = query.filter(repository_id__in=sql.ids(repository_ids))
     found: dict[int, list[AlarmInfo]] = {}
     for row in sorted(await query, key=lambda one: (_weight(one.kind), one.id)):
         found.setdefault(row.repository_id or 0, []).append(info_of(row))
