@@ -74,6 +74,21 @@ async def test_a_stored_key_is_chosen_or_none(browser: Browser, alice: Actor) ->
     assert (await catalogue.find_repository(alice, "later")).keys == ()
 
 
+async def test_what_a_later_key_is_to_do_is_kept_for_the_page_that_stores_it(
+    browser: Browser, alice: Actor
+) -> None:
+    await browser.log_in("alice")
+    answer = await browser.post("/machines/add", TYPED | {"key_from": "later", "access": "full"})
+    page = (await browser.get(answer.location)).text
+    assert '<option value="full" selected>' in page
+    path = f"{answer.location.partition('?')[0]}?client=borgmatic&access=full"
+    assert f'href="{path.replace("&", "&amp;")}"' in page
+    stored = await browser.post(path, {"public_key": public_key(), "access": "full"})
+    assert stored.location == path.partition("&")[0]
+    (key,) = (await catalogue.find_repository(alice, "laptop")).keys
+    assert key.access == Access.FULL
+
+
 @pytest.mark.parametrize(
     ("typed", "field", "said"),
     [
