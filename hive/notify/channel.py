@@ -115,12 +115,18 @@ class Channel(ABC, Generic[S]):
     title: ClassVar[str]
     settings_model: ClassVar[type[ChannelSettings]]
     is_idempotent: ClassVar[bool] = False  # the service recognizes a message that it got before
+    keeps_incidents: ClassVar[bool] = False  # each problem counts, so that none are put together
     administrators_only: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
     def describe(cls, settings: S) -> str:
         """One short line for lists, without secrets."""
+
+    @classmethod
+    def takes_bundles(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether many messages of a kind reach it as one; `settings` as they are stored."""
+        return not cls.keeps_incidents
 
     @classmethod
     @abstractmethod

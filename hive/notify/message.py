@@ -24,6 +24,7 @@ COLORS = {
     Severity.RECOVERY: 0x2E7D32,
 }
 ELLIPSIS = "…"
+TEST = "test"  # the kind of a message that somebody asked for to see whether it arrives
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,10 @@ class Message:
     owner: str | None
     at: datetime
     details: Mapping[str, Any] = field(default_factory=dict)  # as JSON has it
+    # The problem that it is about, where it is about one, and where that is by it: "open",
+    # "acknowledged" or "resolved".
+    incident: str | None = None
+    phase: str | None = None
 
     @property
     def thread(self) -> str:

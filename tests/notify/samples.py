@@ -25,6 +25,8 @@ MESSAGE = Message(
     owner="alice",
     at=datetime(2026, 11, 23, 17, 5, tzinfo=UTC),
     details={"deleted_percent": 80},
+    incident="repository-7/mass-deletion",
+    phase="open",
 )
 HOSTILE = replace(
     MESSAGE,

@@ -222,7 +222,7 @@ async def test_matrix_is_told_once_however_often_it_is_sent(
     assert (failed.permanent, failed.retry_after) == (False, 2.5)
 
 
-async def test_pagerduty_opens_one_alert_a_repository_and_a_recovery_resolves_it(
+async def test_pagerduty_keeps_one_alert_a_problem_and_only_its_own_end_resolves_it(
     server: FarEnd, outgoing: Outgoing
 ) -> None:
     server.answers(202, {"status": "success", "message": "Event processed", "dedup_key": "k"})
@@ -236,13 +236,38 @@ async def test_pagerduty_opens_one_alert_a_repository_and_a_recovery_resolves_it
     assert opened["payload"]["source"] == "töpfe"
     assert opened["client_url"] == MESSAGE.url
     assert answer == "202 Event processed"
-    recovered = replace(MESSAGE, severity=Severity.RECOVERY, id="delivery-18")
+    known = replace(MESSAGE, severity=Severity.INFO, phase="acknowledged")
+    acknowledged = (await _sent("pagerduty", server, outgoing, known))[0].json()
+    assert acknowledged["event_action"] == "acknowledge"
+    assert acknowledged["dedup_key"] == opened["dedup_key"]
+    recovered = replace(MESSAGE, severity=Severity.RECOVERY, phase="resolved", id="delivery-18")
     resolved = (await _sent("pagerduty", server, outgoing, recovered))[0].json()
     assert resolved["event_action"] == "resolve"
     assert resolved["dedup_key"] == opened["dedup_key"]
-    other = (await _sent("pagerduty", server, outgoing, replace(MESSAGE, repository_id=8)))[0]
+    quota = replace(recovered, incident="repository-7/quota-filling-up")
+    other = (await _sent("pagerduty", server, outgoing, quota))[0]
     assert other.json()["dedup_key"] != opened["dedup_key"]
     words = "Length of 'routing_key' is incorrect (should be 32 characters)"
     server.answers(400, {"status": "invalid event", "errors": [words]})
     failed = await _failure("pagerduty", server, outgoing)
     assert (failed.message, failed.permanent) == (f"PagerDuty answered 400 {words}", True)
+
+
+async def test_pagerduty_is_not_bothered_with_what_is_no_problem(
+    server: FarEnd, outgoing: Outgoing
+) -> None:
+    channel, settings, means = prepared("pagerduty", server.url, outgoing)
+    digest = replace(MESSAGE, kind="digest", severity=Severity.INFO, incident=None, phase=None)
+    sent = await channel.send(settings, digest, means)
+    assert sent.answer == "Not sent: only problems open incidents."
+    assert server.received == []
+
+
+async def test_a_test_of_pagerduty_leaves_no_alert_open(server: FarEnd, outgoing: Outgoing) -> None:
+    channel, settings, means = prepared("pagerduty", server.url, outgoing)
+    trial = replace(MESSAGE, kind="test", severity=Severity.INFO, incident=None, phase=None)
+    server.answers(202, {"message": "Event processed"})
+    await channel.send(settings, trial, means)
+    first, last = (one.json() for one in server.received)
+    assert (first["event_action"], last["event_action"]) == ("trigger", "resolve")
+    assert first["dedup_key"] == last["dedup_key"]

@@ -186,6 +186,7 @@ def test_a_secret_that_is_masked_stays_and_one_that_is_empty_goes() -> None:
         "headers": "X-A: c",
         "method": "POST",
         "content_type": "application/json",
+        "bundle": False,
     }
     with pytest.raises(InvalidInput, match="URL must be entered again") as refused:
         Webhook.read(masked)

@@ -31,14 +31,18 @@ _SECONDS = 120.0  # for one message, whatever the channel itself allows
 _LOOK_EVERY = 30.0
 _DRAIN_SECONDS = 5.0
 _LONGEST_WAIT = 5.0  # seconds; the clock may be set meanwhile
+_SETTLE_SECONDS = 1.0  # between the first news and a look
 
 
 class Courier:
     """One for a server."""
 
-    def __init__(self, means: Means, *, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self, means: Means, *, seconds: float = _SECONDS, settle_seconds: float = _SETTLE_SECONDS
+    ) -> None:
         self._means = means
         self._seconds = seconds
+        self._settle_seconds = settle_seconds
         self._stir = Stir()
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_LANES)
@@ -56,7 +60,8 @@ class Courier:
                 except (HiveError, DriverError) as error:
                     logger.error("the outbox cannot be looked at", reason=str(error))
                     pause = _LONGEST_WAIT
-                await self._stir.wait(pause)
+                # what has one cause comes within a moment, and is one message
+                await self._stir.wait(pause, settle=self._settle_seconds)
         finally:
             unsubscribe()
             await self._end()
@@ -165,4 +170,6 @@ def message_of(row: Delivery) -> Message:
         owner=details.get("owner"),
         at=told.at,
         details=details,
+        incident=details.get("incident"),
+        phase=details.get("phase"),
     )

@@ -130,6 +130,7 @@ class Matter:
     severity: Severity
     by_default: bool = True
     ends: frozenset[str] = frozenset()  # the kinds of trouble that are over by it
+    incident: str | None = None  # the problem that it is about: hive/services/outbox/incidents.py
     weight: Severity = Severity.INFO  # a recovery weighs what its trouble weighed
     repository_id: int | None = None
     owner_id: int | None = None
