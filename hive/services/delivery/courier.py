@@ -14,9 +14,8 @@ from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
-from hive.notify.message import Message
 from hive.sentences import say
-from hive.services.delivery import deliveries, failing
+from hive.services.delivery import deliveries, failing, messages
 from hive.services.delivery.deliveries import Failure
 from hive.services.outbox import sending
 from hive.services.outbox.condition import Lane
@@ -134,8 +133,9 @@ class Courier:
         try:
             address = await deliveries.address_of(row) if channel is None else ""
             settings = sending.own_mail(address) if channel is None else settings_of(channel)
+            message = await messages.of(row, settings)
             async with asyncio.timeout(self._seconds):
-                answer = await sending.send(kind, settings, message_of(row), self._means)
+                answer = await sending.send(kind, settings, message, self._means)
         except sending.CHANNEL_ERRORS as error:
             failure = _failure(error)
             goes_on = await deliveries.note_failed(row, failure, time.monotonic() - begun)
@@ -152,24 +152,3 @@ def _failure(error: Exception) -> Failure:
     # what only waits for an administrator to allow it is kept
     is_permanent = told.permanent and told.address is None
     return Failure(told.message, is_permanent, told.retry_after, told.address)
-
-
-def message_of(row: Delivery) -> Message:
-    told = row.notification
-    details = told.details
-    return Message(
-        id=row.token,
-        event_id=details.get("event"),
-        kind=told.kind,
-        severity=told.severity,
-        title=told.title,
-        text=told.text,
-        url=details.get("url"),
-        repository=details.get("repository"),
-        repository_id=told.repository_id,
-        owner=details.get("owner"),
-        at=told.at,
-        details=details,
-        incident=details.get("incident"),
-        phase=details.get("phase"),
-    )

@@ -78,7 +78,12 @@ async def load(user_ids: Collection[int]) -> list[Person]:
             name=user.name,
             timezone=timezone_of(user),
             language=user.language or Language.ENGLISH,
-            own_mail=own_mail_of(user, mail.get(user.id)),
+            own_mail=(
+                own_mail_of(user, mail.get(user.id))
+                if wishes.get(user.id, usual).is_mailed
+                else None
+            ),
+            is_mailed=wishes.get(user.id, usual).is_mailed,
             channels=tuple(own[user.id]),
             rules=tuple(rules[user.id]),
             rest=wishes.get(user.id, usual).rest,

@@ -66,6 +66,7 @@ class Person:
     language: str = Language.ENGLISH
     is_told_of_critical: bool = True  # as an administrator, of all repositories
     has_address: bool = False  # though perhaps nothing sends mail to it
+    is_mailed: bool = True  # unless they do not want that
 
     @property
     def reader(self) -> Reader:
