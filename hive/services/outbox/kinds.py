@@ -114,11 +114,13 @@ def by_group() -> list[tuple[EventGroup | None, tuple[str, ...]]]:
     return [*((group, kinds) for group, kinds in grouped if kinds), (None, others)]
 
 
-# What counts as a failure in a digest.
+# What counts as a problem in a digest; a reminder of one is no other.
 FAILURES = tuple(
     kind
     for kind, telling in TABLE.items()
-    if telling.by_default and telling.severity in {Severity.WARNING, Severity.CRITICAL}
+    if telling.by_default
+    and telling.severity in {Severity.WARNING, Severity.CRITICAL}
+    and kind != EventKind.STILL_DOWN
 )
 
 
