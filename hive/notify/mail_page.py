@@ -27,10 +27,12 @@ _COLOURS = {
 _TONES = {"bad": "#b3201f", "wait": "#8a5800", "good": "#22692a"}
 _DARK_TONES = {"bad": "#ff8f87", "wait": "#ffc24d", "good": "#7fd488"}
 
+_ON_PHONES = 4  # columns
 _FONT = "font-family:-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif"
 _STYLE = """\
 :root{color-scheme:light dark;supported-color-schemes:light dark}
-@media (max-width:480px){.pad{padding-left:16px!important;padding-right:16px!important}}
+@media (max-width:480px){.pad{padding-left:16px!important;padding-right:16px!important}
+.more{display:none!important}}
 @media (prefers-color-scheme:dark){
 .out{background:#15171b!important}
 .card{background:#1f2329!important;border-color:#343a43!important}
@@ -77,7 +79,7 @@ style="max-width:600px;background:#ffffff;border:1px solid #dedfda;border-radius
 border-collapse:separate;overflow:hidden">
 <tr><td style="height:6px;line-height:6px;font-size:0;background:{bar}">&nbsp;</td></tr>
 <tr><td class="pad ink" style="padding:20px 28px 24px;{_FONT};font-size:15px;line-height:1.5;\
-color:#1d1f23;word-break:break-word">
+color:#1d1f23;overflow-wrap:break-word">
 <p class="word" style="margin:0 0 4px;font-size:13px;font-weight:bold;color:{word}">\
 {escape(message.label)}</p>
 <h1 class="ink" style="margin:0 0 14px;font-size:20px;line-height:1.3;color:#1d1f23">{title}</h1>
@@ -106,7 +108,8 @@ def _facts(block: Facts) -> str:
     rows = "".join(
         f'<tr><th scope="row" align="left" class="dim line" style="{_CELL};font-weight:normal;'
         f'white-space:nowrap;color:#60656d">{escape(name)}</th>'
-        f'<td class="ink line" style="{_CELL};color:#1d1f23">{escape(value)}</td></tr>'
+        f'<td class="ink line" style="{_CELL};color:#1d1f23;word-break:break-word">'
+        f"{escape(value)}</td></tr>"
         for name, value in block.pairs
     )
     return _table(rows)
@@ -114,9 +117,9 @@ def _facts(block: Facts) -> str:
 
 def _sheet(block: Sheet) -> str:
     head = "".join(
-        f'<th scope="col" align="left" class="dim line" style="{_CELL};border-top:0;'
-        f'color:#60656d;font-weight:normal">{escape(one)}</th>'
-        for one in block.head
+        f'<th scope="col" align="left" class="dim line{_more(number)}" style="{_CELL};'
+        f'border-top:0;color:#60656d;font-weight:normal">{escape(one)}</th>'
+        for number, one in enumerate(block.head)
     )
     rows = "".join(
         "<tr>"
@@ -134,14 +137,20 @@ def _sheet(block: Sheet) -> str:
 
 
 def _cell(text: str, tone: str, number: int) -> str:
-    """The first cell says how bad the row is; the others are plain."""
+    """The first cell says how bad the row is; the second may hold a long name of somebody's."""
     colour = _TONES.get(tone) if number == 0 else None
     name = tone if colour is not None else "ink"
     weight = ";font-weight:bold" if colour is not None else ""
+    breaks = ";word-break:break-word" if number == 1 else ""
     return (
-        f'<td class="{name} line" style="{_CELL};color:{colour or "#1d1f23"}{weight}">'
-        f"{escape(text)}</td>"
+        f'<td class="{name} line{_more(number)}" '
+        f'style="{_CELL};color:{colour or "#1d1f23"}{weight}{breaks}">{escape(text)}</td>'
     )
+
+
+def _more(number: int) -> str:
+    """The class of a column that a phone has no room for."""
+    return " more" if number >= _ON_PHONES else ""
 
 
 def _table(rows: str) -> str:
