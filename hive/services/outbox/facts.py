@@ -51,7 +51,8 @@ class RepositoryFacts:
         else:
             found.append((say("Last backup"), say("none yet")))
         if self.due_at is not None:
-            found.append((say("Due"), say("%(at)s", at=self.due_at)))
+            name = say("Next due") if self.due_at > self.now else say("Due")
+            found.append((name, say("%(at)s", at=self.due_at)))
         if self.size_bytes is not None:
             found.append((say("Size"), say("%(size)s", size=Size(self.size_bytes))))
         if self.last_key is not None:

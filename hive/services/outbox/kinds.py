@@ -124,6 +124,28 @@ FAILURES = tuple(
 )
 
 
+# What happened once and has no end: nobody can answer it here.
+_ENDLESS = frozenset(
+    str(kind)
+    for kind in (
+        EventKind.SESSION_FAILED,
+        EventKind.CLIENT_FAILED,
+        EventKind.CLIENT_UNPROVEN,
+        EventKind.CLIENT_CONTRADICTED,
+        EventKind.ROLLED_BACK,
+        EventKind.NEW_NETWORK,
+        EventKind.UPKEEP_FAILED,
+        EventKind.UPKEEP_REFUSED,
+        EventKind.TRIGGER_FAILED,
+        EventKind.TRIGGER_MISSED,
+        EventKind.TRIGGER_OVERLAPPED,
+        EventKind.IMPORT_REJECTED,
+        EventKind.IMPORT_DISCARDED,
+        EventKind.TURNED_AWAY,
+    )
+) | {DEAD_LETTER, DIGEST, DOWNTIME, KEY_EXPIRES, MANY_WRONG_LOGINS, TEST}
+
+
 @dataclass(frozen=True)
 class Matter:
     """What to notify of, as rules see it."""
@@ -137,6 +159,12 @@ class Matter:
     repository_id: int | None = None
     owner_id: int | None = None
     tags: frozenset[str] = frozenset()
+
+    @property
+    def can_be_answered(self) -> bool:
+        """Whether it is a problem that ends, or that somebody can say they know of."""
+        is_problem = self.severity in (Severity.WARNING, Severity.CRITICAL)
+        return is_problem and self.kind not in _ENDLESS
 
 
 def matter_of(kind: EventKind, details: Mapping[str, Any]) -> Matter | None:

@@ -72,6 +72,9 @@ _TITLES: Mapping[EventKind, str] = {
     EventKind.DELETED: N_("%(repository)s: the repository was deleted"),
     EventKind.CONFIG_CHANGED: N_("%(repository)s: the repository's config changed"),
     EventKind.CHECKED: N_("%(repository)s: checked"),
+    EventKind.ACKNOWLEDGED: N_("%(repository)s: the missing backup was acknowledged"),
+    EventKind.MUTED: N_("%(repository)s: muted"),
+    EventKind.ALARM_ANSWERED: N_("%(repository)s: an alarm was answered"),
     EventKind.COMPACTED: N_("%(repository)s: compacted"),
 }
 

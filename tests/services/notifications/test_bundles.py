@@ -141,6 +141,7 @@ async def test_nobody_gets_more_in_an_hour_than_is_set_but_what_is_critical(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = started().settings
+    assert settings is not None
     limited = settings.notifications.model_copy(update={"messages_per_hour": 4})
     changed = settings.model_copy(update={"notifications": limited})
     monkeypatch.setattr(started(), "settings", changed)

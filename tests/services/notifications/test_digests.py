@@ -248,7 +248,7 @@ async def test_a_digest_counts_backups_made_of_those_expected_and_names_what_is_
     assert "Nobody watches lonely" in row.text
     first = row.details["repositories"][0]
     assert first["name"] == "lonely"
-    [sheet] = [one for one in row.layout["blocks"] if "head" in one]
+    [sheet] = [one for one in (row.layout or {})["blocks"] if "head" in one]
     assert sheet["head"][:3] == ["State", "Repository", "Backups"]
     assert [one["cells"][:3] for one in sheet["rows"]] == [
         ["NOT WATCHED", "lonely", ""],

@@ -102,8 +102,8 @@ async def test_a_critical_alarm_is_mailed_in_german(
     await deliver(Courier(by_mail(means, mails)))
     subjects = dict(zip(mails.recipients, (mail["Subject"] for mail in mails.mails), strict=True))
     assert subjects == {
-        "alice@example.org": "documents: das Repository ist beschädigt",
-        "bob@example.org": "documents: the repository is damaged",
+        "alice@example.org": "[Kritisch] documents: das Repository ist beschädigt",
+        "bob@example.org": "[Critical] documents: the repository is damaged",
     }
     bodies = {
         address: mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
