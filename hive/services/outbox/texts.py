@@ -200,7 +200,7 @@ def event_blocks(
         (say("Repository"), f"{about.name} ({about.login})"),
         (say("Owner"), about.owner),
         *facts,
-        (say("At"), say("%(at)s", at=at)),
+        (say("Time"), say("%(at)s", at=at)),
     ]
     if kind not in _MISSING and (since := _moment(details.get("since"))) is not None:
         known.insert(2, (say("Since"), say("%(at)s", at=since)))

@@ -75,7 +75,7 @@ async def test_down_and_up_are_told_in_the_language_of_each(
     assert "Nachsehen, ob der Client an ist" in german["text"]
     assert english["title"] == "documents: a backup is missing"
     assert "No backup yet since the repository was added 3 days ago" in english["text"]
-    assert "At: 2026-03-05 12:00 UTC" in english["text"]
+    assert "Time: 2026-03-05 12:00 UTC" in english["text"]
     for one in (german, english):  # what programs read
         assert (one["kind"], one["severity"]) == ("down", "critical")
         assert one["details"]["message"].startswith("No backup yet since the repository was")
