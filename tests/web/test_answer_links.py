@@ -12,7 +12,7 @@ import pytest
 from hive import clock
 from hive.config.settings import MailSettings, Settings
 from hive.kinds import DeliveryState
-from hive.models import AuditEntry, Delivery, Preference, Repository, User
+from hive.models import AuditEntry, Delivery, Notification, Preference, Repository, User
 from hive.notify.channel import Means
 from hive.outgoing.client import Outgoing
 from hive.services.delivery.courier import Courier
@@ -25,6 +25,7 @@ from tests.notify.test_email import Relay, relay
 from tests.services.notifications.support import deliver
 from tests.web.browser import Browser, NewBrowser
 from tests.web.conftest import Time
+from tests.web.test_hostile_text import HOSTILE, check
 
 URL = "http://hive.example.org"
 
@@ -180,3 +181,24 @@ async def test_another_site_cannot_press_the_button(post: Post, browser: Browser
     answer = await browser.ask("POST", post.path("a"), headers=headers)
     assert answer.status == 403
     assert (await post.row()).acknowledged_at is None
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_nothing_stored_does_anything_on_the_page(
+    post: Post, browser: Browser, text: str
+) -> None:
+    path = post.path("a")
+    await Notification.all().update(title=text[:300])
+    await User.filter(name="alice").update(name=f"alice{text}"[:150])
+    check((await browser.get(path)).text)
+    check((await browser.post(path)).text)
+
+
+async def test_the_page_speaks_the_language_of_who_got_the_message(
+    post: Post, browser: Browser, alice: Actor
+) -> None:
+    await User.filter(id=alice.user_id).update(language="de")
+    page = (await browser.get(post.path("m"))).text
+    assert '<html lang="de"' in page
+    assert "Einen Tag stummschalten" in page
+    assert "Dieser Link gilt einmal" in page
