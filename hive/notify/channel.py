@@ -30,6 +30,8 @@ _SHORTEST = 4
 _SHORTEST_PART = 6
 _ORDINARY = {"accept", "application", "authorization", "bearer", "services", "webhook", "webhooks"}
 
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}  # as commands send them
+
 _BETWEEN_PARTS = re.compile(r"[\s,;=?&/:\"']+")
 
 
@@ -162,6 +164,8 @@ class Channel(ABC, Generic[S]):
                 if value == MASK and isinstance(getattr(before, name, None), SecretStr):
                     given[name] = kept[name]
         for name, info in cls.settings_model.model_fields.items():
+            if info.annotation is bool and isinstance(given.get(name), str):
+                given[name] = _FLAGS.get(str(given[name]).lower(), given[name])
             if _is_secret(info.annotation) and given.get(name) == MASK:
                 raise InvalidInput("%(title)s must be entered again.", field=name, title=info.title)
         try:

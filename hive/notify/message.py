@@ -28,6 +28,7 @@ COLORS = {
     Severity.RECOVERY: 0x2E7D32,
 }
 ELLIPSIS = "…"
+DIGEST = "digest"  # the kind of a message on how everything is
 TEST = "test"  # the kind of a message that somebody asked for to see whether it arrives
 
 
@@ -86,7 +87,9 @@ class Message:
     @property
     def thread(self) -> str:
         """What all messages on the same subject share."""
-        return "server" if self.repository_id is None else f"repository-{self.repository_id}"
+        if self.repository_id is not None:
+            return f"repository-{self.repository_id}"
+        return "digest" if self.kind == DIGEST else "server"
 
     def as_json(self) -> dict[str, Any]:
         """The message as programs get it."""
