@@ -119,19 +119,13 @@ def _within_limit(
     for unit in units:
         if not _is_critical(unit):
             if room == 0:
-                free_at = until or _free_at(counted, now, limit)
+                free_at = until or counted[len(counted) - limit] + HOUR
                 found.held |= {row.id: (free_at, LIMIT) for row in unit}
                 continue
             room -= 1
+            counted.append(now)
         if len(unit) > 1:
             found.bundles.append([row.id for row in unit])
-
-
-def _free_at(counted: Sequence[datetime], now: datetime, limit: int) -> datetime:
-    """When the hour has room again; where all of it came now, in an hour."""
-    if len(counted) < limit:
-        return now + HOUR
-    return counted[len(counted) - limit] + HOUR
 
 
 def _is_critical(unit: Sequence[Ready]) -> bool:
