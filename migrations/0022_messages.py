@@ -5,7 +5,7 @@ from tortoise.migrations import operations as ops
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0020_days_and_walls")]
+    dependencies = [("hive", "0021_received_bytes")]
 
     initial = False
 

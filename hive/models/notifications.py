@@ -8,7 +8,7 @@ from tortoise import fields
 
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, Rest, Severity, ShareLevel
 from hive.models.accounts import Group, User
-from hive.models.fields import LongSentenceField, SentenceField
+from hive.models.fields import LongSentenceField, MomentField, SentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -54,14 +54,14 @@ class Channel(Table):
         default=dict
     )  # sealed: hive/services/secrets.py
     enabled = fields.BooleanField(default=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     # How it is: hive/services/outbox/condition.py
-    failing_since = fields.DatetimeField(null=True)
+    failing_since = MomentField(null=True)
     failures = fields.IntField(default=0, db_default=0)  # in a row
-    next_try = fields.DatetimeField(null=True)  # nothing is sent before
+    next_try = MomentField(null=True)  # nothing is sent before
     last_error = SentenceField(max_length=500, default="", db_default="")
     refused_address = fields.CharField(max_length=64, null=True)  # a private one
-    worked_at = fields.DatetimeField(null=True)
+    worked_at = MomentField(null=True)
 
     class Meta:
         table = "channel"
@@ -76,11 +76,11 @@ class MailPlace(Table):
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="mail_place", on_delete=fields.CASCADE
     )
-    failing_since = fields.DatetimeField(null=True)
+    failing_since = MomentField(null=True)
     failures = fields.IntField(default=0)
-    next_try = fields.DatetimeField(null=True)
+    next_try = MomentField(null=True)
     last_error = SentenceField(max_length=500, default="")
-    worked_at = fields.DatetimeField(null=True)
+    worked_at = MomentField(null=True)
 
     class Meta:
         table = "mail_place"
@@ -93,7 +93,7 @@ class AllowedNetwork(Table):
     id = fields.IntField(primary_key=True)
     network = fields.CharField(max_length=64, unique=True)  # CIDR
     created_by = fields.CharField(max_length=150)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "allowed_network"
@@ -149,7 +149,7 @@ class Rule(Table):
     escalate_user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="escalations_of", on_delete=fields.SET_NULL, null=True
     )
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "rule"
@@ -199,7 +199,7 @@ class Notification(Table):
     # The text in its parts, for channels that lay it out: hive/notify/layout.py
     layout: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
-    at = fields.DatetimeField()
+    at = MomentField()
 
     class Meta:
         table = "notification"
@@ -224,10 +224,10 @@ class Delivery(Table):
     channel_name = fields.CharField(max_length=150)
     channel_kind = fields.CharField(max_length=20)
     state = fields.CharEnumField(DeliveryState, description="DeliveryState", max_length=10)
-    next_at = fields.DatetimeField(null=True)  # null: nothing more is tried
+    next_at = MomentField(null=True)  # null: nothing more is tried
     attempts = fields.IntField(default=0)
-    created_at = fields.DatetimeField()
-    sent_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    sent_at = MomentField(null=True)
     # Why it waits for others: hive/services/delivery/bundle_plans.py; empty: it does not.
     held = fields.CharField(max_length=10, default="", db_default="")
     bundle: fields.ForeignKeyNullableRelation[Delivery] = fields.ForeignKeyField(
@@ -248,7 +248,7 @@ class DeliveryAttempt(Table):
     delivery: fields.ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
         "hive.Delivery", related_name="tries", on_delete=fields.CASCADE
     )
-    at = fields.DatetimeField()
+    at = MomentField()
     seconds = fields.FloatField(null=True)
     outcome = fields.CharEnumField(AttemptOutcome, description="AttemptOutcome", max_length=20)
     answer = LongSentenceField()  # what the service said, or why it could not be reached
@@ -269,7 +269,7 @@ class Escalation(Table):
         "hive.Notification", related_name="escalations", on_delete=fields.CASCADE
     )
     incident = fields.CharField(max_length=120, db_index=True)
-    due_at = fields.DatetimeField(null=True)  # null: it was done
+    due_at = MomentField(null=True)  # null: it was done
 
     class Meta:
         table = "escalation"
@@ -287,7 +287,7 @@ class UsedLink(Table):
         "hive.Delivery", related_name="used_links", on_delete=fields.CASCADE
     )
     action = fields.CharField(max_length=20)
-    at = fields.DatetimeField()
+    at = MomentField()
     address = fields.CharField(max_length=64)
 
     class Meta:

@@ -16,7 +16,6 @@ from hive.services.outbox.kinds import Matter
 _LONGEST_PAUSE = timedelta(hours=48)
 _LONGEST = timedelta(days=30)
 _KINDS = (str(EventKind.DOWN), str(EventKind.STILL_DOWN))
-_SLACK = timedelta(minutes=30)  # for a reminder that comes late
 
 
 async def next_at(
@@ -53,9 +52,8 @@ async def not_due(
     for user_id, wish in (await _wishes(user_ids)).items():
         if user_id not in last:
             continue
-        every, expires = _pace(wish)
-        is_over = now > told_at + expires + _SLACK
-        if is_over or (now - told_at) // every <= (last[user_id] - told_at) // every:
+        due = next_reminder(told_at, *_pace(wish), last[user_id])
+        if due is None or due > now:
             found.add(user_id)
     return found
 
