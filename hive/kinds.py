@@ -286,6 +286,7 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     DEAD = "dead"  # given up: a permanent failure, or too many tries
     DROPPED = "dropped"  # never sent, on purpose: its trouble is over, its channel switched off
+    BUNDLED = "bundled"  # part of one message with others
 
 
 class AttemptOutcome(StrEnum):

@@ -20,11 +20,13 @@ from hive.models.notifications import (
     ChannelShare,
     Delivery,
     DeliveryAttempt,
+    Escalation,
     MailPlace,
     Notification,
     Preference,
     Rule,
     RuleChannel,
+    UsedLink,
 )
 from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
@@ -56,6 +58,7 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "Downtime",
+    "Escalation",
     "Event",
     "FormerPath",
     "Grant",
@@ -92,6 +95,7 @@ __all__ = [
     "Trigger",
     "TriggerRun",
     "Upkeep",
+    "UsedLink",
     "User",
     "WallLink",
     "WebSession",

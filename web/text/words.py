@@ -195,6 +195,8 @@ TRANSLATED = (
     N_("sent"),
     N_("given up"),
     N_("dropped"),
+    N_("bundled"),
+    N_("several"),
     N_("passing failure"),
     N_("permanent failure"),
     N_("daily"),

@@ -70,6 +70,23 @@ async def set_preferences(actor: Actor, *, timezone: str, language: str, theme: 
     return await users.get_user(actor, own_id(actor))
 
 
+async def learn_time_zone(actor: Actor, name: str) -> None:
+    """Keep the time zone of the browser for who has none: messages and quiet hours need one."""
+    if name not in time_zones() or await _has_time_zone(actor):
+        return
+    await _store_time_zone(actor, name)
+
+
+async def _has_time_zone(actor: Actor) -> bool:
+    return await User.filter(id=own_id(actor)).exclude(timezone=None).exists()
+
+
+@transactional
+async def _store_time_zone(actor: Actor, name: str) -> None:
+    if await User.filter(id=own_id(actor), timezone=None).update(timezone=name):
+        await audit.record(actor, "user.timezone", f"user {actor.name}", timezone=name)
+
+
 @transactional
 async def _store_preferences(
     actor: Actor, timezone: str | None, language: Language | None, theme: Theme

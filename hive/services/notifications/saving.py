@@ -10,8 +10,9 @@ from hive.errors import Conflict
 from hive.kinds import Level, ShareLevel
 from hive.services.notifications import channels, rule_preview, rules, trials
 from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.rule_infos import RuleInfo
 from hive.services.notifications.rule_preview import Preview
-from hive.services.notifications.rules import AddRule, ChangeRule, RuleInfo
+from hive.services.notifications.rules import AddRule, ChangeRule
 from hive.services.notifications.trials import Trial
 from hive.services.outbox import allowed
 from hive.services.permissions import Actor, require_admin

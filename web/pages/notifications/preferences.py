@@ -40,6 +40,7 @@ def _as_it_is(found: Preferences) -> Form:
     values = {
         "digest": str(found.digest),
         "is_told_of_shared": shared,
+        "is_mailed": "yes" if found.is_mailed else "",
         "is_told_of_critical": "yes" if found.is_told_of_critical else "",
         "rest": str(found.rest),
     }
@@ -55,6 +56,8 @@ async def change(request: web.Request) -> web.Response:
     # a form without it, of a script for example, changes nothing about it
     rest = form.read("rest", Rest) if form.text("rest") else None
     wishes: dict[str, object] = {} if rest is None else {"rest": rest}
+    if form.has("asks_for_mail"):
+        wishes["is_mailed"] = form.has("is_mailed")
     if person.user.is_admin:
         wishes["is_told_of_critical"] = form.has("is_told_of_critical")
     if form.is_fine:
