@@ -38,6 +38,7 @@ add_later(
         "resume": ("schedule:resume", "End a pause."),
         "rollback": ("rollback:roll_back", "Restore what was deleted since the last compaction."),
         "set": ("change:set_", "Change a repository."),
+        "set-many": ("set_many:set_many", "Change many repositories in the same way."),
         "show": ("show:show", "Show one repository."),
         "unmute": ("schedule:unmute", "End a mute."),
     },
