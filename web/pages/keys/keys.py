@@ -13,6 +13,7 @@ from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
 from hive.services.overview.keyring import keyring
+from hive.services.sessions import key_places
 from hive.services.versions import Thing
 from web import csv_file, csv_tables, versioned
 from web.access import actor_of, user_of
@@ -124,12 +125,17 @@ async def change(request: web.Request) -> web.Response:
 async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Response:
     actor = actor_of(request)
     mine = await choices.group_names(actor)
+    places = await key_places.places_of_key(actor, info.id)
+    opened = {use.repository_id for use in info.uses}
+    refused = [one for one in places.values() if one.refused_at]
     return page(
         request,
         "keys/key.html",
         status=form.status,
         key=info,
         form=form,
+        places=places,
+        refused=[one for one in refused if one.repository_id not in opened],
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,
