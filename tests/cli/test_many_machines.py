@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests import factories
 from tests.cli.conftest import Run
 
 
@@ -14,8 +17,10 @@ def make_three(run: Run) -> None:
 
 def test_many_are_previewed_changed_and_filtered(run: Run) -> None:
     make_three(run)
-    change = ("repo", "set-many", "--of-owner", "alice", "--tag", "night", "--untag", "old")
-    change += ("--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--quota", "1TB")
+    change = (
+        *("repo", "set-many", "--of-owner", "alice", "--tag", "night", "--untag", "old"),
+        *("--cron", "0 3 * * *", "--timezone", "Europe/Berlin", "--quota", "1TB"),
+    )
     shown = run(*change, "--dry-run")
     assert "2 of 2 repositories would be changed, 0 refused." in shown.messages
     lines = [" ".join(line.split()) for line in shown.output.splitlines()]
@@ -48,3 +53,20 @@ def test_which_repositories_must_be_said_in_one_way(run: Run) -> None:
     assert "No matching" in run("repo", "set-many", "--with-tag", "x", "--resume").messages
     (first, *_) = run("repo", "set-many", "--all", "--pause", "3d", "--dry-run", "--json").json
     assert [one["what"] for one in first["changes"]] == ["paused until"]
+
+
+def test_machines_come_from_a_file_all_or_none(run: Run, tmp_path: Path) -> None:
+    run("user", "add", "alice")
+    file = tmp_path / "machines.csv"
+    file.write_text(f"name,owner,key,schedule\nweb1,alice,{factories.key_line()},03:00\nb,bob,,\n")
+    refused = run("machine", "import", file)
+    assert refused.status == 1
+    assert "line 3, owner: There is no user 'bob'." in refused.messages
+    assert run("repo", "list", "--json").json == []
+    file.write_text(file.read_text().replace("bob", "alice"))
+    assert "2 machines would be added" in run("machine", "import", file, "--dry-run").messages
+    assert run("repo", "list", "--json").json == []
+    assert "2 machines were added, 0 are" in run("machine", "import", file).messages
+    again = run("machine", "import", "-", given=file.read_text())
+    assert "0 machines were added, 2 are there already." in again.messages
+    assert len(run("repo", "list", "--json").json) == 2
