@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests import factories
 from tests.cli.conftest import Run
@@ -70,3 +71,20 @@ def test_machines_come_from_a_file_all_or_none(run: Run, tmp_path: Path) -> None
     again = run("machine", "import", "-", given=file.read_text())
     assert "0 machines were added, 2 are there already." in again.messages
     assert len(run("repo", "list", "--json").json) == 2
+
+
+def test_a_repository_moves_to_another_location(
+    run: Run, documents: dict[str, Any], tmp_path: Path
+) -> None:
+    run("location", "add", "attic", "--host", "attic.example.org", "--root", tmp_path / "attic")
+    shown = run("repo", "move", "documents", "attic", "--dry-run")
+    assert "get in as long as that name leads" in shown.output
+    assert run("repo", "show", "documents", "--json").json["location"] == "default"
+    done = run("repo", "move", "documents", "attic")
+    assert "documents is at attic now" in done.output
+    moved = run("repo", "show", "documents", "--json").json
+    assert moved["location"] == "attic"
+    assert moved["path"].startswith(str(tmp_path / "attic"))
+    assert run("repo", "move", "documents", "attic").status == 1
+    assert run("repo", "move", "documents").status == 2
+    assert run("repo", "move", "documents", "--cancel").status == 1

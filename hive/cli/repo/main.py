@@ -30,6 +30,7 @@ add_later(
         "discard-import": ("staged_import:discard_import", "Delete a staged import."),
         "dismiss": ("schedule:dismiss", "Confirm that an unusually small backup is correct."),
         "list": ("listing:list_", "List repositories."),
+        "move": ("move:move", "Move a repository to another location."),
         "mute": ("schedule:mute", "Send no notifications about missing backups for a while."),
         "pause": ("schedule:pause", "Expect no backups for a while."),
         "ping-token": ("ping_token:ping_token", "Tokens that clients report backups with."),

@@ -71,6 +71,11 @@ async def for_sharing(actor: Actor) -> SharingChoices:
     return SharingChoices(owners=await owners(actor), groups=await group_names(actor))
 
 
+async def other_locations(actor: Actor, here: str) -> list[str]:
+    """The locations that something could be moved to from here."""
+    return [one.name for one in await locations.list_locations(actor) if one.name != here]
+
+
 async def for_bulk(actor: Actor) -> BulkChoices:
     """For the form that changes several repositories."""
     usable = [] if actor.user_id is None else (await rules.choices(actor, actor.user_id)).channels
