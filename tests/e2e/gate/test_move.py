@@ -193,7 +193,15 @@ finally:
 """
 
 
-@pytest.mark.parametrize("stage", ["0", "4", "compared", "in place", "switched", "noted"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        "4",
+        "in place",
+        "switched",
+        *(pytest.param(one, marks=pytest.mark.long) for one in ("0", "compared", "noted")),
+    ],
+)
 async def test_a_killed_server_leaves_one_repository_and_goes_on(
     machine: Machine, stage: str
 ) -> None:
