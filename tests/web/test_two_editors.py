@@ -188,6 +188,19 @@ async def test_what_the_server_writes_is_no_conflict(new_browser: NewBrowser) ->
     assert (await browser.post(page, {**fields, "quota": "1 GB"})).status == 303
 
 
+async def test_the_other_form_of_the_page_stays_as_it_is_stored(new_browser: NewBrowser) -> None:
+    scene = await make_scene()
+    page = f"/repositories/{scene.repository}/edit"
+    browser = await new_browser()
+    await browser.log_in("root")
+    fields = fields_of(await browser.get(page), page, page)
+    await browser.post(page, {**fields, "quota": "1 GB"})
+    conflict = await browser.post(page, {**fields, "name": "papers"})
+    other = fields_of(conflict, page.replace("edit", "owner"), page)
+    assert other["owner"] == "alice"
+    assert "alice" not in stored_now(conflict)
+
+
 async def test_a_conflict_and_a_wrong_value_are_told_one_after_the_other(
     new_browser: NewBrowser,
 ) -> None:

@@ -56,7 +56,7 @@ class ListRefused(InvalidInput):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(
-            say("Nothing was added: %(count)s problems in the list.", count=len(problems)),
+            say("Nothing was added. Problems in the list: %(count)s.", count=len(problems)),
             field="list",
         )
         self.problems = problems

@@ -99,6 +99,7 @@ async def confirm_empty(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
+    form.values = {"owner": info.owner, **form.values}  # the other form of the page
     offered = await choices.for_sharing(actor_of(request))
     return page(
         request,
