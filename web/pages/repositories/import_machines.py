@@ -17,8 +17,8 @@ from web.text.i18n import gettext
 
 _EXAMPLE = """\
 name,owner,key,schedule,timezone,quota,tags,groups
-web1,alice,ssh-ed25519 AAAA… root@web1,03:00,Europe/Berlin,500GB,web linux,admins
-db1,alice,ssh-ed25519 AAAA… root@db1,12h,,2TB,database,admins:view
+web1,maria,ssh-ed25519 AAAA… root@web1,03:00,Europe/Berlin,500GB,web linux,admins
+db1,maria,ssh-ed25519 AAAA… root@db1,12h,,2TB,database,admins:view
 """
 
 
