@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hive.errors import Conflict
-from hive.services import versions
 from hive.services.accounts import dependents, groups, users
 from hive.services.accounts.dependents import Dependents
 from hive.services.accounts.groups import GroupInfo
@@ -15,7 +13,6 @@ from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
 from hive.services.repositories.quotas import QuotaUse
-from hive.services.versions import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +23,6 @@ class ChangeUser:
     enabled       False ends their browser sessions
     quota_bytes   a new quota; `no_quota` removes the one there is
     is_confirmed  also disable a user on whom something depends
-    version       what the actor saw: Changed where it is another one by now
     """
 
     email: str | None = None
@@ -35,7 +31,6 @@ class ChangeUser:
     quota_bytes: int | None = None
     no_quota: bool = False
     is_confirmed: bool = False
-    version: Version | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +61,6 @@ class ChangeGroup:
     members         its members from now on, in place of all that it has
     add_members     further members; `remove_members` takes some out
     quota_bytes     a new quota; `no_quota` removes the one there is
-    version         what the actor saw: Changed where it is another one by now
     """
 
     name: str | None = None
@@ -75,7 +69,6 @@ class ChangeGroup:
     remove_members: Sequence[str] = ()
     quota_bytes: int | None = None
     no_quota: bool = False
-    version: Version | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +92,7 @@ async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> Changed
             raise NeedsConfirmation(
                 "Something depends on this user: confirm that they are to be disabled.", found
             )
-    store = functools.partial(
-        users.set_user,
+    info = await users.set_user(
         actor,
         user_id,
         email=wanted.email,
@@ -109,15 +101,13 @@ async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> Changed
         quota_bytes=wanted.quota_bytes,
         no_quota=wanted.no_quota,
     )
-    info = await versions.holding(user_id, wanted.version, store)
     use = None if wanted.quota_bytes is None else await quotas.use_of_user(user_id)
     return ChangedUser(user=info, dependents=found, quota_use=use)
 
 
 async def change_group(actor: Actor, group_id: int, wanted: ChangeGroup) -> ChangedGroup:
     """Change a group, for administrators; InvalidInput and Conflict name the field."""
-    store = functools.partial(
-        groups.set_group,
+    info = await groups.set_group(
         actor,
         group_id,
         name=wanted.name,
@@ -127,6 +117,5 @@ async def change_group(actor: Actor, group_id: int, wanted: ChangeGroup) -> Chan
         quota_bytes=wanted.quota_bytes,
         no_quota=wanted.no_quota,
     )
-    info = await versions.holding(group_id, wanted.version, store)
     use = None if wanted.quota_bytes is None else await quotas.use_of_group(group_id)
     return ChangedGroup(group=info, quota_use=use)

@@ -38,17 +38,19 @@ class WaitsError(Exception):
         self.message = message
 
 
-@transactional
 async def claim(move_id: int) -> Move | None:
     """The row, for this process alone; None where another one that lives is at it."""
-    row = await Move.get(id=move_id)
-    mine = processes.mark(os.getpid())
-    if row.worker != mine:
-        if processes.is_marked_alive(row.worker):
-            return None
-        row.worker = mine
-        await row.save(update_fields=["worker"])
-    return row
+    former = (await Move.get(id=move_id)).worker
+    mine = await asyncio.to_thread(processes.mark, os.getpid())
+    if former != mine and await asyncio.to_thread(processes.is_marked_alive, former):
+        return None
+    return await _claim(move_id, former, mine)
+
+
+@transactional
+async def _claim(move_id: int, former: str, mine: str) -> Move | None:
+    changed = await Move.filter(id=move_id, worker=former).update(worker=mine)
+    return await Move.get(id=move_id) if changed else None
 
 
 def staging(there: paths.Place) -> Path:

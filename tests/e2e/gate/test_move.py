@@ -193,6 +193,13 @@ finally:
 """
 
 
+def run_killed(machine: Machine, stage: str) -> None:
+    """Move in another process, which kills itself at this stage."""
+    data = str(machine.house.directory / "hive")
+    command = [sys.executable, "-c", KILLED, data, stage]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize(
     "stage",
     [
@@ -207,12 +214,7 @@ async def test_a_killed_server_leaves_one_repository_and_goes_on(
 ) -> None:
     info = await machine.info()
     move_id = await ask(machine)
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED, machine.house.directory / "hive", stage],
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == -signal.SIGKILL
+    run_killed(machine, stage)
     await recovery.recover_from_crash()
     is_switched = stage in ("switched", "noted")
     assert (await machine.info()).location == ("second" if is_switched else "default")
@@ -228,8 +230,7 @@ async def test_a_killed_server_leaves_one_repository_and_goes_on(
 async def test_a_killed_move_can_be_undone(machine: Machine, stage: str) -> None:
     info = await machine.info()
     move_id = await ask(machine)
-    command = [sys.executable, "-c", KILLED, machine.house.directory / "hive", stage]
-    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    run_killed(machine, stage)
     await recovery.recover_from_crash()
     await moves.cancel(OPERATOR, info.id)
     assert (await settled(Mover(), move_id)).state == MoveState.CANCELLED

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from hive.services import versions
 from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
 from hive.services.accounts.changing import ChangeGroup
@@ -71,9 +73,9 @@ async def change(request: web.Request) -> web.Response:
             members=await _chosen(request, form),
             quota_bytes=quota,
             no_quota=quota is None,
-            version=versioned.seen(form, Thing.GROUP),
         )
-        changed = await changing.change_group(actor, group.id, wanted)
+        store = functools.partial(changing.change_group, actor, group.id, wanted)
+        changed = await versions.holding(group.id, versioned.seen(form, Thing.GROUP), store)
         message = gettext("The group %(name)s was changed.", name=changed.group.name)
         return quota_set(request, "/admin/groups", message, changed.quota_use)
     await versioned.beside(form, Thing.GROUP, group.id, _stored(request))

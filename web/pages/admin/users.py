@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
+from hive.services import versions
 from hive.services.accounts import changing, passwords, second_factor, users
 from hive.services.accounts.changing import ChangeUser, NeedsConfirmation
 from hive.services.accounts.dependents import Dependents
@@ -100,10 +102,10 @@ async def change(request: web.Request) -> web.Response:
             quota_bytes=quota,
             no_quota=quota is None,
             is_confirmed=form.has("confirmed"),
-            version=versioned.seen(form, Thing.USER),
         )
         try:
-            changed = await changing.change_user(actor_of(request), user.id, wanted)
+            store = functools.partial(changing.change_user, actor_of(request), user.id, wanted)
+            changed = await versions.holding(user.id, versioned.seen(form, Thing.USER), store)
         except NeedsConfirmation as asked:
             return await _page(request, user, form, asked.dependents)
         message = gettext("The user %(name)s was changed.", name=user.name)
