@@ -18,7 +18,7 @@ from tests import factories
 from tests.factories import People
 
 
-def test_each_part_names_columns_that_there_are() -> None:
+async def test_each_part_names_columns_that_there_are(people: People) -> None:
     for parts in versions._PARTS.values():
         for part in parts:
             known = set(part.model._meta.fields_db_projection)
