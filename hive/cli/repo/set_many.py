@@ -51,9 +51,10 @@ from hive.services.repositories import catalogue
 @output.list_options
 @click.pass_context
 def set_many(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
-    """Change many repositories in the same way: those named, or those that all filters fit.
+    """Change many repositories in the same way.
 
-    Each is changed as a whole; what is refused for one does not keep the others.
+    Name them, or choose them with filters, which all have to match. Each is changed as a whole; if
+    one is refused, the others are changed anyway.
     """
     given["no_quota"] = values.is_given_as_none(context, "quota")
     _set_many(given)

@@ -24,6 +24,7 @@ from hive.services.lifecycle import move_steps, moves, trash
 from hive.services.lifecycle.mover import Mover
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
+from hive.services.rollback import undo
 from hive.services.server import recovery
 from hive.services.storage import locations
 from hive.services.storage.locations import AddLocation
@@ -365,3 +366,18 @@ async def test_an_empty_repository_moves_too(house: House, machine: Machine) -> 
     assert info.location == "second"
     await machine.borg("init", "-e", "none", info.url)
     assert (info.path / "config").is_file()
+
+
+async def test_a_rollback_from_before_it_is_not_taken_back_and_locks_nobody_out(
+    machine: Machine,
+) -> None:
+    good = await machine.house.last_session()
+    await machine.delete("one", "two")
+    await machine.go_back(await machine.step(good.id))
+    (undone,) = await undo.in_trash(OPERATOR)
+    assert (await settled(Mover(), await ask(machine))).state == MoveState.DONE
+    assert await undo.in_trash(OPERATOR) == []
+    with pytest.raises(Conflict, match="moved to another location since"):
+        await undo.take_back(OPERATOR, undone.id)
+    await machine.archives_of_fresh()
+    await require_moved(machine, "one", "two", "three")
