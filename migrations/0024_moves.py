@@ -8,7 +8,7 @@ from hive.models.fields import LongSentenceField
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0020_days_and_walls")]
+    dependencies = [("hive", "0021_received_bytes")]
 
     initial = False
 

@@ -137,7 +137,7 @@ async def of_repositories(owners: Mapping[int, int]) -> dict[int, Audience]:
     """Those of many repositories, given with their owners; in a constant number of queries."""
     shared = await recipients.members_of_shared(owners)
     users = {user.id: user for user in await User.all()}
-    people = {person.id: person for person in await recipients.load(users)}
+    people = {person.id: person for person in await recipients.of_users(users.values())}
     administrators = [person for person in people.values() if users[person.id].is_admin]
     rules = (rule for person in people.values() for rule in person.rules)
     named = frozenset(rule.repository_id for rule in rules if rule.repository_id is not None)
