@@ -109,6 +109,8 @@ class EventKind(StrEnum):
     RESTORED = "restored"
     ROLLED_BACK = "rolled back"
     ROLLBACK_STOPPED = "rollback not complete"
+    MOVED = "moved"
+    MOVE_FAILED = "move failed"
     MODE_CHANGED = "mode changed"
     IMPORT_BEGUN = "import begun"
     IMPORT_ENDED = "import ended"
@@ -219,6 +221,18 @@ class TrashReason(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced by an import"
     ROLLED_BACK = "undone by a rollback"
+    MOVED = "moved to another location"
+
+
+class MoveState(StrEnum):
+    """How far a repository is on its way to another location."""
+
+    COPYING = "copying"  # the former place counts
+    CANCELLING = "cancelling"  # what was copied is still to be removed
+    CLEARING = "clearing"  # the new one counts; the former copy is still to go to the trash
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"  # nothing was changed
 
 
 class RollbackState(StrEnum):

@@ -14,6 +14,7 @@ from hive.models.downtimes import Downtime, Pulse
 from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
+from hive.models.moves import Move
 from hive.models.notifications import (
     AllowedNetwork,
     Channel,
@@ -73,6 +74,7 @@ __all__ = [
     "Location",
     "MailPlace",
     "Membership",
+    "Move",
     "Notification",
     "Passkey",
     "PasswordReset",

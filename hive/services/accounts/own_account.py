@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zoneinfo
 from functools import cache
 
@@ -10,7 +11,7 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Language, Theme
 from hive.models import User
-from hive.services import audit
+from hive.services import audit, versions
 from hive.services.accounts import (
     attempt_limits,
     passwords,
@@ -19,6 +20,7 @@ from hive.services.accounts import (
 )
 from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor, own_id
+from hive.services.versions import Version
 
 
 @cache
@@ -64,9 +66,17 @@ def _theme(text: str) -> Theme:
         ) from None
 
 
-async def set_preferences(actor: Actor, *, timezone: str, language: str, theme: str) -> UserInfo:
-    """Store time zone and language (empty: as the browser has them) and theme."""
-    await _store_preferences(actor, _time_zone(timezone), _language(language), _theme(theme))
+async def set_preferences(
+    actor: Actor, *, timezone: str, language: str, theme: str, version: Version | None = None
+) -> UserInfo:
+    """Store time zone and language (empty: as the browser has them) and theme.
+
+    `version` is what the actor saw: Changed where it is another one by now.
+    """
+    store = functools.partial(
+        _store_preferences, actor, _time_zone(timezone), _language(language), _theme(theme)
+    )
+    await versions.holding(own_id(actor), version, store)
     return await users.get_user(actor, own_id(actor))
 
 

@@ -23,6 +23,7 @@ from hive.services.permissions import Actor, group_ids, level_on
 from hive.services.repositories import catalogue as repositories
 from hive.services.repositories import tags
 from hive.services.repositories.tags import check_tag
+from hive.services.versions import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class ChangeRule:
 
     channels      all that it uses from now on, by their ids
     add_channels  further channels; `remove_channels` takes some away
+    version       what the actor saw: `saving.change_rule` raises Changed where it is another one
     """
 
     name: str | None = None
@@ -80,6 +82,7 @@ class ChangeRule:
     channels: Sequence[int] | None = None
     add_channels: Sequence[str | int] = ()
     remove_channels: Sequence[str | int] = ()
+    version: Version | None = None
 
 
 @transactional

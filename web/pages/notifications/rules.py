@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from aiohttp import web
@@ -16,6 +16,8 @@ from hive.services.notifications.rule_infos import RuleInfo
 from hive.services.notifications.rules import AddRule, ChangeRule, Choices
 from hive.services.notifications.saving import SavedRule
 from hive.services.outbox import kinds
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.pages.notifications.person import Person, names_for, person_of
@@ -130,8 +132,16 @@ async def _add_page(request: web.Request, person: Person, form: Form) -> web.Res
 
 
 async def show(request: web.Request) -> web.Response:
+    form = await versioned.opened(Thing.RULE, id_of(request), _stored(request))
     info = await rules.find_rule_by_id(actor_of(request), id_of(request))
-    return await _edit_page(request, info, _as_it_is(info))
+    return await _edit_page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await rules.find_rule_by_id(actor_of(request), id_of(request)))
+
+    return read
 
 
 def _as_it_is(info: RuleInfo) -> Form:
@@ -176,10 +186,12 @@ async def change(request: web.Request) -> web.Response:
                 is_quiet_for_critical=form.has("is_quiet_for_critical"),
                 **_escalation(form, ""),
                 channels=boxes(form, _all_channels(info, choices)),
+                version=versioned.seen(form, Thing.RULE),
             )
             saved = await saving.change_rule(actor, info.id, changes)
             message = gettext("The rule %(name)s was changed.", name=saved.rule.name)
             return _saved(request, saved, _list_of(request, info), message)
+    await versioned.beside(form, Thing.RULE, info.id, _stored(request))
     return await _edit_page(request, info, form)
 
 
