@@ -25,7 +25,7 @@ from hive.services.health import review as health
 from hive.services.health.infos import HealthInfo
 from hive.services.notifications import digest_texts
 from hive.services.notifications.digest_texts import DigestFacts, DigestLine, ExpiringKey
-from hive.services.outbox import outbox, recipients
+from hive.services.outbox import outbox, recipients, texts
 from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
@@ -91,12 +91,14 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
         keys=await _keys(actor, now),
         now=now,
     )
+    url = runtime.public_url()
+    where = [] if url is not None else [texts.where_to_look(runtime.host_name())]
     notice = Notice(
         key,
         Matter(DIGEST, Severity.INFO),
         digest_texts.title(found, digest),
-        details=digest_texts.document(found) | {"url": runtime.public_url()},
-        blocks=digest_texts.blocks(found),
+        details=digest_texts.document(found) | {"url": url},
+        blocks=[*digest_texts.blocks(found), *where],
     )
 
     @transactional

@@ -208,9 +208,13 @@ def event_blocks(
     if advice := _ADVICE.get(kind):
         blocks.append(Paragraph((advice,)))
     if about.url is None and about.host:
-        more = say("More: the pages of Borg Hive on the server %(host)s.", host=about.host)
-        blocks.append(Paragraph((more,)))
+        blocks.append(where_to_look(about.host))
     return blocks
+
+
+def where_to_look(host: str) -> Paragraph:
+    """In place of a link, where the address of the pages is not known."""
+    return Paragraph((say("More: the pages of Borg Hive on the server %(host)s.", host=host),))
 
 
 def was_from_to(

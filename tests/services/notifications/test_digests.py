@@ -15,6 +15,7 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
+from hive.services import runtime
 from hive.services.alarms import alarms
 from hive.services.gate import refusals
 from hive.services.health import review, schedules
@@ -275,3 +276,20 @@ async def test_an_administrator_reads_of_all_repositories_of_disks_and_of_keys(
     await digests.write_due()
     digest = Notification.filter(kind="digest", user_id=people.admin.user_id)
     assert await digest.count() == 1  # has no repositories of their own
+
+
+async def test_without_the_address_of_the_pages_a_digest_says_where_to_look(
+    people: People,
+) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.alice)
+    at(NOON + timedelta(days=2))
+    assert await digests.write_due() == 1
+    (row,) = await Notification.all()
+    assert "the pages of Borg Hive on the server" in row.text
+    runtime.store_public_url("https://hive.example.org")
+    at(NOON + timedelta(days=9))
+    assert await digests.write_due() == 1
+    newest = await Notification.all().order_by("-id").first()
+    assert newest is not None
+    assert "on the server" not in newest.text
