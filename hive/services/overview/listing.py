@@ -208,8 +208,8 @@ class Listing:
         """Bytes of the sessions that ended within a day, from their index alone."""
         ours = Q() if self._sees_all else self.about()
         query = Session.filter(ours, ended_at__gte=clock.now() - _DAY)
-        (received,) = await query.annotate(sum=Sum("bytes_in")).values_list("sum", flat=True)
-        return int(received or 0)
+        (row,) = await query.annotate(sum=Sum("bytes_in")).values("sum")
+        return int(row["sum"] or 0)
 
     def rows(self) -> QuerySet[Repository]:
         """The repositories themselves."""

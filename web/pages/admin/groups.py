@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
+from hive.services import versions
 from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
 from hive.services.accounts.changing import ChangeGroup
 from hive.services.accounts.groups import GroupInfo
 from hive.services.repositories import quotas
-from web import csv_file, csv_tables
+from hive.services.versions import Thing
+from web import csv_file, csv_tables, versioned
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
 from web.rendering import done, page, quota_set
@@ -40,10 +45,19 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
+    form = await versioned.opened(Thing.GROUP, id_of(request), _stored(request))
     group = await groups.find_group_by_id(actor_of(request), id_of(request))
-    members = {f"member-{name}": "yes" for name in group.members}
-    quota = size_field(group.quota_bytes)
-    return await _page(request, group, Form({"name": group.name, "quota": quota, **members}))
+    return await _page(request, group, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        group = await groups.find_group_by_id(actor_of(request), id_of(request))
+        members = {f"member-{name}": "yes" for name in group.members}
+        quota = size_field(group.quota_bytes)
+        return Form({"name": group.name, "quota": quota, **members})
+
+    return read
 
 
 async def change(request: web.Request) -> web.Response:
@@ -60,9 +74,11 @@ async def change(request: web.Request) -> web.Response:
             quota_bytes=quota,
             no_quota=quota is None,
         )
-        changed = await changing.change_group(actor, group.id, wanted)
+        store = functools.partial(changing.change_group, actor, group.id, wanted)
+        changed = await versions.holding(group.id, versioned.seen(form, Thing.GROUP), store)
         message = gettext("The group %(name)s was changed.", name=changed.group.name)
         return quota_set(request, "/admin/groups", message, changed.quota_use)
+    await versioned.beside(form, Thing.GROUP, group.id, _stored(request))
     return await _page(request, group, form)
 
 

@@ -7,10 +7,10 @@ import json
 from aiohttp import web
 
 from hive.errors import Forbidden
-from hive.services.accounts import browser_sessions, login, passkeys, users
+from hive.services.accounts import browser_sessions, login, own_account, passkeys, users
 from hive.services.accounts.login import LoggedIn, SecondStep
 from web import cookies
-from web.access import public, visitor_of
+from web.access import actor_for, public, visitor_of
 from web.forms import internal_path, query, read_form
 from web.middleware.reader import keep_look
 from web.relying_party import relying_party
@@ -44,7 +44,7 @@ async def submit(request: web.Request) -> web.Response:
         seconds = int(login.LIFE.total_seconds())
         cookies.set_waiting_login(request, response, outcome.token, seconds)
         return response
-    return await log_in(request, outcome, target)
+    return await log_in(request, outcome, target, form.get("timezone", ""))
 
 
 @public
@@ -59,11 +59,13 @@ async def submit_passkey(request: web.Request) -> web.Response:
     if outcome is None:
         problem = gettext("This passkey was not accepted. Log in with name and password.")
         return await _form(request, target, problem=problem, status=401)
-    return await log_in(request, outcome, target)
+    return await log_in(request, outcome, target, form.get("timezone", ""))
 
 
-async def log_in(request: web.Request, outcome: LoggedIn, target: str) -> web.Response:
-    """Go on as whoever the new session belongs to."""
+async def log_in(
+    request: web.Request, outcome: LoggedIn, target: str, timezone: str
+) -> web.Response:
+    """Go on as whoever the new session belongs to; `timezone` is the browser's."""
     token = outcome.token
     # The session of before, whosever it was, does not live on beside the new one.
     if former := cookies.token_of(request):
@@ -74,6 +76,8 @@ async def log_in(request: web.Request, outcome: LoggedIn, target: str) -> web.Re
     if cookies.waiting_login_of(request):
         cookies.remove_waiting_login(request, response)
     user = await browser_sessions.user_of(token)
+    if user is not None:
+        await own_account.learn_time_zone(actor_for(request, user), timezone)
     if user is not None and (user.theme or user.language):
         keep_look(request, response, user.theme, user.language)
     return response
