@@ -20,8 +20,6 @@ from web.setup_guides.clients import Client
 from web.setup_guides.parts import Guide, Milestone, Step
 from web.text.i18n import gettext
 
-_CLIENTS = clients.TITLES.items()
-
 
 @dataclass(frozen=True)
 class ShownStep:
@@ -70,7 +68,10 @@ async def _page(request: web.Request, form: Form) -> web.Response:
         times=times,
         count_seen=sum(at is not None for at in times.values()),
         client=client,
-        clients=[(title, _link(request, value), value == client) for value, title in _CLIENTS],
+        clients=[
+            (title, _link(request, value), value == client)
+            for value, title in clients.TITLES.items()
+        ],
         steps=shown_steps(clients.guide(client, found), times),
         accesses=[Access.APPEND_ONLY, Access.FULL],
     )
