@@ -9,8 +9,7 @@ import click
 from hive.cli import output, values
 from hive.cli.running import with_hive
 from hive.services.accounts import changing, groups
-from hive.services.accounts.changing import ChangeGroup
-from hive.services.accounts.groups import GroupInfo
+from hive.services.accounts.groups import AddGroup, ChangeGroup, GroupInfo
 from hive.services.permissions import Actor
 
 
@@ -36,7 +35,7 @@ def _document(info: GroupInfo) -> dict[str, Any]:
 @with_hive
 async def add(actor: Actor, name: str, members: tuple[str, ...]) -> None:
     """Add a group."""
-    info = await groups.add_group(actor, name, members=members)
+    info = await groups.add_group(actor, AddGroup(name=name, members=members))
     output.show_done(_document(info), f"Group {info.name} was added.")
 
 

@@ -9,16 +9,28 @@ import click
 from hive.cli import output, values
 from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
+from hive.kinds import Role
 from hive.services.accounts import changing, second_factor, users
-from hive.services.accounts.changing import ChangeUser
-from hive.services.accounts.users import AddUser, UserInfo
+from hive.services.accounts.users import AddUser, ChangeUser, UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
+
+_ROLES = (
+    "An operator manages all repositories and keys, an auditor sees everything and changes nothing."
+)
 
 
 @click.group()
 def user() -> None:
     """Users, who own repositories and keys."""
+
+
+def _role(admin: bool | None, role: str | None) -> Role | None:
+    if admin is None:
+        return Role(role) if role is not None else None
+    if role is not None:
+        raise click.UsageError("Give either --role or --admin or --no-admin.")
+    return Role.ADMINISTRATOR if admin else Role.MEMBER
 
 
 def _document(info: UserInfo) -> dict[str, Any]:
@@ -27,6 +39,7 @@ def _document(info: UserInfo) -> dict[str, Any]:
         "name": info.name,
         "email": info.email,
         "admin": info.is_admin,
+        "role": info.role,
         "enabled": info.enabled,
         "has_password": info.has_password,
         "groups": list(info.groups),
@@ -44,17 +57,35 @@ user.add_command(preferences)
 @click.option(
     "--admin", is_flag=True, help="Make the user an administrator, who sees and manages everything."
 )
+@click.option("--role", type=values.ROLE, default=Role.MEMBER.value, show_default=True, help=_ROLES)
 @click.option("--email", metavar="E")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
 @output.json_option
-@with_hive
-async def add(
-    actor: Actor, name: str, admin: bool, email: str | None, password_stdin: bool
-) -> None:
+def add(**given: Any) -> None:  # noqa: ANN401 - click's own values
     """Add a user. Without a password, the user cannot log in to the web pages."""
+    _add(**given)
+
+
+@with_hive
+async def _add(
+    actor: Actor,
+    /,
+    *,
+    name: str,
+    admin: bool,
+    role: str,
+    email: str | None,
+    password_stdin: bool,
+) -> None:
     password = values.read_password(from_standard_input=True) if password_stdin else None
     info = await users.add_user(
-        actor, AddUser(name=name, email=email, password=password, is_admin=admin)
+        actor,
+        AddUser(
+            name=name,
+            email=email,
+            password=password,
+            role=Role.ADMINISTRATOR if admin else Role(role),
+        ),
     )
     output.show_done(_document(info), f"User {info.name} was added.")
     if not info.has_password:
@@ -75,7 +106,7 @@ async def list_(actor: Actor) -> None:
         {
             "ID": lambda info: info.id,
             "NAME": lambda info: info.name,
-            "ADMIN": lambda info: info.is_admin,
+            "ROLE": lambda info: info.role,
             "ENABLED": lambda info: info.enabled,
             "PASSWORD": lambda info: info.has_password,
             "GROUPS": lambda info: info.groups,
@@ -106,7 +137,8 @@ async def show(actor: Actor, reference: str) -> None:
 @user.command("set")
 @click.argument("reference", metavar="USER")
 @click.option("--email", metavar="E", help="Mail address; an empty one removes it.")
-@click.option("--admin/--no-admin", default=None)
+@click.option("--admin/--no-admin", default=None, help="Short for --role administrator, member.")
+@click.option("--role", type=values.ROLE, help=_ROLES)
 @click.option(
     "--enable/--disable",
     "enabled",
@@ -134,6 +166,7 @@ async def _set(
     reference: str,
     email: str | None,
     admin: bool | None,
+    role: str | None,
     enabled: bool | None,
     quota: int | None,
     no_quota: bool,
@@ -144,7 +177,7 @@ async def _set(
         return
     wanted = ChangeUser(
         email=email,
-        is_admin=admin,
+        role=_role(admin, role),
         enabled=enabled,
         quota_bytes=quota,
         no_quota=no_quota,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tortoise import fields
 
+from hive.kinds import Role
 from hive.models.table import Table
 
 
@@ -12,7 +13,9 @@ class User(Table):
     name = fields.CharField(max_length=150, unique=True)
     email = fields.CharField(max_length=254, null=True)
     password_hash = fields.CharField(max_length=255, null=True)
-    is_admin = fields.BooleanField(default=False)
+    role = fields.CharEnumField(
+        Role, description="Role", max_length=20, default=Role.MEMBER, db_default=Role.MEMBER.value
+    )
     enabled = fields.BooleanField(default=True)
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
@@ -23,6 +26,10 @@ class User(Table):
 
     class Meta:
         table = "user"
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
 
 
 class Group(Table):

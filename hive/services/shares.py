@@ -18,6 +18,12 @@ class GroupShare:
     level: ShareLevel
 
 
+async def levels_of(thing: Thing) -> dict[str, str]:
+    """The groups that it is shared with, by name, and how far."""
+    rows = await shares_of(thing).select_related("group").order_by("group__name")
+    return {row.group.name: str(row.level) for row in rows}
+
+
 async def set_levels(actor: Actor, thing: Thing, levels: Mapping[str, ShareLevel | None]) -> None:
     """Share with each group at its level, None: no longer; other groups keep what they have."""
     for group, level in levels.items():
@@ -57,6 +63,6 @@ async def unshare(actor: Actor, thing: Thing, groups: Sequence[str]) -> None:
 async def _usable_group(actor: Actor, name: str) -> Group:
     """A group that the actor belongs to; administrators may use all."""
     group = await references.group(name)
-    if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
+    if group is None or not (actor.manages_all or group.id in await group_ids(actor)):
         raise NotFound("There is no group %(name)r.", name=name)
     return group

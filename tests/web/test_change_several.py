@@ -16,7 +16,7 @@ from tests.web.browser import Browser
 
 @pytest.fixture
 async def ids(root: Actor, alice: Actor, bob: Actor) -> list[int]:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = [await catalogue.add_repository(alice, name, owner="alice") for name in ("one", "two")]
     theirs = await catalogue.add_repository(
         bob, "bobs", owner="bob", share_levels={"family": ShareLevel.VIEW}

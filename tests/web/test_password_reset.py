@@ -112,7 +112,9 @@ async def test_the_answer_is_the_same_whether_or_not_there_is_such_an_account(
     await users.add_user(
         root, users.AddUser(name="dave", email="dave@example.org")
     )  # may not log in
-    await users.set_user(root, bob.user_id or 0, email="bob@example.org", enabled=False)
+    await users.set_user(
+        root, bob.user_id or 0, users.ChangeUser(email="bob@example.org", enabled=False)
+    )
     asked = ["alice", "ALICE@example.org", "nobody", "root", "dave", "bob", "a\0b", "x" * 5000]
     answers = [await browser.post("/forgot", {"who": who}) for who in asked]
     assert len({(answer.status, answer.text) for answer in answers}) == 1
@@ -214,11 +216,11 @@ async def test_a_link_of_a_disabled_user_is_worthless_for_good(
     browser: Browser, root: Actor, alice: Actor
 ) -> None:
     path = await administrators_link(root)
-    await users.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, users.ChangeUser(enabled=False))
     assert (await browser.post(path, fields())).status == 403
     with pytest.raises(Conflict):
         await users.reset_link(root, alice.user_id or 0)
-    await users.set_user(root, alice.user_id or 0, enabled=True)
+    await users.set_user(root, alice.user_id or 0, users.ChangeUser(enabled=True))
     assert (await browser.post(path, fields())).status == 403
 
 

@@ -18,6 +18,7 @@ from hive.kinds import (
     Health,
     Need,
     Operation,
+    Role,
     RunState,
     Severity,
     ShareLevel,
@@ -38,6 +39,11 @@ TRANSLATED = (
     N_("read-only"),
     N_("view"),
     N_("manage"),
+    # roles
+    N_("member"),
+    N_("operator"),
+    N_("auditor"),
+    N_("administrator"),
     # what a session wants, and what it was
     N_("delete repository"),
     N_("read"),
@@ -230,6 +236,7 @@ _LONGER: dict[StrEnum, str] = {
 KINDS = (
     Access,
     ShareLevel,
+    Role,
     Need,
     Operation,
     ArchiveCreated,

@@ -25,28 +25,54 @@ class GroupInfo:
     quota_bytes: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AddGroup:
+    """A group to add; `members` are users by name or id."""
+
+    name: str
+    members: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeGroup:
+    """What is to change of a group; what is absent stays as it is.
+
+    members         its members from now on, in place of all that it has
+    add_members     further members; `remove_members` takes some out
+    quota_bytes     a new quota; `no_quota` removes the one there is
+    """
+
+    name: str | None = None
+    members: Sequence[str] | None = None
+    add_members: Sequence[str] = ()
+    remove_members: Sequence[str] = ()
+    quota_bytes: int | None = None
+    no_quota: bool = False
+
+
 @transactional
-async def add_group(actor: Actor, name: str, *, members: Sequence[str] = ()) -> GroupInfo:
+async def add_group(actor: Actor, wanted: AddGroup) -> GroupInfo:
+    """Add a group, for administrators; Conflict names the field `name`."""
     require_admin(actor)
-    names.check_account(name, "group")
-    if await Group.filter(name__iexact=name).exists():
-        raise Conflict("There is a group %(name)s already.", field="name", name=name)
-    group = await Group.create(name=name, created_at=clock.now())
-    for member in members:
+    names.check_account(wanted.name, "group")
+    if await Group.filter(name__iexact=wanted.name).exists():
+        raise Conflict("There is a group %(name)s already.", field="name", name=wanted.name)
+    group = await Group.create(name=wanted.name, created_at=clock.now())
+    for member in wanted.members:
         await _join(group, member)
-    await audit.record(actor, "group.add", f"group {name}", members=list(members))
+    await audit.record(actor, "group.add", f"group {wanted.name}", members=list(wanted.members))
     return await _info(group)
 
 
 async def list_groups(actor: Actor) -> list[GroupInfo]:
     """All groups for administrators, their own for everybody else."""
-    query = Group.all() if actor.is_admin else Group.filter(id__in=await group_ids(actor))
+    query = Group.all() if actor.sees_all else Group.filter(id__in=await group_ids(actor))
     return await _infos(await query.order_by("name"))
 
 
 async def find_group(actor: Actor, reference: str) -> GroupInfo:
     group = await references.group(reference)
-    if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
+    if group is None or not (actor.sees_all or group.id in await group_ids(actor)):
         raise NotFound("There is no group %(reference)r.", reference=reference)
     return await _info(group)
 
@@ -58,55 +84,47 @@ async def find_group_by_id(actor: Actor, group_id: int) -> GroupInfo:
 
 
 @transactional
-async def set_group(
-    actor: Actor,
-    group_id: int,
-    *,
-    name: str | None = None,
-    members: Sequence[str] | None = None,
-    add_members: Sequence[str] = (),
-    remove_members: Sequence[str] = (),
-    quota_bytes: int | None = None,
-    no_quota: bool = False,
-) -> GroupInfo:
-    """Change what is given; `members` are all that it has from now on, by their names."""
+async def set_group(actor: Actor, group_id: int, wanted: ChangeGroup) -> GroupInfo:
+    """Change what is given, for administrators; InvalidInput and Conflict name the field."""
     require_admin(actor)
     group = await _get(group_id)
-    wanted = None if no_quota else quota_bytes or group.quota_bytes
-    changes_quota = wanted != group.quota_bytes
-    if changes_quota:
-        quotas.check(wanted)
-        group.quota_bytes = wanted
-        await group.save()
-    if name is not None and name != group.name:
-        names.check_account(name, "group")
-        if await Group.filter(name__iexact=name).exclude(id=group_id).exists():
-            raise Conflict("There is a group %(name)s already.", field="name", name=name)
-        group.name = name
-        await group.save()
-    if members is not None:
-        had = set((await _info(group)).members)
-        add_members = [*add_members, *sorted(set(members) - had)]
-        remove_members = [*remove_members, *sorted(had - set(members))]
-    for member in add_members:
-        await _join(group, member)
-    for member in remove_members:
-        user = await references.existing_user(member)
-        await Membership.filter(group_id=group.id, user_id=user.id).delete()
-    await audit.record(
-        actor,
-        "group.set",
-        f"group {group.name}",
-        name=name,
-        added=list(add_members) or None,
-        removed=list(remove_members) or None,
-        quota_bytes=wanted if changes_quota else None,
-        no_quota=wanted is None if changes_quota else None,
-    )
+    before = await _audited(group)
+    if wanted.no_quota or wanted.quota_bytes is not None:
+        quotas.check(wanted.quota_bytes)
+        group.quota_bytes = None if wanted.no_quota else wanted.quota_bytes
+    if wanted.name is not None and wanted.name != group.name:
+        names.check_account(wanted.name, "group")
+        if await Group.filter(name__iexact=wanted.name).exclude(id=group_id).exists():
+            raise Conflict("There is a group %(name)s already.", field="name", name=wanted.name)
+        group.name = wanted.name
+    await group.save()
+    is_smaller = await _change_members(group, wanted)
+    changed = audit.changes(before, await _audited(group))
+    await audit.record(actor, "group.set", f"group {group.name}", **changed)
     events.quotas_changed()
-    if remove_members:
+    if is_smaller:
         events.rights_changed(say("members left the group %(group)s", group=group.name))
     return await _info(group)
+
+
+async def _change_members(group: Group, wanted: ChangeGroup) -> bool:
+    """Whether somebody was taken out."""
+    more, fewer = list(wanted.add_members), list(wanted.remove_members)
+    if wanted.members is not None:
+        had = set((await _info(group)).members)
+        more += sorted(set(wanted.members) - had)
+        fewer += sorted(had - set(wanted.members))
+    for member in more:
+        await _join(group, member)
+    for member in fewer:
+        user = await references.existing_user(member)
+        await Membership.filter(group_id=group.id, user_id=user.id).delete()
+    return bool(fewer)
+
+
+async def _audited(group: Group) -> dict[str, object]:
+    members = list((await _info(group)).members)
+    return {**audit.values_of(group, "name", "quota_bytes"), "members": members}
 
 
 @transactional

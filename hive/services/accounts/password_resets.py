@@ -9,7 +9,7 @@ from hive.background import spawn
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import Forbidden, HiveError
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import User
 from hive.sentences import say
 from hive.services import audit, runtime
@@ -88,7 +88,7 @@ async def _mail_link(user: User, email: str, address: str) -> None:
 @transactional
 async def _issue(user: User, address: str) -> str:
     token, _ = await reset_tokens.issue(user.id)
-    stranger = Actor(None, "somebody", is_admin=False, source=Source.WEB, address=address)
+    stranger = Actor(None, "somebody", role=Role.MEMBER, source=Source.WEB, address=address)
     await audit.record(stranger, "user.reset.mail", f"user {user.name}")
     return token
 
@@ -122,7 +122,7 @@ async def complete(token: str, password: str, *, address: str) -> str:
 async def _complete(token: str, password_hash: str, address: str) -> str:
     # Once more, inside the transaction: of two who send the form at once, one is too late.
     user = await _user_of(token)
-    actor = Actor(user.id, user.name, is_admin=False, source=Source.WEB, address=address)
+    actor = Actor(user.id, user.name, role=Role.MEMBER, source=Source.WEB, address=address)
     await audit.record(actor, "user.reset.used", f"user {user.name}")
     await accounts.store_password(actor, user.id, password_hash)
     return await known_browsers.remember(user.id, None)

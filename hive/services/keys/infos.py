@@ -82,7 +82,7 @@ async def infos(actor: Actor, rows: Sequence[Key]) -> list[KeyInfo]:
     await Key.fetch_for_list(list(rows), "owner")
     ids = [key.id for key in rows]
     grants = Grant.filter(key_id__in=ids, repository__deleted_at=None)
-    visible = None if actor.is_admin else set(await visible_repository_ids(actor))
+    visible = None if actor.sees_all else set(await visible_repository_ids(actor))
     uses: dict[int, list[KeyUse]] = {key_id: [] for key_id in ids}
     owned = {key.id for key in rows if actor.user_id is not None and key.owner_id == actor.user_id}
     for grant in await grants.select_related("repository").order_by("repository__name", "id"):

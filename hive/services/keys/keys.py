@@ -76,7 +76,7 @@ async def add_key(actor: Actor, wanted: AddKey) -> KeyInfo:
 
 @transactional
 async def _create(actor: Actor, wanted: AddKey, parsed: publickey.PublicKey) -> KeyInfo:
-    user = await references.person(actor, actor.name if wanted.owner is None else wanted.owner)
+    user = await references.new_owner(actor, actor.name if wanted.owner is None else wanted.owner)
     same = await Key.get_or_none(owner_id=user.id, fingerprint=parsed.fingerprint)
     if same is not None:
         raise Conflict(
@@ -189,6 +189,7 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     the actor may not use.
     """
     key = await _changeable(actor, key_id)
+    before = await _audited(key)
     if wanted.name is not None:
         key.name = await _free_name(key, wanted.name)
     if wanted.enabled is not None:
@@ -204,22 +205,15 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     await _tell_repositories(
         key, say("Key %(key)s was changed by %(user)s.", key=key.name, user=actor.name)
     )
-    await audit.record(
-        actor,
-        "key.set",
-        f"key {key.name}",
-        fingerprint=key.fingerprint,
-        enabled=wanted.enabled,
-        expires_at=clock.rfc3339(wanted.expires_at) if wanted.expires_at else None,
-        networks=list(wanted.networks) if wanted.networks is not None else None,
-        name=wanted.name,
-        never_expires=wanted.never_expires or None,
-        shared_with=list(wanted.share_with) or None,
-        unshared_from=list(wanted.unshare_from) or None,
-        share_levels=dict(wanted.share_levels) or None,
-    )
+    changed = audit.changes(before, await _audited(key))
+    await audit.record(actor, "key.set", f"key {key.name}", fingerprint=key.fingerprint, **changed)
     events.rights_changed(f"key {key.name} was changed")
     return await infos.info(actor, key)
+
+
+async def _audited(key: Key) -> dict[str, object]:
+    values = audit.values_of(key, "name", "enabled", "expires_at", "networks")
+    return {**values, "shared_with": await shares.levels_of(key)}
 
 
 async def _free_name(key: Key, name: str) -> str:

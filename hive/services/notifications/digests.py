@@ -14,7 +14,7 @@ from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
-from hive.kinds import Digest, Severity, Source, State
+from hive.kinds import Digest, Role, Severity, Source, State
 from hive.models import Event, Notification, Preference, Repository, User
 from hive.sentences import Sentence, Size, ago, join, say
 from hive.services import runtime
@@ -61,7 +61,8 @@ async def write_due() -> int:
     await health.review_due()  # what a digest says of health is to be true
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
-    users = {user.id: user for user in await User.filter(enabled=True)}
+    silent = await recipients.silent_auditors()
+    users = {user.id: user for user in await User.filter(enabled=True) if user.id not in silent}
     for person in await recipients.load(users):
         wish = wishes.get(person.id) or Preference()
         due = due_at(person, wish, now)
@@ -112,7 +113,7 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
 
 async def _lines(person: Person, since: datetime) -> list[_Line]:
     """What a digest says about each repository of one person; a few queries in all."""
-    actor = Actor(person.id, person.name, is_admin=False, source=Source.SYSTEM)
+    actor = Actor(person.id, person.name, role=Role.MEMBER, source=Source.SYSTEM)
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
     if await recipients.not_told_of_shared([person.id]):
         visible = visible.filter(owner_id=person.id)

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
-from hive.services.accounts.changing import ChangeGroup
-from hive.services.accounts.groups import GroupInfo
+from hive.services.accounts.groups import AddGroup, ChangeGroup, GroupInfo
+from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
 from web import csv_file, csv_tables
 from web.access import actor_of
@@ -26,6 +26,7 @@ async def show_all(request: web.Request) -> web.StreamResponse:
 
 
 async def show_add(request: web.Request) -> web.Response:
+    require_admin(actor_of(request))
     return await _page(request, None, Form({}))
 
 
@@ -33,7 +34,7 @@ async def add(request: web.Request) -> web.Response:
     actor, form = actor_of(request), await sent(request)
     with form.asking():
         members = await _chosen(request, form)
-        group = await groups.add_group(actor, form.text("name"), members=members)
+        group = await groups.add_group(actor, AddGroup(name=form.text("name"), members=members))
         message = gettext("The group %(name)s was added.", name=group.name)
         return done(request, "/admin/groups", message)
     return await _page(request, None, form)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput
+from hive.kinds import Role
 from hive.services.accounts import changing, passwords, second_factor, users
-from hive.services.accounts.changing import ChangeUser, NeedsConfirmation
+from hive.services.accounts.changing import NeedsConfirmation
 from hive.services.accounts.dependents import Dependents
-from hive.services.accounts.users import AddUser, UserInfo
-from hive.services.permissions import require_admin
+from hive.services.accounts.users import AddUser, ChangeUser, UserInfo
+from hive.services.permissions import require_admin, require_sight
 from hive.services.repositories import quotas
 from web import csv_file, csv_tables
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.rendering import done, page, quota_set
 from web.text.i18n import gettext, sentence
+from web.text.words import word
 
 
 async def show_all(request: web.Request) -> web.StreamResponse:
@@ -34,14 +36,14 @@ async def add(request: web.Request) -> web.Response:
     actor = actor_of(request)
     require_admin(actor)
     form = await sent(request)
-    password = _password(form)
+    password, role = _password(form), form.read("role", Role) or Role.MEMBER
     if form.is_fine:
         with form.asking():
             wanted = AddUser(
                 name=form.text("name"),
                 email=form.text("email"),
                 password=password,
-                is_admin=form.has("admin"),
+                role=role,
             )
             user = await users.add_user(actor, wanted)
             message = gettext("The user %(name)s was added.", name=user.name)
@@ -56,11 +58,18 @@ def _password(form: Form) -> str | None:
 
 def _add_page(request: web.Request, form: Form) -> web.Response:
     least = passwords.MIN_LENGTH
-    return page(request, "admin/user_add.html", status=form.status, form=form, least=least)
+    return page(
+        request, "admin/user_add.html", status=form.status, form=form, least=least, roles=roles()
+    )
+
+
+def roles() -> list[tuple[str, str]]:
+    """The roles that can be chosen, with their words."""
+    return [(role.value, word(role)) for role in Role]
 
 
 async def show(request: web.Request) -> web.Response:
-    user = await _user(request)
+    user = await _seen(request)
     return await _page(request, user, _as_it_is(user))
 
 
@@ -70,21 +79,33 @@ async def _user(request: web.Request) -> UserInfo:
     return await users.get_user(actor, id_of(request))
 
 
+async def _seen(request: web.Request) -> UserInfo:
+    actor = actor_of(request)
+    require_sight(actor)
+    return await users.get_user(actor, id_of(request))
+
+
 def _as_it_is(user: UserInfo) -> Form:
-    ticked = {"enabled": user.enabled, "admin": user.is_admin}
-    boxes = {name: "yes" for name, is_ticked in ticked.items() if is_ticked}
-    return Form({"email": user.email or "", "quota": size_field(user.quota_bytes), **boxes})
+    boxes = {"enabled": "yes"} if user.enabled else {}
+    return Form(
+        {
+            "email": user.email or "",
+            "quota": size_field(user.quota_bytes),
+            "role": user.role,
+            **boxes,
+        }
+    )
 
 
 async def change(request: web.Request) -> web.Response:
     user, form = await _user(request), await sent(request)
-    quota = form.size("quota")
+    quota, role = form.size("quota"), form.read("role", Role)
     if not form.is_fine:
         return await _page(request, user, form)
     with form.asking():
         wanted = ChangeUser(
             email=form.text("email"),
-            is_admin=form.has("admin"),
+            role=role,
             enabled=form.has("enabled"),
             quota_bytes=quota,
             no_quota=quota is None,
@@ -145,6 +166,7 @@ async def _page(
         request,
         "admin/user.html",
         dependents=found,
+        roles=roles(),
         status=form.status,
         user=user,
         form=form,
