@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
 
 from hive.cli import output, values
+from hive.cli.later import add_later
 from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
 from hive.kinds import Role
@@ -41,15 +43,28 @@ def _document(info: UserInfo) -> dict[str, Any]:
         "admin": info.is_admin,
         "role": info.role,
         "enabled": info.enabled,
+        "keys_enabled": info.keys_enabled,
+        "expires_at": output.time(info.expires_at),
         "has_password": info.has_password,
         "groups": list(info.groups),
         "created_at": output.time(info.created_at),
         "last_login_at": output.time(info.last_login_at),
         "quota_bytes": info.quota_bytes,
+        "max_repositories": info.max_repositories,
     }
 
 
 user.add_command(preferences)
+add_later(
+    user,
+    "hive.cli",
+    {
+        "hand-over": (
+            "user_hand_over:hand_over",
+            "Give all repositories, keys and shared channels of a user to another one.",
+        ),
+    },
+)
 
 
 @user.command("add")
@@ -145,6 +160,15 @@ async def show(actor: Actor, reference: str) -> None:
     default=None,
     help="A disabled user and their keys cannot log in.",
 )
+@click.option("--login/--no-login", "may_log_in", default=None, help="Only the web pages.")
+@click.option("--keys/--no-keys", "may_use_keys", default=None, help="Only the keys of the user.")
+@click.option("--until", type=values.WHEN, metavar="WHEN", help="The account ends then, or never.")
+@click.option(
+    "--max-repositories",
+    type=values.COUNT,
+    metavar="N",
+    help="How many repositories the user may own, or none: no limit.",
+)
 @click.option(
     "--quota",
     type=values.LIMIT,
@@ -155,7 +179,12 @@ async def show(actor: Actor, reference: str) -> None:
 @click.pass_context
 def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
     """Change a user. Options that are left out change nothing."""
-    _set(**given, no_quota=values.is_given_as_none(context, "quota"))
+    _set(
+        **given,
+        no_quota=values.is_given_as_none(context, "quota"),
+        never_expires=values.is_given_as_none(context, "until"),
+        no_max_repositories=values.is_given_as_none(context, "max_repositories"),
+    )
 
 
 @with_hive
@@ -164,24 +193,22 @@ async def _set(
     /,
     *,
     reference: str,
-    email: str | None,
     admin: bool | None,
     role: str | None,
-    enabled: bool | None,
+    until: datetime | None,
     quota: int | None,
-    no_quota: bool,
+    **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
     found = await users.find_user(actor, reference)
     if not output.is_anything_asked():
         output.show_unchanged(_document(found))
         return
     wanted = ChangeUser(
-        email=email,
         role=_role(admin, role),
-        enabled=enabled,
+        expires_at=until,
         quota_bytes=quota,
-        no_quota=no_quota,
         is_confirmed=True,
+        **given,
     )
     changed = await changing.change_user(actor, found.id, wanted)
     for line in changed.dependents.sentences if changed.dependents else ():

@@ -65,6 +65,17 @@ class _Directory(click.Path):
 
 
 DIRECTORY = _Directory()
+
+
+def _count(text: str) -> int | None:
+    if text.strip().lower() == "none":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise InvalidInput("%(text)r is not a number from 0 to 999999, or none", text=text[:20])
+    return int(text)
+
+
+COUNT = _Parsed("count", _count)
 DEFAULT = "default"  # as the settings say
 DURATION = _Parsed("span", units.parse_duration)
 GRACE = _Parsed("span", _grace)

@@ -26,7 +26,7 @@ from hive.models.notifications import (
     Rule,
     RuleChannel,
 )
-from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
+from hive.models.proofs import Invitation, KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     BackupDay,
     ConfigVersion,
@@ -63,6 +63,7 @@ __all__ = [
     "HealthChange",
     "Inspection",
     "Installation",
+    "Invitation",
     "Job",
     "Key",
     "KeyShare",

@@ -16,13 +16,16 @@ class User(Table):
     role = fields.CharEnumField(
         Role, description="Role", max_length=20, default=Role.MEMBER, db_default=Role.MEMBER.value
     )
-    enabled = fields.BooleanField(default=True)
+    enabled = fields.BooleanField(default=True)  # they can log in to the pages
+    keys_enabled = fields.BooleanField(default=True, db_default=True)  # their keys open something
+    expires_at = fields.DatetimeField(null=True)  # both end then
     created_at = fields.DatetimeField()
     last_login_at = fields.DatetimeField(null=True)
     timezone = fields.CharField(max_length=64, null=True)  # IANA; None: the browser's
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that they own
+    max_repositories = fields.IntField(null=True)
 
     class Meta:
         table = "user"
@@ -37,6 +40,9 @@ class Group(Table):
     name = fields.CharField(max_length=150, unique=True)
     created_at = fields.DatetimeField()
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that its members own
+    max_repositories = fields.IntField(null=True)  # of all its members together
+    # Its members must have a second factor before they can do anything else.
+    requires_second_factor = fields.BooleanField(default=False, db_default=False)
 
     class Meta:
         table = "group"
@@ -51,6 +57,8 @@ class Membership(Table):
         "hive.Group", related_name="memberships", on_delete=fields.CASCADE
     )
     created_at = fields.DatetimeField()
+    is_lead = fields.BooleanField(default=False, db_default=False)  # manages members and shares
+    expires_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "membership"

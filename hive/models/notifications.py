@@ -108,6 +108,7 @@ class ChannelShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.VIEW
     )
+    expires_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "channel_share"

@@ -112,6 +112,7 @@ class RepositoryShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
     )
+    expires_at = fields.DatetimeField(null=True)
 
     class Meta:
         table = "repository_share"

@@ -54,7 +54,8 @@ async def test_a_new_password_is_set_by_an_administrator(
 
 async def test_nobody_locks_everybody_out(browser: Browser, root: Actor) -> None:
     await browser.log_in("root")
-    answer = await browser.post(f"/admin/users/{root.user_id}", {"enabled": "yes"})
+    answer = await browser.post(f"/admin/users/{root.user_id}", {"enabled": "yes", "keys": "yes", "role": "member"}
+    )
     assert answer.status == 409
     assert "the last enabled administrator" in answer.text
     assert (await users.find_user(root, "root")).is_admin

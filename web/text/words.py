@@ -194,6 +194,7 @@ TRANSLATED = (
     N_("digest"),
     N_("dead letter"),
     N_("key expires"),
+    N_("access expires"),
     N_("many wrong logins"),
     N_("downtime"),
     N_("being sent"),

@@ -43,6 +43,11 @@ class ChangedGroup:
     quota_use: QuotaUse | None
 
 
+async def _is_on(actor: Actor, user_id: int) -> bool:
+    user = await users.get_user(actor, user_id)
+    return user.enabled or user.keys_enabled
+
+
 async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> ChangedUser:
     """Change a user.
 
@@ -50,7 +55,7 @@ async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> Changed
     one who is to be disabled, Conflict where no enabled administrator would be left.
     """
     found = None
-    if wanted.enabled is False and (await users.get_user(actor, user_id)).enabled:
+    if wanted.disables_something and await _is_on(actor, user_id):
         found = await dependents.of_user(actor, user_id)
         if not wanted.is_confirmed and not found.is_empty:
             raise NeedsConfirmation(

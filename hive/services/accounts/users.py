@@ -15,7 +15,7 @@ from hive.models import Key, Membership, Repository, User, WebSession
 from hive.sentences import say
 from hive.services import audit, events, names, references, runtime
 from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
-from hive.services.permissions import Actor, require_admin, require_sight
+from hive.services.permissions import SYSTEM, Actor, require_admin, require_sight
 from hive.services.repositories import quotas
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
@@ -36,6 +36,9 @@ class UserInfo:
     language: str | None
     theme: str | None
     quota_bytes: int | None = None
+    keys_enabled: bool = True
+    expires_at: datetime | None = None
+    max_repositories: int | None = None
 
     @property
     def is_admin(self) -> bool:
@@ -81,18 +84,32 @@ class AddUser:
 class ChangeUser:
     """What is to change of a user; what is absent stays as it is.
 
-    email         an empty one removes it
-    enabled       False ends their browser sessions
-    quota_bytes   a new quota; `no_quota` removes the one there is
-    is_confirmed  also disable a user on whom something depends
+    email             an empty one removes it
+    enabled           both switches at once
+    may_log_in        False ends their browser sessions
+    may_use_keys      False ends the sessions of their keys
+    expires_at        both are switched off then; `never_expires` removes the end there is
+    quota_bytes       a new quota; `no_quota` removes the one there is
+    max_repositories  how many they may own; `no_max_repositories` removes the limit
+    is_confirmed      also disable a user on whom something depends
     """
 
     email: str | None = None
     role: Role | None = None
     enabled: bool | None = None
+    may_log_in: bool | None = None
+    may_use_keys: bool | None = None
+    expires_at: datetime | None = None
+    never_expires: bool = False
+    max_repositories: int | None = None
+    no_max_repositories: bool = False
     quota_bytes: int | None = None
     no_quota: bool = False
     is_confirmed: bool = False
+
+    @property
+    def disables_something(self) -> bool:
+        return False in (self.enabled, self.may_log_in, self.may_use_keys)
 
 
 async def add_user(actor: Actor, wanted: AddUser) -> UserInfo:
@@ -166,8 +183,7 @@ async def set_user(actor: Actor, user_id: int, wanted: ChangeUser) -> UserInfo:
         user.email = _check_email(wanted.email)
     if wanted.role is not None:
         user.role = wanted.role
-    if wanted.enabled is not None:
-        user.enabled = wanted.enabled
+    _switch(user, wanted)
     if wanted.no_quota or wanted.quota_bytes is not None:
         quotas.check(wanted.quota_bytes)
         user.quota_bytes = None if wanted.no_quota else wanted.quota_bytes
@@ -177,9 +193,10 @@ async def set_user(actor: Actor, user_id: int, wanted: ChangeUser) -> UserInfo:
     await user.save()
     if was_administrator:
         await _keep_an_administrator()
-    if wanted.enabled is False:
+    if not user.enabled:
         await WebSession.filter(user_id=user.id).delete()
         await reset_tokens.withdraw(user.id)
+    if changed.keys() & {"enabled", "keys_enabled"}:
         events.rights_changed(f"user {user.name} was disabled")
     if "quota_bytes" in changed:
         events.quotas_changed()
@@ -190,8 +207,52 @@ async def set_user(actor: Actor, user_id: int, wanted: ChangeUser) -> UserInfo:
 _BY_THEMSELVES = {"email"}
 
 
+def _switch(user: User, wanted: ChangeUser) -> None:
+    """Whether they can log in, whether their keys open anything, and until when."""
+    for switch, value in (
+        ("enabled", wanted.enabled),
+        ("keys_enabled", wanted.enabled),
+        ("enabled", wanted.may_log_in),
+        ("keys_enabled", wanted.may_use_keys),
+    ):
+        if value is not None:
+            setattr(user, switch, value)
+    if wanted.never_expires or wanted.expires_at is not None:
+        _check_end(wanted.expires_at)
+        user.expires_at = None if wanted.never_expires else wanted.expires_at
+    if wanted.no_max_repositories or wanted.max_repositories is not None:
+        quotas.check_count(wanted.max_repositories)
+        user.max_repositories = None if wanted.no_max_repositories else wanted.max_repositories
+
+
+def _check_end(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= clock.now():
+        raise InvalidInput("%(until)s is in the past.", field="expires", until=expires_at)
+
+
 def _audited(user: User) -> dict[str, object]:
-    return audit.values_of(user, "email", "role", "enabled", "quota_bytes")
+    switches = ("enabled", "keys_enabled", "expires_at")
+    return audit.values_of(user, "email", "role", *switches, "quota_bytes", "max_repositories")
+
+
+@transactional
+async def end_account(user_id: int) -> None:
+    """The time of an account has come: nobody logs in with it, and its keys open nothing.
+
+    The last administrator stays: somebody has to be able to change that.
+    """
+    user = await _get(user_id)
+    before = _audited(user)
+    others = User.filter(role=Role.ADMINISTRATOR, enabled=True).exclude(id=user.id)
+    if user.is_admin and not await others.exists():
+        return
+    user.enabled = user.keys_enabled = False
+    await user.save()
+    await WebSession.filter(user_id=user.id).delete()
+    await reset_tokens.withdraw(user.id)
+    changed = audit.changes(before, _audited(user))
+    await audit.record(SYSTEM, "user.expired", f"user {user.name}", **changed)
+    events.rights_changed(say("the account %(name)s ended", name=user.name))
 
 
 async def _keep_an_administrator() -> None:
@@ -358,4 +419,7 @@ def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
         language=user.language,
         theme=user.theme,
         quota_bytes=user.quota_bytes,
+        keys_enabled=user.keys_enabled,
+        expires_at=user.expires_at,
+        max_repositories=user.max_repositories,
     )

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hive import clock
 from hive.kinds import Access
 from hive.models import Grant, Key, KeyShare
+from hive.services.outbox.expiries import is_soon
 from hive.services.permissions import Actor, visible_keys, visible_repository_ids
 from hive.services.shares import GroupShare
-
-# When the owner of a key that expires is warned: hive/services/keys/expiry.py
-WARN_BEFORE = (timedelta(days=14), timedelta(days=3), timedelta(days=1), timedelta(0))
-
-
-def is_soon(expires_at: datetime | None) -> bool:
-    """Whether a first warning is due."""
-    return expires_at is not None and expires_at - clock.now() <= WARN_BEFORE[0]
 
 
 @dataclass(frozen=True)
@@ -144,5 +137,5 @@ def _as_info(
         uses=uses,
         shares=shared,
         twins=twins,
-        owner_enabled=key.owner.enabled,
+        owner_enabled=key.owner.keys_enabled,
     )

@@ -46,7 +46,7 @@ class ChangeKey:
 
     expires_at    a new end; `never_expires` removes the one there is
     networks      where it is accepted from; none at all: from anywhere
-    share_with    groups to share it with, at `share_level`
+    share_with    groups to share it with, at `share_level`, until `share_until`
     unshare_from  groups to share it with no longer
     share_levels  groups, each at its level; None: no longer shared
     """
@@ -58,6 +58,7 @@ class ChangeKey:
     networks: Sequence[str] | None = None
     share_with: Sequence[str] = ()
     share_level: ShareLevel = ShareLevel.MANAGE
+    share_until: datetime | None = None
     unshare_from: Sequence[str] = ()
     share_levels: Mapping[str, ShareLevel | None] = field(default_factory=dict)
 
@@ -199,7 +200,7 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     if wanted.networks is not None:
         key.networks = check_networks(wanted.networks)
     await key.save()
-    await shares.share(actor, key, wanted.share_with, wanted.share_level)
+    await shares.share(actor, key, wanted.share_with, wanted.share_level, wanted.share_until)
     await shares.unshare(actor, key, wanted.unshare_from)
     await shares.set_levels(actor, key, wanted.share_levels)
     await _tell_repositories(

@@ -7,6 +7,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tortoise.expressions import Q
@@ -56,6 +57,7 @@ async def add_repository(
     quotas.check(quota_bytes)
     user = await references.new_owner(actor, owner)
     await _check_free(user.id, name)
+    await quotas.require_room(user)
     where = await locations.get_location(location)
     now = clock.now()
     repository = await Repository.create(
@@ -201,6 +203,7 @@ async def set_repository(
     owner: str | None = None,
     share_with: Sequence[str] = (),
     share_level: ShareLevel = ShareLevel.MANAGE,
+    share_until: datetime | None = None,
     unshare_from: Sequence[str] = (),
     share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
@@ -218,7 +221,7 @@ async def set_repository(
     if owner is not None:
         await _give_to(actor, repository, owner)
     await repository.save()
-    await shares.share(actor, repository, share_with, share_level)
+    await shares.share(actor, repository, share_with, share_level, share_until)
     await shares.unshare(actor, repository, unshare_from)
     if owner is not None:
         await review.review(repository.id)  # reminders come as the new owner wants them
