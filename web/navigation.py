@@ -25,6 +25,7 @@ _ACCOUNT = (
     ("/account/password", N_("Password")),
     ("/account/second-factor", N_("Second factor")),
     ("/account/sessions", N_("Browser sessions")),
+    ("/account/groups", N_("Groups")),
 )
 _NOTIFICATIONS = (
     ("/notifications", N_("History")),

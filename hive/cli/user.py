@@ -63,6 +63,11 @@ add_later(
             "user_hand_over:hand_over",
             "Give all repositories, keys and shared channels of a user to another one.",
         ),
+        "invite": (
+            "user_invitations:invite",
+            "Invite a user to choose a password within a week; again, to replace the link.",
+        ),
+        "invitations": ("user_invitations:invitations_", "List open invitations."),
     },
 )
 

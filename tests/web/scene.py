@@ -110,6 +110,7 @@ class Scene:
             "/admin/locations/": self.location,
             "/admin/users/": self.user,
             "/admin/groups/": self.group,
+            "/account/groups/": self.group,
             "/admin/wall/": self.wall_link,
         }
         found = next((one for start, one in ids.items() if pattern.startswith(start)), 0)

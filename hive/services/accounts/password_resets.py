@@ -52,7 +52,7 @@ async def _mail_links(who: str, address: str) -> None:
     try:
         users = User.filter(Q(name=who) | Q(email__iexact=who), enabled=True)
         for user in await users.order_by("id").limit(_MAX_ACCOUNTS):
-            if user.email and user.password_hash and attempt_limits.may_mail_reset(str(user.id)):
+            if user.email and attempt_limits.may_mail_reset(str(user.id)):
                 await _mail_link(user, user.email, address)
     except (HiveError, DriverError, OSError) as error:
         logger.error("a link for a new password could not be mailed", reason=str(error))
@@ -102,8 +102,7 @@ async def _user_of(token: str) -> User:
     user = await reset_tokens.user_of(token)
     if user is None:
         raise Forbidden(
-            "This link is not valid: it was used already, or is older than an hour. Ask for a new"
-            " one."
+            "This link is not valid: it was used already, or its time is over. Ask for a new one."
         )
     return user
 

@@ -11,7 +11,7 @@ from hive import clock
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Role, Source
-from hive.models import Key, Membership, Repository, User, WebSession
+from hive.models import Group, Key, Membership, Repository, User, WebSession
 from hive.sentences import say
 from hive.services import audit, events, names, references, runtime
 from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
@@ -39,6 +39,7 @@ class UserInfo:
     keys_enabled: bool = True
     expires_at: datetime | None = None
     max_repositories: int | None = None
+    needs_second_factor: bool = False  # whether that is required of them
 
     @property
     def is_admin(self) -> bool:
@@ -398,13 +399,20 @@ async def _info(user: User) -> UserInfo:
 
 
 async def _infos(rows: Sequence[User]) -> list[UserInfo]:
-    groups: dict[int, list[str]] = {row.id: [] for row in rows}
+    groups: dict[int, list[Group]] = {row.id: [] for row in rows}
     for one in await Membership.filter(user_id__in=list(groups)).select_related("group"):
-        groups[one.user_id].append(one.group.name)
+        groups[one.user_id].append(one.group)
     return [_as_info(row, groups[row.id]) for row in rows]
 
 
-def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
+def _needs_second_factor(user: User, groups: Sequence[Group]) -> bool:
+    required = runtime.settings().web.require_second_factor
+    if required == "everybody" or (required == "administrators" and user.is_admin):
+        return True
+    return any(group.requires_second_factor for group in groups)
+
+
+def _as_info(user: User, groups: Sequence[Group]) -> UserInfo:
     return UserInfo(
         id=user.id,
         name=user.name,
@@ -412,7 +420,7 @@ def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
         role=user.role,
         enabled=user.enabled,
         has_password=user.password_hash is not None,
-        groups=tuple(sorted(groups)),
+        groups=tuple(sorted(group.name for group in groups)),
         created_at=user.created_at,
         last_login_at=user.last_login_at,
         timezone=user.timezone,
@@ -422,4 +430,5 @@ def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
         keys_enabled=user.keys_enabled,
         expires_at=user.expires_at,
         max_repositories=user.max_repositories,
+        needs_second_factor=_needs_second_factor(user, groups),
     )
