@@ -21,7 +21,8 @@ FORM = {"name": "a'b\"<b>", "quota": "2TB", "tag": "home"}
 
 
 def hidden(page: str) -> dict[str, str]:
-    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page)
+    main = page.partition("<main")[2].partition("</main>")[0]  # without the forms of the frame
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', main)
     return {html.unescape(name): html.unescape(value) for name, value in found}
 
 
