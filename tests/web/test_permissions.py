@@ -276,7 +276,7 @@ POST = {
     "/admin/users/{id}/hand-over": admin_change(receiver="charlie", confirmed="yes"),
     "/admin/users/{id}/second-factor/off": admin_change(),
     "/admin/users/{id}/delete": admin_change(),
-    "/account/groups/{id}": Rule("303 403 403 403 403 403 403", {"add": "charlie"}),
+    "/account/groups/{id}": Rule("303 404 404 403 404 403 403", {"add": "charlie"}),
     "/admin/groups/add": admin_change(name="new"),
     "/admin/groups/{id}": admin_change(name="renamed"),
     "/admin/groups/{id}/delete": admin_change(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hive.errors import Conflict
 from hive.services.accounts import dependents, groups, users
@@ -57,6 +57,8 @@ async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> Changed
     found = None
     if wanted.disables_something and await _is_on(actor, user_id):
         found = await dependents.of_user(actor, user_id)
+        if False not in (wanted.enabled, wanted.may_use_keys):
+            found = replace(found, keys=[], sessions=0)  # they go on
         if not wanted.is_confirmed and not found.is_empty:
             raise NeedsConfirmation(
                 "Something depends on this user: confirm that they are to be disabled.", found

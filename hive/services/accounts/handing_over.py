@@ -128,11 +128,18 @@ async def _described(giver: User, taker: User, things: _Things) -> HandOver:
         triggers=[row.name for row in things.triggers],
         rules=[f"{row.user.name}/{row.name}" for row in things.rules],
         conflicts=[
+            *_conflicts_of(taker),
             *await _conflicts_of_repositories(taker, things.repositories),
             *await _conflicts_of_keys(taker, things.keys),
             *await _conflicts_of_channels(taker, things.channels),
         ],
     )
+
+
+def _conflicts_of(taker: User) -> Sequence[str]:
+    if taker.enabled and taker.keys_enabled:
+        return []
+    return [say("%(user)s is disabled: machines would stop. Choose another one.", user=taker.name)]
 
 
 async def _conflicts_of_repositories(taker: User, rows: Sequence[Repository]) -> Sequence[str]:

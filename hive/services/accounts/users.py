@@ -221,6 +221,8 @@ def _switch(user: User, wanted: ChangeUser) -> None:
     if wanted.never_expires or wanted.expires_at is not None:
         _check_end(wanted.expires_at)
         user.expires_at = None if wanted.never_expires else wanted.expires_at
+    elif user.expires_at is not None and user.expires_at <= clock.now() and user.enabled:
+        user.expires_at = None  # it ended, and was switched on again
     if wanted.no_max_repositories or wanted.max_repositories is not None:
         quotas.check_count(wanted.max_repositories)
         user.max_repositories = None if wanted.no_max_repositories else wanted.max_repositories

@@ -61,6 +61,13 @@ async def test_what_the_receiver_has_already_is_named_and_nothing_is_half_done(
     assert await Repository.filter(owner_id=alice).count() == 2
 
 
+async def test_nothing_goes_to_somebody_whose_keys_are_refused(people: People) -> None:
+    await factories.make_repository(people.alice)
+    await users.set_user(OPERATOR, people.bob.user_id or 0, users.ChangeUser(may_use_keys=False))
+    with pytest.raises(Conflict, match="bob is disabled"):
+        await handing_over.hand_over(OPERATOR, people.alice.user_id or 0, "bob")
+
+
 async def test_it_is_for_administrators_and_to_somebody_else(people: People) -> None:
     alice = people.alice.user_id or 0
     with pytest.raises(Forbidden):

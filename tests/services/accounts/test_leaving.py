@@ -12,7 +12,7 @@ from hive.errors import Conflict, Forbidden, InvalidInput
 from hive.kinds import Access, Level
 from hive.models import AuditEntry, Membership, Notification
 from hive.services import permissions
-from hive.services.accounts import expiry, groups, users
+from hive.services.accounts import changing, expiry, groups, users
 from hive.services.accounts.groups import ChangeGroup
 from hive.services.accounts.users import ChangeUser
 from hive.services.gate import authentication
@@ -96,6 +96,28 @@ async def test_the_last_administrator_stays_whatever_the_date(people: People, mo
     moved.to(2 * HOUR)
     await expiry.look()
     assert (await users.get_user(OPERATOR, admin)).enabled
+
+
+async def test_an_account_that_ended_can_be_switched_on_again(people: People, moved: Moved) -> None:
+    bob = people.bob.user_id or 0
+    await users.set_user(OPERATOR, bob, ChangeUser(expires_at=clock.now() + HOUR))
+    moved.to(2 * HOUR)
+    await expiry.look()
+    assert not (await users.get_user(OPERATOR, bob)).enabled
+    await users.set_user(OPERATOR, bob, ChangeUser(enabled=True))
+    await expiry.look()
+    again = await users.get_user(OPERATOR, bob)
+    assert (again.enabled, again.expires_at) == (True, None)
+
+
+async def test_who_may_merely_not_log_in_is_not_said_to_have_keys_refused(people: People) -> None:
+    await factories.make_key(people.alice)
+    alice = people.alice.user_id or 0
+    changed = await changing.change_user(OPERATOR, alice, ChangeUser(may_log_in=False))
+    assert changed.dependents is not None
+    assert changed.dependents.is_empty
+    with pytest.raises(changing.NeedsConfirmation):
+        await changing.change_user(OPERATOR, alice, ChangeUser(may_use_keys=False))
 
 
 async def test_an_end_lies_ahead(people: People) -> None:

@@ -54,7 +54,10 @@ async def show_led(request: web.Request) -> web.Response:
 async def change_members(request: web.Request) -> web.Response:
     """One member more or fewer, by a lead of the group."""
     actor, form = actor_of(request), await sent(request)
-    group = await groups.find_group_by_id(actor, id_of(request))
+    seen = {one.id: one for one in await groups.list_groups(actor)}
+    group = seen.get(id_of(request))
+    if group is None:
+        raise NotFound("There is no such group.")
     add, remove = form.text("add"), form.text("remove")
     try:
         wanted = ChangeGroup(
