@@ -245,7 +245,7 @@ def mail_sender(settings: Settings, *, is_demo: bool = False) -> mail.Sender | N
     """What sends the mails of services through the relay of the settings, if there is one."""
     if settings.mail.host is None or is_demo:
         return None
-    server = email.MailServer(settings.mail, settings.web.public_url)
+    server = email.MailServer(settings.mail, runtime.public_url())
 
     async def send(message: mail.Mail) -> None:
         await email.send_text(server, message.to, message.subject, message.text)

@@ -318,6 +318,7 @@ class UpkeepState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # an administrator must confirm first
+    STOPPED = "stopped"  # somebody wanted it no more
 
 
 class TriggerKind(StrEnum):

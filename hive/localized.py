@@ -32,6 +32,13 @@ def brief_size(count: int, language: str) -> str:
     return _measured(number, unit, decimals, language)
 
 
+def speed(count: int, language: str) -> str:
+    """38 MB a second; digits that change each second are left out."""
+    number, unit = format_size(count).split()
+    return _measured(number, unit, 0 if unit == "B" or float(number) >= 10 else 1, language)
+
+
+@lru_cache(maxsize=4096)
 def _measured(number: str, unit: str, decimals: int, language: str) -> str:
     pattern = f"0.{'0' * decimals}" if decimals else "0"
     return f"{format_decimal(Decimal(number), format=pattern, locale=language)} {unit}"
@@ -46,12 +53,17 @@ def moment(at: datetime, language: str, zone: tzinfo | None = None) -> str:
 
 def day(on: date, language: str) -> str:
     """2026-11-30, in German 30.11.2026."""
-    return format_date(on, _date_pattern(language), locale=language)
+    return _dated(on.year, on.month, on.day, _date_pattern(language), language)
 
 
 def weekday(on: date, language: str) -> str:
     """'Sat', in German 'Sa.'."""
-    return format_date(on, "EEE", locale=language)
+    return _dated(on.year, on.month, on.day, "EEE", language)
+
+
+@lru_cache(maxsize=1024)  # by the numbers: the same moment has other ones in another zone
+def _dated(year: int, month: int, day_of_month: int, pattern: str, language: str) -> str:
+    return format_date(date(year, month, day_of_month), pattern, locale=language)
 
 
 def _date_pattern(language: str) -> str:

@@ -224,6 +224,7 @@ def _check_interval(interval: timedelta | None) -> None:
         )
 
 
+@lru_cache(maxsize=1024)
 def _check_cron(cron: str) -> None:
     if len(cron) > MAX_CRON:
         raise InvalidInput(
@@ -254,6 +255,8 @@ def _check_cron(cron: str) -> None:
         raise InvalidInput("%(cron)r never matches any date.", field="cron", cron=cron) from None
 
 
+# Kept, for lists ask again and again about the same backups, and a tick takes long to find.
+@lru_cache(maxsize=16_384)
 def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:
     # In the hour that the clocks go through twice, the tick of the first time may lie behind us.
     for tick in CronSim(cron, at.astimezone(ZoneInfo(timezone))):
@@ -263,6 +266,7 @@ def _tick_after(cron: str, timezone: str, at: datetime) -> datetime | None:
     return None
 
 
+@lru_cache(maxsize=16_384)
 def _tick_before(cron: str, timezone: str, at: datetime) -> datetime | None:
     """The last tick that is not after `at`."""
     local = at.astimezone(ZoneInfo(timezone)) + timedelta(minutes=1)

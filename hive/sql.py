@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -61,6 +62,15 @@ def moment(value: str | datetime) -> datetime:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
+def ids(numbers: Iterable[int]) -> RawSQL:
+    """The ids of rows, for `id__in`: written into the query, for they are numbers.
+
+    For lists as long as a page: the ORM takes longer over so many parameters than the database
+    takes over the query.
+    """
+    return RawSQL(f"({','.join(str(int(one)) for one in numbers) or 'NULL'})")
+
+
 def newest_session(but_not: str, engine: Dialect | None = None) -> RawSQL:
     """The id of the newest session of each `repository`, but for those of one need.
 
@@ -85,10 +95,15 @@ def case(*choices: tuple[Q, Any], default: int) -> Case:
 def grown(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
     """By how much each `repository` grew from `then` to `now`, by what was measured after `since`.
 
-    0 where that cannot be told. Two steps in an index for each repository.
+    0 where that cannot be told.
     """
+    return RawSQL(f"(coalesce({change(since, then, now, engine).sql}, 0))")
+
+
+def change(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
+    """The same, but NULL where it cannot be told. Two steps in an index for each repository."""
     end, begin = (_size_at(since, at, engine or dialect()) for at in (now, then))
-    return RawSQL(f"(coalesce({end} - {begin}, 0))")
+    return RawSQL(f"({end} - {begin})")
 
 
 def _size_at(since: datetime, at: datetime, engine: Dialect) -> str:
@@ -183,6 +198,22 @@ def _least_tag(engine: Dialect) -> str:
 async def ping() -> None:
     """Ask the database something; raises what the driver raises where it does not answer."""
     await get_connection("default").execute_query("SELECT 1")
+
+
+async def backup_days(repository_ids: Iterable[int], since: int) -> Sequence[Sequence[int]]:
+    """Repository, day, made, late, due and failed of each day that is kept since this one.
+
+    A page has more than a thousand of these, which the ORM would copy value by value.
+    """
+    engine = dialect()
+    columns = ("repository_id", "day", "made", "late", "due", "failed")
+    names = ", ".join(engine.quoted(name) for name in columns)
+    _, rows = await get_connection("default").execute_query(
+        f"SELECT {names} FROM {engine.quoted('backup_day')}"  # noqa: S608 - our names and numbers
+        f" WHERE {engine.quoted('repository_id')} IN {ids(repository_ids).sql}"
+        f" AND {engine.quoted('day')} >= {int(since)}"
+    )
+    return [tuple(row.values()) for row in rows] if engine == Dialect.MYSQL else rows
 
 
 async def take_write_lock(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine

@@ -10,7 +10,7 @@ _FLAGS = """UPDATE "user" SET is_admin = (role = 'administrator')"""
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0020_days_and_walls")]
+    dependencies = [("hive", "0021_received_bytes")]
 
     initial = False
 

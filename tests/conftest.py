@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tortoise.apps import Apps
 
 from hive import background, clock, memory, migrate
 from hive.config.settings import Settings
+from hive.models import Installation
 from hive.services import runtime
 from hive.services.accounts import passwords
 from hive.services.demo import seeding
@@ -149,9 +151,38 @@ def settings(tmp_path: Path, migrated_database: Path) -> Settings:
     return made
 
 
+@dataclass(frozen=True)
+class Populated:
+    """A data directory with the cast in its database, to be copied."""
+
+    directory: Path
+    people: People
+
+
+@pytest.fixture(scope="session")
+def populated(tmp_path_factory: pytest.TempPathFactory, migrated_database: Path) -> Populated:
+    """Made once in a run: most tests want the cast, and making it takes longer than they do."""
+    made = factories.make_settings(tmp_path_factory.mktemp("populated") / "data")
+    made.paths.data_dir.mkdir(mode=0o700)
+    shutil.copy(migrated_database, made.paths.database)
+    return Populated(made.paths.data_dir, asyncio.run(_populate(made)))
+
+
+async def _populate(settings: Settings) -> People:
+    await runtime.start(settings)
+    made = await factories.make_people()
+    await Installation.all().update(node=None)  # each copy takes a name for itself
+    await runtime.stop()
+    settings.paths.node.unlink()
+    return made
+
+
 @pytest.fixture
-async def hive(settings: Settings) -> AsyncIterator[Settings]:
-    """The services, started."""
+async def hive(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Settings]:
+    """The services, started; where a test asks for `people`, on a copy that holds them."""
+    if "people" in request.fixturenames:
+        directory = request.getfixturevalue("populated").directory
+        shutil.copytree(directory, settings.paths.data_dir, dirs_exist_ok=True)
     await runtime.start(settings)
     yield settings
     await _end_what_a_failed_test_left()
@@ -167,9 +198,9 @@ async def _end_what_a_failed_test_left() -> None:
 
 
 @pytest.fixture
-async def people(hive: Settings) -> People:
+def people(hive: Settings, populated: Populated) -> People:
     """The cast: alice, bob in her group `team`, charlie in none, and an administrator."""
-    return await factories.make_people()
+    return populated.people
 
 
 @pytest.fixture

@@ -7,7 +7,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 CHECKOUT = Path(__file__).resolve().parent.parent
+
+# Each run tries the newest borg 1; the long set tries the distribution's as well.
+BORG_LINES = [pytest.param("1.2", marks=pytest.mark.long), "1.4"]
 
 
 class ProgramMissingError(AssertionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from hive.services.health.strips import DayKind, Strip
 
@@ -47,6 +48,7 @@ CLASSES = {
 }
 
 
+@lru_cache(maxsize=1024)
 def cell(kind: DayKind, x: float) -> str:
     """One day at x, as a path; each kind has a shape of its own, so that no colour is needed."""
     shape = _SHAPES[kind]

@@ -208,7 +208,7 @@ def one_of(request: web.Request, name: str, kind: Callable[[str], T]) -> T | Non
     try:
         return kind(text)
     except ValueError:
-        raise InvalidInput("There is nothing to filter by like that.", field=name) from None
+        raise InvalidInput("There is no such filter.", field=name) from None
 
 
 ID = "{id:[0-9]{1,9}}"  # in the path of a route

@@ -49,6 +49,15 @@ _ADMINISTRATION = (
     ("/admin/jobs", N_("Background jobs")),
 )
 
+REPOSITORY = (
+    ("", N_("Overview")),
+    ("/sessions", N_("Sessions")),
+    ("/history", N_("History")),
+    ("/keys", N_("Keys")),
+    ("/connect", N_("Connect")),
+    ("/settings", N_("Settings")),
+)
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hive import addresses
+from hive.services import runtime
 from hive.services.accounts.passkeys import RelyingParty
 from web.app_keys import SETTINGS
 from web.middleware.address import is_trusted_proxy
@@ -17,7 +18,7 @@ def relying_party(request: web.Request) -> RelyingParty | None:
 
     Browsers know passkeys on HTTPS and on localhost only, and never at a bare address.
     """
-    origin = request.app[SETTINGS].public_url or f"{scheme(request)}://{request.host}".lower()
+    origin = request.app[SETTINGS].public_url or _asked_for(request)
     try:
         parts = urlsplit(origin)
         host = parts.hostname or ""
@@ -28,6 +29,16 @@ def relying_party(request: web.Request) -> RelyingParty | None:
         return None
     default = {"https": ":443", "http": ":80"}[parts.scheme]
     return RelyingParty(host, origin.removesuffix(default))
+
+
+def _asked_for(request: web.Request) -> str:
+    """Where this is the host of the address that the set-up was given, that address.
+
+    It knows of a proxy that speaks HTTPS in front, though nobody has said that it is trusted.
+    """
+    host = request.host.lower()
+    known = runtime.public_url_of_setup() or ""
+    return known if known.partition("://")[2] == host else f"{scheme(request)}://{host}"
 
 
 def scheme(request: web.Request) -> str:

@@ -22,6 +22,7 @@ from web.cookies import token_of
 from web.flashes import Flash
 from web.help_links import help_for
 from web.middleware.reader import theme_of
+from web.templating import Page, Templates
 from web.text import format as formats
 from web.text import i18n
 from web.text.words import word
@@ -30,22 +31,22 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment:
-    environment = aiohttp_jinja2.setup(
-        app,
+    environment = Templates(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
-        default_helpers=False,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=i18n.harmless,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    app[aiohttp_jinja2.APP_KEY] = environment
     environment.globals.update(
         asset=assets.url,
         took=formats.took,
         now=clock.now,
         days_in_words=formats.days_in_words,
         knows_no_zone=formats.knows_no_zone,
+        repository_tabs=navigation.REPOSITORY,
     )
     environment.filters.update(
         ago=formats.ago,
@@ -55,6 +56,7 @@ def set_up_templates(app: web.Application, assets: Assets) -> jinja2.Environment
         brief_size=formats.brief_size,
         briefly_ago=formats.briefly_ago,
         soon=formats.soon,
+        speed=formats.speed,
         change=formats.change,
         exact=formats.exact,
         lasted=formats.lasted,
@@ -116,7 +118,7 @@ def page(
         "flashes": _flashes(request) if viewer and status < 400 else [],
         **context,
     }
-    return aiohttp_jinja2.render_template(template, request, shown, status=status)
+    return Page(request, template, shown, status)
 
 
 def tab_icon(*, is_bad: bool, is_live: bool) -> str:

@@ -78,15 +78,41 @@ def read(path: Path) -> Manifest | None:
     return None
 
 
+def is_there(path: Path) -> bool:
+    """Whether the borg 1 repository at `path` has a manifest, readable or not. Blocking."""
+    with suppress(OSError, struct.error):
+        if _named_by_index(path) is not None:
+            return True
+    return any(_holds_one(segment) for _, segment in newest_first(path))
+
+
+def _holds_one(segment: Path) -> bool:
+    try:
+        descriptor = _opened(segment)
+    except OSError:
+        return False
+    try:
+        return next(_manifests(descriptor), None) is not None
+    finally:
+        os.close(descriptor)
+
+
+def _named_by_index(path: Path) -> bytes | None:
+    config = read_config(path)
+    where = _in_index(path, index_transaction(path))
+    if config is None or config.version != 1 or where is None:
+        return None
+    number, offset = where
+    segment = path / "data" / str(number // config.segments_per_dir) / str(number)
+    return _object_at(segment, offset)
+
+
 def _stored(path: Path) -> bytes | None:
     config = read_config(path)
     if config is None or config.version != 1:
         return None
-    where = _in_index(path, index_transaction(path))
-    if where is not None:
-        number, offset = where
-        segment = path / "data" / str(number // config.segments_per_dir) / str(number)
-        return _object_at(segment, offset)
+    if _in_index(path, index_transaction(path)) is not None:
+        return _named_by_index(path)
     is_committed = False  # from the last commit on, downwards
     for _, segment in islice(newest_first(path), _MOST_SEGMENTS):
         is_committed = is_committed or ending(segment) is Ending.COMMITTED

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.borg import manifest
 from hive.borg.hints import HintsError, read_hints
 from hive.borg.repository import index_transaction, parse_config
 from hive.errors import HiveError
@@ -78,6 +79,13 @@ def verify(staging: Path, meter: Meter | None = None) -> Verified:
     version, repository_id = _identify(path)
     if version == 1:
         _check_segments(path, segments, meter)
+    if not (manifest.is_there(path) if version == 1 else (path / "config/manifest").is_file()):
+        raise NotARepository(
+            say(
+                "it has no manifest, which is borg's list of the archives: creating it was cut "
+                "off, or this is not the whole repository"
+            )
+        )
     return Verified(version=version, id=repository_id, size_bytes=size, files=files, folder=folder)
 
 
@@ -255,11 +263,13 @@ def _identify(path: Path) -> tuple[int, str]:
         return _identify_borg2(config)
     if not config.is_file():
         raise NotARepository(
-            "there is no config file: this is no borg repository, or not the whole of it (give"
-            " rsync the directory with a slash at its end: SOURCE/)"
+            say(
+                "there is no config file: this is not a borg repository, or not all of it (give "
+                "rsync the directory with a slash at its end: SOURCE/)"
+            )
         )
     if config.stat().st_size > _MAX_CONFIG:
-        raise NotARepository("its config file is too large")
+        raise NotARepository(say("its config file is too large"))
     try:
         section = parse_config(config.read_text(encoding="utf-8"))
         version = int(section["version"])
@@ -271,13 +281,13 @@ def _identify(path: Path) -> tuple[int, str]:
             if name in section and not _LIMIT.fullmatch(section[name].strip()):
                 raise ValueError(name)
     except (KeyError, ValueError, configparser.Error):
-        raise NotARepository("its config file is not borg's") from None
+        raise NotARepository(say("its config file is not borg's")) from None
     if version != 1 or not _ID.fullmatch(repository_id):
         raise NotARepository(
             say("its config file names version %(version)s, which is not known", version=version)
         )
     if not (path / "data").is_dir():
-        raise NotARepository("the directory data is missing: it is not the whole repository")
+        raise NotARepository(say("the directory data is missing: it is not the whole repository"))
     return version, repository_id
 
 
@@ -286,7 +296,7 @@ def _identify_borg2(config: Path) -> tuple[int, str]:
         version = int((config / "version").read_text(encoding="ascii")[:20])
         repository_id = (config / "id").read_text(encoding="ascii")[:100].strip()
     except (OSError, ValueError):
-        raise NotARepository("its config directory is not borg's") from None
+        raise NotARepository(say("its config directory is not borg's")) from None
     if not _ID.fullmatch(repository_id):
-        raise NotARepository("its config directory is not borg's")
+        raise NotARepository(say("its config directory is not borg's"))
     return version, repository_id

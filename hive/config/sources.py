@@ -84,6 +84,9 @@ def read(
     for dotted, value in overrides.items():
         if value is not None:
             sources.put(tuple(dotted.split(".")), value, "command line")
+    for section in model.model_fields:
+        # an empty section has all defaults, and needs no validator but that of the tree
+        sources.tree.setdefault(section, {})
     try:
         settings = model.model_validate(sources.tree)
     except ValidationError as error:

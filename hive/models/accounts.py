@@ -5,6 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 
 from hive.kinds import Role
+from hive.models.fields import MomentField
 from hive.models.table import Table
 
 
@@ -18,9 +19,9 @@ class User(Table):
     )
     enabled = fields.BooleanField(default=True)  # they can log in to the pages
     keys_enabled = fields.BooleanField(default=True, db_default=True)  # their keys open something
-    expires_at = fields.DatetimeField(null=True)  # both end then
-    created_at = fields.DatetimeField()
-    last_login_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)  # both end then
+    created_at = MomentField()
+    last_login_at = MomentField(null=True)
     timezone = fields.CharField(max_length=64, null=True)  # IANA; None: the browser's
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
@@ -38,7 +39,7 @@ class User(Table):
 class Group(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150, unique=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that its members own
     max_repositories = fields.IntField(null=True)  # of all its members together
     # Its members must have a second factor before they can do anything else.
@@ -56,9 +57,9 @@ class Membership(Table):
     group: fields.ForeignKeyRelation[Group] = fields.ForeignKeyField(
         "hive.Group", related_name="memberships", on_delete=fields.CASCADE
     )
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     is_lead = fields.BooleanField(default=False, db_default=False)  # manages members and shares
-    expires_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "membership"
@@ -77,9 +78,9 @@ class WebSession(Table):
     )
     address = fields.CharField(max_length=64)
     user_agent = fields.CharField(max_length=300)
-    created_at = fields.DatetimeField()
-    last_seen_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField()
+    created_at = MomentField()
+    last_seen_at = MomentField()
+    expires_at = MomentField()
 
     class Meta:
         table = "web_session"
@@ -92,9 +93,9 @@ class WallLink(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=150)  # where the screen hangs
     token_sha256 = fields.CharField(max_length=64, unique=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     created_by = fields.CharField(max_length=150)
-    last_used_at = fields.DatetimeField(null=True)
+    last_used_at = MomentField(null=True)
 
     class Meta:
         table = "wall_link"

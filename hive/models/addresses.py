@@ -5,7 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 
 from hive.kinds import AddressRuling, AddressTrouble
-from hive.models.fields import SentenceField
+from hive.models.fields import MomentField, SentenceField
 from hive.models.table import Table
 
 
@@ -16,8 +16,8 @@ class AddressRule(Table):
     ruling = fields.CharEnumField(AddressRuling, description="AddressRuling", max_length=10)
     reason = fields.CharField(max_length=300, default="")
     created_by = fields.CharField(max_length=150)
-    created_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "address_rule"
@@ -31,9 +31,9 @@ class AddressRecord(Table):
     count = fields.IntField()
     reason = SentenceField(max_length=1000)  # of the last time, as is `client`
     client = fields.CharField(max_length=255, default="")
-    first_at = fields.DatetimeField()
-    last_at = fields.DatetimeField(db_index=True)
-    told_at = fields.DatetimeField(null=True)  # when administrators were notified
+    first_at = MomentField()
+    last_at = MomentField(db_index=True)
+    told_at = MomentField(null=True)  # when administrators were notified
 
     class Meta:
         table = "address_record"

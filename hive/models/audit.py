@@ -8,13 +8,14 @@ from tortoise import fields
 
 from hive.kinds import Source
 from hive.models.accounts import User
+from hive.models.fields import MomentField
 from hive.models.table import Table
 
 
 # One change by a person or by the system; rows are only ever added.
 class AuditEntry(Table):
     id = fields.IntField(primary_key=True)
-    at = fields.DatetimeField(db_index=True)
+    at = MomentField(db_index=True)
     user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
         "hive.User", related_name="audit_entries", on_delete=fields.SET_NULL, null=True
     )
@@ -45,7 +46,7 @@ class Installation(Table):
     uid = fields.CharField(max_length=36, null=True)
     former_uid = fields.CharField(max_length=36, null=True)  # of what this is a copy
     node = fields.CharField(max_length=64, null=True)  # the data directory of a SQLite database
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "installation"
@@ -54,7 +55,7 @@ class Installation(Table):
 # The one row that says how the clock stood when the server last looked, and whether it jumped.
 class ClockState(Table):
     id = fields.IntField(primary_key=True)
-    wall = fields.DatetimeField()
+    wall = MomentField()
     elapsed = fields.FloatField()  # seconds since that boot of the machine
     boot = fields.CharField(max_length=64)
     # The last reading before the jump and the first one after it; null: the clock is trusted.

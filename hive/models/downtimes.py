@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from tortoise import fields
 
+from hive.models.fields import MomentField
 from hive.models.table import Table
 
 
 # The one row that says when the scheduler was last alive.
 class Pulse(Table):
     id = fields.IntField(primary_key=True)
-    at = fields.DatetimeField()
+    at = MomentField()
 
     class Meta:
         table = "pulse"
@@ -19,8 +20,8 @@ class Pulse(Table):
 # A time in which no backup could be expected: the server was off, or maintenance was announced.
 class Downtime(Table):
     id = fields.IntField(primary_key=True)
-    begun_at = fields.DatetimeField()
-    ended_at = fields.DatetimeField(db_index=True)  # of maintenance: when it is going to end
+    begun_at = MomentField()
+    ended_at = MomentField(db_index=True)  # of maintenance: when it is going to end
     announced_by = fields.CharField(max_length=150, null=True)  # null: the server was off
 
     class Meta:

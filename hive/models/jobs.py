@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import UpkeepKind, UpkeepState
-from hive.models.fields import LongSentenceField
+from hive.models.fields import LongSentenceField, MomentField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -16,10 +16,10 @@ from hive.models.table import Table
 class Job(Table):
     id = fields.IntField(primary_key=True)
     name = fields.CharField(max_length=60, unique=True)
-    next_at = fields.DatetimeField()
-    started_at = fields.DatetimeField(null=True)
-    ended_at = fields.DatetimeField(null=True)  # null while it runs
-    succeeded_at = fields.DatetimeField(null=True)
+    next_at = MomentField()
+    started_at = MomentField(null=True)
+    ended_at = MomentField(null=True)  # null while it runs
+    succeeded_at = MomentField(null=True)
     error: fields.Field[str | None] = LongSentenceField(null=True)  # type: ignore[assignment]
 
     class Meta:
@@ -36,9 +36,9 @@ class Upkeep(Table):
     state = fields.CharEnumField(UpkeepState, description="UpkeepState", max_length=10)
     asked_by = fields.CharField(max_length=150, null=True)  # null: the schedule
     is_confirmed = fields.BooleanField(default=False)  # an administrator knows what is lost
-    created_at = fields.DatetimeField()
-    started_at = fields.DatetimeField(null=True)
-    ended_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    started_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
     seconds = fields.IntField(default=0)  # of borg at work, interruptions not counted
     interruptions = fields.IntField(default=0)  # by sessions, which have precedence
     message = LongSentenceField(default="")

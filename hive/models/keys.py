@@ -8,6 +8,7 @@ from tortoise import fields
 
 from hive.kinds import Access, ShareLevel
 from hive.models.accounts import Group, User
+from hive.models.fields import MomentField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -25,10 +26,10 @@ class Key(Table):
     fingerprint = fields.CharField(max_length=64, db_index=True)
     comment = fields.CharField(max_length=255, default="")
     enabled = fields.BooleanField(default=True)
-    expires_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)
     networks: fields.Field[list[Any]] = fields.JSONField(default=list)  # CIDR; empty: from anywhere
-    last_used_at = fields.DatetimeField(null=True)
-    created_at = fields.DatetimeField()
+    last_used_at = MomentField(null=True)
+    created_at = MomentField()
 
     class Meta:
         table = "key"
@@ -48,7 +49,7 @@ class KeyShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
     )
-    expires_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "key_share"
@@ -68,7 +69,7 @@ class Grant(Table):
         "hive.Key", related_name="grants", on_delete=fields.CASCADE
     )
     access = fields.CharEnumField(Access, description="Access", max_length=20, default=Access.FULL)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "grant"
@@ -88,8 +89,8 @@ class RefusedKey(Table):
     blob = fields.TextField()  # base64, as in authorized_keys
     fingerprint = fields.CharField(max_length=64)
     peer = fields.CharField(max_length=64)  # of the last time
-    first_seen_at = fields.DatetimeField()
-    last_seen_at = fields.DatetimeField()
+    first_seen_at = MomentField()
+    last_seen_at = MomentField()
     count = fields.IntField(default=1)
 
     class Meta:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tortoise import fields
 
+from hive.models.fields import MomentField
 from hive.models.table import Table
 
 
@@ -15,11 +16,11 @@ class Location(Table):
     port = fields.IntField(null=True)  # None: the port that the gate listens on
     root = fields.CharField(max_length=4096, null=True)  # None: storage.root of the settings
     is_default = fields.BooleanField(default=False)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     uid = fields.CharField(max_length=36, null=True)  # what its marker carries, the same forever
-    marked_at = fields.DatetimeField(null=True)  # since when its root must carry a marker
-    away_since = fields.DatetimeField(null=True)  # None: it is there
-    returned_at = fields.DatetimeField(null=True)  # when it was away last
+    marked_at = MomentField(null=True)  # since when its root must carry a marker
+    away_since = MomentField(null=True)  # None: it is there
+    returned_at = MomentField(null=True)  # when it was away last
 
     class Meta:
         table = "location"

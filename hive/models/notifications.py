@@ -8,7 +8,7 @@ from tortoise import fields
 
 from hive.kinds import AttemptOutcome, DeliveryState, Digest, Rest, Severity, ShareLevel
 from hive.models.accounts import Group, User
-from hive.models.fields import LongSentenceField, SentenceField
+from hive.models.fields import LongSentenceField, MomentField, SentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -52,14 +52,14 @@ class Channel(Table):
         default=dict
     )  # sealed: hive/services/secrets.py
     enabled = fields.BooleanField(default=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     # How it is: hive/services/outbox/condition.py
-    failing_since = fields.DatetimeField(null=True)
+    failing_since = MomentField(null=True)
     failures = fields.IntField(default=0, db_default=0)  # in a row
-    next_try = fields.DatetimeField(null=True)  # nothing is sent before
+    next_try = MomentField(null=True)  # nothing is sent before
     last_error = SentenceField(max_length=500, default="", db_default="")
     refused_address = fields.CharField(max_length=64, null=True)  # a private one
-    worked_at = fields.DatetimeField(null=True)
+    worked_at = MomentField(null=True)
 
     class Meta:
         table = "channel"
@@ -74,11 +74,11 @@ class MailPlace(Table):
     user: fields.OneToOneRelation[User] = fields.OneToOneField(
         "hive.User", related_name="mail_place", on_delete=fields.CASCADE
     )
-    failing_since = fields.DatetimeField(null=True)
+    failing_since = MomentField(null=True)
     failures = fields.IntField(default=0)
-    next_try = fields.DatetimeField(null=True)
+    next_try = MomentField(null=True)
     last_error = SentenceField(max_length=500, default="")
-    worked_at = fields.DatetimeField(null=True)
+    worked_at = MomentField(null=True)
 
     class Meta:
         table = "mail_place"
@@ -91,7 +91,7 @@ class AllowedNetwork(Table):
     id = fields.IntField(primary_key=True)
     network = fields.CharField(max_length=64, unique=True)  # CIDR
     created_by = fields.CharField(max_length=150)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "allowed_network"
@@ -108,7 +108,7 @@ class ChannelShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.VIEW
     )
-    expires_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "channel_share"
@@ -140,7 +140,7 @@ class Rule(Table):
     quiet_from = fields.IntField(null=True)  # minutes since midnight in the user's time zone
     quiet_to = fields.IntField(null=True)
     is_quiet_for_critical = fields.BooleanField(default=False)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "rule"
@@ -183,7 +183,7 @@ class Notification(Table):
     title = fields.CharField(max_length=300)
     text = fields.TextField()
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
-    at = fields.DatetimeField()
+    at = MomentField()
 
     class Meta:
         table = "notification"
@@ -208,10 +208,10 @@ class Delivery(Table):
     channel_name = fields.CharField(max_length=150)
     channel_kind = fields.CharField(max_length=20)
     state = fields.CharEnumField(DeliveryState, description="DeliveryState", max_length=10)
-    next_at = fields.DatetimeField(null=True)  # null: nothing more is tried
+    next_at = MomentField(null=True)  # null: nothing more is tried
     attempts = fields.IntField(default=0)
-    created_at = fields.DatetimeField()
-    sent_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    sent_at = MomentField(null=True)
 
     class Meta:
         table = "delivery"
@@ -226,7 +226,7 @@ class DeliveryAttempt(Table):
     delivery: fields.ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
         "hive.Delivery", related_name="tries", on_delete=fields.CASCADE
     )
-    at = fields.DatetimeField()
+    at = MomentField()
     seconds = fields.FloatField(null=True)
     outcome = fields.CharEnumField(AttemptOutcome, description="AttemptOutcome", max_length=20)
     answer = LongSentenceField()  # what the service said, or why it could not be reached

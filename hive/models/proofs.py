@@ -5,6 +5,7 @@ from __future__ import annotations
 from tortoise import fields
 
 from hive.models.accounts import User
+from hive.models.fields import MomentField
 from hive.models.table import Table
 
 
@@ -16,8 +17,8 @@ class Totp(Table):
     )
     secret = fields.CharField(max_length=255)  # sealed: hive/services/secrets.py
     last_step = fields.BigIntField(null=True)  # of the last code taken: none is taken again
-    created_at = fields.DatetimeField()
-    confirmed_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    confirmed_at = MomentField(null=True)
 
     class Meta:
         table = "totp"
@@ -32,8 +33,8 @@ class RecoveryCode(Table):
         "hive.User", related_name="recovery_codes", on_delete=fields.CASCADE
     )
     code_sha256 = fields.CharField(max_length=64)
-    created_at = fields.DatetimeField()
-    used_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    used_at = MomentField(null=True)
 
     class Meta:
         table = "recovery_code"
@@ -53,8 +54,8 @@ class Passkey(Table):
     credential = fields.BinaryField()  # attested credential data: id and public key
     rp_id = fields.CharField(max_length=255)  # the host that it was made for
     sign_count = fields.BigIntField()
-    created_at = fields.DatetimeField()
-    last_used_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    last_used_at = MomentField(null=True)
 
     class Meta:
         table = "passkey"
@@ -69,8 +70,8 @@ class KnownBrowser(Table):
         "hive.User", related_name="known_browsers", on_delete=fields.CASCADE
     )
     token_sha256 = fields.CharField(max_length=64, db_index=True)
-    created_at = fields.DatetimeField()
-    last_used_at = fields.DatetimeField()
+    created_at = MomentField()
+    last_used_at = MomentField()
 
     class Meta:
         table = "known_browser"
@@ -86,9 +87,9 @@ class Invitation(Table):
         "hive.User", related_name="invitation", on_delete=fields.CASCADE
     )
     token_sha256 = fields.CharField(max_length=64, unique=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
     created_by = fields.CharField(max_length=150)
-    expires_at = fields.DatetimeField()
+    expires_at = MomentField()
     mailed_to = fields.CharField(max_length=254, null=True)  # None: its link was shown
 
     class Meta:
@@ -104,8 +105,8 @@ class PasswordReset(Table):
         "hive.User", related_name="password_resets", on_delete=fields.CASCADE
     )
     token_sha256 = fields.CharField(max_length=64, unique=True)
-    created_at = fields.DatetimeField()
-    expires_at = fields.DatetimeField()
+    created_at = MomentField()
+    expires_at = MomentField()
 
     class Meta:
         table = "password_reset"

@@ -14,6 +14,7 @@ from hive.kinds import (
     TrashReason,
 )
 from hive.models.accounts import Group, User
+from hive.models.fields import MomentField
 from hive.models.locations import Location
 from hive.models.table import Table
 
@@ -36,25 +37,25 @@ class Repository(Table):
     occupied_bytes = fields.BigIntField(null=True)
     # The folder that the last import came in (rsync without a slash at the end of the source).
     import_folder = fields.CharField(max_length=255, null=True)
-    initialized_at = fields.DatetimeField(null=True)  # when a repository was first seen on disk
+    initialized_at = MomentField(null=True)  # when a repository was first seen on disk
     # When the content was seen to be gone; a backup from before is none any more.
-    emptied_at = fields.DatetimeField(null=True)
+    emptied_at = MomentField(null=True)
     # What borg.repository.snapshot last saw; another state on disk is a change past the gate.
     known_state = fields.CharField(max_length=64, null=True)
     # When its content was found gone without a session of ours that deleted it.
-    vanished_at = fields.DatetimeField(null=True)
-    last_backup_at = fields.DatetimeField(null=True)
+    vanished_at = MomentField(null=True)
+    last_backup_at = MomentField(null=True)
     # The time was read off the disk: no session made that backup.
     last_backup_is_estimated = fields.BooleanField(default=False, db_default=False)
     # When something was written past the gate that may have been a backup, and nothing proves it.
-    maybe_backup_at = fields.DatetimeField(null=True)
-    last_access_at = fields.DatetimeField(null=True)
+    maybe_backup_at = MomentField(null=True)
+    last_access_at = MomentField(null=True)
     # Why sessions are refused just now (an import is being verified, ...); None: they are not.
     maintenance = fields.CharField(max_length=200, null=True)
     # Whether only the path in its URL opens it; False from before there was that rule.
     strict_paths = fields.BooleanField(default=True, db_default=False)
-    created_at = fields.DatetimeField()
-    deleted_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    deleted_at = MomentField(null=True)
     schedule_kind = fields.CharEnumField(
         ScheduleKind,
         description="ScheduleKind",
@@ -69,21 +70,21 @@ class Repository(Table):
     health = fields.CharEnumField(
         Health, description="Health", max_length=10, default=Health.NEW, db_default="new"
     )
-    health_since = fields.DatetimeField(null=True)
-    due_at = fields.DatetimeField(null=True)  # when the next backup is late
-    look_at = fields.DatetimeField(null=True)  # when health may change next
+    health_since = MomentField(null=True)
+    due_at = MomentField(null=True)  # when the next backup is late
+    look_at = MomentField(null=True)  # when health may change next
     # While a backup is missing: when one is due once more.
-    missing_at = fields.DatetimeField(null=True)
+    missing_at = MomentField(null=True)
     # The last session, where it ended and not well.
     failed_session_id = fields.IntField(null=True)
     # Whether `BackupDay` has its history; False from before there was that table.
     days_known = fields.BooleanField(default=True, db_default=False)
-    alerted_at = fields.DatetimeField(null=True)  # when this trouble was first told
-    remind_at = fields.DatetimeField(null=True)
-    acknowledged_at = fields.DatetimeField(null=True)
+    alerted_at = MomentField(null=True)  # when this trouble was first told
+    remind_at = MomentField(null=True)
+    acknowledged_at = MomentField(null=True)
     acknowledged_by = fields.CharField(max_length=150, null=True)
-    muted_until = fields.DatetimeField(null=True)
-    paused_until = fields.DatetimeField(null=True)
+    muted_until = MomentField(null=True)
+    paused_until = MomentField(null=True)
 
     class Meta:
         table = "repository"
@@ -112,7 +113,7 @@ class RepositoryShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
     )
-    expires_at = fields.DatetimeField(null=True)
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "repository_share"
@@ -143,7 +144,7 @@ class HealthChange(Table):
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="health_changes", on_delete=fields.CASCADE
     )
-    at = fields.DatetimeField()
+    at = MomentField()
     former = fields.CharEnumField(Health, description="Health", max_length=10)
     health = fields.CharEnumField(Health, description="Health", max_length=10)
     lasted_seconds = fields.BigIntField(null=True)  # how long the former one lasted
@@ -187,7 +188,7 @@ class ConfigVersion(Table):
     session_id = fields.IntField(null=True)
     # Of the session that wrote it; null: the server itself, or not known.
     access = fields.CharEnumField(Access, description="Access", max_length=20, null=True)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "config_version"
@@ -207,7 +208,7 @@ class FormerPath(Table):
     key_fingerprint = fields.CharField(max_length=64)
     peer = fields.CharField(max_length=64)
     uses = fields.IntField(default=1)
-    last_used_at = fields.DatetimeField()
+    last_used_at = MomentField()
 
     class Meta:
         table = "former_path"
@@ -225,7 +226,7 @@ class TrashEntry(Table):
     root = fields.CharField(max_length=4096)
     path = fields.CharField(max_length=4096)
     reason = fields.CharEnumField(TrashReason, description="TrashReason", max_length=40)
-    created_at = fields.DatetimeField()
+    created_at = MomentField()
 
     class Meta:
         table = "trash_entry"
@@ -247,8 +248,8 @@ class Rollback(Table):
     actor = fields.CharField(max_length=150)
     root = fields.CharField(max_length=4096)
     path = fields.CharField(max_length=4096)  # of what was replaced, in the trash
-    begun_at = fields.DatetimeField()
-    ended_at = fields.DatetimeField(null=True)
+    begun_at = MomentField()
+    ended_at = MomentField(null=True)
 
     class Meta:
         table = "rollback"

@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import Access, ArchiveCreated, EndReason, EventKind, Mode, Need
-from hive.models.fields import SentenceField
+from hive.models.fields import MomentField, SentenceField
 from hive.models.keys import Key
 from hive.models.repositories import Repository
 from hive.models.table import Table
@@ -33,8 +33,8 @@ class Session(Table):
     mode = fields.CharEnumField(Mode, description="Mode", max_length=10)
     access = fields.CharEnumField(Access, description="Access", max_length=20)
     operation = fields.CharField(max_length=40, null=True)
-    started_at = fields.DatetimeField()
-    ended_at = fields.DatetimeField(null=True)
+    started_at = MomentField()
+    ended_at = MomentField(null=True)
     bytes_in = fields.BigIntField(null=True)
     bytes_out = fields.BigIntField(null=True)
     exit_status = fields.IntField(null=True)
@@ -56,11 +56,14 @@ class Session(Table):
     transaction_before = fields.BigIntField(null=True)
     transaction_after = fields.BigIntField(null=True)
     objects_after = fields.BigIntField(null=True)
-    undone_at = fields.DatetimeField(null=True)  # by a rollback
+    undone_at = MomentField(null=True)  # by a rollback
 
     class Meta:
         table = "session"
-        indexes = (("repository_id", "started_at"), ("ended_at",))
+        indexes = (
+            ("repository_id", "started_at"),
+            ("ended_at", "repository_id", "bytes_in"),  # what a day received, from this alone
+        )
 
     repository_id: int
     key_id: int | None
@@ -69,7 +72,7 @@ class Session(Table):
 # What happened to a repository.
 class Event(Table):
     id = fields.IntField(primary_key=True)
-    at = fields.DatetimeField(db_index=True)
+    at = MomentField(db_index=True)
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="events", on_delete=fields.CASCADE
     )

@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import EventKind
-from hive.models.fields import SentenceField
+from hive.models.fields import MomentField, SentenceField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -18,7 +18,7 @@ class Statistic(Table):
     repository: fields.ForeignKeyRelation[Repository] = fields.ForeignKeyField(
         "hive.Repository", related_name="statistics", on_delete=fields.CASCADE
     )
-    at = fields.DatetimeField()
+    at = MomentField()
     size_bytes = fields.BigIntField()
     live_bytes = fields.BigIntField(null=True)
     reclaimable_bytes = fields.BigIntField(null=True)
@@ -37,7 +37,7 @@ class Inspection(Table):
     repository: fields.OneToOneRelation[Repository] = fields.OneToOneField(
         "hive.Repository", related_name="inspection", on_delete=fields.CASCADE
     )
-    at = fields.DatetimeField(null=True)  # of the last look that succeeded
+    at = MomentField(null=True)  # of the last look that succeeded
     kind = fields.CharField(max_length=10, null=True)
     version = fields.IntField(null=True)
     borg_id = fields.CharField(max_length=100, null=True)
@@ -56,12 +56,12 @@ class Inspection(Table):
     problem: fields.Field[str | None] = SentenceField(  # type: ignore[assignment]
         max_length=500, null=True
     )
-    problem_since = fields.DatetimeField(null=True)
+    problem_since = MomentField(null=True)
     # A whole check of the repository's segments, which may have taken several turns.
-    check_begun_at = fields.DatetimeField(null=True)
-    checked_at = fields.DatetimeField(null=True)  # of the last whole check, good or bad
+    check_begun_at = MomentField(null=True)
+    checked_at = MomentField(null=True)  # of the last whole check, good or bad
     check_error = fields.TextField(null=True)  # what that found; null: nothing wrong
-    compacted_at = fields.DatetimeField(null=True)  # by the server, or by a full key
+    compacted_at = MomentField(null=True)  # by the server, or by a full key
 
     class Meta:
         table = "inspection"
@@ -82,10 +82,10 @@ class Alarm(Table):
     level = fields.IntField()
     message = SentenceField(max_length=1000)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
-    since = fields.DatetimeField()
+    since = MomentField()
     count = fields.IntField(default=1, db_default=1)  # how often it happened until it is answered
     session_id = fields.IntField(null=True)  # the newest that did it
-    answered_at = fields.DatetimeField(null=True)
+    answered_at = MomentField(null=True)
     answered_by = fields.CharField(max_length=150, null=True)
 
     class Meta:

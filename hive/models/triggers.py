@@ -7,7 +7,7 @@ from typing import Any
 from tortoise import fields
 
 from hive.kinds import RunState, RunVerdict, TriggerKind, TriggerReason, TriggerState
-from hive.models.fields import LongSentenceField
+from hive.models.fields import LongSentenceField, MomentField
 from hive.models.repositories import Repository
 from hive.models.table import Table
 
@@ -27,8 +27,8 @@ class Trigger(Table):
     timezone = fields.CharField(max_length=64, null=True)
     is_for_late = fields.BooleanField(default=False)  # called when the repository becomes late
     enabled = fields.BooleanField(default=True)
-    next_at = fields.DatetimeField(null=True, db_index=True)
-    created_at = fields.DatetimeField()
+    next_at = MomentField(null=True, db_index=True)
+    created_at = MomentField()
 
     class Meta:
         table = "trigger"
@@ -45,12 +45,12 @@ class TriggerRun(Table):
     reason = fields.CharEnumField(TriggerReason, description="TriggerReason", max_length=10)
     asked_by = fields.CharField(max_length=150, null=True)
     state = fields.CharEnumField(TriggerState, description="TriggerState", max_length=10)
-    started_at = fields.DatetimeField()
-    ended_at = fields.DatetimeField(null=True)
+    started_at = MomentField()
+    ended_at = MomentField(null=True)
     external_id = fields.CharField(max_length=100, null=True)  # of a job in AWX
     link = fields.CharField(max_length=2000, null=True)
     message = LongSentenceField(default="")
-    look_at = fields.DatetimeField(null=True, db_index=True)  # when the service is asked again
+    look_at = MomentField(null=True, db_index=True)  # when the service is asked again
 
     class Meta:
         table = "trigger_run"
@@ -67,8 +67,8 @@ class PingToken(Table):
     )
     name = fields.CharField(max_length=150)
     token_sha256 = fields.CharField(max_length=64, unique=True)
-    created_at = fields.DatetimeField()
-    last_used_at = fields.DatetimeField(null=True)
+    created_at = MomentField()
+    last_used_at = MomentField(null=True)
     log_day = fields.IntField(null=True)  # number of the day in UTC that `log_day_bytes` is of
     log_day_bytes = fields.BigIntField(default=0, db_default=0)
 
@@ -88,8 +88,8 @@ class Run(Table):
         "hive.PingToken", related_name="runs", on_delete=fields.SET_NULL, null=True
     )
     state = fields.CharEnumField(RunState, description="RunState", max_length=10)
-    started_at = fields.DatetimeField(null=True)  # null: no start was reported
-    ended_at = fields.DatetimeField(null=True)
+    started_at = MomentField(null=True)  # null: no start was reported
+    ended_at = MomentField(null=True)
     exit_status = fields.IntField(null=True)
     log = fields.TextField(default="")  # of former versions, until it is moved into a file
     log_file = fields.CharField(max_length=40, null=True)  # name below `paths.logs`
@@ -100,7 +100,7 @@ class Run(Table):
     verdict = fields.CharEnumField(
         RunVerdict, description="RunVerdict", max_length=20, default=RunVerdict.UNKNOWN
     )
-    judge_at = fields.DatetimeField(null=True, db_index=True)  # when sessions had time to end
+    judge_at = MomentField(null=True, db_index=True)  # when sessions had time to end
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
 
     class Meta:

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
 
+from hive import sql
 from hive.errors import Forbidden, NotFound
 from hive.kinds import Level, Role, ShareLevel, Source
 from hive.models import (
@@ -131,6 +132,15 @@ async def visible_repositories(actor: Actor) -> Q:
     return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
 
 
+def not_deleted() -> Q:
+    """What restricts a query on repositories to those that are not in the trash.
+
+    For queries that read all repositories, or by another index: of `deleted_at=None`, SQLite
+    believes that few rows are like that, and prefers its index to any other.
+    """
+    return Q(id__not_in=Subquery(Repository.filter(deleted_at__isnull=False).values("id")))
+
+
 async def visible_repository_ids(actor: Actor) -> list[int]:
     rows = await Repository.filter(await visible_repositories(actor)).values_list("id", flat=True)
     return [int(row) for row in rows]  # type: ignore[call-overload]  # values_list is untyped
@@ -194,7 +204,7 @@ async def manageable_repositories(actor: Actor) -> Q:
 
 async def manageable_ids(actor: Actor, repository_ids: Collection[int]) -> set[int]:
     """Those of the repositories on which the actor has MANAGE or more; in two queries."""
-    rows = Repository.filter(await manageable_repositories(actor), id__in=list(repository_ids))
+    rows = Repository.filter(await manageable_repositories(actor), id__in=sql.ids(repository_ids))
     return {row["id"] for row in await rows.values("id")}
 
 

@@ -121,7 +121,8 @@ def is_demo() -> bool:
 
 def mark_demo(data_dir: Path) -> None:
     """Mark a data directory as that of a demo, for ever; call before anything is in it."""
-    data_dir.mkdir(parents=True)  # one that is there may hold somebody's data
+    # One that is there may hold somebody's data. As `prepare_directories` makes it.
+    data_dir.mkdir(mode=_open_to(), parents=True)
     (data_dir / _DEMO_MARK).write_text("Demo data. Nothing here is real.\n")
 
 
@@ -237,10 +238,14 @@ async def stop() -> None:
     memory.end()
 
 
+def _open_to() -> int:
+    """Children of a server that root started run as another user, who must pass through."""
+    return 0o711 if os.geteuid() == 0 else 0o700
+
+
 def prepare_directories(place: Paths) -> None:
     try:
-        # Children of a server that root started run as another user, who must pass through.
-        mode = 0o711 if os.geteuid() == 0 else 0o700
+        mode = _open_to()
         place.data_dir.mkdir(mode=mode, parents=True, exist_ok=True)
         place.run.mkdir(mode=0o700, exist_ok=True)
         _prepare_scratch(place, mode)
@@ -381,7 +386,11 @@ def base_url() -> str:
 def public_url() -> str | None:
     """What links in messages begin with: as the settings say, or as was said in the set-up."""
     configured = settings().web.public_url
-    return configured if configured is not None else memory.of(Started).public_url
+    return configured if configured is not None else public_url_of_setup()
+
+
+def public_url_of_setup() -> str | None:
+    return memory.of(Started).public_url
 
 
 def store_public_url(url: str) -> None:

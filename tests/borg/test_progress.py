@@ -66,6 +66,7 @@ def test_what_is_no_progress_moves_nothing(line: bytes) -> None:
     assert read(line + b"\n", piece=4096)[1] is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("line", ["1.2", "1.4", "2"])
 def test_a_real_check_tells_how_far_it_is(line: str, tmp_path: Path) -> None:
     borg, path, is_borg2 = borg_command(line), tmp_path / "repository", line == "2"

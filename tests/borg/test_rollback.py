@@ -13,11 +13,12 @@ from hive.borg.repository import objects_in_index
 from hive.borg.rollback import Obstacle, ReadingProgress, State, Stopped, survey
 from hive.borg.segments import Log, Tag
 from tests.borg.logs import COMMIT, Local, entry, make_local, write_segment
+from tests.programs import BORG_LINES
 
 MANIFEST = bytes(32)
 
 
-@pytest.fixture(scope="module", params=["1.2", "1.4"])
+@pytest.fixture(scope="module", params=BORG_LINES)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Local:
     return make_local(tmp_path_factory.mktemp("local"), request.param)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hive.kinds import Access
-from tests.programs import CHECKOUT, borg_command
+from tests.programs import BORG_LINES, CHECKOUT, borg_command
 
 URL = "ssh://abcd1234@hive.example/./alpha"
 
@@ -90,7 +90,7 @@ class Client:
         }
 
 
-@pytest.fixture(scope="module", params=["1.2", "1.4"])
+@pytest.fixture(scope="module", params=BORG_LINES)
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Client:
     client = Client(borg_command(request.param), tmp_path_factory.mktemp("client"))
     client.ok("init", "--encryption=repokey", URL)
@@ -278,7 +278,7 @@ def test_an_append_only_key_cannot(client: Client, command: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("line", ["1.2", "1.4"])
+@pytest.mark.parametrize("line", BORG_LINES)
 def test_an_append_only_key_creates_what_is_not_there_yet(line: str, tmp_path: Path) -> None:
     client = Client(borg_command(line), tmp_path)
     client.ok("init", "--encryption=repokey-blake2", URL, access=Access.APPEND_ONLY)
@@ -288,7 +288,7 @@ def test_an_append_only_key_creates_what_is_not_there_yet(line: str, tmp_path: P
     assert "first" in client.ok("list", URL)
 
 
-@pytest.mark.parametrize("line", ["1.2", "1.4"])
+@pytest.mark.parametrize("line", BORG_LINES)
 def test_a_read_only_key_creates_nothing(line: str, tmp_path: Path) -> None:
     client = Client(borg_command(line), tmp_path)
     done = client.run("init", "--encryption=repokey-blake2", URL, access=Access.READ_ONLY)

@@ -16,7 +16,7 @@ import pytest
 from hive.borg.exclusive_lock import LockedError, exclusive_lock
 from hive.borg.repository import last_transaction, last_written_at
 from hive.borg.uncommitted import Ending, Removed, ending, last_commit, remove_uncommitted
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 
 OURS = "borg-hive-test@1"
 COMMIT = bytes.fromhex("40f43c250900000002")
@@ -98,7 +98,7 @@ class Borg:
         return exclusive_lock(self.repository, OURS, lambda holder: holder.host_id != OURS)
 
 
-@pytest.fixture(params=["1.2", "1.4"])
+@pytest.fixture(params=BORG_LINES)
 def borg(request: pytest.FixtureRequest, tmp_path: Path) -> Borg:
     return Borg(request.param, tmp_path)
 

@@ -74,6 +74,13 @@ def one_level_too_deep(path: Path) -> None:
     (path.parent / "inner").rename(path / "inner")
 
 
+def without_a_manifest(path: Path) -> None:
+    """As `borg init` leaves it when it is cut off before its first commit."""
+    for found in [*(path / "data").glob("*/*"), *path.glob("index.*"), *path.glob("hints.*")]:
+        found.unlink()
+    (path / "data" / "0" / "0").write_bytes(b"BORG_SEG")
+
+
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "link to a file": (lambda p: (p / "nonce").symlink_to("/etc/passwd"), "symbolic link"),
     "link to a directory": (lambda p: (p / "data" / "7").symlink_to("/etc"), "symbolic link"),
@@ -93,6 +100,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "lock left": (lambda p: (p / "lock.exclusive").mkdir(), "is a lock"),
     "roster left": (lambda p: (p / "lock.roster").write_text("{}"), "is a lock"),
     "no config": (lambda p: (p / "config").unlink(), "no config file"),
+    "no manifest": (without_a_manifest, "no manifest"),
     "no data": (lambda p: shutil.rmtree(p / "data"), "data is missing"),
     "config too large": (lambda p: (p / "config").write_text("x" * 70_000), "too large"),
     "config of zeros": (lambda p: (p / "config").write_bytes(b"\0" * 100), "not borg's"),

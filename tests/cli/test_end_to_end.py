@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import hive
 
 CHECKOUT = Path(hive.__file__).parent.parent
@@ -27,6 +29,7 @@ def program(
     )
 
 
+@pytest.mark.long
 def test_from_nothing_to_a_repository_and_to_the_trash(tmp_path: Path, key_file: Path) -> None:
     data = tmp_path / "fresh"
     assert program(data, "user", "add", "alice", "--admin").returncode == 0

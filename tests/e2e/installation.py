@@ -66,6 +66,7 @@ class Installation:
     paces: dict[str, float] = field(default_factory=dict)  # see QUICK
     starts_as: str | None = None  # a program in place of hive.__main__, which calls it
     options: list[str] = field(default_factory=list)  # of `hive serve`, in place of the usual
+    script: Path | None = None  # starts the server, in place of `hive serve`
     starts_empty: bool = False  # the first program that runs makes the database
     _was_prepared: bool = False
 
@@ -86,9 +87,12 @@ class Installation:
             hive[where : where + 2] = ["-c", self.starts_as]
         elif self.paces:
             hive[where : where + 2] = ["-c", _AT_A_PACE, json.dumps(self.paces)]
+        command = [*hive, "serve"]
+        if self.script is not None:
+            command = [str(self.script), "--data-dir", str(self.data)]
         default = ["--ssh", f"127.0.0.1:{self.ssh_port}", "--web", "127.0.0.1:0"]
         self.server = subprocess.Popen(
-            [*hive, "serve", *(self.options or default)],
+            [*command, *(self.options or default)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -1,4 +1,4 @@
-"""A web server that takes what the hive sends."""
+"""A web server that takes what the hive sends: a webhook, a heartbeat, ntfy, Gotify."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.titles: dict[str, list[str]] = {}  # by path: the messages of ntfy and Gotify
         self.beats = 0
         self.tests = 0
         self.answers = threading.Event()
@@ -23,6 +24,10 @@ class Receiver:
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 message = json.loads(self.rfile.read(length))
+                if "kind" not in message:
+                    receiver.titles.setdefault(self.path, []).append(message["title"])
+                    self._answer_with({"id": "m1"})
+                    return
                 if message["kind"] == "test":  # a channel was added
                     receiver.tests += 1
                 else:
@@ -37,6 +42,14 @@ class Receiver:
             def _answer(self) -> None:
                 self.send_response(204)
                 self.end_headers()
+
+            def _answer_with(self, answer: dict[str, str]) -> None:
+                body = json.dumps(answer).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.installation import Installation
@@ -22,6 +23,7 @@ SECONDS = 20.0
 LINE = "Key laptop deleted 9"
 
 
+@pytest.mark.long
 def test_a_deletion_is_critical_everywhere_until_somebody_answers(
     installation: Installation, chromium: Browser, receiver: Receiver, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     assert not list(real.iterdir())
 
 
+@pytest.mark.long
 def test_a_demo_is_marked_sends_nothing_and_leaves_nothing(demo: Demo) -> None:
     for path in ("/", "/repositories/1", "/events", "/notifications", "/admin", "/account"):
         page = demo.get(path)

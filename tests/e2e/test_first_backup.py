@@ -15,7 +15,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.visitor import SECONDS, Visitor, set_up, visits
 
 
-@pytest.fixture(params=["with scripts", "without scripts"])
+@pytest.fixture(params=[pytest.param("with scripts", marks=pytest.mark.long), "without scripts"])
 def visitor(
     request: pytest.FixtureRequest, installation: Installation, chromium: Browser
 ) -> Iterator[Visitor]:

@@ -71,7 +71,7 @@ def test_a_passkey_is_made_and_opens_the_pages(
     log_in(page, "alice")
     page.get_by_label("Name, to recognise it by").fill("this computer")
     page.get_by_label("Your password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     page.get_by_role("button", name="Create the passkey").click()
     expect(page.get_by_role("heading", name="Keep these recovery codes")).to_be_visible()
     code = page.locator(".codes code").first.inner_text()

@@ -13,6 +13,7 @@ from tests.e2e.installation import Installation
 from tests.factories import PASSWORD
 
 SECONDS = 20.0
+_ANSWERS = ("status of 401", "status of 422")  # to a wrong password, and to a wrong form
 
 
 @dataclass
@@ -30,7 +31,7 @@ class Visitor:
         self.page.on("request", lambda request: self._check(request.url))
 
     def _note(self, message: ConsoleMessage) -> None:
-        if "status of 422" not in message.text:  # what a wrong form is answered with
+        if not any(answer in message.text for answer in _ANSWERS):
             self.complaints.append(f"console: {message.text}")
 
     def _check(self, url: str) -> None:
@@ -56,6 +57,10 @@ class Visitor:
     def fill(self, label: str, text: str) -> None:
         self.page.get_by_label(label, exact=True).fill(text)
 
+    def reads(self, words: str) -> None:
+        """See these words on the page."""
+        expect(self.page.locator("main").get_by_text(words).first).to_be_visible()
+
 
 @contextmanager
 def visits(
@@ -67,11 +72,15 @@ def visits(
     )
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     visitor = Visitor(context.new_page(), has_scripts, installation.web_url)
-    yield visitor
-    assert visitor.complaints == []
+    try:
+        yield visitor
+        assert visitor.complaints == []
+    finally:
+        context.close()
 
 
-def set_up(installation: Installation, visitor: Visitor) -> None:
+def create_administrator(installation: Installation, visitor: Visitor) -> None:
+    """By the link that the server printed."""
     assert installation.setup_url is not None
     visitor.page.goto(installation.setup_url)
     visitor.fill("Name", "root")
@@ -79,11 +88,26 @@ def set_up(installation: Installation, visitor: Visitor) -> None:
     visitor.fill("Password, once more", PASSWORD)
     visitor.press("Create the administrator account")
     expect(visitor.page.get_by_text("There is no repository here yet.")).to_be_visible()
+
+
+def set_up(installation: Installation, visitor: Visitor) -> None:
+    create_administrator(installation, visitor)
     visitor.press("Log out")
-    visitor.fill("Name", "root")
-    visitor.fill("Password", PASSWORD)
+    log_in(visitor, "root")
+    name_the_host(visitor)
+
+
+def log_in(visitor: Visitor, name: str, password: str = PASSWORD) -> None:
+    """On the page of the login."""
+    visitor.fill("Name", name)
+    visitor.fill("Password", password)
     visitor.press("Log in")
-    visitor.page.goto(f"{visitor.origin}/admin/locations")
+
+
+def name_the_host(visitor: Visitor) -> None:
+    """Say how clients reach the server."""
+    visitor.follow("Administration")
+    visitor.follow("Locations")
     visitor.follow("default")
     visitor.fill("Host", "127.0.0.1")
     visitor.press("Save")

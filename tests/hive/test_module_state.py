@@ -35,7 +35,16 @@ _CACHES = {
     "hive/services/clock/trust.py:_boot": "the kernel's id of this boot",
     "hive/services/programs/discovery.py:_roots": "by the file and when it changed",
     "hive/catalogues.py:_read": "translations, which come with the program",
+    "hive/localized.py:_measured": "the words for a number",
+    "hive/localized.py:day": "the words for a date",
     "hive/localized.py:size": "the words for a number",
+    "hive/localized.py:weekday": "the words for a date",
+    "hive/schedule.py:_check_cron": "what the expression alone decides",
+    "hive/schedule.py:_tick_after": "what the expression alone decides",
+    "hive/schedule.py:_tick_before": "what the expression alone decides",
+    "hive/services/health/strips.py:_spans": "the calendar of a time zone",
+    "web/charts.py:cell": "a shape",
+    "web/text/i18n.py:_unfilled": "translations, which come with the program",
     "web/text/format.py:_narrow": "the words for a number",
 }
 # What makes a value that nothing changes.

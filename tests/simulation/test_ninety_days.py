@@ -49,7 +49,7 @@ DAYS = int(os.environ.get("HIVE_SIMULATION_DAYS", "90"))
 sized = pytest.mark.parametrize(
     ("days", "repositories"),
     [
-        pytest.param(48, 12, id="short"),
+        pytest.param(48, 6, id="short"),
         pytest.param(DAYS, REPOSITORIES, id="long", marks=pytest.mark.long),
     ],
 )

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import aiohttp_jinja2
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -20,7 +19,9 @@ from hive.services.permissions import SYSTEM, Actor
 from tests.statements import recorded
 from tests.web.browser import PASSWORD, Browser, NewBrowser
 from tests.web.compiled import Compiled
+from web import rendering
 from web.app import create_app
+from web.templating import Templates
 
 _COMPILED = Compiled()
 
@@ -28,8 +29,8 @@ _COMPILED = Compiled()
 @pytest.fixture(autouse=True)
 def _compiled_templates(monkeypatch: pytest.MonkeyPatch) -> None:
     """Compile a template once in a run, not in each application."""
-    setup = functools.partial(aiohttp_jinja2.setup, bytecode_cache=_COMPILED)
-    monkeypatch.setattr(aiohttp_jinja2, "setup", setup)
+    made = functools.partial(Templates, bytecode_cache=_COMPILED)
+    monkeypatch.setattr(rendering, "Templates", made)
 
 
 @pytest.fixture

@@ -158,12 +158,14 @@ async def test_what_somebody_knows_of_already_wants_no_attention(alice: Actor) -
     made = await _backed_up(alice, "documents", days_ago=9)
     await schedules.set_schedule(alice, made, ScheduleChange(every=timedelta(days=1)))
     await make_webhook(alice, "https://example.org/x")
-    found = await attention.list_attention(alice, await Listing.open(alice))
+    listing = await Listing.open(alice)
+    found = await attention.list_attention(alice, listing, await listing.totals())
     assert [one.kind for one in found] == [AttentionKind.DOWN]
     await schedules.acknowledge(alice, made)
     listing = await Listing.open(alice)
-    assert await attention.list_attention(alice, listing) == []
-    assert (await listing.totals()).counts == [(Condition.DOWN, 1)]
+    totals = await listing.totals()
+    assert await attention.list_attention(alice, listing, totals) == []
+    assert totals.counts == [(Condition.DOWN, 1)]
 
 
 async def test_nobody_is_told_of_what_they_may_not_see(
@@ -196,7 +198,7 @@ async def test_the_list_takes_as_many_queries_for_50_repositories_as_for_5(
         listing = await Listing.open(alice)
         found = (await listing.page(ListQuery(order=Order.GROWTH), 50)).rows
         totals = await listing.totals()
-        await attention.list_attention(alice, listing)
+        await attention.list_attention(alice, listing, totals)
         await disks.disks(totals.location_ids)
         shown = await rows.rows_of(alice, [one.id for one in found])
         assert [one.id for one in shown] == [one.id for one in found]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from hive.models import Repository
 from tests.chromium import ARGUMENTS, PATH
 from tests.web.browser import NewBrowser
 from tests.web.crowd import COUNT, make_crowd
@@ -109,6 +110,22 @@ async def test_the_list_follows_what_is_typed_and_a_slash_leads_there(page: Page
     assert all("laptop" in one for one in await page.locator(".list .name").all_inner_texts())
 
 
+async def test_what_is_selected_stays_so_while_the_page_renews_itself(page: Page) -> None:
+    button = page.locator("text=Change selected")
+    await expect(button).to_be_hidden()
+    third = page.locator(".pick input").nth(2)
+    repository = await third.get_attribute("value")
+    await third.check()
+    await expect(button).to_be_in_viewport()
+    await Repository.filter(name="homeassistant").update(health="down")
+    await page.evaluate("document.dispatchEvent(new Event('renew'))")
+    await expect(page.locator("#chip-down b")).to_have_text("3")
+    assert await page.locator(f"#pick-{repository}").is_checked()
+    assert await page.locator(".pick :checked").count() == 1
+    await page.click("text=Clear selection")
+    await expect(button).to_be_hidden()
+
+
 async def test_without_scripts_enter_finds_and_a_button_answers(
     new_browser: NewBrowser,
 ) -> None:
@@ -122,6 +139,14 @@ async def test_without_scripts_enter_finds_and_a_button_answers(
         async with page.expect_navigation():
             await page.press("#q", "Enter")
         assert await page.locator(".list tbody tr[id]").count() == 2
+        names = await _names(page)
+        for row in (await page.locator(".pick input").all())[:2]:
+            await row.check()
+        async with page.expect_navigation():
+            await page.click("text=Change selected")
+        picked = page.locator(".box:has(:checked) bdi:first-child")
+        assert set(names) <= set(await picked.all_inner_texts())
+        assert await page.locator(".box").count() == 2
         await page.goto(server.origin)
         lines = await page.locator(".alarms li").count()
         assert 0 < lines <= 6

@@ -197,6 +197,8 @@ POST = {
     "/repositories/{id}/dismiss-small-backup": change(),
     "/repositories/{id}/check": change(),
     "/repositories/{id}/compact": change(),
+    "/repositories/{id}/check/stop": change(),
+    "/repositories/{id}/compact/stop": change(),
     "/repositories/{id}/discard-import": change(),
     "/repositories/{id}/clear-config-limits": change(),
     "/repositories/{id}/measure": change(),

@@ -7,6 +7,7 @@ from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Application
 
 from hive.config.settings import WebSettings
+from hive.services import runtime
 from hive.services.accounts.passkeys import RelyingParty
 from hive.services.permissions import Actor
 from tests.web.browser import NewBrowser
@@ -39,6 +40,21 @@ def test_the_usual_port_is_no_part_of_an_origin() -> None:
 )
 def test_where_no_browser_knows_passkeys_there_is_none(host: str) -> None:
     assert party({"Host": host}) is None
+
+
+async def test_the_address_of_the_setup_counts_where_the_visitor_came_to_its_host(
+    new_browser: NewBrowser, alice: Actor
+) -> None:
+    browser = await new_browser()
+    hosts = ("hive.example.org", "localhost", "evil.example")
+    for known, offered in (("https://hive.example.org", hosts[:2]), ("", hosts[1:2])):
+        if known:
+            runtime.store_public_url(known)
+        else:
+            runtime.memory.of(runtime.Started).public_url = None
+        for host in hosts:
+            page = (await browser.get("/login", headers={"Host": host})).text
+            assert (f"&#34;rpId&#34;: &#34;{host}&#34;" in page) is (host in offered), host
 
 
 async def test_https_before_a_proxy_is_believed_from_a_trusted_one_only(

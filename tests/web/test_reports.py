@@ -16,6 +16,7 @@ import pytest
 from hive import clock
 from hive.kinds import RunState, RunVerdict, ShareLevel
 from hive.models import Run
+from hive.services import runtime
 from hive.services.accounts import groups
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.reports import tokens
@@ -162,6 +163,7 @@ async def test_borgmatic_takes_what_is_to_be_copied(
 async def test_with_a_public_url_the_address_is_right_from_the_start(
     new_browser: NewBrowser, alice: Actor, documents: int
 ) -> None:
+    runtime.store_public_url("http://hive.example.org")
     browser = await new_browser(public_url="http://hive.example.org")
     headers = {"Origin": "http://hive.example.org", "Sec-Fetch-Site": "same-origin"}
     login = {"name": "alice", "password": "correct horse battery"}

@@ -94,6 +94,7 @@ async def test_a_running_session_says_so_even_if_another_came_and_went(
     text = (await browser.get("/")).text
     assert "<b>1</b> backing up" in text
     assert re.search("running for <span[^>]*>42m", text)
+    assert 'data-figure="received"' in text  # there before the first figures come
     assert "from 192.0.2.17" in text
     page = (await browser.get(f"/repositories/{documents}")).text
     assert re.search("running for <span[^>]*>42m", page)

@@ -129,7 +129,7 @@ async def test_who_manages_takes_away_a_key_that_they_cannot_see(
     path = f"/repositories/{documents}/keys"
     await browser.log_in("bob")
     text = (await browser.get(path)).text
-    assert "Take away from laptop" in text
+    assert "Remove access of laptop" in text
     assert "Access of laptop" not in text
     sent = {"key": str(laptop.id), "access": "read-only"}
     assert (await browser.post(path, sent)).status == 404
@@ -223,7 +223,7 @@ async def test_an_owner_is_changed_by_administrators_alone(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
     await browser.log_in("alice")
-    assert "Another owner" not in (await browser.get(f"/repositories/{documents}/edit")).text
+    assert "Change the owner" not in (await browser.get(f"/repositories/{documents}/edit")).text
     assert (await browser.post(f"/repositories/{documents}/owner", {"owner": "bob"})).status == 403
     await browser.log_in("root")
     assert (await browser.post(f"/repositories/{documents}/owner", {"owner": "bob"})).status == 303

@@ -242,7 +242,7 @@ async def test_commands_are_for_administrators_alone_to_choose(
     offered = (await browser.get(adding)).text
     assert "kind=webhook" in offered
     assert "kind=command" not in offered
-    assert "What is to be called?" in await read(browser, f"{adding}?kind=command")
+    assert "Calls an address over HTTP" in await read(browser, f"{adding}?kind=command")
     sent = {"kind": "command", "name": "nas", "command": "wake-nas"}
     assert (await browser.post(adding, sent)).status == 403
     await browser.log_in("root")

@@ -10,6 +10,7 @@ from hive.driver_error import DriverError
 from hive.sentences import N_
 from web.app_keys import REQUEST_ID, Handler
 from web.rendering import page
+from web.templating import rendered
 from web.text.i18n import gettext, sentence
 
 logger = log.get(__name__)
@@ -31,12 +32,12 @@ _TITLES = {
     401: N_("Please log in"),
     403: N_("Not allowed"),
     404: N_("There is no such page"),
-    405: N_("Not that way"),
-    409: N_("Not as things are now"),
-    413: N_("Too much at once"),
-    415: N_("Not in this form"),
-    422: N_("Something is not right yet"),
-    429: N_("Too many at the same time"),
+    405: N_("This method is not allowed"),
+    409: N_("This is not possible now"),
+    413: N_("The request is too large"),
+    415: N_("This format is not accepted"),
+    422: N_("Check what was entered"),
+    429: N_("Too many requests"),
     500: N_("Something went wrong here"),
     503: N_("Not available just now"),
 }
@@ -57,43 +58,45 @@ _ONLY_LOGGED = (errors.StorageError, errors.DatabaseError, errors.Sealed)
 @web.middleware
 async def tell_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
+        return await rendered(await handler(request))
     except web.HTTPException as problem:
         if problem.status < 400:
             raise
-        return _keep_headers(problem, error_page(request, problem.status))
+        return _keep_headers(problem, await error_page(request, problem.status))
     except errors.HiveError as error:
-        return _told_on_purpose(request, error)
+        return await _told_on_purpose(request, error)
     except DriverError:
         logger.exception("the database did not answer")
-        return error_page(request, 503)
+        return await error_page(request, 503)
     except Exception:
         # The edge: whatever it is, it ends here and is logged.
         logger.exception("unexpected error")
-        return error_page(request, 500)
+        return await error_page(request, 500)
 
 
-def _told_on_purpose(request: web.Request, error: errors.HiveError) -> web.Response:
+async def _told_on_purpose(request: web.Request, error: errors.HiveError) -> web.StreamResponse:
     status = next((_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS), 500)
     if status >= 500:
         logger.error("refused", error=error.message)
     if status == 500 or isinstance(error, _ONLY_LOGGED):
-        return error_page(request, status)
-    return error_page(request, status, error.message)
+        return await error_page(request, status)
+    return await error_page(request, status, error.message)
 
 
-def _keep_headers(problem: web.HTTPException, response: web.Response) -> web.Response:
+def _keep_headers(problem: web.HTTPException, response: web.StreamResponse) -> web.StreamResponse:
     if "Allow" in problem.headers:
         response.headers["Allow"] = problem.headers["Allow"]
     return response
 
 
-def error_page(request: web.Request, status: int, message: str | None = None) -> web.Response:
+async def error_page(
+    request: web.Request, status: int, message: str | None = None
+) -> web.StreamResponse:
     title = gettext(_TITLES.get(status, _OTHER))
     words = sentence(message) if message else _words(status)
     try:
         shown = {"title": title, "message": words, "code": status, "address": "/"}
-        return page(request, "error.html", status=status, **shown)
+        return await rendered(page(request, "error.html", status=status, **shown))
     except jinja2.TemplateError:
         logger.exception("the error page itself failed")
         return web.Response(status=status, text=f"{title} ({request.get(REQUEST_ID)})")

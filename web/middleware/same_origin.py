@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from hive.errors import Forbidden
+from hive.services import runtime
 from web.app_keys import SETTINGS, Handler
 from web.cookies import token_of, waiting_login_of
 
@@ -37,7 +38,7 @@ def _is_ours(request: web.Request) -> bool:
 
 def _is_our_origin(origin: str, request: web.Request) -> bool:
     settings = request.app[SETTINGS]
-    if origin.lower() == settings.public_url:
+    if origin.lower() in (settings.public_url, runtime.public_url_of_setup()):
         return True
     try:
         parts = urlsplit(origin)

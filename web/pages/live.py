@@ -20,8 +20,7 @@ from hive.services.sessions.live_feed import Follower, News, Progress
 from web.access import actor_for, user_of
 from web.app_keys import FOLLOWERS
 from web.cookies import token_of
-from web.text.format import brief_size, size, took, work_amount, work_left, work_share
-from web.text.i18n import gettext
+from web.text.format import brief_size, size, speed, took, work_amount, work_left, work_share
 
 _PATIENCE = 15.0  # seconds after which is looked whether the browser and its login are still there
 _PAUSE = 0.5  # seconds; what happens at once is told at once
@@ -87,7 +86,7 @@ def _as_json(progress: Sequence[Progress]) -> str:
                 "out": size(one.bytes_out),
                 "took": took(one.started_at, None),
                 "received": brief_size(one.bytes_in),
-                "speed": gettext("%(size)s/s", size=brief_size(one.bytes_per_second)),
+                "speed": speed(one.bytes_per_second),
             }
             for one in progress
         ]

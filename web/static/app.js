@@ -48,6 +48,12 @@ function polish() {
   offerCopies();
 }
 
+// On a phone the ways scroll sideways: the current one is in view.
+for (const way of document.querySelectorAll(".ways [aria-current]")) {
+  const ways = way.parentElement;
+  ways.scrollLeft = way.offsetLeft - (ways.clientWidth - way.offsetWidth) / 2;
+}
+
 // A time zone that nobody has chosen yet is the browser's.
 for (const field of document.querySelectorAll("input[data-browser-zone]")) {
   field.value = Intl.DateTimeFormat().resolvedOptions().timeZone || field.value;

@@ -193,6 +193,11 @@ def brief_size(count: int | None) -> str:
     return "\u2013" if count is None else localized.brief_size(count, reader().language)
 
 
+def speed(count: int) -> str:
+    """38 MB/s."""
+    return gettext("%(size)s/s", size=localized.speed(count, reader().language))
+
+
 def round_size(count: int) -> str:
     """A size on an axis: 500 GB, 1.5 TB."""
     return _ZEROS_AT_THE_END.sub("", size(count))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
+from functools import lru_cache
 
 import jinja2
 from markupsafe import Markup
@@ -97,12 +98,20 @@ def install(environment: jinja2.Environment) -> None:
 
 
 def _gettext(text: str, /, **values: object) -> Markup:
+    if not values:
+        return _unfilled(text, reader().language)
     return _filled(catalogue(reader().language).gettext(text), values)
 
 
 def _ngettext(one: str, many: str, count: int, /, **values: object) -> Markup:
     values.setdefault("num", count)
     return _filled(catalogue(reader().language).ngettext(one, many, count), values)
+
+
+@lru_cache(maxsize=4096)
+def _unfilled(text: str, language: str) -> Markup:
+    """A text without values: most of a page, and the same on each."""
+    return _filled(catalogue(language).gettext(text), {})
 
 
 def _filled(text: str, values: dict[str, object]) -> Markup:

@@ -151,6 +151,7 @@ TRANSLATED = (
     N_("still down"),
     N_("recovered"),
     N_("paused"),
+    N_("stopped"),
     N_("resumed"),
     N_("acknowledged"),
     N_("muted"),

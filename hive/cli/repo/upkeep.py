@@ -23,6 +23,7 @@ from hive.services.upkeep.queue import UpkeepInfo
 from hive.services.upkeep.worker import UpkeepWorker
 
 _ASK_AGAIN = 0.3  # seconds
+_NOT_DONE = (UpkeepState.FAILED, UpkeepState.REFUSED, UpkeepState.STOPPED)
 _TO_BEGIN = 90.0
 _TO_END = 24 * 3600.0
 
@@ -72,7 +73,7 @@ async def _do(info: RepositoryInfo, asked: UpkeepInfo, wait: bool) -> None:
         ended = await _wait(asked) if wait else asked
     else:
         ended = await _do_here(asked)
-    if ended.problems or ended.state in (UpkeepState.FAILED, UpkeepState.REFUSED):
+    if ended.problems or ended.state in _NOT_DONE:
         raise Conflict(ended.message)
     output.show_done(
         document(ended), ended.message or f"{info.name}: the {ended.kind} is {ended.state}."

@@ -14,7 +14,7 @@ from typing import Any
 
 from tortoise.queryset import ValuesQuery
 
-from hive import clock
+from hive import clock, sql
 from hive.database import transactional
 from hive.kinds import QUOTA_STEPS, EventKind
 from hive.models import Alarm, Repository
@@ -112,7 +112,7 @@ async def lasting_of(repository_ids: Collection[int] | None) -> dict[int, list[A
     """The same for many, None for all, by repository; those that wait for an answer first."""
     query = Alarm.filter(repository_id__not_isnull=True, answered_at=None)
     if repository_ids is not None:
-        query = query.filter(repository_id__in=list(repository_ids))
+        query = query.filter(repository_id__in=sql.ids(repository_ids))
     found: dict[int, list[AlarmInfo]] = {}
     for row in sorted(await query, key=lambda one: (_weight(one.kind), one.id)):
         found.setdefault(row.repository_id or 0, []).append(info_of(row))
@@ -267,17 +267,8 @@ async def check_quota(
     if level == 0:
         await end(repository.id, EventKind.QUOTA_FILLING, say("The quota has room again."))
         return
-    shown = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
-    message = (
-        say("%(percent).0f %% of the quota are used: %(use)s.", percent=percent, use=shown)
-        if whose is None
-        else say(
-            "%(percent).0f %% of the quota of %(whose)s are used: %(use)s.",
-            whose=whose,
-            percent=percent,
-            use=shown,
-        )
-    )
+    use = say("%(used)s of %(quota)s", used=Size(used_bytes or 0), quota=Size(quota or 0))
+    message = _exceeded(use, whose) if is_exceeded else _filling(percent, use, whose)
     await begin(
         repository.id,
         EventKind.QUOTA_FILLING,
@@ -286,6 +277,28 @@ async def check_quota(
         used_bytes=used_bytes,
         quota_bytes=quota,
         percent=round(percent, 1),
+    )
+
+
+def _exceeded(use: str, whose: str | None) -> str:
+    """New data was refused: less may be used than the quota, as the session left nothing."""
+    if whose is None:
+        return say("New data was refused, as the quota has no room for it: %(use)s used.", use=use)
+    return say(
+        "New data was refused, as the quota of %(whose)s has no room for it: %(use)s used.",
+        whose=whose,
+        use=use,
+    )
+
+
+def _filling(percent: float, use: str, whose: str | None) -> str:
+    if whose is None:
+        return say("%(percent).0f %% of the quota are used: %(use)s.", percent=percent, use=use)
+    return say(
+        "%(percent).0f %% of the quota of %(whose)s are used: %(use)s.",
+        whose=whose,
+        percent=percent,
+        use=use,
     )
 
 

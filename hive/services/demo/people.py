@@ -107,6 +107,6 @@ async def _look_old(now: datetime) -> None:
         last_error=say(
             "%(host)s was not contacted: %(reason)s.",
             host="192.168.1.5:8080",
-            reason=say("its address is a private one"),
+            reason=say("its address is private"),
         ),
     )

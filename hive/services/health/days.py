@@ -13,10 +13,11 @@ failed  a session that wrote ended, and not well
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from hive import clock
+from hive import clock, sql
 from hive.database import transactional
 from hive.kinds import ArchiveCreated, EventKind, Health
 from hive.models import BackupDay, Event, HealthChange, Repository, Session
@@ -27,6 +28,10 @@ SLOT = timedelta(minutes=30)
 _HALF_A_DAY = timedelta(hours=12)
 _TROUBLES = (Health.LATE, Health.DOWN)
 
+# The columns of a row that a moment is kept in.
+_DUE = ("due",)
+_FAILED = ("failed",)
+
 
 def slot_of(at: datetime) -> tuple[int, int]:
     """The day of UTC, as `date.toordinal` counts, and the bit of the half hour."""
@@ -36,29 +41,43 @@ def slot_of(at: datetime) -> tuple[int, int]:
 
 async def note_made(repository_id: int, at: datetime, *, is_late: bool) -> None:
     """A backup ended; `is_late`: after it was due."""
-    await _note(repository_id, at, "made", *(("late",) if is_late else ()))
+    await _note(repository_id, [(at, _backup(is_late=is_late))])
 
 
 async def note_failed(repository_id: int, at: datetime) -> None:
     """A session that wrote ended, and not well."""
-    await _note(repository_id, at, "failed")
+    await _note(repository_id, [(at, _FAILED)])
 
 
 async def note_due(repository_id: int, at: datetime) -> None:
     """A backup was due and is not there."""
-    await _note(repository_id, at, "due")
+    await _note(repository_id, [(at, _DUE)])
+
+
+def _backup(*, is_late: bool) -> tuple[str, ...]:
+    return ("made", "late") if is_late else ("made",)
 
 
 @transactional
-async def _note(repository_id: int, at: datetime, *columns: str) -> None:
-    if at < clock.now() - KEPT:
-        return
-    day, bit = slot_of(at)
-    row = await BackupDay.get_or_none(repository_id=repository_id, day=day)
-    row = row or BackupDay(repository_id=repository_id, day=day)
-    for column in columns:
-        setattr(row, column, getattr(row, column) | bit)
-    await row.save()
+async def _note(repository_id: int, moments: Iterable[tuple[datetime, tuple[str, ...]]]) -> None:
+    """Add moments to the columns named with them; each day is read and written once."""
+    bits: dict[int, Counter[str]] = {}
+    since = clock.now() - KEPT
+    for at, columns in moments:
+        if at >= since:
+            day, bit = slot_of(at)
+            of_day = bits.setdefault(day, Counter())
+            for column in columns:
+                of_day[column] |= bit
+    there = BackupDay.filter(repository_id=repository_id, day__in=list(bits))
+    rows = {row.day: row for row in await there} if bits else {}
+    for day, row in rows.items():
+        for column, added in bits.pop(day).items():
+            setattr(row, column, getattr(row, column) | added)
+        await row.save()
+    await BackupDay.bulk_create(
+        BackupDay(repository_id=repository_id, day=day, **of_day) for day, of_day in bits.items()
+    )
 
 
 @transactional
@@ -75,8 +94,8 @@ async def correct(repository_id: int, last_at: datetime | None) -> None:
         row.late &= (bit << 1) - 1
         await row.save()
     there = await made(repository_id, clock.now() - KEPT)
-    for at in [one for one in there if one <= last_at]:
-        await note_made(repository_id, at, is_late=False)
+    backup = _backup(is_late=False)
+    await _note(repository_id, [(at, backup) for at in there if at <= last_at])
 
 
 async def made(repository_id: int, since: datetime) -> list[datetime]:
@@ -93,7 +112,7 @@ async def made(repository_id: int, since: datetime) -> list[datetime]:
 
 async def made_of(repository_ids: Sequence[int], since: datetime) -> dict[int, list[datetime]]:
     """In which half hours backups ended, oldest first, by repository; in one query."""
-    rows = BackupDay.filter(repository_id__in=list(repository_ids), day__gte=since.toordinal())
+    rows = BackupDay.filter(repository_id__in=sql.ids(repository_ids), day__gte=since.toordinal())
     found: dict[int, list[datetime]] = {}
     columns = ("repository_id", "day", "made")
     for repository, day, bits in await rows.order_by("day").values_list(*columns):
@@ -156,19 +175,20 @@ async def draw_up(repository_id: int) -> None:
     since = clock.now() - KEPT
     changes = await HealthChange.filter(repository_id=repository_id, at__gte=since).order_by("at")
     spells = _spells([(row.at, row.health) for row in changes])
+    moments: list[tuple[datetime, tuple[str, ...]]] = []
     for begun_at, ended_at in spells:
         at = begun_at
         while at < min(ended_at, clock.now()):
-            await note_due(repository_id, at)
+            moments.append((at, _DUE))
             at += timedelta(days=1)
     for at in await made(repository_id, since):
         is_late = any(begun_at <= at <= ended_at for begun_at, ended_at in spells)
-        await note_made(repository_id, at, is_late=is_late)
+        moments.append((at, _backup(is_late=is_late)))
     failures = Event.filter(
         repository_id=repository_id, kind=EventKind.SESSION_FAILED, at__gte=since
     )
-    for row in await failures.values("at"):
-        await note_failed(repository_id, row["at"])
+    moments += [(row["at"], _FAILED) for row in await failures.values("at")]
+    await _note(repository_id, moments)
     await Repository.filter(id=repository_id).update(days_known=True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hive import clock, schedule_words
+from hive import clock, schedule_words, sql
 from hive.errors import InvalidInput, NotFound
 from hive.kinds import Health, ScheduleKind, State
 from hive.models import Repository, RepositoryTag
@@ -83,10 +83,10 @@ async def of_rows(
     off = await downtimes.spans()
     tagged = RepositoryTag.all()
     if not are_all:
-        tagged = tagged.filter(repository_id__in=list(rows))
+        tagged = tagged.filter(repository_id__in=sql.ids(rows))
     tags: dict[int, list[str]] = {}
-    for tag in await tagged.order_by("tag"):
-        tags.setdefault(tag.repository_id, []).append(tag.tag)
+    for one in await tagged.order_by("tag").values("repository_id", "tag"):
+        tags.setdefault(one["repository_id"], []).append(one["tag"])
     known = _Known(
         running=set(running),
         tags=tags,

@@ -14,7 +14,7 @@ from typing import Any
 
 from tortoise.expressions import Q
 
-from hive import clock, log
+from hive import clock, log, sql
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError, InvalidInput
@@ -282,9 +282,12 @@ async def running_until(repository_ids: list[int] | None, now: datetime) -> dict
         ended_at=None, need=Need.BORG, only_reads=False, started_at__gt=now - limit
     )
     if repository_ids is not None:
-        query = query.filter(repository_id__in=repository_ids)
-    rows = await query.exclude(access=Access.READ_ONLY).order_by("started_at")
-    return {row.repository_id: row.started_at + limit for row in rows}
+        query = query.filter(repository_id__in=sql.ids(repository_ids))
+    rows = query.exclude(access=Access.READ_ONLY).order_by("started_at")
+    return {
+        row["repository_id"]: row["started_at"] + limit
+        for row in await rows.values("repository_id", "started_at")
+    }
 
 
 async def _remind_at(owner_id: int, told_at: datetime, now: datetime) -> datetime | None:

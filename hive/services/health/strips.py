@@ -12,11 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from typing import cast
 
-from hive import clock
+from hive import clock, sql
 from hive.kinds import Health
-from hive.models import BackupDay, Repository
+from hive.models import Repository
 from hive.services.health import days
 from hive.services.health.infos import HealthInfo
 
@@ -67,7 +68,8 @@ async def strips(
     they were added, where that is known already.
     """
     now = clock.now()
-    spans = _spans(now, zone or UTC, length)
+    zone = zone or UTC
+    spans = _spans(now.astimezone(zone).date(), zone, length)
     ids = [one.repository_id for one in healths]
     if created is None:
         rows = Repository.filter(id__in=ids).values("id", "created_at")
@@ -102,8 +104,8 @@ class _Span:
     pieces: tuple[tuple[int, int], ...]
 
 
-def _spans(now: datetime, zone: tzinfo, length: int) -> list[_Span]:
-    today = now.astimezone(zone).date()
+@lru_cache(maxsize=128)
+def _spans(today: date, zone: tzinfo, length: int) -> list[_Span]:
     dates = [today - timedelta(days=back) for back in range(length - 1, -2, -1)]
     midnights = [datetime.combine(one, time(), zone).astimezone(UTC) for one in dates]
     return [
@@ -123,10 +125,8 @@ def _pieces(begin: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
 
 
 async def _kept(ids: Sequence[int], since: int) -> dict[int, dict[int, _Marks]]:
-    rows = BackupDay.filter(repository_id__in=list(ids), day__gte=since)
-    columns = ("repository_id", "day", "made", "late", "due", "failed")
     found: dict[int, dict[int, _Marks]] = {}
-    for repository, day, *marks in await rows.values_list(*columns):
+    for repository, day, *marks in await sql.backup_days(ids, since):
         found.setdefault(repository, {})[day] = cast("_Marks", marks)
     return found
 

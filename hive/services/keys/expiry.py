@@ -87,5 +87,5 @@ def _sentence(key: Key, expires_at: datetime, now: datetime, count: int) -> Sent
 
 
 def _link(key: Key) -> list[str]:
-    base = runtime.settings().web.public_url
-    return [f"{str(base).rstrip('/')}/keys/{key.id}"] if base else []
+    base = runtime.public_url()
+    return [f"{base}/keys/{key.id}"] if base else []

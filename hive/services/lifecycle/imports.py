@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tortoise.expressions import Q
@@ -21,7 +22,7 @@ from hive.errors import HiveError, NotFound, StorageError
 from hive.kinds import EventKind, Mode, Need, Operation, TrashReason
 from hive.long_work import WorkKind
 from hive.meter import Meter
-from hive.models import Repository, Session, TrashEntry
+from hive.models import Event, Repository, Session, TrashEntry
 from hive.sentences import Size, say
 from hive.services import events
 from hive.services.health import review
@@ -306,6 +307,12 @@ async def _place(repository_id: int) -> paths.Place:
     if repository is None:
         raise NotFound("There is no such repository.")
     return repository_infos.place_of(repository)
+
+
+async def is_verified_since(repository_id: int, at: datetime) -> bool:
+    """Whether an import was put in place at that time or later."""
+    events_of_it = Event.filter(repository_id=repository_id, kind=EventKind.IMPORT_VERIFIED)
+    return await events_of_it.filter(at__gte=at).exists()
 
 
 async def last_import_status(repository_id: int) -> int | None:

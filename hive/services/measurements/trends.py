@@ -34,7 +34,7 @@ async def took(rows: Sequence[Repository]) -> dict[int, timedelta]:
     """How long the last backups took of these repositories, where sessions made them."""
     last = {row.id: row.last_backup_at for row in rows if row.last_backup_at is not None}
     made = Session.filter(
-        repository_id__in=list(last),
+        repository_id__in=sql.ids(last),
         ended_at__in=list(last.values()),
         archive_created=ArchiveCreated.YES,
     )

@@ -20,7 +20,7 @@ from hive.services.outbox import audiences, condition
 from hive.services.outbox.audiences import Audience, works
 from hive.services.outbox.kinds import Matter
 from hive.services.outbox.routing import Destination
-from hive.services.permissions import Actor, group_ids, visible_repositories
+from hive.services.permissions import Actor, group_ids, not_deleted, visible_repositories
 
 _MOST = 5  # that are named in a sentence
 _MOST_KINDS = 20  # whose repositories are looked at for these
@@ -75,26 +75,27 @@ class Reach:
 
 async def reaches(actor: Actor, repository_ids: Sequence[int] | None = None) -> dict[int, Reach]:
     """Of repositories that the actor may see, by id."""
-    query = Repository.filter(await visible_repositories(actor), deleted_at=None)
+    query = Repository.filter(await visible_repositories(actor), not_deleted())
     if repository_ids is not None:
-        query = query.filter(id__in=list(repository_ids))
+        query = query.filter(id__in=sql.ids(repository_ids))
     rows = await query.distinct().order_by("name").values("id", "name", "owner_id")
     if not rows:
         return {}
     found = await audiences.of_repositories({row["id"]: row["owner_id"] for row in rows})
     tags: dict[int, set[str]] = {}
-    for tag in await RepositoryTag.filter(repository_id__in=list(found)):
-        tags.setdefault(tag.repository_id, set()).add(tag.tag)
+    tagged = RepositoryTag.filter(repository_id__in=sql.ids(found))
+    for one in await tagged.values("repository_id", "tag"):
+        tags.setdefault(one["repository_id"], set()).add(one["tag"])
     known, now = await _known(actor), clock.now()
     alike: dict[object, Reach] = {}
     result = {}
     for row in rows:
-        one = row["id"]
-        audience, own_tags = found[one], frozenset(tags.get(one, ()))
-        key = audience.likeness(one), own_tags
+        id_ = row["id"]
+        audience, own_tags = found[id_], frozenset(tags.get(id_, ()))
+        key = audience.likeness(id_), own_tags
         if key not in alike:
             alike[key] = _reach(row, audience, own_tags, known, now)
-        result[one] = replace(alike[key], repository_id=one, repository=row["name"])
+        result[id_] = replace(alike[key], repository_id=id_, repository=row["name"])
     return result
 
 

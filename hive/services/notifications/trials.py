@@ -57,6 +57,18 @@ async def test_now(actor: Actor, channel_id: int) -> str:
         return await test(actor, channel_id, means)
 
 
+def _where_to_look() -> list[str]:
+    """Without the address of the pages, messages have no link: which server it is, and why."""
+    if runtime.public_url() is not None:
+        return []
+    words = say(
+        "It comes from Borg Hive on the server %(host)s. Messages have no links until"
+        " web.public_url is set in its configuration.",
+        host=runtime.host_name(),
+    )
+    return ["", words]
+
+
 async def test(actor: Actor, channel_id: int, means: Means) -> str:
     """Send a message of no weight now, and return what the other side answered; DeliveryFailed.
 
@@ -76,7 +88,8 @@ async def test(actor: Actor, channel_id: int, means: Means) -> str:
                     "The channel %(channel)s works. %(user)s asked for this message.",
                     channel=row.name,
                     user=actor.name,
-                )
+                ),
+                *_where_to_look(),
             ]
         ),
         url=runtime.public_url(),

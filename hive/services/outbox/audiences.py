@@ -23,6 +23,7 @@ from hive.services.outbox.routing import (
     route_of_administrator,
     weight_of,
 )
+from hive.services.permissions import SEEING_ALL
 
 Way = tuple[Person, dict[Destination, datetime]]
 
@@ -137,9 +138,8 @@ async def of_repositories(owners: Mapping[int, int]) -> dict[int, Audience]:
     """Those of many repositories, given with their owners; in a constant number of queries."""
     shared = await recipients.members_of_shared(owners)
     users = {user.id: user for user in await User.all()}
-    people = {person.id: person for person in await recipients.load(users)}
-    overseers = await recipients.overseers()
-    administrators = [person for person in people.values() if person.id in overseers]
+    people = {person.id: person for person in await recipients.of_users(users.values())}
+    administrators = [one for one in people.values() if users[one.id].role in SEEING_ALL]
     rules = (rule for person in people.values() for rule in person.rules)
     named = frozenset(rule.repository_id for rule in rules if rule.repository_id is not None)
     alike: dict[tuple[int, frozenset[int]], Audience] = {}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tortoise.expressions import Subquery
 
+from hive import sql
 from hive.kinds import Language, Role
 from hive.models import (
     Channel,
@@ -40,14 +41,17 @@ async def of_repository(repository_id: int, owner_id: int) -> set[int]:
 
 async def members_of_shared(owners: Mapping[int, int]) -> dict[int, set[int]]:
     """Whom `of_repository` finds besides the owner, of many repositories."""
-    members: dict[int, set[int]] = defaultdict(set)
-    for row in await Membership.all():
-        members[row.group_id].add(row.user_id)
-    unwilling = await _unwilling()
     found: dict[int, set[int]] = defaultdict(set)
-    for share in await RepositoryShare.all():
-        if share.repository_id in owners:
-            found[share.repository_id] |= members[share.group_id] - unwilling
+    shares = RepositoryShare.filter(repository_id__in=sql.ids(owners))
+    groups = await shares.values("repository_id", "group_id")
+    if not groups:
+        return found
+    members: dict[int, set[int]] = defaultdict(set)
+    for row in await Membership.all().values("group_id", "user_id"):
+        members[row["group_id"]].add(row["user_id"])
+    unwilling = await _unwilling()
+    for share in groups:
+        found[share["repository_id"]] |= members[share["group_id"]] - unwilling
     return found
 
 
@@ -80,7 +84,12 @@ async def overseers() -> set[int]:
 
 async def load(user_ids: Collection[int]) -> list[Person]:
     """The enabled ones among these users."""
-    users = await User.filter(id__in=list(user_ids), enabled=True).order_by("id")
+    return await of_users(await User.filter(id__in=list(user_ids)))
+
+
+async def of_users(users: Collection[User]) -> list[Person]:
+    """The same of rows that are read already."""
+    users = sorted((user for user in users if user.enabled), key=lambda user: user.id)
     if not users:
         return []
     ids = [user.id for user in users]
@@ -146,6 +155,8 @@ async def _readers(channels: list[Channel]) -> dict[int, set[int]]:
     """Who may use each of the channels because of a share."""
     found: dict[int, set[int]] = defaultdict(set)
     shares = await ChannelShare.filter(channel_id__in=[channel.id for channel in channels])
+    if not shares:
+        return found
     members = defaultdict(set)
     for row in await Membership.filter(group_id__in=[share.group_id for share in shares]):
         members[row.group_id].add(row.user_id)

@@ -6,7 +6,8 @@ bounded, so that it costs the same however many repositories there are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,8 +24,8 @@ from hive.services.alarms.answers import AlarmOffer
 from hive.services.health import proposals
 from hive.services.health.states import Condition
 from hive.services.notifications import channels, reach
-from hive.services.notifications.channels import ChannelInfo
-from hive.services.overview.listing import Listing
+from hive.services.notifications.channels import FailingChannel
+from hive.services.overview.listing import Listing, Totals, unheard
 from hive.services.permissions import Actor, manageable_ids, visible_keys
 
 NAMED = 4  # that a line names
@@ -32,7 +33,7 @@ MOST = 50  # lines of what has to be answered one by one
 ACKNOWLEDGED = 50  # that one button acknowledges
 _PERCENT = 50  # of a disk that fills up, the level is its share in per cent
 _UNUSED = timedelta(days=7)  # for which a key may wait for its first use
-_ALARMS = 200
+_TOGETHER = 200  # rows that are read to be counted; of more, the database counts them
 _LATELY = timedelta(days=14)
 
 
@@ -81,7 +82,7 @@ class Attention:
     message: str = ""
     is_severe: bool = False
     to_answer: AlarmOffer | None = None
-    channels: tuple[ChannelInfo, ...] = ()
+    channels: tuple[FailingChannel, ...] = ()
     every: timedelta | None = None  # how often backups come
 
     @property
@@ -90,16 +91,15 @@ class Attention:
         return max(self.count - len(self.named), 0)
 
 
-async def list_attention(
-    actor: Actor, listing: Listing, conditions: Collection[Condition] = tuple(Condition)
-) -> list[Attention]:
-    """What wants to be looked at, the worst first; `conditions`: those that occur at all."""
+async def list_attention(actor: Actor, listing: Listing, totals: Totals) -> list[Attention]:
+    """What wants to be looked at, the worst first."""
+    conditions = {condition for condition, _ in totals.counts}
     found = [
         *(await _critical(actor, listing) if Condition.CRITICAL in conditions else ()),
         *await _notifying(actor),
         *(await _unknown(listing) if Condition.UNKNOWN in conditions else ()),
-        *(await _missing(listing, Condition.DOWN) if Condition.DOWN in conditions else ()),
-        *(await _missing(listing, Condition.LATE) if Condition.LATE in conditions else ()),
+        *(await _missing(listing, totals, Condition.DOWN)),
+        *(await _missing(listing, totals, Condition.LATE)),
         *await _check_errors(listing),
         *await _lasting(listing),
         *await _failed_sessions(listing),
@@ -157,7 +157,7 @@ async def _notifying(actor: Actor) -> list[Attention]:
     worries, now = await reach.worries(actor), clock.now()
     found = []
     if worries.failing:
-        failing = await channels.list_failing(actor)
+        failing = await channels.failing_in_short(actor)
         since = (one.condition.failing_since for one in failing)
         line = Attention(
             kind=AttentionKind.CHANNELS,
@@ -199,25 +199,24 @@ async def _unknown(listing: Listing) -> list[Attention]:
     return found
 
 
-async def _missing(listing: Listing, condition: Condition) -> list[Attention]:
+async def _missing(listing: Listing, totals: Totals, condition: Condition) -> list[Attention]:
     """Missing backups that nobody knows of yet: those that are down, or late."""
-    heard = Q(muted_until=None) | Q(muted_until__lte=clock.now())
-    query = listing.in_condition(condition).filter(heard, acknowledged_at=None)
-    query = query.order_by("health_since", "id")
-    rows = await query.limit(NAMED).values("id", "name", "health_since", "due_at")
+    count = totals.unheard.get(condition, 0)
+    if not count:
+        return []
+    is_down = condition == Condition.DOWN
+    query = listing.in_condition(condition).filter(unheard(clock.now()))
+    first = query.order_by("health_since", "id").limit(ACKNOWLEDGED if is_down else NAMED)
+    rows = await first.values("id", "name", "health_since", "due_at")
     if not rows:
         return []
-    is_down, is_all = condition == Condition.DOWN, len(rows) < NAMED
-    ids = [row["id"] for row in rows]
-    if is_down and not is_all:
-        ids = [row["id"] for row in await query.limit(ACKNOWLEDGED).values("id")]
     return [
         Attention(
             kind=AttentionKind(condition),
             since=rows[0]["health_since"] or clock.now(),
-            count=len(rows) if is_all else await query.count(),
-            named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows),
-            changeable=tuple(ids) if is_down else (),
+            count=count,
+            named=tuple(Named(row["id"], row["name"], row["due_at"]) for row in rows[:NAMED]),
+            changeable=tuple(row["id"] for row in rows) if is_down else (),
             is_severe=is_down,
         )
     ]
@@ -230,17 +229,21 @@ async def _check_errors(listing: Listing) -> list[Attention]:
     )
     broken = Inspection.filter(listing.about(), check_error__not_isnull=True)
     broken = broken.exclude(repository_id__in=Subquery(told.values("repository_id")))
-    rows = await broken.order_by("checked_at", "id").limit(NAMED).select_related("repository")
+    first = broken.order_by("checked_at", "id").limit(_TOGETHER)
+    rows = await first.values(
+        "repository_id", "checked_at", "at", "check_error", name="repository__name"
+    )
     if not rows:
         return []
+    named = rows[:NAMED]
     return [
         Attention(
             kind=AttentionKind.CHECK_ERROR,
-            since=rows[0].checked_at or rows[0].at or clock.now(),
-            count=len(rows) if len(rows) < NAMED else await broken.count(),
-            named=tuple(Named(row.repository_id, row.repository.name) for row in rows),
-            changeable=tuple(row.repository_id for row in rows),
-            message=rows[0].check_error or "",
+            since=rows[0]["checked_at"] or rows[0]["at"] or clock.now(),
+            count=len(rows) if len(rows) < _TOGETHER else await broken.count(),
+            named=tuple(Named(row["repository_id"], row["name"]) for row in named),
+            changeable=tuple(row["repository_id"] for row in named),
+            message=rows[0]["check_error"] or "",
             is_severe=True,
         )
     ]
@@ -250,26 +253,29 @@ async def _lasting(listing: Listing) -> list[Attention]:
     """Alarms that end by themselves: one line for each kind."""
     query = Alarm.filter(listing.about(), repository_id__not_isnull=True, answered_at=None)
     query = query.exclude(kind__in=alarms.UNTIL_ANSWERED)
-    counted = await query.annotate(count=Count("id")).group_by("kind").values("kind", "count")
-    rows = await query.order_by("since", "id").limit(_ALARMS).select_related("repository")
+    columns = ("repository_id", "kind", "since", "session_id", "message")
+    first = query.order_by("since", "id").limit(_TOGETHER)
+    rows = await first.values(*columns, name="repository__name")
+    counts = Counter(row["kind"] for row in rows)
+    if len(rows) == _TOGETHER:
+        counted = query.annotate(count=Count("id")).group_by("kind").values("kind", "count")
+        counts = Counter({row["kind"]: row["count"] for row in await counted})
     found = []
-    for one in counted:
-        alike = [row for row in rows if row.kind == one["kind"]][:NAMED]
-        first = alike[0] if alike else None
+    for kind, count in counts.items():
+        alike = [row for row in rows if row["kind"] == kind][:NAMED]
+        first_of = alike[0] if alike else None
         found.append(
             Attention(
                 kind=AttentionKind.ALARM,
-                since=first.since if first is not None else clock.now(),
-                count=one["count"],
+                since=first_of["since"] if first_of else clock.now(),
+                count=count,
                 named=tuple(
-                    Named(row.repository.id, row.repository.name, row.since)
-                    for row in alike
-                    if row.repository is not None
+                    Named(row["repository_id"], row["name"], row["since"]) for row in alike
                 ),
-                changeable=tuple(row.repository_id or 0 for row in alike),
-                session_id=first.session_id if first is not None else None,
-                alarm=EventKind(one["kind"]),
-                message=first.message if first is not None else "",
+                changeable=tuple(row["repository_id"] for row in alike),
+                session_id=first_of["session_id"] if first_of else None,
+                alarm=EventKind(kind),
+                message=first_of["message"] if first_of else "",
             )
         )
     return found
@@ -335,14 +341,13 @@ async def _unwatched(listing: Listing) -> list[Attention]:
 async def _unused_keys(actor: Actor, listing: Listing) -> list[Attention]:
     """Keys that open something and never did: a machine that was never set up."""
     before = clock.now() - _UNUSED
-    grants = Grant.filter(listing.about(), created_at__lt=before)
     unused = Key.filter(
-        await visible_keys(actor),
-        id__in=Subquery(grants.values("key_id")),
-        last_used_at=None,
-        enabled=True,
-        created_at__lt=before,
+        await visible_keys(actor), last_used_at=None, enabled=True, created_at__lt=before
     )
+    if not await unused.exists():
+        return []  # which costs little, and what follows reads all grants
+    grants = Grant.filter(listing.about(), created_at__lt=before)
+    unused = unused.filter(id__in=Subquery(grants.values("key_id")))
     rows = await unused.order_by("created_at", "id").limit(NAMED)
     if not rows:
         return []

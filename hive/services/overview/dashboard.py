@@ -41,6 +41,7 @@ class Dashboard:
     fitting        how many repositories the query fits
     attention      the first of what needs attention; `more_attention` is what follows
     severe         how many lines of all of it are red
+    received       bytes of the sessions that ended within a day
     failed         in how many repositories the last session failed
     is_any_in_use  whether a session runs on any of them
     """
@@ -52,6 +53,7 @@ class Dashboard:
     attention: Sequence[Attention]
     more_attention: Sequence[Attention]
     severe: int
+    received: int
     failed: int
     disks: Sequence[DiskInfo]
     is_any_in_use: bool
@@ -64,8 +66,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
     page = await listing.page(query, ROWS)
     groups = {one.id: one.group for one in page.rows}
     shown = await rows.rows_of(actor, list(groups), query.zone)
-    conditions = {condition for condition, _ in totals.counts}
-    wanting = await attention.list_attention(actor, listing, conditions)
+    wanting = await attention.list_attention(actor, listing, totals)
     lines = len(wanting) if query.all_attention else LINES
     in_use = Session.filter(listing.about(), ended_at=None)
     return Dashboard(
@@ -76,6 +77,7 @@ async def dashboard(actor: Actor, query: DashboardQuery) -> Dashboard:
         attention=wanting[:lines],
         more_attention=wanting[lines:],
         severe=sum(one.is_severe for one in wanting),
+        received=await listing.received(),
         failed=sum(one.count for one in wanting if one.kind == AttentionKind.SESSION_FAILED),
         disks=await disks.disks(totals.location_ids),
         is_any_in_use=await in_use.exclude(need=Need.STATUS).exists(),

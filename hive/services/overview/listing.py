@@ -6,9 +6,10 @@ the ids of one page leave it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -19,11 +20,11 @@ from tortoise.queryset import QuerySet
 
 from hive import clock, sql
 from hive.kinds import Health
-from hive.models import Repository, RepositoryTag, User
+from hive.models import Repository, RepositoryTag, Session, User
 from hive.services.alarms import alarms, server_alarms
 from hive.services.health.review import running_until
 from hive.services.health.states import COUNTED, Condition
-from hive.services.permissions import Actor, visible_repositories
+from hive.services.permissions import Actor, not_deleted, visible_repositories
 from hive.services.storage import sizes
 
 NEARLY_FULL = 90  # per cent of a quota
@@ -98,10 +99,12 @@ class Totals:
     """Of all repositories that the actor may see, whatever is listed.
 
     counts     how many are in each condition, the worst first; none that is empty
+    unheard    how many of each of them are neither acknowledged nor muted
     backed_up  how many have had a backup within a day
     """
 
     counts: Sequence[tuple[Condition, int]]
+    unheard: Mapping[Condition, int]
     total: int
     size_bytes: int
     backed_up: int
@@ -135,24 +138,29 @@ class Listing:
         return cls(actor, await visible_repositories(actor), await _rank())
 
     def _all(self) -> QuerySet[Repository]:
-        return Repository.filter(self._visible, deleted_at=None).annotate(rank=self._rank)
+        return self.rows().annotate(rank=self._rank)
 
     async def totals(self) -> Totals:
         """In one query."""
-        recent = sql.case((Q(last_backup_at__gte=clock.now() - _DAY), 1), default=0)
+        now = clock.now()
+        recent = sql.case((Q(last_backup_at__gte=now - _DAY), 1), default=0)
         query = self._all().annotate(
             count=Count("id"),
             size=Sum("size_bytes"),
             recent=Sum(recent),  # type: ignore[arg-type]  # its hints know no Case
+            unheard=Sum(sql.case((unheard(now), 1), default=0)),  # type: ignore[arg-type]
         )
-        columns = ("rank", "location_id", "count", "size", "recent")
+        columns = ("rank", "location_id", "count", "size", "recent", "unheard")
         rows = await query.group_by("rank", "location_id").values(*columns)
-        counts: dict[Condition, int] = {}
+        counts: Counter[Condition] = Counter()
+        unheard_of: Counter[Condition] = Counter()
         for row in rows:
             condition = _condition(row["rank"])
-            counts[condition] = counts.get(condition, 0) + row["count"]
+            counts[condition] += row["count"]
+            unheard_of[condition] += row["unheard"]
         return Totals(
             counts=[(one, counts[one]) for one in COUNTED if one in counts],
+            unheard=unheard_of,
             total=sum(counts.values()),
             size_bytes=sum(row["size"] or 0 for row in rows),
             backed_up=sum(row["recent"] or 0 for row in rows),
@@ -189,9 +197,21 @@ class Listing:
         ours = Repository.filter(self._visible, deleted_at=None)
         return Q(repository_id__in=Subquery(ours.values("id")))
 
+    async def received(self) -> int:
+        """Bytes of the sessions that ended within a day, from their index alone."""
+        ours = Q() if self._sees_all else self.about()
+        query = Session.filter(ours, ended_at__gte=clock.now() - _DAY)
+        (received,) = await query.annotate(sum=Sum("bytes_in")).values_list("sum", flat=True)
+        return int(received or 0)
+
     def rows(self) -> QuerySet[Repository]:
         """The repositories themselves."""
-        return Repository.filter(self._visible, deleted_at=None)
+        return Repository.filter(self._visible, not_deleted())
+
+
+def unheard(now: datetime) -> Q:
+    """What restricts a query on repositories to those whose missing backup nobody knows of."""
+    return Q(acknowledged_at=None) & (Q(muted_until=None) | Q(muted_until__lte=now))
 
 
 async def _rank() -> Case:
@@ -207,7 +227,7 @@ async def _rank() -> Case:
         (Condition.DOWN, Q(health=Health.DOWN)),
         (Condition.LATE, Q(health=Health.LATE)),
         (Condition.BUSY, Q(maintenance__gt="")),
-        *([(Condition.RUNNING, Q(id__in=list(running)))] if running else []),
+        *([(Condition.RUNNING, Q(id__in=sql.ids(running)))] if running else []),
         (Condition.UNWATCHED, Q(health=Health.UNWATCHED)),
         (Condition.NEW, Q(health=Health.NEW)),
         (Condition.PAUSED, Q(health=Health.PAUSED)),
@@ -234,13 +254,13 @@ def _fits(query: ListQuery) -> Q:
         fits &= _tagged(Q(tag=query.tag))
     text = query.text.strip()
     if text.startswith("#"):
-        fits &= _tagged(Q(tag__icontains=text[1:]))
+        fits &= _tagged(Q(tag__icontains=text[1:].lower()))
     elif text:
         fits &= (
             Q(name__icontains=text)
             | Q(login__icontains=text)
             | Q(owner_id__in=Subquery(User.filter(name__icontains=text).values("id")))
-            | _tagged(Q(tag__icontains=text))
+            | _tagged(Q(tag__icontains=text.lower()))
         )
     return fits
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from hive.kinds import EventKind, Health, Level, Mode, RepositoryState
+from hive.kinds import EventKind, Health, Level, Mode, Need, Operation, RepositoryState
 from hive.services.alarms import answers
 from hive.services.alarms.alarms import AlarmInfo
 from hive.services.alarms.answers import AlarmOffer
 from hive.services.health import proposals
 from hive.services.health.states import BAD, Condition
+from hive.services.lifecycle import imports
 from hive.services.overview.details import Details, find_details
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
@@ -28,6 +29,7 @@ class NextAction(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     BREAK_LOCK = "break lock"
     RESUME = "resume"
+    SWITCH_TO_BORG = "switch to BORG"  # rsync has brought or fetched what it was to
     CONNECT = "connect"
     WATCH = "watch"
 
@@ -60,7 +62,10 @@ async def find_head(actor: Actor, repository_id: int) -> Head:
     may_manage = await catalogue.level(actor, repository_id) >= Level.MANAGE
     waiting = [one for one in health.alarms if one.is_critical]
     offers = await answers.offers(actor, waiting)
-    action = _action(details, list(offers.values()), may_manage=may_manage)
+    is_transferred = await _is_transferred(details)
+    action = _action(
+        details, list(offers.values()), may_manage=may_manage, is_transferred=is_transferred
+    )
     is_open = details.condition == Condition.UNWATCHED and may_manage
     return Head(
         details=details,
@@ -74,7 +79,7 @@ async def find_head(actor: Actor, repository_id: int) -> Head:
 
 
 def _action(
-    details: Details, offers: Sequence[AlarmOffer], *, may_manage: bool
+    details: Details, offers: Sequence[AlarmOffer], *, may_manage: bool, is_transferred: bool
 ) -> NextAction | None:
     """The first that fits, the most urgent first."""
     health, repository = details.health, details.repository
@@ -88,9 +93,20 @@ def _action(
         NextAction.ACKNOWLEDGE: health.health in (Health.LATE, Health.DOWN)
         and health.acknowledged_at is None,
         NextAction.RESUME: health.paused_until is not None,
+        NextAction.SWITCH_TO_BORG: is_transferred,
         NextAction.CONNECT: is_new and repository.mode != Mode.EXPORT,
         NextAction.WATCH: details.condition == Condition.UNWATCHED and repository.mode == Mode.BORG,
     }
     if not may_manage:
         return NextAction.CONNECT if fits[NextAction.CONNECT] and not offers else None
     return next((action for action, is_it in fits.items() if is_it), None)
+
+
+async def _is_transferred(details: Details) -> bool:
+    """Whether the last session brought or fetched all by rsync, in the mode that it still has."""
+    last, mode = details.last_session, details.repository.mode
+    if last is None or last.state != SessionState.WELL or last.operation == Operation.DRY_RUN:
+        return False
+    if mode == Mode.IMPORT and last.need == Need.IMPORT:
+        return await imports.is_verified_since(details.repository.id, last.started_at)
+    return mode == Mode.EXPORT and last.need == Need.EXPORT

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from hive import log, long_work
+from hive import log, long_work, sql
 from hive.borg.encryption import Encryption
 from hive.errors import StorageError
 from hive.kinds import Mode
@@ -21,7 +21,7 @@ from hive.services.health.states import Condition, condition_of
 from hive.services.health.strips import Strip
 from hive.services.measurements import trends
 from hive.services.overview.listing import NEARLY_FULL
-from hive.services.permissions import Actor, visible_repositories
+from hive.services.permissions import Actor, not_deleted, visible_repositories
 from hive.services.repositories import locks
 from hive.services.repositories.infos import place_of
 from hive.services.sessions import infos as session_infos
@@ -96,7 +96,7 @@ async def rows_of(
     With a strip of so many days, which are those of a time zone (None: UTC).
     """
     rows = await Repository.filter(
-        await visible_repositories(actor), deleted_at=None, id__in=list(repository_ids)
+        await visible_repositories(actor), not_deleted(), id__in=sql.ids(repository_ids)
     ).select_related("owner", "location")
     ids = [row.id for row in rows]
     health = await health_info.of_rows(rows)
@@ -176,7 +176,9 @@ def _row(row: Repository, known: _Known) -> Row:
 
 
 async def _encryption(ids: list[int]) -> dict[int, Encryption]:
-    rows = await Inspection.filter(repository_id__in=ids).values("repository_id", "encryption")
+    rows = await Inspection.filter(repository_id__in=sql.ids(ids)).values(
+        "repository_id", "encryption"
+    )
     return {row["repository_id"]: _encryption_of(row["encryption"]) for row in rows}
 
 
@@ -207,7 +209,7 @@ async def last_sessions(
     `repositories`: those that are read already.
     """
     ids = await latest.ids(repository_ids)
-    rows = Session.filter(id__in=list(ids.values()))
+    rows = Session.filter(id__in=sql.ids(ids.values()))
     known = {row.id: row for row in repositories}
     found = {}
     for row in await (rows if repositories else rows.select_related("repository")):

@@ -19,7 +19,7 @@ async def ids(repository_ids: Collection[int]) -> dict[int, int]:
 
 async def newest(repository_ids: Collection[int]) -> dict[int, int]:
     """Whether it runs or not."""
-    ours = Repository.filter(id__in=list(repository_ids))
+    ours = Repository.filter(id__in=sql.ids(repository_ids))
     rows = await ours.annotate(newest=sql.newest_session(but_not=Need.STATUS)).values(
         "id", "newest"
     )
@@ -28,6 +28,6 @@ async def newest(repository_ids: Collection[int]) -> dict[int, int]:
 
 async def in_use(repository_ids: Collection[int]) -> dict[int, int]:
     """The sessions that run; a later one may have come and gone while a long one still does."""
-    running = Session.filter(ended_at=None, repository_id__in=list(repository_ids))
+    running = Session.filter(ended_at=None, repository_id__in=sql.ids(repository_ids))
     rows = await running.exclude(need=Need.STATUS).order_by("id").values("id", "repository_id")
     return {row["repository_id"]: row["id"] for row in rows}

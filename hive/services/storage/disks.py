@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
+from tortoise.expressions import Subquery
 from tortoise.functions import Sum
 
 from hive import clock, memory
-from hive.models import Inspection, Location
+from hive.models import Inspection, Location, Repository
 from hive.sentences import Size, say
 from hive.services import runtime
 from hive.services.alarms.rules import DISK_STEPS, level
@@ -309,9 +310,10 @@ async def _forecasts() -> list[tuple[list[Location], Space, int]]:
 
     What the disk keeps in reserve is not used up by backups: it is full when they are refused.
     """
-    growth = await _growth()
+    locations = await Location.all().order_by("name")
+    growth = await _growth(locations)
     places: dict[Path, list[Location]] = {}
-    for row in await Location.all().order_by("name"):
+    for row in locations:
         places.setdefault(storage.root_of(row), []).append(row)
     there = [root for root in places if presence.words_of_root(root) is None]
     spaces = await asyncio.to_thread(_spaces, there)
@@ -343,12 +345,15 @@ def _full_on(space: Space, grows: int) -> date | None:
     return forecast.full_on(0, space.free_bytes - space.reserve_bytes, grows, now)
 
 
-async def _growth() -> dict[int, int]:
+async def _growth(locations: Sequence[Location]) -> dict[int, int]:
     """Bytes a week of all repositories at each location, those that nobody asks for included."""
-    rows = (
-        await Inspection.filter(repository__deleted_at=None)
-        .annotate(total=Sum("growth_bytes_per_week"))
-        .group_by("repository__location_id")
-        .values("repository__location_id", "total")
+    deleted = Repository.filter(deleted_at__isnull=False).values("id")
+    grown = Inspection.exclude(repository_id__in=Subquery(deleted)).annotate(
+        total=Sum("growth_bytes_per_week")
     )
-    return {row["repository__location_id"]: row["total"] or 0 for row in rows}
+    if len(locations) == 1:  # a third of the time, for nothing is to be looked up
+        rows = await grown.values("total")
+        return {locations[0].id: rows[0]["total"] or 0}
+    where = "repository__location_id"
+    rows = await grown.group_by(where).values(where, "total")
+    return {row[where]: row["total"] or 0 for row in rows}

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from tortoise.functions import Max
-
-from hive import clock
-from hive.models import Statistic
+from hive import clock, sql
+from hive.models import Repository, Statistic
 from hive.services.storage.forecast import Point
 
 WINDOW = timedelta(days=30)  # a size that was measured earlier says nothing of a change since then
@@ -31,20 +29,11 @@ async def changes(repository_ids: Collection[int], since: datetime) -> dict[int,
     before the first measurement after it: one that was not measured before has no change.
     """
     now = clock.now()
-    begin = await _newest(repository_ids, now - WINDOW, since)
-    end = await _newest(repository_ids, now - WINDOW, now)
-    return {one: end[one] - size for one, size in begin.items()}
-
-
-async def _newest(
-    repository_ids: Collection[int], since: datetime, until: datetime
-) -> dict[int, int]:
-    measured = Statistic.filter(
-        repository_id__in=list(repository_ids), at__gte=since, at__lte=until
+    rows = Repository.filter(id__in=sql.ids(repository_ids)).annotate(
+        change=sql.change(now - WINDOW, since, now)
     )
-    newest = await measured.annotate(newest=Max("id")).group_by("repository_id").values("newest")
-    rows = Statistic.filter(id__in=[row["newest"] for row in newest])
     return {
-        row["repository_id"]: row["size_bytes"]
-        for row in await rows.values("repository_id", "size_bytes")
+        row["id"]: row["change"]
+        for row in await rows.values("id", "change")
+        if row["change"] is not None
     }

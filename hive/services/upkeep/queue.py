@@ -240,6 +240,9 @@ def _is_idle(repository: Repository, since: datetime) -> bool:
 
 @transactional
 async def note_begun(row: Upkeep) -> None:
+    """Conflict where it was stopped meanwhile."""
+    if await _is_stopped(row):
+        raise Conflict("It was stopped before it began.")
     row.state = UpkeepState.RUNNING
     if row.started_at is None:
         row.started_at = clock.now()
@@ -250,7 +253,9 @@ async def note_begun(row: Upkeep) -> None:
 async def note_turn(
     row: Upkeep, state: UpkeepState, *, seconds: float, is_interrupted: bool = False
 ) -> None:
-    """A turn is over, the whole is not."""
+    """A turn is over, the whole is not, unless it was stopped meanwhile."""
+    if await _is_stopped(row):
+        return
     row.state = state
     row.seconds += round(seconds)
     row.interruptions += is_interrupted
@@ -259,6 +264,8 @@ async def note_turn(
 
 @transactional
 async def note_failed(row: Upkeep, message: str, *, seconds: float) -> None:
+    if await _is_stopped(row):
+        return
     await _end(row, UpkeepState.FAILED, message, seconds)
     await events.record(row.repository_id, EventKind.UPKEEP_FAILED, message, upkeep=row.id)
 
@@ -318,6 +325,11 @@ async def note_compacted(row: Upkeep, freed: int | None, *, seconds: float) -> N
     await events.record(
         row.repository_id, EventKind.COMPACTED, message, upkeep=row.id, freed_bytes=freed
     )
+
+
+async def _is_stopped(row: Upkeep) -> bool:
+    """See stopping.stop: it may do that while a turn is under way."""
+    return await Upkeep.filter(id=row.id, state=UpkeepState.STOPPED).exists()
 
 
 async def _end(row: Upkeep, state: UpkeepState, message: str, seconds: float) -> None:

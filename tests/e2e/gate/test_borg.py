@@ -14,7 +14,7 @@ from hive.services.repositories import catalogue, former_paths
 from hive.services.sessions import config_versions
 from tests.e2e.gate.files import fingerprint, make_files, noise, same_tree
 from tests.e2e.gate.harness import Client, House
-from tests.programs import borg_version
+from tests.programs import BORG_LINES, borg_version
 
 
 async def with_repository(house: House, access: Access = Access.FULL) -> tuple[Client, str]:
@@ -40,7 +40,7 @@ async def change_access(access: Access) -> None:
     await grants.change_access(OPERATOR, info.id, grants.ChangeAccess(accesses={"laptop": access}))
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_directory_is_backed_up_and_restored_byte_for_byte(
     house: House, tmp_path: Path, version: str
 ) -> None:
@@ -64,6 +64,7 @@ async def test_a_directory_is_backed_up_and_restored_byte_for_byte(
     assert info.size_bytes > 1_000_000
 
 
+@pytest.mark.long
 async def test_archives_are_deleted_pruned_and_compacted_with_full_access(
     house: House, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ async def test_a_former_path_opens_an_old_repository_and_is_recorded(
     assert await former_paths.list_former_paths(OPERATOR, info.id) == []
 
 
+@pytest.mark.long
 async def test_append_only_adds_archives_but_frees_nothing(house: House, tmp_path: Path) -> None:
     client, url = await with_backup(house, tmp_path)
     await change_access(Access.APPEND_ONLY)
@@ -198,7 +200,7 @@ async def test_a_key_that_a_client_overwrites_is_kept(house: House, tmp_path: Pa
     assert refused.status != 0
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_read_only_reads_everything(house: House, tmp_path: Path, version: str) -> None:
     client, url = await with_backup(house, tmp_path, version)
     await change_access(Access.READ_ONLY)
@@ -300,7 +302,7 @@ async def test_status_tells_people_and_programs(house: House, tmp_path: Path) ->
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_backup_that_asks_for_statistics_is_a_backup(
     house: House, tmp_path: Path, version: str
 ) -> None:

@@ -67,6 +67,7 @@ async def archives(client: Client, url: str) -> list[str]:
     return (await client.borg("list", "--short", url)).must().text.split()
 
 
+@pytest.mark.long
 async def test_borgmatic_creates_prunes_compacts_checks_and_restores(
     house: House, tmp_path: Path
 ) -> None:

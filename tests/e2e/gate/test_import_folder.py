@@ -23,7 +23,7 @@ from hive.services.storage import paths
 from tests.e2e.gate.files import content, noise
 from tests.e2e.gate.harness import Done, House, open_house, until
 from tests.e2e.gate.transfers import Transfer, prepare, statistics
-from tests.programs import borg_command, rsync_command
+from tests.programs import BORG_LINES, borg_command, rsync_command
 
 MB = 1_000_000
 
@@ -86,7 +86,7 @@ async def test_a_folder_beside_something_else_is_refused_with_the_slash_named(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_what_borg_derives_is_dropped_and_made_again(
     tmp_path: Path, source: Path, version: str
 ) -> None:
@@ -228,7 +228,7 @@ async def test_no_import_is_discarded_while_it_runs(house: House, source: Path) 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_limits_that_an_import_brings_are_told_and_cleared(
     tmp_path: Path, source: Path, version: str
 ) -> None:

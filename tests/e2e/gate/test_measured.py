@@ -18,6 +18,7 @@ from hive.services.repositories import catalogue, locks
 from hive.services.upkeep import append_only
 from tests.e2e.gate.harness import House, until
 from tests.e2e.gate.test_borg import change_access, with_repository
+from tests.programs import BORG_LINES
 
 
 async def measure_last(house: House) -> None:
@@ -28,7 +29,7 @@ async def measure_last(house: House) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_an_append_only_key_that_compacts_or_locks_deletes_nothing(
     house: House, tmp_path: Path, version: str
 ) -> None:

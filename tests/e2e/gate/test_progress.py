@@ -172,6 +172,7 @@ async def test_a_check_that_gives_way_says_why_and_where_it_stopped(
     assert (await ended(asked, seconds=60)).state == UpkeepState.DONE
 
 
+@pytest.mark.long
 async def test_an_import_counts_its_files_while_it_is_verified(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

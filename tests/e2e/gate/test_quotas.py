@@ -19,7 +19,7 @@ from hive.services.storage import paths
 from tests.e2e.gate.files import noise
 from tests.e2e.gate.harness import Client, House, open_house, until
 from tests.e2e.gate.rpc_client import RpcClient, RpcError, calling
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 
 MB = 1_000_000
 QUOTA = 10 * MB
@@ -87,7 +87,7 @@ async def fill(rpc: RpcClient, most: int, *, begin: int = 0) -> int:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_client_that_ignores_every_error_cannot_go_beyond_the_quota(
     tmp_path: Path, version: str
 ) -> None:
@@ -205,7 +205,7 @@ async def test_a_quota_that_is_lowered_holds_for_a_running_session(house: House)
     assert room.on_disk < MB
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str) -> None:
     """Borg wrote it into the config, and fell back to that."""
     async with open_house(tmp_path, **{"borg.command": borg_command(version)}) as house:
@@ -222,7 +222,7 @@ async def test_a_quota_that_was_taken_away_is_gone(tmp_path: Path, version: str)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_over_a_lowered_quota_everything_works_but_writing(
     tmp_path: Path, version: str
 ) -> None:

@@ -24,10 +24,10 @@ from tests.e2e.gate.machine import Machine
 from tests.e2e.gate.rpc import rpc
 from tests.e2e.gate.test_borg import change_access
 from tests.factories import tree
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_what_an_append_only_key_deleted_comes_back_whole(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -88,7 +88,7 @@ async def test_a_fresh_client_needs_nothing(machine: Machine) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_objects_that_a_raw_client_overwrote_come_back(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -113,7 +113,7 @@ async def test_objects_that_a_raw_client_overwrote_come_back(machine: Machine) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_what_a_full_key_pruned_comes_back_until_it_is_compacted(machine: Machine) -> None:
     info = await machine.info()
     good = await machine.house.last_session()
@@ -136,7 +136,7 @@ async def test_what_a_full_key_pruned_comes_back_until_it_is_compacted(machine: 
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_session_in_the_middle_can_be_gone_back_to(machine: Machine) -> None:
     info = await machine.info()
     await machine.delete("one")

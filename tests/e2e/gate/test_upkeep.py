@@ -25,7 +25,7 @@ from hive.services.measurements import insights, statistics
 from hive.services.permissions import OPERATOR
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
-from hive.services.upkeep import queue, worker
+from hive.services.upkeep import queue, stopping, worker
 from hive.services.upkeep.parts import Parts
 from hive.services.upkeep.queue import UpkeepInfo
 from hive.services.upkeep.worker import UpkeepWorker
@@ -151,13 +151,11 @@ async def test_a_check_in_parts_goes_on_where_it_stopped(
     assert EventKind.CONFIG_CHANGED not in await kinds()
 
 
-@pytest.mark.long
-async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
-    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    client = await with_archives(house, tmp_path)
-    info = await laptop()
-    slow = tmp_path / "slow-borg"
+async def _slow_check(
+    house: House, at_work: UpkeepWorker, info: RepositoryInfo, directory: Path
+) -> UpkeepInfo:
+    """A check that runs, by a borg that does nothing for 30 seconds."""
+    slow = directory / "slow-borg"
     slow.write_text(f'#!/bin/sh\nsleep 30\nexec {borg_command("1.4")} "$@"\n')
     slow.chmod(0o755)
     program = house.gate.host.programs.borg
@@ -170,6 +168,16 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
         return (await queue.get(asked.id)).state == UpkeepState.RUNNING
 
     await until(is_running)
+    return asked
+
+
+@pytest.mark.long
+async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
+    house: House, at_work: UpkeepWorker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await with_archives(house, tmp_path)
+    info = await laptop()
+    asked = await _slow_check(house, at_work, info, tmp_path)
     (await client.borg("list", info.url)).must()  # it was not told to try again
     await until(house.is_quiet)
     session = await house.last_session()
@@ -181,6 +189,38 @@ async def test_a_session_that_arrives_goes_first_and_the_check_goes_on_after_it(
     at_work._stir.set()
     assert (await ended(asked)).problems == ()
     assert EventKind.UPDATED_LOCALLY not in await kinds()
+
+
+@pytest.mark.long
+async def test_a_check_that_runs_is_stopped_and_counts_as_stopped_and_not_as_failed(
+    house: House, at_work: UpkeepWorker, tmp_path: Path
+) -> None:
+    client = await with_archives(house, tmp_path)
+    info = await laptop()
+    asked = await _slow_check(house, at_work, info, tmp_path)
+    await stopping.stop(OPERATOR, info.id, CHECK)
+    done = await ended(asked, seconds=10)
+    assert done.state == UpkeepState.STOPPED
+    assert done.message == "operator stopped the check."
+    assert EventKind.UPKEEP_FAILED not in await kinds()
+    assert await queue.waiting() == []
+    with pytest.raises(Conflict, match="nothing to stop"):
+        await stopping.stop(OPERATOR, info.id, CHECK)
+    at_work._host = house.gate.host
+    (await client.borg("list", info.url)).must()
+    assert (await ended(await queue.ask(OPERATOR, info.id, CHECK))).state == UpkeepState.DONE
+
+
+async def test_one_that_waits_is_stopped_before_it_begins(house: House) -> None:
+    await with_repository(house)
+    info = await laptop()
+    await Repository.filter(id=info.id).update(initialized_at=clock.now())
+    asked = await queue.ask(OPERATOR, info.id, CHECK)
+    (taken,) = await queue.waiting()
+    await stopping.stop(OPERATOR, info.id, CHECK)
+    with pytest.raises(Conflict, match="was stopped"):
+        await queue.note_begun(taken)
+    assert (await queue.get(asked.id)).state == UpkeepState.STOPPED
 
 
 @pytest.mark.long

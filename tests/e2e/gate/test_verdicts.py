@@ -23,7 +23,7 @@ from tests.e2e.gate.harness import Client, House, until
 from tests.e2e.gate.test_borg import change_access, with_repository
 from tests.e2e.gate.test_borgmatic import borgmatic
 from tests.e2e.gate.test_borgmatic import with_repository as with_borgmatic
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 
 # borgmatic looks before it acts: `borg info`, `borg list`
 LOOKED_UP = (Operation.READ, Operation.NOTHING)
@@ -230,7 +230,7 @@ async def deleted(sequel: Sequel) -> session_infos.SessionInfo:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_every_command_of_borg_is_told(house: House, tmp_path: Path, version: str) -> None:
     sequel = await begin(house, tmp_path, version)
     await sequel.did(["init", "-e", "repokey-blake2", "URL"], Operation.INIT)
@@ -247,7 +247,7 @@ async def test_every_command_of_borg_is_told(house: House, tmp_path: Path, versi
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_killed_backup_is_none_and_a_checkpoint_is_partial(
     house: House, tmp_path: Path, version: str
 ) -> None:
@@ -264,7 +264,7 @@ async def test_a_killed_backup_is_none_and_a_checkpoint_is_partial(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_an_append_only_key_is_told_as_well(
     house: House, tmp_path: Path, version: str
 ) -> None:

@@ -23,7 +23,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from tests import factories
 from tests.e2e.gate.harness import until
 from tests.factories import People
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 from tests.services.measurements.watching import watching
 
 LONG_AGO = 9 * 86400
@@ -158,7 +158,7 @@ async def test_a_repository_without_an_archive_has_no_backup(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_backup_past_the_gate_is_one_and_tidying_up_is_none(
     people: People, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +196,7 @@ async def test_a_backup_past_the_gate_is_one_and_tidying_up_is_none(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_what_is_written_to_an_encrypted_repository_may_have_been_a_backup(
     people: People, tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import record
 from tests import factories
 from tests.e2e.gate.harness import until
-from tests.programs import borg_command
+from tests.programs import BORG_LINES, borg_command
 from tests.services.measurements.watching import borg, environment, happened, kinds, watching
 
 
@@ -47,7 +47,7 @@ async def watcher(laptop: RepositoryInfo) -> AsyncIterator[LocalChangeWatch]:
         yield made
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.4"])
+@pytest.mark.parametrize("version", BORG_LINES)
 async def test_a_backup_on_the_server_itself_is_seen(
     watcher: LocalChangeWatch, laptop: RepositoryInfo, version: str
 ) -> None:

@@ -232,6 +232,9 @@ async def test_each_step_of_the_quota_is_told_once(documents: RepositoryInfo) ->
     assert len(await told(EventKind.ALARM_ENDED)) == 1
     await alarms.check_quota(row, 86_000_000, is_exceeded=True)
     assert (await told(EventKind.QUOTA_FILLING))[-1]["level"] == 100
+    last = await Event.filter(kind=EventKind.QUOTA_FILLING).latest("id")
+    assert last is not None
+    assert "New data was refused" in last.message
 
 
 async def test_each_step_of_a_disk_is_told_once(

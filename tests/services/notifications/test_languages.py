@@ -14,6 +14,7 @@ from hive.kinds import Digest, EventKind, Health, Role, Severity
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
 from hive.sentences import say
+from hive.services import runtime
 from hive.services.alarms import alarms
 from hive.services.delivery.courier import Courier
 from hive.services.health import review, schedules
@@ -141,7 +142,9 @@ async def test_a_test_message_is_in_the_language_of_the_channels_owner(
         await trials.test(owner, channel.id, means)
     (german,), (english,) = received(server, "alice"), received(server, "bob")
     assert german["title"] == "Borg Hive: das ist ein Test"
-    assert german["text"] == "Der Kanal hook funktioniert. alice hat diese Nachricht angefordert."
+    first, _, where = german["text"].splitlines()
+    assert first == "Der Kanal hook funktioniert. alice hat diese Nachricht angefordert."
+    assert where.startswith(f"Sie kommt von Borg Hive auf dem Server {runtime.host_name()}.")
     assert english["title"] == "Borg Hive: this is a test"
 
 

@@ -15,8 +15,10 @@ from hive.services.overview.repository_view import (
     RepositoryViewQuery,
     repository_view,
 )
+from hive.services.permissions import OPERATOR
 from hive.services.repositories.creation import CreateRepository, create
 from tests.factories import People
+from tests.web.rows import add_session
 
 BY_NAME = DashboardQuery(order=Order.NAME)
 
@@ -81,3 +83,12 @@ async def test_in_the_trash_nobody_looks_for_content(people: People) -> None:
     await trash.delete_repository(people.alice, made.id)
     view = await repository_view(people.alice, made.id, query)
     assert (view.content, view.arrival, view.reach) == (None, None, None)
+
+
+async def test_what_a_day_received_is_of_what_one_may_see(people: People) -> None:
+    for actor, name in ((people.alice, "a"), (people.bob, "b")):
+        made = await create(actor, CreateRepository(name=name))
+        for minutes in (5, 60, 25 * 60):
+            await add_session(made.id, minutes_ago=minutes, bytes_in=1_000)
+    for viewer, received in ((people.alice, 2_000), (people.charlie, 0), (OPERATOR, 4_000)):
+        assert (await dashboard.dashboard(viewer, BY_NAME)).received == received

@@ -17,7 +17,7 @@ from hive.services.health.states import Condition
 from hive.services.overview import summaries
 from hive.services.overview.listing import Group, Listing, ListQuery, Order
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repositories import catalogue
+from hive.services.repositories import catalogue, tags
 from tests import factories
 from tests.factories import People
 from tests.web.rows import RUNNING, add_session
@@ -118,3 +118,11 @@ async def test_nobody_counts_or_finds_what_they_may_not_see(people: People) -> N
         listing = await Listing.open(actor)
         assert (await listing.totals()).total == count
         assert len(await _all(actor, ListQuery(text="alice"))) == count
+
+
+async def test_the_search_knows_letters_of_any_language_in_any_case(people: People) -> None:
+    made = await factories.make_repository(people.alice, "laptop")
+    await tags.replace_tags(people.alice, made.id, ["Müller"])
+    for text in ("müller", "MÜLLER", "#MÜLL", "ÜLLE"):
+        assert await _all(people.alice, ListQuery(text=text)) == [made.id], text
+    assert await _all(people.alice, ListQuery(text="muller")) == []

@@ -96,10 +96,10 @@ async def show_sessions(request: web.Request) -> web.Response:
 
 async def end_session(request: web.Request) -> web.Response:
     await browser_sessions.end_own(actor_of(request), id_of(request))
-    return done(request, "/account/sessions", gettext("That browser was signed out."))
+    return done(request, "/account/sessions", gettext("That browser was logged out."))
 
 
 async def end_other_sessions(request: web.Request) -> web.Response:
     await browser_sessions.end_others(actor_of(request), token_of(request) or "")
-    message = gettext("All other browsers were signed out.")
+    message = gettext("All other browsers were logged out.")
     return done(request, "/account/sessions", message)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from hive.services import runtime
 from hive.services.accounts import wall_links
 from hive.services.permissions import require_admin
 from web.access import actor_of
-from web.app_keys import SETTINGS
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
 from web.text.i18n import gettext
@@ -43,6 +43,6 @@ async def _page(request: web.Request, form: Form, *, url: str = "") -> web.Respo
         form=form,
         links=await wall_links.list_links(actor_of(request)),
         url=url,
-        has_public_url=request.app[SETTINGS].public_url is not None,
+        has_public_url=runtime.public_url() is not None,
         is_in_clear=url.startswith("http:"),
     )

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from hive.kinds import Level
 from hive.off_loop import off_loop
+from hive.services import runtime
 from hive.services.permissions import Actor
 from hive.services.reports import reports, tokens
 from hive.services.reports.tokens import NewPingToken
@@ -15,7 +16,6 @@ from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from web import csv_file, csv_tables
 from web.access import actor_of
-from web.app_keys import SETTINGS
 from web.forms import Form, before, cut_page, id_of, query, sent
 from web.rendering import done, lines, page
 from web.setup_guides import reports as report_setup
@@ -89,7 +89,7 @@ def _new_token_page(request: web.Request, info: RepositoryInfo, new: NewPingToke
         token=new.info,
         url=new.url,
         clients=report_setup.ways(new, info),
-        has_public_url=request.app[SETTINGS].public_url is not None,
+        has_public_url=runtime.public_url() is not None,
         is_in_clear=new.url.startswith("http:"),
     )
 

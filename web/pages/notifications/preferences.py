@@ -87,5 +87,6 @@ async def _page(request: web.Request, person: Person, form: Form) -> web.Respons
         person=person,
         names=await names_for(request),
         digests=list(Digest),
+        hours=[(str(hour), f"{hour:02}:00") for hour in range(24)],
         weekdays=weekdays,
     )

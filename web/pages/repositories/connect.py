@@ -44,7 +44,9 @@ async def add_key(request: web.Request) -> web.Response:
             wanted = ConnectKey(public_key=form.values.get("public_key", ""), access=access)
             key = await machines.connect_key(actor, repository_id, wanted)
             message = gettext("The key %(name)s opens this repository now.", name=key.name)
-            return done(request, f"/repositories/{repository_id}/connect", message)
+            client = one_of(request, "client", Client) or Client.BORG
+            there = f"/repositories/{repository_id}/connect?client={client}"
+            return done(request, there, message)
     return await _page(request, form)
 
 

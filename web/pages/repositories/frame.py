@@ -5,21 +5,13 @@ from __future__ import annotations
 from aiohttp import web
 
 from hive.errors import NotFound
-from hive.sentences import N_
 from hive.services.overview.repository_head import Head
 from hive.services.sessions.filters import SessionState
+from web import navigation
 from web.rendering import page, tab_icon
 
 OVERVIEW, SESSIONS, HISTORY = "", "/sessions", "/history"
 KEYS, CONNECT, SETTINGS = "/keys", "/connect", "/settings"
-TABS = (
-    (OVERVIEW, N_("Overview")),
-    (SESSIONS, N_("Sessions")),
-    (HISTORY, N_("History")),
-    (KEYS, N_("Keys")),
-    (CONNECT, N_("Connect")),
-    (SETTINGS, N_("Settings")),
-)
 _OF_ALL = (OVERVIEW, SESSIONS, HISTORY)  # also of one in the trash
 
 
@@ -42,7 +34,7 @@ def tab_page(
     details = head.details
     last = details.last_session
     is_deleted = details.repository.deleted_at is not None
-    tabs = [one for one in TABS if not is_deleted or one[0] in _OF_ALL]
+    tabs = [one for one in navigation.REPOSITORY if not is_deleted or one[0] in _OF_ALL]
     return page(
         request,
         template,

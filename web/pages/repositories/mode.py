@@ -15,7 +15,7 @@ from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.repositories import catalogue
 from web import schedule_form
 from web.access import actor_of, user_of
-from web.forms import Form, id_of, sent
+from web.forms import Form, id_of, one_of, sent
 from web.rendering import done, page
 from web.text.i18n import gettext, sentence
 
@@ -23,7 +23,8 @@ _PATIENCE = 15  # seconds; ending sessions and verifying an import go on without
 
 
 async def show(request: web.Request) -> web.Response:
-    return await _page(request, Form({}))
+    to = one_of(request, "to", Mode)
+    return await _page(request, Form({} if to is None else {"mode": str(to)}))
 
 
 async def submit(request: web.Request) -> web.Response:

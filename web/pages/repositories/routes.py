@@ -65,6 +65,8 @@ ROUTES = [
     web.post(f"/repositories/{ID}/dismiss-small-backup", schedule.dismiss_small_backup),
     web.post(f"/repositories/{ID}/check", upkeep.check),
     web.post(f"/repositories/{ID}/compact", upkeep.compact),
+    web.post(f"/repositories/{ID}/check/stop", upkeep.stop_check),
+    web.post(f"/repositories/{ID}/compact/stop", upkeep.stop_compaction),
     web.post(f"/repositories/{ID}/measure", upkeep.measure),
     web.get(f"/repositories/{ID}/rollback", rollback.show),
     web.post(f"/repositories/{ID}/rollback", rollback.submit),

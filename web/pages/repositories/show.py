@@ -18,7 +18,7 @@ from hive.services.overview.repository_view import (
 from web import charts, day_strip, size_chart
 from web.access import actor_of
 from web.forms import before, id_of, one_of
-from web.pages.repositories import frame
+from web.pages.repositories import frame, tabs
 from web.rendering import moved
 from web.size_chart import Chart, Outlook
 from web.text.i18n import reader
@@ -78,6 +78,7 @@ async def show(request: web.Request) -> web.Response:
         chart=_chart(view, content, since, now),
         range=chosen,
         ranges=RANGES,
+        spans=tabs.SPANS,
         sessions=view.sessions,
         has_more_sessions=view.has_more_sessions,
     )

@@ -1,4 +1,4 @@
-"""Having the server check, compact or measure a repository now."""
+"""Having the server check, compact or measure a repository now, or stop that."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 from hive.errors import Conflict
 from hive.kinds import UpkeepKind
 from hive.services.measurements import measuring
-from hive.services.upkeep import queue
+from hive.services.upkeep import queue, stopping
 from web.access import actor_of
 from web.forms import id_of, internal_path, sent
 from web.rendering import done
@@ -25,6 +25,24 @@ async def check(request: web.Request) -> web.Response:
 async def compact(request: web.Request) -> web.Response:
     form = await sent(request)
     return await _ask(request, UpkeepKind.COMPACT, is_confirmed=form.has("confirmed"))
+
+
+async def stop_check(request: web.Request) -> web.Response:
+    return await _stop(request, UpkeepKind.CHECK)
+
+
+async def stop_compaction(request: web.Request) -> web.Response:
+    return await _stop(request, UpkeepKind.COMPACT)
+
+
+async def _stop(request: web.Request, kind: UpkeepKind) -> web.Response:
+    repository_id = id_of(request)
+    here = f"/repositories/{repository_id}#integrity"
+    try:
+        await stopping.stop(actor_of(request), repository_id, kind)
+    except Conflict as error:
+        return done(request, here, sentence(error.message), problem=True)
+    return done(request, here, gettext("Stopped."))
 
 
 async def _ask(request: web.Request, kind: UpkeepKind, *, is_confirmed: bool) -> web.Response:

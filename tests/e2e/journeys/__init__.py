@@ -1,0 +1,1 @@
+"""What people set out to do on the pages, each to its end, with and without scripts."""
