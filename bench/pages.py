@@ -2,7 +2,10 @@
 
 1,000 repositories, a backup a day for 200 days, five events each: 1,000,000 events. Every page is
 asked again and again by one reader who sees everything; what counts is the median, and what the
-server uses of the processors for a page. HIVE_BENCH_REPOSITORIES=10000 for a hive that is large.
+server uses of the processors for a page: its own process alone, without this client. Of that, the
+event loop's part is named as well, which keeps everything else waiting. The stalls are those of the
+first pages after the start, with nothing compiled yet. HIVE_BENCH_REPOSITORIES=10000 for a hive
+that is large.
 
 `script/bench pages demo` asks a demo instead (`hive demo`), which is made several times faster: its
 repositories are in the database only, so that nothing on the disk is looked at meanwhile.
@@ -42,6 +45,7 @@ REPOSITORIES = int(os.environ.get("HIVE_BENCH_REPOSITORIES", "1000"))
 DAYS = int(os.environ.get("HIVE_BENCH_DAYS", "200"))
 TIMES = int(os.environ.get("HIVE_BENCH_TIMES", "40"))
 _OWNERS = 20
+_CALM_SECONDS, _CALM = 5, 0.05  # at most this share of a processor
 _EVENT_KINDS = [EventKind.OPENED, EventKind.UPDATED_LOCALLY, *[EventKind.CLOSED] * 3]  # of each
 _READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
 
@@ -158,53 +162,88 @@ class _Reader:
         return seconds, len(body)
 
 
-def _cpu_seconds(process: int) -> float:
-    """What the process has used of the processors so far, itself and in the kernel."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def _cpu(process: int) -> tuple[float, float]:
+    """The milliseconds of processors that a process has used so far, and its event loop of them."""
+    used = {
+        thread.name: int((thread / "schedstat").read_text().split()[0]) / 10**6
+        for thread in Path(f"/proc/{process}/task").iterdir()
+    }
+    return sum(used.values()), used[str(process)]
+
+
+def _read_often(reader: _Reader, process: int, path: str) -> str:
+    """A line of the table: medians of many times, but for the slowest."""
+    reader.read(path)
+    spent, taken, size = [], [], 0
+    for _ in range(TIMES):
+        before = _cpu(process)
+        seconds, size = reader.read(path)
+        after = _cpu(process)
+        spent.append((after[0] - before[0], after[1] - before[1]))
+        taken.append(seconds * 1000)
+    cpu = statistics.median(all_ for all_, _ in spent)
+    loop = statistics.median(loop for _, loop in spent)
+    return (
+        f"{path:24} {cpu:6.1f} {loop:8.1f} {statistics.median(taken):9.1f} {max(taken):9.1f}"
+        f" {size / 1000:8.1f}"
+    )
+
+
+def _until_calm(process: int) -> None:
+    """Wait until the server has seen to what a start is for, or for as long as it may take."""
+    end = time.monotonic() + float(os.environ.get("HIVE_BENCH_REST", "600"))
+    while time.monotonic() < end:
+        before, _ = _cpu(process)
+        time.sleep(_CALM_SECONDS)
+        if _cpu(process)[0] - before < _CALM_SECONDS * 1000 * _CALM:
+            return
+
+
+_PAGES = (
+    "/",
+    "/?sort=growth",
+    "/?group=tag",
+    "/?group=owner&sort=-size",
+    "/?state=late",
+    "/?q=repository7",
+    "/?q=%23tag3",
+    "/wall",
+    "/repositories/{repository}",
+    "/events",
+    "/sessions",
+)
 
 
 def _measure(directory: Path, repository: int, name: str = "root") -> None:
     command = [sys.executable, "-m", "hive", "--data-dir", str(directory), "serve"]
-    server = subprocess.Popen(
-        [*command, "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("HIVE_")},
-    )
-    try:
-        assert server.stdout is not None  # noqa: S101 - it is a pipe
-        ready = _READY.match(server.stdout.readline())
-        if ready is None:
-            raise SystemExit("the server did not start")
-        reader = _Reader(int(ready[1]), name)
-        time.sleep(float(os.environ.get("HIVE_BENCH_REST", "60")))  # its first looks at everything
-        for path in (
-            "/",
-            "/?sort=growth",
-            "/?group=tag",
-            "/?group=owner&sort=-size",
-            "/?state=late",
-            "/?q=repository7",
-            "/?q=%23tag3",
-            "/wall",
-            f"/repositories/{repository}",
-            "/events",
-            "/sessions",
-        ):
-            reader.read(path)
-            begun = _cpu_seconds(server.pid)
-            taken = [reader.read(path) for _ in range(TIMES)]
-            cpu = (_cpu_seconds(server.pid) - begun) / TIMES * 1000
-            milliseconds = sorted(seconds * 1000 for seconds, _ in taken)
-            print(
-                f"{path:24} {cpu:6.1f} ms CPU, median {statistics.median(milliseconds):7.1f} ms,"
-                f" slowest {milliseconds[-1]:7.1f} ms, {taken[-1][1] / 1000:7.1f} kB"
-            )
-    finally:
-        server.terminate()
-        server.wait()
+    log = directory.parent / "log"
+    with log.open("w") as errors:
+        server = subprocess.Popen(
+            [*command, "--ssh", "127.0.0.1:0", "--web", "127.0.0.1:0"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={name: value for name, value in os.environ.items() if not name.startswith("HIVE_")},
+        )
+        try:
+            assert server.stdout is not None  # noqa: S101 - it is a pipe
+            ready = _READY.match(server.stdout.readline())
+            if ready is None:
+                raise SystemExit("the server did not start")
+            paths = [path.format(repository=repository) for path in _PAGES]
+            reader = _Reader(int(ready[1]), name)
+            for path in paths:
+                reader.read(path)
+            time.sleep(1)  # the watchdog logs what it has seen a moment later
+            stalls = re.findall(r"stood still .*?seconds=([0-9.]+)", log.read_text())
+            print(f"stalls of the event loop over 250 ms by the first pages: {len(stalls)}")
+            _until_calm(server.pid)
+            print(f"{'':24} {'CPU ms':>6} {'of loop':>8} {'median ms':>9} {'slowest':>9} {'kB':>8}")
+            for path in paths:
+                print(_read_often(reader, server.pid, path), flush=True)
+        finally:
+            server.terminate()
+            server.wait()
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from hive.cli.later import begin_imports, end_imports
+from hive.cli.later import begin_imports, end_imports, import_all
 from hive.cli.main import main as cli
 from hive.cli.options import Options
 
@@ -19,6 +19,7 @@ from hive.cli.options import Options
 @click.pass_context
 def serve(context: click.Context, ssh: str | None, web: str | None) -> None:
     """Run the server."""
+    import_all()
     from hive import app  # noqa: PLC0415 - all other commands start without SSH and HTTP
 
     end_imports()
@@ -53,6 +54,7 @@ def demo(
     Its data directory is a temporary one, or the new one that --data-dir names, and is removed
     when the demo ends. Nothing is sent to anybody.
     """
+    import_all()
     from hive import demo as server  # noqa: PLC0415 - as above
 
     end_imports()

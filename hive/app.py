@@ -39,6 +39,7 @@ from hive.services.clock import trust
 from hive.services.delivery.courier import Courier
 from hive.services.demo import running
 from hive.services.gate import host_keys
+from hive.services.lifecycle.mover import Mover
 from hive.services.measurements import local_changes
 from hive.services.notifications import downtime_notices
 from hive.services.outbox import downtimes, sending
@@ -180,6 +181,7 @@ def _of_a_server(parts: _Parts) -> _Tasks:
         "show progress": lambda: _show_progress(parts.gate),
         "watch for local changes": local_changes.LocalChangeWatch().run,
         "take care of repositories": parts.worker.run,
+        "move repositories": Mover().run,
         "watch the mail relay": lambda: server_watch.watch_mail(mail_relay),
         "schedule jobs": scheduler.Scheduler().run,
         "deliver notifications": Courier(parts.means).run,

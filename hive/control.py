@@ -24,6 +24,7 @@ from hive.signals import (
     DeliveriesWaiting,
     EndSession,
     GiveWay,
+    MoveWanted,
     QuotasChanged,
     RightsChanged,
     SessionProgress,
@@ -39,6 +40,7 @@ Forwarded = (
     | QuotasChanged
     | AddressesChanged
     | UpkeepWanted
+    | MoveWanted
     | GiveWay
     | StorageChanged
     | DeliveriesWaiting
@@ -51,6 +53,7 @@ NAMES: dict[str, type[Forwarded]] = {
     "quotas-changed": QuotasChanged,
     "addresses-changed": AddressesChanged,
     "upkeep-wanted": UpkeepWanted,
+    "move-wanted": MoveWanted,
     "give-way": GiveWay,
     "storage-changed": StorageChanged,
     "deliveries-waiting": DeliveriesWaiting,

@@ -34,6 +34,8 @@ GROUPS: dict[EventGroup, tuple[EventKind, ...]] = {
         EventKind.RESTORED,
         EventKind.ROLLED_BACK,
         EventKind.ROLLBACK_STOPPED,
+        EventKind.MOVED,
+        EventKind.MOVE_FAILED,
         EventKind.CONFIG_CHANGED,
         EventKind.LOCK_REMOVED,
         EventKind.UPDATED_LOCALLY,

@@ -118,6 +118,8 @@ class EventKind(StrEnum):
     RESTORED = "restored"
     ROLLED_BACK = "rolled back"
     ROLLBACK_STOPPED = "rollback not complete"
+    MOVED = "moved"
+    MOVE_FAILED = "move failed"
     MODE_CHANGED = "mode changed"
     IMPORT_BEGUN = "import begun"
     IMPORT_ENDED = "import ended"
@@ -228,6 +230,18 @@ class TrashReason(StrEnum):
     DELETED = "deleted"
     REPLACED = "replaced by an import"
     ROLLED_BACK = "undone by a rollback"
+    MOVED = "moved to another location"
+
+
+class MoveState(StrEnum):
+    """How far a repository is on its way to another location."""
+
+    COPYING = "copying"  # the former place counts
+    CANCELLING = "cancelling"  # what was copied is still to be removed
+    CLEARING = "clearing"  # the new one counts; the former copy is still to go to the trash
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"  # nothing was changed
 
 
 class RollbackState(StrEnum):
@@ -295,6 +309,7 @@ class DeliveryState(StrEnum):
     SENT = "sent"
     DEAD = "dead"  # given up: a permanent failure, or too many tries
     DROPPED = "dropped"  # never sent, on purpose: its trouble is over, its channel switched off
+    BUNDLED = "bundled"  # part of one message with others
 
 
 class AttemptOutcome(StrEnum):
@@ -318,7 +333,7 @@ class UpkeepState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     REFUSED = "refused"  # an administrator must confirm first
-    STOPPED = "stopped"  # somebody wanted it no more
+    STOPPED = "stopped"  # somebody no longer wanted it
 
 
 class TriggerKind(StrEnum):

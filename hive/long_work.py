@@ -1,9 +1,9 @@
 """Long work on repositories in this process: its progress, and how long it will still take.
 
-Checks, compactions, imports that are verified, measuring and rollbacks enter `under_way`; pages and
-commands ask `of`. Progress is kept in memory only: what must survive a restart is in the row of the
-work itself. Subscribers are notified at most once a second, and not at all of work that ends
-within a second.
+Checks, compactions, imports that are verified, measuring, rollbacks and moves enter `under_way`;
+pages and commands ask `of`. Progress is kept in memory only: what must survive a restart is in the
+row of the work itself. Subscribers are notified at most once a second, and not at all of work that
+ends within a second.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class WorkKind(StrEnum):
     VERIFY = "verify"  # an import
     MEASURE = "measure"
     ROLLBACK = "rollback"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,13 @@ class UpkeepWanted:
 
 
 @dataclass(frozen=True)
+class MoveWanted:
+    """Somebody wants a repository at another location, or no longer."""
+
+    repository_id: int
+
+
+@dataclass(frozen=True)
 class GiveWay:
     """Something of more weight than an upkeep wants a repository: what runs there is to stop."""
 
@@ -141,6 +148,7 @@ Happening = (
     | EndSession
     | AddressesChanged
     | UpkeepWanted
+    | MoveWanted
     | GiveWay
     | SessionProgress
     | WorkProgress

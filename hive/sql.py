@@ -92,6 +92,11 @@ def case(*choices: tuple[Q, Any], default: int) -> Case:
     return Case(*(When(fits, then=value) for fits, value in choices), default=default)  # type: ignore[arg-type]
 
 
+def count_of_all() -> RawSQL:
+    """How many rows a query finds, in each of those that its limit leaves."""
+    return RawSQL("(COUNT(*) OVER ())")
+
+
 def grown(since: datetime, then: datetime, now: datetime, engine: Dialect | None = None) -> RawSQL:
     """By how much each `repository` grew from `then` to `now`, by what was measured after `since`.
 
@@ -213,7 +218,8 @@ async def backup_days(repository_ids: Iterable[int], since: int) -> Sequence[Seq
         f" WHERE {engine.quoted('repository_id')} IN {ids(repository_ids).sql}"
         f" AND {engine.quoted('day')} >= {int(since)}"
     )
-    return [tuple(row.values()) for row in rows] if engine == Dialect.MYSQL else rows
+    found: Any = rows  # of dicts where the engine is MySQL, else of what is read like tuples
+    return [tuple(row.values()) for row in found] if engine == Dialect.MYSQL else found
 
 
 async def take_write_lock(connection: Any) -> None:  # noqa: ANN401 - the ORM's, of any engine

@@ -16,6 +16,7 @@ from hive import formats, units
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import ShareLevel
 from hive.sentences import N_
+from hive.services.versions import Changed
 from web.text.i18n import sentence
 
 MAX_BODY = 64 * 1024  # bytes; the largest form is a public key with its name
@@ -72,6 +73,8 @@ class Form:
     values: Mapping[str, str]
     problems: dict[str, str] = field(default_factory=dict)  # by field; "" is the whole form
     status: int = 200
+    is_outdated: bool = False  # somebody else saved in between: see web/versioned.py
+    stored: Mapping[str, str] | None = None  # what is stored now, then
 
     def text(self, name: str) -> str:
         return self.values.get(name, "").strip()
@@ -79,6 +82,13 @@ class Form:
     def has(self, name: str) -> bool:
         """Whether a box is ticked."""
         return self.values.get(name, "") != ""
+
+    def differs(self, name: str) -> bool:
+        """Whether something else than what was typed is stored by now."""
+        if self.stored is None:
+            return False
+        typed, stored = (values.get(name, "").strip() for values in (self.values, self.stored))
+        return typed.split() != stored.split()
 
     def read(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The field's value; None where it is empty or, with a problem noted, wrong."""
@@ -105,6 +115,7 @@ class Form:
     def complain(self, error: InvalidInput | Conflict) -> None:
         self.problems.setdefault(error.field or "", sentence(error.message))
         self.status = 409 if isinstance(error, Conflict) else 422
+        self.is_outdated = self.is_outdated or isinstance(error, Changed)
 
     def asking(self) -> Asking:
         """Ask a service inside; what it finds wrong is a problem of the form."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.api import ping
-from web.pages import healthz, live, static, wall
+from web.pages import answer, healthz, live, static, wall
 from web.pages.account import routes as account
 from web.pages.admin import routes as admin
 from web.pages.help import routes as help_
@@ -24,6 +24,8 @@ ROUTES = [
     web.get("/live", live.show),
     web.get("/wall", wall.show),
     web.get("/wall/{token}", wall.show_by_link),
+    web.get("/answer/{token}", answer.show),
+    web.post("/answer/{token}", answer.press),
     web.get("/manifest.webmanifest", wall.show_manifest),
     web.get("/healthz", healthz.show),
     web.get("/static/{name}", static.show),

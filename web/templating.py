@@ -25,7 +25,7 @@ class Templates(jinja2.Environment):
         self._named: dict[str, tuple[str, ...]] = {}
         self._ready: set[str] = set()
 
-    def compile(self, source: Any, name: str | None = None, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def compile(self, source: Any, name: str | None = None, *args: Any, **options: Any) -> Any:  # noqa: ANN401
         tree = source if isinstance(source, nodes.Template) else self.parse(source, name)
         if name is not None:
             found = meta.find_referenced_templates(tree)

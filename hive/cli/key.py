@@ -15,6 +15,8 @@ from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.keys.replacing import ReplaceKey
 from hive.services.permissions import Actor
+from hive.services.sessions import key_places
+from hive.services.sessions.key_places import KeyPlace
 
 
 @click.group()
@@ -52,6 +54,26 @@ def _document(info: KeyInfo) -> dict[str, Any]:
 
 def _uses(info: KeyInfo) -> list[str]:
     return [f"{use.repository} ({use.login}), {use.access}" for use in info.uses]
+
+
+def _place(place: KeyPlace) -> dict[str, Any]:
+    return {
+        "repository_id": place.repository_id,
+        "repository": place.repository,
+        "used_at": output.time(place.used_at),
+        "used_from": place.used_from or None,
+        "refused_at": output.time(place.refused_at),
+        "refused_from": place.refused_from or None,
+        "refusals": place.refusals,
+    }
+
+
+def _place_lines(place: KeyPlace) -> list[str]:
+    used, refused = output.time(place.used_at), output.time(place.refused_at)
+    lines = [f"{place.repository}: used {used} from {place.used_from}"] if used else []
+    if refused:
+        lines.append(f"{place.repository}: refused {refused} from {place.refused_from}")
+    return lines
 
 
 def _twins(info: KeyInfo) -> list[str]:
@@ -130,13 +152,15 @@ async def list_(actor: Actor) -> None:
 async def show(actor: Actor, reference: str) -> None:
     """Show one key and the repositories that it can access."""
     info = await keys.find_key(actor, reference)
-    document = _document(info)
+    places = await key_places.places_of_key(actor, info.id)
+    document = _document(info) | {"places": [_place(one) for one in places.values()]}
     same_key = _twins(info) or "nowhere else"
     fields = {
         **document,
         "same_key": same_key,
         "networks": info.networks or "anywhere",
         "repositories": _uses(info),
+        "places": [line for one in places.values() for line in _place_lines(one)] or "nowhere",
     }
     output.show_one(document, fields)
 
@@ -245,18 +269,34 @@ async def disable(actor: Actor, *, reference: str, everywhere: bool) -> None:
 @click.argument("file")
 @click.option("--delete", "delete_old", is_flag=True, help="Delete the old key.")
 @click.option("--expires", type=values.WHEN, metavar="WHEN", help="2027-01-31, +90d or never.")
+@click.option(
+    "--keep-until",
+    type=values.WHEN,
+    metavar="WHEN",
+    help="Let the old key open the same until then: +14d, 2027-01-31.",
+)
 @output.json_option
 @with_hive
 async def replace(
-    actor: Actor, *, reference: str, file: str, delete_old: bool, expires: datetime | None
+    actor: Actor,
+    *,
+    reference: str,
+    file: str,
+    delete_old: bool,
+    expires: datetime | None,
+    keep_until: datetime | None,
 ) -> None:
     """Let the public key in FILE (- for standard input) take over all that KEY opens.
 
-    KEY opens nothing any more: it is disabled, or deleted, and its sessions end.
+    KEY opens nothing any more: it is disabled, or deleted, and its sessions end. With
+    --keep-until it stays valid for a while; `hive key show` says where it is still used.
     """
     found = await keys.find_key(actor, reference)
     wanted = ReplaceKey(
-        public_key=values.read_text(file), expires_at=expires, delete_old=delete_old
+        public_key=values.read_text(file),
+        expires_at=expires,
+        delete_old=delete_old,
+        keep_until=keep_until,
     )
     made = await replacing.replace_key(actor, found.id, wanted)
     message = (

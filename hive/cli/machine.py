@@ -14,13 +14,59 @@ from hive.cli.running import with_hive
 from hive.kinds import Access, ShareLevel
 from hive.services.health import infos as health_info
 from hive.services.permissions import Actor
-from hive.services.repositories import machines
+from hive.services.repositories import machine_import, machine_lists, machines
+from hive.services.repositories.machine_lists import ListRefused
 from hive.services.repositories.machines import AddMachine
 
 
 @click.group()
 def machine() -> None:
     """Machines that back up: a key and its repository."""
+
+
+@machine.command("import")
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, help="Show what would be added, and add nothing.")
+@output.list_options
+@with_hive
+async def import_(actor: Actor, *, file: str, dry_run: bool) -> None:
+    """Add the machines of a CSV list (- for standard input): all of them, or none.
+
+    The first line names the columns: name, owner, key, access, schedule, timezone, grace, quota,
+    tags, groups, location. Machines that are there already stay as they are.
+    """
+    text = values.read_text(file, most=machine_lists.MAX_TEXT)
+    try:
+        found = await machine_import.import_machines(actor, text, is_rehearsal=dry_run)
+    except ListRefused as refused:
+        for one in refused.problems:
+            where = f"line {one.line}" + (f", {one.column}" if one.column else "")
+            output.say(f"{where}: {one.message}")
+        raise
+    output.show_list(
+        [
+            {
+                "line": one.line,
+                "name": one.name,
+                "owner": one.owner,
+                "is_new": one.is_new,
+                "id": one.repository_id,
+                "fingerprint": one.fingerprint,
+            }
+            for one in found
+        ],
+        {
+            "NAME": lambda one: one.name,
+            "OWNER": lambda one: one.owner,
+            "STATE": lambda one: "new" if one.is_new else "there already",
+            "KEY": lambda one: one.fingerprint,
+        },
+        found,
+        details=("KEY",),
+    )
+    new = sum(one.is_new for one in found)
+    verb = "would be added" if dry_run else "were added"
+    output.say(f"{new} machines {verb}, {len(found) - new} are there already.")
 
 
 @machine.command("add")

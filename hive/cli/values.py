@@ -90,14 +90,14 @@ def is_given_as_none(context: click.Context, name: str) -> bool:
     return source is click.core.ParameterSource.COMMANDLINE and context.params[name] is None
 
 
-def read_text(path: str) -> str:
+def read_text(path: str, *, most: int = _MAX_FILE) -> str:
     """A small file, or standard input for `-`."""
     try:
         if path == "-":
-            data = _read(sys.stdin.buffer)
+            data = _read(sys.stdin.buffer, most)
         else:
             with Path(path).open("rb") as file:
-                data = _read(file)
+                data = _read(file, most)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
     try:
@@ -106,12 +106,10 @@ def read_text(path: str) -> str:
         raise InvalidInput(f"{path} is not a text file.") from None
 
 
-def _read(file: BinaryIO) -> bytes:
-    data = file.read(_MAX_FILE + 1)
-    if len(data) > _MAX_FILE:
-        raise InvalidInput(
-            f"The file is larger than {_MAX_FILE} bytes, which no public key or password is."
-        )
+def _read(file: BinaryIO, most: int) -> bytes:
+    data = file.read(most + 1)
+    if len(data) > most:
+        raise InvalidInput(f"The file is larger than {most} bytes, which nothing of its kind is.")
     return data
 
 

@@ -14,17 +14,20 @@ from hive.models.downtimes import Downtime, Pulse
 from hive.models.jobs import Job, Upkeep
 from hive.models.keys import Grant, Key, KeyShare, RefusedKey
 from hive.models.locations import Location
+from hive.models.moves import Move
 from hive.models.notifications import (
     AllowedNetwork,
     Channel,
     ChannelShare,
     Delivery,
     DeliveryAttempt,
+    Escalation,
     MailPlace,
     Notification,
     Preference,
     Rule,
     RuleChannel,
+    UsedLink,
 )
 from hive.models.proofs import Invitation, KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
@@ -56,6 +59,7 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "Downtime",
+    "Escalation",
     "Event",
     "FormerPath",
     "Grant",
@@ -71,6 +75,7 @@ __all__ = [
     "Location",
     "MailPlace",
     "Membership",
+    "Move",
     "Notification",
     "Passkey",
     "PasswordReset",
@@ -93,6 +98,7 @@ __all__ = [
     "Trigger",
     "TriggerRun",
     "Upkeep",
+    "UsedLink",
     "User",
     "WallLink",
     "WebSession",

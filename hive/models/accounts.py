@@ -22,7 +22,7 @@ class User(Table):
     expires_at = MomentField(null=True)  # both end then
     created_at = MomentField()
     last_login_at = MomentField(null=True)
-    timezone = fields.CharField(max_length=64, null=True)  # IANA; None: the browser's
+    timezone = fields.CharField(max_length=64, null=True)  # IANA; None: that of the next browser
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that they own

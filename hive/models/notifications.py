@@ -33,6 +33,8 @@ class Preference(Table):
     rest = fields.CharEnumField(
         Rest, description="Rest", max_length=10, default=Rest.ALL, db_default="all"
     )
+    # Whether their own mail address is used; the link in a mail switches that off.
+    is_mailed = fields.BooleanField(default=True, db_default=True)
 
     class Meta:
         table = "preference"
@@ -140,6 +142,14 @@ class Rule(Table):
     quiet_from = fields.IntField(null=True)  # minutes since midnight in the user's time zone
     quiet_to = fields.IntField(null=True)
     is_quiet_for_critical = fields.BooleanField(default=False)
+    # Whom else to notify of what nobody answers for so long: by a channel, or a user.
+    escalate_after_minutes = fields.IntField(null=True)
+    escalate_channel: fields.ForeignKeyNullableRelation[Channel] = fields.ForeignKeyField(
+        "hive.Channel", related_name="escalations_of", on_delete=fields.SET_NULL, null=True
+    )
+    escalate_user: fields.ForeignKeyNullableRelation[User] = fields.ForeignKeyField(
+        "hive.User", related_name="escalations_of", on_delete=fields.SET_NULL, null=True
+    )
     created_at = MomentField()
 
     class Meta:
@@ -149,6 +159,8 @@ class Rule(Table):
     user_id: int
     repository_id: int | None
     owner_id: int | None
+    escalate_channel_id: int | None
+    escalate_user_id: int | None
 
 
 class RuleChannel(Table):
@@ -182,13 +194,18 @@ class Notification(Table):
     )
     title = fields.CharField(max_length=300)
     text = fields.TextField()
+    brief = fields.CharField(max_length=500, default="", db_default="")  # in a list of several
+    # The problem that it is about, by which services recognize it: "repository-7/down".
+    incident = fields.CharField(max_length=120, null=True)
+    # The text in its parts, for channels that lay it out: hive/notify/layout.py
+    layout: fields.Field[dict[str, Any] | None] = fields.JSONField(null=True)
     details: fields.Field[dict[str, Any]] = fields.JSONField(default=dict)
     at = MomentField()
 
     class Meta:
         table = "notification"
         unique_together = (("user", "key"),)
-        indexes = (("repository_id", "at"),)
+        indexes = (("repository_id", "at"), ("incident", "at"))
 
     user_id: int
     repository_id: int | None
@@ -212,13 +229,19 @@ class Delivery(Table):
     attempts = fields.IntField(default=0)
     created_at = MomentField()
     sent_at = MomentField(null=True)
+    # Why it waits for others: hive/services/delivery/bundle_plans.py; empty: it does not.
+    held = fields.CharField(max_length=10, default="", db_default="")
+    bundle: fields.ForeignKeyNullableRelation[Delivery] = fields.ForeignKeyField(
+        "hive.Delivery", related_name="bundled", on_delete=fields.SET_NULL, null=True
+    )
 
     class Meta:
         table = "delivery"
-        indexes = (("state", "next_at"),)
+        indexes = (("state", "next_at"), ("sent_at",))
 
     notification_id: int
     channel_id: int | None
+    bundle_id: int | None
 
 
 class DeliveryAttempt(Table):
@@ -233,5 +256,43 @@ class DeliveryAttempt(Table):
 
     class Meta:
         table = "delivery_attempt"
+
+    delivery_id: int
+
+
+# What somebody else is notified of later unless it is answered before; a rule asked for it.
+class Escalation(Table):
+    id = fields.IntField(primary_key=True)
+    rule: fields.ForeignKeyRelation[Rule] = fields.ForeignKeyField(
+        "hive.Rule", related_name="escalations", on_delete=fields.CASCADE
+    )
+    notification: fields.ForeignKeyRelation[Notification] = fields.ForeignKeyField(
+        "hive.Notification", related_name="escalations", on_delete=fields.CASCADE
+    )
+    incident = fields.CharField(max_length=120, db_index=True)
+    due_at = MomentField(null=True)  # null: it was done
+
+    class Meta:
+        table = "escalation"
+        unique_together = (("rule", "incident"),)
+        indexes = (("due_at",),)
+
+    rule_id: int
+    notification_id: int
+
+
+# A link in a message that was used: each works once. The link itself is signed, not stored.
+class UsedLink(Table):
+    id = fields.IntField(primary_key=True)
+    delivery: fields.ForeignKeyRelation[Delivery] = fields.ForeignKeyField(
+        "hive.Delivery", related_name="used_links", on_delete=fields.CASCADE
+    )
+    action = fields.CharField(max_length=20)
+    at = MomentField()
+    address = fields.CharField(max_length=64)
+
+    class Meta:
+        table = "used_link"
+        unique_together = (("delivery", "action"),)
 
     delivery_id: int

@@ -30,6 +30,8 @@ _SHORTEST = 4
 _SHORTEST_PART = 6
 _ORDINARY = {"accept", "application", "authorization", "bearer", "services", "webhook", "webhooks"}
 
+_FLAGS = {"true": True, "yes": True, "false": False, "no": False}  # as commands send them
+
 _BETWEEN_PARTS = re.compile(r"[\s,;=?&/:\"']+")
 
 
@@ -115,12 +117,18 @@ class Channel(ABC, Generic[S]):
     title: ClassVar[str]
     settings_model: ClassVar[type[ChannelSettings]]
     is_idempotent: ClassVar[bool] = False  # the service recognizes a message that it got before
+    keeps_incidents: ClassVar[bool] = False  # each problem counts, so that none are put together
     administrators_only: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
     def describe(cls, settings: S) -> str:
         """One short line for lists, without secrets."""
+
+    @classmethod
+    def takes_bundles(cls, settings: Mapping[str, Any]) -> bool:
+        """Whether many messages of a kind reach it as one; `settings` as they are stored."""
+        return not cls.keeps_incidents
 
     @classmethod
     @abstractmethod
@@ -156,6 +164,8 @@ class Channel(ABC, Generic[S]):
                 if value == MASK and isinstance(getattr(before, name, None), SecretStr):
                     given[name] = kept[name]
         for name, info in cls.settings_model.model_fields.items():
+            if info.annotation is bool and isinstance(given.get(name), str):
+                given[name] = _FLAGS.get(str(given[name]).lower(), given[name])
             if _is_secret(info.annotation) and given.get(name) == MASK:
                 raise InvalidInput("%(title)s must be entered again.", field=name, title=info.title)
         try:

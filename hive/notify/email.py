@@ -24,8 +24,10 @@ from hive import clock
 from hive.config.settings import MailSettings
 from hive.config.values import mail_address
 from hive.errors import DeliveryFailed
+from hive.kinds import Severity
+from hive.notify import mail_page
 from hive.notify.channel import Channel, ChannelSettings, Means
-from hive.notify.message import Message, as_html, cut, one_line, plain
+from hive.notify.message import Message, cut, one_line
 from hive.sentences import say
 
 _EXAMINED_SECONDS = 15
@@ -164,21 +166,27 @@ def _trusted(settings: MailSettings) -> ssl.SSLContext | None:
 def compose(message: Message, recipient: str, means: Means) -> EmailMessage:
     """The mail: text and HTML, the same each time it is sent, beneath others on its repository."""
     server = MailServer.of(means)
-    mail = _begin(server, recipient, message.title, message.at, message.id)
+    mail = _begin(server, recipient, _subject(message), message.at, message.id)
     # nobody ever sent the mail that is named here; mail programs group what names the same one
     thread = f"<{message.thread}.borg-hive@{_own_host(server)}>"
     mail["In-Reply-To"] = thread
     mail["References"] = thread
-    if message.severity == "critical":
+    if message.severity == Severity.CRITICAL:
         mail["Importance"] = "high"
-    mail.set_content(plain(message), cte="quoted-printable")
-    mail.add_alternative(
-        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"></head><body>\n'
-        f"{as_html(message)}\n</body></html>\n",
-        subtype="html",
-        cte="quoted-printable",
-    )
+    if message.unsubscribe_url is not None:
+        mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    mail.set_content(mail_page.as_text(message), cte="quoted-printable")
+    page = mail_page.as_html(message)
+    mail.add_alternative(page, subtype="html", cte="quoted-printable")
     return mail
+
+
+def _subject(message: Message) -> str:
+    """The title, and before it how bad it is."""
+    if message.severity == Severity.INFO:
+        return message.title
+    return f"[{message.label}] {message.title}"
 
 
 def _begin(

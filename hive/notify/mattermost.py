@@ -35,7 +35,8 @@ class Mattermost(Channel[MattermostSettings]):
     @classmethod
     async def deliver(cls, settings: MattermostSettings, message: Message, means: Means) -> str:
         head = f"{MARKS[message.severity]} **{_harmless(one_line(message.title), 500)}**\n\n"
-        foot = f"\n\n<{message.url}>" if message.url is not None else ""
+        foot = "".join(f"\n\n[{escape(one.label, 100)}]({one.url})" for one in message.buttons)
+        foot += f"\n\n<{message.url}>" if message.url is not None else ""
         text = head + _harmless(message.text, _MOST - len(head) - len(foot)) + foot
         answer = await post_json(means, settings.url.get_secret_value(), {"text": text})
         return judge(answer, "Mattermost", said=words(entry(answer, "message")))

@@ -9,7 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from hive import clock
+from hive.catalogues import DEFAULT
 from hive.kinds import Severity
+from hive.layout import Layout
+from hive.sentences import say
+from hive.translation import translate
 
 MARKS = {
     Severity.INFO: "\N{INFORMATION SOURCE}\N{VARIATION SELECTOR-16}",
@@ -24,6 +28,25 @@ COLORS = {
     Severity.RECOVERY: 0x2E7D32,
 }
 ELLIPSIS = "…"
+DIGEST = "digest"  # the kind of a message on how everything is
+TEST = "test"  # the kind of a message that somebody asked for to see whether it arrives
+
+
+_LABELS = {
+    Severity.INFO: say("Information"),
+    Severity.WARNING: say("Warning"),
+    Severity.CRITICAL: say("Critical"),
+    Severity.RECOVERY: say("Resolved"),
+}
+_SHOW = say("Show in Borg Hive")
+
+
+@dataclass(frozen=True)
+class Button:
+    """What somebody can do about a message: a link to a page that asks once more."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +65,31 @@ class Message:
     owner: str | None
     at: datetime
     details: Mapping[str, Any] = field(default_factory=dict)  # as JSON has it
+    # The problem that it is about, where it is about one, and where that is by it: "open",
+    # "acknowledged" or "resolved".
+    incident: str | None = None
+    phase: str | None = None
+    language: str = DEFAULT
+    layout: Layout = ()  # the text in its parts, where it is known
+    buttons: tuple[Button, ...] = ()  # for who got this message alone
+    unsubscribe_url: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How bad it is, in a word."""
+        return translate(_LABELS[self.severity], self.language)
+
+    @property
+    def show(self) -> str:
+        """What is written on the link to its page."""
+        return translate(_SHOW, self.language)
 
     @property
     def thread(self) -> str:
         """What all messages on the same subject share."""
-        return "server" if self.repository_id is None else f"repository-{self.repository_id}"
+        if self.repository_id is not None:
+            return f"repository-{self.repository_id}"
+        return "digest" if self.kind == DIGEST else "server"
 
     def as_json(self) -> dict[str, Any]:
         """The message as programs get it."""
@@ -93,18 +136,25 @@ def cut(text: str, most: int, measure: Callable[[str], int] = len) -> str:
 
 
 def plain(message: Message) -> str:
-    """Text and link, for channels that show the title separately."""
-    return message.text if message.url is None else f"{message.text}\n\n{message.url}"
+    """Text and links, for channels that show the title separately."""
+    parts = [message.text, *(f"{one.label}: {one.url}" for one in message.buttons)]
+    if message.url is not None:
+        parts.append(message.url)
+    return "\n\n".join(parts)
 
 
 def as_html(message: Message) -> str:
-    """A small HTML document, or the part of one that chats take; nothing in it is not escaped."""
+    """The part of a document that chats take; nothing in it is not escaped."""
     parts = [f"<p><strong>{html.escape(one_line(message.title))}</strong></p>"]
     parts += [
         "<p>" + html.escape(paragraph).replace("\n", "<br>\n") + "</p>"
         for paragraph in message.text.split("\n\n")
     ]
+    parts += [f"<p>{_anchor(one.url, one.label)}</p>" for one in message.buttons]
     if message.url is not None:
-        address = html.escape(message.url)
-        parts.append(f'<p><a href="{address}">{address}</a></p>')
+        parts.append(f"<p>{_anchor(message.url, message.url)}</p>")
     return "\n".join(parts)
+
+
+def _anchor(url: str, label: str) -> str:
+    return f'<a href="{html.escape(url)}">{html.escape(label)}</a>'

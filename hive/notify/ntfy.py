@@ -12,6 +12,7 @@ from hive.notify.http import ServerAddress, Token, entry, host_of, judge, post_j
 from hive.notify.message import Message, bytes_of, cut, one_line
 from hive.sentences import say
 
+_MOST_ACTIONS = 3
 _PRIORITIES = {
     Severity.INFO: 2,
     Severity.WARNING: 4,
@@ -66,6 +67,11 @@ class Ntfy(Channel[NtfySettings]):
         }
         if message.url is not None:
             sent["click"] = message.url
+        if message.buttons:
+            sent["actions"] = [
+                {"action": "view", "label": one.label, "url": one.url}
+                for one in message.buttons[:_MOST_ACTIONS]
+            ]
         headers = {}
         if settings.token is not None:
             headers["Authorization"] = f"Bearer {settings.token.get_secret_value()}"

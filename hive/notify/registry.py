@@ -16,6 +16,7 @@ from hive.notify.ntfy import Ntfy
 from hive.notify.pagerduty import PagerDuty
 from hive.notify.pushover import Pushover
 from hive.notify.slack import Slack
+from hive.notify.teams import Teams
 from hive.notify.telegram import Telegram
 from hive.notify.webhook import Webhook
 
@@ -26,6 +27,7 @@ CHANNELS: dict[str, type[Channel[Any]]] = {
     "gotify": Gotify,
     "telegram": Telegram,
     "slack": Slack,
+    "teams": Teams,
     "discord": Discord,
     "mattermost": Mattermost,
     "matrix": Matrix,

@@ -38,6 +38,8 @@ class Slack(Channel[SlackSettings]):
     async def deliver(cls, settings: SlackSettings, message: Message, means: Means) -> str:
         text = f"{MARKS[message.severity]} *{_escape(cut(one_line(message.title), 250))}*\n"
         text += _escape(cut(message.text, _MOST))
+        for one in message.buttons:
+            text += f"\n<{_escape(one.url)}|{_escape(one.label)}>"
         if message.url is not None:
             text += f"\n{_escape(message.url)}"
         answer = await post_json(

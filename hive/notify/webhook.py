@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, quote_plus
 
@@ -154,6 +154,15 @@ class WebhookSettings(ChannelSettings):
         max_length=256,
     )
 
+    bundle: bool = Field(
+        False,
+        title=say("Bundle"),
+        description=say(
+            "Send many messages of a kind as one, with all of them in its details; for people, not"
+            " for programs."
+        ),
+    )
+
     @field_validator("body", mode="after")
     @classmethod
     def _check_body(cls, body: str | None, info: ValidationInfo) -> str | None:
@@ -194,6 +203,11 @@ class Webhook(Channel[WebhookSettings]):
     def describe(cls, settings: WebhookSettings) -> str:
         address = _PLACEHOLDER.sub("", settings.url.get_secret_value())
         return say("%(method)s to %(host)s", method=settings.method, host=host_of(address))
+
+    @classmethod
+    def takes_bundles(cls, settings: Mapping[str, Any]) -> bool:
+        """Only if somebody asked for it: programs want to hear of each event."""
+        return settings.get("bundle") is True
 
     @classmethod
     async def deliver(cls, settings: WebhookSettings, message: Message, means: Means) -> str:

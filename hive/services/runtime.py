@@ -42,6 +42,7 @@ class Started:
     """What the services run on, from start to stop."""
 
     settings: Settings | None = None
+    paths: tuple[Settings, Paths] | None = None  # made once, for it is asked for each repository
     installation: Installation | None = None
     identity: DirectoryIdentity | None = None
     database_file: DatabaseFile | None = None
@@ -69,7 +70,10 @@ def settings() -> Settings:
 
 
 def paths() -> Paths:
-    return settings().paths
+    started, current = memory.of(Started), settings()
+    if started.paths is None or started.paths[0] is not current:
+        started.paths = (current, current.paths)
+    return started.paths[1]
 
 
 def host_id() -> str:

@@ -150,6 +150,11 @@ async def _ring_to_seal_with() -> KeyRing:
     return made
 
 
+async def signing_ring() -> KeyRing:
+    """The keys that prove what is from here; Sealed where they are missing."""
+    return await _ring_to_seal_with()
+
+
 # --- all of them --------------------------------------------------------------------------
 
 

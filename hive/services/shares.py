@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,6 +80,12 @@ async def unshare(actor: Actor, thing: Thing, groups: Sequence[str]) -> None:
         if not await shares_of(thing).filter(group__name=name).delete():
             group = await _usable_group(actor, name)
             await shares_of(thing).filter(group_id=group.id).delete()
+
+
+async def require_usable(actor: Actor, groups: Iterable[str]) -> None:
+    """Raise NotFound for a group that the actor may not share with."""
+    for name in groups:
+        await _usable_group(actor, name)
 
 
 async def _usable_group(actor: Actor, name: str) -> Group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from hive.cli.later import Later
+from hive.cli.later import WHEN_USED, Later, begin_imports, end_imports, import_all
 from hive.cli.main import main as cli
 from tests import schema
 
@@ -94,3 +95,62 @@ def test_a_command_that_there_is_not_is_wrong_usage(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "No such command 'lsit'. Did you mean 'list'?" in done.stderr
+
+
+_NOT_USED = (
+    "import sys, hive.__main__ as it\ntry: it.main()\n"
+    "finally: print(*(one for one in sys.modules if 'LazyModule' in repr(type(sys.modules[one]))),"
+    " file=sys.stderr)"
+)
+
+
+def test_what_a_list_names_and_does_not_use_is_not_loaded(tmp_path: Path) -> None:
+    schema.put_database(tmp_path / "hive.sqlite3")
+    done = subprocess.run(
+        [sys.executable, "-c", _NOT_USED, "repo", "list"],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HIVE_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "hive.services.outbox.outbox" in done.stderr.split()
+    assert set(done.stderr.split()) <= WHEN_USED
+
+
+@pytest.mark.parametrize("name", sorted(WHEN_USED))
+def test_what_is_loaded_when_it_is_used_exists(name: str) -> None:
+    assert importlib.util.find_spec(name) is not None
+
+
+def test_a_server_loads_everything_at_once() -> None:
+    before = sys.meta_path[:]
+    try:
+        begin_imports()
+        assert sys.meta_path != before
+        import_all()
+        assert sys.meta_path == before
+    finally:
+        sys.meta_path[:] = before
+        end_imports()
+
+
+_PATTERNS = (
+    "import sys, hive.__main__ as it\ntry: it.main()\n"
+    "finally: print(type(sys.modules['tortoise.validators'].validate_domain_name.regex).__module__,"
+    " file=sys.stderr)"
+)
+
+
+@pytest.mark.parametrize("words", [("repo", "list"), ("user", "list"), ("status",)])
+def test_the_orm_is_always_imported_in_the_way_that_is_quick(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    schema.put_database(tmp_path / "hive.sqlite3")
+    done = subprocess.run(
+        [sys.executable, "-c", _PATTERNS, *words],
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "HIVE_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.split()[-1] == "hive.quick_orm"

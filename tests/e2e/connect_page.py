@@ -20,6 +20,7 @@ def add_machine(visitor: Visitor, access: str) -> None:
     expect(page.locator("#day_at")).to_have_value("03:00")
     visitor.press("Add the machine")
     expect(page.get_by_text("0 of 5 steps are done.")).to_be_visible()
+    expect(page.locator("#access")).to_have_value(access)
 
 
 def follow_connect(visitor: Visitor, machine: FreshMachine, client: str) -> None:
@@ -39,7 +40,9 @@ def expect_the_restored_file(machine: FreshMachine) -> None:
 
 
 def choose(visitor: Visitor, client: str) -> None:
-    visitor.page.locator(".clients").get_by_role("link", name=client, exact=True).click()
+    link = visitor.page.locator(".clients").get_by_role("link", name=client, exact=True)
+    link.click()
+    expect(link).to_have_attribute("aria-current", "true")
     expect(visitor.page.locator("li.seen")).to_have_count(0)
 
 

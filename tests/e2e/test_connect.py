@@ -16,11 +16,10 @@ from tests.e2e.fresh_machine import FreshMachine
 from tests.e2e.installation import Installation
 from tests.e2e.visitor import set_up, visits
 
-# tests/e2e/test_three_minutes.py goes the way of borgmatic with full access.
+# tests/e2e/test_three_minutes.py goes the ways of borgmatic.
 WAYS = [
     ("borg", "append-only", True),
     ("borg", "full", False),
-    ("borgmatic", "append-only", False),
     ("systemd", "append-only", True),
     ("systemd", "full", False),
 ]

@@ -18,8 +18,14 @@ from playwright.sync_api import Browser, expect
 from tests.e2e import connect_page
 from tests.e2e.fresh_machine import FreshMachine
 from tests.e2e.installation import Installation
-from tests.e2e.visitor import Visitor, create_administrator, log_in, name_the_host, visits
-from tests.factories import PASSWORD
+from tests.e2e.visitor import (
+    add_user,
+    choose_password,
+    create_administrator,
+    log_in,
+    name_the_host,
+    visits,
+)
 from tests.programs import CHECKOUT
 
 _MOST = 180.0  # seconds
@@ -41,26 +47,35 @@ class Steps:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    ("access", "has_scripts"),
+    [
+        pytest.param("full", True, id="full, with scripts"),
+        pytest.param("append-only", False, id="append-only, without scripts"),
+    ],
+)
 def test_the_first_backup_of_a_second_user_takes_less_than_three_minutes(
-    installation: Installation, chromium: Browser, tmp_path: Path
+    installation: Installation, chromium: Browser, tmp_path: Path, access: str, has_scripts: bool
 ) -> None:
     installation.starts_empty = True
     installation.script = CHECKOUT / "script/server"
     steps, machine = Steps(), FreshMachine(tmp_path)
     with steps.step("the server starts for the first time"):
         installation.start(expect_setup=True)
-    with visits(installation, chromium, has_scripts=True) as root:
+    with visits(installation, chromium, has_scripts=has_scripts) as root:
         with steps.step("the printed link makes the administrator"):
             create_administrator(installation, root)
         with steps.step("the administrator says how clients reach the server"):
             name_the_host(root)
         with steps.step("the administrator adds a second user, and gets a link for them"):
-            link = _add_user(root, "anna")
-    with visits(installation, chromium, has_scripts=True) as anna:
+            link = add_user(root, "anna")
+    with visits(installation, chromium, has_scripts=has_scripts) as anna:
         with steps.step("the second user chooses a password, and logs in"):
-            _accept(anna, link)
+            choose_password(anna, link)
+            log_in(anna, "anna")
+            expect(anna.page.get_by_text("There is no repository here yet.")).to_be_visible()
         with steps.step("adds a machine"):
-            connect_page.add_machine(anna, "full")
+            connect_page.add_machine(anna, access)
             connect_page.choose(anna, "borgmatic")
         with steps.step("step key"):
             connect_page.store_key(anna, machine)
@@ -75,25 +90,5 @@ def test_the_first_backup_of_a_second_user_takes_less_than_three_minutes(
             connect_page.follow_step(anna, machine, step)
         expect(anna.page.locator("#progress")).to_contain_text("5 of 5 steps are done.")
         anna.follow("Overview")
-        expect(anna.page.locator("#chip-fine")).to_be_visible()
+        anna.wait_for(anna.page.locator("#chip-fine"))
     connect_page.expect_the_restored_file(machine)
-
-
-def _add_user(root: Visitor, name: str) -> str:
-    """What the administrator hands over."""
-    root.follow("Administration")
-    root.follow("Users")
-    root.follow("Add a user")
-    root.page.locator("#name").fill(name)
-    root.press("Add the user")
-    root.press("Make a link")
-    return root.page.locator("#link").inner_text()
-
-
-def _accept(anna: Visitor, link: str) -> None:
-    anna.page.goto(link)
-    anna.page.locator("#password").fill(PASSWORD)
-    anna.page.locator("#repeated").fill(PASSWORD)
-    anna.press("Change the password")
-    log_in(anna, "anna")
-    expect(anna.page.get_by_text("There is no repository here yet.")).to_be_visible()

@@ -111,3 +111,24 @@ def name_the_host(visitor: Visitor) -> None:
     visitor.follow("default")
     visitor.fill("Host", "127.0.0.1")
     visitor.press("Save")
+
+
+def add_user(root: Visitor, name: str) -> str:
+    """By an administrator; the link with which the user chooses a password."""
+    page = root.page
+    root.follow("Administration")
+    root.follow("Users")
+    root.follow("Add a user")
+    page.locator("#name").fill(name)
+    root.press("Add the user")
+    root.press("Make a link")
+    return page.locator("#link").inner_text()
+
+
+def choose_password(visitor: Visitor, link: str, password: str = PASSWORD) -> None:
+    """By such a link; then the page of the login is open."""
+    visitor.page.goto(link)
+    visitor.page.locator("#password").fill(password)
+    visitor.page.locator("#repeated").fill(password)
+    visitor.press("Change the password")
+    visitor.reads("Log in with the new one.")

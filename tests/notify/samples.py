@@ -25,6 +25,8 @@ MESSAGE = Message(
     owner="alice",
     at=datetime(2026, 11, 23, 17, 5, tzinfo=UTC),
     details={"deleted_percent": 80},
+    incident="repository-7/mass-deletion",
+    phase="open",
 )
 HOSTILE = replace(
     MESSAGE,
@@ -45,6 +47,7 @@ def settings_of(url: str) -> dict[str, dict[str, Any]]:
         "gotify": {"server": f"{url}/", "token": SECRET},
         "telegram": {"token": f"123456789:{SECRET}", "chat": "-100123"},
         "slack": {"url": f"{url}/services/T0/B0/{SECRET}"},
+        "teams": {"url": f"{url}/workflows/1/invoke?sig={SECRET}"},
         "discord": {"url": f"{url}/api/webhooks/1/{SECRET}"},
         "mattermost": {"url": f"{url}/hooks/{SECRET}"},
         "matrix": {"server": url, "room": "!abc:example.org", "token": SECRET},

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import asyncio
 import email
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from email.policy import default
+from html import escape
 from typing import Any
 
 import pytest
@@ -16,8 +18,10 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from hive.config.settings import MailSettings
 from hive.errors import DeliveryFailed, InvalidInput
 from hive.kinds import Severity
+from hive.layout import Facts, Listing, Paragraph, Row, Sheet, as_lines
 from hive.notify.channel import Means
 from hive.notify.email import Email, EmailSettings, compose
+from hive.notify.message import Button, Message
 from hive.outgoing.client import Outgoing
 from tests.notify.far_end import Certificate
 from tests.notify.samples import HOSTILE, MESSAGE
@@ -125,7 +129,7 @@ async def test_a_mail_arrives_in_each_security_with_and_without_login(
     assert server.encrypted == [security != "none"]
     assert server.logins == ([USER] if login else [])
     [mail] = server.mails
-    assert mail["Subject"] == MESSAGE.title
+    assert mail["Subject"] == f"[Critical] {MESSAGE.title}"
     assert mail["From"] == "Borg Hive <borg-hive@hive.example.org>"
     assert mail["Date"] == "Mon, 23 Nov 2026 17:05:00 +0000"
     text = mail.get_body(("plain",))
@@ -253,7 +257,7 @@ async def test_a_repository_cannot_write_headers(means: Means) -> None:
     [mail] = server.mails
     assert "Bcc" not in mail
     assert "X-Injected" not in mail
-    assert mail["Subject"].startswith('a"b\\ Bcc: eve@example.org <b>')
+    assert mail["Subject"].strip().startswith('[Critical] a"b\\ Bcc: eve@example.org <b>')
     assert server.recipients == ["alice@example.org"]
     html = mail.get_body(("html",))
     assert html is not None
@@ -309,3 +313,56 @@ def test_an_address_is_one_address(address: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         Email.read({"address": address})
     assert refused.value.field == "address"
+
+
+def _parts(message: Message, means: Means) -> tuple[EmailMessage, str, str]:
+    """A mail, its text and its page."""
+    mail = compose(message, "alice@example.org", means)
+    text, page = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    return mail, text.get_content(), page.get_content()
+
+
+def test_a_mail_says_all_in_text_and_as_a_page_and_each_link_once(means: Means) -> None:
+    stop = "https://hive.example.org/answer/u.1.2.x"
+    answer = Button("Bestätigen", "https://hive.example.org/answer/a.1.2.x")
+    layout = (
+        Paragraph(("Keine Sicherung seit gestern.",)),
+        Facts((("Größe", "8 GB"),)),
+        Listing(("eins", "zwei")),
+        Sheet("Datenträger", ("Name", "voll"), (Row(("disk", "90 %"), "disk: 90 %", "bad"),)),
+    )
+    message = replace(
+        MESSAGE,
+        language="de",
+        layout=layout,
+        text="\n".join(as_lines(layout)),
+        buttons=(answer,),
+        unsubscribe_url=stop,
+    )
+    mail, text, page = _parts(message, means)
+    assert mail["List-Unsubscribe"] == f"<{stop}>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    for part in ("Keine Sicherung seit gestern.", "Größe", "8 GB", "eins", "zwei", "90 %"):
+        assert part in text
+        assert part in page
+    assert MESSAGE.url is not None
+    for link in (MESSAGE.url, answer.url, stop):
+        assert text.count(link) == 1
+        assert page.count(f'href="{escape(link)}"') == 1
+    assert "prefers-color-scheme:dark" in page
+    assert "max-width:600px" in page
+    assert not re.search(r"<(script|img|link)\b|url\(", page)
+
+
+def test_what_comes_from_elsewhere_cannot_change_the_page(means: Means) -> None:
+    layout = (Paragraph((HOSTILE.text,)), Facts((("<b>", '"><script>'),)))
+    _, _, page = _parts(replace(HOSTILE, layout=layout), means)
+    assert "<script>" not in page
+    assert "<b>" not in page
+
+
+def test_information_has_no_word_before_its_subject(means: Means) -> None:
+    mail, _, _ = _parts(replace(MESSAGE, severity=Severity.INFO), means)
+    assert mail["Subject"] == MESSAGE.title

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from hive.errors import DeliveryFailed
+from hive.errors import DeliveryFailed, InvalidInput
 from hive.kinds import Severity
-from hive.notify.message import Message
+from hive.layout import Facts, Paragraph
+from hive.notify.message import Button, Message
+from hive.notify.teams import Teams
 from hive.outgoing.client import Outgoing
 from tests.notify.far_end import FarEnd, Received
 from tests.notify.samples import HOSTILE, MESSAGE, SECRET, prepared
@@ -222,7 +224,7 @@ async def test_matrix_is_told_once_however_often_it_is_sent(
     assert (failed.permanent, failed.retry_after) == (False, 2.5)
 
 
-async def test_pagerduty_opens_one_alert_a_repository_and_a_recovery_resolves_it(
+async def test_pagerduty_keeps_one_alert_a_problem_and_only_its_own_end_resolves_it(
     server: FarEnd, outgoing: Outgoing
 ) -> None:
     server.answers(202, {"status": "success", "message": "Event processed", "dedup_key": "k"})
@@ -236,13 +238,102 @@ async def test_pagerduty_opens_one_alert_a_repository_and_a_recovery_resolves_it
     assert opened["payload"]["source"] == "töpfe"
     assert opened["client_url"] == MESSAGE.url
     assert answer == "202 Event processed"
-    recovered = replace(MESSAGE, severity=Severity.RECOVERY, id="delivery-18")
+    known = replace(MESSAGE, severity=Severity.INFO, phase="acknowledged")
+    acknowledged = (await _sent("pagerduty", server, outgoing, known))[0].json()
+    assert acknowledged["event_action"] == "acknowledge"
+    assert acknowledged["dedup_key"] == opened["dedup_key"]
+    recovered = replace(MESSAGE, severity=Severity.RECOVERY, phase="resolved", id="delivery-18")
     resolved = (await _sent("pagerduty", server, outgoing, recovered))[0].json()
     assert resolved["event_action"] == "resolve"
     assert resolved["dedup_key"] == opened["dedup_key"]
-    other = (await _sent("pagerduty", server, outgoing, replace(MESSAGE, repository_id=8)))[0]
+    quota = replace(recovered, incident="repository-7/quota-filling-up")
+    other = (await _sent("pagerduty", server, outgoing, quota))[0]
     assert other.json()["dedup_key"] != opened["dedup_key"]
     words = "Length of 'routing_key' is incorrect (should be 32 characters)"
     server.answers(400, {"status": "invalid event", "errors": [words]})
     failed = await _failure("pagerduty", server, outgoing)
     assert (failed.message, failed.permanent) == (f"PagerDuty answered 400 {words}", True)
+
+
+async def test_pagerduty_is_not_bothered_with_what_is_no_problem(
+    server: FarEnd, outgoing: Outgoing
+) -> None:
+    channel, settings, means = prepared("pagerduty", server.url, outgoing)
+    digest = replace(MESSAGE, kind="digest", severity=Severity.INFO, incident=None, phase=None)
+    sent = await channel.send(settings, digest, means)
+    assert sent.answer == "Not sent: only problems open incidents."
+    assert server.received == []
+
+
+async def test_a_test_of_pagerduty_leaves_no_alert_open(server: FarEnd, outgoing: Outgoing) -> None:
+    channel, settings, means = prepared("pagerduty", server.url, outgoing)
+    trial = replace(MESSAGE, kind="test", severity=Severity.INFO, incident=None, phase=None)
+    server.answers(202, {"message": "Event processed"})
+    await channel.send(settings, trial, means)
+    first, last = (one.json() for one in server.received)
+    assert (first["event_action"], last["event_action"]) == ("trigger", "resolve")
+    assert first["dedup_key"] == last["dedup_key"]
+
+
+async def test_teams_gets_an_adaptive_card_by_a_workflow(
+    server: FarEnd, outgoing: Outgoing
+) -> None:
+    server.answers(202)
+    facts = Facts((("Last backup", "yesterday"), ("Size", "8 GB")))
+    buttons = (Button("Acknowledge", "https://hive.example.org/answer/a"),)
+    message = replace(MESSAGE, layout=(Paragraph(("Gone.",)), facts), buttons=buttons)
+    told, answer = await _sent("teams", server, outgoing, message)
+    sent = told.json()
+    [attachment] = sent["attachments"]
+    assert (sent["type"], attachment["contentType"]) == (
+        "message",
+        "application/vnd.microsoft.card.adaptive",
+    )
+    card = attachment["content"]
+    assert (card["type"], card["version"]) == ("AdaptiveCard", "1.4")
+    head, title, lead, listed = card["body"]
+    assert head["inlines"][0]["color"] == "Attention"
+    assert title["inlines"][0]["text"] == MESSAGE.title
+    assert lead["inlines"][0]["text"] == "Gone."
+    assert "".join(run["text"] for run in listed["inlines"]) == (
+        "Last backup: yesterday\nSize: 8 GB\n"
+    )
+    assert [(one["title"], one["url"]) for one in card["actions"]] == [
+        ("Show in Borg Hive", MESSAGE.url),
+        ("Acknowledge", "https://hive.example.org/answer/a"),
+    ]
+    assert answer == "202"
+    hostile, _ = await _sent("teams", server, outgoing, HOSTILE)
+    # runs of text are shown as they are
+    assert {one["type"] for one in hostile.json()["attachments"][0]["content"]["body"]} == {
+        "RichTextBlock"
+    }
+    long = replace(MESSAGE, text="ä" * 100_000)
+    assert len((await _sent("teams", server, outgoing, long))[0].body) < 28_000
+    server.answers(400, {"error": {"code": "BadRequest", "message": "Property 'type' must be"}})
+    failed = await _failure("teams", server, outgoing)
+    assert (failed.message, failed.permanent) == (
+        "Teams answered 400 Property 'type' must be",
+        True,
+    )
+
+
+def test_a_connector_that_microsoft_has_retired_is_refused_in_words() -> None:
+    with pytest.raises(InvalidInput, match="retired"):
+        Teams.read({"url": "https://contoso.webhook.office.com/webhookb2/1/IncomingWebhook/2"})
+
+
+async def test_buttons_are_links_where_a_service_shows_them(
+    server: FarEnd, outgoing: Outgoing
+) -> None:
+    url = "https://hive.example.org/answer/a.1.2.x"
+    message = replace(MESSAGE, buttons=(Button("Acknowledge", url),))
+    bodies = {}
+    for kind in ("slack", "mattermost", "telegram", "ntfy", "matrix"):
+        server.received.clear()
+        bodies[kind] = (await _sent(kind, server, outgoing, message))[0].json()
+    assert f"<{url}|Acknowledge>" in bodies["slack"]["text"]
+    assert f"[Acknowledge]({url})" in bodies["mattermost"]["text"]
+    assert f"Acknowledge: {url}" in bodies["telegram"]["text"]
+    assert bodies["ntfy"]["actions"] == [{"action": "view", "label": "Acknowledge", "url": url}]
+    assert f'<a href="{url}">Acknowledge</a>' in bodies["matrix"]["formatted_body"]

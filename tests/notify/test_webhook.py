@@ -186,8 +186,17 @@ def test_a_secret_that_is_masked_stays_and_one_that_is_empty_goes() -> None:
         "headers": "X-A: c",
         "method": "POST",
         "content_type": "application/json",
+        "bundle": False,
     }
     with pytest.raises(InvalidInput, match="URL must be entered again") as refused:
         Webhook.read(masked)
     assert refused.value.field == "url"
     assert Webhook.describe(before) == "POST to example.org"  # type: ignore[arg-type]
+
+
+def test_a_flag_is_read_as_commands_type_it() -> None:
+    for typed, meant in (("true", True), ("No", False), (True, True)):
+        settings = Webhook.read({"url": "https://example.org/", "bundle": typed})
+        assert Webhook.stored(settings)["bundle"] is meant
+    with pytest.raises(InvalidInput, match="Bundle"):
+        Webhook.read({"url": "https://example.org/", "bundle": "perhaps"})

@@ -267,7 +267,9 @@ async def test_a_month_of_trouble_is_told_as_a_simple_model_says(
         means = Means(outgoing=outgoing, mail=MailSettings())
         hook = {"url": server.url, "method": "POST"}
         await channels.add(OPERATOR, "hook", owner="admin", kind="webhook", settings=hook)
-        await preferences.change(OPERATOR, "admin", digest=Digest.NONE)
+        await preferences.change(
+            OPERATOR, "admin", digest=Digest.NONE, reminder_hours=24, expiration_days=30
+        )
         for step in range(month.steps):
             await month.pass_by(step)
             if step % 6 == 0:

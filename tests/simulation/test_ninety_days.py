@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import os
 import random
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 
 import pytest
 
@@ -198,7 +200,11 @@ async def sent_of(user: str, repository_id: int) -> list[str]:
         if row.state == DeliveryState.DROPPED:
             assert later is not None
             assert later.notification.kind in ("still down", "recovered")
-    return [row.notification.kind for row in found if row.state == DeliveryState.SENT]
+    return [row.notification.kind for row in found if row.state in _ARRIVED]
+
+
+# What is part of a bundle arrived with it: none is left over at the end.
+_ARRIVED = (DeliveryState.SENT, DeliveryState.BUNDLED)
 
 
 async def assert_only_what_failed_comes_later(told: dict[str, tuple[int, str]]) -> None:
@@ -291,14 +297,25 @@ async def test_all_of_it_reaches_far_ends_that_come_and_go(
     await assert_mails(mail, expected, shared)
 
 
+def subject_of(mail: EmailMessage) -> tuple[list[str], str]:
+    """Which repositories a mail is about, and what it says of them: a line of a bundle each."""
+    subject = re.sub(r"^\[\w+\] ", "", str(mail["Subject"]))
+    name, _, text = subject.partition(": ")
+    body = mail.get_body(("plain",))
+    assert body is not None
+    listed = re.findall(r"^- (repository\d+)\b", body.get_content(), re.MULTILINE)
+    return listed or [name], text
+
+
 async def assert_mails(mail: Relay, expected: dict[int, Expected], shared: dict[int, str]) -> None:
     """The friend got what is theirs to see, and nothing else."""
-    mails = {one["Message-ID"]: str(one["Subject"]) for one in mail.mails}
+    mails = {one["Message-ID"]: one for one in mail.mails}
     about = {name: made for made, name in shared.items()}
     got: dict[int, list[str]] = {made: [] for made in shared}
-    for subject in mails.values():
-        name, _, text = subject.partition(": ")
-        got[about[name]].append(text)
+    for one in mails.values():
+        names, text = subject_of(one)
+        for name in names:
+            got[about[name]].append(text)
     for made, texts in got.items():
         assert await noted_of("friend", made) == wanted(expected[made])
         kinds = [SUBJECTS[kind] for kind in await sent_of("friend", made)]

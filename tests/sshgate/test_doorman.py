@@ -137,8 +137,21 @@ def test_no_address_fills_the_waiting_room() -> None:
     assert street.door.waiting <= 20
 
 
-def test_what_is_kept_of_a_crowd_is_bounded() -> None:
+def test_a_company_of_hundreds_of_machines_waits_and_a_stranger_still_gets_a_turn() -> None:
     street = Street()
+    company = street.arrive("192.0.2.7", count=410)
+    assert not reasons(company)
+    assert len(reasons(street.arrive("192.0.2.7", count=3))) == 3
+    (other,) = street.arrive("192.0.2.8")
+    assert other.is_inside
+    # A second crowd takes its share of the room from the first, not from those who come alone.
+    street.arrive("192.0.2.9", count=300)
+    crowd = [street.arrive(f"192.0.3.{number}", count=1)[0] for number in range(60)]
+    assert not reasons(crowd)
+
+
+def test_what_is_kept_of_a_crowd_is_bounded() -> None:
+    street = Street(max_waiting=300)
     for number in range(12_000):
         peer = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
         for guest in street.arrive(peer):
@@ -243,7 +256,7 @@ def test_a_ban_is_over_at_its_time() -> None:
 
 
 def test_an_allowed_address_has_no_limit_of_its_own() -> None:
-    street = Street(max_waiting_per_address=5, new_connections_burst_per_address=1)
+    street = Street(max_waiting=300, max_waiting_per_address=5, new_connections_burst_per_address=1)
     street.door.use(rules(**{"192.0.2.7": AddressRuling.ALLOW}))
     assert inside(street.arrive("192.0.2.7", count=80)) == 60
     assert street.door.waiting == 20

@@ -16,6 +16,7 @@ NO_PAGES = (
     "/live",
     "/static/{name}",
     "/manifest.webmanifest",
+    "/answer/{token}",  # tests/web/test_answer_links.py
     "/wall/{token}",
     "/repositories.csv",
     "/help/{name}",

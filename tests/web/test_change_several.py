@@ -87,3 +87,42 @@ async def test_only_administrators_give_repositories_away(
     await browser.log_in("root")
     await browser.post("/repositories/change", typed)
     assert (await catalogue.find_repository(root, str(ids[0]))).owner == "bob"
+
+
+async def test_a_preview_shows_now_and_then_and_the_button_does_it(
+    browser: Browser, alice: Actor, ids: list[int]
+) -> None:
+    await browser.log_in("alice")
+    typed = {f"repository-{one}": "yes" for one in ids}
+    typed |= {"action": "quota", "quota": "5 GB", "timezone": "UTC"}
+    shown = await browser.post("/repositories/change", {**typed, "preview": "yes"})
+    assert shown.status == 200
+    rows = re.findall(r"<tr><th scope=\"row\">.*?</tr>", shown.text, re.DOTALL)
+    words = [" ".join(re.sub(r"<[^>]+>", " ", row).split()) for row in rows]
+    assert words[:2] == ["one Quota none 5.00 GB", "two Quota none 5.00 GB"]
+    assert "bobs" in words[2]
+    assert "Nothing was changed yet" in shown.text
+    assert (await catalogue.info_by_id(ids[0])).quota_bytes is None
+    assert boxes(shown.text) == dict.fromkeys(ids, True)
+    await browser.post("/repositories/change", typed)
+    assert (await catalogue.info_by_id(ids[0])).quota_bytes == 5 * 10**9
+
+
+async def test_shares_that_are_left_as_they_are_stay(
+    browser: Browser, root: Actor, alice: Actor, ids: list[int]
+) -> None:
+    await groups.add_group(root, groups.AddGroup(name="team", members=["alice"]))
+    await catalogue.set_repository(alice, ids[0], share_levels={"team": ShareLevel.VIEW})
+    await browser.log_in("alice")
+    typed = {f"repository-{one}": "yes" for one in ids[:2]} | {"action": "shares"}
+    typed |= {"share-family": "manage", "share-team": "leave"}
+    assert "Changed: 2." in (await browser.post("/repositories/change", typed)).text
+    first = await catalogue.info_by_id(ids[0])
+    assert {one.group: one.level for one in first.groups} == {
+        "family": ShareLevel.MANAGE,
+        "team": ShareLevel.VIEW,
+    }
+    typed |= {"share-family": "leave", "share-team": ""}
+    await browser.post("/repositories/change", typed)
+    first = await catalogue.info_by_id(ids[0])
+    assert {one.group for one in first.groups} == {"family"}

@@ -31,6 +31,8 @@ PUBLIC = {
     "GET /static/{name}",
     "GET /manifest.webmanifest",
     "GET /wall/{token}",
+    "GET /answer/{token}",
+    "POST /answer/{token}",
     "GET /ping/{token}{rest}",
     "POST /ping/{token}{rest}",
     "GET /api/push/{token}",

@@ -74,6 +74,21 @@ async def test_a_stored_key_is_chosen_or_none(browser: Browser, alice: Actor) ->
     assert (await catalogue.find_repository(alice, "later")).keys == ()
 
 
+async def test_what_a_later_key_is_to_do_is_kept_for_the_page_that_stores_it(
+    browser: Browser, alice: Actor
+) -> None:
+    await browser.log_in("alice")
+    answer = await browser.post("/machines/add", TYPED | {"key_from": "later", "access": "full"})
+    page = (await browser.get(answer.location)).text
+    assert '<option value="full" selected>' in page
+    path = f"{answer.location.partition('?')[0]}?client=borgmatic&access=full"
+    assert f'href="{path.replace("&", "&amp;")}"' in page
+    stored = await browser.post(path, {"public_key": public_key(), "access": "full"})
+    assert stored.location == path.partition("&")[0]
+    (key,) = (await catalogue.find_repository(alice, "laptop")).keys
+    assert key.access == Access.FULL
+
+
 @pytest.mark.parametrize(
     ("typed", "field", "said"),
     [
@@ -245,3 +260,30 @@ async def test_other_modes_show_the_command_for_rsync(
     page = (await browser.get(f"/repositories/{info.id}/connect")).text
     assert command in page.replace("&#39;", "'")
     assert "step-key" not in page
+
+
+async def test_a_list_is_previewed_and_imported(browser: Browser, alice: Actor) -> None:
+    await browser.log_in("alice")
+    text = f"name,key,schedule\nweb1,{public_key()},03:00\nweb2,,daily\n"
+    shown = await browser.post("/machines/import", {"list": text, "preview": "yes"})
+    assert shown.status == 200
+    assert "What would be added" in shown.text
+    assert await catalogue.list_repositories(alice) == []
+    done = await browser.post("/machines/import", {"list": text})
+    assert done.status == 303
+    assert "Machines added: 2. There already: 0." in (await browser.get("/")).text
+    assert [one.name for one in await catalogue.list_repositories(alice)] == ["web1", "web2"]
+
+
+async def test_problems_of_a_list_are_a_table_and_the_list_is_kept(
+    browser: Browser, alice: Actor
+) -> None:
+    await browser.log_in("alice")
+    text = "name,owner,quota\nweb1,bob,5GB\n<b>,alice,5GB\n"
+    shown = await browser.post("/machines/import", {"list": text})
+    assert shown.status == 422
+    rows = re.findall(r'<th scope="row">(\d+)</th><td data-label="Column">(\w*)', shown.text)
+    assert rows == [("2", "owner"), ("3", "name")]
+    assert "web1,bob,5GB" in shown.text
+    assert "<b>" not in shown.text
+    assert await catalogue.list_repositories(alice) == []

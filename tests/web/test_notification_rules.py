@@ -8,7 +8,8 @@ from hive.kinds import Severity
 from hive.models import RuleChannel
 from hive.services.accounts import groups
 from hive.services.notifications import channels, rules
-from hive.services.notifications.rules import AddRule, RuleInfo
+from hive.services.notifications.rule_infos import RuleInfo
+from hive.services.notifications.rules import AddRule
 from hive.services.permissions import OPERATOR, Actor
 from hive.services.repositories import catalogue
 from tests.web.browser import Browser

@@ -89,7 +89,7 @@ async def test_chips_heads_and_groups_lead_to_what_they_say(page: Page) -> None:
     await page.click("thead >> text=Repository")
     names = await _names(page)
     assert names == sorted(names)
-    assert await page.get_attribute("thead th:nth-child(2)", "aria-sort") == "ascending"
+    assert await page.get_attribute("thead th:nth-child(3)", "aria-sort") == "ascending"
     await page.click("thead >> text=Repository")
     assert await _names(page) == names[::-1]
     await page.click("nav[aria-label=Group] >> text=owner")

@@ -6,6 +6,7 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Application
 
+from hive import memory
 from hive.config.settings import WebSettings
 from hive.services import runtime
 from hive.services.accounts.passkeys import RelyingParty
@@ -51,7 +52,7 @@ async def test_the_address_of_the_setup_counts_where_the_visitor_came_to_its_hos
         if known:
             runtime.store_public_url(known)
         else:
-            runtime.memory.of(runtime.Started).public_url = None
+            memory.of(runtime.Started).public_url = None
         for host in hosts:
             page = (await browser.get("/login", headers={"Host": host})).text
             assert (f"&#34;rpId&#34;: &#34;{host}&#34;" in page) is (host in offered), host

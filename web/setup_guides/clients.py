@@ -59,7 +59,7 @@ def _borgmatic(machine: Machine) -> tuple[Step, ...]:
     )
     run = Snippet("connect-backup", "sh", f"borgmatic --config {config} --verbosity 1")
     key_file = f"~/{machine.name}-borg-key.txt"
-    export = f"borgmatic --config {config} key export --destination {key_file}\ncat {key_file}"
+    export = f"borgmatic --config {config} key export --path {key_file}\ncat {key_file}"
     extract = f"""\
 borgmatic --config {config} extract --archive latest \\
     --path {machine.restored_path} --destination ~/restored"""

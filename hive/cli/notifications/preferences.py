@@ -33,6 +33,12 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
     type=click.Choice([one.value for one in Rest]),
     help="What to send if no rule matches.",
 )
+@click.option(
+    "--mailed/--not-mailed",
+    "is_mailed",
+    default=None,
+    help="Whether the user's own address receives mail.",
+)
 @click.option("--digest", type=click.Choice([one.value for one in Digest]))
 @click.option("--digest-hour", type=int, metavar="0-23", help="In the user's time zone.")
 @click.option("--digest-weekday", type=click.Choice(_DAYS))

@@ -9,9 +9,11 @@ import click
 
 from hive.cli import output
 from hive.cli.running import with_hive
+from hive.formats import format_duration
 from hive.kinds import Severity
 from hive.services.notifications import rules, saving
-from hive.services.notifications.rules import AddRule, ChangeRule, RuleInfo
+from hive.services.notifications.rule_infos import RuleInfo
+from hive.services.notifications.rules import AddRule, ChangeRule
 from hive.services.notifications.saving import SavedRule
 from hive.services.permissions import Actor
 
@@ -22,7 +24,24 @@ def rule() -> None:
 
 
 def _document(info: RuleInfo) -> dict[str, Any]:
-    return {**asdict(info), "kinds": list(info.kinds), "channels": list(info.channels)}
+    after = info.escalate_after
+    return {
+        **asdict(info),
+        "kinds": list(info.kinds),
+        "channels": list(info.channels),
+        "escalate_after": None if after is None else int(after.total_seconds()),
+    }
+
+
+def _quiet(info: RuleInfo) -> str | None:
+    return None if info.quiet is None else f"{info.quiet} {info.timezone}"
+
+
+def _escalation(info: RuleInfo) -> str | None:
+    if info.escalate_after is None:
+        return None
+    target = info.escalate_channel or info.escalate_user
+    return f"after {format_duration(info.escalate_after)} to {target}"
 
 
 @rule.command("add")
@@ -46,6 +65,9 @@ def _document(info: RuleInfo) -> dict[str, Any]:
 @click.option(
     "--quiet-for-critical", is_flag=True, help="Hold critical notifications back as well."
 )
+@click.option("--escalate-after", metavar="4h", help="Escalate what nobody answers for so long.")
+@click.option("--escalate-to", "escalate_channel", metavar="C", help="Channel to escalate to.")
+@click.option("--escalate-to-user", "escalate_user", metavar="U", help="User to escalate to.")
 @output.json_option
 @with_hive
 async def add(
@@ -103,11 +125,12 @@ async def list_(actor: Actor, user: str | None) -> None:
             "ABOUT": lambda info: info.repository or info.tag or info.owner,
             "KINDS": lambda info: list(info.kinds),
             "FROM": lambda info: info.severity,
-            "QUIET": lambda info: info.quiet,
+            "QUIET": _quiet,
             "CHANNELS": lambda info: list(info.channels),
+            "ESCALATES": _escalation,
         },
         infos,
-        details=("ABOUT", "KINDS", "FROM", "QUIET", "ID"),
+        details=("ABOUT", "KINDS", "FROM", "QUIET", "ESCALATES", "ID"),
     )
 
 
@@ -126,6 +149,11 @@ async def list_(actor: Actor, user: str | None) -> None:
 )
 @click.option("--quiet", metavar="22:00-07:00", help="Hold notifications back during these hours.")
 @click.option("--quiet-for-critical/--loud-for-critical", "is_quiet_for_critical", default=None)
+@click.option(
+    "--escalate-after", metavar="4h", help="Escalate what nobody answers for so long; empty: never."
+)
+@click.option("--escalate-to", "escalate_channel", metavar="C", help="Channel to escalate to.")
+@click.option("--escalate-to-user", "escalate_user", metavar="U", help="User to escalate to.")
 @output.json_option
 @with_hive
 async def set_(

@@ -36,6 +36,15 @@ class NotificationSettings(Section):
     max_answer_bytes: Size = Field(
         64 * KIB, ge=KIB, le=16 * MIB, description=N_("How much of an answer is read.")
     )
+    messages_per_hour: Whole = Field(
+        20,
+        ge=2,
+        le=1000,
+        description=N_(
+            "Messages that one person is sent in an hour by each channel, critical ones aside. "
+            "The rest follow as one message."
+        ),
+    )
 
 
 class MailSettings(Section):

@@ -57,10 +57,10 @@ class SshSettings(Section):
         ),
     )
     max_waiting: Whole = Field(
-        300, ge=1, description=N_("Number of connections that may wait until they can log in.")
+        1000, ge=1, description=N_("Number of connections that may wait until they can log in.")
     )
     max_waiting_per_address: Whole = Field(
-        100, ge=1, description=N_("Number of connections from one address that may wait.")
+        400, ge=1, description=N_("Number of connections from one address that may wait.")
     )
     waiting_seconds: Whole = Field(
         60, ge=1, description=N_("Seconds that a connection may wait before it is turned away.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zoneinfo
 from functools import cache
 
@@ -10,7 +11,7 @@ from hive.database import transactional
 from hive.errors import InvalidInput
 from hive.kinds import Language, Theme
 from hive.models import User
-from hive.services import audit
+from hive.services import audit, versions
 from hive.services.accounts import (
     attempt_limits,
     passwords,
@@ -19,6 +20,7 @@ from hive.services.accounts import (
 )
 from hive.services.accounts.users import ChangeUser, UserInfo
 from hive.services.permissions import Actor, own_id
+from hive.services.versions import Version
 
 
 @cache
@@ -64,10 +66,35 @@ def _theme(text: str) -> Theme:
         ) from None
 
 
-async def set_preferences(actor: Actor, *, timezone: str, language: str, theme: str) -> UserInfo:
-    """Store time zone and language (empty: as the browser has them) and theme."""
-    await _store_preferences(actor, _time_zone(timezone), _language(language), _theme(theme))
+async def set_preferences(
+    actor: Actor, *, timezone: str, language: str, theme: str, version: Version | None = None
+) -> UserInfo:
+    """Store time zone and language (empty: as the browser has them) and theme.
+
+    `version` is what the actor saw: Changed where it is another one by now.
+    """
+    store = functools.partial(
+        _store_preferences, actor, _time_zone(timezone), _language(language), _theme(theme)
+    )
+    await versions.holding(own_id(actor), version, store)
     return await users.get_user(actor, own_id(actor))
+
+
+async def learn_time_zone(actor: Actor, name: str) -> None:
+    """Keep the time zone of the browser for who has none: messages and quiet hours need one."""
+    if name not in time_zones() or await _has_time_zone(actor):
+        return
+    await _store_time_zone(actor, name)
+
+
+async def _has_time_zone(actor: Actor) -> bool:
+    return await User.filter(id=own_id(actor)).exclude(timezone=None).exists()
+
+
+@transactional
+async def _store_time_zone(actor: Actor, name: str) -> None:
+    if await User.filter(id=own_id(actor), timezone=None).update(timezone=name):
+        await audit.record(actor, "user.timezone", f"user {actor.name}", timezone=name)
 
 
 @transactional

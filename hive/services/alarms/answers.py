@@ -145,6 +145,8 @@ async def answer(actor: Actor, alarm_id: int, *, seen: int | None = None) -> Ala
         say("%(name)s has answered: %(told)s.", name=actor.name, told=told),
         session_id=row.session_id,
         alarm=str(row.kind),
+        alarms=[str(one.kind) for one in (row, *others)],
+        by=actor.name,
     )
     await audit.record(
         actor,
@@ -175,6 +177,7 @@ async def undone(by: str, repository_id: int) -> None:
             say("%(by)s has answered by a rollback: %(kind)s.", by=by, kind=row.kind),
             session_id=row.session_id,
             alarm=str(row.kind),
+            by=by,
         )
 
 

@@ -204,6 +204,7 @@ async def _store(subject: str, trouble: Trouble | None) -> None:
             trouble.severity,
             trouble.title,
             trouble.words,
+            subject=subject,
         )
 
 
@@ -215,4 +216,5 @@ async def _notify_over(row: Alarm) -> None:
         say("Over: %(title)s", title=Trouble.of(row).title),
         say("This is resolved: %(message)s", message=row.message),
         ends=(row.kind,),
+        subject=row.subject,
     )

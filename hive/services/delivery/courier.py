@@ -14,9 +14,8 @@ from hive.driver_error import DriverError
 from hive.errors import HiveError
 from hive.models import Channel, Delivery
 from hive.notify.channel import Means
-from hive.notify.message import Message
 from hive.sentences import say
-from hive.services.delivery import deliveries, failing
+from hive.services.delivery import deliveries, failing, messages
 from hive.services.delivery.deliveries import Failure
 from hive.services.outbox import sending
 from hive.services.outbox.condition import Lane
@@ -31,14 +30,18 @@ _SECONDS = 120.0  # for one message, whatever the channel itself allows
 _LOOK_EVERY = 30.0
 _DRAIN_SECONDS = 5.0
 _LONGEST_WAIT = 5.0  # seconds; the clock may be set meanwhile
+_SETTLE_SECONDS = 1.0  # between the first news and a look
 
 
 class Courier:
     """One for a server."""
 
-    def __init__(self, means: Means, *, seconds: float = _SECONDS) -> None:
+    def __init__(
+        self, means: Means, *, seconds: float = _SECONDS, settle_seconds: float = _SETTLE_SECONDS
+    ) -> None:
         self._means = means
         self._seconds = seconds
+        self._settle_seconds = settle_seconds
         self._stir = Stir()
         self._lanes: dict[Lane, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(_LANES)
@@ -56,7 +59,8 @@ class Courier:
                 except (HiveError, DriverError) as error:
                     logger.error("the outbox cannot be looked at", reason=str(error))
                     pause = _LONGEST_WAIT
-                await self._stir.wait(pause)
+                # what has one cause comes within a moment, and is one message
+                await self._stir.wait(pause, settle=self._settle_seconds)
         finally:
             unsubscribe()
             await self._end()
@@ -129,8 +133,9 @@ class Courier:
         try:
             address = await deliveries.address_of(row) if channel is None else ""
             settings = sending.own_mail(address) if channel is None else settings_of(channel)
+            message = await messages.of(row, settings)
             async with asyncio.timeout(self._seconds):
-                answer = await sending.send(kind, settings, message_of(row), self._means)
+                answer = await sending.send(kind, settings, message, self._means)
         except sending.CHANNEL_ERRORS as error:
             failure = _failure(error)
             goes_on = await deliveries.note_failed(row, failure, time.monotonic() - begun)
@@ -147,22 +152,3 @@ def _failure(error: Exception) -> Failure:
     # what only waits for an administrator to allow it is kept
     is_permanent = told.permanent and told.address is None
     return Failure(told.message, is_permanent, told.retry_after, told.address)
-
-
-def message_of(row: Delivery) -> Message:
-    told = row.notification
-    details = told.details
-    return Message(
-        id=row.token,
-        event_id=details.get("event"),
-        kind=told.kind,
-        severity=told.severity,
-        title=told.title,
-        text=told.text,
-        url=details.get("url"),
-        repository=details.get("repository"),
-        repository_id=told.repository_id,
-        owner=details.get("owner"),
-        at=told.at,
-        details=details,
-    )

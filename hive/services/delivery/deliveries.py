@@ -14,6 +14,7 @@ import random
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from tortoise.expressions import Q, Subquery
 
@@ -23,7 +24,8 @@ from hive.kinds import AttemptOutcome, DeliveryState
 from hive.models import Delivery, DeliveryAttempt, Notification, User
 from hive.sentences import say
 from hive.services.clock import trust
-from hive.services.delivery import ordering
+from hive.services.delivery import bundles, ordering
+from hive.services.delivery.ordering import Waiting
 from hive.services.outbox import condition
 from hive.services.outbox.condition import ChannelCondition, Lane, lane_of
 
@@ -53,26 +55,10 @@ async def due(busy: Collection[Lane] = (), sending: Collection[int] = ()) -> lis
     """
     await take_up_again(sending)
     now = clock.now()
-    rows = (
-        await Delivery.filter(state=DeliveryState.WAITING)
-        .filter(Q(next_at__lte=now) | Q(attempts__gt=0))
-        .order_by("id")
-        .values(
-            "id",
-            "channel_id",
-            "next_at",
-            "attempts",
-            user_id="notification__user_id",
-            repository_id="notification__repository_id",
-            severity="notification__severity",
-        )
-    )
-    lanes: dict[Lane, list[ordering.Waiting]] = {}
-    for row in rows:
-        waiting = ordering.Waiting(**row)
-        if waiting.lane not in busy:
-            lanes.setdefault(waiting.lane, []).append(waiting)
     failing = await condition.failing()
+    lanes = await _lanes(busy, now)
+    if await bundles.put_together(lanes, failing, now):
+        lanes = await _lanes(busy, now)
     chosen: list[int] = []
     for lane, waiting_rows in lanes.items():
         chosen += ordering.choose(waiting_rows, failing.get(lane, ChannelCondition()), now)
@@ -81,6 +67,35 @@ async def due(busy: Collection[Lane] = (), sending: Collection[int] = ()) -> lis
     )
     place = {row_id: number for number, row_id in enumerate(chosen)}
     return sorted(found, key=lambda row: place[row.id])
+
+
+async def _lanes(busy: Collection[Lane], now: datetime) -> dict[Lane, list[Waiting]]:
+    """What waits and may be sent, by the channels that it is for."""
+    rows = (
+        await Delivery.filter(state=DeliveryState.WAITING)
+        .filter(Q(next_at__lte=now) | Q(attempts__gt=0))
+        .order_by("id")
+        .values(
+            "id",
+            "channel_id",
+            "channel_kind",
+            "next_at",
+            "attempts",
+            "created_at",
+            "held",
+            user_id="notification__user_id",
+            repository_id="notification__repository_id",
+            severity="notification__severity",
+            kind="notification__kind",
+            key="notification__key",
+        )
+    )
+    lanes: dict[Lane, list[Waiting]] = {}
+    for row in rows:
+        waiting = Waiting(**row)
+        if waiting.lane not in busy:
+            lanes.setdefault(waiting.lane, []).append(waiting)
+    return lanes
 
 
 def lane_of_row(row: Delivery) -> Lane:
@@ -138,7 +153,10 @@ async def note_failed(row: Delivery, failure: Failure, seconds: float) -> bool:
         state = DeliveryState.DEAD
     else:
         state = DeliveryState.WAITING
-    values = {"state": state, "next_at": None if state == DeliveryState.DEAD else row.next_at}
+    values: dict[str, Any] = {
+        "state": state,
+        "next_at": None if state == DeliveryState.DEAD else row.next_at,
+    }
     if is_alone and state == DeliveryState.WAITING:
         values["next_at"] = now + backoff(row.attempts + 1, failure.retry_after)
     await Delivery.filter(id=row.id).update(**values)
@@ -150,6 +168,8 @@ async def note_failed(row: Delivery, failure: Failure, seconds: float) -> bool:
             retry_after=failure.retry_after,
             address=failure.address,
         )
+        if not failure.is_permanent:
+            await bundles.take_apart(row)
     return failure.is_permanent or is_alone
 
 

@@ -30,6 +30,11 @@ class Waiting:
     user_id: int
     repository_id: int | None
     severity: Severity
+    channel_kind: str = ""
+    created_at: datetime | None = None
+    held: str = ""
+    kind: str = ""
+    key: str = ""
 
     @property
     def lane(self) -> Lane:

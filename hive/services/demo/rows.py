@@ -67,6 +67,7 @@ class Rows:
 
     last_session: int = 0
     sessions: dict[tuple[int, int], int] = field(default_factory=dict)
+    latest: dict[int, int] = field(default_factory=dict)  # the last session of each repository
     tables: dict[type[Table], list[Any]] = field(default_factory=dict)
     count: int = 0
 
@@ -161,7 +162,7 @@ def _seconds(span: timedelta | None) -> int | None:
 def _open(rows: Rows, one: Subject, number: int) -> None:
     run = one.past.runs[number]
     rows.last_session += 1
-    rows.sessions[one.id, number] = rows.last_session
+    rows.sessions[one.id, number] = rows.latest[one.id] = rows.last_session
     rows.add(
         Session(
             id=rows.last_session,
@@ -189,7 +190,7 @@ def _open(rows: Rows, one: Subject, number: int) -> None:
         peer=one.address,
         access=one.shape.access,
     )
-    _note(rows, one, run.started_at, EventKind.OPENED, words, session_id=rows.last_session)
+    note(rows, one, run.started_at, EventKind.OPENED, words, session_id=rows.last_session)
 
 
 def _outcome(run: Run) -> dict[str, Any]:
@@ -222,7 +223,7 @@ def _close(rows: Rows, one: Subject, number: int) -> None:
     at = run.ended_at or run.started_at
     if run.kind == RunKind.MADE:
         changed = say("Repository changed by key %(key_name)s.", key_name=one.key.name)
-        _note(rows, one, at, EventKind.UPDATED, changed, session_id=session)
+        note(rows, one, at, EventKind.UPDATED, changed, session_id=session)
         rows.add(
             Statistic(
                 repository_id=one.id,
@@ -245,7 +246,7 @@ def _close(rows: Rows, one: Subject, number: int) -> None:
         bytes_in=Size(run.bytes_in),
         bytes_out=Size(run.bytes_out),
     )
-    _note(rows, one, at, EventKind.CLOSED, words, session_id=session)
+    note(rows, one, at, EventKind.CLOSED, words, session_id=session)
     if run.kind == RunKind.FAILED:
         failed = say(
             "Key %(key)s: %(what)s, %(end)s%(error)s",
@@ -254,7 +255,7 @@ def _close(rows: Rows, one: Subject, number: int) -> None:
             end=outcome["end_reason"],
             error=".",
         )
-        _note(rows, one, at, EventKind.SESSION_FAILED, failed, session_id=session)
+        note(rows, one, at, EventKind.SESSION_FAILED, failed, session_id=session)
 
 
 def _turn(rows: Rows, one: Subject, number: int) -> None:
@@ -283,10 +284,10 @@ def _turn(rows: Rows, one: Subject, number: int) -> None:
         Health.DOWN: (EventKind.DOWN, report.down),
         Health.FINE: (EventKind.RECOVERED, report.recovered),
     }[turn.health]
-    _note(rows, one, turn.at, kind, words(), **report.details())
+    note(rows, one, turn.at, kind, words(), **report.details())
 
 
-def _note(
+def note(
     rows: Rows,
     one: Subject,
     at: datetime,
@@ -296,6 +297,7 @@ def _note(
     session_id: int | None = None,
     **details: Any,  # noqa: ANN401 - JSON
 ) -> None:
+    """An event."""
     rows.add(
         Event(
             at=at,

@@ -12,13 +12,13 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict
 from hive.kinds import EventKind, Health, ScheduleKind
-from hive.models import Alarm, Event, Inspection, Location, Repository, Session, User
+from hive.models import Alarm, Event, Inspection, Location, Repository, User
 from hive.schedule import Schedule
 from hive.sentences import Sentence, Size, say
 from hive.services import runtime
 from hive.services.demo import people
 from hive.services.demo.people import Cast
-from hive.services.demo.rows import Rows, Subject, add_repository, moments
+from hive.services.demo.rows import Moment, Rows, Subject, add_repository, moments, note
 from hive.services.demo.shapes import LOST_PERCENT, SHAPES, Shape, Trouble
 from hive.services.demo.timeline import tick_of, timeline
 from hive.services.health import days as days_of_backups
@@ -58,13 +58,17 @@ async def seed(
             await rows.store()
     await rows.store()
     happened = [moment for one in subjects for moment in moments(one)]
+    shown = subjects[: len(SHAPES)]
+    troubles = [(one, told) for one in shown if (told := _told(one, now)) is not None]
+    happened += [Moment(told.at, one, told.note, 0) for one, told in troubles]
     for moment in sorted(happened, key=lambda one: one.at):
         moment.store_in(rows)
         if rows.count >= _TOGETHER:
             await rows.store()
     await rows.store()
-    for one in subjects[: len(SHAPES)]:
-        await _make_trouble(one, now)
+    for one, told in troubles:
+        await _make_trouble(one, told)
+    for one in shown:
         await days_of_backups.draw_up(one.id)  # of further ones, the server does it
         await failures.draw_up(one.id)
     return Demo(people.ADMINISTRATOR, cast.password, repositories)
@@ -112,8 +116,26 @@ def _schedule(shape: Shape, now: datetime, grace: timedelta, *, is_waiting: bool
     )
 
 
-async def _make_trouble(one: Subject, now: datetime) -> None:
-    key = one.key.name
+@dataclass(frozen=True, kw_only=True)
+class _Told:
+    """What the trouble of a repository is, as its event and its alarm say it."""
+
+    kind: EventKind
+    message: Sentence
+    at: datetime
+    level: int = 1
+    lost_percent: float | None = None
+
+    @property
+    def details(self) -> dict[str, float]:
+        return {} if self.lost_percent is None else {"lost_percent": self.lost_percent}
+
+    def note(self, rows: Rows, one: Subject, _number: int) -> None:
+        session_id = rows.latest.get(one.id)
+        note(rows, one, self.at, self.kind, self.message, session_id=session_id, **self.details)
+
+
+def _told(one: Subject, now: datetime) -> _Told | None:
     size = one.past.size or 0
     match one.shape.trouble:
         case Trouble.DELETED:
@@ -121,22 +143,23 @@ async def _make_trouble(one: Subject, now: datetime) -> None:
             words = say(
                 "Append-only key %(key)s %(what)s. Nothing is lost until the repository "
                 "is compacted.",
-                key=key,
+                key=one.key.name,
                 what=say("deleted %(size)s", size=Size(lost)),
             )
-            at = now - timedelta(hours=3)
-            await _raise(
-                one, EventKind.APPEND_ONLY_DELETION, words, at, lost_percent=float(LOST_PERCENT)
+            return _Told(
+                kind=EventKind.APPEND_ONLY_DELETION,
+                message=words,
+                at=now - timedelta(hours=3),
+                lost_percent=float(LOST_PERCENT),
             )
-            await _lose(one.id, size - lost, lost)
         case Trouble.DAMAGED:
             words = say("Segment 17 is damaged: 3 objects cannot be read.")
             at = now - timedelta(hours=7)
-            await _raise(one, EventKind.INTEGRITY_ERROR, words, at)
-            await _fail_check(one.id, words, at)
+            return _Told(kind=EventKind.INTEGRITY_ERROR, message=words, at=at)
         case Trouble.LOCK:
             words = say("A lock has been held for 26 hours; its holder is gone.")
-            await _raise(one, EventKind.STALE_LOCK, words, now - timedelta(hours=26))
+            at = now - timedelta(hours=26)
+            return _Told(kind=EventKind.STALE_LOCK, message=words, at=at)
         case Trouble.QUOTA:
             quota = size * 100 // (one.shape.quota_percent or 100)
             words = say(
@@ -145,41 +168,33 @@ async def _make_trouble(one: Subject, now: datetime) -> None:
                 use=say("%(used)s of %(quota)s", used=Size(size), quota=Size(quota)),
             )
             at = now - timedelta(days=2)
-            await _raise(one, EventKind.QUOTA_FILLING, words, at, level=90)
+            return _Told(kind=EventKind.QUOTA_FILLING, message=words, at=at, level=90)
         case None:
-            pass
+            return None
+
+
+async def _make_trouble(one: Subject, told: _Told) -> None:
+    size = one.past.size or 0
+    await _raise(one, told)
+    if one.shape.trouble == Trouble.DELETED:
+        lost = size * LOST_PERCENT // 100
+        await _lose(one.id, size - lost, lost)
+    elif one.shape.trouble == Trouble.DAMAGED:
+        await _fail_check(one.id, told.message, told.at)
 
 
 @transactional
-async def _raise(
-    one: Subject,
-    kind: EventKind,
-    message: Sentence,
-    at: datetime,
-    *,
-    level: int = 1,
-    lost_percent: float | None = None,
-) -> None:
-    """An alarm that has been open since then, with its event; nobody is notified."""
-    details = {} if lost_percent is None else {"lost_percent": lost_percent}
-    last = await Session.filter(repository_id=one.id).order_by("-id").first()
-    session_id = None if last is None else last.id
+async def _raise(one: Subject, told: _Told) -> None:
+    """An alarm that has been open since its event; nobody is notified."""
+    event = await Event.filter(repository_id=one.id, kind=told.kind).order_by("-id").first()
     await Alarm.create(
         repository_id=one.id,
-        kind=kind,
-        level=level,
-        message=message,
-        details=details,
-        since=at,
-        session_id=session_id,
-    )
-    await Event.create(
-        at=at,
-        repository_id=one.id,
-        kind=kind,
-        message=message,
-        details=details,
-        session_id=session_id,
+        kind=told.kind,
+        level=told.level,
+        message=told.message,
+        details=told.details,
+        since=told.at,
+        session_id=event.session_id if event is not None else None,
     )
 
 

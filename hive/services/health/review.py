@@ -18,9 +18,9 @@ from hive import clock, log, sql
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError, InvalidInput
-from hive.kinds import Access, EventKind, Health, Need, ScheduleKind
-from hive.models import HealthChange, Location, Preference, Repository, Session
-from hive.schedule import Downtimes, Outlook, Record, Schedule, next_reminder, outlook
+from hive.kinds import Access, EventKind, Health, Need, ScheduleKind, Source
+from hive.models import HealthChange, Location, Repository, Session, User
+from hive.schedule import Downtimes, Outlook, Record, Schedule, outlook
 from hive.sentences import join, say
 from hive.services import events, runtime
 from hive.services.alarms import alarms
@@ -28,15 +28,14 @@ from hive.services.clock import last_backups, trust
 from hive.services.health import causes, days
 from hive.services.health.wording import HealthReport
 from hive.services.installation import presence
-from hive.services.outbox import downtimes
+from hive.services.outbox import downtimes, reminders
+from hive.services.permissions import Actor, visible_repositories
 
 logger = log.get(__name__)
 
 TROUBLES = (Health.LATE, Health.DOWN)
 _WHEN_BROKEN = timedelta(hours=1)
 _TRIES = 3
-_MAX_REMINDER = timedelta(hours=48)
-_MAX_EXPIRATION = timedelta(days=30)
 # What a row can do that somebody else wrote: its values may be none of ours.
 _ROW_ERRORS = (HiveError, DriverError, ValueError, TypeError, ArithmeticError, LookupError)
 
@@ -121,8 +120,11 @@ async def storage_returned(location_id: int) -> None:
 
 @transactional
 async def preference_changed(user_id: int) -> None:
-    """Reminders follow their owner's preference; call where it was changed."""
-    rows = Repository.filter(owner_id=user_id, health=Health.DOWN, deleted_at=None)
+    """Reminders follow the preference of each person; call where one was changed."""
+    user = await User.get(id=user_id)
+    actor = Actor(user.id, user.name, role=user.role, source=Source.SYSTEM)
+    visible = Repository.filter(await visible_repositories(actor))
+    rows = visible.filter(health=Health.DOWN, deleted_at=None).distinct()
     for repository_id in await rows.values_list("id", flat=True):
         await review(int(repository_id))  # type: ignore[call-overload]  # values_list is untyped
 
@@ -197,7 +199,7 @@ async def _look_closely(row: Repository) -> _Found:
         due = row.remind_at is not None and row.remind_at <= now
         tells_down = not changed and (told_at is None or unmuted or due)
         told_at = told_at or now
-        remind_at = await _remind_at(row.owner_id, told_at, now)
+        remind_at = await reminders.next_at(row.id, row.owner_id, told_at, now)
     mute_ends = row.muted_until if muted and view.health == Health.DOWN else None
     values = {
         "health": view.health,
@@ -290,13 +292,6 @@ async def running_until(repository_ids: list[int] | None, now: datetime) -> dict
     }
 
 
-async def _remind_at(owner_id: int, told_at: datetime, now: datetime) -> datetime | None:
-    wish = await Preference.get_or_none(user_id=owner_id) or Preference()
-    every = min(timedelta(hours=wish.reminder_hours), _MAX_REMINDER)
-    expires = min(timedelta(days=wish.expiration_days), _MAX_EXPIRATION)
-    return next_reminder(told_at, every, expires, now)
-
-
 async def _write(row: Repository, found: _Found) -> bool:
     """Compare and set; False where somebody else was faster."""
     unchanged = Repository.filter(
@@ -324,6 +319,8 @@ async def _tell(row: Repository, found: _Found, session_id: int | None, by: str 
         if kind in (EventKind.DOWN, EventKind.STILL_DOWN):
             found_causes = await causes.of_missing(row, now.outlook.due_at, now.now)
             extra |= {"causes": found_causes} if found_causes else {}
+        if kind == EventKind.STILL_DOWN:
+            extra |= {"alerted_at": clock.rfc3339(found.values["alerted_at"])}
         words = join(message, *extra.get("causes", ()))
         await events.record(row.id, kind, words, session_id=session_id, **now.details(), **extra)
 

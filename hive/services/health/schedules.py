@@ -193,7 +193,7 @@ async def _begin(
     row = await repository_for(actor, repository_id, Level.MANAGE)
     _check_until(until)
     await Repository.filter(id=row.id).update(**{silence.column: until})
-    await events.record(row.id, silence.begun, message, until=clock.rfc3339(until))
+    await events.record(row.id, silence.begun, message, until=clock.rfc3339(until), by=actor.name)
     former = getattr(row, silence.column)
     changed = audit.changes({"until": former}, {"until": until})
     await _audit(actor, row, silence.begin, **changed)
@@ -229,7 +229,7 @@ async def acknowledge(actor: Actor, repository_id: int) -> None:
         acknowledged_at=clock.now(), acknowledged_by=actor.name
     )
     message = say("%(name)s knows that a backup is missing: no more reminders.", name=actor.name)
-    await events.record(row.id, EventKind.ACKNOWLEDGED, message)
+    await events.record(row.id, EventKind.ACKNOWLEDGED, message, by=actor.name)
     await _audit(actor, row, "acknowledge")
     await review.review(row.id)
 

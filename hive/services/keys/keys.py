@@ -12,10 +12,11 @@ from hive.errors import Conflict, InvalidInput, NotFound
 from hive.kinds import EventKind, Level, ShareLevel
 from hive.models import Grant, Key
 from hive.sentences import N_, say
-from hive.services import audit, events, names, references, shares
+from hive.services import audit, events, names, references, shares, versions
 from hive.services.keys import infos
 from hive.services.keys.infos import KeyInfo
 from hive.services.permissions import Actor, level_on, require, visible_keys
+from hive.services.versions import Version
 
 MAX_NETWORKS = 50
 
@@ -49,6 +50,7 @@ class ChangeKey:
     share_with    groups to share it with, at `share_level`, until `share_until`
     unshare_from  groups to share it with no longer
     share_levels  groups, each at its level; None: no longer shared
+    version       what the actor saw: Changed where it is another one by now
     """
 
     name: str | None = None
@@ -61,6 +63,7 @@ class ChangeKey:
     share_until: datetime | None = None
     unshare_from: Sequence[str] = ()
     share_levels: Mapping[str, ShareLevel | None] = field(default_factory=dict)
+    version: Version | None = None
 
 
 async def add_key(actor: Actor, wanted: AddKey) -> KeyInfo:
@@ -190,6 +193,7 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     the actor may not use.
     """
     key = await _changeable(actor, key_id)
+    await versions.require(key.id, wanted.version)
     before = await _audited(key)
     if wanted.name is not None:
         key.name = await _free_name(key, wanted.name)

@@ -28,11 +28,13 @@ class ReplaceKey:
     public_key  one line of a public key file: a new one, or one that the owner has stored
     expires_at  of a new one; None: never
     delete_old  delete the old key; else it stays, disabled and named after its replacement
+    keep_until  the old key opens the same until then: time to put the new one on all machines
     """
 
     public_key: str
     expires_at: datetime | None = None
     delete_old: bool = False
+    keep_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ def may_replace(actor: Actor, info: KeyInfo) -> bool:
 async def replace_key(actor: Actor, key_id: int, wanted: ReplaceKey) -> Replacement:
     """Let another key open all that this one opens, and this one nothing any more.
 
-    Only the owner and administrators may: a new key is let in where the actor need not see it. The
-    new key gets the name, networks and shares of the old one, whose sessions end. InvalidInput and
-    Conflict name the field `public_key`.
+    With `keep_until`, this one opens it as well until then. Only the owner and administrators may:
+    a new key is let in where the actor need not see it. The new key gets the name, networks and
+    shares of the old one, whose sessions end. InvalidInput and Conflict name the field
+    `public_key`, or `keep_until`.
     """
     old = await Key.get_or_none(id=key_id).select_related("owner")
     if old is None:
@@ -63,12 +66,16 @@ async def replace_key(actor: Actor, key_id: int, wanted: ReplaceKey) -> Replacem
     parsed = publickey.parse(wanted.public_key)
     if parsed.fingerprint == old.fingerprint:
         raise InvalidInput("This is the key that is to be replaced.", field="public_key")
+    _check_keep(wanted)
     name = old.name
     old.name = await _former_name(old)
-    old.enabled = False
+    if wanted.keep_until is None:
+        old.enabled = False
+    else:
+        old.expires_at = min(old.expires_at or wanted.keep_until, wanted.keep_until)
     await old.save()
     new = await _new_key(old, parsed, name, wanted.expires_at)
-    taken_over = await _hand_over(actor, old, new, name)
+    taken_over = await _hand_over(actor, old, new, name, is_kept=wanted.keep_until is not None)
     await audit.record(
         actor,
         "key.replace",
@@ -76,11 +83,21 @@ async def replace_key(actor: Actor, key_id: int, wanted: ReplaceKey) -> Replacem
         fingerprint=new.fingerprint,
         former=old.fingerprint,
         repositories=taken_over,
+        former_until=clock.rfc3339(wanted.keep_until) if wanted.keep_until else None,
     )
     if wanted.delete_old:
         await old.delete()
     events.rights_changed(say("the key %(key)s was replaced", key=name))
     return Replacement(await infos.info(actor, new), taken_over)
+
+
+def _check_keep(wanted: ReplaceKey) -> None:
+    if wanted.keep_until is None:
+        return
+    if wanted.delete_old:
+        raise InvalidInput("A key that is deleted opens nothing any more.", field="keep_until")
+    if wanted.keep_until <= clock.now():
+        raise InvalidInput("This time is over: give one in the future.", field="keep_until")
 
 
 async def _former_name(old: Key) -> str:
@@ -119,7 +136,7 @@ async def _new_key(
     )
 
 
-async def _hand_over(actor: Actor, old: Key, new: Key, name: str) -> int:
+async def _hand_over(actor: Actor, old: Key, new: Key, name: str, *, is_kept: bool) -> int:
     await _no_twin(old, new)
     for share in await KeyShare.filter(key_id=old.id):
         if await KeyShare.filter(key_id=new.id, group_id=share.group_id).exists():
@@ -131,13 +148,21 @@ async def _hand_over(actor: Actor, old: Key, new: Key, name: str) -> int:
     grants = await Grant.filter(key_id=old.id)
     for grant in grants:
         other = has.get(grant.repository_id)
-        if other is None:
+        if other is None and is_kept:
+            await Grant.create(
+                repository_id=grant.repository_id,
+                key_id=new.id,
+                access=grant.access,
+                created_at=clock.now(),
+            )
+        elif other is None:
             grant.key_id, grant.created_at = new.id, clock.now()
             await grant.save(update_fields=["key_id", "created_at"])
         else:
             other.access = max(other.access, grant.access, key=_WIDER.index)
             await other.save(update_fields=["access"])
-            await grant.delete()
+            if not is_kept:
+                await grant.delete()
         message = say(
             "Key %(name)s was replaced by %(user)s: %(fingerprint)s opens this repository now.",
             name=name,

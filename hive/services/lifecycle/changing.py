@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hive.database import transactional
 from hive.kinds import Access, Mode, ShareLevel
+from hive.services import versions
 from hive.services.health import schedules
 from hive.services.health.schedules import ScheduleChange
 from hive.services.keys import grants
@@ -19,6 +20,7 @@ from hive.services.permissions import Actor
 from hive.services.repositories import catalogue, former_paths, quotas, tags
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.repositories.quotas import QuotaUse
+from hive.services.versions import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,7 @@ class ChangeRepository:
     confirm_empty  its content is gone, and clients may create it again
     mode           what it is open for. Sessions that no longer fit end, and a staged import is
                    settled; the same mode again settles what could not be settled before
+    version        what the actor saw: Changed where it, or its schedule, is another one by now
     """
 
     name: str | None = None
@@ -60,6 +63,7 @@ class ChangeRepository:
     remove_tags: Sequence[str] = ()
     confirm_empty: bool = False
     mode: Mode | None = None
+    version: Version | None = None
 
     @property
     def touches_row(self) -> bool:
@@ -88,7 +92,7 @@ async def change(actor: Actor, repository_id: int, wanted: ChangeRepository) -> 
     InvalidInput and Conflict name the field: `name`, `quota`, `tag`, `key`, or one of the
     schedule's. NotFound for a user, key or group that the actor may not use, Forbidden for an
     owner that only an administrator may give. Conflict where `confirm_empty` finds content, or
-    maintenance keeps the mode from changing.
+    maintenance keeps the mode from changing; Changed where it is not as the actor saw it.
     """
     await catalogue.require_manage(actor, repository_id)
     if wanted.confirm_empty:
@@ -109,6 +113,7 @@ async def change(actor: Actor, repository_id: int, wanted: ChangeRepository) -> 
 @transactional
 async def _store(actor: Actor, repository_id: int, wanted: ChangeRepository) -> None:
     """All but the mode."""
+    await versions.require(repository_id, wanted.version)
     if wanted.confirm_empty:
         await catalogue.note_confirmed(actor, repository_id)
     if wanted.touches_row:

@@ -44,10 +44,9 @@ async def insight_of(info: RepositoryInfo) -> Insight:
     locks = await asyncio.to_thread(stale_locks.look, info.path)
     now = clock.now()
     quota_full_on = None
-    if info.quota_bytes is not None and row.quota_use_bytes is not None:
-        quota_full_on = forecast.full_on(
-            row.quota_use_bytes, info.quota_bytes, row.growth_bytes_per_week, now
-        )
+    used, quota = row.quota_use_bytes, info.quota_bytes
+    if quota is not None and used is not None and used < quota:
+        quota_full_on = forecast.full_on(used, quota, row.growth_bytes_per_week, now)
     return Insight(
         measured_at=row.at,
         problem=row.problem,

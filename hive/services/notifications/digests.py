@@ -6,54 +6,37 @@ downtime swallowed is written when the server is back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
-from hive.kinds import Digest, Role, Severity, Source, State
-from hive.models import Event, Notification, Preference, Repository, User
-from hive.sentences import Sentence, Size, ago, join, say
+from hive.kinds import Digest, Role, ScheduleKind, Severity, Source
+from hive.models import Event, Key, Location, Notification, Preference, Repository, User
+from hive.schedule import Schedule
 from hive.services import runtime
 from hive.services.clock import last_backups
+from hive.services.health import days
 from hive.services.health import infos as health_info
 from hive.services.health import review as health
 from hive.services.health.infos import HealthInfo
-from hive.services.outbox import outbox, recipients
+from hive.services.notifications import digest_texts
+from hive.services.notifications.digest_texts import DigestFacts, DigestLine, ExpiringKey
+from hive.services.outbox import outbox, recipients, texts
 from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
 from hive.services.permissions import Actor, visible_repositories
-from hive.services.storage import sizes
+from hive.services.storage import disks, sizes
+from hive.services.storage.disks import DiskInfo
 
+_SOON = timedelta(days=14)  # before a key expires
+_MOST_TICKS = 1000  # of one schedule
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
-_ORDER = (  # of the lines; counts come in the order of the states
-    *(State.CRITICAL, State.UNKNOWN, State.DOWN, State.LATE, State.UNWATCHED),
-    *(State.NEW, State.PAUSED, State.FINE),
-)
-_HEADS = {
-    State.CRITICAL: say("CRITICAL"),
-    State.UNKNOWN: say("UNKNOWN"),
-    State.DOWN: say("DOWN"),
-    State.LATE: say("LATE"),
-    State.UNWATCHED: say("NOT WATCHED"),
-    State.NEW: say("NEW"),
-    State.PAUSED: say("PAUSED"),
-    State.FINE: say("FINE"),
-}
-_MOST = 200  # repositories that are named
-
-
-@dataclass(frozen=True)
-class _Line:
-    repository: Repository
-    health: HealthInfo
-    change_bytes: int | None
-    failures: int
 
 
 async def write_due() -> int:
@@ -98,11 +81,27 @@ def due_at(person: Person, wish: Preference, now: datetime) -> datetime | None:
 async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int:
     if await Notification.filter(user_id=person.id, key=key).exists():
         return 0
-    lines = await _lines(person, now - _SPANS[digest])
+    is_admin = person.is_told_of_critical and person.id in await recipients.administrators()
+    role = Role.ADMINISTRATOR if is_admin else Role.MEMBER  # only what they see counts here
+    actor = Actor(person.id, person.name, role=role, source=Source.SYSTEM)
+    lines = await _lines(actor, now - _SPANS[digest], now)
     if not lines:
         return 0  # who has no repositories has nothing to read
-    title, text = _compose(lines, digest, now)
-    notice = Notice(key, Matter(DIGEST, Severity.INFO), title, text, {"url": runtime.public_url()})
+    found = DigestFacts(
+        lines=lines,
+        disks=await _disks() if is_admin else (),
+        keys=await _keys(actor, now),
+        now=now,
+    )
+    url = runtime.public_url()
+    where = [] if url is not None else [texts.where_to_look(runtime.host_name())]
+    notice = Notice(
+        key,
+        Matter(DIGEST, Severity.INFO),
+        digest_texts.title(found, digest),
+        details=digest_texts.document(found) | {"url": url},
+        blocks=[*digest_texts.blocks(found), *where],
+    )
 
     @transactional
     async def write() -> int:
@@ -111,12 +110,11 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
     return await write()
 
 
-async def _lines(person: Person, since: datetime) -> list[_Line]:
+async def _lines(actor: Actor, since: datetime, now: datetime) -> list[DigestLine]:
     """What a digest says about each repository of one person; a few queries in all."""
-    actor = Actor(person.id, person.name, role=Role.MEMBER, source=Source.SYSTEM)
     visible = Repository.filter(await visible_repositories(actor), deleted_at=None)
-    if await recipients.not_told_of_shared([person.id]):
-        visible = visible.filter(owner_id=person.id)
+    if not actor.is_admin and await recipients.not_told_of_shared([actor.user_id or 0]):
+        visible = visible.filter(owner_id=actor.user_id)
     rows = {row.id: row for row in await visible.distinct()}
     ids = list(rows)
     if not ids:
@@ -124,16 +122,68 @@ async def _lines(person: Person, since: datetime) -> list[_Line]:
     infos = await health_info.health_infos(actor, ids)
     changes = await sizes.changes(ids, since)
     failed = await _counts(ids, since)
-    lines = [
-        _Line(
-            row,
-            infos[row.id],
-            changes.get(row.id),
-            failed.get(row.id, 0),
-        )
-        for row in rows.values()
-    ]
-    return sorted(lines, key=lambda line: (_ORDER.index(line.health.state), line.repository.name))
+    made = await days.made_of(ids, since)
+    expected = await asyncio.to_thread(_expected, list(rows.values()), infos, since, now)
+    return sorted(
+        (
+            DigestLine(
+                repository=row.name,
+                repository_id=row.id,
+                health=infos[row.id],
+                last_backup_at=last_backups.known(row),
+                size_bytes=row.size_bytes,
+                change_bytes=changes.get(row.id),
+                made=sum(since < at <= now for at in made.get(row.id, ())),
+                expected=expected.get(row.id),
+                problems=failed.get(row.id, 0),
+            )
+            for row in rows.values()
+        ),
+        key=digest_texts.weight,
+    )
+
+
+def _expected(
+    rows: Sequence[Repository],
+    infos: Mapping[int, HealthInfo],
+    since: datetime,
+    now: datetime,
+) -> dict[int, int]:
+    """How many backups each schedule wanted since then; nothing of one that is not known."""
+    found = {}
+    for row in rows:
+        schedule = infos[row.id].schedule.schedule
+        if schedule is None or schedule.kind == ScheduleKind.NONE:
+            continue
+        begun_at = max(filter(None, (since, row.created_at, row.paused_until)))
+        found[row.id] = _ticks(schedule, begun_at, now)
+    return found
+
+
+def _ticks(schedule: Schedule, since: datetime, now: datetime) -> int:
+    if schedule.interval is not None:
+        return max((now - since) // schedule.interval, 0)
+    count, at = 0, schedule.due_after(since)
+    while at is not None and at <= now and count < _MOST_TICKS:
+        count, at = count + 1, schedule.due_after(at)
+    return count
+
+
+async def _disks() -> tuple[DiskInfo, ...]:
+    ids = [row.id for row in await Location.all().only("id")]
+    return tuple(await disks.disks(ids))
+
+
+async def _keys(actor: Actor, now: datetime) -> tuple[ExpiringKey, ...]:
+    """The keys that expire soon: one's own, for an administrator all."""
+    keys = Key.filter(enabled=True, expires_at__gt=now, expires_at__lte=now + _SOON)
+    if not actor.is_admin:
+        keys = keys.filter(owner_id=actor.user_id)
+    return tuple(
+        ExpiringKey(row.name, row.owner.name, row.expires_at)
+        for row in await keys.order_by("expires_at").select_related("owner")
+        if row.expires_at is not None
+    )
 
 
 async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
@@ -144,58 +194,3 @@ async def _counts(ids: Sequence[int], since: datetime) -> dict[int, int]:
         .values("repository_id", "count")
     )
     return {row["repository_id"]: row["count"] for row in rows}
-
-
-def _compose(lines: Sequence[_Line], digest: Digest, now: datetime) -> tuple[str, list[str]]:
-    counts = {state: sum(line.health.state == state for line in lines) for state in State}
-    counted = join(
-        *(
-            say("%(count)s %(state)s", count=count, state=_word(state))
-            for state, count in counts.items()
-            if count
-        ),
-        by=", ",
-    )
-    title = (
-        say("Borg Hive, the last day: %(counts)s", counts=counted)
-        if digest == Digest.DAILY
-        else say("Borg Hive, the last week: %(counts)s", counts=counted)
-    )
-    body = [_in_words(line, now) for line in lines[:_MOST]]
-    if len(lines) > _MOST:
-        body.append(say("... and %(count)s more.", count=len(lines) - _MOST))
-    url = runtime.public_url()
-    return title, [join(counted, ".", by=""), "", *body, *(["", url] if url else [])]
-
-
-def _word(state: State) -> Sentence:
-    return say("not watched") if state == State.UNWATCHED else Sentence(str(state))
-
-
-def _in_words(line: _Line, now: datetime) -> str:
-    at = last_backups.known(line.repository)
-    last: str = say("never backed up")
-    if at is not None:
-        last = (
-            say("last backup %(ago)s", ago=ago(now - at))
-            if now - at >= timedelta(minutes=1)
-            else say("last backup just now")
-        )
-    parts = [*filter(None, [line.health.reason]), last]
-    if line.repository.size_bytes is not None:
-        parts.append(say("%(size)s", size=Size(line.repository.size_bytes)))
-    if line.change_bytes:
-        sign = "+" if line.change_bytes > 0 else "-"
-        parts.append(say("%(sign)s%(size)s", sign=sign, size=Size(abs(line.change_bytes))))
-    if line.failures:
-        parts.append(
-            say("1 problem")
-            if line.failures == 1
-            else say("%(count)s problems", count=line.failures)
-        )
-    return say(
-        "%(state)s  %(repository)s: %(details)s",
-        state=_HEADS[line.health.state],
-        repository=line.repository.name,
-        details=join(*parts, by=", "),
-    )

@@ -32,6 +32,7 @@ class Preferences:
     digest_weekday: int
     is_told_of_critical: bool
     rest: Rest
+    is_mailed: bool
 
 
 async def get(actor: Actor, user: str | int) -> Preferences:
@@ -69,6 +70,7 @@ def _info(row: Preference) -> Preferences:
         digest_weekday=row.digest_weekday,
         is_told_of_critical=row.is_told_of_critical,
         rest=row.rest,
+        is_mailed=row.is_mailed,
     )
 
 

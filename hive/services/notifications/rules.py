@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,50 +12,25 @@ from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Level, Role, Severity
-from hive.models import Channel, Membership, Repository, Rule, RuleChannel, User
+from hive.models import Channel, Membership, Rule, RuleChannel, User
 from hive.sentences import N_
 from hive.services import audit, names, references
-from hive.services.notifications import channels
+from hive.services.notifications import channels, rule_infos, rule_values
+from hive.services.notifications.rule_infos import RuleInfo
 from hive.services.outbox import recipients, routing
-from hive.services.outbox.kinds import NAMES
 from hive.services.permissions import Actor, group_ids, level_on
 from hive.services.repositories import catalogue as repositories
 from hive.services.repositories import tags
 from hive.services.repositories.tags import check_tag
-
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleInfo:
-    """What matches; None and empty match everything. Quiet hours as '22:00-07:00'.
-
-    `channel_ids` are those of `channels`, in their order.
-    """
-
-    id: int
-    user: str
-    name: str
-    enabled: bool
-    repository: str | None
-    tag: str | None
-    owner: str | None
-    kinds: tuple[str, ...]
-    severity: Severity
-    quiet: str | None
-    is_quiet_for_critical: bool
-    channels: tuple[str, ...]
-    user_id: int
-    repository_id: int | None
-    repository_owner: str | None
-    channel_ids: tuple[int, ...]
+from hive.services.versions import Version
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddRule:
     """A rule to add; channels and repository by name, or a number as their id.
 
-    What is absent matches everything. `quiet` are hours like 22:00-07:00.
+    What is absent matches everything. `quiet` are hours like 22:00-07:00. What nobody answers for
+    `escalate_after`, such as 4h, goes to a further channel or user.
     """
 
     name: str
@@ -68,6 +42,9 @@ class AddRule:
     severity: Severity = Severity.WARNING
     quiet: str | None = None
     is_quiet_for_critical: bool = False
+    escalate_after: str | None = None
+    escalate_channel: str | int | None = None
+    escalate_user: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +54,7 @@ class Choices:
     tags: Sequence[str]
     owners: Sequence[str]
     channels: Sequence[channels.ChannelInfo]
+    timezone: str  # in which the hours of this user are meant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +63,7 @@ class ChangeRule:
 
     channels      all that it uses from now on, by their ids
     add_channels  further channels; `remove_channels` takes some away
+    version       what the actor saw: `saving.change_rule` raises Changed where it is another one
     """
 
     name: str | None = None
@@ -96,9 +75,13 @@ class ChangeRule:
     severity: Severity | None = None
     quiet: str | None = None
     is_quiet_for_critical: bool | None = None
+    escalate_after: str | None = None  # empty: no longer
+    escalate_channel: str | int | None = None
+    escalate_user: str | None = None
     channels: Sequence[int] | None = None
     add_channels: Sequence[str | int] = ()
     remove_channels: Sequence[str | int] = ()
+    version: Version | None = None
 
 
 @transactional
@@ -119,6 +102,9 @@ async def add(actor: Actor, user: str | int, wanted: AddRule) -> RuleInfo:
             severity=wanted.severity,
             quiet=wanted.quiet,
             is_quiet_for_critical=wanted.is_quiet_for_critical,
+            escalate_after=wanted.escalate_after,
+            escalate_channel=wanted.escalate_channel,
+            escalate_user=wanted.escalate_user,
         ),
     )
     await _link(sight, row, wanted.channels)
@@ -140,15 +126,37 @@ async def _apply(sight: Actor, row: Rule, changes: ChangeRule) -> None:
     if changes.tag is not None:
         row.tag = check_tag(changes.tag) if changes.tag else None
     if changes.kinds is not None:
-        row.kinds = _check_kinds(changes.kinds)
+        row.kinds = rule_values.check_kinds(changes.kinds)
     if changes.severity is not None:
         row.severity = changes.severity
     if changes.quiet is not None:
-        quiet = parse_quiet(changes.quiet) if changes.quiet else (None, None)
+        quiet = rule_values.parse_quiet(changes.quiet) if changes.quiet else (None, None)
         row.quiet_from, row.quiet_to = quiet
     if changes.is_quiet_for_critical is not None:
         row.is_quiet_for_critical = changes.is_quiet_for_critical
+    await _escalate(sight, row, changes)
     await row.save()
+
+
+async def _escalate(sight: Actor, row: Rule, changes: ChangeRule) -> None:
+    """To whom, and after what time: an end of it ends both, and one target replaces the other."""
+    if changes.escalate_channel:
+        channel = await _channel(sight, changes.escalate_channel)
+        await _require_use(sight, channel)
+        row.escalate_channel_id, row.escalate_user_id = channel.id, None
+    if changes.escalate_user:
+        row.escalate_user_id = await _owner(sight, changes.escalate_user, row.escalate_user_id)
+        row.escalate_channel_id = None
+    if changes.escalate_after == "":
+        row.escalate_after_minutes = row.escalate_channel_id = row.escalate_user_id = None
+    elif changes.escalate_after is not None:
+        row.escalate_after_minutes = rule_values.parse_escalation(changes.escalate_after)
+    has_target = row.escalate_channel_id is not None or row.escalate_user_id is not None
+    if has_target != (row.escalate_after_minutes is not None):
+        raise InvalidInput(
+            "An escalation needs a time, and a channel or a user to go to.",
+            field="escalate_after",
+        )
 
 
 async def _free_name(row: Rule, name: str) -> str:
@@ -157,19 +165,6 @@ async def _free_name(row: Rule, name: str) -> str:
     if await same.exists():
         raise Conflict("There is a rule %(title)s of this user already.", field="name", title=title)
     return title
-
-
-def _check_kinds(kinds: Sequence[str]) -> list[str]:
-    unknown = sorted(set(kinds) - set(NAMES))
-    if unknown:
-        known = ", ".join(NAMES)
-        raise InvalidInput(
-            "There is no kind %(unknown)r; there are: %(known)s.",
-            field="kinds",
-            unknown=unknown[0][:60],
-            known=known,
-        )
-    return sorted(set(kinds))
 
 
 async def _owner(sight: Actor, reference: str, former: int | None) -> int | None:
@@ -203,6 +198,7 @@ async def choices(actor: Actor, user: str | int) -> Choices:
         tags=sorted(await tags.list_tags(sight)),
         owners=[one.name for one in await (await _known_users(sight)).order_by("name")],
         channels=await channels.list_channels(_plain(sight)),
+        timezone=recipients.timezone_of(person).key,
     )
 
 
@@ -227,11 +223,15 @@ async def _link(sight: Actor, row: Rule, wanted: Sequence[str | int]) -> None:
         raise InvalidInput("A rule needs a channel to send by.", field="channels")
     for reference in wanted:
         channel = await _channel(sight, reference)
-        if await level_on(_plain(sight), channel) < Level.VIEW:
-            raise Forbidden(
-                "The channel %(name)s belongs to another user and is not shared.", name=channel.name
-            )
+        await _require_use(sight, channel)
         await RuleChannel.get_or_create(rule_id=row.id, channel_id=channel.id)
+
+
+async def _require_use(sight: Actor, channel: Channel) -> None:
+    if await level_on(_plain(sight), channel) < Level.VIEW:
+        raise Forbidden(
+            "The channel %(name)s belongs to another user and is not shared.", name=channel.name
+        )
 
 
 async def _channel(sight: Actor, reference: str | int) -> Channel:
@@ -243,18 +243,6 @@ async def _channel(sight: Actor, reference: str | int) -> Channel:
 def _plain(sight: Actor) -> Actor:
     """An administrator sees all channels, but is notified only by their own or shared ones."""
     return Actor(sight.user_id, sight.name, Role.MEMBER, sight.source)
-
-
-def parse_quiet(text: str) -> tuple[int, int]:
-    """'22:00-07:00' as minutes since midnight."""
-    begin, dash, end = text.partition("-")
-    found = [_TIME.fullmatch(part.strip()) for part in (begin, end)]
-    if not dash or found[0] is None or found[1] is None:
-        raise InvalidInput("Write quiet hours like 22:00-07:00.", field="quiet")
-    first, last = (int(match[1]) * 60 + int(match[2]) for match in found if match is not None)
-    if first == last:
-        raise InvalidInput("Quiet hours cannot begin when they end.", field="quiet")
-    return first, last
 
 
 @transactional
@@ -321,7 +309,7 @@ async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleIn
     query = Rule.all() if actor.sees_all else Rule.filter(user_id=actor.user_id)
     if user is not None:
         query = query.filter(user_id=(await references.person(actor, user)).id)
-    return await _infos(await query.order_by("user_id", "id"))
+    return await rule_infos.infos(await query.order_by("user_id", "id"))
 
 
 async def can_be_told(actor: Actor, user: str | int) -> bool:
@@ -351,42 +339,4 @@ async def find_rule_by_id(actor: Actor, rule_id: int) -> RuleInfo:
 
 
 async def _info(row: Rule) -> RuleInfo:
-    return (await _infos([row]))[0]
-
-
-async def _infos(rows: Sequence[Rule]) -> list[RuleInfo]:
-    if not rows:
-        return []
-    await Rule.fetch_for_list(list(rows), "user", "owner", "repository", "repository__owner")
-    used: dict[int, list[tuple[str, int]]] = {row.id: [] for row in rows}
-    for link in await RuleChannel.filter(rule_id__in=list(used)).select_related("channel"):
-        used[link.rule_id].append((link.channel.name, link.channel.id))
-    return [_as_info(row, sorted(used[row.id])) for row in rows]
-
-
-def _as_info(row: Rule, used: Sequence[tuple[str, int]]) -> RuleInfo:
-    repository: Repository | None = row.repository
-    return RuleInfo(
-        id=row.id,
-        user=row.user.name,
-        name=row.name,
-        enabled=row.enabled,
-        repository=None if repository is None else repository.name,
-        tag=row.tag,
-        owner=None if row.owner is None else row.owner.name,
-        kinds=tuple(str(kind) for kind in row.kinds),
-        severity=row.severity,
-        quiet=_quiet_in_words(row),
-        is_quiet_for_critical=row.is_quiet_for_critical,
-        channels=tuple(name for name, _ in used),
-        user_id=row.user_id,
-        repository_id=row.repository_id,
-        repository_owner=None if repository is None else repository.owner.name,
-        channel_ids=tuple(channel_id for _, channel_id in used),
-    )
-
-
-def _quiet_in_words(row: Rule) -> str | None:
-    if row.quiet_from is None or row.quiet_to is None:
-        return None
-    return "-".join(f"{one // 60:02}:{one % 60:02}" for one in (row.quiet_from, row.quiet_to))
+    return (await rule_infos.infos([row]))[0]

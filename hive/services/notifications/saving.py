@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hive.errors import Conflict
 from hive.kinds import Level, ShareLevel
+from hive.services import versions
 from hive.services.notifications import channels, rule_preview, rules, trials
 from hive.services.notifications.channels import ChannelInfo
+from hive.services.notifications.rule_infos import RuleInfo
 from hive.services.notifications.rule_preview import Preview
-from hive.services.notifications.rules import AddRule, ChangeRule, RuleInfo
+from hive.services.notifications.rules import AddRule, ChangeRule
 from hive.services.notifications.trials import Trial
 from hive.services.outbox import allowed
 from hive.services.permissions import Actor, require_admin
+from hive.services.versions import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +45,14 @@ class ChangeChannel:
 
     settings      those that change; the others stay, secrets too
     share_levels  groups with their new level; None: no longer shared
+    version       what the actor saw: Changed where it is another one by now
     """
 
     name: str | None = None
     enabled: bool | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     share_levels: Mapping[str, ShareLevel | None] = field(default_factory=dict)
+    version: Version | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +101,8 @@ async def change_channel(actor: Actor, channel_id: int, wanted: ChangeChannel) -
 
     Raises what `add_channel` does, and Forbidden for a channel that the actor may only use.
     """
-    info = await channels.change(
+    store = functools.partial(
+        channels.change,
         actor,
         channel_id,
         name=wanted.name,
@@ -103,6 +110,7 @@ async def change_channel(actor: Actor, channel_id: int, wanted: ChangeChannel) -
         settings=wanted.settings or None,
         share_levels=wanted.share_levels,
     )
+    info = await versions.holding(channel_id, wanted.version, store)
     if not wanted.settings and not wanted.enabled:
         return SavedChannel(channel=info, trial=None)
     return await _tried(actor, info)
@@ -138,5 +146,6 @@ async def add_rule(actor: Actor, user: str | int, wanted: AddRule) -> SavedRule:
 
 async def change_rule(actor: Actor, rule_id: int, wanted: ChangeRule) -> SavedRule:
     """Change what is given of a rule."""
-    info = await rules.change(actor, rule_id, wanted)
+    store = functools.partial(rules.change, actor, rule_id, wanted)
+    info = await versions.holding(rule_id, wanted.version, store)
     return SavedRule(rule=info, preview=await rule_preview.preview(actor, info.id))

@@ -107,8 +107,15 @@ def why_not(person: Person, times: dict[Destination, datetime] | None) -> Senten
         return say("%(channels)s of %(name)s fail", channels=_names(times), name=person.name)
     if times is None and fallback(person):
         return say("no rule of %(name)s matches", name=person.name)
+    return _why_no_way(person)
+
+
+def _why_no_way(person: Person) -> Sentence:
+    """Why there is nothing that reaches somebody."""
     if person.channels:
         return say("all channels of %(name)s are disabled", name=person.name)
+    if person.has_address and not person.is_mailed:
+        return say("%(name)s has stopped mail to their address", name=person.name)
     if person.has_address:
         return say(
             "%(name)s has a mail address, but this server has no mail relay", name=person.name

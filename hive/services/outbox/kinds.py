@@ -116,12 +116,36 @@ def by_group() -> list[tuple[EventGroup | None, tuple[str, ...]]]:
     return [*((group, kinds) for group, kinds in grouped if kinds), (None, others)]
 
 
-# What counts as a failure in a digest.
+# What counts as a problem in a digest; a reminder of one is no other.
 FAILURES = tuple(
     kind
     for kind, telling in TABLE.items()
-    if telling.by_default and telling.severity in {Severity.WARNING, Severity.CRITICAL}
+    if telling.by_default
+    and telling.severity in {Severity.WARNING, Severity.CRITICAL}
+    and kind != EventKind.STILL_DOWN
 )
+
+
+# What happened once and has no end: nobody can answer it here.
+_ENDLESS = frozenset(
+    str(kind)
+    for kind in (
+        EventKind.SESSION_FAILED,
+        EventKind.CLIENT_FAILED,
+        EventKind.CLIENT_UNPROVEN,
+        EventKind.CLIENT_CONTRADICTED,
+        EventKind.ROLLED_BACK,
+        EventKind.NEW_NETWORK,
+        EventKind.UPKEEP_FAILED,
+        EventKind.UPKEEP_REFUSED,
+        EventKind.TRIGGER_FAILED,
+        EventKind.TRIGGER_MISSED,
+        EventKind.TRIGGER_OVERLAPPED,
+        EventKind.IMPORT_REJECTED,
+        EventKind.IMPORT_DISCARDED,
+        EventKind.TURNED_AWAY,
+    )
+) | {DEAD_LETTER, DIGEST, DOWNTIME, KEY_EXPIRES, MANY_WRONG_LOGINS, TEST}
 
 
 @dataclass(frozen=True)
@@ -132,10 +156,17 @@ class Matter:
     severity: Severity
     by_default: bool = True
     ends: frozenset[str] = frozenset()  # the kinds of trouble that are over by it
+    incident: str | None = None  # the problem that it is about: hive/services/outbox/incidents.py
     weight: Severity = Severity.INFO  # a recovery weighs what its trouble weighed
     repository_id: int | None = None
     owner_id: int | None = None
     tags: frozenset[str] = frozenset()
+
+    @property
+    def can_be_answered(self) -> bool:
+        """Whether it is a problem that ends, or that somebody can say they know of."""
+        is_problem = self.severity in (Severity.WARNING, Severity.CRITICAL)
+        return is_problem and self.kind not in _ENDLESS
 
 
 def matter_of(kind: EventKind, details: Mapping[str, Any]) -> Matter | None:

@@ -1,41 +1,37 @@
-"""The outbox: notifications and deliveries as rows, in the transaction of what they tell of.
+"""The outbox: who is notified of what, written in the transaction of what it tells of.
 
-Nothing is sent here. A recovery that comes while its trouble waits for the end of quiet hours
-ends both: nobody reads in the morning what was over before it could be told. What was told before
-the quiet hours began is told the end of.
+Nothing is sent here: hive/services/delivery does, and hive/services/outbox/writing.py makes rows.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
-from hive import clock, signals
-from hive.database import after_commit
-from hive.kinds import DeliveryState, EventKind, Severity
-from hive.models import Delivery, Event, Notification, Repository, RepositoryTag
+from hive import clock
+from hive.kinds import EventKind, Severity
+from hive.layout import Paragraph
+from hive.models import Event, Notification, Repository, RepositoryTag
 from hive.sentences import say
 from hive.services import runtime
-from hive.services.outbox import audiences, condition, downtimes, recipients, texts
+from hive.services.outbox import (
+    audiences,
+    downtimes,
+    escalations,
+    facts,
+    follow_ups,
+    incidents,
+    recipients,
+    reminders,
+    texts,
+)
+from hive.services.outbox.incidents import Phase
 from hive.services.outbox.kinds import Matter, matter_of
 from hive.services.outbox.routing import Destination, Person, fallback, route
+from hive.services.outbox.writing import Notice, Ways, write
 
-
-@dataclass(frozen=True)
-class Notice:
-    """One message, in a title and lines; nobody gets the same `key` twice.
-
-    Sentences among these are written in the language and time zone of each person.
-    """
-
-    key: str
-    matter: Matter
-    title: str
-    lines: Sequence[str]
-    details: Mapping[str, Any] = field(default_factory=dict)
+__all__ = ["Notice", "note", "tell", "tell_administrators", "tell_aside"]
 
 
 async def note(event: Event) -> None:
@@ -43,6 +39,8 @@ async def note(event: Event) -> None:
 
     What is a warning or worse and reaches nobody goes to the administrators.
     """
+    if event.kind in follow_ups.ANSWERS:
+        await _note_answer(event)
     matter = matter_of(event.kind, event.details)
     if matter is None:
         return
@@ -54,29 +52,106 @@ async def note(event: Event) -> None:
         repository_id=subject.id,
         owner_id=subject.owner_id,
         tags=frozenset(str(tag) for tag in tags),
+        incident=incidents.of_event(subject.id, event.kind, event.details),
     )
+    now = clock.now()
+    held = await downtimes.held_until(matter, now)
+    found = audience.ways(matter, now)
+    ways = await _due(found.ways, event, now)
+    if matter.severity == Severity.RECOVERY and matter.incident is not None:
+        ways = _together(ways, await _told_before(ways, matter.incident, now))
+        await escalations.answer(matter.incident, Phase.RESOLVED)
+    if not (ways or found.stand_ins):
+        return
+    notice = await _notice(event, subject, matter, now)
+    await _write(_held(ways, held), notice, now)
+    if found.stand_ins:
+        reasons = say("Nobody else could be notified: %(reasons)s.", reasons=found.why)
+        instead = replace(notice, blocks=[Paragraph((reasons,)), *notice.blocks])
+        await _write(_held(await _due(found.stand_ins, event, now), held), instead, now)
+
+
+async def _due(ways: Ways, event: Event, now: datetime) -> Ways:
+    """Of a reminder, only those whose own preference wants one now."""
+    told_at = event.details.get("alerted_at")
+    if event.kind != EventKind.STILL_DOWN or told_at is None or not ways:
+        return ways
+    ids = [person.id for person, _ in ways]
+    told = datetime.fromisoformat(str(told_at))
+    waiting = await reminders.not_due(ids, event.repository_id, told, now)
+    return [(person, times) for person, times in ways if person.id not in waiting]
+
+
+async def _told_before(ways: Ways, incident: str, now: datetime) -> Ways:
+    """Who was notified of a problem otherwise than the rules of today say, and hears its end."""
+    known = {person.id: {place.channel_id for place in times} for person, times in ways}
+    return await follow_ups.ways_to(await follow_ups.told(incident), now, but=known)
+
+
+def _together(ways: Ways, more: Ways) -> Ways:
+    """Each person once."""
+    found = {person.id: (person, dict(times)) for person, times in ways}
+    for person, times in more:
+        found.setdefault(person.id, (person, {}))[1].update(times)
+    return list(found.values())
+
+
+async def _note_answer(event: Event) -> None:
+    """Somebody answered a problem: those who were notified of it hear of that."""
+    now = clock.now()
+    for incident in follow_ups.answered(event):
+        phase = follow_ups.ANSWERS[event.kind]
+        await escalations.answer(incident, phase)
+        told = await follow_ups.told(incident)
+        by = str(event.details.get("by") or "")
+        ways = await follow_ups.ways_to(told, now, but={}, by=by)
+        if not ways:
+            continue
+        subject = await _subject(event.repository_id)
+        matter = Matter(str(event.kind), Severity.INFO, repository_id=subject.id, incident=incident)
+        notice = await _notice(event, subject, matter, now)
+        key = f"{notice.key}:{incident}"
+        await write(ways, replace(notice, key=key, phase=phase), now)
+
+
+async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
+    """Write the rows, and note what is escalated if nobody answers."""
+    written = await write(ways, notice, now)
+    if notice.matter.can_be_answered and written:
+        for person, times in ways:
+            if any(rule.escalate_after is not None for rule in person.rules):
+                row = await Notification.get(user_id=person.id, key=notice.key)
+                told_at = min(times.values(), default=now)
+                await escalations.plan(person, notice.matter, row, told_at)
+    return written
+
+
+async def _notice(event: Event, subject: _Subject, matter: Matter, now: datetime) -> Notice:
+    """What is said about an event of a repository."""
     url = texts.page_of(runtime.public_url(), subject.id)
     about = texts.AboutRepository(
         subject.name, subject.login, subject.owner, url, runtime.host_name()
     )
+    known = await facts.of_repository(subject.id, event.details, now)
     details = {
+        **known.details(),
+        **event.details,
         "event": event.id,
         "repository": subject.name,
         "owner": subject.owner,
         "message": str(event.message),
         "url": url,
     }
-    title = texts.event_title(event.kind, subject.name, event.details)
-    lines = texts.event_lines(event.kind, event.message, event.at, event.details, about)
-    notice = Notice(f"event:{event.id}", matter, title, lines, details)
-    now = clock.now()
-    held = await downtimes.held_until(matter, now)
-    found = audience.ways(matter, now)
-    await _write(_held(found.ways, held), notice, now)
-    if found.stand_ins:
-        reasons = say("Nobody else could be notified: %(reasons)s.", reasons=found.why)
-        instead = replace(notice, lines=[reasons, "", *lines])
-        await _write(_held(found.stand_ins, held), instead, now)
+    return Notice(
+        f"event:{event.id}",
+        matter,
+        texts.event_title(event.kind, subject.name, event.details),
+        details=details,
+        blocks=texts.event_blocks(
+            event.kind, event.message, event.at, event.details, about, facts=known.pairs()
+        ),
+        brief=texts.event_brief(event.kind, event.message, event.at, event.details, subject.name),
+    )
 
 
 @dataclass(frozen=True)
@@ -97,10 +172,22 @@ async def _subject(repository_id: int) -> _Subject:
 
 
 async def tell_administrators(
-    key: str, kind: str, severity: Severity, title: str, *lines: str, ends: Iterable[str] = ()
+    key: str,
+    kind: str,
+    severity: Severity,
+    title: str,
+    *lines: str,
+    ends: Iterable[str] = (),
+    subject: str | None = None,
 ) -> None:
-    """Tell every administrator of something that concerns the server; call in its transaction."""
-    matter = Matter(kind, severity, ends=frozenset(ends), weight=Severity.WARNING)
+    """Tell every administrator of something that concerns the server; call in its transaction.
+
+    `subject` is what it is about, and its end too.
+    """
+    incident = None if subject is None else incidents.of_server(subject)
+    matter = Matter(
+        kind, severity, ends=frozenset(ends), weight=Severity.WARNING, incident=incident
+    )
     people = await recipients.load(await recipients.administrators())
     await tell(people, Notice(key, matter, title, lines))
 
@@ -110,16 +197,14 @@ async def tell(people: Collection[Person], notice: Notice) -> int:
     now = clock.now()
     held = await downtimes.held_until(notice.matter, now)
     found = [(person, route(person, notice.matter, now)) for person in people]
-    ways = [(person, times) for person, times in found if times is not None]
+    ways: Ways = [(person, times) for person, times in found if times is not None]
+    if notice.at == Phase.RESOLVED and notice.incident is not None:
+        ways = _together(ways, await _told_before(ways, notice.incident, now))
+        await escalations.answer(notice.incident, Phase.RESOLVED)
     return await _write(_held(ways, held), notice, now)
 
 
-Ways = list[tuple[Person, dict[Destination, datetime]]]
-
-
-def _held(
-    ways: Sequence[tuple[Person, dict[Destination, datetime]]], until: datetime | None
-) -> Ways:
+def _held(ways: Ways, until: datetime | None) -> Ways:
     """Not before a maintenance is over that was announced."""
     if until is None:
         return list(ways)
@@ -138,115 +223,4 @@ async def tell_aside(people: Collection[Person], notice: Notice, avoid: Destinat
             others = [person.own_mail]
         if others:
             ways.append((person, dict.fromkeys(others, now)))
-    return await _write(ways, notice, now)
-
-
-async def _write(ways: Ways, notice: Notice, now: datetime) -> int:
-    """Write a row for each person, also for one whom no way leads to."""
-    if not ways:
-        return 0
-    ids = [person.id for person, _ in ways]
-    rows = await Notification.filter(key=notice.key, user_id__in=ids)
-    told = {row.user_id for row in rows}
-    written = 0
-    for person, times in ways:
-        if person.id in told:
-            continue
-        await _write_one(person, times, notice, now)
-        written += 1
-    if any(at <= now for _, times in ways for at in times.values()):
-        after_commit(lambda: signals.tell(signals.DeliveriesWaiting()))
-    return written
-
-
-async def _write_one(
-    person: Person, times: dict[Destination, datetime], notice: Notice, now: datetime
-) -> None:
-    matter, user_id = notice.matter, person.id
-    row = await Notification.create(
-        user_id=user_id,
-        key=notice.key,
-        kind=matter.kind,
-        severity=matter.severity,
-        repository_id=matter.repository_id,
-        title=person.reader.title(notice.title),
-        text=person.reader.text(notice.lines),
-        details={**notice.details, **({"ends": sorted(matter.ends)} if matter.ends else {})},
-        at=now,
-    )
-    for place, at in times.items():
-        await _drop_older_reminders(user_id, place, matter)
-        is_over = await _drop_what_is_over(user_id, place, matter, now)
-        await Delivery.create(
-            token=secrets.token_hex(16),
-            notification_id=row.id,
-            channel_id=place.channel_id,
-            channel_name=place.name,
-            channel_kind=place.kind,
-            state=DeliveryState.DROPPED if is_over else DeliveryState.WAITING,
-            next_at=None if is_over else at,
-            created_at=now,
-        )
-
-
-async def _drop_older_reminders(user_id: int, place: Destination, matter: Matter) -> None:
-    """One reminder that waits is enough, and none where its trouble is over."""
-    reminder = str(EventKind.STILL_DOWN)
-    if matter.repository_id is None or reminder not in {matter.kind, *matter.ends}:
-        return
-    older = condition.waiting(condition.lane_of(place.channel_id, user_id)).filter(
-        notification__user_id=user_id,
-        notification__repository_id=matter.repository_id,
-        notification__kind=reminder,
-    )
-    ids = [row.id for row in await older]
-    # those that wait for the end of quiet hours are looked at below, with their trouble
-    waiting = Delivery.filter(id__in=ids, state=DeliveryState.WAITING)
-    if matter.ends:
-        waiting = waiting.filter(next_at__lte=clock.now())
-    await waiting.update(state=DeliveryState.DROPPED, next_at=None)
-
-
-async def _drop_what_is_over(
-    user_id: int, place: Destination, matter: Matter, now: datetime
-) -> bool:
-    """Drop the tellings of the trouble that wait for a later hour; whether those were all."""
-    if not matter.ends or matter.repository_id is None:
-        return False  # what is about the server has kinds alone, and those say not which disk
-    told = (
-        await Delivery.filter(
-            notification__user_id=user_id,
-            notification__repository_id=matter.repository_id,
-            notification__kind__in=[matter.kind, *matter.ends],
-            channel_id=place.channel_id,
-            channel_kind=place.kind,
-        )
-        .order_by("-id")
-        .limit(50)
-        .select_related("notification")
-    )
-    trouble = []
-    for row in told:
-        if ended := set(row.notification.details.get("ends", ())):
-            if ended & matter.ends:
-                break  # the end of the trouble before this one
-            continue  # the end of another alarm
-        if row.state != DeliveryState.DROPPED:
-            trouble.append(row)
-    if place.error:  # its end says it all, as soon as it can be said
-        waiting = [row.id for row in trouble if row.state == DeliveryState.WAITING]
-        await Delivery.filter(id__in=waiting, state=DeliveryState.WAITING).update(
-            state=DeliveryState.DROPPED, next_at=None
-        )
-        return False
-    held = [row for row in trouble if is_held(row, now)]
-    await Delivery.filter(id__in=[row.id for row in held], state=DeliveryState.WAITING).update(
-        state=DeliveryState.DROPPED, next_at=None
-    )
-    return bool(held) and len(held) == len(trouble)
-
-
-def is_held(row: Delivery, now: datetime) -> bool:
-    """Whether it waits for the end of quiet hours, and was not tried yet."""
-    later = row.next_at is not None and row.next_at > now
-    return row.state == DeliveryState.WAITING and row.attempts == 0 and later
+    return await write(ways, notice, now)

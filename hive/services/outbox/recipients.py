@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tortoise.expressions import Subquery
@@ -107,7 +108,12 @@ async def of_users(users: Collection[User]) -> list[Person]:
             name=user.name,
             timezone=timezone_of(user),
             language=user.language or Language.ENGLISH,
-            own_mail=own_mail_of(user, mail.get(user.id)),
+            own_mail=(
+                own_mail_of(user, mail.get(user.id))
+                if wishes.get(user.id, usual).is_mailed
+                else None
+            ),
+            is_mailed=wishes.get(user.id, usual).is_mailed,
             channels=tuple(own[user.id]),
             rules=tuple(rules[user.id]),
             rest=wishes.get(user.id, usual).rest,
@@ -217,4 +223,14 @@ def _rule(row: Rule, places: tuple[Destination, ...]) -> RoutingRule:
         severity=row.severity,
         quiet=quiet,
         places=places,
+        id=row.id,
+        escalate_after=_escalate_after(row),
     )
+
+
+def _escalate_after(row: Rule) -> timedelta | None:
+    """None also where whom it was to go to is gone."""
+    has_target = row.escalate_channel_id is not None or row.escalate_user_id is not None
+    if row.escalate_after_minutes is None or not has_target:
+        return None
+    return timedelta(minutes=row.escalate_after_minutes)

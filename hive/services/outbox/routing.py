@@ -50,6 +50,8 @@ class RoutingRule:
     severity: Severity = Severity.WARNING
     quiet: Quiet | None = None
     places: tuple[Destination, ...] = ()  # those that its person may use
+    id: int = 0
+    escalate_after: timedelta | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +69,7 @@ class Person:
     is_told_of_critical: bool = True  # as an administrator, of all repositories
     is_responsible: bool = True  # as an administrator; auditors hear what their rules say
     has_address: bool = False  # though perhaps nothing sends mail to it
+    is_mailed: bool = True  # unless they do not want that
 
     @property
     def reader(self) -> Reader:
@@ -194,6 +197,16 @@ def _time_for(rule: RoutingRule, matter: Matter, timezone: ZoneInfo, now: dateti
     if matter.severity == Severity.CRITICAL and not rule.quiet.for_critical:
         return now
     return end_of_quiet(rule.quiet, timezone, now)
+
+
+def quiet_until(person: Person, place: Destination, now: datetime) -> datetime:
+    """When something of no weight may be sent to a place that a person was notified by before."""
+    using = [rule for rule in person.rules if place in rule.places]
+    ends = [
+        now if rule.quiet is None else end_of_quiet(rule.quiet, person.timezone, now)
+        for rule in using
+    ]
+    return min(ends, default=now)
 
 
 def end_of_quiet(quiet: Quiet, timezone: ZoneInfo, now: datetime) -> datetime:

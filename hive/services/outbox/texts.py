@@ -8,14 +8,18 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from hive.catalogues import DEFAULT
-from hive.kinds import EventKind
+from hive.kinds import EventKind, Health
+from hive.layout import Block, Facts, Paragraph
 from hive.log_text import escape
 from hive.sentences import N_, Sentence, join, say
 from hive.translation import translate
 
 TITLE_MAX = 300
-TEXT_MAX = 8_000
+TEXT_MAX = 20_000
+BRIEF_MAX = 300
 _LINE_MAX = 1_000
+# Of these it is the last backup that says since when.
+_MISSING = (EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN, EventKind.RECOVERED)
 
 # What happened in detail is the event's own message, below it.
 _TITLES: Mapping[EventKind, str] = {
@@ -68,6 +72,9 @@ _TITLES: Mapping[EventKind, str] = {
     EventKind.DELETED: N_("%(repository)s: the repository was deleted"),
     EventKind.CONFIG_CHANGED: N_("%(repository)s: the repository's config changed"),
     EventKind.CHECKED: N_("%(repository)s: checked"),
+    EventKind.ACKNOWLEDGED: N_("%(repository)s: the missing backup was acknowledged"),
+    EventKind.MUTED: N_("%(repository)s: muted"),
+    EventKind.ALARM_ANSWERED: N_("%(repository)s: an alarm was answered"),
     EventKind.COMPACTED: N_("%(repository)s: compacted"),
 }
 
@@ -176,39 +183,76 @@ def event_title(kind: EventKind, repository: str, details: Mapping[str, Any]) ->
     return Sentence(text, {"repository": repository})
 
 
-def event_lines(
-    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], about: AboutRepository
-) -> list[str]:
-    """What happened, since when, what to do next and where to look."""
-    lines = [message, ""]
-    if (since := _since(details)) is not None:
-        lines.append(say("Since: %(since)s", since=since))
-    lines += [
-        say(
-            "Repository: %(name)s (%(login)s), owner: %(owner)s",
-            name=about.name,
-            login=about.login,
-            owner=about.owner,
-        ),
-        say("At: %(at)s", at=at),
+def event_blocks(
+    kind: EventKind,
+    message: str,
+    at: datetime,
+    details: Mapping[str, Any],
+    about: AboutRepository,
+    *,
+    facts: Sequence[tuple[str, str]] = (),
+) -> list[Block]:
+    """What happened, what is known of the repository, and what to do next."""
+    happened = [message]
+    if (over := was_from_to(kind, at, details, about.name)) is not None:
+        happened.insert(0, over)
+    known = [
+        (say("Repository"), f"{about.name} ({about.login})"),
+        (say("Owner"), about.owner),
+        *facts,
+        (say("Time"), say("%(at)s", at=at)),
     ]
+    if kind not in _MISSING and (since := _moment(details.get("since"))) is not None:
+        known.insert(2, (say("Since"), say("%(at)s", at=since)))
+    blocks: list[Block] = [Paragraph(tuple(happened)), Facts(tuple(known))]
     if advice := _ADVICE.get(kind):
-        lines += ["", advice]
-    if about.url is not None:
-        lines += ["", about.url]
-    elif about.host:
-        lines += ["", say("More: the pages of Borg Hive on the server %(host)s.", host=about.host)]
-    return lines
+        blocks.append(Paragraph((advice,)))
+    if about.url is None and about.host:
+        blocks.append(where_to_look(about.host))
+    return blocks
 
 
-def _since(details: Mapping[str, Any]) -> datetime | None:
-    """When the trouble began; the time of a late or missing backup is the last backup's."""
-    for name in ("last_backup_at", "since"):
-        try:
-            return datetime.fromisoformat(str(details[name]))
-        except (KeyError, ValueError):
-            continue
-    return None
+def where_to_look(host: str) -> Paragraph:
+    """In place of a link, where the address of the pages is not known."""
+    return Paragraph((say("More: the pages of Borg Hive on the server %(host)s.", host=host),))
+
+
+def was_from_to(
+    kind: EventKind, at: datetime, details: Mapping[str, Any], name: str
+) -> Sentence | None:
+    """The whole story of a backup that was missing, where it ends with this."""
+    since = _moment(details.get("since"))
+    if kind != EventKind.RECOVERED or since is None:
+        return None
+    if details.get("former") == Health.LATE:
+        return say(
+            "%(repository)s was late from %(since)s to %(at)s; it is fine again.",
+            repository=name,
+            since=since,
+            at=at,
+        )
+    return say(
+        "%(repository)s was down from %(since)s to %(at)s; it is fine again.",
+        repository=name,
+        since=since,
+        at=at,
+    )
+
+
+def event_brief(
+    kind: EventKind, message: str, at: datetime, details: Mapping[str, Any], name: str
+) -> Sentence:
+    """The same in one line of a list, below a title that says what all of them are about."""
+    if (over := was_from_to(kind, at, details, name)) is not None:
+        return over
+    return say("%(repository)s: %(message)s", repository=name, message=message)
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -222,7 +266,11 @@ class Reader:
         return one_line(self._translated(title))
 
     def text(self, lines: Sequence[str]) -> str:
-        return whole_text([_one_of_several(self._translated(line)) for line in lines])
+        return whole_text([self.line(line) for line in lines])
+
+    def line(self, text: str) -> str:
+        """One line of a text, whatever it holds."""
+        return escape(_one_of_several(self._translated(text)))
 
     def _translated(self, text: str) -> str:
         """Text from elsewhere, such as the name of a repository, is not translated."""

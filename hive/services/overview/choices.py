@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hive.services.accounts import groups, users
 from hive.services.keys import keys
 from hive.services.keys.infos import KeyInfo
-from hive.services.notifications.channels import KindInfo
+from hive.services.notifications import rules
+from hive.services.notifications.channels import ChannelInfo, KindInfo
 from hive.services.permissions import Actor
 from hive.services.storage import locations
 from hive.services.storage.locations import LocationInfo
@@ -42,6 +43,13 @@ class MachineChoices(SharingChoices):
     key_names: Sequence[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class BulkChoices(SharingChoices):
+    """What several repositories may get at once; `channels` are those that can notify the actor."""
+
+    channels: Sequence[ChannelInfo]
+
+
 async def owners(actor: Actor) -> list[str]:
     """Whom the actor may give something to; empty where that is only themselves."""
     return [user.name for user in await users.list_users(actor)] if actor.manages_all else []
@@ -61,6 +69,17 @@ async def group_names(actor: Actor) -> list[str]:
 async def for_sharing(actor: Actor) -> SharingChoices:
     """For a form that changes something that is there."""
     return SharingChoices(owners=await owners(actor), groups=await group_names(actor))
+
+
+async def other_locations(actor: Actor, here: str) -> list[str]:
+    """The locations that something could be moved to from here."""
+    return [one.name for one in await locations.list_locations(actor) if one.name != here]
+
+
+async def for_bulk(actor: Actor) -> BulkChoices:
+    """For the form that changes several repositories."""
+    usable = [] if actor.user_id is None else (await rules.choices(actor, actor.user_id)).channels
+    return BulkChoices(owners=await owners(actor), groups=await group_names(actor), channels=usable)
 
 
 async def for_new_repository(actor: Actor) -> RepositoryChoices:

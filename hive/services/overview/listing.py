@@ -172,17 +172,24 @@ class Listing:
         keys = _keys(query)
         fitting = self._all().filter(_fits(query)).annotate(**_annotations(keys))
         names = [key.name for key in keys]
-        shown = fitting
+        last = None
         if query.after is not None:
             last = await fitting.filter(id=query.after).first().values(*names)
-            shown = fitting.filter(_behind(keys, last)) if last else fitting
+        shown = fitting.filter(_behind(keys, last)) if last else fitting
+        is_counted = query.is_filter and not last
+        if is_counted:
+            shown = shown.annotate(count=sql.count_of_all())
         order = [f"{'-' if key.is_descending else ''}{key.name}" for key in keys]
-        found = await shown.order_by(*order).limit(length + 1).values(*names)
+        columns = [*names, "count"] if is_counted else names
+        found = await shown.order_by(*order).limit(length + 1).values(*columns)
         rows = [Listed(row["id"], _name_of_group(row)) for row in found[:length]]
+        count: int | None = None
+        if is_counted:
+            count = found[0]["count"] if found else 0
+        elif query.is_filter:
+            count = await self._all().filter(_fits(query)).count()
         return Page(
-            rows=rows,
-            fitting=await self._all().filter(_fits(query)).count() if query.is_filter else None,
-            next_after=rows[-1].id if len(found) > length else None,
+            rows=rows, fitting=count, next_after=rows[-1].id if len(found) > length else None
         )
 
     def in_condition(self, condition: Condition) -> QuerySet[Repository]:
@@ -201,8 +208,8 @@ class Listing:
         """Bytes of the sessions that ended within a day, from their index alone."""
         ours = Q() if self._sees_all else self.about()
         query = Session.filter(ours, ended_at__gte=clock.now() - _DAY)
-        (received,) = await query.annotate(sum=Sum("bytes_in")).values_list("sum", flat=True)
-        return int(received or 0)
+        (row,) = await query.annotate(sum=Sum("bytes_in")).values("sum")
+        return int(row["sum"] or 0)
 
     def rows(self) -> QuerySet[Repository]:
         """The repositories themselves."""

@@ -18,6 +18,7 @@ CLEARING_LIMITS = N_("limits in its config are being cleared")
 DISCARDING = N_("a staged import is being discarded")
 CHECKING = N_("it is being checked")
 COMPACTING = N_("it is being compacted")
+MOVING = N_("it is being moved to another location")
 ROLLING_BACK = N_("it is being rolled back")
 UNFINISHED_ROLLBACK = N_("a rollback of it is not complete")
 

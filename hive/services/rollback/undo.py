@@ -50,7 +50,11 @@ async def in_trash(actor: Actor) -> list[Undone]:
     rows = Rollback.filter(
         state=RollbackState.DONE, path__in=list(await paths), repository_id__in=ids
     )
-    found = await rows.order_by("-id").select_related("repository")
+    found = [
+        row
+        for row in await rows.order_by("-id").select_related("repository__location")
+        if row.root == str(storage.root_of(row.repository.location))  # else it was moved since
+    ]
     manageable = await manageable_ids(actor, {row.repository_id for row in found})
     return [
         Undone(
@@ -93,6 +97,12 @@ async def _take_back(actor: Actor, rollback_id: int) -> str:
     repository = await Repository.get(id=row.repository_id).select_related("location")
     await require(actor, repository, Level.MANAGE)
     where = repository_infos.place_of(repository)
+    if row.root != str(where.root):
+        raise Conflict(
+            "%(name)s was moved to another location since: the rollback can no longer be taken"
+            " back.",
+            name=repository.name,
+        )
     await maintenance.interrupt_upkeep(repository.id)
     await maintenance.begin(repository.id, maintenance.ROLLING_BACK)
     try:

@@ -19,7 +19,7 @@ from hive.services.keys import expiry
 from hive.services.lifecycle import staged_imports, trash
 from hive.services.measurements import statistics
 from hive.services.notifications import digests
-from hive.services.outbox import downtimes
+from hive.services.outbox import downtimes, escalations
 from hive.services.reports import logs, reports, upgrade
 from hive.services.rollback import completion
 from hive.services.server import former_days, handover
@@ -87,6 +87,7 @@ JOBS = (
         "want checks and compactions", timedelta(days=1), queue.queue_due, jitter=timedelta(hours=6)
     ),
     _by_time("write digests", timedelta(minutes=5), digests.write_due, limit=timedelta(minutes=30)),
+    _by_time("escalate what nobody answers", timedelta(minutes=1), escalations.escalate_due),
     _by_time("discard old imports", timedelta(hours=1), staged_imports.discard_old),
     _by_time("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
     _by_time("end what has expired", timedelta(minutes=1), access_expiry.look, at_start=True),

@@ -103,4 +103,5 @@ async def _notify_administrators(
         say("Disk of %(name)s: %(what)s", name=name, what=what),
         message,
         ends=(EventKind.DISK_FILLING,) if is_over else (),
+        subject=f"disk:{root}",
     )

@@ -13,12 +13,14 @@ from tortoise.functions import Count
 from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
-from hive.models import Location, Repository
+from hive.kinds import MoveState
+from hive.models import Location, Move, Repository
 from hive.sentences import say
-from hive.services import audit, names, references, runtime
+from hive.services import audit, names, references, runtime, versions
 from hive.services.installation import presence
 from hive.services.permissions import Actor, require_admin
 from hive.services.storage import disks, paths, places
+from hive.services.versions import Version
 
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
@@ -60,12 +62,14 @@ class ChangeLocation:
     """What is to change of a location; what is absent stays as it is.
 
     The root always stays: the repositories are there. `is_default` creates new ones here from now
-    on, and no longer at the former default.
+    on, and no longer at the former default. `version` is what the actor saw: Changed where it is
+    another one by now.
     """
 
     host: str | None = None
     port: int | None = None
     is_default: bool = False
+    version: Version | None = None
 
 
 def host_of(location: Location) -> str:
@@ -175,6 +179,7 @@ async def change_location(actor: Actor, location_id: int, wanted: ChangeLocation
     """Change what is given, for administrators; InvalidInput names the field, `host` or `port`."""
     require_admin(actor)
     location = await get_by_id(location_id)
+    await versions.require(location.id, wanted.version)
     before = audit.values_of(location, *_AUDITED)
     if wanted.host is not None:
         _check_host(wanted.host)
@@ -208,6 +213,9 @@ async def delete_location(actor: Actor, location_id: int) -> None:
             if count == 1
             else say("%(count)s repositories", count=count),
         )
+    on_their_way = (MoveState.COPYING, MoveState.CANCELLING, MoveState.CLEARING)
+    if await Move.filter(target_id=location_id, state__in=on_their_way).exists():
+        raise Conflict("A repository is being moved to %(name)s.", name=location.name)
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")
     tell(location.id)

@@ -2,6 +2,7 @@
 
 <storage root>/<login>/<directory>/    the repository
 <storage root>/<login>/.import/        an import that is not in place yet
+<storage root>/<login>/.moving/        what comes from another location, and is not switched yet
 <storage root>/.trash/<entry>/         what was deleted or replaced
 <storage root>/.ballast                room that is given up when the disk is full
 

@@ -20,7 +20,7 @@ from hive.kinds import Level, ScheduleKind, Source, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
 from hive.sentences import N_, say
-from hive.services import audit, names, references, runtime
+from hive.services import audit, names, references, runtime, versions
 from hive.services.permissions import (
     Actor,
     level_on,
@@ -32,6 +32,7 @@ from hive.services.permissions import (
 from hive.services.secrets import seal_settings, settings_of
 from hive.services.triggers import runs, settings
 from hive.services.triggers.infos import TriggerInfo, TriggerRunInfo, info_of, run_info
+from hive.services.versions import Version
 
 DEFAULT_TIMEZONE = "UTC"
 
@@ -62,6 +63,7 @@ class ChangeTrigger:
     settings  those that change, by name; an empty one is removed
     cron      a new schedule, which counts from now; an empty one removes it
     timezone  of the schedule; an empty one is UTC
+    version   what the actor saw: Changed where it is another one by now
     """
 
     name: str | None = None
@@ -70,6 +72,7 @@ class ChangeTrigger:
     timezone: str | None = None
     is_for_late: bool | None = None
     enabled: bool | None = None
+    version: Version | None = None
 
 
 @transactional
@@ -235,6 +238,7 @@ async def change_trigger(actor: Actor, trigger_id: int, wanted: ChangeTrigger) -
     Raises what `add_trigger` does.
     """
     row = await _get(actor, trigger_id, Level.MANAGE)
+    await versions.require(row.id, wanted.version)
     before = _audited(row)
     if wanted.name is not None and wanted.name != row.name:
         title = names.check_title(wanted.name, "trigger")

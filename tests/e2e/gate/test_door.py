@@ -14,6 +14,9 @@ from hive.kinds import Access, AddressTrouble
 from hive.services.gate import client_addresses
 from hive.services.permissions import OPERATOR
 from tests.e2e.gate.harness import Client, Done, House, open_house, until
+from tests.programs import borg_command
+
+BORG = borg_command("1.4")
 
 # What is in force where nobody has set anything; the harness is more generous.
 DEFAULTS = {
@@ -36,7 +39,7 @@ async def ask(client: Client, login: str) -> Done:
     return await client.run("ssh", *client.ssh_options(), target, "status", seconds=170)
 
 
-@pytest.mark.parametrize("machines", [12, 20, 40])
+@pytest.mark.parametrize("machines", [12, 20, 40, 160])
 async def test_machines_that_start_at_the_same_second_through_one_address_all_get_in(
     tmp_path: Path, machines: int
 ) -> None:
@@ -151,3 +154,38 @@ async def test_a_person_who_takes_too_long_reads_why(tmp_path: Path) -> None:
         done = await confirm_slowly(client, login, 4)
         assert done.status == 255
         assert "You did not log in within 2 seconds. Connect again." in done.error
+
+
+async def test_machines_with_a_key_each_make_their_first_backup_in_the_same_minute(
+    tmp_path: Path,
+) -> None:
+    """A company behind one address, as it is on the first night: `borg init`, `borg create`."""
+    async with open_house(tmp_path, **DEFAULTS) as house:
+        await house.user()
+        clients = [house.client() for _ in range(20)]
+        urls = []
+        for number, client in enumerate(clients):
+            await house.key(client, f"k{number}")
+            info = await house.repository(f"m{number}", {f"k{number}": Access.APPEND_ONLY})
+            urls.append(f"ssh://{info.login}@127.0.0.1:{house.port}/./m{number}")
+
+        async def first_night(client: Client, url: str) -> list[str]:
+            init = await client.run(BORG, "init", "-e", "none", url, seconds=220)
+            create = await client.run(BORG, "create", f"{url}::a", "id.pub", seconds=220)
+            return [one.error for one in (init, create) if one.status]
+
+        nights = await asyncio.gather(*map(first_night, clients, urls))
+        assert [error for night in nights for error in night] == []
+        assert house.gate.doorman.waiting == 0
+        await house.gate.write_observations()
+        assert await client_addresses.list_addresses(OPERATOR) == []
+
+
+async def test_machines_with_wrong_keys_do_not_keep_their_neighbours_out(tmp_path: Path) -> None:
+    async with open_house(tmp_path, **DEFAULTS) as house:
+        client, (login,) = await site(house)
+        stranger = house.client()
+        asked = [client, stranger] * 40
+        done = await asyncio.gather(*(ask(one, login) for one in asked))
+        assert [one.error for one in done[0::2] if one.status] == []
+        assert {one.status for one in done[1::2]} == {255}

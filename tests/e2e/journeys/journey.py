@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from tests.e2e.fresh_machine import FreshMachine
 from tests.e2e.installation import Installation
 from tests.e2e.visitor import Visitor, log_in, visits
-from tests.web.test_browser import PICTURES
+from tests.web.test_browser import AXE, PICTURES, RUN_AXE
 
 _EARLIER = "strftime('%Y-%m-%d %H:%M:%S+00:00', 'now', ?)"
 
@@ -71,6 +71,10 @@ class Journey:
             database.execute(sql, values)
 
     def picture(self, visitor: Visitor, name: str) -> None:
+        """For people to look at; and axe finds nothing wrong with the page."""
+        if self.has_scripts:
+            visitor.page.evaluate(AXE)
+            assert visitor.page.evaluate(RUN_AXE, []) == []
         visitor.page.screenshot(path=PICTURES / f"{self.named(name)}.png", full_page=True)
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.journeys.journey import Journey, open_tab
-from tests.e2e.visitor import Visitor, log_in
+from tests.e2e.visitor import add_user, choose_password, log_in
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.long
@@ -50,7 +50,7 @@ def test_a_repository_is_shared_with_a_group(journey: Journey) -> None:
 def test_five_colleagues_are_added(journey: Journey) -> None:
     names = [journey.named(name) for name in ("uma", "vera", "walt", "xeno", "yves")]
     root = journey.visitor("root")
-    links = [_add_colleague(root, name) for name in names]
+    links = [add_user(root, name) for name in names]
     assert len(set(links)) == len(names)
     root.follow("Groups")
     root.follow("Add a group")
@@ -61,29 +61,10 @@ def test_five_colleagues_are_added(journey: Journey) -> None:
     root.reads(journey.named("office"))
 
     colleague = journey.guest()
-    colleague.page.goto(links[-1])
-    _choose_a_password(colleague)
+    choose_password(colleague, links[-1], NEW_PASSWORD)
     log_in(colleague, names[-1], NEW_PASSWORD)
     colleague.follow("Add a repository")
     expect(colleague.page.get_by_label(journey.named("office"))).to_be_visible()
-
-
-def _add_colleague(root: Visitor, name: str) -> str:
-    """The link that is handed over."""
-    root.follow("Administration")
-    root.follow("Users")
-    root.follow("Add a user")
-    root.page.locator("#name").fill(name)
-    root.press("Add the user")
-    root.press("Make a link")
-    return root.page.locator("#link").inner_text()
-
-
-def _choose_a_password(visitor: Visitor) -> None:
-    visitor.page.locator("#password").fill(NEW_PASSWORD)
-    visitor.page.locator("#repeated").fill(NEW_PASSWORD)
-    visitor.press("Change the password")
-    visitor.reads("Log in with the new one.")
 
 
 def test_a_second_factor_is_set_up_and_asked_for(journey: Journey) -> None:
@@ -124,8 +105,7 @@ def test_a_forgotten_password_is_replaced_where_the_server_sends_no_mail(journey
     assert (command[0], command[-1]) == ("hive", "NAME")
     printed = journey.house.hive(*command[1:-1], emil)
     link = next(word for word in printed.split() if "/reset/" in word)
-    visitor.page.goto(link)
-    _choose_a_password(visitor)
+    choose_password(visitor, link, NEW_PASSWORD)
     log_in(visitor, emil, PASSWORD)
     expect(visitor.page.locator("#problem")).to_be_visible()
     log_in(visitor, emil, NEW_PASSWORD)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -8,12 +9,13 @@ from hive import clock
 from hive.errors import Conflict, Forbidden, HiveError, InvalidInput, NotFound
 from hive.kinds import Access, EventKind, ShareLevel
 from hive.models import Event, Key
-from hive.services.keys import grants, keys, replacing
+from hive.services.keys import grants, keys, refused_keys, replacing
 from hive.services.keys.grants import ChangeAccess
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.keys.replacing import ReplaceKey
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
+from hive.services.sessions import key_places
 from tests import factories
 from tests.factories import People, key_line
 
@@ -127,3 +129,57 @@ async def test_who_may_merely_change_a_key_does_not_replace_it(people: People) -
     made = await replacing.replace_key(people.admin, old.id, ReplaceKey(public_key=key_line()))
     assert made.key.owner == "alice"
     assert [share.level for share in made.key.shares] == [ShareLevel.MANAGE]
+
+
+async def test_the_old_key_stays_valid_for_a_while_and_its_use_is_seen(people: People) -> None:
+    old = await factories.make_key(people.alice)
+    await two_repositories(people, old.id)
+    until = clock.now() + timedelta(days=14)
+    wanted = ReplaceKey(public_key=key_line(), keep_until=until)
+    made = await replacing.replace_key(people.alice, old.id, wanted)
+    assert made.taken_over == 2
+    former = await keys.find_key_by_id(people.alice, old.id)
+    assert (former.enabled, former.expires_at) == (True, until)
+    both = {"documents": Access.FULL, "photos": Access.APPEND_ONLY}
+    assert await opened_by(people.alice, old.id) == both
+    assert await opened_by(people.alice, made.key.id) == both
+    documents = former.uses[0].repository_id
+    info = await catalogue.info_by_id(documents)
+    await factories.open_session(info, former)
+    places = await key_places.places_of_key(people.alice, old.id)
+    assert {one.repository: one.used_from for one in places.values()} == {
+        "documents": "192.0.2.7",
+        "photos": "",
+    }
+    unused = await key_places.places_of_key(people.alice, made.key.id)
+    assert [one.used_at for one in unused.values()] == [None, None]
+
+
+async def test_where_a_replaced_key_still_knocks_is_seen_by_who_may_see_it(people: People) -> None:
+    old = await factories.make_key(people.alice)
+    await two_repositories(people, old.id)
+    opened = (await keys.find_key_by_id(people.alice, old.id)).uses
+    blob = (await Key.get(id=old.id)).blob
+    await replacing.replace_key(people.alice, old.id, ReplaceKey(public_key=key_line()))
+    await refused_keys.note(opened[0].repository_id, base64.b64decode(blob), "192.0.2.44")
+    (place,) = (await key_places.places_of_key(people.alice, old.id)).values()
+    assert (place.repository, place.refused_from, place.refusals) == ("documents", "192.0.2.44", 1)
+    assert await key_places.places_of_key(people.bob, old.id) == {}
+
+
+@pytest.mark.parametrize(
+    ("days", "delete_old"), [(-1, False), (14, True)], ids=["it is over", "it is deleted"]
+)
+async def test_a_wrong_time_to_keep_the_old_key_changes_nothing(
+    people: People, days: int, delete_old: bool
+) -> None:
+    old = await factories.make_key(people.alice)
+    wanted = ReplaceKey(
+        public_key=key_line(),
+        keep_until=clock.now() + timedelta(days=days),
+        delete_old=delete_old,
+    )
+    with pytest.raises(InvalidInput) as caught:
+        await replacing.replace_key(people.alice, old.id, wanted)
+    assert caught.value.field == "keep_until"
+    assert (await keys.find_key_by_id(people.alice, old.id)).enabled

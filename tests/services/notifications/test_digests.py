@@ -15,8 +15,13 @@ from hive.errors import RefusalCause
 from hive.kinds import Digest, EndReason, Health, Operation
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
+from hive.services import runtime
 from hive.services.alarms import alarms
 from hive.services.gate import refusals
+from hive.services.health import review, schedules
+from hive.services.health.schedules import ScheduleChange
+from hive.services.keys import keys
+from hive.services.keys.keys import ChangeKey
 from hive.services.notifications import digests, preferences
 from hive.services.outbox.routing import Person
 from hive.services.server import heartbeat
@@ -222,3 +227,69 @@ def test_a_failed_session_is_told_where_it_was_at_work(
     end_reason: EndReason | None, operation: Operation | None, is_told: bool
 ) -> None:
     assert is_worth_telling(end_reason, operation) == is_told
+
+
+async def test_a_digest_counts_backups_made_of_those_expected_and_names_what_is_not_watched(
+    people: People,
+) -> None:
+    at(NOON - timedelta(days=30))
+    await webhook(people.alice, URL)
+    made = await factories.make_repository(people.alice)
+    await schedules.watch(people.alice, made.id)
+    lonely = await factories.make_repository(people.alice, name="lonely")
+    await schedules.set_schedule(people.alice, lonely.id, ScheduleChange(no_schedule=True))
+    for ago in (6, 5, 3, 2, 1, 0):  # one was left out
+        at(NOON - timedelta(days=ago, hours=1))
+        await review.note_backup(made.id, clock.now())
+    at(NOON)
+    await digests.write_due()
+    row = await Notification.filter(kind="digest").get()
+    assert "6 of 7 backups" in row.text
+    assert "6 of 7 backups were made." in row.text
+    assert "Nobody watches lonely" in row.text
+    first = row.details["repositories"][0]
+    assert first["name"] == "lonely"
+    [sheet] = [one for one in (row.layout or {})["blocks"] if "head" in one]
+    assert sheet["head"][:3] == ["State", "Repository", "Backups"]
+    assert [one["cells"][:3] for one in sheet["rows"]] == [
+        ["NOT WATCHED", "lonely", ""],
+        ["FINE", "documents", "6 of 7"],
+    ]
+
+
+async def test_an_administrator_reads_of_all_repositories_of_disks_and_of_keys(
+    people: People,
+) -> None:
+    await webhook(people.admin, URL)
+    made = await factories.make_repository(people.alice)
+    key = await factories.make_key(people.alice)
+    await keys.change_key(people.alice, key.id, ChangeKey(expires_at=NOON + timedelta(days=9)))
+    at(NOON)
+    await digests.write_due()
+    row = await Notification.filter(kind="digest", user_id=people.admin.user_id).get()
+    assert f"{made.name}: " in row.text
+    assert "Disks:" in row.text
+    assert f"{key.name} of alice expires on" in row.text
+    assert row.details["keys"][0]["name"] == key.name
+    await preferences.change(people.admin, "admin", is_told_of_critical=False)
+    at(NOON + timedelta(days=7))
+    await digests.write_due()
+    digest = Notification.filter(kind="digest", user_id=people.admin.user_id)
+    assert await digest.count() == 1  # has no repositories of their own
+
+
+async def test_without_the_address_of_the_pages_a_digest_says_where_to_look(
+    people: People,
+) -> None:
+    await webhook(people.alice, URL)
+    await factories.make_repository(people.alice)
+    at(NOON + timedelta(days=2))
+    assert await digests.write_due() == 1
+    (row,) = await Notification.all()
+    assert "the pages of Borg Hive on the server" in row.text
+    runtime.store_public_url("https://hive.example.org")
+    at(NOON + timedelta(days=9))
+    assert await digests.write_due() == 1
+    newest = await Notification.all().order_by("-id").first()
+    assert newest is not None
+    assert "on the server" not in newest.text

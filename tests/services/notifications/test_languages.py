@@ -76,7 +76,7 @@ async def test_down_and_up_are_told_in_the_language_of_each(
     assert "Nachsehen, ob der Client an ist" in german["text"]
     assert english["title"] == "documents: a backup is missing"
     assert "No backup yet since the repository was added 3 days ago" in english["text"]
-    assert "At: 2026-03-05 12:00 UTC" in english["text"]
+    assert "Time: 2026-03-05 12:00 UTC" in english["text"]
     for one in (german, english):  # what programs read
         assert (one["kind"], one["severity"]) == ("down", "critical")
         assert one["details"]["message"].startswith("No backup yet since the repository was")
@@ -103,8 +103,8 @@ async def test_a_critical_alarm_is_mailed_in_german(
     await deliver(Courier(by_mail(means, mails)))
     subjects = dict(zip(mails.recipients, (mail["Subject"] for mail in mails.mails), strict=True))
     assert subjects == {
-        "alice@example.org": "documents: das Repository ist beschädigt",
-        "bob@example.org": "documents: the repository is damaged",
+        "alice@example.org": "[Kritisch] documents: das Repository ist beschädigt",
+        "bob@example.org": "[Critical] documents: the repository is damaged",
     }
     bodies = {
         address: mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.kinds import Theme
-from hive.services.accounts import browser_sessions, own_account, passwords
+from hive.services.accounts import browser_sessions, own_account, passwords, users
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of, user_of
 from web.cookies import browser_of, token_of
 from web.forms import Form, id_of, new_password, sent
@@ -16,12 +20,23 @@ from web.text.i18n import gettext
 
 async def show(request: web.Request) -> web.Response:
     user = user_of(request)
-    values = {
-        "timezone": user.timezone or "",
-        "language": user.language or language_of_browser(request) or "",
-        "theme": theme_of(request, user) or Theme.SYSTEM,
-    }
-    return _preferences(request, Form(values))
+    form = await versioned.opened(Thing.OWN_ACCOUNT, user.id, _stored(request))
+    return _preferences(request, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        actor = actor_of(request)
+        user = await users.get_user(actor, user_of(request).id)
+        return Form(
+            {
+                "timezone": user.timezone or "",
+                "language": user.language or language_of_browser(request) or "",
+                "theme": theme_of(request, user) or Theme.SYSTEM,
+            }
+        )
+
+    return read
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -32,11 +47,13 @@ async def submit(request: web.Request) -> web.Response:
             timezone=form.text("timezone"),
             language=form.text("language"),
             theme=form.text("theme"),
+            version=versioned.seen(form, Thing.OWN_ACCOUNT),
         )
         read_as(request, user)  # the message is in the new language already
         response = done(request, "/account", gettext("Your preferences were saved."))
         keep_look(request, response, user.theme, user.language)
         return response
+    await versioned.beside(form, Thing.OWN_ACCOUNT, user_of(request).id, _stored(request))
     return _preferences(request, form)
 
 

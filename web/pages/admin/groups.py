@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.errors import NotFound
+from hive.services import versions
 from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
 from hive.services.accounts.groups import AddGroup, ChangeGroup, GroupInfo
 from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
-from web import csv_file, csv_tables
+from hive.services.versions import Thing
+from web import csv_file, csv_tables, versioned
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
 from web.rendering import done, page, quota_set
@@ -70,7 +75,20 @@ async def change_members(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
+    form = await versioned.opened(Thing.GROUP, id_of(request), _stored(request))
     group = await groups.find_group_by_id(actor_of(request), id_of(request))
+    return await _page(request, group, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        group = await groups.find_group_by_id(actor_of(request), id_of(request))
+        return _as_it_is(group)
+
+    return read
+
+
+def _as_it_is(group: GroupInfo) -> Form:
     most = group.max_repositories
     values = {
         "name": group.name,
@@ -81,7 +99,7 @@ async def show(request: web.Request) -> web.Response:
     }
     if group.requires_second_factor:
         values["second_factor"] = "yes"
-    return await _page(request, group, Form(values))
+    return Form(values)
 
 
 async def change(request: web.Request) -> web.Response:
@@ -105,9 +123,11 @@ async def change(request: web.Request) -> web.Response:
             no_max_repositories=most is None,
             requires_second_factor=form.has("second_factor"),
         )
-        changed = await changing.change_group(actor, group.id, wanted)
+        store = functools.partial(changing.change_group, actor, group.id, wanted)
+        changed = await versions.holding(group.id, versioned.seen(form, Thing.GROUP), store)
         message = gettext("The group %(name)s was changed.", name=changed.group.name)
         return quota_set(request, "/admin/groups", message, changed.quota_use)
+    await versioned.beside(form, Thing.GROUP, group.id, _stored(request))
     return await _page(request, group, form)
 
 

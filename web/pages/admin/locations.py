@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -10,7 +11,8 @@ from hive.errors import Conflict, InvalidInput, StorageError
 from hive.services.permissions import require_admin, require_sight
 from hive.services.storage import locations
 from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
-from web import csv_file, csv_tables
+from hive.services.versions import Thing
+from web import csv_file, csv_tables, versioned
 from web.access import actor_of
 from web.forms import Form, id_of, sent
 from web.rendering import done, page
@@ -61,8 +63,17 @@ def _port(text: str) -> int:
 
 async def show(request: web.Request) -> web.Response:
     info = await _location(request)
-    default = {"default": "yes"} if info.is_default else {}
-    return _page(request, info, Form({"host": info.host, "port": str(info.port), **default}))
+    form = await versioned.opened(Thing.LOCATION, info.id, _stored(request))
+    return _page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        info = await _location(request)
+        default = {"default": "yes"} if info.is_default else {}
+        return Form({"host": info.host, "port": str(info.port), **default})
+
+    return read
 
 
 async def _location(request: web.Request) -> LocationInfo:
@@ -81,10 +92,12 @@ async def change(request: web.Request) -> web.Response:
                 host=host if host != info.host else None,
                 port=port if port != info.port else None,
                 is_default=form.has("default"),
+                version=versioned.seen(form, Thing.LOCATION),
             )
             await locations.change_location(actor_of(request), info.id, wanted)
             message = gettext("The location %(name)s was changed.", name=info.name)
             return done(request, "/admin/locations", message)
+    await versioned.beside(form, Thing.LOCATION, info.id, _stored(request))
     return _page(request, info, form)
 
 

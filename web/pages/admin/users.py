@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive import clock
 from hive.errors import Conflict, DeliveryFailed, InvalidInput, Unavailable
 from hive.kinds import Role
+from hive.services import versions
 from hive.services.accounts import (
     changing,
     handing_over,
@@ -21,7 +25,8 @@ from hive.services.accounts.handing_over import HandOver
 from hive.services.accounts.users import AddUser, ChangeUser, ResetLink, UserInfo
 from hive.services.permissions import require_admin, require_sight
 from hive.services.repositories import quotas
-from web import csv_file, csv_tables
+from hive.services.versions import Thing
+from web import csv_file, csv_tables, versioned
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, new_password, sent, size_field
 from web.rendering import done, page, quota_set
@@ -82,7 +87,15 @@ def roles() -> list[tuple[str, str]]:
 
 async def show(request: web.Request) -> web.Response:
     user = await _seen(request)
-    return await _page(request, user, _as_it_is(user))
+    form = await versioned.opened(Thing.USER, user.id, _stored(request))
+    return await _page(request, user, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await _seen(request))
+
+    return read
 
 
 async def _user(request: web.Request) -> UserInfo:
@@ -137,11 +150,13 @@ async def change(request: web.Request) -> web.Response:
             is_confirmed=form.has("confirmed"),
         )
         try:
-            changed = await changing.change_user(actor_of(request), user.id, wanted)
+            store = functools.partial(changing.change_user, actor_of(request), user.id, wanted)
+            changed = await versions.holding(user.id, versioned.seen(form, Thing.USER), store)
         except NeedsConfirmation as asked:
             return await _page(request, user, form, asked.dependents)
         message = gettext("The user %(name)s was changed.", name=user.name)
         return quota_set(request, f"/admin/users/{user.id}", message, changed.quota_use)
+    await versioned.beside(form, Thing.USER, user.id, _stored(request))
     return await _page(request, user, form)
 
 
@@ -155,7 +170,8 @@ async def set_password(request: web.Request) -> web.Response:
             await users.set_password(actor_of(request), user.id, password)
             message = gettext("%(name)s has a new password.", name=user.name)
             return done(request, f"/admin/users/{user.id}", message)
-    shown = Form(_as_it_is(user).values, form.problems, form.status)
+    shown = await versioned.opened(Thing.USER, user.id, _stored(request))
+    shown.problems, shown.status = form.problems, form.status
     return await _page(request, user, shown)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.errors import InvalidInput
@@ -11,7 +13,9 @@ from hive.services.keys.infos import KeyInfo
 from hive.services.keys.keys import AddKey, ChangeKey
 from hive.services.overview import choices
 from hive.services.overview.keyring import keyring
-from web import csv_file, csv_tables
+from hive.services.sessions import key_places
+from hive.services.versions import Thing
+from web import csv_file, csv_tables, versioned
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.rendering import done, page
@@ -69,9 +73,16 @@ async def _add_page(request: web.Request, form: Form) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    actor = actor_of(request)
-    info = await keys.find_key_by_id(actor, id_of(request))
-    return await _edit_page(request, info, _as_it_is(info))
+    form = await versioned.opened(Thing.KEY, id_of(request), _stored(request))
+    info = await keys.find_key_by_id(actor_of(request), id_of(request))
+    return await _edit_page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await keys.find_key_by_id(actor_of(request), id_of(request)))
+
+    return read
 
 
 def _as_it_is(info: KeyInfo) -> Form:
@@ -102,22 +113,29 @@ async def change(request: web.Request) -> web.Response:
                 never_expires=expires_at is None,
                 networks=_networks(form),
                 share_levels=levels,
+                version=versioned.seen(form, Thing.KEY),
             )
             changed = await keys.change_key(actor, info.id, wanted)
             message = gettext("The key %(name)s was changed.", name=changed.name)
             return done(request, f"/keys/{info.id}", message)
+    await versioned.beside(form, Thing.KEY, info.id, _stored(request))
     return await _edit_page(request, info, form)
 
 
 async def _edit_page(request: web.Request, info: KeyInfo, form: Form) -> web.Response:
     actor = actor_of(request)
     mine = await choices.group_names(actor)
+    places = await key_places.places_of_key(actor, info.id)
+    opened = {use.repository_id for use in info.uses}
+    refused = [one for one in places.values() if one.refused_at]
     return page(
         request,
         "keys/key.html",
         status=form.status,
         key=info,
         form=form,
+        places=places,
+        refused=[one for one in refused if one.repository_id not in opened],
         groups=mine,
         other_shares=[share for share in info.shares if share.group not in mine],
         may_manage=await keys.level(actor, info.id) >= Level.MANAGE,

@@ -21,10 +21,12 @@ class OldKey(StrEnum):
 
     DISABLE = "disable"
     DELETE = "delete"
+    KEEP = "keep"
 
 
 async def show(request: web.Request) -> web.Response:
-    return _page(request, await _key(request), Form({"old": str(OldKey.DISABLE)}))
+    begun = Form({"old": str(OldKey.DISABLE), "keep_until": "+14d"})
+    return _page(request, await _key(request), begun)
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -34,12 +36,16 @@ async def submit(request: web.Request) -> web.Response:
     if pasted and file and pasted != file:
         form.complain(InvalidInput("Paste a key or choose a file, not both.", field="file"))
     expires_at, old = form.when("expires"), form.read("old", OldKey)
+    keep_until = form.when("keep_until") if old == OldKey.KEEP else None
+    if old == OldKey.KEEP and keep_until is None and form.is_fine:
+        form.complain(InvalidInput("Say how long the old key stays valid.", field="keep_until"))
     if form.is_fine:
         with form.asking():
             wanted = ReplaceKey(
                 public_key=pasted or file,
                 expires_at=expires_at,
                 delete_old=old == OldKey.DELETE,
+                keep_until=keep_until,
             )
             made = await replacing.replace_key(actor_of(request), info.id, wanted)
             message = gettext(

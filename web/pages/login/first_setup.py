@@ -8,9 +8,9 @@ from aiohttp import web
 
 from hive.config.values import is_loopback
 from hive.errors import Conflict, InvalidInput
-from hive.services.accounts import browser_sessions, first_setup, passwords
+from hive.services.accounts import browser_sessions, first_setup, own_account, passwords
 from web import relying_party
-from web.access import public
+from web.access import actor_for, public
 from web.app_keys import ADDRESS
 from web.cookies import set_token
 from web.forms import read_form
@@ -43,6 +43,7 @@ async def submit(request: web.Request) -> web.Response:
     session = await browser_sessions.open_session(
         user, address=request[ADDRESS], user_agent=request.headers.get("User-Agent", "")
     )
+    await own_account.learn_time_zone(actor_for(request, user), form.get("timezone", ""))
     response = see_other("/")
     set_token(request, response, session)
     return response

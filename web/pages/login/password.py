@@ -7,10 +7,10 @@ import json
 from aiohttp import web
 
 from hive.errors import Forbidden
-from hive.services.accounts import browser_sessions, login, passkeys, users
+from hive.services.accounts import browser_sessions, login, own_account, passkeys, users
 from hive.services.accounts.login import LoggedIn, SecondStep
 from web import cookies, kept_form
-from web.access import public, visitor_of
+from web.access import actor_for, public, visitor_of
 from web.app_keys import KEPT_FORMS
 from web.forms import internal_path, query, read_form
 from web.kept_form import KeptForm
@@ -50,7 +50,7 @@ async def submit(request: web.Request) -> web.Response:
         if kept is not None:
             request.app[KEPT_FORMS].add(outcome.token, kept)
         return response
-    return await log_in(request, outcome, target, kept)
+    return await log_in(request, outcome, target, form.get("timezone", ""), kept)
 
 
 @public
@@ -66,7 +66,7 @@ async def submit_passkey(request: web.Request) -> web.Response:
     if outcome is None:
         problem = gettext("This passkey was not accepted. Log in with name and password.")
         return await _form(request, target, problem=problem, status=401, kept=kept)
-    return await log_in(request, outcome, target, kept)
+    return await log_in(request, outcome, target, form.get("timezone", ""), kept)
 
 
 async def ask_again(request: web.Request, kept: KeptForm) -> web.Response:
@@ -75,9 +75,16 @@ async def ask_again(request: web.Request, kept: KeptForm) -> web.Response:
 
 
 async def log_in(
-    request: web.Request, outcome: LoggedIn, target: str, kept: KeptForm | None = None
+    request: web.Request,
+    outcome: LoggedIn,
+    target: str,
+    timezone: str,
+    kept: KeptForm | None = None,
 ) -> web.Response:
-    """Go on as whoever the new session belongs to, with the form that was kept for them."""
+    """Go on as whoever the new session belongs to, with the form that was kept for them.
+
+    `timezone` is the browser's.
+    """
     token = outcome.token
     # The session of before, whosever it was, does not live on beside the new one.
     if former := cookies.token_of(request):
@@ -94,6 +101,8 @@ async def log_in(
     if cookies.waiting_login_of(request):
         cookies.remove_waiting_login(request, response)
     user = await browser_sessions.user_of(token)
+    if user is not None:
+        await own_account.learn_time_zone(actor_for(request, user), timezone)
     if user is not None and (user.theme or user.language):
         keep_look(request, response, user.theme, user.language)
     return response

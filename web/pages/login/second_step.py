@@ -36,7 +36,7 @@ async def submit(request: web.Request) -> web.Response:
     way = next((name for name in _WRONG if name in form.values), "code")
     outcome = await _finish(request, way, form.text(way))
     if outcome is not None:
-        return await log_in(request, outcome, target)
+        return await log_in(request, outcome, target, form.text("timezone"))
     form.complain(InvalidInput(_WRONG[way], field=None if way == "passkey" else way))
     return await _page(request, target, form)
 

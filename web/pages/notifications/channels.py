@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
@@ -13,6 +15,8 @@ from hive.services.notifications.trials import Trial
 from hive.services.outbox import allowed
 from hive.services.overview import choices
 from hive.services.permissions import require_admin
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, sent, share_levels
 from web.pages.notifications.channel_form import (
@@ -125,8 +129,16 @@ async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Res
 
 
 async def show(request: web.Request) -> web.Response:
-    info = await _channel(request)
-    return await _edit_page(request, info, form_of(info, channels.kind_of(info)))
+    form = await versioned.opened(Thing.CHANNEL, id_of(request), _stored(request))
+    return await _edit_page(request, await _channel(request), form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        info = await _channel(request)
+        return form_of(info, channels.kind_of(info))
+
+    return read
 
 
 async def _channel(request: web.Request) -> ChannelInfo:
@@ -152,10 +164,12 @@ async def change(request: web.Request) -> web.Response:
                 enabled=form.has("enabled"),
                 settings=typed_settings(form, settings),
                 share_levels=levels,
+                version=versioned.seen(form, Thing.CHANNEL),
             )
             saved = await saving.change_channel(actor, info.id, wanted)
             message = gettext("The channel %(name)s was changed.", name=saved.channel.name)
             return _saved(request, saved, message)
+    await versioned.beside(form, Thing.CHANNEL, info.id, _stored(request))
     return await _edit_page(request, info, form)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.errors import InvalidInput
 from hive.kinds import Digest, Rest
 from hive.sentences import N_
+from hive.services import versions
 from hive.services.notifications import preferences
 from hive.services.notifications.preferences import Preferences
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of
 from web.forms import Form, sent
 from web.pages.notifications.person import Person, names_for, person_of
@@ -30,8 +36,15 @@ _NUMBERS = ("reminder_hours", "expiration_days", "digest_hour", "digest_weekday"
 
 async def show(request: web.Request) -> web.Response:
     person = await person_of(request)
-    found = await preferences.get(actor_of(request), person.user.id)
-    return await _page(request, person, _as_it_is(found))
+    form = await versioned.opened(Thing.PREFERENCES, person.user.id, _stored(request, person))
+    return await _page(request, person, form)
+
+
+def _stored(request: web.Request, person: Person) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await preferences.get(actor_of(request), person.user.id))
+
+    return read
 
 
 def _as_it_is(found: Preferences) -> Form:
@@ -40,6 +53,7 @@ def _as_it_is(found: Preferences) -> Form:
     values = {
         "digest": str(found.digest),
         "is_told_of_shared": shared,
+        "is_mailed": "yes" if found.is_mailed else "",
         "is_told_of_critical": "yes" if found.is_told_of_critical else "",
         "rest": str(found.rest),
     }
@@ -55,11 +69,14 @@ async def change(request: web.Request) -> web.Response:
     # a form without it, of a script for example, changes nothing about it
     rest = form.read("rest", Rest) if form.text("rest") else None
     wishes: dict[str, object] = {} if rest is None else {"rest": rest}
+    if form.has("asks_for_mail"):
+        wishes["is_mailed"] = form.has("is_mailed")
     if person.user.is_admin:
         wishes["is_told_of_critical"] = form.has("is_told_of_critical")
     if form.is_fine:
         with form.asking():
-            await preferences.change(
+            store = functools.partial(
+                preferences.change,
                 actor_of(request),
                 person.user.id,
                 **numbers,
@@ -67,7 +84,10 @@ async def change(request: web.Request) -> web.Response:
                 is_told_of_shared=form.has("is_told_of_shared"),
                 **wishes,
             )
+            seen = versioned.seen(form, Thing.PREFERENCES)
+            await versions.holding(person.user.id, seen, store)
             return done(request, person.path(_HERE), gettext("The preferences were changed."))
+    await versioned.beside(form, Thing.PREFERENCES, person.user.id, _stored(request, person))
     return await _page(request, person, form)
 
 

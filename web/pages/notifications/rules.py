@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from aiohttp import web
 
 from hive.errors import InvalidInput
+from hive.formats import format_duration
 from hive.kinds import Severity
 from hive.services.notifications import rules, saving
-from hive.services.notifications.rules import AddRule, ChangeRule, Choices, RuleInfo
+from hive.services.notifications.rule_infos import RuleInfo
+from hive.services.notifications.rules import AddRule, ChangeRule, Choices
 from hive.services.notifications.saving import SavedRule
 from hive.services.outbox import kinds
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of, user_of
 from web.forms import Form, boxes, id_of, query, sent
 from web.pages.notifications.person import Person, names_for, person_of
@@ -58,6 +63,7 @@ async def add(request: web.Request) -> web.Response:
                 severity=severity,
                 quiet=form.text("quiet") or None,
                 is_quiet_for_critical=form.has("is_quiet_for_critical"),
+                **_escalation(form, None),
             )
             saved = await saving.add_rule(actor, person.user.id, wanted)
             message = gettext("The rule %(name)s was added.", name=saved.rule.name)
@@ -91,6 +97,17 @@ def _saved(request: web.Request, saved: SavedRule, path: str, message: str) -> w
     return response
 
 
+def _escalation(form: Form, nothing: str | None) -> dict[str, Any]:
+    """After what time, and to whom: the form has one list of channels and users."""
+    after, target = form.text("escalate_after"), form.text("escalate_to")
+    if not after and not target:
+        return {"escalate_after": nothing}
+    kind, _, name = target.partition(":")
+    to = {"channel": "escalate_channel", "user": "escalate_user"}.get(kind)
+    value = int(name) if kind == "channel" and name.isdecimal() else name
+    return {"escalate_after": after or None, **({to: value} if to is not None else {})}
+
+
 def channel_boxes(ids: Iterable[int]) -> dict[str, int]:
     """The name of each channel's box."""
     return {f"channel-{channel_id}": channel_id for channel_id in ids}
@@ -115,8 +132,16 @@ async def _add_page(request: web.Request, person: Person, form: Form) -> web.Res
 
 
 async def show(request: web.Request) -> web.Response:
+    form = await versioned.opened(Thing.RULE, id_of(request), _stored(request))
     info = await rules.find_rule_by_id(actor_of(request), id_of(request))
-    return await _edit_page(request, info, _as_it_is(info))
+    return await _edit_page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await rules.find_rule_by_id(actor_of(request), id_of(request)))
+
+    return read
 
 
 def _as_it_is(info: RuleInfo) -> Form:
@@ -127,11 +152,19 @@ def _as_it_is(info: RuleInfo) -> Form:
         "owner": info.owner or "",
         "severity": str(info.severity),
         "quiet": info.quiet or "",
+        "escalate_after": format_duration(info.escalate_after) if info.escalate_after else "",
+        "escalate_to": _target(info),
     }
     ticked = [*channel_boxes(info.channel_ids), *kind_boxes(info.kinds)]
     states = {"enabled": info.enabled, "is_quiet_for_critical": info.is_quiet_for_critical}
     ticked += [name for name, is_ticked in states.items() if is_ticked]
     return Form({**values, **dict.fromkeys(ticked, "yes")})
+
+
+def _target(info: RuleInfo) -> str:
+    if info.escalate_user is not None:
+        return f"user:{info.escalate_user}"
+    return "" if info.escalate_channel_id is None else f"channel:{info.escalate_channel_id}"
 
 
 async def change(request: web.Request) -> web.Response:
@@ -151,11 +184,14 @@ async def change(request: web.Request) -> web.Response:
                 severity=severity,
                 quiet=form.text("quiet"),
                 is_quiet_for_critical=form.has("is_quiet_for_critical"),
+                **_escalation(form, ""),
                 channels=boxes(form, _all_channels(info, choices)),
+                version=versioned.seen(form, Thing.RULE),
             )
             saved = await saving.change_rule(actor, info.id, changes)
             message = gettext("The rule %(name)s was changed.", name=saved.rule.name)
             return _saved(request, saved, _list_of(request, info), message)
+    await versioned.beside(form, Thing.RULE, info.id, _stored(request))
     return await _edit_page(request, info, form)
 
 
@@ -196,6 +232,8 @@ def _form_page(
         back=back,
         choices=choices,
         owners=_owners(info, choices),
+        targets=_targets(info, choices),
+        zone=choices.timezone,
         severities=_severities(info),
         groups=[(group, kind_boxes(names)) for group, names in kinds.by_group()],
         named_alone=kinds.NAMED_ALONE,
@@ -220,6 +258,15 @@ def _owners(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:
     if info and info.owner and info.owner not in names:
         names.append(info.owner)
     return [("", gettext("anybody")), *((name, name) for name in names)]
+
+
+def _targets(info: RuleInfo | None, choices: Choices) -> list[tuple[str, str]]:
+    """Whom a rule may escalate to: what it does already is among them."""
+    found = {f"channel:{one.id}": one.name for one in choices.channels}
+    found |= {f"user:{name}": gettext("user %(name)s", name=name) for name in choices.owners}
+    if info is not None and (target := _target(info)):
+        found.setdefault(target, info.escalate_channel or info.escalate_user or "")
+    return [("", gettext("nobody")), *found.items()]
 
 
 def _severities(info: RuleInfo | None) -> list[Severity]:

@@ -10,10 +10,10 @@ from hive.errors import InvalidInput
 from hive.kinds import Access
 from hive.services.overview import choices
 from hive.services.repositories import machines
-from hive.services.repositories.machines import AddMachine
+from hive.services.repositories.machines import AddMachine, Machine
 from web import schedule_form
 from web.access import actor_of, user_of
-from web.forms import Form, sent, share_levels
+from web.forms import Form, query, sent, share_levels
 from web.rendering import done, page
 from web.text.i18n import gettext
 
@@ -65,8 +65,15 @@ async def submit(request: web.Request) -> web.Response:
             added = await machines.add_machine(actor, wanted)
             name = added.repository.name
             message = gettext("The machine %(name)s was added. Now connect it.", name=name)
-            return done(request, f"/repositories/{added.repository.id}/connect", message)
+            return done(request, _connect(added, access), message)
     return await _page(request, form)
+
+
+def _connect(added: Machine, access: Access) -> str:
+    """The page that connects it; where the key comes later, it knows what the key is to do."""
+    is_later = added.key is None and access != Access.APPEND_ONLY
+    path = f"/repositories/{added.repository.id}/connect"
+    return query(path, access=access if is_later else None)
 
 
 def _access(text: str) -> Access:

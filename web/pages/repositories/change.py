@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any
 
 from aiohttp import web
 
@@ -10,12 +12,13 @@ from hive.errors import InvalidInput
 from hive.sentences import N_
 from hive.services.health.states import Condition
 from hive.services.lifecycle import bulk
-from hive.services.lifecycle.bulk import ChangedMany, ChangeMany
+from hive.services.lifecycle.bulk import ChangedMany, ChangeMany, Part, Preview
 from hive.services.overview import choices, selection
+from hive.services.overview.choices import BulkChoices
 from hive.services.overview.selection import Selection
 from web import csv_file, csv_tables, schedule_form
 from web.access import actor_of, user_of
-from web.forms import Form, one_of, sent
+from web.forms import Form, one_of, sent, share_levels
 from web.pages.repositories.tabs import SPANS
 from web.rendering import page
 from web.text.i18n import gettext
@@ -32,6 +35,8 @@ class Action(StrEnum):
     PAUSE = "pause"
     OWNER = "owner"
     QUOTA = "quota"
+    SHARES = "shares"
+    CHANNEL = "channel"
 
 
 LABELS = {
@@ -40,7 +45,20 @@ LABELS = {
     Action.PAUSE: N_("Pause"),
     Action.OWNER: N_("Owner"),
     Action.QUOTA: N_("Quota"),
+    Action.SHARES: N_("Shares"),
+    Action.CHANNEL: N_("Channel"),
 }
+_PARTS = {
+    Part.OWNER: N_("Owner"),
+    Part.QUOTA: N_("Quota"),
+    Part.SCHEDULE: N_("Schedule"),
+    Part.TAGS: N_("Tags"),
+    Part.PAUSE: N_("Paused until"),
+    Part.SHARES: N_("Shared with"),
+    Part.CHANNELS: N_("Channels"),
+}
+_RESUME = "resume"
+_LEAVE = "leave"  # a share as it is
 
 
 async def show(request: web.Request) -> web.Response:
@@ -77,12 +95,17 @@ async def submit(request: web.Request) -> web.Response:
     action = form.read("action", Action)
     if action is None and form.is_fine:
         form.complain(InvalidInput("Say what is to change.", field="action"))
-    done = None
-    wanted = None if action is None else _wanted(form, action)
+    done, previews = None, None
+    actor = actor_of(request)
+    groups = await choices.group_names(actor)
+    wanted = None if action is None else _wanted(form, action, groups)
     if wanted is not None and form.is_fine:
         with form.asking():
-            done = await bulk.change_many(actor_of(request), wanted)
-    return await _page(request, form, Selection(ids=_chosen(form)), done)
+            if form.has("preview"):
+                previews = await bulk.preview_many(actor, wanted)
+            else:
+                done = await bulk.change_many(actor, wanted)
+    return await _page(request, form, Selection(ids=_chosen(form)), done, previews)
 
 
 def _chosen(form: Form) -> list[int]:
@@ -91,32 +114,41 @@ def _chosen(form: Form) -> list[int]:
     return [int(text) for text in found if _is_id(text)]
 
 
-def _wanted(form: Form, action: Action) -> ChangeMany | None:
-    """What the fields of the chosen action say; None where they are wrong."""
-    ids = _chosen(form)
+def _wanted(form: Form, action: Action, groups: Sequence[str]) -> ChangeMany:
+    """What the fields of the chosen action say."""
+    given: dict[str, Any] = {}
     match action:
         case Action.SCHEDULE:
-            change = schedule_form.change_of(form)
-            return ChangeMany(repository_ids=ids, schedule=change) if form.is_fine else None
+            given = {"schedule": schedule_form.change_of(form)}
         case Action.TAGS:
-            return ChangeMany(
-                repository_ids=ids,
-                add_tags=form.text("add_tags").replace(",", " ").split(),
-                remove_tags=form.text("remove_tags").replace(",", " ").split(),
-            )
+            for name in ("add_tags", "remove_tags"):
+                given[name] = form.text(name).replace(",", " ").split()
+        case Action.PAUSE if form.text("span") == _RESUME:
+            given = {"resume": True}
         case Action.PAUSE:
-            return ChangeMany(repository_ids=ids, pause_until=form.when("span"))
+            given = {"pause_until": form.when("span")}
         case Action.OWNER:
-            return ChangeMany(repository_ids=ids, owner=form.text("owner") or None)
+            given = {"owner": form.text("owner") or None}
         case Action.QUOTA:
             size = form.size("quota")
-            return ChangeMany(repository_ids=ids, quota_bytes=size, no_quota=size is None)
+            given = {"quota_bytes": size, "no_quota": size is None}
+        case Action.SHARES:
+            touched = [one for one in groups if form.text(f"share-{one}") != _LEAVE]
+            given = {"share_levels": share_levels(form, touched)}
+        case Action.CHANNEL:
+            given = {"channel_id": form.number("channel")}
+    return ChangeMany(repository_ids=_chosen(form), **given)
 
 
 async def _page(
-    request: web.Request, form: Form, wanted: Selection, done: ChangedMany | None = None
+    request: web.Request,
+    form: Form,
+    wanted: Selection,
+    done: ChangedMany | None = None,
+    previews: Sequence[Preview] | None = None,
 ) -> web.Response:
     actor = actor_of(request)
+    offered = await choices.for_bulk(actor)
     found = await selection.first(actor, wanted, _ROWS)
     return page(
         request,
@@ -134,8 +166,22 @@ async def _page(
             count=done.changed,
             refused=len(done.refusals),
         ),
-        labels=LABELS if actor.is_admin else {a: w for a, w in LABELS.items() if a != Action.OWNER},
-        owners=await choices.owners(actor),
+        previews=previews,
+        part_labels=_PARTS,
+        labels=_labels(offered),
+        owners=offered.owners,
+        groups=offered.groups,
+        channels=[(str(one.id), one.name) for one in offered.channels],
         spans=SPANS,
         most=_ROWS,
     )
+
+
+def _labels(offered: BulkChoices) -> Mapping[Action, str]:
+    """What there is something to choose for."""
+    there = {
+        Action.OWNER: offered.owners,
+        Action.SHARES: offered.groups,
+        Action.CHANNEL: offered.channels,
+    }
+    return {action: label for action, label in LABELS.items() if there.get(action, True)}

@@ -12,7 +12,7 @@ from hive.services.overview.connecting import Seen, connection
 from hive.services.repositories import machines
 from hive.services.repositories.machines import ConnectKey
 from web.access import actor_of
-from web.forms import Form, id_of, one_of, sent
+from web.forms import Form, id_of, one_of, query, sent
 from web.pages.repositories import frame
 from web.rendering import done
 from web.setup_guides import clients
@@ -31,7 +31,8 @@ class ShownStep:
 
 
 async def show(request: web.Request) -> web.Response:
-    return await _page(request, Form({"access": str(Access.APPEND_ONLY)}))
+    access = one_of(request, "access", Access) or Access.APPEND_ONLY
+    return await _page(request, Form({"access": str(access)}))
 
 
 async def add_key(request: web.Request) -> web.Response:
@@ -67,10 +68,18 @@ async def _page(request: web.Request, form: Form) -> web.Response:
         times=times,
         count_seen=sum(at is not None for at in times.values()),
         client=client,
-        clients=clients.TITLES,
+        clients=[
+            (title, _link(request, value), value == client)
+            for value, title in clients.TITLES.items()
+        ],
         steps=shown_steps(clients.guide(client, found), times),
         accesses=[Access.APPEND_ONLY, Access.FULL],
     )
+
+
+def _link(request: web.Request, client: Client) -> str:
+    """The steps of this client; what the key is to do stays as it was chosen."""
+    return query(request.path, client=client, access=one_of(request, "access", Access))
 
 
 def times_of(seen: Seen) -> dict[Milestone, datetime | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from aiohttp import web
 
 from hive.errors import Conflict
@@ -10,6 +12,8 @@ from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.overview import choices
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of
 from web.forms import Form, id_of, sent, share_levels, size_field
 from web.rendering import done, page, quota_set
@@ -17,8 +21,16 @@ from web.text.i18n import gettext, sentence
 
 
 async def show(request: web.Request) -> web.Response:
+    form = await versioned.opened(Thing.REPOSITORY, id_of(request), _stored(request))
     info = await catalogue.find_changeable(actor_of(request), id_of(request))
-    return await _page(request, info, _as_it_is(info))
+    return await _page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await catalogue.find_changeable(actor_of(request), id_of(request)))
+
+    return read
 
 
 def _as_it_is(info: RepositoryInfo) -> Form:
@@ -40,10 +52,12 @@ async def submit(request: web.Request) -> web.Response:
                 quota_bytes=quota,
                 no_quota=quota is None,
                 share_levels=levels,
+                version=versioned.seen(form, Thing.REPOSITORY),
             )
             changed = await changing.change(actor, info.id, wanted)
             message = gettext("The repository %(name)s was changed.", name=changed.repository.name)
             return quota_set(request, f"/repositories/{info.id}", message, changed.quota_use)
+    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored(request))
     return await _page(request, info, form)
 
 
@@ -53,13 +67,15 @@ async def give(request: web.Request) -> web.Response:
     form = await sent(request)
     owner = form.text("owner")
     with form.asking():
-        await changing.change(actor, info.id, ChangeRepository(owner=owner))
+        wanted = ChangeRepository(owner=owner, version=versioned.seen(form, Thing.REPOSITORY))
+        await changing.change(actor, info.id, wanted)
         message = gettext(
             "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
         )
         return done(request, f"/repositories/{info.id}", message)
-    shown = Form({**_as_it_is(info).values, **form.values}, form.problems, form.status)
-    return await _page(request, info, shown)
+    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored(request))
+    form.values = {**(await _stored(request)()).values, **form.values}
+    return await _page(request, info, form)
 
 
 async def set_strict_paths(request: web.Request) -> web.Response:
@@ -83,6 +99,7 @@ async def confirm_empty(request: web.Request) -> web.Response:
 
 
 async def _page(request: web.Request, info: RepositoryInfo, form: Form) -> web.Response:
+    form.values = {"owner": info.owner, **form.values}  # the other form of the page
     offered = await choices.for_sharing(actor_of(request))
     return page(
         request,

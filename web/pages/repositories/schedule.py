@@ -21,7 +21,8 @@ from hive.services.lifecycle.changing import ChangeRepository
 from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.sessions import small_backups
-from web import schedule_form
+from hive.services.versions import Thing
+from web import schedule_form, versioned
 from web.access import actor_of, user_of
 from web.forms import Form, id_of, internal_path, sent
 from web.rendering import done, page
@@ -31,10 +32,17 @@ _MOST = 50  # repositories that one button is about
 
 
 async def show(request: web.Request) -> web.Response:
-    actor = actor_of(request)
-    info = await catalogue.find_changeable(actor, id_of(request))
-    form = _as_it_is(await health_info.health_info(actor, info.id), user_of(request))
+    info = await catalogue.find_changeable(actor_of(request), id_of(request))
+    form = await versioned.opened(Thing.SCHEDULE, info.id, _stored(request, info.id))
     return page(request, "repositories/schedule.html", repository=info, form=form)
+
+
+def _stored(request: web.Request, repository_id: int) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        found = await health_info.health_info(actor_of(request), repository_id)
+        return _as_it_is(found, user_of(request))
+
+    return read
 
 
 def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
@@ -56,9 +64,14 @@ async def submit(request: web.Request) -> web.Response:
     change = _change(form)
     if form.is_fine:
         with form.asking():
-            wanted = form.text("tag").replace(",", " ").split()
-            await changing.change(actor, info.id, ChangeRepository(schedule=change, tags=wanted))
+            wanted = ChangeRepository(
+                schedule=change,
+                tags=form.text("tag").replace(",", " ").split(),
+                version=versioned.seen(form, Thing.SCHEDULE),
+            )
+            await changing.change(actor, info.id, wanted)
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
+    await versioned.beside(form, Thing.SCHEDULE, info.id, _stored(request, info.id))
     return page(
         request, "repositories/schedule.html", status=form.status, repository=info, form=form
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
@@ -14,6 +14,8 @@ from hive.services.permissions import Actor
 from hive.services.repositories import catalogue
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.triggers import AddTrigger, ChangeTrigger, TriggerInfo, settings
+from hive.services.versions import Thing
+from web import versioned
 from web.access import actor_of
 from web.forms import Form, id_of, one_of, sent
 from web.rendering import done, page
@@ -95,7 +97,15 @@ async def show_edit(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
     await catalogue.require_manage(actor, info.repository_id)
-    return _edit_page(request, info, _as_it_is(info))
+    form = await versioned.opened(Thing.TRIGGER, info.id, _stored(request))
+    return _edit_page(request, info, form)
+
+
+def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
+    async def read() -> Form:
+        return _as_it_is(await triggers.get_trigger(actor_of(request), id_of(request)))
+
+    return read
 
 
 def _as_it_is(info: TriggerInfo) -> Form:
@@ -130,11 +140,13 @@ async def edit(request: web.Request) -> web.Response:
             cron=cron,
             timezone=form.text("timezone") if cron else None,
             is_for_late=form.has("late"),
+            version=versioned.seen(form, Thing.TRIGGER),
         )
         with form.asking():
             changed = await triggers.change_trigger(actor, info.id, wanted)
             message = gettext("The trigger %(name)s was changed.", name=changed.name)
             return done(request, f"/triggers/{info.id}", message)
+    await versioned.beside(form, Thing.TRIGGER, info.id, _stored(request))
     return _edit_page(request, info, form)
 
 

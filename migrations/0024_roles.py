@@ -10,7 +10,7 @@ _FLAGS = """UPDATE "user" SET is_admin = (role = 'administrator')"""
 
 
 class Migration(migrations.Migration):
-    dependencies = [("hive", "0021_received_bytes")]
+    dependencies = [("hive", "0023_moves")]
 
     initial = False
 
