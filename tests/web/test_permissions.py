@@ -96,7 +96,7 @@ GET = {
     "/repositories/{id}/keys": VISIBLE,
     "/repositories/{id}/mode": MANAGED,
     "/repositories/{id}/locks": MANAGED,
-    "/repositories/{id}/move": Rule("200 200 403 403 404"),  # another disk, another address
+    "/repositories/{id}/move": Rule("200 200 403 403 404 403 403"),  # another disk, another address
     "/repositories/{id}/schedule": MANAGED,
     "/repositories/{id}/rollback": MANAGED,
     "/repositories/{id}/delete": MANAGED,
@@ -188,10 +188,11 @@ POST = {
     "/repositories/{id}/confirm-empty": change(),
     "/repositories/{id}/locks": change(),
     "/repositories/{id}/move": Rule(
-        "303 303 403 403 404", {"location": "attic", "confirmed": "yes"}
+        "303 303 403 403 404 403 403", {"location": "attic", "confirmed": "yes"}
     ),
-    "/repositories/{id}/move/cancel": Rule("303 303 403 403 404"),
-    "/machines/import": own_change(list="name\nnew-one\n"),
+    "/repositories/{id}/move/cancel": Rule("303 303 403 403 404 403 403"),
+    # what is refused is said for each line
+    "/machines/import": Rule("303 303 303 303 303 303 422", {"list": "name\nnew-one\n"}),
     "/repositories/{id}/schedule": change(kind="interval", every="1d", tag="home"),
     "/repositories/{id}/watch": change(),
     "/alarms/{id}/answer": change(seen="1"),
