@@ -29,7 +29,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
-from hive.kinds import Access, EventKind
+from hive.kinds import Access, EventKind, Role
 from hive.services import runtime
 from hive.services.accounts import users
 from hive.services.accounts.users import AddUser
@@ -53,7 +53,7 @@ _READY = re.compile(r"ready .* web=http://127\.0\.0\.1:(\d+)\n")
 async def _prepare(directory: Path) -> list[int]:
     """People, keys and repositories as people add them; the ids of the repositories."""
     await runtime.start(factories.make_settings(directory))
-    await users.add_user(OPERATOR, AddUser(name="root", password=PASSWORD, is_admin=True))
+    await users.add_user(OPERATOR, AddUser(name="root", password=PASSWORD, role=Role.ADMINISTRATOR))
     template = directory / "template"
     factories.make_borg_repository(template, directory / "client")
     ids = []

@@ -37,6 +37,15 @@ class ShareLevel(StrEnum):
     MANAGE = "manage"
 
 
+class Role(StrEnum):
+    """What a user may do beyond what belongs to them: hive/services/permissions.py decides it."""
+
+    MEMBER = "member"
+    OPERATOR = "operator"  # runs all backups; administers neither people nor the installation
+    AUDITOR = "auditor"  # sees everything, changes nothing
+    ADMINISTRATOR = "administrator"
+
+
 class Level(IntEnum):
     """How far somebody's rights on a thing reach, to be compared with `<`."""
 

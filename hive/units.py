@@ -65,6 +65,14 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def parse_past(text: str) -> datetime:
+    """A point in time as `parse_when` reads it, or how long ago: '7d'."""
+    given = text.strip()
+    if _DURATION.fullmatch(given.lower().replace(" ", "")):
+        return clock.now() - parse_duration(given)
+    return parse_when(given)
+
+
 def parse_when(text: str) -> datetime:
     """A point in time, in UTC, from a date, an RFC 3339 time or '+90d' from now.
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hive.config import settings
 from hive.config.settings import Settings
-from hive.kinds import Access, Mode, Need, Source
+from hive.kinds import Access, Mode, Need, Role, Source
 from hive.services.accounts import groups, users
 from hive.services.gate import admission, authentication
 from hive.services.gate.admission import Admission, SessionRequest
@@ -58,14 +58,14 @@ async def make_people() -> People:
         alice=await make_user("alice"),
         bob=await make_user("bob"),
         charlie=await make_user("charlie"),
-        admin=await make_user("admin", is_admin=True),
+        admin=await make_user("admin", role=Role.ADMINISTRATOR),
     )
-    await groups.add_group(OPERATOR, "team", members=["alice", "bob"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="team", members=["alice", "bob"]))
     return made
 
 
-async def make_user(name: str, *, is_admin: bool = False) -> Actor:
-    info = await users.add_user(OPERATOR, users.AddUser(name=name, is_admin=is_admin))
+async def make_user(name: str, *, role: Role = Role.MEMBER) -> Actor:
+    info = await users.add_user(OPERATOR, users.AddUser(name=name, role=role))
     return info.actor(Source.WEB, "192.0.2.1")
 
 

@@ -6,12 +6,13 @@ from aiohttp import web
 
 from hive.config.settings import Settings
 from hive.services.sessions.live_feed import Followers
-from web.app_keys import ASSETS, BOOK, FLASHES, FOLLOWERS, HEALTH, SETTINGS, Health
+from web.app_keys import ASSETS, BOOK, FLASHES, FOLLOWERS, HEALTH, KEPT_FORMS, SETTINGS, Health
 from web.assets import Assets
 from web.connection import keep_deadlines
 from web.flashes import Flashes
 from web.forms import MAX_BODY
 from web.headers import add_headers
+from web.kept_form import KeptForms
 from web.middleware.address import know_the_visitor
 from web.middleware.errors import tell_errors
 from web.middleware.kept import refuse_what_is_lost
@@ -48,6 +49,7 @@ def create_app(settings: Settings, *, health: Health) -> web.Application:
     app[ASSETS] = assets
     app[BOOK] = []
     app[FLASHES] = Flashes()
+    app[KEPT_FORMS] = KeptForms()
     app[FOLLOWERS] = Followers(
         per_login=settings.web.max_streams_per_login, per_user=settings.web.max_streams_per_user
     )

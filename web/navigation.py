@@ -25,6 +25,7 @@ _ACCOUNT = (
     ("/account/password", N_("Password")),
     ("/account/second-factor", N_("Second factor")),
     ("/account/sessions", N_("Browser sessions")),
+    ("/account/groups", N_("Groups")),
 )
 _NOTIFICATIONS = (
     ("/notifications", N_("History")),
@@ -68,10 +69,10 @@ class Entry:
 def main(request: web.Request, user: UserInfo | None) -> list[Entry]:
     if user is None:
         return []
-    entries = _MAIN if user.is_admin else [one for one in _MAIN if one[0] != "/admin"]
+    entries = _MAIN if user.sees_all else [one for one in _MAIN if one[0] != "/admin"]
     here = request.path
     is_of_one = any(_is_below(here, path) for path in _OF_ONE_REPOSITORY)
-    if is_of_one or (_is_below(here, "/trash") and not user.is_admin):
+    if is_of_one or (_is_below(here, "/trash") and not user.sees_all):
         here = "/"
     elif _is_below(here, "/trash"):
         here = "/admin"
@@ -97,7 +98,7 @@ def further(request: web.Request, user: UserInfo | None) -> Further | None:
         if _is_below(here, "/account/passkeys"):
             here = "/account/second-factor"
         return Further(N_("Account"), _existing(request, _ACCOUNT, here))
-    if user.is_admin and (_is_below(here, "/admin") or _is_below(here, "/trash")):
+    if user.sees_all and (_is_below(here, "/admin") or _is_below(here, "/trash")):
         return Further(N_("Administration"), _existing(request, _ADMINISTRATION, here))
     return None
 

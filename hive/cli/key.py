@@ -181,6 +181,9 @@ async def show(actor: Actor, reference: str) -> None:
 @click.option("--group", "groups", metavar="GROUP", multiple=True, help="Share it with this group.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
 @click.option(
+    "--share-until", type=values.WHEN, metavar="WHEN", help="When the new shares end: +30d, ..."
+)
+@click.option(
     "--remove-group", metavar="GROUP", multiple=True, help="Stop sharing it with this group."
 )
 @output.json_option
@@ -210,6 +213,7 @@ async def _change(
     from_anywhere: bool,
     groups: tuple[str, ...],
     share_level: str,
+    share_until: datetime | None,
     remove_group: tuple[str, ...],
 ) -> None:
     found = await keys.find_key(actor, reference)
@@ -224,6 +228,7 @@ async def _change(
         networks=networks if networks or from_anywhere else None,
         share_with=groups,
         share_level=ShareLevel(share_level),
+        share_until=share_until,
         unshare_from=remove_group,
     )
     info = await keys.change_key(actor, found.id, wanted)

@@ -56,6 +56,7 @@ add_later(
     main,
     "hive.cli",
     {
+        "audit": ("audit:audit", "The audit log: who changed what, when and from where."),
         "address": (
             "address:address",
             "Client addresses that are banned, allowed, slowed down or refused.",

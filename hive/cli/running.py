@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec
 
 import click
@@ -22,6 +25,8 @@ from hive.services.permissions import OPERATOR, Actor
 from hive.services.storage import places
 
 P = ParamSpec("P")
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\-]{0,149}")  # also one of a directory
 
 
 class Forwarder:
@@ -50,6 +55,12 @@ class Forwarder:
             )
 
 
+def _behind() -> str | None:
+    """Who became root, or the user of the service, to run this command; as sudo says."""
+    name = os.environ.get("SUDO_USER", "")
+    return name if name != "root" and _ACCOUNT.fullmatch(name) else None
+
+
 async def server_was_told() -> bool:
     """Whether a running server heard of what this command has done so far."""
     return await memory.of(Forwarder).delivered()
@@ -67,7 +78,7 @@ async def opened(options: Options) -> AsyncIterator[Actor]:
         await server_alarms.recall()
         unsubscribe = signals.subscribe(forwarder.tell)
         try:
-            yield OPERATOR
+            yield replace(OPERATOR, behind=_behind())
         finally:
             unsubscribe()
             await forwarder.finish()

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import click
 
 from hive.cli import output, values
+from hive.cli.later import add_later
 from hive.cli.notifications.preferences import preferences
 from hive.cli.running import with_hive
+from hive.kinds import Role
 from hive.services.accounts import changing, second_factor, users
-from hive.services.accounts.changing import ChangeUser
-from hive.services.accounts.users import AddUser, UserInfo
+from hive.services.accounts.users import AddUser, ChangeUser, UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
+
+_ROLES = (
+    "An operator manages all repositories and keys, an auditor sees everything and changes nothing."
+)
 
 
 @click.group()
 def user() -> None:
     """Users, who own repositories and keys."""
+
+
+def _role(admin: bool | None, role: str | None) -> Role | None:
+    if admin is None:
+        return Role(role) if role is not None else None
+    if role is not None:
+        raise click.UsageError("Give either --role or --admin or --no-admin.")
+    return Role.ADMINISTRATOR if admin else Role.MEMBER
 
 
 def _document(info: UserInfo) -> dict[str, Any]:
@@ -27,16 +41,35 @@ def _document(info: UserInfo) -> dict[str, Any]:
         "name": info.name,
         "email": info.email,
         "admin": info.is_admin,
+        "role": info.role,
         "enabled": info.enabled,
+        "keys_enabled": info.keys_enabled,
+        "expires_at": output.time(info.expires_at),
         "has_password": info.has_password,
         "groups": list(info.groups),
         "created_at": output.time(info.created_at),
         "last_login_at": output.time(info.last_login_at),
         "quota_bytes": info.quota_bytes,
+        "max_repositories": info.max_repositories,
     }
 
 
 user.add_command(preferences)
+add_later(
+    user,
+    "hive.cli",
+    {
+        "hand-over": (
+            "user_hand_over:hand_over",
+            "Give all repositories, keys and shared channels of a user to another one.",
+        ),
+        "invite": (
+            "user_invitations:invite",
+            "Invite a user to choose a password within a week; again, to replace the link.",
+        ),
+        "invitations": ("user_invitations:invitations_", "List open invitations."),
+    },
+)
 
 
 @user.command("add")
@@ -44,17 +77,35 @@ user.add_command(preferences)
 @click.option(
     "--admin", is_flag=True, help="Make the user an administrator, who sees and manages everything."
 )
+@click.option("--role", type=values.ROLE, default=Role.MEMBER.value, show_default=True, help=_ROLES)
 @click.option("--email", metavar="E")
 @click.option("--password-stdin", is_flag=True, help="Read a password from standard input.")
 @output.json_option
-@with_hive
-async def add(
-    actor: Actor, name: str, admin: bool, email: str | None, password_stdin: bool
-) -> None:
+def add(**given: Any) -> None:  # noqa: ANN401 - click's own values
     """Add a user. Without a password, the user cannot log in to the web pages."""
+    _add(**given)
+
+
+@with_hive
+async def _add(
+    actor: Actor,
+    /,
+    *,
+    name: str,
+    admin: bool,
+    role: str,
+    email: str | None,
+    password_stdin: bool,
+) -> None:
     password = values.read_password(from_standard_input=True) if password_stdin else None
     info = await users.add_user(
-        actor, AddUser(name=name, email=email, password=password, is_admin=admin)
+        actor,
+        AddUser(
+            name=name,
+            email=email,
+            password=password,
+            role=Role.ADMINISTRATOR if admin else Role(role),
+        ),
     )
     output.show_done(_document(info), f"User {info.name} was added.")
     if not info.has_password:
@@ -75,7 +126,7 @@ async def list_(actor: Actor) -> None:
         {
             "ID": lambda info: info.id,
             "NAME": lambda info: info.name,
-            "ADMIN": lambda info: info.is_admin,
+            "ROLE": lambda info: info.role,
             "ENABLED": lambda info: info.enabled,
             "PASSWORD": lambda info: info.has_password,
             "GROUPS": lambda info: info.groups,
@@ -106,12 +157,22 @@ async def show(actor: Actor, reference: str) -> None:
 @user.command("set")
 @click.argument("reference", metavar="USER")
 @click.option("--email", metavar="E", help="Mail address; an empty one removes it.")
-@click.option("--admin/--no-admin", default=None)
+@click.option("--admin/--no-admin", default=None, help="Short for --role administrator, member.")
+@click.option("--role", type=values.ROLE, help=_ROLES)
 @click.option(
     "--enable/--disable",
     "enabled",
     default=None,
     help="A disabled user and their keys cannot log in.",
+)
+@click.option("--login/--no-login", "may_log_in", default=None, help="Only the web pages.")
+@click.option("--keys/--no-keys", "may_use_keys", default=None, help="Only the keys of the user.")
+@click.option("--until", type=values.WHEN, metavar="WHEN", help="The account ends then, or never.")
+@click.option(
+    "--max-repositories",
+    type=values.COUNT,
+    metavar="N",
+    help="How many repositories the user may own, or none: no limit.",
 )
 @click.option(
     "--quota",
@@ -123,7 +184,12 @@ async def show(actor: Actor, reference: str) -> None:
 @click.pass_context
 def set_(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401 - click's own values
     """Change a user. Options that are left out change nothing."""
-    _set(**given, no_quota=values.is_given_as_none(context, "quota"))
+    _set(
+        **given,
+        no_quota=values.is_given_as_none(context, "quota"),
+        never_expires=values.is_given_as_none(context, "until"),
+        no_max_repositories=values.is_given_as_none(context, "max_repositories"),
+    )
 
 
 @with_hive
@@ -132,23 +198,22 @@ async def _set(
     /,
     *,
     reference: str,
-    email: str | None,
     admin: bool | None,
-    enabled: bool | None,
+    role: str | None,
+    until: datetime | None,
     quota: int | None,
-    no_quota: bool,
+    **given: Any,  # noqa: ANN401 - click's own values
 ) -> None:
     found = await users.find_user(actor, reference)
     if not output.is_anything_asked():
         output.show_unchanged(_document(found))
         return
     wanted = ChangeUser(
-        email=email,
-        is_admin=admin,
-        enabled=enabled,
+        role=_role(admin, role),
+        expires_at=until,
         quota_bytes=quota,
-        no_quota=no_quota,
         is_confirmed=True,
+        **given,
     )
     changed = await changing.change_user(actor, found.id, wanted)
     for line in changed.dependents.sentences if changed.dependents else ():

@@ -12,12 +12,13 @@ import click
 
 from hive import units
 from hive.errors import InvalidInput
-from hive.kinds import Mode, ShareLevel
+from hive.kinds import Mode, Role, ShareLevel
 
 _MAX_FILE = 64 * 1024  # bytes; a public key has less than 2 KiB
 
 ID = click.IntRange(1, 2**31 - 1)
 LEVEL = click.Choice([level.value for level in ShareLevel])
+ROLE = click.Choice([role.value for role in Role])
 MODE = click.Choice([mode.value.lower() for mode in Mode], case_sensitive=False)
 PORT = click.IntRange(1, 65535)
 
@@ -64,9 +65,21 @@ class _Directory(click.Path):
 
 
 DIRECTORY = _Directory()
+
+
+def _count(text: str) -> int | None:
+    if text.strip().lower() == "none":
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise InvalidInput("%(text)r is not a number from 0 to 999999, or none", text=text[:20])
+    return int(text)
+
+
+COUNT = _Parsed("count", _count)
 DEFAULT = "default"  # as the settings say
 DURATION = _Parsed("span", units.parse_duration)
 GRACE = _Parsed("span", _grace)
+PAST = _Parsed("when", units.parse_past)
 WHEN = _Parsed("when", _when)
 LIMIT = _Parsed("size", units.parse_limit)
 

@@ -29,7 +29,7 @@ from hive.models.notifications import (
     RuleChannel,
     UsedLink,
 )
-from hive.models.proofs import KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
+from hive.models.proofs import Invitation, KnownBrowser, Passkey, PasswordReset, RecoveryCode, Totp
 from hive.models.repositories import (
     BackupDay,
     ConfigVersion,
@@ -67,6 +67,7 @@ __all__ = [
     "HealthChange",
     "Inspection",
     "Installation",
+    "Invitation",
     "Job",
     "Key",
     "KeyShare",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tortoise import fields
 
+from hive.kinds import Role
 from hive.models.fields import MomentField
 from hive.models.table import Table
 
@@ -13,17 +14,26 @@ class User(Table):
     name = fields.CharField(max_length=150, unique=True)
     email = fields.CharField(max_length=254, null=True)
     password_hash = fields.CharField(max_length=255, null=True)
-    is_admin = fields.BooleanField(default=False)
-    enabled = fields.BooleanField(default=True)
+    role = fields.CharEnumField(
+        Role, description="Role", max_length=20, default=Role.MEMBER, db_default=Role.MEMBER.value
+    )
+    enabled = fields.BooleanField(default=True)  # they can log in to the pages
+    keys_enabled = fields.BooleanField(default=True, db_default=True)  # their keys open something
+    expires_at = MomentField(null=True)  # both end then
     created_at = MomentField()
     last_login_at = MomentField(null=True)
     timezone = fields.CharField(max_length=64, null=True)  # IANA; None: that of the next browser
     language = fields.CharField(max_length=10, null=True)  # None: as the browser asks
     theme = fields.CharField(max_length=10, null=True)  # None: as the system has it
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that they own
+    max_repositories = fields.IntField(null=True)
 
     class Meta:
         table = "user"
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
 
 
 class Group(Table):
@@ -31,6 +41,9 @@ class Group(Table):
     name = fields.CharField(max_length=150, unique=True)
     created_at = MomentField()
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that its members own
+    max_repositories = fields.IntField(null=True)  # of all its members together
+    # Its members must have a second factor before they can do anything else.
+    requires_second_factor = fields.BooleanField(default=False, db_default=False)
 
     class Meta:
         table = "group"
@@ -45,6 +58,8 @@ class Membership(Table):
         "hive.Group", related_name="memberships", on_delete=fields.CASCADE
     )
     created_at = MomentField()
+    is_lead = fields.BooleanField(default=False, db_default=False)  # manages members and shares
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "membership"

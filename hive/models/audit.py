@@ -20,6 +20,7 @@ class AuditEntry(Table):
         "hive.User", related_name="audit_entries", on_delete=fields.SET_NULL, null=True
     )
     actor = fields.CharField(max_length=150)
+    behind = fields.CharField(max_length=150, null=True)  # who was root, at the command line
     source = fields.CharEnumField(Source, description="Source", max_length=10)
     address = fields.CharField(max_length=64, null=True)
     action = fields.CharField(max_length=60)

@@ -49,6 +49,7 @@ class KeyShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
     )
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "key_share"

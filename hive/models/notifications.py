@@ -110,6 +110,7 @@ class ChannelShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.VIEW
     )
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "channel_share"

@@ -80,6 +80,24 @@ class KnownBrowser(Table):
     user_id: int
 
 
+# A user who was invited and has not come yet; the token is stored as its SHA-256 only.
+class Invitation(Table):
+    id = fields.IntField(primary_key=True)
+    user: fields.OneToOneRelation[User] = fields.OneToOneField(
+        "hive.User", related_name="invitation", on_delete=fields.CASCADE
+    )
+    token_sha256 = fields.CharField(max_length=64, unique=True)
+    created_at = MomentField()
+    created_by = fields.CharField(max_length=150)
+    expires_at = MomentField()
+    mailed_to = fields.CharField(max_length=254, null=True)  # None: its link was shown
+
+    class Meta:
+        table = "invitation"
+
+    user_id: int
+
+
 # A link by which a user chooses a new password; its token is stored as its SHA-256 only.
 class PasswordReset(Table):
     id = fields.IntField(primary_key=True)

@@ -113,6 +113,7 @@ class RepositoryShare(Table):
     level = fields.CharEnumField(
         ShareLevel, description="ShareLevel", max_length=10, default=ShareLevel.MANAGE
     )
+    expires_at = MomentField(null=True)
 
     class Meta:
         table = "repository_share"

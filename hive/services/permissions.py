@@ -1,6 +1,10 @@
-"""Who may see and do what: owner, group share, administrator. Everybody asks here.
+"""Who may see and do what: role, owner, group share. Everybody asks here.
 
-administrator       OWN on everything
+administrator       OWN on everything, and the only one who administers people and the server
+operator            MANAGE on everything, and what keeps the server running: jobs, maintenance,
+                    addresses
+auditor             VIEW on everything, what belongs to them included; changes nothing but their
+                    own account
 owner               OWN: use, change, share, delete
 share `manage`      MANAGE: all of that but giving it to another owner
 share `view`        VIEW: see it, and use a key
@@ -17,7 +21,7 @@ from tortoise.queryset import QuerySet
 
 from hive import sql
 from hive.errors import Forbidden, NotFound
-from hive.kinds import Level, ShareLevel, Source
+from hive.kinds import Level, Role, ShareLevel, Source
 from hive.models import (
     Channel,
     ChannelShare,
@@ -29,21 +33,48 @@ from hive.models import (
 )
 from hive.sentences import say
 
+SEEING_ALL = (Role.ADMINISTRATOR, Role.AUDITOR, Role.OPERATOR)
+# Who manages everything, is responsible for the server and hears of its alarms.
+RESPONSIBLE = (Role.ADMINISTRATOR, Role.OPERATOR)
+
 
 @dataclass(frozen=True)
 class Actor:
-    """The actor: a user who logged in, or the system itself."""
+    """The actor: a user who logged in, or the system itself.
+
+    `behind` is the person who was root, where the command line acts.
+    """
 
     user_id: int | None
     name: str
-    is_admin: bool
+    role: Role
     source: Source
     address: str | None = None
+    behind: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether everything may be seen, also what belongs to others."""
+        return self.role in SEEING_ALL
+
+    @property
+    def manages_all(self) -> bool:
+        """Whether everybody's repositories, keys and channels may be changed."""
+        return self.role in RESPONSIBLE
+
+    @property
+    def may_change(self) -> bool:
+        """Whether anything may be changed at all, the own account apart."""
+        return self.role != Role.AUDITOR
 
 
-SYSTEM = Actor(None, "system", is_admin=True, source=Source.SYSTEM)
+SYSTEM = Actor(None, "system", Role.ADMINISTRATOR, Source.SYSTEM)
 # Who can run commands on the server can read its database as well.
-OPERATOR = Actor(None, "operator", is_admin=True, source=Source.CLI)
+OPERATOR = Actor(None, "operator", Role.ADMINISTRATOR, Source.CLI)
 
 Thing = Repository | Key | Channel
 Shares = QuerySet[RepositoryShare] | QuerySet[KeyShare] | QuerySet[ChannelShare]
@@ -52,8 +83,37 @@ _LEVELS = {ShareLevel.VIEW: Level.VIEW, ShareLevel.MANAGE: Level.MANAGE}
 
 
 def require_admin(actor: Actor) -> None:
+    """For what concerns people and the installation."""
     if not actor.is_admin:
         raise Forbidden("Only an administrator may do this.")
+
+
+def require_operator(actor: Actor) -> None:
+    """For what keeps the server running."""
+    if not actor.manages_all:
+        raise Forbidden("Only an administrator or an operator may do this.")
+
+
+def require_sight(actor: Actor) -> None:
+    """For looking at what concerns the whole server."""
+    if not actor.sees_all:
+        raise Forbidden("Only administrators, operators and auditors may see this.")
+
+
+def require_change(actor: Actor) -> None:
+    """For everything that changes something, the own account apart."""
+    if not actor.may_change:
+        raise Forbidden("As an auditor, you may see everything, but change nothing.")
+
+
+# What auditors may do as well: log in, and change how they log in and read.
+_OWN_ACCOUNT = "user."
+
+
+def require_recordable(actor: Actor, action: str) -> None:
+    """Asked for every row of the audit log: what forgot to ask is refused here at the latest."""
+    if not action.startswith(_OWN_ACCOUNT):
+        require_change(actor)
 
 
 async def group_ids(actor: Actor) -> list[int]:
@@ -66,7 +126,7 @@ async def group_ids(actor: Actor) -> list[int]:
 
 async def visible_repositories(actor: Actor) -> Q:
     """What restricts a query on repositories to those that the actor may see."""
-    if actor.is_admin:
+    if actor.sees_all:
         return Q()
     shared = RepositoryShare.filter(group_id__in=await group_ids(actor)).values("repository_id")
     return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
@@ -88,12 +148,12 @@ async def visible_repository_ids(actor: Actor) -> list[int]:
 
 async def of_visible_repositories(actor: Actor) -> Q:
     """What restricts a query on what repositories have to those that the actor may see."""
-    return Q() if actor.is_admin else Q(repository_id__in=await visible_repository_ids(actor))
+    return Q() if actor.sees_all else Q(repository_id__in=await visible_repository_ids(actor))
 
 
 async def visible_keys(actor: Actor) -> Q:
     """What restricts a query on keys to those that the actor may see and use."""
-    if actor.is_admin:
+    if actor.sees_all:
         return Q()
     shared = KeyShare.filter(group_id__in=await group_ids(actor)).values("key_id")
     return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
@@ -101,7 +161,7 @@ async def visible_keys(actor: Actor) -> Q:
 
 async def visible_channels(actor: Actor) -> Q:
     """What restricts a query on channels to those that the actor may see and use."""
-    if actor.is_admin:
+    if actor.sees_all:
         return Q()
     shared = ChannelShare.filter(group_id__in=await group_ids(actor)).values("channel_id")
     return Q(owner_id=actor.user_id) | Q(id__in=Subquery(shared))
@@ -120,16 +180,22 @@ async def level_on(actor: Actor, thing: Thing) -> Level:
     """How far the actor's rights on this repository, key or channel reach."""
     if actor.is_admin:
         return Level.OWN
+    if not actor.may_change:
+        return Level.VIEW
     if actor.user_id is not None and thing.owner_id == actor.user_id:
         return Level.OWN
+    if actor.manages_all:
+        return Level.MANAGE
     rows = await shares_of(thing).filter(group_id__in=await group_ids(actor))
     return max((_LEVELS[row.level] for row in rows), default=Level.NONE)
 
 
 async def manageable_repositories(actor: Actor) -> Q:
     """What restricts a query on repositories to those on which the actor has MANAGE or more."""
-    if actor.is_admin:
+    if actor.manages_all:
         return Q()
+    if not actor.may_change:
+        return Q(id__in=[])
     shares = RepositoryShare.filter(
         group_id__in=await group_ids(actor), level=ShareLevel.MANAGE
     ).values("repository_id")

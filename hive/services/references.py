@@ -10,7 +10,7 @@ from tortoise.expressions import Q
 from hive.errors import InvalidInput, NotFound
 from hive.models import Channel, Group, Key, Location, Repository, User
 from hive.services import names
-from hive.services.permissions import Actor
+from hive.services.permissions import Actor, require_admin, require_change
 
 Named = TypeVar("Named", User, Group, Location)
 T = TypeVar("T")
@@ -35,9 +35,9 @@ async def location(reference: str) -> Location | None:
 
 
 async def person(actor: Actor, reference: str | int) -> User:
-    """Oneself, or anybody for an administrator; NotFound for everybody else."""
+    """Oneself, or anybody for who sees everything; NotFound for everybody else."""
     found = await user(reference)
-    if found is None or not (actor.is_admin or actor.user_id == found.id):
+    if found is None or not (actor.sees_all or actor.user_id == found.id):
         raise NotFound("There is no user %(reference)r.", reference=reference)
     return found
 
@@ -45,12 +45,26 @@ async def person(actor: Actor, reference: str | int) -> User:
 async def person_by_id(actor: Actor, user_id: int) -> User:
     """The same by id."""
     found = await User.get_or_none(id=user_id)
-    if found is None or not (actor.is_admin or actor.user_id == found.id):
+    if found is None or not (actor.sees_all or actor.user_id == found.id):
         raise NotFound("There is no such user.")
     return found
 
 
-async def existing_user(reference: str) -> User:
+async def person_to_change(actor: Actor, reference: str | int) -> User:
+    """Oneself, or anybody for an administrator."""
+    found = await person(actor, reference)
+    if found.id != actor.user_id:
+        require_admin(actor)
+    return found
+
+
+async def new_owner(actor: Actor, reference: str | int) -> User:
+    """Whom something new is to belong to: the actor, or anybody for who manages everything."""
+    require_change(actor)
+    return await person(actor, reference)
+
+
+async def existing_user(reference: str | int) -> User:
     """The user, for askers who may know that there is one."""
     found = await user(reference)
     if found is None:

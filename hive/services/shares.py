@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from hive.errors import NotFound
+from hive import clock
+from hive.errors import InvalidInput, NotFound
 from hive.kinds import ShareLevel
 from hive.models import ChannelShare, Group, Key, KeyShare, Repository, RepositoryShare
 from hive.services import references
@@ -18,6 +21,17 @@ class GroupShare:
     level: ShareLevel
 
 
+async def levels_of(thing: Thing) -> dict[str, str]:
+    """The groups that it is shared with, by name, and how far."""
+    rows = await shares_of(thing).select_related("group").order_by("group__name")
+    return {
+        row.group.name: f"{row.level} until {clock.rfc3339(row.expires_at)}"
+        if row.expires_at
+        else str(row.level)
+        for row in rows
+    }
+
+
 async def set_levels(actor: Actor, thing: Thing, levels: Mapping[str, ShareLevel | None]) -> None:
     """Share with each group at its level, None: no longer; other groups keep what they have."""
     for group, level in levels.items():
@@ -27,11 +41,25 @@ async def set_levels(actor: Actor, thing: Thing, levels: Mapping[str, ShareLevel
             await share(actor, thing, [group], level)
 
 
-async def share(actor: Actor, thing: Thing, groups: Sequence[str], level: ShareLevel) -> None:
-    """Share with more groups, or at another level. Call inside a transaction."""
+async def share(
+    actor: Actor,
+    thing: Thing,
+    groups: Sequence[str],
+    level: ShareLevel,
+    until: datetime | None = None,
+) -> None:
+    """Share with more groups, or at another level. Call inside a transaction.
+
+    The share ends at `until`; without one, an end that it has stays.
+    """
+    if until is not None and until <= clock.now():
+        raise InvalidInput("%(until)s is in the past.", field="share_until", until=until)
     for name in groups:
         group = await _usable_group(actor, name)
-        values, group_id = {"level": level}, group.id
+        values: dict[str, Any] = {"level": level}
+        if until is not None:
+            values["expires_at"] = until
+        group_id = group.id
         if isinstance(thing, Repository):
             await RepositoryShare.update_or_create(
                 values, repository_id=thing.id, group_id=group_id
@@ -63,6 +91,6 @@ async def require_usable(actor: Actor, groups: Iterable[str]) -> None:
 async def _usable_group(actor: Actor, name: str) -> Group:
     """A group that the actor belongs to; administrators may use all."""
     group = await references.group(name)
-    if group is None or not (actor.is_admin or group.id in await group_ids(actor)):
+    if group is None or not (actor.manages_all or group.id in await group_ids(actor)):
         raise NotFound("There is no group %(name)r.", name=name)
     return group

@@ -133,7 +133,7 @@ async def _user_to_delete(world: World) -> Callable[[], Awaitable[object]]:
 
 
 async def _group_to_delete(world: World) -> Callable[[], Awaitable[object]]:
-    group = await groups.add_group(OPERATOR, world.name(), members=["alice"])
+    group = await groups.add_group(OPERATOR, groups.AddGroup(name=world.name(), members=["alice"]))
     return lambda: groups.delete_group(OPERATOR, group.id)
 
 
@@ -168,7 +168,9 @@ TRIES: dict[str, Try] = {
         lambda w: users.add_user(OPERATOR, users.AddUser(name=w.name(), email="a@example.org"))
     ),
     "set user": plain(
-        lambda w: users.set_user(OPERATOR, w.people.charlie.user_id or 0, enabled=True)
+        lambda w: users.set_user(
+            OPERATOR, w.people.charlie.user_id or 0, users.ChangeUser(enabled=True)
+        )
     ),
     "set password": plain(
         lambda w: users.set_password(OPERATOR, w.people.charlie.user_id or 0, "0123456789")
@@ -179,9 +181,15 @@ TRIES: dict[str, Try] = {
         lambda w: second_factor.switch_off(OPERATOR, w.people.bob.user_id or 0)
     ),
     "delete user": _user_to_delete,
-    "add group": plain(lambda w: groups.add_group(OPERATOR, w.name(), members=["alice", "bob"])),
+    "add group": plain(
+        lambda w: groups.add_group(
+            OPERATOR, groups.AddGroup(name=w.name(), members=["alice", "bob"])
+        )
+    ),
     "set group": plain(
-        lambda w: groups.set_group(OPERATOR, 1, name=w.name(), add_members=["charlie"])
+        lambda w: groups.set_group(
+            OPERATOR, 1, groups.ChangeGroup(name=w.name(), add_members=["charlie"])
+        )
     ),
     "delete group": _group_to_delete,
     "add location": plain(

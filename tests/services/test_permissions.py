@@ -1,4 +1,4 @@
-"""Who may do what: owner, managing member, viewing member, stranger, administrator."""
+"""Who may do what: owner, managing member, viewing member, stranger, and each role."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from hive import clock
+from hive.database import transactional
 from hive.errors import Forbidden, HiveError, NotFound
-from hive.kinds import Access, EndReason, Level, Mode, ShareLevel
+from hive.kinds import Access, EndReason, Level, Mode, Role, Severity, ShareLevel, Source
 from hive.models import Channel, ConfigVersion, Key, Repository
 from hive.services import audit, events, permissions, shares
 from hive.services.accounts import groups, users
@@ -16,8 +18,11 @@ from hive.services.gate import host_keys
 from hive.services.keys import grants, keys
 from hive.services.keys.infos import KeyInfo
 from hive.services.lifecycle import config_restore, imports, trash
+from hive.services.notifications import rules
+from hive.services.outbox import audiences, recipients
+from hive.services.outbox.kinds import Matter
 from hive.services.permissions import OPERATOR, Actor
-from hive.services.repositories import catalogue
+from hive.services.repositories import catalogue, machines
 from hive.services.repositories.infos import RepositoryInfo
 from hive.services.sessions import config_versions, record
 from hive.services.sessions import infos as session_infos
@@ -42,7 +47,7 @@ class Scene:
 @pytest.fixture
 async def scene(people: People) -> Scene:
     viewer = await factories.make_user("victor")
-    await groups.add_group(OPERATOR, "viewers", members=["victor", "alice"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="viewers", members=["victor", "alice"]))
     key = await factories.make_key(people.alice, share_with="team")
     await keys.change_key(
         people.alice, key.id, keys.ChangeKey(share_with=["viewers"], share_level=ShareLevel.VIEW)
@@ -63,6 +68,8 @@ async def scene(people: People) -> Scene:
         "viewer": viewer,
         "stranger": people.charlie,
         "administrator": people.admin,
+        "operator": await factories.make_user("olga", role=Role.OPERATOR),
+        "auditor": await factories.make_user("audrey", role=Role.AUDITOR),
     }
     return Scene(people, actors, repository, key, session.session_id, row.id)
 
@@ -127,9 +134,11 @@ OWN: dict[str, Action] = {
 ADMINISTER: dict[str, Action] = {
     "add a user": lambda a, _: users.add_user(a, users.AddUser(name="new")),
     "list users": lambda a, _: users.list_users(a),
-    "disable a user": lambda a, s: users.set_user(a, s.people.charlie.user_id or 0, enabled=False),
+    "disable a user": lambda a, s: users.set_user(
+        a, s.people.charlie.user_id or 0, users.ChangeUser(enabled=False)
+    ),
     "delete a user": lambda a, s: users.delete_user(a, s.people.charlie.user_id or 0),
-    "add a group": lambda a, _: groups.add_group(a, "new"),
+    "add a group": lambda a, _: groups.add_group(a, groups.AddGroup(name="new")),
     "add a location": lambda a, _: locations.add_location(
         a, locations.AddLocation(name="new", host="h.example")
     ),
@@ -140,12 +149,27 @@ ADMINISTER: dict[str, Action] = {
     "read the audit log": lambda a, _: audit.recent(a),
     "accept host keys": lambda a, _: host_keys.accept_current(a),
 }
+OVERSEE = {"list users", "read the audit log"}
+ADD: dict[str, Action] = {
+    "add a repository": lambda a, _: catalogue.add_repository(a, "another", owner=a.name),
+    "add a key": lambda a, _: keys.add_key(
+        a, keys.AddKey(name="another", owner=a.name, text=factories.key_line())
+    ),
+    "add a channel": lambda a, _: factories.make_webhook(a),
+    "add a machine": lambda a, _: machines.add_machine(
+        a, machines.AddMachine(name="another", public_key=factories.key_line())
+    ),
+}
 ALLOWED = {
     **{(what, who): True for what in SEE for who in ("owner", "manager", "viewer")},
     **{(what, who): True for what in CHANGE for who in ("owner", "manager")},
+    **{(what, "operator"): True for what in (*SEE, *CHANGE, *OVERSEE)},
+    **{(what, "auditor"): True for what in (*SEE, *OVERSEE)},
+    **{(what, who): True for what in ADD for who in ("owner", "viewer", "stranger", "operator")},
+    **{(what, "manager"): True for what in ADD},
 }
-ALL = {**SEE, **CHANGE, **OWN, **ADMINISTER}
-ROLES = ("owner", "manager", "viewer", "stranger", "administrator")
+ALL = {**SEE, **CHANGE, **OWN, **ADMINISTER, **ADD}
+ROLES = ("owner", "manager", "viewer", "stranger", "administrator", "operator", "auditor")
 
 
 @pytest.mark.parametrize("who", ROLES)
@@ -190,6 +214,8 @@ async def test_levels_are_as_the_roles_say(scene: Scene) -> None:
         "viewer": Level.VIEW,
         "stranger": Level.NONE,
         "administrator": Level.OWN,
+        "operator": Level.MANAGE,
+        "auditor": Level.VIEW,
     }
 
 
@@ -238,7 +264,7 @@ async def test_who_may_only_use_a_key_does_not_learn_what_else_it_opens(scene: S
 
 
 async def test_nobody_shares_with_groups_they_are_not_in(scene: Scene) -> None:
-    await groups.add_group(OPERATOR, "others", members=["charlie"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="others", members=["charlie"]))
     with pytest.raises(NotFound):
         await catalogue.set_repository(
             scene.people.alice, scene.repository.id, share_with=["others"]
@@ -269,7 +295,7 @@ async def test_the_same_share_gives_the_same_rights_on_everything(
     with pytest.raises(NotFound):
         await shares.share(people.charlie, thing, ["team"], ShareLevel.VIEW)
     team = await groups.find_group(OPERATOR, "team")
-    await groups.set_group(OPERATOR, team.id, remove_members=["alice"])
+    await groups.set_group(OPERATOR, team.id, groups.ChangeGroup(remove_members=["alice"]))
     await shares.unshare(alice, thing, ["team"])
     assert await permissions.level_on(bob, thing) == Level.NONE
     with pytest.raises(NotFound):
@@ -322,8 +348,64 @@ async def test_users_see_themselves_only(people: People) -> None:
     with pytest.raises(NotFound):
         await users.find_user(people.alice, "bob")
     with pytest.raises(NotFound):
-        await users.set_user(people.alice, people.bob.user_id or 0, email="x@example.org")
+        await users.set_user(
+            people.alice, people.bob.user_id or 0, users.ChangeUser(email="x@example.org")
+        )
     with pytest.raises(NotFound):
         await users.set_password(people.alice, people.bob.user_id or 0, factories.PASSWORD)
     with pytest.raises(Forbidden):
-        await users.set_user(people.alice, people.alice.user_id or 0, is_admin=True)
+        await users.set_user(
+            people.alice, people.alice.user_id or 0, users.ChangeUser(role=Role.ADMINISTRATOR)
+        )
+
+
+async def test_an_auditor_changes_nothing_even_where_a_service_forgets_to_ask(
+    scene: Scene,
+) -> None:
+    """The row of the audit log is refused, and with it the transaction that it belongs to."""
+    auditor = scene.actors["auditor"]
+
+    @transactional
+    async def careless() -> None:
+        await Repository.filter(id=scene.repository.id).update(name="changed")
+        await audit.record(auditor, "repository.set", "repository documents")
+
+    with pytest.raises(Forbidden):
+        await careless()
+    assert (await Repository.get(id=scene.repository.id)).name == "documents"
+    await users.set_user(auditor, auditor.user_id or 0, users.ChangeUser(email="a@example.org"))
+
+
+async def test_what_belongs_to_an_auditor_is_for_reading_as_well(scene: Scene) -> None:
+    mine = await factories.make_repository(scene.people.charlie, "mine")
+    charlie = scene.people.charlie.user_id or 0
+    await users.set_user(OPERATOR, charlie, users.ChangeUser(role=Role.AUDITOR))
+    auditor = (await users.get_user(OPERATOR, charlie)).actor(Source.WEB, None)
+    assert await catalogue.level(auditor, mine.id) == Level.VIEW
+    with pytest.raises(Forbidden):
+        await catalogue.set_repository(auditor, mine.id, name="other")
+
+
+async def test_an_auditor_is_notified_of_nothing_until_a_rule_says_otherwise(scene: Scene) -> None:
+    auditor = scene.actors["auditor"]
+    user_id = auditor.user_id or 0
+    team = await groups.find_group(OPERATOR, "team")
+    await groups.set_group(OPERATOR, team.id, groups.ChangeGroup(add_members=["audrey"]))
+    owner = scene.people.alice.user_id or 0
+    assert user_id not in await recipients.of_repository(scene.repository.id, owner)
+    assert (
+        user_id
+        not in (await recipients.members_of_shared({scene.repository.id: owner}))[
+            scene.repository.id
+        ]
+    )
+    assert user_id not in await recipients.administrators()
+    matter = Matter("down", Severity.CRITICAL, repository_id=scene.repository.id, owner_id=owner)
+    for told in (False, True):
+        audience = await audiences.of_repository(scene.repository.id, owner)
+        named = {person.name for person, _ in audience.ways(matter, clock.now()).ways}
+        assert ("audrey" in named) is told
+        if not told:
+            hook = await factories.make_webhook(scene.people.admin, name="hers")
+            await Channel.filter(id=hook.id).update(owner_id=user_id)
+            await rules.add(OPERATOR, "audrey", rules.AddRule(name="all", channels=[hook.id]))

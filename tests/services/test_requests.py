@@ -37,6 +37,6 @@ def test_a_request_is_frozen_and_names_its_values(request_type: type) -> None:
 
 def test_each_kind_of_thing_is_added_and_changed_with_a_request() -> None:
     names = {kind.__name__ for kind in requests()}
-    things = ("Channel", "Key", "Location", "Rule", "Trigger", "User")
+    things = ("Channel", "Group", "Key", "Location", "Rule", "Trigger", "User")
     assert names >= {f"{verb}{thing}" for verb in ("Add", "Change") for thing in things}
     assert names >= {"CreateRepository", "ChangeRepository", "ChangeAccess", "ChangeGroup", "LetIn"}

@@ -15,7 +15,7 @@ import pytest
 
 from hive import background, clock
 from hive.config.settings import MailSettings, Settings
-from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Source
+from hive.kinds import AttemptOutcome, DeliveryState, Digest, EventKind, Role, Source
 from hive.models import (
     Delivery,
     DeliveryAttempt,
@@ -72,7 +72,7 @@ SUBJECTS = {
 
 async def add(number: int, plan: Plan, owner: str, created_at: datetime) -> int:
     user = await User.get(name=owner)
-    actor = Actor(user.id, user.name, is_admin=False, source=Source.SYSTEM)
+    actor = Actor(user.id, user.name, role=Role.MEMBER, source=Source.SYSTEM)
     info = await factories.make_repository(actor, name=f"repository{number}")
     values: dict[str, object] = {"grace_seconds": int(plan.grace.total_seconds())}
     if plan.every is not None:
@@ -219,7 +219,7 @@ async def assert_only_what_failed_comes_later(told: dict[str, tuple[int, str]]) 
 async def people_with_channels(hook: FarEnd, mail: Relay) -> Actor:
     """The owner has a webhook; a friend sees every other repository and is told by mail."""
     owner, friend = await factories.make_user("owner0"), await factories.make_user("friend")
-    await groups.add_group(OPERATOR, "friends", members=["owner0", "friend"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="friends", members=["owner0", "friend"]))
     settings = {"url": hook.url, "method": "POST"}
     await channels.add(owner, "hook", owner="owner0", kind="webhook", settings=settings)
     address = {"address": "friend@example.org"}

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from hive import clock
 from hive.config.settings import Settings
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.services import runtime
 from hive.services.accounts import users
 from hive.services.permissions import SYSTEM, Actor
@@ -92,17 +92,15 @@ async def browser(new_browser: NewBrowser) -> Browser:
     return await new_browser()
 
 
-async def _actor(name: str, *, is_admin: bool = False) -> Actor:
-    user = await users.add_user(
-        SYSTEM, users.AddUser(name=name, password=PASSWORD, is_admin=is_admin)
-    )
+async def _actor(name: str, *, role: Role = Role.MEMBER) -> Actor:
+    user = await users.add_user(SYSTEM, users.AddUser(name=name, password=PASSWORD, role=role))
     return user.actor(Source.WEB, None)
 
 
 @pytest.fixture
 async def root(settings: Settings) -> Actor:
     """An administrator."""
-    return await _actor("root", is_admin=True)
+    return await _actor("root", role=Role.ADMINISTRATOR)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hive import clock
-from hive.kinds import ArchiveCreated, EventKind, Health, ScheduleKind
+from hive.kinds import ArchiveCreated, EventKind, Health, Role, ScheduleKind
 from hive.models import BackupDay, Repository, RepositoryTag, User
 from hive.sentences import Size, say
 from hive.services.alarms import alarms
@@ -41,7 +41,7 @@ _DAY = timedelta(days=1)
 
 async def make_crowd() -> None:
     """Users root, anna, alice, dmitri and fatima, and what they back up."""
-    await user("root", is_admin=True)
+    await user("root", role=Role.ADMINISTRATOR)
     for name in _OWNERS:
         await user(name)
     await User.all().update(timezone="UTC")

@@ -15,6 +15,7 @@ from hive.kinds import (
     EndReason,
     EventKind,
     Mode,
+    Role,
     RunVerdict,
     Severity,
     ShareLevel,
@@ -109,29 +110,30 @@ class Scene:
             "/admin/locations/": self.location,
             "/admin/users/": self.user,
             "/admin/groups/": self.group,
+            "/account/groups/": self.group,
             "/admin/wall/": self.wall_link,
         }
         found = next((one for start, one in ids.items() if pattern.startswith(start)), 0)
         return pattern.replace("{id}", str(found))
 
 
-async def user(name: str, *, is_admin: bool = False) -> Actor:
-    made = await users.add_user(
-        OPERATOR, users.AddUser(name=name, password=PASSWORD, is_admin=is_admin)
-    )
+async def user(name: str, *, role: Role = Role.MEMBER) -> Actor:
+    made = await users.add_user(OPERATOR, users.AddUser(name=name, password=PASSWORD, role=role))
     return made.actor(Source.WEB, "192.0.2.1")
 
 
 async def make_scene() -> Scene:
-    """Users root, alice, bob, dora, charlie and unused; passwords are PASSWORD."""
+    """Users root, alice, bob, dora, charlie, olga, audrey and unused; passwords are PASSWORD."""
     await host_keys.load()
-    await user("root", is_admin=True)
+    await user("root", role=Role.ADMINISTRATOR)
     alice = await user("alice")
     await user("bob")
     await user("dora")
     await user("charlie")
-    await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
-    await groups.add_group(OPERATOR, "team", members=["alice", "dora"])
+    await user("olga", role=Role.OPERATOR)
+    await user("audrey", role=Role.AUDITOR)
+    await groups.add_group(OPERATOR, groups.AddGroup(name="family", members=["alice", "bob"]))
+    await groups.add_group(OPERATOR, groups.AddGroup(name="team", members=["alice", "dora"]))
     laptop = await keys.add_key(
         alice, keys.AddKey(name="laptop", owner="alice", text=f"{public_key()} alice@laptop")
     )
@@ -172,7 +174,7 @@ async def make_scene() -> Scene:
         OPERATOR, locations.AddLocation(name="attic", host="attic.example.org", port=22)
     )
     unused = await user("unused")
-    spare = await groups.add_group(OPERATOR, "spare", members=["bob"])
+    spare = await groups.add_group(OPERATOR, groups.AddGroup(name="spare", members=["bob"]))
     assert unused.user_id is not None
     assert alice.user_id is not None
     channel, rule, delivery = await _notifications(alice, made[0])

@@ -7,6 +7,7 @@ from hive.services import runtime
 from hive.services.accounts import groups, users
 from hive.services.gate import host_keys
 from hive.services.permissions import Actor
+from hive.services.repositories import catalogue
 from hive.services.server import about
 from hive.services.storage import locations
 from tests.another_process import started
@@ -54,7 +55,9 @@ async def test_a_new_password_is_set_by_an_administrator(
 
 async def test_nobody_locks_everybody_out(browser: Browser, root: Actor) -> None:
     await browser.log_in("root")
-    answer = await browser.post(f"/admin/users/{root.user_id}", {"enabled": "yes"})
+    answer = await browser.post(
+        f"/admin/users/{root.user_id}", {"enabled": "yes", "keys": "yes", "role": "member"}
+    )
     assert answer.status == 409
     assert "the last enabled administrator" in answer.text
     assert (await users.find_user(root, "root")).is_admin
@@ -118,3 +121,36 @@ async def test_health_tells_version_and_findings(browser: Browser, root: Actor) 
     key.path.chmod(0o644)
     assert "can be read by others" in (await browser.get("/admin")).text
     assert "can be read by others" in (await browser.get("/admin/host-keys")).text
+
+
+async def test_what_a_user_owns_is_handed_over_after_a_look_at_it(
+    browser: Browser, root: Actor, alice: Actor, bob: Actor
+) -> None:
+    made = await catalogue.add_repository(alice, "documents", owner="alice")
+    await browser.log_in("root")
+    path = f"/admin/users/{alice.user_id}/hand-over"
+    shown = await browser.post(path, {"receiver": "bob"})
+    assert shown.status == 200
+    assert "documents" in shown.text
+    assert (await catalogue.find_repository_by_id(root, made.id)).owner == "alice"
+    done = await browser.post(path, {"receiver": "bob", "confirmed": "yes"})
+    assert (done.status, done.location) == (303, f"/admin/users/{alice.user_id}")
+    assert (await catalogue.find_repository_by_id(root, made.id)).owner == "bob"
+    wrong = await browser.post(path, {"receiver": "alice"})
+    assert wrong.status == 422
+
+
+async def test_a_lead_changes_the_members_of_the_group(
+    browser: Browser, root: Actor, alice: Actor, bob: Actor
+) -> None:
+    await browser.log_in("root")
+    both = {"member-alice": "yes", "name": "crew"}
+    await browser.post("/admin/groups/add", both)
+    assert (await browser.post("/admin/groups/1", {**both, "lead-alice": "yes"})).status == 303
+    await browser.log_in("alice")
+    assert "Add a member" in (await browser.get("/account/groups")).text
+    assert (await browser.post("/account/groups/1", {"add": "bob"})).status == 303
+    assert (await groups.find_group(root, "crew")).members == ("alice", "bob")
+    await browser.log_in("bob")
+    assert "Add a member" not in (await browser.get("/account/groups")).text
+    assert (await browser.post("/account/groups/1", {"remove": "alice"})).status == 403

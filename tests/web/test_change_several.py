@@ -16,7 +16,7 @@ from tests.web.browser import Browser
 
 @pytest.fixture
 async def ids(root: Actor, alice: Actor, bob: Actor) -> list[int]:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = [await catalogue.add_repository(alice, name, owner="alice") for name in ("one", "two")]
     theirs = await catalogue.add_repository(
         bob, "bobs", owner="bob", share_levels={"family": ShareLevel.VIEW}
@@ -111,7 +111,7 @@ async def test_a_preview_shows_now_and_then_and_the_button_does_it(
 async def test_shares_that_are_left_as_they_are_stay(
     browser: Browser, root: Actor, alice: Actor, ids: list[int]
 ) -> None:
-    await groups.add_group(root, "team", members=["alice"])
+    await groups.add_group(root, groups.AddGroup(name="team", members=["alice"]))
     await catalogue.set_repository(alice, ids[0], share_levels={"team": ShareLevel.VIEW})
     await browser.log_in("alice")
     typed = {f"repository-{one}": "yes" for one in ids[:2]} | {"action": "shares"}

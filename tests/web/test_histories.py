@@ -187,7 +187,7 @@ async def test_events_are_narrowed_and_paged(browser: Browser, alice: Actor) -> 
 async def test_the_audit_log_is_narrowed(browser: Browser, root: Actor, alice: Actor) -> None:
     await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     assert alice.user_id is not None
-    await users.set_user(root, alice.user_id, email="alice@example.org")
+    await users.set_user(root, alice.user_id, users.ChangeUser(email="alice@example.org"))
     await browser.log_in("root")
     text = (await browser.get("/admin/audit?by=alice")).text
     assert "key laptop of alice" in text

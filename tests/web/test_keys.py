@@ -190,7 +190,7 @@ async def test_no_crowd_of_keys_fills_the_database(alice: Actor) -> None:
 async def test_the_list_tells_who_shares_only_their_own(
     root: Actor, alice: Actor, bob: Actor
 ) -> None:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     for number in range(3):
         await keys.add_key(
             alice,

@@ -130,7 +130,7 @@ async def test_the_stream_ends_with_the_login(
     await browser.log_in("alice")
     async with following(browser) as stream:
         assert alice.user_id is not None
-        await users.set_user(OPERATOR, alice.user_id, enabled=False)
+        await users.set_user(OPERATOR, alice.user_id, users.ChangeUser(enabled=False))
         assert await stream.has_ended()
 
 

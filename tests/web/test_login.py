@@ -144,7 +144,7 @@ async def test_who_is_disabled_is_out_at_once_and_stays_out(
 ) -> None:
     await browser.log_in("alice")
     assert alice.user_id is not None
-    await users.set_user(root, alice.user_id, enabled=False)
+    await users.set_user(root, alice.user_id, users.ChangeUser(enabled=False))
     assert (await browser.get("/")).location == "/login"
     assert (await browser.log_in("alice")).status == 401
 

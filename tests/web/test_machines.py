@@ -49,7 +49,7 @@ async def test_the_form_begins_with_what_most_machines_need(browser: Browser, al
 async def test_one_form_adds_key_repository_and_access(
     browser: Browser, root: Actor, alice: Actor
 ) -> None:
-    await groups.add_group(root, "family", members=["alice"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice"]))
     await browser.log_in("alice")
     more = {"public_key": public_key(), "quota": "2TB", "share-family": "view", "tag": "home, old"}
     answer = await browser.post("/machines/add", TYPED | more)
@@ -218,7 +218,7 @@ async def test_keys_that_were_refused_are_offered_to_who_may_let_them_in(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
     info = await the_machine(alice)
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     await catalogue.set_repository(alice, info.id, share_levels={"family": ShareLevel.VIEW})
     now = clock.now()
     kind, blob, *_ = public_key().split()

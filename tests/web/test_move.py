@@ -72,7 +72,7 @@ async def test_others_do_not_move_it(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, page: str
 ) -> None:
     repository_id = int(page.split("/")[2])
-    await groups.add_group(root, "team", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="team", members=["alice", "bob"]))
     await catalogue.set_repository(alice, repository_id, share_levels={"team": ShareLevel.MANAGE})
     await browser.log_in("bob")
     assert f'href="{page}"' not in (await browser.get(page.replace("move", "settings"))).text

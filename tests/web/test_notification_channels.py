@@ -172,7 +172,7 @@ async def test_nobody_adds_a_channel_for_somebody_else(
 async def test_a_channel_is_shared_and_who_may_only_use_it_sees_no_form(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = await phone(alice)
     path = f"{HERE}/channels/{made.id}"
     typed = {"name": "phone", "enabled": "yes", "topic": "backups"}

@@ -101,13 +101,15 @@ async def test_a_rule_is_about_what_its_person_may_see_and_use(
 async def test_a_rule_keeps_what_its_person_sees_no_longer_until_it_is_changed(
     browser: Browser, root: Actor, alice: Actor, bob: Actor
 ) -> None:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = await catalogue.add_repository(alice, "documents", owner="alice", groups=["family"])
     hers, his = await phone(alice, "hers"), await phone(bob, "his")
     await channels.share(alice, hers.id, "family")
     wanted = AddRule(name="night", channels=[hers.id, his.id], repository=made.id, owner="alice")
     info = await rules.add(bob, "bob", wanted)
-    await groups.set_group(root, (await groups.list_groups(root))[0].id, remove_members=["bob"])
+    await groups.set_group(
+        root, (await groups.list_groups(root))[0].id, groups.ChangeGroup(remove_members=["bob"])
+    )
     await browser.log_in("bob")
     form = (await browser.get(f"{HERE}/rules/{info.id}")).text
     assert "no longer shared: it sends nothing" in form

@@ -95,7 +95,7 @@ async def test_a_passkey_alone_logs_in_and_not_who_is_disabled(
     assert (await log_in()).location == "/account"
     assert (await browser.get("/")).status == 200
     await browser.post("/logout")
-    await users.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, users.ChangeUser(enabled=False))
     assert (await log_in()).status == 401
     assert browser.token is None
 

@@ -62,7 +62,7 @@ async def _add_one_of_each(alice: Actor, number: int, first: int) -> int:
     """Everything that the lists show, once more; `first` is the repository to add things to."""
     name = f"n{number}"
     await users.add_user(OPERATOR, users.AddUser(name=name, password=PASSWORD))
-    await groups.add_group(OPERATOR, name, members=["alice", name])
+    await groups.add_group(OPERATOR, groups.AddGroup(name=name, members=["alice", name]))
     await locations.add_location(
         OPERATOR, locations.AddLocation(name=name, host=f"{name}.example.org", port=22)
     )

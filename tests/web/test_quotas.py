@@ -34,7 +34,7 @@ async def page(browser: Browser, path: str) -> str:
 async def test_quotas_of_users_and_groups_are_set_on_their_pages(
     browser: Browser, root: Actor, alice: Actor, documents: int
 ) -> None:
-    team = await groups.add_group(root, "team", members=["alice"])
+    team = await groups.add_group(root, groups.AddGroup(name="team", members=["alice"]))
     await browser.log_in("root")
     form = {"enabled": "yes", "quota": "2TB"}
     assert (await browser.post(f"/admin/users/{alice.user_id}", form)).status == 303
@@ -71,8 +71,8 @@ async def test_a_quota_below_what_is_used_warns_and_is_shown(
 async def test_a_viewer_sees_no_quota_of_the_owner(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
-    await groups.add_group(root, "team", members=["alice", "bob"])
-    await users.set_user(root, alice.user_id or 0, quota_bytes=10**12)
+    await groups.add_group(root, groups.AddGroup(name="team", members=["alice", "bob"]))
+    await users.set_user(root, alice.user_id or 0, users.ChangeUser(quota_bytes=10**12))
     await catalogue.set_repository(
         OPERATOR, documents, quota_bytes=10**11, share_levels={"team": ShareLevel.VIEW}
     )

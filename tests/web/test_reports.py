@@ -36,7 +36,7 @@ async def machine(new_browser: NewBrowser) -> Browser:
 @pytest.fixture
 async def documents(alice: Actor, bob: Actor) -> int:
     """Alice's repository, which bob may see."""
-    await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", share_levels={"family": ShareLevel.VIEW}
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hive import clock
-from hive.kinds import Access, EndReason, Mode, Need, ShareLevel
+from hive.kinds import Access, EndReason, Mode, Need, Role, ShareLevel
 from hive.models import Repository
 from hive.services import runtime
 from hive.services.accounts import groups, users
@@ -249,14 +249,14 @@ async def test_a_cursor_that_is_none_is_refused(
 async def test_a_group_sees_what_is_shared_with_it(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
-    family = await groups.add_group(root, "family", members=["alice", "bob"])
+    family = await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     await catalogue.set_repository(
         alice, documents, share_with=["family"], share_level=ShareLevel.VIEW
     )
     await browser.log_in("bob")
     assert "documents" in (await browser.get("/")).text
     assert (await browser.get(f"/repositories/{documents}")).status == 200
-    await groups.set_group(root, family.id, remove_members=["bob"])
+    await groups.set_group(root, family.id, groups.ChangeGroup(remove_members=["bob"]))
     assert "documents</bdi>" not in (await browser.get("/")).text
     assert (await browser.get(f"/repositories/{documents}")).status == 404
 
@@ -271,10 +271,10 @@ async def test_who_is_no_administrator_any_more_sees_only_what_is_theirs(
     browser: Browser, root: Actor, bob: Actor, documents: int
 ) -> None:
     assert bob.user_id is not None
-    await users.set_user(root, bob.user_id, is_admin=True)
+    await users.set_user(root, bob.user_id, users.ChangeUser(role=Role.ADMINISTRATOR))
     await browser.log_in("bob")
     assert (await browser.get(f"/repositories/{documents}")).status == 200
-    await users.set_user(root, bob.user_id, is_admin=False)
+    await users.set_user(root, bob.user_id, users.ChangeUser(role=Role.MEMBER))
     assert (await browser.get(f"/repositories/{documents}")).status == 404
 
 
@@ -294,7 +294,7 @@ async def test_the_owner_of_a_key_sees_all_it_opens_and_who_shares_it_only_their
     root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
     """Bob shares alice's key; it told him name and login of every repository it opens."""
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     await keys.add_key(
         alice, keys.AddKey(name="shared", owner="alice", text=public_key(), groups=["family"])
     )

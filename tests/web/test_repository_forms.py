@@ -30,7 +30,7 @@ async def documents(alice: Actor) -> int:
 async def test_a_repository_is_added_with_keys_and_shares(
     browser: Browser, root: Actor, alice: Actor
 ) -> None:
-    await groups.add_group(root, "family", members=["alice"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice"]))
     laptop = await keys.add_key(alice, keys.AddKey(name="laptop", owner="alice", text=public_key()))
     nas = await keys.add_key(alice, keys.AddKey(name="nas", owner="alice", text=public_key()))
     await browser.log_in("alice")
@@ -123,7 +123,7 @@ async def test_access_is_changed_and_taken_away(
 async def test_who_manages_takes_away_a_key_that_they_cannot_see(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
-    await groups.add_group(root, "team", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="team", members=["alice", "bob"]))
     await catalogue.set_repository(alice, documents, share_with=["team"])
     laptop = await keys.find_key(alice, "laptop")
     path = f"/repositories/{documents}/keys"

@@ -91,7 +91,7 @@ async def test_what_is_in_the_trash_has_no_tabs_to_change_it(
 async def test_who_may_only_look_changes_nothing(
     browser: Browser, root: Actor, alice: Actor, bob: Actor, documents: int
 ) -> None:
-    await groups.add_group(root, "family", members=["alice", "bob"])
+    await groups.add_group(root, groups.AddGroup(name="family", members=["alice", "bob"]))
     await catalogue.set_repository(
         alice, documents, share_with=["family"], share_level=ShareLevel.VIEW
     )

@@ -218,7 +218,7 @@ async def test_who_is_disabled_between_the_steps_does_not_come_in(
 ) -> None:
     _, codes = app_and_codes
     await browser.log_in("alice")
-    await users.set_user(root, alice.user_id or 0, enabled=False)
+    await users.set_user(root, alice.user_id or 0, users.ChangeUser(enabled=False))
     answer = await browser.post("/login/second", {"recovery_code": codes[0]})
     assert answer.location == "/login?again=yes"
 

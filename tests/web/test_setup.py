@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from hive.config.settings import Settings
+from hive.kinds import Role
 from hive.models import AuditEntry, User
 from hive.services import runtime
 from hive.services.accounts import first_setup, users
@@ -77,7 +78,7 @@ async def test_there_is_no_link_where_an_administrator_is(browser: Browser, root
 
 async def test_an_administrator_made_elsewhere_closes_the_set_up(browser: Browser) -> None:
     path = await link()
-    await users.add_user(SYSTEM, users.AddUser(name="root", is_admin=True))
+    await users.add_user(SYSTEM, users.AddUser(name="root", role=Role.ADMINISTRATOR))
     assert (await browser.get(path)).status == 403
     assert (await browser.post(path, fields())).status == 403
 

@@ -34,7 +34,7 @@ def more_settings() -> dict[str, Any]:
 @pytest.fixture
 async def documents(alice: Actor, bob: Actor) -> AsyncIterator[int]:
     """Alice's repository, which bob may see, on a server that hears of buttons."""
-    await groups.add_group(OPERATOR, "family", members=["alice", "bob"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="family", members=["alice", "bob"]))
     made = await catalogue.add_repository(
         alice, "documents", owner="alice", share_levels={"family": ShareLevel.VIEW}
     )

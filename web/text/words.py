@@ -19,6 +19,7 @@ from hive.kinds import (
     MoveState,
     Need,
     Operation,
+    Role,
     RunState,
     Severity,
     ShareLevel,
@@ -39,6 +40,11 @@ TRANSLATED = (
     N_("read-only"),
     N_("view"),
     N_("manage"),
+    # roles
+    N_("member"),
+    N_("operator"),
+    N_("auditor"),
+    N_("administrator"),
     # what a session wants, and what it was
     N_("delete repository"),
     N_("read"),
@@ -197,6 +203,7 @@ TRANSLATED = (
     N_("digest"),
     N_("dead letter"),
     N_("key expires"),
+    N_("access expires"),
     N_("many wrong logins"),
     N_("downtime"),
     N_("being sent"),
@@ -241,6 +248,7 @@ _LONGER: dict[StrEnum, str] = {
 KINDS = (
     Access,
     ShareLevel,
+    Role,
     Need,
     Operation,
     ArchiveCreated,

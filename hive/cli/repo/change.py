@@ -37,6 +37,9 @@ from hive.services.sessions import config_versions
 @click.option("--remove-key", "remove_keys", metavar="K", multiple=True)
 @click.option("--group", "groups", metavar="G", multiple=True, help="Share it with this group.")
 @click.option("--share-level", type=values.LEVEL, default=ShareLevel.MANAGE.value)
+@click.option(
+    "--share-until", type=values.WHEN, metavar="WHEN", help="When the new shares end: +30d, ..."
+)
 @click.option("--remove-group", "remove_groups", metavar="G", multiple=True)
 @schedule_options
 @click.option("--untag", "untags", metavar="T", multiple=True)
@@ -69,6 +72,7 @@ def set_(context: click.Context, /, reference: str, mode: str | None, **given: A
         ),
         share_with=given.pop("groups"),
         share_level=ShareLevel(given.pop("share_level")),
+        share_until=given.pop("share_until"),
         unshare_from=given.pop("remove_groups"),
         schedule=change_of(given),
         add_tags=given.pop("tags"),

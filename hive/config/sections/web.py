@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from hive.config.fields import Listen, NetworkList, PublicUrl, Section, Whole
@@ -33,6 +35,13 @@ class WebSettings(Section):
     )
     session_days: Whole = Field(
         30, ge=1, description=N_("Days after which users must log in again in any case.")
+    )
+    require_second_factor: Literal["nobody", "administrators", "everybody"] = Field(
+        "nobody",
+        description=N_(
+            "Who needs a second factor to use the pages. Groups can require it of their members"
+            " as well."
+        ),
     )
     max_connections: Whole = Field(
         512,

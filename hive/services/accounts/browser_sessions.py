@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from hive import tokens
 from hive.database import transactional
 from hive.errors import NotFound
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import WebSession
 from hive.services import audit, runtime
 from hive.services.accounts import users
@@ -72,7 +72,9 @@ async def user_of(token: str, *, is_seen: bool = True) -> UserInfo | None:
         return None
     if is_seen and idle > _SEEN_EVERY:
         await _touch(row.id)
-    return await users.get_user(Actor(row.user_id, row.user.name, False, Source.WEB), row.user_id)
+    return await users.get_user(
+        Actor(row.user_id, row.user.name, Role.MEMBER, Source.WEB), row.user_id
+    )
 
 
 @transactional

@@ -2,35 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hive.errors import Conflict
 from hive.services.accounts import dependents, groups, users
 from hive.services.accounts.dependents import Dependents
-from hive.services.accounts.groups import GroupInfo
-from hive.services.accounts.users import UserInfo
+from hive.services.accounts.groups import ChangeGroup, GroupInfo
+from hive.services.accounts.users import ChangeUser, UserInfo
 from hive.services.permissions import Actor
 from hive.services.repositories import quotas
 from hive.services.repositories.quotas import QuotaUse
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChangeUser:
-    """What is to change of a user; what is absent stays as it is.
-
-    email         an empty one removes it
-    enabled       False ends their browser sessions
-    quota_bytes   a new quota; `no_quota` removes the one there is
-    is_confirmed  also disable a user on whom something depends
-    """
-
-    email: str | None = None
-    is_admin: bool | None = None
-    enabled: bool | None = None
-    quota_bytes: int | None = None
-    no_quota: bool = False
-    is_confirmed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,28 +36,16 @@ class NeedsConfirmation(Conflict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChangeGroup:
-    """What is to change of a group; what is absent stays as it is.
-
-    members         its members from now on, in place of all that it has
-    add_members     further members; `remove_members` takes some out
-    quota_bytes     a new quota; `no_quota` removes the one there is
-    """
-
-    name: str | None = None
-    members: Sequence[str] | None = None
-    add_members: Sequence[str] = ()
-    remove_members: Sequence[str] = ()
-    quota_bytes: int | None = None
-    no_quota: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
 class ChangedGroup:
     """The group as it is now, and how much of its quota is used, where one was set."""
 
     group: GroupInfo
     quota_use: QuotaUse | None
+
+
+async def _is_on(actor: Actor, user_id: int) -> bool:
+    user = await users.get_user(actor, user_id)
+    return user.enabled or user.keys_enabled
 
 
 async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> ChangedUser:
@@ -86,36 +55,21 @@ async def change_user(actor: Actor, user_id: int, wanted: ChangeUser) -> Changed
     one who is to be disabled, Conflict where no enabled administrator would be left.
     """
     found = None
-    if wanted.enabled is False and (await users.get_user(actor, user_id)).enabled:
+    if wanted.disables_something and await _is_on(actor, user_id):
         found = await dependents.of_user(actor, user_id)
+        if False not in (wanted.enabled, wanted.may_use_keys):
+            found = replace(found, keys=[], sessions=0)  # they go on
         if not wanted.is_confirmed and not found.is_empty:
             raise NeedsConfirmation(
                 "Something depends on this user: confirm that they are to be disabled.", found
             )
-    info = await users.set_user(
-        actor,
-        user_id,
-        email=wanted.email,
-        is_admin=wanted.is_admin,
-        enabled=wanted.enabled,
-        quota_bytes=wanted.quota_bytes,
-        no_quota=wanted.no_quota,
-    )
+    info = await users.set_user(actor, user_id, wanted)
     use = None if wanted.quota_bytes is None else await quotas.use_of_user(user_id)
     return ChangedUser(user=info, dependents=found, quota_use=use)
 
 
 async def change_group(actor: Actor, group_id: int, wanted: ChangeGroup) -> ChangedGroup:
     """Change a group, for administrators; InvalidInput and Conflict name the field."""
-    info = await groups.set_group(
-        actor,
-        group_id,
-        name=wanted.name,
-        members=wanted.members,
-        add_members=wanted.add_members,
-        remove_members=wanted.remove_members,
-        quota_bytes=wanted.quota_bytes,
-        no_quota=wanted.no_quota,
-    )
+    info = await groups.set_group(actor, group_id, wanted)
     use = None if wanted.quota_bytes is None else await quotas.use_of_group(group_id)
     return ChangedGroup(group=info, quota_use=use)

@@ -9,7 +9,7 @@ from hive import tokens
 from hive.config import values
 from hive.database import transactional
 from hive.errors import Forbidden, InvalidInput
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import Installation
 from hive.services import names, runtime
 from hive.services.accounts import passwords, users
@@ -75,8 +75,8 @@ async def _make_first_administrator(
 ) -> UserInfo:
     # Once more, inside the transaction: of two who send the form at once, one is too late.
     await require_open_setup(token)
-    actor = Actor(None, "set-up", is_admin=True, source=Source.WEB, address=address)
-    user = await users.store_user(actor, name, password_hash=password_hash, is_admin=True)
+    actor = Actor(None, "set-up", role=Role.ADMINISTRATOR, source=Source.WEB, address=address)
+    user = await users.store_user(actor, name, password_hash=password_hash, role=Role.ADMINISTRATOR)
     await Installation.all().update(setup_token_sha256=None)
     return user
 

@@ -7,7 +7,7 @@ from hive.background import spawn
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import HiveError
-from hive.kinds import Severity, Source
+from hive.kinds import Role, Severity, Source
 from hive.models import User
 from hive.sentences import say
 from hive.services import audit
@@ -41,7 +41,7 @@ async def _store(name: str, address: str) -> None:
     if user is None or not user.enabled:
         return
     logger.warning("many wrong passwords for an account", user=user.name, last=address)
-    stranger = Actor(None, "somebody", is_admin=False, source=Source.WEB, address=address)
+    stranger = Actor(None, "somebody", role=Role.MEMBER, source=Source.WEB, address=address)
     await audit.record(stranger, "user.login.guessed", f"user {user.name}")
     notice = Notice(
         f"{MANY_WRONG_LOGINS}:{clock.now().isoformat()}",

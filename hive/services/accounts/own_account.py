@@ -18,7 +18,7 @@ from hive.services.accounts import (
     reset_tokens,
     users,
 )
-from hive.services.accounts.users import UserInfo
+from hive.services.accounts.users import ChangeUser, UserInfo
 from hive.services.permissions import Actor, own_id
 from hive.services.versions import Version
 
@@ -101,15 +101,15 @@ async def _store_time_zone(actor: Actor, name: str) -> None:
 async def _store_preferences(
     actor: Actor, timezone: str | None, language: Language | None, theme: Theme
 ) -> None:
-    await User.filter(id=own_id(actor)).update(timezone=timezone, language=language, theme=theme)
-    await audit.record(
-        actor,
-        "user.preferences",
-        f"user {actor.name}",
-        timezone=timezone,
-        language=language,
-        theme=theme,
-    )
+    user = await User.get(id=own_id(actor))
+    before = audit.values_of(user, *_LOOK)
+    user.timezone, user.language, user.theme = timezone, language, theme
+    await user.save(update_fields=_LOOK)
+    changed = audit.changes(before, audit.values_of(user, *_LOOK))
+    await audit.record(actor, "user.preferences", f"user {actor.name}", **changed)
+
+
+_LOOK = ("timezone", "language", "theme")
 
 
 async def require_password(actor: Actor, password: str) -> None:
@@ -159,5 +159,5 @@ async def set_email(actor: Actor, email: str, password: str) -> None:
 
 @transactional
 async def _store_email(actor: Actor, email: str) -> None:
-    await users.set_user(actor, own_id(actor), email=email)
+    await users.set_user(actor, own_id(actor), ChangeUser(email=email))
     await reset_tokens.withdraw(own_id(actor))  # they went to the old address

@@ -219,7 +219,7 @@ async def _take(
     if row is None or (user_id is not None and row.user_id != user_id):
         logger.info("a passkey was refused", reason="it is not known here")
         return None
-    actor = Actor(row.user_id, row.user.name, row.user.is_admin, Source.WEB, address)
+    actor = Actor(row.user_id, row.user.name, row.user.role, Source.WEB, address)
     try:
         answer = found.response
         state = _state(answer.client_data, purpose, verification)

@@ -9,7 +9,7 @@ from hive.background import spawn
 from hive.database import transactional
 from hive.driver_error import DriverError
 from hive.errors import Forbidden, HiveError
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import User
 from hive.sentences import say
 from hive.services import audit, runtime
@@ -52,7 +52,7 @@ async def _mail_links(who: str, address: str) -> None:
     try:
         users = User.filter(Q(name=who) | Q(email__iexact=who), enabled=True)
         for user in await users.order_by("id").limit(_MAX_ACCOUNTS):
-            if user.email and user.password_hash and attempt_limits.may_mail_reset(str(user.id)):
+            if user.email and attempt_limits.may_mail_reset(str(user.id)):
                 await _mail_link(user, user.email, address)
     except (HiveError, DriverError, OSError) as error:
         logger.error("a link for a new password could not be mailed", reason=str(error))
@@ -88,7 +88,7 @@ async def _mail_link(user: User, email: str, address: str) -> None:
 @transactional
 async def _issue(user: User, address: str) -> str:
     token, _ = await reset_tokens.issue(user.id)
-    stranger = Actor(None, "somebody", is_admin=False, source=Source.WEB, address=address)
+    stranger = Actor(None, "somebody", role=Role.MEMBER, source=Source.WEB, address=address)
     await audit.record(stranger, "user.reset.mail", f"user {user.name}")
     return token
 
@@ -102,8 +102,7 @@ async def _user_of(token: str) -> User:
     user = await reset_tokens.user_of(token)
     if user is None:
         raise Forbidden(
-            "This link is not valid: it was used already, or is older than an hour. Ask for a new"
-            " one."
+            "This link is not valid: it was used already, or its time is over. Ask for a new one."
         )
     return user
 
@@ -122,7 +121,7 @@ async def complete(token: str, password: str, *, address: str) -> str:
 async def _complete(token: str, password_hash: str, address: str) -> str:
     # Once more, inside the transaction: of two who send the form at once, one is too late.
     user = await _user_of(token)
-    actor = Actor(user.id, user.name, is_admin=False, source=Source.WEB, address=address)
+    actor = Actor(user.id, user.name, role=Role.MEMBER, source=Source.WEB, address=address)
     await audit.record(actor, "user.reset.used", f"user {user.name}")
     await accounts.store_password(actor, user.id, password_hash)
     return await known_browsers.remember(user.id, None)

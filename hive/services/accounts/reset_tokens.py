@@ -1,12 +1,14 @@
-"""Tokens of the links by which users choose a new password: an hour long, once."""
+"""Tokens of the links by which users choose a password, once: an hour long, invitations a week."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tortoise.expressions import Q
+
 from hive import clock, tokens
 from hive.database import transactional
-from hive.models import PasswordReset, User
+from hive.models import Invitation, PasswordReset, User
 
 LIFE = timedelta(hours=1)
 
@@ -25,13 +27,16 @@ async def issue(user_id: int) -> tuple[str, datetime]:
 
 async def user_of(token: str) -> User | None:
     """The enabled user whose token this is, as long as it is good."""
-    row = await PasswordReset.get_or_none(
-        token_sha256=tokens.digest(token), expires_at__gt=clock.now()
-    ).select_related("user")
-    return row.user if row is not None and row.user.enabled else None
+    good = Q(token_sha256=tokens.digest(token), expires_at__gt=clock.now())
+    for query in (PasswordReset.filter(good), Invitation.filter(good)):
+        row = await query.select_related("user").first()
+        if row is not None and row.user.enabled:
+            return row.user
+    return None
 
 
 @transactional
 async def withdraw(user_id: int) -> None:
-    """Make all tokens of a user worthless."""
+    """Make all tokens of a user worthless, those of an invitation too."""
+    await Invitation.filter(user_id=user_id).delete()
     await PasswordReset.filter(user_id=user_id).delete()

@@ -16,6 +16,7 @@ from hive.models import Passkey, RecoveryCode, Totp, User
 from hive.services import audit, runtime
 from hive.services import secrets as sealed
 from hive.services.accounts import attempt_limits
+from hive.services.accounts.users import UserInfo
 from hive.services.permissions import Actor, own_id, require_admin
 
 logger = log.get(__name__)
@@ -56,6 +57,11 @@ async def factors_of(user_id: int) -> Factors:
         await Passkey.filter(user_id=user_id).count(),
         await RecoveryCode.filter(user_id=user_id, used_at=None).count(),
     )
+
+
+async def is_missing(user: UserInfo) -> bool:
+    """Whether a second factor is required of the user who has none."""
+    return user.needs_second_factor and not (await factors_of(user.id)).is_on
 
 
 # --- the app ------------------------------------------------------------------------------

@@ -10,12 +10,12 @@ from datetime import datetime
 from hive import clock
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Source
-from hive.models import Key, Membership, Repository, User, WebSession
+from hive.kinds import Role, Source
+from hive.models import Group, Key, Membership, Repository, User, WebSession
 from hive.sentences import say
 from hive.services import audit, events, names, references, runtime
 from hive.services.accounts import attempt_limits, known_browsers, passwords, reset_tokens
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import SYSTEM, Actor, require_admin, require_sight
 from hive.services.repositories import quotas
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f<>,;]+@[^@\s\x00-\x1f<>,;]+")
@@ -26,7 +26,7 @@ class UserInfo:
     id: int
     name: str
     email: str | None
-    is_admin: bool
+    role: Role
     enabled: bool
     has_password: bool
     groups: tuple[str, ...]
@@ -36,9 +36,27 @@ class UserInfo:
     language: str | None
     theme: str | None
     quota_bytes: int | None = None
+    keys_enabled: bool = True
+    expires_at: datetime | None = None
+    max_repositories: int | None = None
+    needs_second_factor: bool = False  # whether that is required of them
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMINISTRATOR
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the pages of administration are for them, at least to look at."""
+        return self.actor(Source.WEB, None).sees_all
+
+    @property
+    def may_change(self) -> bool:
+        """Whether they may change anything besides their own account."""
+        return self.actor(Source.WEB, None).may_change
 
     def actor(self, source: Source, address: str | None) -> Actor:
-        return Actor(self.id, self.name, self.is_admin, source, address)
+        return Actor(self.id, self.name, self.role, source, address)
 
 
 @dataclass(frozen=True)
@@ -60,7 +78,39 @@ class AddUser:
     name: str
     email: str | None = None
     password: str | None = field(default=None, repr=False)
-    is_admin: bool = False
+    role: Role = Role.MEMBER
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeUser:
+    """What is to change of a user; what is absent stays as it is.
+
+    email             an empty one removes it
+    enabled           both switches at once
+    may_log_in        False ends their browser sessions
+    may_use_keys      False ends the sessions of their keys
+    expires_at        both are switched off then; `never_expires` removes the end there is
+    quota_bytes       a new quota; `no_quota` removes the one there is
+    max_repositories  how many they may own; `no_max_repositories` removes the limit
+    is_confirmed      also disable a user on whom something depends
+    """
+
+    email: str | None = None
+    role: Role | None = None
+    enabled: bool | None = None
+    may_log_in: bool | None = None
+    may_use_keys: bool | None = None
+    expires_at: datetime | None = None
+    never_expires: bool = False
+    max_repositories: int | None = None
+    no_max_repositories: bool = False
+    quota_bytes: int | None = None
+    no_quota: bool = False
+    is_confirmed: bool = False
+
+    @property
+    def disables_something(self) -> bool:
+        return False in (self.enabled, self.may_log_in, self.may_use_keys)
 
 
 async def add_user(actor: Actor, wanted: AddUser) -> UserInfo:
@@ -72,9 +122,7 @@ async def add_user(actor: Actor, wanted: AddUser) -> UserInfo:
     names.check_account(wanted.name, "user")
     email = _check_email(wanted.email)
     hashed = None if wanted.password is None else await passwords.hash_password(wanted.password)
-    return await store_user(
-        actor, wanted.name, email=email, password_hash=hashed, is_admin=wanted.is_admin
-    )
+    return await store_user(actor, wanted.name, email=email, password_hash=hashed, role=wanted.role)
 
 
 @transactional
@@ -84,7 +132,7 @@ async def store_user(
     *,
     email: str | None = None,
     password_hash: str | None,
-    is_admin: bool,
+    role: Role,
 ) -> UserInfo:
     """The step of `add_user` that touches the database, for services that checked the rest."""
     require_admin(actor)
@@ -94,10 +142,10 @@ async def store_user(
         name=name,
         email=email,
         password_hash=password_hash,
-        is_admin=is_admin,
+        role=role,
         created_at=clock.now(),
     )
-    await audit.record(actor, "user.add", f"user {name}", admin=is_admin)
+    await audit.record(actor, "user.add", f"user {name}", role=role)
     return await _info(user)
 
 
@@ -112,12 +160,12 @@ def _check_email(email: str | None) -> str | None:
 
 
 async def list_users(actor: Actor) -> list[UserInfo]:
-    require_admin(actor)
+    require_sight(actor)
     return await _infos(await User.all().order_by("name"))
 
 
 async def find_user(actor: Actor, reference: str) -> UserInfo:
-    """The user of this name or id; anybody may find themselves, administrators everybody."""
+    """The user of this name or id; anybody finds themselves, who sees everything, everybody."""
     return await _info(await references.person(actor, reference))
 
 
@@ -127,56 +175,92 @@ async def get_user(actor: Actor, user_id: int) -> UserInfo:
 
 
 @transactional
-async def set_user(
-    actor: Actor,
-    user_id: int,
-    *,
-    email: str | None = None,
-    is_admin: bool | None = None,
-    enabled: bool | None = None,
-    quota_bytes: int | None = None,
-    no_quota: bool = False,
-) -> UserInfo:
-    """Change what is given; an empty email removes it."""
+async def set_user(actor: Actor, user_id: int, wanted: ChangeUser) -> UserInfo:
+    """Change what is given: people their own address, administrators everything."""
     user = await references.person_by_id(actor, user_id)
-    wanted = None if no_quota else quota_bytes or user.quota_bytes
-    changes_quota = wanted != user.quota_bytes
-    if is_admin is not None or enabled is not None or changes_quota:
-        require_admin(actor)
+    before = _audited(user)
     was_administrator = user.is_admin and user.enabled
-    if email is not None:
-        user.email = _check_email(email)
-    if is_admin is not None:
-        user.is_admin = is_admin
-    if enabled is not None:
-        user.enabled = enabled
-    if changes_quota:
-        quotas.check(wanted)
-        user.quota_bytes = wanted
-        events.quotas_changed()
+    if wanted.email is not None:
+        user.email = _check_email(wanted.email)
+    if wanted.role is not None:
+        user.role = wanted.role
+    _switch(user, wanted)
+    if wanted.no_quota or wanted.quota_bytes is not None:
+        quotas.check(wanted.quota_bytes)
+        user.quota_bytes = None if wanted.no_quota else wanted.quota_bytes
+    changed = audit.changes(before, _audited(user))
+    if user.id != actor.user_id or changed.keys() - _BY_THEMSELVES:
+        require_admin(actor)
     await user.save()
     if was_administrator:
         await _keep_an_administrator()
-    if enabled is False:
+    if not user.enabled:
         await WebSession.filter(user_id=user.id).delete()
         await reset_tokens.withdraw(user.id)
+    if changed.keys() & {"enabled", "keys_enabled"}:
         events.rights_changed(f"user {user.name} was disabled")
-    await audit.record(
-        actor,
-        "user.set",
-        f"user {user.name}",
-        email=email,
-        admin=is_admin,
-        enabled=enabled,
-        quota_bytes=wanted if changes_quota else None,
-        no_quota=wanted is None if changes_quota else None,
-    )
+    if "quota_bytes" in changed:
+        events.quotas_changed()
+    await audit.record(actor, "user.set", f"user {user.name}", **changed)
     return await _info(user)
+
+
+_BY_THEMSELVES = {"email"}
+
+
+def _switch(user: User, wanted: ChangeUser) -> None:
+    """Whether they can log in, whether their keys open anything, and until when."""
+    for switch, value in (
+        ("enabled", wanted.enabled),
+        ("keys_enabled", wanted.enabled),
+        ("enabled", wanted.may_log_in),
+        ("keys_enabled", wanted.may_use_keys),
+    ):
+        if value is not None:
+            setattr(user, switch, value)
+    if wanted.never_expires or wanted.expires_at is not None:
+        _check_end(wanted.expires_at)
+        user.expires_at = None if wanted.never_expires else wanted.expires_at
+    elif user.expires_at is not None and user.expires_at <= clock.now() and user.enabled:
+        user.expires_at = None  # it ended, and was switched on again
+    if wanted.no_max_repositories or wanted.max_repositories is not None:
+        quotas.check_count(wanted.max_repositories)
+        user.max_repositories = None if wanted.no_max_repositories else wanted.max_repositories
+
+
+def _check_end(expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= clock.now():
+        raise InvalidInput("%(until)s is in the past.", field="expires", until=expires_at)
+
+
+def _audited(user: User) -> dict[str, object]:
+    switches = ("enabled", "keys_enabled", "expires_at")
+    return audit.values_of(user, "email", "role", *switches, "quota_bytes", "max_repositories")
+
+
+@transactional
+async def end_account(user_id: int) -> None:
+    """The time of an account has come: nobody logs in with it, and its keys open nothing.
+
+    The last administrator stays: somebody has to be able to change that.
+    """
+    user = await _get(user_id)
+    before = _audited(user)
+    others = User.filter(role=Role.ADMINISTRATOR, enabled=True).exclude(id=user.id)
+    if user.is_admin and not await others.exists():
+        return
+    user.enabled = user.keys_enabled = False
+    await user.save()
+    await WebSession.filter(user_id=user.id).delete()
+    await reset_tokens.withdraw(user.id)
+    changed = audit.changes(before, _audited(user))
+    await audit.record(SYSTEM, "user.expired", f"user {user.name}", **changed)
+    events.rights_changed(say("the account %(name)s ended", name=user.name))
 
 
 async def _keep_an_administrator() -> None:
     """Call after the change, inside its transaction: nobody locks everybody out."""
-    if not await User.filter(is_admin=True, enabled=True).exists():
+    if not await User.filter(role=Role.ADMINISTRATOR, enabled=True).exists():
         raise Conflict("This is the last enabled administrator: appoint another one first.")
 
 
@@ -309,7 +393,7 @@ async def note_login(actor: Actor) -> None:
 
 
 async def administrator_exists() -> bool:
-    return await User.filter(is_admin=True).exists()
+    return await User.filter(role=Role.ADMINISTRATOR).exists()
 
 
 async def _info(user: User) -> UserInfo:
@@ -317,25 +401,36 @@ async def _info(user: User) -> UserInfo:
 
 
 async def _infos(rows: Sequence[User]) -> list[UserInfo]:
-    groups: dict[int, list[str]] = {row.id: [] for row in rows}
+    groups: dict[int, list[Group]] = {row.id: [] for row in rows}
     for one in await Membership.filter(user_id__in=list(groups)).select_related("group"):
-        groups[one.user_id].append(one.group.name)
+        groups[one.user_id].append(one.group)
     return [_as_info(row, groups[row.id]) for row in rows]
 
 
-def _as_info(user: User, groups: Sequence[str]) -> UserInfo:
+def _needs_second_factor(user: User, groups: Sequence[Group]) -> bool:
+    required = runtime.settings().web.require_second_factor
+    if required == "everybody" or (required == "administrators" and user.is_admin):
+        return True
+    return any(group.requires_second_factor for group in groups)
+
+
+def _as_info(user: User, groups: Sequence[Group]) -> UserInfo:
     return UserInfo(
         id=user.id,
         name=user.name,
         email=user.email,
-        is_admin=user.is_admin,
+        role=user.role,
         enabled=user.enabled,
         has_password=user.password_hash is not None,
-        groups=tuple(sorted(groups)),
+        groups=tuple(sorted(group.name for group in groups)),
         created_at=user.created_at,
         last_login_at=user.last_login_at,
         timezone=user.timezone,
         language=user.language,
         theme=user.theme,
         quota_bytes=user.quota_bytes,
+        keys_enabled=user.keys_enabled,
+        expires_at=user.expires_at,
+        max_repositories=user.max_repositories,
+        needs_second_factor=_needs_second_factor(user, groups),
     )

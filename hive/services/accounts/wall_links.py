@@ -14,11 +14,11 @@ from hive import clock, memory, tokens
 from hive.addresses import limit_group
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, NotFound
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import WallLink
 from hive.services import audit, names, runtime
 from hive.services.attempts import Tries
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_admin, require_sight
 
 GUESSES_PER_MINUTE = 20  # of unknown links from one address
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,64}")
@@ -69,7 +69,7 @@ async def add(actor: Actor, name: str) -> NewWallLink:
 
 
 async def list_links(actor: Actor) -> list[WallLinkInfo]:
-    require_admin(actor)
+    require_sight(actor)
     return [_info(row) for row in await WallLink.all().order_by("name", "id")]
 
 
@@ -99,7 +99,9 @@ async def reader(token: str, address: str) -> Actor:
     now = clock.now()
     if row.last_used_at is None or now - row.last_used_at > _MINUTE:
         await WallLink.filter(id=row.id).update(last_used_at=now)
-    return Actor(None, f"wall link {row.name}", is_admin=True, source=Source.WEB, address=address)
+    return Actor(
+        None, f"wall link {row.name}", role=Role.ADMINISTRATOR, source=Source.WEB, address=address
+    )
 
 
 def _info(row: WallLink) -> WallLinkInfo:

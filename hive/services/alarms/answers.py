@@ -81,7 +81,7 @@ async def offers(actor: Actor, alarms: Sequence[AlarmInfo]) -> dict[int, AlarmOf
 async def _keys_to_disable(actor: Actor, session_ids: Collection[int]) -> dict[int, int]:
     """Of each session the key, where it is still enabled and the actor may disable it."""
     sessions = await Session.filter(id__in=list(session_ids)).values("id", "key_id")
-    mine = Q() if actor.is_admin else Q(owner_id=actor.user_id)
+    mine = Q() if actor.manages_all else Q(owner_id=actor.user_id)
     ids = [one["key_id"] for one in sessions]
     known = {row["id"] for row in await Key.filter(mine, id__in=ids, enabled=True).values("id")}
     return {one["id"]: one["key_id"] for one in sessions if one["key_id"] in known}

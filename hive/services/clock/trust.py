@@ -19,7 +19,7 @@ from hive.database import transactional
 from hive.errors import Conflict
 from hive.models import ClockState
 from hive.services import audit
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_operator
 from hive.timekeeping import ClockReading, Doubt, Timekeeping, after, from_json, to_json
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -126,7 +126,7 @@ async def store() -> bool:
 @transactional
 async def confirm(actor: Actor) -> datetime:
     """Trust the clock as it is now; an administrator has looked at it."""
-    require_admin(actor)
+    require_operator(actor)
     now = reading()
     if await doubt() is None:
         raise Conflict("The clock is trusted already.")

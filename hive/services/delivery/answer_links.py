@@ -105,7 +105,7 @@ async def _may_answer(row: Delivery, settings: Mapping[str, Any]) -> bool:
     if repository is None:
         return False
     user = told.user
-    actor = Actor(user.id, user.name, is_admin=user.is_admin, source=Source.WEB)
+    actor = Actor(user.id, user.name, role=user.role, source=Source.WEB)
     return await level_on(actor, repository) >= Level.MANAGE
 
 

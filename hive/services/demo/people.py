@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hive.database import transactional
+from hive.kinds import Role
 from hive.models import Channel, Key, User
 from hive.sentences import say
 from hive.services.accounts import groups, users
+from hive.services.accounts.groups import AddGroup
 from hive.services.accounts.users import AddUser
 from hive.services.keys import keys
 from hive.services.keys.infos import KeyInfo
@@ -51,14 +53,14 @@ async def add_people(now: datetime, password: str | None = None) -> Cast:
             name=ADMINISTRATOR,
             email=f"{ADMINISTRATOR}@demo.example",
             password=chosen,
-            is_admin=True,
+            role=Role.ADMINISTRATOR,
         ),
     )
     for name in (*OWNERS, *_OTHERS):
         if name != ADMINISTRATOR:
             await users.add_user(OPERATOR, AddUser(name=name, email=f"{name}@demo.example"))
     for name, members in _GROUPS.items():
-        await groups.add_group(OPERATOR, name, members=members)
+        await groups.add_group(OPERATOR, AddGroup(name=name, members=members))
     made = {}
     for owner in OWNERS:
         text = f"{_public_key()} {owner}@demo.example"

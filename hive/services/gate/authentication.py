@@ -32,7 +32,7 @@ async def authenticate(login: str, fingerprint: str, address: str) -> Identity |
         key__fingerprint=fingerprint,
         repository__deleted_at=None,
         key__enabled=True,
-        key__owner__enabled=True,
+        key__owner__keys_enabled=True,
     ).values("repository_id", "key_id", "key__networks")
     for row in rows:
         if _in_networks(address, row["key__networks"]):
@@ -55,7 +55,7 @@ def problem_of(key: Key, address: str, *, is_running: bool = False) -> RefusalCa
     now = trust.estimated() if is_running else trust.latest()
     if not key.enabled:
         return RefusalCause.KEY_DISABLED
-    if not key.owner.enabled:
+    if not key.owner.keys_enabled:
         return RefusalCause.OWNER_DISABLED
     if key.expires_at is not None and key.expires_at <= now:
         return RefusalCause.KEY_EXPIRED

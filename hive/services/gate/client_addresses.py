@@ -22,7 +22,7 @@ from hive.sentences import say
 from hive.services import audit
 from hive.services.clock import trust
 from hive.services.outbox import outbox
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_operator, require_sight
 
 LATELY = timedelta(days=30)
 _MAX_RECORDS = 1_000
@@ -182,7 +182,7 @@ async def _notify(now: datetime) -> None:
 
 async def list_addresses(actor: Actor) -> list[AddressInfo]:
     """Every rule, and every address that something went wrong with in the last 30 days."""
-    require_admin(actor)
+    require_sight(actor)
     found: dict[str, AddressInfo] = {}
     for rule in await AddressRule.all().order_by("-id").limit(_MAX_RULES):
         if rule.expires_at is None or rule.expires_at > clock.now():
@@ -204,7 +204,7 @@ async def list_addresses(actor: Actor) -> list[AddressInfo]:
 
 async def without_common_algorithm(actor: Actor) -> list[AddressInfo]:
     """Clients whose algorithms the gate does not offer; nothing for who is no administrator."""
-    if not actor.is_admin:
+    if not actor.sees_all:
         return []
     return [
         replace(info, troubles=tuple(wrong))
@@ -226,7 +226,7 @@ async def ban(
     Conflict where somebody logged in from there lately, or the actor is there, and that is not
     confirmed.
     """
-    require_admin(actor)
+    require_operator(actor)
     network = _network(text)
     if not is_confirmed:
         await _require_unused(actor, network)
@@ -237,14 +237,14 @@ async def allow(
     actor: Actor, text: str, *, expires_at: datetime | None = None, reason: str = ""
 ) -> AddressInfo:
     """Free a network from the limits that hold for one address."""
-    require_admin(actor)
+    require_operator(actor)
     return await _rule(actor, AddressRuling.ALLOW, _network(text), expires_at, reason)
 
 
 @transactional
 async def release(actor: Actor, text: str) -> str:
     """Take back what was decided about an address, and forget what went wrong there."""
-    require_admin(actor)
+    require_operator(actor)
     network = _network(text)
     written = _written(network)
     rules = await AddressRule.filter(network=str(network)).delete()

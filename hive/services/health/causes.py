@@ -35,7 +35,7 @@ async def _keys(row: Repository, now: datetime) -> list[str]:
         key = grant.key
         if not key.enabled:
             problems.append(say("Key %(key)s is disabled.", key=key.name))
-        elif not key.owner.enabled:
+        elif not key.owner.keys_enabled:
             problems.append(
                 say(
                     "Key %(key)s is refused: its owner %(owner)s is disabled.",

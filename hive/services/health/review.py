@@ -122,7 +122,7 @@ async def storage_returned(location_id: int) -> None:
 async def preference_changed(user_id: int) -> None:
     """Reminders follow the preference of each person; call where one was changed."""
     user = await User.get(id=user_id)
-    actor = Actor(user.id, user.name, is_admin=user.is_admin, source=Source.SYSTEM)
+    actor = Actor(user.id, user.name, role=user.role, source=Source.SYSTEM)
     visible = Repository.filter(await visible_repositories(actor))
     rows = visible.filter(health=Health.DOWN, deleted_at=None).distinct()
     for repository_id in await rows.values_list("id", flat=True):

@@ -56,6 +56,7 @@ def with_default(change: ScheduleChange, mode: Mode) -> ScheduleChange:
 async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange) -> None:
     """Change when backups are expected; the health follows at once."""
     row = await repository_for(actor, repository_id, Level.MANAGE)
+    before = _audited(row)
     ways = [change.every is not None, change.cron is not None, change.no_schedule]
     if sum(ways) > 1:
         raise InvalidInput("A schedule is an interval or a cron expression or none: give one.")
@@ -73,15 +74,7 @@ async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange)
     elif change.default_grace:
         row.grace_seconds = None
     await row.save(update_fields=_FIELDS)
-    shown = review.schedule_of(row)
-    await _audit(
-        actor,
-        row,
-        "schedule",
-        schedule=shown.in_words,
-        cron=row.schedule_cron,
-        grace_seconds=int(shown.grace.total_seconds()),
-    )
+    await _audit(actor, row, "schedule", **audit.changes(before, _audited(row)))
     await review.review(row.id, by=actor.name)
 
 
@@ -92,6 +85,16 @@ _FIELDS = (
     "schedule_timezone",
     "grace_seconds",
 )
+
+
+def _audited(row: Repository) -> dict[str, object]:
+    shown = review.schedule_of(row)
+    return {
+        "schedule": str(shown.in_words),
+        "cron": row.schedule_cron,
+        "timezone": row.schedule_timezone,
+        "grace_seconds": int(shown.grace.total_seconds()),
+    }
 
 
 def _store(row: Repository, schedule: Schedule) -> None:
@@ -191,7 +194,9 @@ async def _begin(
     _check_until(until)
     await Repository.filter(id=row.id).update(**{silence.column: until})
     await events.record(row.id, silence.begun, message, until=clock.rfc3339(until), by=actor.name)
-    await _audit(actor, row, silence.begin, until=clock.rfc3339(until))
+    former = getattr(row, silence.column)
+    changed = audit.changes({"until": former}, {"until": until})
+    await _audit(actor, row, silence.begin, **changed)
     await review.review(row.id)
 
 

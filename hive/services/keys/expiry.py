@@ -12,23 +12,12 @@ from hive.kinds import Severity
 from hive.models import Grant, Key
 from hive.sentences import Sentence, say
 from hive.services import runtime
-from hive.services.keys.infos import WARN_BEFORE
 from hive.services.outbox import outbox, recipients
+from hive.services.outbox.expiries import WARN_BEFORE, step_of
 from hive.services.outbox.kinds import KEY_EXPIRES, Matter
 from hive.services.outbox.outbox import Notice
 
 _AT_ONCE = 200  # keys of one look; the others come with the next
-
-
-def step_of(expires_at: datetime, now: datetime) -> timedelta | None:
-    """The warning that is due: the last one whose time has come, None before the first.
-
-    What was over for a day is no news any more.
-    """
-    left = expires_at - now
-    if left < -timedelta(days=1):
-        return None
-    return min((step for step in WARN_BEFORE if left <= step), default=None)
 
 
 async def warn() -> int:
@@ -40,7 +29,7 @@ async def warn() -> int:
     opening = Grant.filter(repository__deleted_at=None).values("key_id")
     keys = Key.filter(
         enabled=True,
-        owner__enabled=True,
+        owner__keys_enabled=True,
         expires_at__gt=now - timedelta(days=1),
         expires_at__lte=now + WARN_BEFORE[0],
         id__in=Subquery(opening),

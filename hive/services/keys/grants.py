@@ -74,8 +74,10 @@ async def _set_by_id(
 
 
 async def _revoke(actor: Actor, repository: Repository, key: Key) -> None:
+    former = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
     await Grant.filter(repository_id=repository.id, key_id=key.id).delete()
-    await _tell(actor, repository, key, "no longer has access", None)
+    change = (former.access if former else None, None)
+    await _tell(actor, repository, key, "no longer has access", change)
 
 
 async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -> None:
@@ -83,6 +85,7 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
     existing = await Grant.get_or_none(repository_id=repository.id, key_id=key.id)
     if existing is not None and existing.access == access:
         return
+    former = existing.access if existing is not None else None
     if existing is None:
         await Grant.create(
             repository_id=repository.id, key_id=key.id, access=access, created_at=clock.now()
@@ -90,7 +93,9 @@ async def _set(actor: Actor, repository: Repository, key: Key, access: Access) -
     else:
         existing.access = access
         await existing.save()
-    await _tell(actor, repository, key, say("has %(access)s access", access=access), access)
+    await _tell(
+        actor, repository, key, say("has %(access)s access", access=access), (former, access)
+    )
 
 
 async def _granted_key(actor: Actor, repository: Repository, reference: str) -> Key:
@@ -158,8 +163,13 @@ def accesses(
 
 
 async def _tell(
-    actor: Actor, repository: Repository, key: Key, what: str, access: Access | None
+    actor: Actor,
+    repository: Repository,
+    key: Key,
+    what: str,
+    change: tuple[Access | None, Access | None],
 ) -> None:
+    former, access = change
     await events.record(
         repository.id,
         EventKind.GRANT_CHANGED,
@@ -177,6 +187,6 @@ async def _tell(
         audit.name_of(repository),
         key=key.name,
         fingerprint=key.fingerprint,
-        access=access,
+        **audit.changes({"access": former}, {"access": access}),
     )
     events.rights_changed(say("the access of key %(key)s was changed", key=key.name))

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hive import clock
 from hive.kinds import Access
 from hive.models import Grant, Key, KeyShare
+from hive.services.outbox.expiries import is_soon
 from hive.services.permissions import Actor, visible_keys, visible_repository_ids
 from hive.services.shares import GroupShare
-
-# When the owner of a key that expires is warned: hive/services/keys/expiry.py
-WARN_BEFORE = (timedelta(days=14), timedelta(days=3), timedelta(days=1), timedelta(0))
-
-
-def is_soon(expires_at: datetime | None) -> bool:
-    """Whether a first warning is due."""
-    return expires_at is not None and expires_at - clock.now() <= WARN_BEFORE[0]
 
 
 @dataclass(frozen=True)
@@ -82,7 +75,7 @@ async def infos(actor: Actor, rows: Sequence[Key]) -> list[KeyInfo]:
     await Key.fetch_for_list(list(rows), "owner")
     ids = [key.id for key in rows]
     grants = Grant.filter(key_id__in=ids, repository__deleted_at=None)
-    visible = None if actor.is_admin else set(await visible_repository_ids(actor))
+    visible = None if actor.sees_all else set(await visible_repository_ids(actor))
     uses: dict[int, list[KeyUse]] = {key_id: [] for key_id in ids}
     owned = {key.id for key in rows if actor.user_id is not None and key.owner_id == actor.user_id}
     for grant in await grants.select_related("repository").order_by("repository__name", "id"):
@@ -144,5 +137,5 @@ def _as_info(
         uses=uses,
         shares=shared,
         twins=twins,
-        owner_enabled=key.owner.enabled,
+        owner_enabled=key.owner.keys_enabled,
     )

@@ -47,7 +47,7 @@ class ChangeKey:
 
     expires_at    a new end; `never_expires` removes the one there is
     networks      where it is accepted from; none at all: from anywhere
-    share_with    groups to share it with, at `share_level`
+    share_with    groups to share it with, at `share_level`, until `share_until`
     unshare_from  groups to share it with no longer
     share_levels  groups, each at its level; None: no longer shared
     version       what the actor saw: Changed where it is another one by now
@@ -60,6 +60,7 @@ class ChangeKey:
     networks: Sequence[str] | None = None
     share_with: Sequence[str] = ()
     share_level: ShareLevel = ShareLevel.MANAGE
+    share_until: datetime | None = None
     unshare_from: Sequence[str] = ()
     share_levels: Mapping[str, ShareLevel | None] = field(default_factory=dict)
     version: Version | None = None
@@ -79,7 +80,7 @@ async def add_key(actor: Actor, wanted: AddKey) -> KeyInfo:
 
 @transactional
 async def _create(actor: Actor, wanted: AddKey, parsed: publickey.PublicKey) -> KeyInfo:
-    user = await references.person(actor, actor.name if wanted.owner is None else wanted.owner)
+    user = await references.new_owner(actor, actor.name if wanted.owner is None else wanted.owner)
     same = await Key.get_or_none(owner_id=user.id, fingerprint=parsed.fingerprint)
     if same is not None:
         raise Conflict(
@@ -193,6 +194,7 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     """
     key = await _changeable(actor, key_id)
     await versions.require(key.id, wanted.version)
+    before = await _audited(key)
     if wanted.name is not None:
         key.name = await _free_name(key, wanted.name)
     if wanted.enabled is not None:
@@ -202,28 +204,21 @@ async def change_key(actor: Actor, key_id: int, wanted: ChangeKey) -> KeyInfo:
     if wanted.networks is not None:
         key.networks = check_networks(wanted.networks)
     await key.save()
-    await shares.share(actor, key, wanted.share_with, wanted.share_level)
+    await shares.share(actor, key, wanted.share_with, wanted.share_level, wanted.share_until)
     await shares.unshare(actor, key, wanted.unshare_from)
     await shares.set_levels(actor, key, wanted.share_levels)
     await _tell_repositories(
         key, say("Key %(key)s was changed by %(user)s.", key=key.name, user=actor.name)
     )
-    await audit.record(
-        actor,
-        "key.set",
-        f"key {key.name}",
-        fingerprint=key.fingerprint,
-        enabled=wanted.enabled,
-        expires_at=clock.rfc3339(wanted.expires_at) if wanted.expires_at else None,
-        networks=list(wanted.networks) if wanted.networks is not None else None,
-        name=wanted.name,
-        never_expires=wanted.never_expires or None,
-        shared_with=list(wanted.share_with) or None,
-        unshared_from=list(wanted.unshare_from) or None,
-        share_levels=dict(wanted.share_levels) or None,
-    )
+    changed = audit.changes(before, await _audited(key))
+    await audit.record(actor, "key.set", f"key {key.name}", fingerprint=key.fingerprint, **changed)
     events.rights_changed(f"key {key.name} was changed")
     return await infos.info(actor, key)
+
+
+async def _audited(key: Key) -> dict[str, object]:
+    values = audit.values_of(key, "name", "enabled", "expires_at", "networks")
+    return {**values, "shared_with": await shares.levels_of(key)}
 
 
 async def _free_name(key: Key, name: str) -> str:

@@ -131,7 +131,7 @@ async def let_in(actor: Actor, refused_id: int, wanted: LetIn) -> KeyInfo:
     It becomes the actor's, or where an administrator does it, the repository owner's.
     """
     row = await _get(actor, refused_id)
-    owner = row.repository.owner.name if actor.is_admin else actor.name
+    owner = row.repository.owner.name if actor.manages_all else actor.name
     known = Key.filter(await visible_keys(actor), fingerprint=row.fingerprint)
     key = await known.filter(owner__name=owner).first() or await known.first()
     if key is None:

@@ -47,7 +47,7 @@ class Replacement:
 
 def may_replace(actor: Actor, info: KeyInfo) -> bool:
     """Whether the actor may replace the key: its owner, and administrators."""
-    return actor.is_admin or info.owner == actor.name
+    return actor.is_admin or (actor.may_change and info.owner == actor.name)
 
 
 @transactional

@@ -18,7 +18,7 @@ _PREFIX = "SHA256:"
 
 def may_disable_everywhere(actor: Actor, info: KeyInfo) -> bool:
     """Whether the actor may disable this key everywhere: one's own, administrators all."""
-    return actor.is_admin or info.owner == actor.name
+    return actor.manages_all or (actor.may_change and info.owner == actor.name)
 
 
 async def disable_key_everywhere(actor: Actor, key_id: int) -> list[KeyInfo]:
@@ -43,7 +43,7 @@ async def disable_everywhere(actor: Actor, fingerprint: str) -> list[KeyInfo]:
             wanted=wanted[:70],
             prefix=_PREFIX,
         )
-    mine = Q() if actor.is_admin else Q(owner_id=actor.user_id)
+    mine = Q() if actor.manages_all else Q(owner_id=actor.user_id)
     rows = await Key.filter(mine, fingerprint=wanted).order_by("id")
     if not rows:
         raise NotFound("There is no key %(wanted)s.", wanted=wanted)

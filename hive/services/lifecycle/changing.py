@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hive.database import transactional
 from hive.kinds import Access, Mode, ShareLevel
@@ -50,6 +51,7 @@ class ChangeRepository:
     no_quota: bool = False
     share_with: Sequence[str] = ()
     share_level: ShareLevel = ShareLevel.MANAGE
+    share_until: datetime | None = None
     unshare_from: Sequence[str] = ()
     share_levels: Mapping[str, ShareLevel | None] = field(default_factory=dict)
     accesses: Mapping[str, Access] = field(default_factory=dict)
@@ -123,6 +125,7 @@ async def _store(actor: Actor, repository_id: int, wanted: ChangeRepository) -> 
             no_quota=wanted.no_quota,
             share_with=wanted.share_with,
             share_level=wanted.share_level,
+            share_until=wanted.share_until,
             unshare_from=wanted.unshare_from,
             share_levels=wanted.share_levels,
             owner=wanted.owner,

@@ -139,7 +139,7 @@ async def _do(action: LinkAction, row: Delivery, address: str) -> str:
     if not is_first:
         raise Conflict("This link was used already: each works once.")
     user = row.notification.user
-    actor = Actor(user.id, user.name, is_admin=user.is_admin, source=Source.WEB, address=address)
+    actor = Actor(user.id, user.name, role=user.role, source=Source.WEB, address=address)
     await audit.record(
         actor,
         f"link.{action}",

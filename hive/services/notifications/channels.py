@@ -157,7 +157,7 @@ async def add(
     groups: Sequence[str] = (),
 ) -> ChannelInfo:
     """Add a channel; InvalidInput names the setting that is wrong."""
-    user = await references.person(actor, owner)
+    user = await references.new_owner(actor, owner)
     channel = sending.channel(kind)
     if channel.administrators_only and not (actor.is_admin and user.is_admin):
         raise Forbidden("Only administrators have channels of kind %(kind)s.", kind=kind)
@@ -196,6 +196,7 @@ async def change(
     `share_levels`: groups with their new level, None for no longer; others keep what they have.
     """
     row = await changeable(actor, channel_id)
+    before = await _audited(row)
     if name is not None and name != row.name:
         row.name = await _free_name(name, row.owner_id, row.id)
     if settings is not None:
@@ -210,10 +211,20 @@ async def change(
         actor,
         "channel.set",
         f"channel {row.name} ({row.kind})",
-        enabled=enabled,
-        settings=sorted(settings) if settings else None,
+        **audit.changes(before, await _audited(row)),
     )
     return await info_of(row)
+
+
+async def _audited(row: Channel) -> dict[str, object]:
+    """Settings with their secrets masked."""
+    settings = _read(row)
+    shown = {} if settings is None else sending.channel(row.kind).masked(settings)
+    return {
+        **shown,
+        **audit.values_of(row, "name", "enabled"),
+        "shared_with": await shares.levels_of(row),
+    }
 
 
 async def _set_levels(actor: Actor, row: Channel, levels: Mapping[str, ShareLevel | None]) -> None:

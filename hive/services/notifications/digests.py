@@ -14,7 +14,7 @@ from tortoise.functions import Count
 
 from hive import clock
 from hive.database import transactional
-from hive.kinds import Digest, ScheduleKind, Severity, Source
+from hive.kinds import Digest, Role, ScheduleKind, Severity, Source
 from hive.models import Event, Key, Location, Notification, Preference, Repository, User
 from hive.schedule import Schedule
 from hive.services import runtime
@@ -44,7 +44,8 @@ async def write_due() -> int:
     await health.review_due()  # what a digest says of health is to be true
     now, written = clock.now(), 0
     wishes = {row.user_id: row for row in await Preference.all()}
-    users = {user.id: user for user in await User.filter(enabled=True)}
+    silent = await recipients.silent_auditors()
+    users = {user.id: user for user in await User.filter(enabled=True) if user.id not in silent}
     for person in await recipients.load(users):
         wish = wishes.get(person.id) or Preference()
         due = due_at(person, wish, now)
@@ -81,7 +82,8 @@ async def _write(person: Person, digest: Digest, key: str, now: datetime) -> int
     if await Notification.filter(user_id=person.id, key=key).exists():
         return 0
     is_admin = person.is_told_of_critical and person.id in await recipients.administrators()
-    actor = Actor(person.id, person.name, is_admin=is_admin, source=Source.SYSTEM)
+    role = Role.ADMINISTRATOR if is_admin else Role.MEMBER  # only what they see counts here
+    actor = Actor(person.id, person.name, role=role, source=Source.SYSTEM)
     lines = await _lines(actor, now - _SPANS[digest], now)
     if not lines:
         return 0  # who has no repositories has nothing to read

@@ -76,7 +76,7 @@ async def notifications(
     actor: Actor, *, user: str | int | None = None, limit: int = 100, before_id: int | None = None
 ) -> list[NotificationInfo]:
     """The newest first: one's own; for an administrator everybody's, or one user's."""
-    query = Notification.all() if actor.is_admin else Notification.filter(user_id=actor.user_id)
+    query = Notification.all() if actor.sees_all else Notification.filter(user_id=actor.user_id)
     if user is not None:
         query = query.filter(user_id=(await references.person(actor, user)).id)
     if before_id is not None:
@@ -114,7 +114,7 @@ async def deliveries(
 ) -> list[DeliveryInfo]:
     """The newest first, with every attempt; of one's own notifications, or all."""
     query = Delivery.all()
-    if not actor.is_admin:
+    if not actor.sees_all:
         query = query.filter(notification__user_id=actor.user_id)
     if user is not None:
         query = query.filter(notification__user_id=(await references.person(actor, user)).id)
@@ -143,7 +143,7 @@ async def deliveries(
 async def repeat(actor: Actor, delivery_id: int) -> None:
     """Send again what was given up or dropped; under the same token, as the same message."""
     row = await Delivery.get_or_none(id=delivery_id).select_related("notification__user")
-    if row is None or not (actor.is_admin or row.notification.user_id == actor.user_id):
+    if row is None or not (actor.manages_all or row.notification.user_id == actor.user_id):
         raise NotFound("There is no delivery %(delivery_id)s.", delivery_id=delivery_id)
     again = Delivery.filter(id=row.id, state__in=_REPEATABLE)
     now = clock.now()

@@ -44,8 +44,9 @@ async def get(actor: Actor, user: str | int) -> Preferences:
 @transactional
 async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  # noqa: ANN401 - its fields
     """Set the fields of Preferences that are given; InvalidInput names the one that is wrong."""
-    person = await references.person(actor, user)
+    person = await references.person_to_change(actor, user)
     row, _ = await Preference.get_or_create(user_id=person.id)
+    before = as_document(_info(row))
     for name, value in values.items():
         if name in _BOUNDS:
             least, most, words = _BOUNDS[name]
@@ -54,7 +55,8 @@ async def change(actor: Actor, user: str | int, **values: Any) -> Preferences:  
         setattr(row, name, value)
     await row.save()
     await review.preference_changed(person.id)
-    await audit.record(actor, "user.preferences", f"user {person.name}", **values)
+    changed = audit.changes(before, as_document(_info(row)))
+    await audit.record(actor, "user.preferences", f"user {person.name}", **changed)
     return _info(row)
 
 

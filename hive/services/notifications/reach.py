@@ -167,7 +167,7 @@ async def _first_of(
 
 async def _known(actor: Actor) -> set[int] | None:
     """Whom the actor may know; None: everybody."""
-    if actor.is_admin:
+    if actor.sees_all:
         return None
     rows = await Membership.filter(group_id__in=await group_ids(actor))
     return {row.user_id for row in rows} | {actor.user_id or 0}
@@ -272,7 +272,7 @@ async def failing_channels(actor: Actor) -> int:
 
 async def _channels(actor: Actor) -> list[Channel]:
     enabled = Channel.filter(enabled=True)
-    return await (enabled if actor.is_admin else enabled.filter(owner_id=actor.user_id))
+    return await (enabled if actor.sees_all else enabled.filter(owner_id=actor.user_id))
 
 
 def _failing(rows: Sequence[Channel]) -> int:

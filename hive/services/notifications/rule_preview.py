@@ -67,7 +67,7 @@ class Preview:
 async def preview(actor: Actor, rule_id: int) -> Preview:
     """Of a rule as it is stored, against what its person would hear without it."""
     row = await Rule.get_or_none(id=rule_id)
-    if row is None or not (actor.is_admin or row.user_id == actor.user_id):
+    if row is None or not (actor.sees_all or row.user_id == actor.user_id):
         raise NotFound("There is no such rule.")
     people = await recipients.load([row.user_id])
     unknown = row.tag if row.tag and not await _is_used(row.tag) else None
@@ -103,7 +103,7 @@ async def _matters(person: Person) -> tuple[set[int], list[Matter]]:
     }
     members = await recipients.members_of_shared(owners)
     mine = {one for one, owner in owners.items() if owner == person.id or person.id in members[one]}
-    is_admin = person.id in await recipients.administrators()
+    is_admin = person.id in await recipients.overseers()
     seen = set(owners) if is_admin else mine
     tags: dict[int, set[str]] = {}
     for row in await RepositoryTag.filter(repository_id__in=list(seen)):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from tortoise.expressions import Q, Subquery
 from tortoise.queryset import QuerySet
@@ -12,7 +11,7 @@ from tortoise.queryset import QuerySet
 from hive import clock
 from hive.database import transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Level, Severity
+from hive.kinds import Level, Role, Severity
 from hive.models import Channel, Membership, Rule, RuleChannel, User
 from hive.sentences import N_
 from hive.services import audit, names, references
@@ -88,7 +87,7 @@ class ChangeRule:
 @transactional
 async def add(actor: Actor, user: str | int, wanted: AddRule) -> RuleInfo:
     """Add a rule for a user: administrators for everybody, others for themselves."""
-    person = await references.person(actor, user)
+    person = await references.person_to_change(actor, user)
     sight = _as(person, actor)
     row = Rule(user_id=person.id, created_at=clock.now())
     await _apply(
@@ -185,7 +184,7 @@ async def _may_know(sight: Actor, user: User) -> bool:
 
 
 async def _known_users(sight: Actor) -> QuerySet[User]:
-    if sight.is_admin:
+    if sight.sees_all:
         return User.all()
     members = Membership.filter(group_id__in=await group_ids(sight)).values("user_id")
     return User.filter(Q(id=sight.user_id) | Q(id__in=Subquery(members)))
@@ -205,7 +204,7 @@ async def choices(actor: Actor, user: str | int) -> Choices:
 
 def _as(person: User, actor: Actor) -> Actor:
     """The rule's own person: what they may not see or use, no rule of theirs may."""
-    return Actor(person.id, person.name, person.is_admin, actor.source, actor.address)
+    return Actor(person.id, person.name, person.role, actor.source, actor.address)
 
 
 async def _repository(sight: Actor, reference: str | int) -> int | None:
@@ -243,7 +242,7 @@ async def _channel(sight: Actor, reference: str | int) -> Channel:
 
 def _plain(sight: Actor) -> Actor:
     """An administrator sees all channels, but is notified only by their own or shared ones."""
-    return Actor(sight.user_id, sight.name, is_admin=False, source=sight.source)
+    return Actor(sight.user_id, sight.name, Role.MEMBER, sight.source)
 
 
 @transactional
@@ -251,7 +250,7 @@ async def change(actor: Actor, rule_id: int, changes: ChangeRule) -> RuleInfo:
     """Change what is given of a rule: administrators everybody's, others their own."""
     row = await _own(actor, rule_id)
     person = await User.get(id=row.user_id)
-    sight = _as(person, actor)
+    sight, before = _as(person, actor), await _audited(row)
     await _apply(sight, row, changes)
     more, fewer = list(changes.add_channels), list(changes.remove_channels)
     if changes.channels is not None:
@@ -265,7 +264,8 @@ async def change(actor: Actor, rule_id: int, changes: ChangeRule) -> RuleInfo:
         await _unlink(sight, row, reference)
     if fewer and not await RuleChannel.filter(rule_id=row.id).exists():
         raise InvalidInput("A rule needs a channel to send by.", field="channels")
-    await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **_shown(changes))
+    changed = audit.changes(before, await _audited(row))
+    await audit.record(actor, "rule.set", f"rule {row.name} of {person.name}", **changed)
     return await _info(row)
 
 
@@ -276,12 +276,18 @@ async def _unlink(sight: Actor, row: Rule, reference: str | int) -> None:
     await RuleChannel.filter(rule_id=row.id, channel_id=reference).delete()
 
 
-def _shown(changes: ChangeRule) -> dict[str, Any]:
+async def _audited(row: Rule) -> dict[str, object]:
+    links = RuleChannel.filter(rule_id=row.id).select_related("channel")
     return {
-        **asdict(changes),
-        "add_channels": list(changes.add_channels) or None,
-        "remove_channels": list(changes.remove_channels) or None,
+        **audit.values_of(row, *_AUDITED),
+        "channels": sorted([link.channel.name for link in await links]),
     }
+
+
+_AUDITED = (
+    *("name", "enabled", "repository_id", "tag", "owner_id", "kinds", "severity"),
+    *("quiet_from", "quiet_to", "is_quiet_for_critical"),
+)
 
 
 @transactional
@@ -300,7 +306,7 @@ async def _own(actor: Actor, rule_id: int) -> Rule:
 
 async def list_rules(actor: Actor, user: str | int | None = None) -> list[RuleInfo]:
     """One's own rules; for an administrator everybody's, or those of one user."""
-    query = Rule.all() if actor.is_admin else Rule.filter(user_id=actor.user_id)
+    query = Rule.all() if actor.sees_all else Rule.filter(user_id=actor.user_id)
     if user is not None:
         query = query.filter(user_id=(await references.person(actor, user)).id)
     return await rule_infos.infos(await query.order_by("user_id", "id"))

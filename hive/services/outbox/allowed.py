@@ -13,7 +13,7 @@ from hive.errors import InvalidInput, NotFound
 from hive.models import AllowedNetwork, Channel
 from hive.services import audit
 from hive.services.outbox import condition
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_admin, require_sight
 
 # Where clouds answer with their secrets: only the configuration may allow it.
 _NEVER = tuple(ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
@@ -33,7 +33,7 @@ async def networks() -> Sequence[str]:
 
 
 async def list_allowed(actor: Actor) -> list[AllowedInfo]:
-    require_admin(actor)
+    require_sight(actor)
     rows = await AllowedNetwork.all().order_by("network")
     return [
         AllowedInfo(network=row.network, created_by=row.created_by, created_at=row.created_at)

@@ -23,6 +23,7 @@ from hive.services.outbox.routing import (
     route_of_administrator,
     weight_of,
 )
+from hive.services.permissions import SEEING_ALL
 
 Way = tuple[Person, dict[Destination, datetime]]
 
@@ -68,7 +69,7 @@ class Audience:
             times = route_of_administrator(person, matter, now)
             if times is not None:
                 found.append((person, times))
-            elif is_serious and (is_orphan or not is_reached):
+            elif is_serious and person.is_responsible and (is_orphan or not is_reached):
                 stand_ins.append((person, dict.fromkeys(fallback(person), now)))
         if is_orphan:
             without.insert(
@@ -130,8 +131,8 @@ def _names(times: dict[Destination, datetime]) -> str:
 
 async def of_repository(repository_id: int, owner_id: int) -> Audience:
     ids = await recipients.of_repository(repository_id, owner_id)
-    administrators = await recipients.administrators()
-    loaded = await recipients.load(ids | administrators)
+    overseers = await recipients.overseers()
+    loaded = await recipients.load(ids | overseers)
     owner = await User.get(id=owner_id)
     return Audience(
         [person for person in loaded if person.id in ids],
@@ -145,7 +146,7 @@ async def of_repositories(owners: Mapping[int, int]) -> dict[int, Audience]:
     shared = await recipients.members_of_shared(owners)
     users = {user.id: user for user in await User.all()}
     people = {person.id: person for person in await recipients.of_users(users.values())}
-    administrators = [person for person in people.values() if users[person.id].is_admin]
+    administrators = [one for one in people.values() if users[one.id].role in SEEING_ALL]
     rules = (rule for person in people.values() for rule in person.rules)
     named = frozenset(rule.repository_id for rule in rules if rule.repository_id is not None)
     alike: dict[tuple[int, frozenset[int]], Audience] = {}

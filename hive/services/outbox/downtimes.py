@@ -16,7 +16,7 @@ from hive.kinds import DeliveryState, EventKind, Severity
 from hive.models import Delivery, Downtime, Pulse
 from hive.services import audit
 from hive.services.outbox.kinds import DIGEST, Matter
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_operator
 
 logger = log.get(__name__)
 
@@ -145,7 +145,7 @@ async def held_until(matter: Matter, now: datetime) -> datetime | None:
 @transactional
 async def announce(actor: Actor, length: timedelta) -> MaintenanceInfo:
     """Begin maintenance now: until it is over, nothing is reported as missing."""
-    require_admin(actor)
+    require_operator(actor)
     if not timedelta(minutes=1) <= length <= _LONGEST:
         raise InvalidInput("Maintenance lasts between a minute and 14 days: 4h, 90m.", field="for")
     now = clock.now()
@@ -161,7 +161,7 @@ async def announce(actor: Actor, length: timedelta) -> MaintenanceInfo:
 @transactional
 async def end(actor: Actor) -> None:
     """End the maintenance now; what was held back is sent."""
-    require_admin(actor)
+    require_operator(actor)
     found = await announced()
     if found is None:
         raise NotFound("No maintenance is announced.")

@@ -16,6 +16,7 @@ TEST = "test"
 MANY_WRONG_LOGINS = "many wrong logins"
 DOWNTIME = "downtime"
 KEY_EXPIRES = "key expires"
+ACCESS_EXPIRES = "access expires"  # of a user, a membership or a share
 
 ORDER = (Severity.INFO, Severity.RECOVERY, Severity.WARNING, Severity.CRITICAL)
 
@@ -97,6 +98,7 @@ NAMES = (
     DIGEST,
     DOWNTIME,
     KEY_EXPIRES,
+    ACCESS_EXPIRES,
     MANY_WRONG_LOGINS,
 )
 # What only rules that name it tell.

@@ -7,8 +7,10 @@ from collections.abc import Collection, Mapping
 from datetime import timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tortoise.expressions import Subquery
+
 from hive import sql
-from hive.kinds import Language
+from hive.kinds import Language, Role
 from hive.models import (
     Channel,
     ChannelShare,
@@ -23,6 +25,7 @@ from hive.services.outbox import condition, sending
 from hive.services.outbox.condition import ChannelCondition
 from hive.services.outbox.routing import OWN_MAIL, Destination, Person, Quiet, RoutingRule
 from hive.services.outbox.texts import Reader
+from hive.services.permissions import RESPONSIBLE, SEEING_ALL
 
 
 async def of_repository(repository_id: int, owner_id: int) -> set[int]:
@@ -47,20 +50,37 @@ async def members_of_shared(owners: Mapping[int, int]) -> dict[int, set[int]]:
     members: dict[int, set[int]] = defaultdict(set)
     for row in await Membership.all().values("group_id", "user_id"):
         members[row["group_id"]].add(row["user_id"])
-    unwilling = {row.user_id for row in await Preference.filter(is_told_of_shared=False)}
+    unwilling = await _unwilling()
     for share in groups:
         found[share["repository_id"]] |= members[share["group_id"]] - unwilling
     return found
 
 
 async def not_told_of_shared(user_ids: Collection[int]) -> set[int]:
-    """Those who want to hear of their own repositories alone."""
-    rows = Preference.filter(user_id__in=list(user_ids), is_told_of_shared=False)
-    return {row.user_id for row in await rows}
+    """Those who want to hear of their own repositories alone, and auditors who did not choose."""
+    return (await _unwilling()) & set(user_ids)
+
+
+async def _unwilling() -> set[int]:
+    rows = Preference.filter(is_told_of_shared=False)
+    return {row.user_id for row in await rows} | await silent_auditors()
+
+
+async def silent_auditors() -> set[int]:
+    """Auditors without a rule, who are notified of nothing."""
+    having = Rule.filter(enabled=True).values("user_id")
+    auditors = User.filter(role=Role.AUDITOR).exclude(id__in=Subquery(having))
+    return {row["id"] for row in await auditors.values("id")}
 
 
 async def administrators() -> set[int]:
-    return {row.id for row in await User.filter(is_admin=True, enabled=True)}
+    return {row.id for row in await User.filter(role__in=RESPONSIBLE, enabled=True)}
+
+
+async def overseers() -> set[int]:
+    """Who may hear of everybody's repositories; auditors only by their rules."""
+    rows = User.filter(role__in=SEEING_ALL, enabled=True)
+    return {row["id"] for row in await rows.values("id")}
 
 
 async def load(user_ids: Collection[int]) -> list[Person]:
@@ -97,7 +117,10 @@ async def of_users(users: Collection[User]) -> list[Person]:
             channels=tuple(own[user.id]),
             rules=tuple(rules[user.id]),
             rest=wishes.get(user.id, usual).rest,
-            is_told_of_critical=wishes.get(user.id, usual).is_told_of_critical,
+            is_told_of_critical=(
+                user.role != Role.AUDITOR and wishes.get(user.id, usual).is_told_of_critical
+            ),
+            is_responsible=user.role in RESPONSIBLE,
             has_address=bool(user.email),
         )
         for user in users

@@ -67,6 +67,7 @@ class Person:
     rest: Rest = Rest.ALL
     language: str = Language.ENGLISH
     is_told_of_critical: bool = True  # as an administrator, of all repositories
+    is_responsible: bool = True  # as an administrator; auditors hear what their rules say
     has_address: bool = False  # though perhaps nothing sends mail to it
     is_mailed: bool = True  # unless they do not want that
 

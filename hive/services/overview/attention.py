@@ -106,7 +106,7 @@ async def list_attention(actor: Actor, listing: Listing, totals: Totals) -> list
         *(await _unwatched(listing) if Condition.UNWATCHED in conditions else ()),
         *await _unused_keys(actor, listing),
     ]
-    if actor.is_admin:
+    if actor.sees_all:
         found += await _of_the_server()
     order = list(AttentionKind)
     found.sort(key=lambda one: order.index(one.kind))

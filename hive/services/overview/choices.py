@@ -52,12 +52,12 @@ class BulkChoices(SharingChoices):
 
 async def owners(actor: Actor) -> list[str]:
     """Whom the actor may give something to; empty where that is only themselves."""
-    return [user.name for user in await users.list_users(actor)] if actor.is_admin else []
+    return [user.name for user in await users.list_users(actor)] if actor.manages_all else []
 
 
 async def channel_owners(actor: Actor, kind: KindInfo) -> list[str]:
     """Whom the actor may give a channel of this kind to."""
-    found = await users.list_users(actor) if actor.is_admin else []
+    found = await users.list_users(actor) if actor.manages_all else []
     return [user.name for user in found if user.is_admin or not kind.administrators_only]
 
 

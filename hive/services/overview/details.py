@@ -109,7 +109,7 @@ async def _keys(repository: Repository) -> list[KeyOnRepository]:
             fingerprint=grant.key.fingerprint,
             access=grant.access,
             enabled=grant.key.enabled,
-            owner_enabled=grant.key.owner.enabled,
+            owner_enabled=grant.key.owner.keys_enabled,
             is_expired=grant.key.expires_at is not None and grant.key.expires_at <= clock.now(),
             expires_at=grant.key.expires_at,
             networks=tuple(grant.key.networks),

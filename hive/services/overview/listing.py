@@ -128,7 +128,7 @@ class Listing:
     """The repositories that an actor may see, as the database holds them now."""
 
     def __init__(self, actor: Actor, visible: Q, rank: Case) -> None:
-        self._sees_all = actor.is_admin
+        self._sees_all = actor.sees_all
         self._visible = visible
         self._rank = rank
 

@@ -128,7 +128,7 @@ async def _alarms(seen: VisibleRepositories) -> list[Concern]:
 
 
 async def _server(seen: VisibleRepositories) -> list[Concern]:
-    if not seen.actor.is_admin:
+    if not seen.actor.sees_all:
         return []
     return [
         Concern(ConcernKind.SERVER, row.message, since=row.since, alarm=str(row.kind))

@@ -7,6 +7,7 @@ import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from tortoise.expressions import Q
@@ -54,8 +55,9 @@ async def add_repository(
     """Make the repository's row and login; borg init, or an import, makes it on disk."""
     names.check_repository(name)
     quotas.check(quota_bytes)
-    user = await references.person(actor, owner)
+    user = await references.new_owner(actor, owner)
     await _check_free(user.id, name)
+    await quotas.require_room(user)
     where = await locations.get_location(location)
     now = clock.now()
     repository = await Repository.create(
@@ -201,11 +203,13 @@ async def set_repository(
     owner: str | None = None,
     share_with: Sequence[str] = (),
     share_level: ShareLevel = ShareLevel.MANAGE,
+    share_until: datetime | None = None,
     unshare_from: Sequence[str] = (),
     share_levels: Mapping[str, ShareLevel | None] | None = None,
 ) -> RepositoryInfo:
     """Change what is given. A new name changes what people read: login, path and URL stay."""
     repository = await repository_for(actor, repository_id, Level.MANAGE)
+    before = await _audited(repository)
     if name is not None and name != repository.name:
         names.check_repository(name)
         await _check_free(repository.owner_id, name, besides=repository.id)
@@ -217,23 +221,23 @@ async def set_repository(
     if owner is not None:
         await _give_to(actor, repository, owner)
     await repository.save()
-    await shares.share(actor, repository, share_with, share_level)
+    await shares.share(actor, repository, share_with, share_level, share_until)
     await shares.unshare(actor, repository, unshare_from)
     if owner is not None:
         await review.review(repository.id)  # reminders come as the new owner wants them
     await shares.set_levels(actor, repository, share_levels or {})
-    await audit.record(
-        actor,
-        "repository.set",
-        audit.name_of(repository),
-        name=name,
-        quota_bytes=quota_bytes,
-        owner=owner,
-        shared_with=list(share_with) or None,
-        unshared_from=list(unshare_from) or None,
-        share_levels=dict(share_levels) if share_levels else None,
-    )
+    changed = audit.changes(before, await _audited(repository))
+    await audit.record(actor, "repository.set", audit.name_of(repository), **changed)
     return await info_of(repository)
+
+
+async def _audited(repository: Repository) -> dict[str, object]:
+    owner = await references.existing_user(repository.owner_id)
+    return {
+        **audit.values_of(repository, "name", "quota_bytes"),
+        "owner": owner.name,
+        "shared_with": await shares.levels_of(repository),
+    }
 
 
 async def _give_to(actor: Actor, repository: Repository, owner: str) -> None:
@@ -272,8 +276,7 @@ async def store_mode(actor: Actor, repository_id: int, mode: Mode) -> Mode:
         actor,
         "repository.mode",
         audit.name_of(repository),
-        former=former,
-        mode=mode,
+        **audit.changes({"mode": former}, {"mode": mode}),
     )
     events.rights_changed(say("the mode is now %(mode)s", mode=mode))
     return former

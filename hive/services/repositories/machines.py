@@ -101,7 +101,7 @@ async def connect_key(actor: Actor, repository_id: int, wanted: ConnectKey) -> K
     It becomes the actor's, or where an administrator does it, the repository owner's.
     """
     row = await repository_for(actor, repository_id, Level.MANAGE)
-    owner = await references.user(row.owner_id) if actor.is_admin else None
+    owner = await references.user(row.owner_id) if actor.manages_all else None
     name = actor.name if owner is None else owner.name
     key = await _stored(actor, name, row.name, wanted.public_key)
     access = ChangeAccess(key_accesses={key.id: wanted.access})
@@ -124,7 +124,7 @@ async def _key(actor: Actor, wanted: AddMachine) -> KeyInfo | None:
 async def _stored(actor: Actor, owner: str, name: str, public_key: str) -> KeyInfo:
     """The key of this line that the owner has, or a new one."""
     parsed = publickey.parse(public_key)
-    person = await references.person(actor, owner)
+    person = await references.new_owner(actor, owner)
     known = await Key.get_or_none(owner_id=person.id, fingerprint=parsed.fingerprint)
     if known is None:
         free = await _free_name(person.id, name)

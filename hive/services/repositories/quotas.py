@@ -23,7 +23,7 @@ from tortoise.expressions import Q, Subquery
 from tortoise.functions import Sum
 
 from hive.database import transactional
-from hive.errors import InvalidInput
+from hive.errors import Conflict, InvalidInput
 from hive.kinds import TrashReason
 from hive.models import Group, Membership, Repository, TrashEntry, User
 from hive.sentences import Sentence, Size, say
@@ -118,6 +118,39 @@ def check(quota_bytes: int | None) -> None:
         raise InvalidInput(
             "A quota must be at least 10 MB: even an empty repository needs some.", field="quota"
         )
+
+
+def check_count(count: int | None) -> None:
+    if count is not None and not 0 <= count < 10**6:
+        raise InvalidInput("A limit is a number from 0 to 999999.", field="max_repositories")
+
+
+async def require_room(owner: User) -> None:
+    """Conflict where an owner may own no further repository, by their own limit or a group's."""
+    mine = await Repository.filter(owner_id=owner.id, deleted_at=None).count()
+    if owner.max_repositories is not None and mine >= owner.max_repositories:
+        raise Conflict(
+            "%(name)s may own up to %(count)s repositories and has %(has)s: delete one, or ask an"
+            " administrator for more.",
+            field="name",
+            name=owner.name,
+            count=owner.max_repositories,
+            has=mine,
+        )
+    limited = Group.filter(memberships__user_id=owner.id, max_repositories__not_isnull=True)
+    for group in await limited:
+        members = Membership.filter(group_id=group.id).values("user_id")
+        theirs = Repository.filter(owner_id__in=Subquery(members), deleted_at=None)
+        has = await theirs.count()
+        if group.max_repositories is not None and has >= group.max_repositories:
+            raise Conflict(
+                "The members of %(name)s may own up to %(count)s repositories together and have"
+                " %(has)s: delete one, or ask an administrator for more.",
+                field="name",
+                name=group.name,
+                count=group.max_repositories,
+                has=has,
+            )
 
 
 @dataclass(frozen=True)

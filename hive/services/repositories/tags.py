@@ -54,9 +54,9 @@ async def change_tags(
     added, removed = sorted(wanted - has), sorted(unwanted & has)
     if added or removed:
         subject = audit.name_of(row)
-        await audit.record(
-            actor, "repository.tag", subject, added=added or None, removed=removed or None
-        )
+        after = sorted((has | wanted) - unwanted)
+        changed = audit.changes({"tags": sorted(has)}, {"tags": after})
+        await audit.record(actor, "repository.tag", subject, **changed)
 
 
 @transactional

@@ -9,7 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 import hive
 from hive.services import runtime
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_sight
 
 MASK = "••••••••"
 
@@ -32,7 +32,7 @@ class About:
 
 
 def about(actor: Actor) -> About:
-    require_admin(actor)
+    require_sight(actor)
     return About(
         version=hive.__version__,
         python=platform.python_version(),
@@ -44,7 +44,7 @@ def about(actor: Actor) -> About:
 
 def settings_in_effect(actor: Actor) -> dict[str, list[SettingInEffect]]:
     """Every setting by section, secrets masked."""
-    require_admin(actor)
+    require_sight(actor)
     effective = runtime.settings()
     return {
         section: _section(section, getattr(effective, section))

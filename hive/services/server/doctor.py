@@ -21,7 +21,7 @@ from hive.services.checks import Check
 from hive.services.clock import last_backups
 from hive.services.gate import host_keys
 from hive.services.notifications import reach
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_sight
 from hive.services.programs import confinement, discovery
 from hive.services.server import clock_watch, handover, heartbeat
 from hive.services.server.machine import check_clock, check_inotify, check_port
@@ -35,7 +35,7 @@ async def examine(actor: Actor, settings: Settings) -> list[Check]:
 
     Call it without runtime.start: that this works is one of the things it looks at.
     """
-    require_admin(actor)
+    require_sight(actor)
     findings = [
         *await asyncio.to_thread(_check_machine, settings),
         *_check_settings(settings),
@@ -57,7 +57,7 @@ async def examine(actor: Actor, settings: Settings) -> list[Check]:
 
 async def examine_running(actor: Actor) -> list[Check]:
     """The same from inside the running server, whose services have started."""
-    require_admin(actor)
+    require_sight(actor)
     settings = runtime.settings()
     findings = [
         *await asyncio.to_thread(_check_machine, settings),

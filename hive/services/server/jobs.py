@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from hive.services import triggers
+from hive.services.accounts import expiry as access_expiry
 from hive.services.delivery import deliveries
 from hive.services.gate import refusals
 from hive.services.health import days, missing, review
@@ -89,6 +90,7 @@ JOBS = (
     _by_time("escalate what nobody answers", timedelta(minutes=1), escalations.escalate_due),
     _by_time("discard old imports", timedelta(hours=1), staged_imports.discard_old),
     _by_time("end quiet alarms", timedelta(minutes=5), refusals.end_quiet),
+    _by_time("end what has expired", timedelta(minutes=1), access_expiry.look, at_start=True),
     _by_time("warn of keys that expire", timedelta(hours=1), expiry.warn),
     _by_time("forget old notifications", timedelta(days=1), deliveries.thin_out),
     Job(

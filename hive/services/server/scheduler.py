@@ -29,7 +29,7 @@ from hive.models import Job as Row
 from hive.sentences import say
 from hive.services import audit, runtime
 from hive.services.clock import trust
-from hive.services.permissions import Actor, require_admin
+from hive.services.permissions import Actor, require_operator, require_sight
 from hive.services.server import database_watch, jobs
 from hive.services.server.jobs import Job
 
@@ -286,21 +286,21 @@ def tick_age() -> float | None:
 
 async def list_jobs(actor: Actor) -> list[JobInfo]:
     """All jobs, when they come next and how they ended last; administrators only."""
-    require_admin(actor)
+    require_sight(actor)
     rows = {row.name: row for row in await Row.all()}
     return [_info(job, rows.get(job.name)) for job in jobs.JOBS]
 
 
 async def get_job(actor: Actor, name: str) -> JobInfo:
     """The job of this name; hyphens may stand for its blanks."""
-    require_admin(actor)
+    require_sight(actor)
     job = _find(name)
     return _info(job, await Row.get_or_none(name=job.name))
 
 
 async def run_now(actor: Actor, name: str) -> JobInfo:
     """Have the server that is this process begin the job; Conflict where it runs already."""
-    require_admin(actor)
+    require_operator(actor)
     job = _find(name)
     current = memory.of(_Memory).current
     if current is None:
@@ -312,7 +312,7 @@ async def run_now(actor: Actor, name: str) -> JobInfo:
 
 async def run_here(actor: Actor, name: str) -> JobInfo:
     """Run the job in this process, which is not a server but holds the server's lock."""
-    require_admin(actor)
+    require_operator(actor)
     job = _find(name)
     await _close_interrupted()
     await _audit_run(actor, job.name)

@@ -171,12 +171,16 @@ def tell(location_id: int) -> None:
     after_commit(lambda: signals.tell(signals.StorageChanged(location_id)))
 
 
+_AUDITED = ("host", "port", "is_default")
+
+
 @transactional
 async def change_location(actor: Actor, location_id: int, wanted: ChangeLocation) -> LocationInfo:
     """Change what is given, for administrators; InvalidInput names the field, `host` or `port`."""
     require_admin(actor)
     location = await get_by_id(location_id)
     await versions.require(location.id, wanted.version)
+    before = audit.values_of(location, *_AUDITED)
     if wanted.host is not None:
         _check_host(wanted.host)
         location.host = wanted.host
@@ -187,14 +191,8 @@ async def change_location(actor: Actor, location_id: int, wanted: ChangeLocation
         await Location.filter(is_default=True).update(is_default=False)
         location.is_default = True
     await location.save()
-    await audit.record(
-        actor,
-        "location.set",
-        f"location {location.name}",
-        host=wanted.host,
-        port=wanted.port,
-        default=wanted.is_default or None,
-    )
+    changed = audit.changes(before, audit.values_of(location, *_AUDITED))
+    await audit.record(actor, "location.set", f"location {location.name}", **changed)
     return await info_of(location)
 
 

@@ -15,7 +15,7 @@ from tortoise.functions import Max
 
 from hive import clock, signals
 from hive.database import after_commit, transactional
-from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
+from hive.errors import Conflict, Forbidden, InvalidInput, NotFound, Sealed
 from hive.kinds import Level, ScheduleKind, Source, TriggerKind, TriggerReason
 from hive.models import Trigger, TriggerRun
 from hive.schedule import Schedule
@@ -239,6 +239,7 @@ async def change_trigger(actor: Actor, trigger_id: int, wanted: ChangeTrigger) -
     """
     row = await _get(actor, trigger_id, Level.MANAGE)
     await versions.require(row.id, wanted.version)
+    before = _audited(row)
     if wanted.name is not None and wanted.name != row.name:
         title = names.check_title(wanted.name, "trigger")
         await _check_free(row.repository_id, title)
@@ -259,18 +260,17 @@ async def change_trigger(actor: Actor, trigger_id: int, wanted: ChangeTrigger) -
     if (wanted.cron, wanted.timezone, wanted.enabled) != (None, None, None):
         row.next_at = next_time(row)
     await row.save()
-    await audit.record(
-        actor,
-        "trigger.set",
-        _subject(row),
-        name=wanted.name,
-        settings=settings.shown(row.kind, wanted.settings) if wanted.settings else None,
-        cron=wanted.cron,
-        timezone=wanted.timezone,
-        when_late=wanted.is_for_late,
-        enabled=wanted.enabled,
-    )
+    await audit.record(actor, "trigger.set", _subject(row), **audit.changes(before, _audited(row)))
     return info_of(row, await _last_run(row.id))
+
+
+def _audited(row: Trigger) -> dict[str, object]:
+    """Settings as they may be shown."""
+    values = audit.values_of(row, "name", "cron", "timezone", "is_for_late", "enabled")
+    try:
+        return {**settings.shown(row.kind, settings_of(row)), **values}
+    except Sealed:
+        return values
 
 
 async def _change_settings(actor: Actor, row: Trigger, wanted: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ import msgpack
 import pytest
 
 from hive.errors import DatabaseError, HiveError
-from hive.kinds import Access, EndReason, Mode
+from hive.kinds import Access, EndReason, Mode, Role
 from hive.services.accounts import users
 from hive.services.keys import grants, keys, revocation
 from hive.services.lifecycle import imports, trash
@@ -144,8 +144,8 @@ async def restrict_network(_repository_id: int) -> None:
 
 async def disable_owner(_repository_id: int) -> None:
     user = await users.find_user(OPERATOR, "alice")
-    await users.add_user(OPERATOR, users.AddUser(name="root", is_admin=True))
-    await users.set_user(OPERATOR, user.id, enabled=False)
+    await users.add_user(OPERATOR, users.AddUser(name="root", role=Role.ADMINISTRATOR))
+    await users.set_user(OPERATOR, user.id, users.ChangeUser(enabled=False))
 
 
 async def switch_mode(repository_id: int) -> None:

@@ -346,7 +346,7 @@ async def test_only_owners_and_administrators_move_it(machine: Machine) -> None:
     actor = bob.actor(Source.WEB, None)
     with pytest.raises(NotFound):
         await moves.preview(actor, info.id, "second")
-    await groups.add_group(OPERATOR, "team", members=["bob"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="team", members=["bob"]))
     await catalogue.set_repository(OPERATOR, info.id, share_levels={"team": ShareLevel.MANAGE})
     for act in (moves.preview, moves.ask):
         with pytest.raises(Forbidden):

@@ -137,7 +137,7 @@ async def test_two_sessions_cannot_use_the_same_room_twice(house: House, tmp_pat
     first = await make_room(house)
     second = await make_room(house, name="desktop", is_first=False)
     alice = await users.find_user(OPERATOR, "alice")
-    await users.set_user(OPERATOR, alice.id, quota_bytes=20 * MB)
+    await users.set_user(OPERATOR, alice.id, users.ChangeUser(quota_bytes=20 * MB))
     async with (
         calling(first.client, first.info.login) as one,
         calling(second.client, second.info.login, "/./desktop") as other,
@@ -161,8 +161,8 @@ async def test_the_quota_of_a_group_counts_what_its_members_own(
 ) -> None:
     room = await make_room(house)
     await house.user("bob")
-    team = await groups.add_group(OPERATOR, "team", members=["alice", "bob"])
-    await groups.set_group(OPERATOR, team.id, quota_bytes=QUOTA)
+    team = await groups.add_group(OPERATOR, groups.AddGroup(name="team", members=["alice", "bob"]))
+    await groups.set_group(OPERATOR, team.id, groups.ChangeGroup(quota_bytes=QUOTA))
     client = house.client()
     await house.key(client, "bobs", owner="bob")
     other = await house.repository("bobs", {"bobs": Access.FULL}, owner="bob")
@@ -172,7 +172,7 @@ async def test_the_quota_of_a_group_counts_what_its_members_own(
     assert done.status == 2
     assert "the quota of group team" in done.error
     assert "An administrator can raise it" in done.error
-    await groups.set_group(OPERATOR, team.id, remove_members=["alice"])
+    await groups.set_group(OPERATOR, team.id, groups.ChangeGroup(remove_members=["alice"]))
     source = source_of(tmp_path / "again", 8 * MB)
     (await client.borg("create", f"{other.url}::two", source)).must()
 

@@ -15,7 +15,7 @@ from hive import clock
 from hive.background import spawn
 from hive.borg.repository import snapshot
 from hive.errors import Conflict, Forbidden
-from hive.kinds import Access, EventKind, Operation, State, UpkeepKind, UpkeepState
+from hive.kinds import Access, EventKind, Operation, Role, State, UpkeepKind, UpkeepState
 from hive.models import Inspection, Repository, Upkeep
 from hive.services import events
 from hive.services.alarms import alarms
@@ -268,7 +268,7 @@ async def test_what_an_append_only_key_deleted_is_compacted_only_when_an_adminis
     deleting = await house.last_session()
     with pytest.raises(Conflict, match=f"session {deleting.id} "):
         await queue.ask(OPERATOR, info.id, COMPACT)
-    owner = replace(OPERATOR, is_admin=False, user_id=1, name="alice")
+    owner = replace(OPERATOR, role=Role.MEMBER, user_id=1, name="alice")
     with pytest.raises(Forbidden):
         await queue.ask(owner, info.id, COMPACT, is_confirmed=True)
     done = await ended(await queue.ask(OPERATOR, info.id, COMPACT, is_confirmed=True))

@@ -4,7 +4,9 @@ import pytest
 
 from hive.errors import Conflict, Forbidden, InvalidInput
 from hive.services.accounts import changing, confirmed, groups, users
-from hive.services.accounts.changing import ChangeGroup, ChangeUser, NeedsConfirmation
+from hive.services.accounts.changing import NeedsConfirmation
+from hive.services.accounts.groups import ChangeGroup
+from hive.services.accounts.users import ChangeUser
 from hive.services.permissions import OPERATOR
 from tests import factories
 from tests.factories import PASSWORD, People

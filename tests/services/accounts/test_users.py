@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
-from hive.kinds import Source
+from hive.kinds import Role, Source
 from hive.models import AuditEntry, User
 from hive.services import audit
 from hive.services.accounts import browser_sessions, first_setup, groups, users
@@ -23,7 +23,7 @@ async def test_hostile_names_are_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         await users.add_user(OPERATOR, users.AddUser(name=name))
     with pytest.raises(InvalidInput):
-        await groups.add_group(OPERATOR, name)
+        await groups.add_group(OPERATOR, groups.AddGroup(name=name))
 
 
 async def test_two_users_do_not_differ_by_case_alone() -> None:
@@ -41,18 +41,18 @@ async def test_what_is_no_address_is_refused(email: str) -> None:
 async def test_a_hive_without_administrators_can_be_changed_from_the_command_line() -> None:
     alice = await users.add_user(OPERATOR, users.AddUser(name="alice"))
     bob = await users.add_user(OPERATOR, users.AddUser(name="bob"))
-    assert (await users.set_user(OPERATOR, alice.id, email="a@example.org")).email
-    assert not (await users.set_user(OPERATOR, alice.id, enabled=False)).enabled
+    assert (await users.set_user(OPERATOR, alice.id, users.ChangeUser(email="a@example.org"))).email
+    assert not (await users.set_user(OPERATOR, alice.id, users.ChangeUser(enabled=False))).enabled
     await users.delete_user(OPERATOR, bob.id)
 
 
 async def test_the_last_administrator_stays() -> None:
-    admin = await users.add_user(OPERATOR, users.AddUser(name="admin", is_admin=True))
+    admin = await users.add_user(OPERATOR, users.AddUser(name="admin", role=Role.ADMINISTRATOR))
     await users.add_user(OPERATOR, users.AddUser(name="alice"))
     with pytest.raises(Conflict):
-        await users.set_user(OPERATOR, admin.id, is_admin=False)
+        await users.set_user(OPERATOR, admin.id, users.ChangeUser(role=Role.MEMBER))
     with pytest.raises(Conflict):
-        await users.set_user(OPERATOR, admin.id, enabled=False)
+        await users.set_user(OPERATOR, admin.id, users.ChangeUser(enabled=False))
     with pytest.raises(Conflict):
         await users.delete_user(OPERATOR, admin.id)
     assert (await users.find_user(OPERATOR, "admin")).is_admin
@@ -86,7 +86,7 @@ async def test_passwords_are_checked_and_never_kept_in_words() -> None:
     assert await users.authenticate("alice", PASSWORD)
     assert await users.authenticate("alice", "wrong password") is None
     assert await users.authenticate("nobody", PASSWORD) is None
-    await users.set_user(OPERATOR, user.id, enabled=False)
+    await users.set_user(OPERATOR, user.id, users.ChangeUser(enabled=False))
     assert await users.authenticate("alice", PASSWORD) is None
     row = await User.get(id=user.id)
     assert PASSWORD not in str(row.password_hash)
@@ -106,7 +106,7 @@ async def test_disabling_a_user_ends_their_browser_sessions(people: People) -> N
     info = await users.find_user(OPERATOR, "alice")
     token = await browser_sessions.open_session(info, address="192.0.2.1", user_agent="x")
     assert await browser_sessions.user_of(token)
-    await users.set_user(OPERATOR, info.id, enabled=False)
+    await users.set_user(OPERATOR, info.id, users.ChangeUser(enabled=False))
     assert await browser_sessions.user_of(token) is None
 
 
@@ -130,17 +130,21 @@ async def test_one_set_up_token_makes_one_administrator() -> None:
 
 
 async def test_changes_are_in_the_audit_log_with_who_and_from_where(people: People) -> None:
-    await users.set_user(people.alice, people.alice.user_id or 0, email="a@example.org")
+    await users.set_user(
+        people.alice, people.alice.user_id or 0, users.ChangeUser(email="a@example.org")
+    )
     entry = (await audit.recent(OPERATOR))[0]
     assert (entry.action, entry.actor, entry.source) == ("user.set", "alice", Source.WEB)
     assert entry.address == "192.0.2.1"
-    assert entry.details == {"email": "a@example.org"}
+    assert entry.details == {"email": {"from": None, "to": "a@example.org"}}
 
 
 async def test_groups_are_renamed_joined_and_left(people: People) -> None:
     group = await groups.find_group(OPERATOR, "team")
     changed = await groups.set_group(
-        OPERATOR, group.id, name="crew", add_members=["charlie"], remove_members=["bob"]
+        OPERATOR,
+        group.id,
+        groups.ChangeGroup(name="crew", add_members=["charlie"], remove_members=["bob"]),
     )
     assert (changed.name, changed.members) == ("crew", ("alice", "charlie"))
     assert [found.name for found in await groups.list_groups(people.charlie)] == ["crew"]
@@ -148,7 +152,9 @@ async def test_groups_are_renamed_joined_and_left(people: People) -> None:
     with pytest.raises(NotFound):
         await groups.find_group(people.bob, "crew")
     with pytest.raises(NotFound):
-        await groups.set_group(OPERATOR, group.id, name="gone", add_members=["nobody"])
+        await groups.set_group(
+            OPERATOR, group.id, groups.ChangeGroup(name="gone", add_members=["nobody"])
+        )
     assert (await groups.find_group(OPERATOR, str(group.id))).name == "crew"
 
 

@@ -42,7 +42,7 @@ async def test_a_member_of_a_group_sees_a_hundred_in_as_many_queries_as_two(peop
 async def test_the_list_holds_what_each_may_change(people: People, who: str) -> None:
     """Both ways to ask, for a list and for one repository, give the same answer."""
     viewer = await factories.make_user("victor")
-    await groups.add_group(OPERATOR, "viewers", members=["victor", "alice"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="viewers", members=["victor", "alice"]))
     actors = {
         "owner": people.alice,
         "manager": people.bob,

@@ -137,7 +137,7 @@ async def test_no_name_stands_for_the_channel_of_somebody_else(people: People) -
 
 
 async def test_levels_of_shares_change_together_and_others_keep_theirs(people: People) -> None:
-    await groups.add_group(OPERATOR, "others", members=["bob"])
+    await groups.add_group(OPERATOR, groups.AddGroup(name="others", members=["bob"]))
     made = await webhook(people.alice, "https://example.org")
     await channels.share(OPERATOR, made.id, "others")
     manage = await channels.change(people.alice, made.id, share_levels={"team": ShareLevel.MANAGE})

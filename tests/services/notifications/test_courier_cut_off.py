@@ -133,7 +133,7 @@ async def test_who_was_disabled_meanwhile_is_told_nothing_more(
     await webhook(people.alice, server.url)
     made = await factories.make_repository(people.alice)
     await happen(made.id, EventKind.DOWN)
-    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, users.ChangeUser(enabled=False))
     await deliver(courier)
     assert server.received == []
     assert await states() == [DROPPED]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hive.config.settings import MailSettings
-from hive.kinds import Digest, EventKind, Health, Severity
+from hive.kinds import Digest, EventKind, Health, Role, Severity
 from hive.models import Notification, Preference, Repository, User
 from hive.notify.channel import Means
 from hive.sentences import say
@@ -159,7 +159,7 @@ async def test_what_others_said_is_not_translated(people: People, server: FarEnd
 
 
 async def test_administrators_read_of_the_server_in_their_languages(people: People) -> None:
-    await User.filter(id=people.alice.user_id).update(is_admin=True)
+    await User.filter(id=people.alice.user_id).update(role=Role.ADMINISTRATOR)
     await webhook(people.alice, "https://example.org/a")
     await webhook(people.admin, "https://example.org/b")
     await outbox.tell_administrators(

@@ -85,7 +85,7 @@ async def test_the_repositories_of_a_disabled_owner_are_watched_by_administrator
     found = await dependents.of_user(people.admin, people.alice.user_id or 0)
     assert (found.repositories, found.is_empty) == (["documents"], False)
     assert "Its alarms go to the administrators." in " ".join(found.sentences)
-    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, users.ChangeUser(enabled=False))
     await happen(made.id, EventKind.DOWN)
     await happen(made.id, EventKind.STALE_LOCK)
     assert await told_to(people.admin) == ["down", "stale lock"]

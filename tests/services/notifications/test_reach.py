@@ -34,7 +34,9 @@ async def test_repositories_looked_at_together_reach_whom_each_reaches_alone(
         AddRule(name="tag", channels=[hook.id], tag="weekly"),
     ):
         await rules.add(people.alice, "alice", wanted)
-    await users.set_user(OPERATOR, people.bob.user_id or 0, email="bob@example.org")
+    await users.set_user(
+        OPERATOR, people.bob.user_id or 0, users.ChangeUser(email="bob@example.org")
+    )
     for actor in (people.alice, people.bob, people.admin, OPERATOR):
         together = await reach.reaches(actor)
         alone = {one: await reach.reach(actor, one) for one in together}

@@ -32,7 +32,7 @@ async def test_owner_and_group_members_are_told_and_strangers_are_not(people: Pe
     await preferences.change(people.bob, "bob", is_told_of_shared=False)
     await happen(shared.id, EventKind.MASS_DELETION)
     assert await told_to(people.bob) == ["down"]
-    await users.set_user(OPERATOR, people.alice.user_id or 0, enabled=False)
+    await users.set_user(OPERATOR, people.alice.user_id or 0, users.ChangeUser(enabled=False))
     await happen(shared.id, EventKind.SHRUNK)
     assert await told_to(people.alice) == ["down", "mass deletion"]
 

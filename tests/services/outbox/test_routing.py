@@ -8,6 +8,7 @@ import pytest
 
 from hive.kinds import EventKind, Rest, Severity
 from hive.services.outbox.kinds import (
+    ACCESS_EXPIRES,
     DEAD_LETTER,
     DIGEST,
     DOWNTIME,
@@ -161,7 +162,8 @@ def test_whom_nothing_leads_to_cannot_be_told() -> None:
 def test_every_kind_that_a_rule_may_name_is_in_one_group() -> None:
     grouped = [kind for _, kinds in by_group() for kind in kinds]
     assert sorted(grouped) == sorted(NAMES)
-    assert by_group()[-1] == (None, (DEAD_LETTER, DIGEST, DOWNTIME, KEY_EXPIRES, MANY_WRONG_LOGINS))
+    others = (DEAD_LETTER, DIGEST, DOWNTIME, KEY_EXPIRES, ACCESS_EXPIRES, MANY_WRONG_LOGINS)
+    assert by_group()[-1] == (None, others)
 
 
 def test_who_is_told_of_a_trouble_is_told_of_its_end() -> None:

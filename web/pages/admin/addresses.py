@@ -7,7 +7,7 @@ from aiohttp import web
 from hive.errors import InvalidInput
 from hive.kinds import AddressRuling
 from hive.services.gate import client_addresses
-from hive.services.permissions import require_admin
+from hive.services.permissions import require_operator
 from web.access import actor_of
 from web.forms import Form, read_form, sent
 from web.rendering import done, page
@@ -27,7 +27,7 @@ async def _page(request: web.Request, form: Form) -> web.Response:
 
 async def decide(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    require_admin(actor)
+    require_operator(actor)
     form = await sent(request)
     network, expires_at = form.text("network"), form.when("expires")
     ruling = form.read("ruling", AddressRuling)

@@ -7,18 +7,21 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from hive.errors import NotFound
 from hive.services import versions
 from hive.services.accounts import changing, groups
 from hive.services.accounts import users as accounts
-from hive.services.accounts.changing import ChangeGroup
-from hive.services.accounts.groups import GroupInfo
+from hive.services.accounts.groups import AddGroup, ChangeGroup, GroupInfo
+from hive.services.permissions import require_admin
 from hive.services.repositories import quotas
 from hive.services.versions import Thing
 from web import csv_file, csv_tables, versioned
 from web.access import actor_of
 from web.forms import Form, id_of, sent, size_field
 from web.rendering import done, page, quota_set
-from web.text.i18n import gettext
+from web.text.i18n import gettext, sentence
+
+_LED = "/account/groups"
 
 
 async def show_all(request: web.Request) -> web.StreamResponse:
@@ -31,6 +34,7 @@ async def show_all(request: web.Request) -> web.StreamResponse:
 
 
 async def show_add(request: web.Request) -> web.Response:
+    require_admin(actor_of(request))
     return await _page(request, None, Form({}))
 
 
@@ -38,10 +42,36 @@ async def add(request: web.Request) -> web.Response:
     actor, form = actor_of(request), await sent(request)
     with form.asking():
         members = await _chosen(request, form)
-        group = await groups.add_group(actor, form.text("name"), members=members)
+        group = await groups.add_group(actor, AddGroup(name=form.text("name"), members=members))
         message = gettext("The group %(name)s was added.", name=group.name)
         return done(request, "/admin/groups", message)
     return await _page(request, None, form)
+
+
+async def show_led(request: web.Request) -> web.Response:
+    """The groups that one is in; who leads one changes its members here."""
+    actor = actor_of(request)
+    found = await groups.list_groups(actor)
+    mine = [one for one in found if actor.name in one.members]
+    return page(request, "account/groups.html", groups=mine, form=Form({}))
+
+
+async def change_members(request: web.Request) -> web.Response:
+    """One member more or fewer, by a lead of the group."""
+    actor, form = actor_of(request), await sent(request)
+    seen = {one.id: one for one in await groups.list_groups(actor)}
+    group = seen.get(id_of(request))
+    if group is None:
+        raise NotFound("There is no such group.")
+    add, remove = form.text("add"), form.text("remove")
+    try:
+        wanted = ChangeGroup(
+            add_members=[add] if add else [], remove_members=[remove] if remove else []
+        )
+        await groups.set_group(actor, group.id, wanted)
+    except NotFound as error:
+        return done(request, _LED, sentence(error.message), problem=True)
+    return done(request, _LED, gettext("The group %(name)s was changed.", name=group.name))
 
 
 async def show(request: web.Request) -> web.Response:
@@ -53,26 +83,45 @@ async def show(request: web.Request) -> web.Response:
 def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
     async def read() -> Form:
         group = await groups.find_group_by_id(actor_of(request), id_of(request))
-        members = {f"member-{name}": "yes" for name in group.members}
-        quota = size_field(group.quota_bytes)
-        return Form({"name": group.name, "quota": quota, **members})
+        return _as_it_is(group)
 
     return read
+
+
+def _as_it_is(group: GroupInfo) -> Form:
+    most = group.max_repositories
+    values = {
+        "name": group.name,
+        "quota": size_field(group.quota_bytes),
+        "max_repositories": "" if most is None else str(most),
+        **{f"member-{name}": "yes" for name in group.members},
+        **{f"lead-{name}": "yes" for name in group.leads},
+    }
+    if group.requires_second_factor:
+        values["second_factor"] = "yes"
+    return Form(values)
 
 
 async def change(request: web.Request) -> web.Response:
     actor = actor_of(request)
     group = await groups.find_group_by_id(actor, id_of(request))
     form = await sent(request)
-    quota = form.size("quota")
+    quota, most = form.size("quota"), form.number("max_repositories")
     if not form.is_fine:
         return await _page(request, group, form)
     with form.asking():
+        members = await _chosen(request, form)
+        leads = {name for name in members if form.has(f"lead-{name}")}
         wanted = ChangeGroup(
             name=form.text("name"),
-            members=await _chosen(request, form),
+            members=members,
+            add_leads=sorted(leads - set(group.leads)),
+            remove_leads=sorted(set(group.leads) & set(members) - leads),
             quota_bytes=quota,
             no_quota=quota is None,
+            max_repositories=most,
+            no_max_repositories=most is None,
+            requires_second_factor=form.has("second_factor"),
         )
         store = functools.partial(changing.change_group, actor, group.id, wanted)
         changed = await versions.holding(group.id, versioned.seen(form, Thing.GROUP), store)

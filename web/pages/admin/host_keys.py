@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hive.errors import StorageError
 from hive.services.gate import host_keys
-from hive.services.permissions import require_admin
+from hive.services.permissions import require_sight
 from hive.services.storage import locations
 from web.access import actor_of
 from web.rendering import page
@@ -14,7 +14,7 @@ from web.rendering import page
 
 async def show(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    require_admin(actor)
+    require_sight(actor)
     problem = None
     try:
         keys = await host_keys.public_keys()

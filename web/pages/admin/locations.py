@@ -8,7 +8,7 @@ from pathlib import Path
 from aiohttp import web
 
 from hive.errors import Conflict, InvalidInput, StorageError
-from hive.services.permissions import require_admin
+from hive.services.permissions import require_admin, require_sight
 from hive.services.storage import locations
 from hive.services.storage.locations import AddLocation, ChangeLocation, LocationInfo
 from hive.services.versions import Thing
@@ -21,7 +21,7 @@ from web.text.i18n import gettext, sentence
 
 async def show_all(request: web.Request) -> web.StreamResponse:
     actor = actor_of(request)
-    require_admin(actor)
+    require_sight(actor)
     found = await locations.list_locations(actor)
     if csv_file.is_wanted(request):
         return await csv_file.answer(request, csv_tables.LOCATIONS, csv_file.at_once(found))

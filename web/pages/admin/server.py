@@ -8,7 +8,7 @@ from hive.errors import InvalidInput, NotFound
 from hive.sentences import N_
 from hive.services.clock import trust
 from hive.services.outbox import downtimes
-from hive.services.permissions import require_admin
+from hive.services.permissions import require_operator
 from hive.services.server.condition import server_condition
 from hive.units import parse_duration
 from web.access import actor_of
@@ -40,7 +40,7 @@ async def confirm_clock(request: web.Request) -> web.Response:
 async def announce(request: web.Request) -> web.Response:
     """Begin maintenance: for so long, no missing backup is reported."""
     actor, form = actor_of(request), await sent(request)
-    require_admin(actor)
+    require_operator(actor)
     try:
         await downtimes.announce(actor, parse_duration(form.text("for")))
     except InvalidInput as error:
@@ -50,7 +50,7 @@ async def announce(request: web.Request) -> web.Response:
 
 async def end_maintenance(request: web.Request) -> web.Response:
     actor = actor_of(request)
-    require_admin(actor)
+    require_operator(actor)
     try:
         await downtimes.end(actor)
     except NotFound as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from web.pages.login import first_setup, logout, password, password_reset, second_step
+from web.pages.login import first_setup, logout, password, password_reset, resume, second_step
 
 ROUTES = [
     web.get("/login", password.show),
@@ -13,6 +13,7 @@ ROUTES = [
     web.get("/login/second", second_step.show),
     web.post("/login/second", second_step.submit),
     web.post("/logout", logout.submit),
+    web.get("/resume", resume.show),
     web.get("/forgot", password_reset.ask),
     web.post("/forgot", password_reset.submit_question),
     web.get("/reset/{token}", password_reset.show),

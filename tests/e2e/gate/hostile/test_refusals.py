@@ -59,7 +59,7 @@ async def test_a_key_that_is_out_of_use_is_refused_and_the_owner_can_see_why(
         await keys.change_key(OPERATOR, number, keys.ChangeKey(enabled=False))
     elif cause == "owner disabled":
         owner = await users.find_user(OPERATOR, "alice")
-        await users.set_user(OPERATOR, owner.id, enabled=False)
+        await users.set_user(OPERATOR, owner.id, users.ChangeUser(enabled=False))
     else:
         await keys.delete_key(OPERATOR, number)
     async with handmade(scene.port) as connection:
@@ -78,7 +78,7 @@ async def test_a_key_that_is_out_of_use_is_refused_and_the_owner_can_see_why(
     assert cause in messages[0]
     assert key.get_fingerprint() in messages[0]
     if cause == "owner disabled":
-        await users.set_user(OPERATOR, owner.id, enabled=True)
+        await users.set_user(OPERATOR, owner.id, users.ChangeUser(enabled=True))
 
 
 async def test_keys_that_an_agent_offers_before_the_right_one_are_no_refusals(
