@@ -134,7 +134,7 @@ async def list_(actor: Actor) -> None:
             "NAME": lambda info: info.name,
             "TYPE": lambda info: info.type,
             "FINGERPRINT": lambda info: info.fingerprint,
-            "ENABLED": lambda info: info.enabled if info.owner_enabled else "owner disabled",
+            "ENABLED": lambda info: info.enabled if info.owner_enabled else "owner's keys disabled",
             "SAME KEY": lambda info: ", ".join(_twins(info)),
             "EXPIRES": lambda info: info.expires_at,
             "LAST USED": lambda info: info.last_used_at,

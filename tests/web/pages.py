@@ -17,6 +17,7 @@ NO_PAGES = (
     "/static/{name}",
     "/manifest.webmanifest",
     "/answer/{token}",  # tests/web/test_answer_links.py
+    "/resume",  # tests/web/test_kept_forms.py
     "/wall/{token}",
     "/repositories.csv",
     "/help/{name}",

@@ -117,9 +117,9 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
     await grants.change_access(
         OPERATOR, made.id, grants.ChangeAccess(accesses={"laptop": Access.FULL})
     )
-    await User.filter(name="alice").update(enabled=False)
+    await User.filter(name="alice").update(keys_enabled=False)
     await browser.log_in("root")
-    refused = "refused: its owner is disabled"
+    refused = "refused: the keys of its owner are disabled"
     assert refused in (await browser.get(f"/repositories/{made.id}/keys")).text
     assert refused in (await browser.get(f"/keys/{key.id}")).text
     assert refused in (await browser.get("/keys")).text

@@ -36,7 +36,7 @@ async def test_quotas_of_users_and_groups_are_set_on_their_pages(
 ) -> None:
     team = await groups.add_group(root, groups.AddGroup(name="team", members=["alice"]))
     await browser.log_in("root")
-    form = {"enabled": "yes", "quota": "2TB"}
+    form = {"role": "member", "enabled": "yes", "keys": "yes", "quota": "2TB"}
     assert (await browser.post(f"/admin/users/{alice.user_id}", form)).status == 303
     assert (await users.find_user(root, "alice")).quota_bytes == 2_000_000_000_000
     form = {"name": "team", "member-alice": "yes", "quota": "3TB"}
@@ -44,7 +44,7 @@ async def test_quotas_of_users_and_groups_are_set_on_their_pages(
     assert (await groups.find_group(root, "team")).quota_bytes == 3_000_000_000_000
     assert 'value="3.00 TB"' in (await browser.get(f"/admin/groups/{team.id}")).text
     for path in (f"/admin/users/{alice.user_id}", f"/admin/groups/{team.id}"):
-        wrong = await browser.post(path, {"name": "team", "enabled": "yes", "quota": "much"})
+        wrong = await browser.post(path, {"name": "team", "role": "member", "quota": "much"})
         assert wrong.status == 422
         assert "is not a size" in wrong.text
     shown = await page(browser, f"/repositories/{documents}/settings")

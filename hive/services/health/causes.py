@@ -38,7 +38,7 @@ async def _keys(row: Repository, now: datetime) -> list[str]:
         elif not key.owner.keys_enabled:
             problems.append(
                 say(
-                    "Key %(key)s is refused: its owner %(owner)s is disabled.",
+                    "Key %(key)s is refused: the keys of its owner %(owner)s are disabled.",
                     key=key.name,
                     owner=key.owner.name,
                 )

@@ -234,16 +234,20 @@ async def _look_closely(row: Repository) -> _Found:
 def schedule_of(row: Repository) -> Schedule:
     """The schedule of a repository; InvalidInput where the row holds none that can be one."""
     seconds = row.schedule_seconds
-    grace = row.grace_seconds
-    if grace is None:
-        grace = runtime.settings().schedules.default_grace_minutes * 60
     return Schedule(
         kind=ScheduleKind(row.schedule_kind),
         interval=None if seconds is None else timedelta(seconds=seconds),
         cron=row.schedule_cron,
         timezone=row.schedule_timezone,
-        grace=timedelta(seconds=grace),
+        grace=grace_of(row),
     )
+
+
+def grace_of(row: Repository) -> timedelta:
+    """Its own grace period, or that of the settings."""
+    if row.grace_seconds is not None:
+        return timedelta(seconds=row.grace_seconds)
+    return timedelta(minutes=runtime.settings().schedules.default_grace_minutes)
 
 
 def record_of(row: Repository, downtimes: Downtimes = ()) -> Record:

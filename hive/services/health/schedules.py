@@ -88,12 +88,15 @@ _FIELDS = (
 
 
 def _audited(row: Repository) -> dict[str, object]:
-    shown = review.schedule_of(row)
+    try:
+        words = str(review.schedule_of(row).in_words)
+    except InvalidInput:  # what is stored there was never one
+        words = "cannot be followed"
     return {
-        "schedule": str(shown.in_words),
+        "schedule": words,
         "cron": row.schedule_cron,
         "timezone": row.schedule_timezone,
-        "grace_seconds": int(shown.grace.total_seconds()),
+        "grace_seconds": int(review.grace_of(row).total_seconds()),
     }
 
 

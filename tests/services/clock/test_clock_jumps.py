@@ -331,6 +331,8 @@ def test_whatever_deletes_or_reports_by_age_waits_for_the_clock() -> None:
         "look at schedules",
         "keep which backups are missing",
         "warn of keys that expire",
+        "end what has expired",
+        "escalate what nobody answers",
         "forget old days",
         "empty the trash",
         "thin out statistics",
