@@ -65,6 +65,21 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         shutil.rmtree(basetemp, ignore_errors=True)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the long ones are deselected
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many variants, leave all but a few to the long set."""
+    variants: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("varied") and not item.get_closest_marker("long"):
+            variants.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for several in variants.values():
+        (count,) = several[0].get_closest_marker("varied").args  # type: ignore[union-attr]
+        kept = {len(several) * number // count for number in range(count)}
+        for number, item in enumerate(several):
+            if number not in kept:
+                item.add_marker(pytest.mark.long)
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)  # within what keeps the output of the test
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Where a test hung, show what its coroutines were waiting for as well."""

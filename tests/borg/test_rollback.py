@@ -67,6 +67,7 @@ def test_what_was_deleted_is_counted_and_borg_finds_it_again(local: Local) -> No
 
 
 @pytest.mark.parametrize("threshold", [0, 10, 50, 60, 90])
+@pytest.mark.varied(4)
 def test_behind_a_compaction_nothing_older_can_be_restored(local: Local, threshold: int) -> None:
     good = local.last
     local.prune_to("three")

@@ -137,6 +137,7 @@ def test_a_read_only_key_reads_and_changes_nothing(client: Client) -> None:
     ],
     ids=lambda command: command.replace(URL, ""),
 )
+@pytest.mark.varied(8)
 def test_a_read_only_key_cannot(client: Client, command: str) -> None:
     before = client.tree()
     done = client.run(*command.split(), access=Access.READ_ONLY)
@@ -156,6 +157,7 @@ def test_a_read_only_key_cannot(client: Client, command: str) -> None:
         "ssh://h.example/./Alpha",
     ],
 )
+@pytest.mark.varied(4)
 def test_the_paths_of_the_repository_open_it(client: Client, path: str) -> None:
     assert "first" in client.ok("list", path)
     record = client.record()
@@ -180,6 +182,7 @@ OTHER_PATHS = [
         *((OTHER_PATHS[0], access) for access in Access if access != Access.FULL),
     ],
 )
+@pytest.mark.varied(6)
 def test_any_other_path_is_refused_in_words(client: Client, path: str, access: Access) -> None:
     done = client.run("list", path, access=access)
     assert done.returncode != 0

@@ -29,13 +29,8 @@ def _name(way: tuple[str, str, bool]) -> str:
     return f"{way[0]}, {way[1]}, {'with' if way[2] else 'without'} scripts"
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        pytest.param(WAYS[0], id=_name(WAYS[0])),
-        *(pytest.param(way, id=_name(way), marks=pytest.mark.long) for way in WAYS[1:]),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("way", WAYS, ids=_name)
 def test_what_the_page_shows_is_enough(
     installation: Installation,
     chromium: Browser,

@@ -93,6 +93,7 @@ async def test_a_whole_repository_is_deleted_and_made_again_with_full_access(
 
 
 @pytest.mark.parametrize("form", ["ssh-dot", "ssh-home", "ssh-absolute", "scp"])
+@pytest.mark.varied(2)
 async def test_every_form_of_path_leads_to_the_repository(
     house: House, tmp_path: Path, form: str
 ) -> None:

@@ -178,6 +178,7 @@ async def kill_session(repository_id: int) -> None:
         (kill_session, EndReason.KILLED),
     ],
 )
+@pytest.mark.varied(3)
 async def test_a_session_that_is_no_longer_allowed_ends_at_once(
     house: House, tmp_path: Path, change: Change, reason: EndReason
 ) -> None:

@@ -54,6 +54,7 @@ async def test_an_imported_repository_is_a_repository_of_the_hive(
     ],
     ids=" ".join,
 )
+@pytest.mark.varied(3)
 async def test_the_usual_options_bring_every_byte(
     house: House, source: Path, options: list[str]
 ) -> None:

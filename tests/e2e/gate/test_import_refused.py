@@ -90,6 +90,7 @@ def mixed(source: Path) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
+@pytest.mark.varied(4)
 async def test_what_is_no_repository_stays_staged_and_says_why(
     house: House, source: Path, made_repository: Path, spoil: Callable[[Path], None], words: str
 ) -> None:

@@ -94,6 +94,7 @@ async def figures(asked: UpkeepInfo) -> list[int]:
     return seen
 
 
+@pytest.mark.long
 async def test_a_check_shows_how_many_segments_it_has_read(
     house: House, tmp_path: Path, told: list[WorkProgress], at_work: UpkeepWorker
 ) -> None:

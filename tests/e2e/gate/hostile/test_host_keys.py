@@ -58,6 +58,7 @@ async def test_keys_of_a_former_server_are_offered(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ssh_host_ed25519_key", "ssh_host_rsa_key", "elsewhere"])
 @pytest.mark.parametrize("harm", ["missing", "changed", "damaged", "open to all", "a directory"])
+@pytest.mark.varied(5)
 async def test_a_key_that_is_not_what_it_was_stops_the_start_and_is_not_replaced(
     tmp_path: Path, name: str, harm: str
 ) -> None:

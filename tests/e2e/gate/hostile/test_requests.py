@@ -167,6 +167,7 @@ async def test_a_flood_of_global_requests_is_answered_one_by_one(scene: Scene, f
 
 
 @pytest.mark.parametrize("first", CHANNEL_REQUESTS)
+@pytest.mark.varied(3)
 async def test_a_flood_of_requests_on_a_channel_is_answered_one_by_one(
     scene: Scene, first: str
 ) -> None:

@@ -36,6 +36,7 @@ CONTENTS = ["merge", "merge,-", "link"]
 
 
 @pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.varied(4)
 async def test_filter_rules_that_lie_in_the_repository_read_nothing_else(
     hostile: Hostile, tmp_path: Path, content: str
 ) -> None:
@@ -61,6 +62,7 @@ async def test_filter_rules_that_lie_in_the_repository_read_nothing_else(
 
 
 @pytest.mark.parametrize("way", ["absolute", "ancestor"])
+@pytest.mark.varied(3)
 async def test_filter_rules_in_the_protocol_read_nothing_else(
     hostile: Hostile, tmp_path: Path, way: str
 ) -> None:

@@ -135,6 +135,7 @@ async def test_hard_links_are_refused_by_name(hostile: Hostile) -> None:
 
 
 @pytest.mark.parametrize("content", ["merge", "merge,-", ".", "link"])
+@pytest.mark.varied(5)
 async def test_filter_rules_of_a_deleting_upload_read_nothing_else(
     hostile: Hostile, content: str
 ) -> None:

@@ -30,6 +30,7 @@ async def test_a_peer_that_says_nothing_is_left_after_a_time(tmp_path: Path, sou
 
 
 @pytest.mark.parametrize("seed", range(2))
+@pytest.mark.varied(3)
 async def test_bits_that_turn_end_one_session_and_nothing_else(hostile: Hostile, seed: int) -> None:
     transfer = hostile.transfer
     before = fingerprint(transfer.info.path)
