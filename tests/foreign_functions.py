@@ -17,9 +17,9 @@ from hive.outgoing import client, guard
 from hive.services import names
 from hive.services.accounts import second_factor, users
 from hive.services.reports import log_files, logs, redaction, verdicts
-from hive.services.repositories import tags
+from hive.services.repositories import machine_lists, tags
 from sshgate import command
-from web import forms, rendering
+from web import forms, kept_form, rendering
 from web.middleware import address
 from web.text import format as formats
 from web.text import i18n
@@ -105,6 +105,10 @@ def functions() -> dict[str, Callable[[str], object]]:
         "web.text.format": formats.browser,
         "web.text.i18n accept": i18n.preferred,
         "web.rendering": rendering.lines,
+        "hive.services.repositories.machine_lists": lambda text: machine_lists.read(
+            f"name,owner,key,schedule\n{text[:65_000]},{text[:65_000]}"
+        ),
+        "web.kept_form": kept_form.parse,
         "web.middleware.address": lambda text: address.visitor(
             "10.0.0.1", text, [ip_network("10.0.0.0/8")]
         ),
@@ -114,6 +118,10 @@ def functions() -> dict[str, Callable[[str], object]]:
 # What sees no text from outside, or nothing that is not short by its nature (names of files,
 # fields of forms of 64 KiB): the pattern alone is tried.
 PATTERN_ALONE = {
+    "hive.cli.running",
+    "hive.services.delivery.answer_links",
+    "hive.services.notifications.rule_values",
+    "hive.services.outbox.incidents",
     "web.book",  # reads what comes with the program
     "hive.services.accounts.wall_links",
     "hive.borg.facts",

@@ -39,6 +39,7 @@ Found = dict[int, tuple[str, "re.Pattern[Any]"]]
 def import_everything() -> Found:
     """Import all our modules; the patterns that they compile, with the module of each."""
     found: Found = {}
+    importlib.import_module("hive.quick_orm")  # compiles the patterns of the ORM in its place
     compile_ = re.compile
 
     def recording(pattern: Any, flags: Any = 0) -> re.Pattern[Any]:
