@@ -54,6 +54,7 @@ async def after_session(repository_id: int, session_id: int, *, changed: bool) -
             await measure(repository_id, session_id)
         else:
             await key_use.key_used(session_id)
+            await stale_locks.clear_stale(repository_id)  # killed before it changed anything
     except (HiveError, DriverError) as error:
         logger.error("not measured", repository=repository_id, reason=str(error))
 
