@@ -40,7 +40,7 @@ def _quickly() -> Iterator[None]:
     getsource, compile_ = inspect.getsource, re.compile
 
     def no_source(object: object) -> str:  # noqa: A002 - as inspect has it
-        raise OSError  # as inspect does where there is no source, which the ORM expects
+        raise OSError  # as inspect does if there is no source; the ORM expects that
 
     def compile_small(pattern: Any, flags: Any = 0) -> Any:  # noqa: ANN401 - as re has it
         if isinstance(pattern, str) and _LAST_LETTER in pattern:

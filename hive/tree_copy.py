@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive import files
 from hive.errors import StorageError
 from hive.meter import Meter, Unit
 
@@ -119,8 +120,8 @@ class TreeCopy:
         """Have the system write all names of the copy to the disk."""
         for name, entry in self._entries(self._target).items():
             if entry.is_directory:
-                sync_directory(self._target / name)
-        sync_directory(self._target)
+                files.sync_directory(self._target / name)
+        files.sync_directory(self._target)
 
     def _entries(self, top: Path, *, skip: Collection[str] = ()) -> dict[str, _Entry]:
         """By their names below `top`, a directory before what is in it."""
@@ -231,12 +232,3 @@ def _is_settled(before: os.stat_result, after: os.stat_result) -> bool:
 def _checksum(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()
-
-
-def sync_directory(path: Path) -> None:
-    """Have the system write a directory's entries to the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,7 @@ _DURATION_PART = re.compile(r"(\d{1,9})([wdhms])", re.ASCII)
 _SECONDS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _LONGEST_DURATION = 100 * 365 * 86_400
 
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -47,6 +48,12 @@ def parse_limit(text: str) -> int | None:
     if text.strip().lower() == "none":
         return None
     return parse_size(text) or None
+
+
+def time_of_day(text: str) -> tuple[int, int] | None:
+    """Hour and minute of '7:05' or '22:00'; None for anything else."""
+    found = _TIME.fullmatch(text)
+    return None if found is None else (int(found[1]), int(found[2]))
 
 
 def parse_duration(text: str) -> timedelta:

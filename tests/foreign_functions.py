@@ -88,6 +88,7 @@ def functions() -> dict[str, Callable[[str], object]]:
         "hive.units size": units.parse_size,
         "hive.units duration": units.parse_duration,
         "hive.units time": units.parse_when,
+        "hive.units time of day": units.time_of_day,
         "hive.notify.channel": lambda text: list(channel._parts(text)),
         "hive.notify.email": lambda text: email._NOT_IN_IDS.sub("-", text),
         "hive.notify.http": http.parse_retry_after,
@@ -120,7 +121,6 @@ def functions() -> dict[str, Callable[[str], object]]:
 PATTERN_ALONE = {
     "hive.cli.running",
     "hive.services.delivery.answer_links",
-    "hive.services.notifications.rule_values",
     "hive.services.outbox.incidents",
     "web.book",  # reads what comes with the program
     "hive.services.accounts.wall_links",

@@ -45,23 +45,21 @@ class KeptForm:
 async def read(request: web.Request) -> KeptForm | None:
     """The form that the request is; None for what cannot be shown again."""
     path = internal_path(request.path_qs)
-    if request.content_type != "application/x-www-form-urlencoded" or path == "/":
-        return None
-    if any(path.startswith(one) for one in _NEVER):
+    if request.content_type != "application/x-www-form-urlencoded" or not _is_kept_for(path):
         return None
     try:
         given = await read_form(request, max_fields=_MAX_FIELDS)
     except InvalidInput:
         return None
-    secret = {name for name in given if _is_secret(name)}
+    known = {field.name for kind in channels.kinds() for field in kind.fields if field.secret}
+    secret = {name for name in given if name in known or _SECRET.search(name)}
     fields = {name: value for name, value in given.items() if name not in secret}
     kept = KeptForm(path, fields, tuple(sorted(name for name in secret if given[name])))
     return kept if len(kept.as_text()) <= _MAX_TEXT else None
 
 
-def _is_secret(name: str) -> bool:
-    known = {field.name for kind in channels.kinds() for field in kind.fields if field.secret}
-    return name in known or _SECRET.search(name) is not None
+def _is_kept_for(path: str) -> bool:
+    return path != "/" and not any(path.startswith(one) for one in _NEVER)
 
 
 def parse(text: str) -> KeptForm | None:
@@ -74,7 +72,7 @@ def parse(text: str) -> KeptForm | None:
     except (ValueError, KeyError, TypeError):
         return None
     is_text = isinstance(path, str) and isinstance(fields, dict) and isinstance(secrets, list)
-    if not is_text or internal_path(path) == "/" or any(path.startswith(one) for one in _NEVER):
+    if not is_text or internal_path(path) == "/" or not _is_kept_for(path):
         return None
     texts = [*fields.values(), *secrets]
     if len(fields) > _MAX_FIELDS or not all(isinstance(one, str) for one in texts):

@@ -8,19 +8,28 @@ form carries the version that was just shown, so that saving once more is meant.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import ParamSpec
 
 from hive.services import versions
 from hive.services.versions import Thing, Version
 from web.forms import Form
 
+P = ParamSpec("P")
+
 _FIELD = "version"
 _MAX_LENGTH = 64
 
 
-async def opened(thing: Thing, thing_id: int, read: Callable[[], Awaitable[Form]]) -> Form:
-    """A form that begins with what is stored."""
+async def opened(
+    thing: Thing,
+    thing_id: int,
+    read: Callable[P, Awaitable[Form]],
+    *args: P.args,
+    **named: P.kwargs,
+) -> Form:
+    """A form that begins with what is stored, which `read` reads with these arguments."""
     version = await versions.digest_of(thing, thing_id)  # first: what changes then is a conflict
-    form = await read()
+    form = await read(*args, **named)
     form.values = {**form.values, _FIELD: version}
     return form
 
@@ -32,10 +41,15 @@ def seen(form: Form, thing: Thing) -> Version | None:
 
 
 async def beside(
-    form: Form, thing: Thing, thing_id: int, read: Callable[[], Awaitable[Form]]
+    form: Form,
+    thing: Thing,
+    thing_id: int,
+    read: Callable[P, Awaitable[Form]],
+    *args: P.args,
+    **named: P.kwargs,
 ) -> None:
-    """Where the save was a conflict, put what is stored now beside what was typed."""
+    """If the save was a conflict, put what is stored now beside what was typed."""
     if form.is_outdated:
-        now = await opened(thing, thing_id, read)
+        now = await opened(thing, thing_id, read, *args, **named)
         form.values = {**form.values, _FIELD: now.text(_FIELD)}
         form.stored = now.values

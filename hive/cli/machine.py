@@ -65,8 +65,10 @@ async def import_(actor: Actor, *, file: str, dry_run: bool) -> None:
         details=("KEY",),
     )
     new = sum(one.is_new for one in found)
-    verb = "would be added" if dry_run else "were added"
-    output.say(f"{new} machines {verb}, {len(found) - new} are there already.")
+    added = "would be added" if dry_run else ("was added" if new == 1 else "were added")
+    former = len(found) - new
+    is_there = "is" if former == 1 else "are"
+    output.say(f"{output.counted(new, 'machine')} {added}, {former} {is_there} there already.")
 
 
 @machine.command("add")

@@ -15,7 +15,7 @@ from hive.services.permissions import Actor
 
 @click.command("hand-over")
 @click.argument("reference", metavar="USER")
-@click.option("--to", "receiver", metavar="OTHER", required=True, help="Who is to own it.")
+@click.option("--to", "receiver", metavar="OTHER", required=True, help="The new owner.")
 @click.option("--dry-run", is_flag=True, help="Show what would be handed over; change nothing.")
 @output.json_option
 @with_hive

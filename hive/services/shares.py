@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from hive import clock
-from hive.errors import InvalidInput, NotFound
+from hive.deadlines import require_future
+from hive.errors import NotFound
 from hive.kinds import ShareLevel
 from hive.models import ChannelShare, Group, Key, KeyShare, Repository, RepositoryShare
 from hive.services import references
@@ -52,8 +53,8 @@ async def share(
 
     The share ends at `until`; without one, an end that it has stays.
     """
-    if until is not None and until <= clock.now():
-        raise InvalidInput("%(until)s is in the past.", field="share_until", until=until)
+    if until is not None:
+        require_future(until, field="share_until")
     for name in groups:
         group = await _usable_group(actor, name)
         values: dict[str, Any] = {"level": level}

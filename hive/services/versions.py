@@ -94,12 +94,12 @@ _OF_CHANNEL = frozenset(
         "worked_at",
     }
 )
-_LOOK = frozenset({"timezone", "language", "theme"})  # of pages: their person's own affair
-_OF_USER = frozenset({"created_at", "last_login_at", "password_hash"}) | _LOOK
+LOOK = ("timezone", "language", "theme")  # of pages: their person's own affair
+_OF_USER = frozenset({"created_at", "last_login_at", "password_hash", *LOOK})
 _OF_LOCATION = frozenset({"created_at", "uid", "marked_at", "away_since", "returned_at"})
 _CREATED = frozenset({"created_at"})
 _ID = frozenset({"id"})
-_SCHEDULE = (
+SCHEDULE = (
     "schedule_kind",
     "schedule_seconds",
     "schedule_cron",
@@ -113,7 +113,7 @@ _PARTS: Mapping[Thing, tuple[_Part, ...]] = {
         _Part(RepositoryShare, "repository_id", without=_ID),
     ),
     Thing.SCHEDULE: (
-        _Part(Repository, only=_SCHEDULE),
+        _Part(Repository, only=SCHEDULE),
         _Part(RepositoryTag, "repository_id", only=("tag",)),
     ),
     Thing.KEY: (
@@ -121,7 +121,7 @@ _PARTS: Mapping[Thing, tuple[_Part, ...]] = {
         _Part(KeyShare, "key_id", without=_ID),
     ),
     Thing.USER: (_Part(User, without=_OF_USER),),
-    Thing.OWN_ACCOUNT: (_Part(User, only=tuple(_LOOK)),),
+    Thing.OWN_ACCOUNT: (_Part(User, only=LOOK),),
     Thing.GROUP: (
         _Part(Group, without=_CREATED),
         _Part(Membership, "group_id", without=_CREATED | _ID),

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from hive import clock
 from hive.database import transactional
-from hive.errors import Conflict, InvalidInput, NotFound
+from hive.deadlines import require_future
+from hive.errors import Conflict, NotFound
 from hive.models import Group, Membership
 from hive.sentences import say
 from hive.services import audit, events, names, references
@@ -164,8 +165,8 @@ async def _change_members(group: Group, wanted: ChangeGroup) -> bool:
             await row.save(update_fields=["is_lead"])
     for member, end in wanted.member_ends.items():
         row = await _membership(group, member)
-        if end is not None and end <= clock.now():
-            raise InvalidInput("%(until)s is in the past.", field="until", until=end)
+        if end is not None:
+            require_future(end, field="until")
         row.expires_at = end
         await row.save(update_fields=["expires_at"])
     return bool(fewer)

@@ -20,7 +20,7 @@ from hive.services.accounts import (
 )
 from hive.services.accounts.users import ChangeUser, UserInfo
 from hive.services.permissions import Actor, own_id
-from hive.services.versions import Version
+from hive.services.versions import LOOK, Version
 
 
 @cache
@@ -102,14 +102,11 @@ async def _store_preferences(
     actor: Actor, timezone: str | None, language: Language | None, theme: Theme
 ) -> None:
     user = await User.get(id=own_id(actor))
-    before = audit.values_of(user, *_LOOK)
+    before = audit.values_of(user, *LOOK)
     user.timezone, user.language, user.theme = timezone, language, theme
-    await user.save(update_fields=_LOOK)
-    changed = audit.changes(before, audit.values_of(user, *_LOOK))
+    await user.save(update_fields=LOOK)
+    changed = audit.changes(before, audit.values_of(user, *LOOK))
     await audit.record(actor, "user.preferences", f"user {actor.name}", **changed)
-
-
-_LOOK = ("timezone", "language", "theme")
 
 
 async def require_password(actor: Actor, password: str) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from hive import clock
 from hive.database import after_commit, transactional
+from hive.deadlines import require_future
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import Role, Source
 from hive.models import Group, Key, Membership, Repository, User, WebSession
@@ -195,8 +196,7 @@ async def set_user(actor: Actor, user_id: int, wanted: ChangeUser) -> UserInfo:
     if was_administrator:
         await _keep_an_administrator()
     if not user.enabled:
-        await WebSession.filter(user_id=user.id).delete()
-        await reset_tokens.withdraw(user.id)
+        await _log_out(user)
     if changed.keys() & {"enabled", "keys_enabled"}:
         events.rights_changed(f"user {user.name} was disabled")
     if "quota_bytes" in changed:
@@ -219,18 +219,14 @@ def _switch(user: User, wanted: ChangeUser) -> None:
         if value is not None:
             setattr(user, switch, value)
     if wanted.never_expires or wanted.expires_at is not None:
-        _check_end(wanted.expires_at)
+        if wanted.expires_at is not None:
+            require_future(wanted.expires_at, field="expires")
         user.expires_at = None if wanted.never_expires else wanted.expires_at
     elif user.expires_at is not None and user.expires_at <= clock.now() and user.enabled:
         user.expires_at = None  # it ended, and was switched on again
     if wanted.no_max_repositories or wanted.max_repositories is not None:
         quotas.check_count(wanted.max_repositories)
         user.max_repositories = None if wanted.no_max_repositories else wanted.max_repositories
-
-
-def _check_end(expires_at: datetime | None) -> None:
-    if expires_at is not None and expires_at <= clock.now():
-        raise InvalidInput("%(until)s is in the past.", field="expires", until=expires_at)
 
 
 def _audited(user: User) -> dict[str, object]:
@@ -251,11 +247,16 @@ async def end_account(user_id: int) -> None:
         return
     user.enabled = user.keys_enabled = False
     await user.save()
-    await WebSession.filter(user_id=user.id).delete()
-    await reset_tokens.withdraw(user.id)
+    await _log_out(user)
     changed = audit.changes(before, _audited(user))
     await audit.record(SYSTEM, "user.expired", f"user {user.name}", **changed)
     events.rights_changed(say("the account %(name)s ended", name=user.name))
+
+
+async def _log_out(user: User) -> None:
+    """End their browser sessions, and the links by which they could choose a password."""
+    await WebSession.filter(user_id=user.id).delete()
+    await reset_tokens.withdraw(user.id)
 
 
 async def _keep_an_administrator() -> None:

@@ -100,7 +100,7 @@ async def reader(token: str, address: str) -> Actor:
     if row.last_used_at is None or now - row.last_used_at > _MINUTE:
         await WallLink.filter(id=row.id).update(last_used_at=now)
     return Actor(
-        None, f"wall link {row.name}", role=Role.ADMINISTRATOR, source=Source.WEB, address=address
+        None, f"wall link {row.name}", role=Role.AUDITOR, source=Source.WEB, address=address
     )
 
 

@@ -46,10 +46,12 @@ _GOOD_FOR = {
     LinkAction.MUTE: timedelta(days=3),
     LinkAction.UNSUBSCRIBE: timedelta(days=90),
 }
-_LABELS = {
+BUTTONS = {
     LinkAction.ACKNOWLEDGE: say("Acknowledge"),
     LinkAction.MUTE: say("Mute for a day"),
+    LinkAction.UNSUBSCRIBE: say("Stop these mails"),
 }
+_ANSWERS = (LinkAction.ACKNOWLEDGE, LinkAction.MUTE)
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ async def of(row: Delivery, settings: Mapping[str, Any]) -> Links:
     if runtime.public_url() is None or not await _is_personal(row):
         return Links()
     try:
+        answers = _ANSWERS if await _may_answer(row, settings) else ()
+        language = row.notification.user.language or Language.ENGLISH
         buttons = [
-            Button(translate(label, row.notification.user.language or Language.ENGLISH), url)
-            for action, label in _LABELS.items()
-            if await _may_answer(row, settings)
-            for url in [await make(row, action)]
+            Button(translate(BUTTONS[action], language), await make(row, action))
+            for action in answers
         ]
         is_mail = row.channel_kind in (OWN_MAIL, "email")
         stop = await make(row, LinkAction.UNSUBSCRIBE) if is_mail else None
@@ -100,7 +102,7 @@ async def _may_answer(row: Delivery, settings: Mapping[str, Any]) -> bool:
     if row.channel_kind not in (OWN_MAIL, *_SHOWN_BY):
         return False
     if row.channel_kind == "ntfy" and not settings.get("token"):
-        return False  # whoever knows the topic reads it
+        return False  # everybody who knows the topic reads it
     repository = await Repository.get_or_none(id=told.repository_id, deleted_at=None)
     if repository is None:
         return False

@@ -1,4 +1,4 @@
-"""Puts messages together: a bundle is a notification of its own, which its parts point to.
+"""Puts messages together: a bundle is a separate notification, which its parts point to.
 
 Only where the channel works: what fails is tried one by one, and a bundle that does not arrive is
 taken apart again, so that what ends meanwhile can still be dropped.

@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 
 from hive import clock
 from hive.database import transactional
+from hive.deadlines import require_future
 from hive.errors import Conflict, InvalidInput
 from hive.kinds import EventKind, Level, Mode, ScheduleKind
 from hive.models import Repository, User
 from hive.schedule import Schedule, check_grace, check_timezone
 from hive.sentences import N_, say
-from hive.services import audit, events
+from hive.services import audit, events, versions
 from hive.services.health import review
 from hive.services.permissions import Actor, repository_for
 
@@ -73,18 +74,9 @@ async def set_schedule(actor: Actor, repository_id: int, change: ScheduleChange)
         row.grace_seconds = int(change.grace.total_seconds())
     elif change.default_grace:
         row.grace_seconds = None
-    await row.save(update_fields=_FIELDS)
+    await row.save(update_fields=versions.SCHEDULE)
     await _audit(actor, row, "schedule", **audit.changes(before, _audited(row)))
     await review.review(row.id, by=actor.name)
-
-
-_FIELDS = (
-    "schedule_kind",
-    "schedule_seconds",
-    "schedule_cron",
-    "schedule_timezone",
-    "grace_seconds",
-)
 
 
 def _audited(row: Repository) -> dict[str, object]:
@@ -251,10 +243,8 @@ async def acknowledge_all(actor: Actor, repository_ids: Collection[int]) -> int:
 
 
 def _check_until(until: datetime) -> None:
-    now = clock.now()
-    if until <= now:
-        raise InvalidInput("%(until)s is in the past.", field="until", until=until)
-    if until > now + MAX_SPAN:
+    require_future(until, field="until")
+    if until > clock.now() + MAX_SPAN:
         raise InvalidInput(
             "That is too far away: it ends within 366 days. A repository that expects no backups"
             " needs no schedule.",

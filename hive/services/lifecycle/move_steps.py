@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from hive import clock, log, long_work
+from hive import clock, files, log, long_work
 from hive.borg import locks
 from hive.borg.locks import Holder
 from hive.borg.repository import Snapshot
@@ -25,7 +25,7 @@ from hive.services.repositories import catalogue, maintenance
 from hive.services.repositories import locks as stale_locks
 from hive.services.sessions import record
 from hive.services.storage import disks, paths, places
-from hive.tree_copy import StoppedError, TreeCopy, sync_directory
+from hive.tree_copy import StoppedError, TreeCopy
 
 logger = log.get(__name__)
 
@@ -110,8 +110,8 @@ async def lock(here: paths.Place) -> None:
 def put_in_place(copy: TreeCopy, there: paths.Place) -> None:
     copy.keep_safe()
     staging(there).rename(there.repository)
-    sync_directory(there.home)
-    sync_directory(there.root)
+    files.sync_directory(there.home)
+    files.sync_directory(there.root)
 
 
 @transactional

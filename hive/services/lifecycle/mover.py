@@ -7,8 +7,8 @@
     clearing    the former copy goes to the trash of its storage root
     cancelling  what was copied is removed
 
-A server that is killed goes on with the same row: before the transaction the former place counts,
-and after it the new one.
+After a crash, the next server continues with the same row: before the transaction the former place
+counts, and after it the new one.
 """
 
 from __future__ import annotations

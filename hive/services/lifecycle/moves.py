@@ -1,7 +1,7 @@
 """Moving a repository to another location: asked for, previewed, cancelled, and how far it is.
 
 hive/services/lifecycle/mover.py does the work. Until it is switched, the repository is where it
-was; what a killed server was at goes on at its next start.
+was; after a crash, the next start of the server continues the move.
 """
 
 from __future__ import annotations

@@ -70,20 +70,13 @@ async def look(token: str, address: str) -> LinkOffer:
         title=told.title,
         at=told.at,
         what=_what(action, row),
-        button=_BUTTONS[action],
+        button=answer_links.BUTTONS[action],
         expires_at=expires_at,
         reader=recipients.reader_of(told.user),
         repository=repository.name if repository is not None else None,
         health=repository.health if repository is not None else None,
         last_backup_at=repository.last_backup_at if repository is not None else None,
     )
-
-
-_BUTTONS = {
-    LinkAction.ACKNOWLEDGE: say("Acknowledge"),
-    LinkAction.MUTE: say("Mute for a day"),
-    LinkAction.UNSUBSCRIBE: say("Stop these mails"),
-}
 
 
 def _what(action: LinkAction, row: Delivery) -> str:

@@ -26,6 +26,7 @@ from hive.services.health.infos import HealthInfo
 from hive.services.notifications import digest_texts
 from hive.services.notifications.digest_texts import DigestFacts, DigestLine, ExpiringKey
 from hive.services.outbox import outbox, recipients, texts
+from hive.services.outbox.expiries import WARN_BEFORE
 from hive.services.outbox.kinds import DIGEST, FAILURES, Matter
 from hive.services.outbox.outbox import Notice
 from hive.services.outbox.routing import Person, fallback
@@ -33,7 +34,6 @@ from hive.services.permissions import Actor, visible_repositories
 from hive.services.storage import disks, sizes
 from hive.services.storage.disks import DiskInfo
 
-_SOON = timedelta(days=14)  # before a key expires
 _MOST_TICKS = 1000  # of one schedule
 _SPANS = {Digest.DAILY: timedelta(days=1), Digest.WEEKLY: timedelta(weeks=1)}
 _LATEST = {Digest.DAILY: timedelta(hours=20), Digest.WEEKLY: timedelta(days=3)}
@@ -176,7 +176,7 @@ async def _disks() -> tuple[DiskInfo, ...]:
 
 async def _keys(actor: Actor, now: datetime) -> tuple[ExpiringKey, ...]:
     """The keys that expire soon: one's own, for an administrator all."""
-    keys = Key.filter(enabled=True, expires_at__gt=now, expires_at__lte=now + _SOON)
+    keys = Key.filter(enabled=True, expires_at__gt=now, expires_at__lte=now + WARN_BEFORE[0])
     if not actor.is_admin:
         keys = keys.filter(owner_id=actor.user_id)
     return tuple(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 from hive.errors import InvalidInput
 from hive.models import Rule
 from hive.services.outbox.kinds import NAMES
-from hive.units import parse_duration
+from hive.units import parse_duration, time_of_day
 
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 _SHORTEST_ESCALATION = timedelta(minutes=10)
 _LONGEST_ESCALATION = timedelta(days=14)
 
@@ -32,10 +30,10 @@ def check_kinds(kinds: Sequence[str]) -> list[str]:
 def parse_quiet(text: str) -> tuple[int, int]:
     """'22:00-07:00' as minutes since midnight."""
     begin, dash, end = text.partition("-")
-    found = [_TIME.fullmatch(part.strip()) for part in (begin, end)]
-    if not dash or found[0] is None or found[1] is None:
+    found = [one for part in (begin, end) if (one := time_of_day(part.strip())) is not None]
+    if not dash or len(found) < 2:
         raise InvalidInput("Write quiet hours like 22:00-07:00.", field="quiet")
-    first, last = (int(match[1]) * 60 + int(match[2]) for match in found if match is not None)
+    first, last = (hour * 60 + minute for hour, minute in found)
     if first == last:
         raise InvalidInput("Quiet hours cannot begin when they end.", field="quiet")
     return first, last

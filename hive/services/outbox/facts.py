@@ -11,7 +11,7 @@ from hive.kinds import EventKind
 from hive.models import Event, Repository, Session
 from hive.sentences import Size, ago, say
 
-_LOOKED_BACK = timedelta(days=7)  # for refusals, where there was no backup
+_LOOKED_BACK = timedelta(days=7)  # for refusals, if there was no backup
 
 
 @dataclass(frozen=True, kw_only=True)

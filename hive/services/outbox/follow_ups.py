@@ -1,7 +1,7 @@
 """Those who were notified of a problem hear what became of it: who answered it, and its end.
 
-By the same channels, whatever rules say by now; whoever answered needs no message about that, but
-a service that keeps incidents does.
+By the same channels, even if the rules have changed since. The person who answered needs no message
+about that, but a service that keeps incidents does.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import Any
 from hive.kinds import EventKind, Severity
 
 LONGEST = 120
-_MISSING = (EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN, EventKind.RECOVERED)
+# What is said of a missing backup, from the first word to the last.
+MISSING = (EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN, EventKind.RECOVERED)
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
@@ -28,7 +29,7 @@ class Phase(StrEnum):
 
 def of_repository(repository_id: int, kind: EventKind) -> str:
     """The name of a problem of a repository; late, down and still down are the same one."""
-    word = "backup" if kind in _MISSING else _NOT_IN_NAMES.sub("-", str(kind)).strip("-")
+    word = "backup" if kind in MISSING else _NOT_IN_NAMES.sub("-", str(kind)).strip("-")
     return f"repository-{repository_id}/{word}"
 
 

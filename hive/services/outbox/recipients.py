@@ -57,7 +57,7 @@ async def members_of_shared(owners: Mapping[int, int]) -> dict[int, set[int]]:
 
 
 async def not_told_of_shared(user_ids: Collection[int]) -> set[int]:
-    """Those who want to hear of their own repositories alone, and auditors who did not choose."""
+    """People who are notified of their own repositories only, and auditors without a rule."""
     return (await _unwilling()) & set(user_ids)
 
 

@@ -12,14 +12,13 @@ from hive.kinds import EventKind, Health
 from hive.layout import Block, Facts, Paragraph
 from hive.log_text import escape
 from hive.sentences import N_, Sentence, join, say
+from hive.services.outbox.incidents import MISSING
 from hive.translation import translate
 
 TITLE_MAX = 300
 TEXT_MAX = 20_000
 BRIEF_MAX = 300
 _LINE_MAX = 1_000
-# Of these it is the last backup that says since when.
-_MISSING = (EventKind.LATE, EventKind.DOWN, EventKind.STILL_DOWN, EventKind.RECOVERED)
 
 # What happened in detail is the event's own message, below it.
 _TITLES: Mapping[EventKind, str] = {
@@ -202,7 +201,8 @@ def event_blocks(
         *facts,
         (say("Time"), say("%(at)s", at=at)),
     ]
-    if kind not in _MISSING and (since := _moment(details.get("since"))) is not None:
+    # of a missing backup, it is the last backup that says since when
+    if kind not in MISSING and (since := _moment(details.get("since"))) is not None:
         known.insert(2, (say("Since"), say("%(at)s", at=since)))
     blocks: list[Block] = [Paragraph(tuple(happened)), Facts(tuple(known))]
     if advice := _ADVICE.get(kind):

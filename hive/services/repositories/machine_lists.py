@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -20,7 +19,6 @@ MAX_LINES = 1000
 MAX_TEXT = 2_000_000  # characters
 _MAX_PROBLEMS = 100
 _DELIMITERS = ",;\t"
-_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _CRON_FIELDS = 5
 
 T = TypeVar("T")
@@ -195,9 +193,9 @@ def _schedule(text: str) -> ScheduleChange:
         return ScheduleChange(no_schedule=True)
     if word in ("daily", "weekly"):
         return ScheduleChange(every=units.parse_duration("1d" if word == "daily" else "1w"))
-    time = _TIME.fullmatch(word)
-    if time is not None:
-        return ScheduleChange(cron=f"{int(time[2])} {int(time[1])} * * *")
+    if (time := units.time_of_day(word)) is not None:
+        hour, minute = time
+        return ScheduleChange(cron=f"{minute} {hour} * * *")
     if len(word.split()) == _CRON_FIELDS:
         return ScheduleChange(cron=text)
     try:

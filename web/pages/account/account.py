@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from hive.kinds import Theme
@@ -20,23 +18,20 @@ from web.text.i18n import gettext
 
 async def show(request: web.Request) -> web.Response:
     user = user_of(request)
-    form = await versioned.opened(Thing.OWN_ACCOUNT, user.id, _stored(request))
+    form = await versioned.opened(Thing.OWN_ACCOUNT, user.id, _stored, request)
     return _preferences(request, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        actor = actor_of(request)
-        user = await users.get_user(actor, user_of(request).id)
-        return Form(
-            {
-                "timezone": user.timezone or "",
-                "language": user.language or language_of_browser(request) or "",
-                "theme": theme_of(request, user) or Theme.SYSTEM,
-            }
-        )
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    actor = actor_of(request)
+    user = await users.get_user(actor, user_of(request).id)
+    return Form(
+        {
+            "timezone": user.timezone or "",
+            "language": user.language or language_of_browser(request) or "",
+            "theme": theme_of(request, user) or Theme.SYSTEM,
+        }
+    )
 
 
 async def submit(request: web.Request) -> web.Response:
@@ -53,7 +48,7 @@ async def submit(request: web.Request) -> web.Response:
         response = done(request, "/account", gettext("Your preferences were saved."))
         keep_look(request, response, user.theme, user.language)
         return response
-    await versioned.beside(form, Thing.OWN_ACCOUNT, user_of(request).id, _stored(request))
+    await versioned.beside(form, Thing.OWN_ACCOUNT, user_of(request).id, _stored, request)
     return _preferences(request, form)
 
 

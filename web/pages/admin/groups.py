@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -75,17 +74,14 @@ async def change_members(request: web.Request) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    form = await versioned.opened(Thing.GROUP, id_of(request), _stored(request))
+    form = await versioned.opened(Thing.GROUP, id_of(request), _stored, request)
     group = await groups.find_group_by_id(actor_of(request), id_of(request))
     return await _page(request, group, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        group = await groups.find_group_by_id(actor_of(request), id_of(request))
-        return _as_it_is(group)
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    group = await groups.find_group_by_id(actor_of(request), id_of(request))
+    return _as_it_is(group)
 
 
 def _as_it_is(group: GroupInfo) -> Form:
@@ -127,7 +123,7 @@ async def change(request: web.Request) -> web.Response:
         changed = await versions.holding(group.id, versioned.seen(form, Thing.GROUP), store)
         message = gettext("The group %(name)s was changed.", name=changed.group.name)
         return quota_set(request, "/admin/groups", message, changed.quota_use)
-    await versioned.beside(form, Thing.GROUP, group.id, _stored(request))
+    await versioned.beside(form, Thing.GROUP, group.id, _stored, request)
     return await _page(request, group, form)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
@@ -63,17 +62,14 @@ def _port(text: str) -> int:
 
 async def show(request: web.Request) -> web.Response:
     info = await _location(request)
-    form = await versioned.opened(Thing.LOCATION, info.id, _stored(request))
+    form = await versioned.opened(Thing.LOCATION, info.id, _stored, request)
     return _page(request, info, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        info = await _location(request)
-        default = {"default": "yes"} if info.is_default else {}
-        return Form({"host": info.host, "port": str(info.port), **default})
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    info = await _location(request)
+    default = {"default": "yes"} if info.is_default else {}
+    return Form({"host": info.host, "port": str(info.port), **default})
 
 
 async def _location(request: web.Request) -> LocationInfo:
@@ -97,7 +93,7 @@ async def change(request: web.Request) -> web.Response:
             await locations.change_location(actor_of(request), info.id, wanted)
             message = gettext("The location %(name)s was changed.", name=info.name)
             return done(request, "/admin/locations", message)
-    await versioned.beside(form, Thing.LOCATION, info.id, _stored(request))
+    await versioned.beside(form, Thing.LOCATION, info.id, _stored, request)
     return _page(request, info, form)
 
 

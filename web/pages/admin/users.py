@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -87,15 +86,12 @@ def roles() -> list[tuple[str, str]]:
 
 async def show(request: web.Request) -> web.Response:
     user = await _seen(request)
-    form = await versioned.opened(Thing.USER, user.id, _stored(request))
+    form = await versioned.opened(Thing.USER, user.id, _stored, request)
     return await _page(request, user, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await _seen(request))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    return _as_it_is(await _seen(request))
 
 
 async def _user(request: web.Request) -> UserInfo:
@@ -156,7 +152,7 @@ async def change(request: web.Request) -> web.Response:
             return await _page(request, user, form, asked.dependents)
         message = gettext("The user %(name)s was changed.", name=user.name)
         return quota_set(request, f"/admin/users/{user.id}", message, changed.quota_use)
-    await versioned.beside(form, Thing.USER, user.id, _stored(request))
+    await versioned.beside(form, Thing.USER, user.id, _stored, request)
     return await _page(request, user, form)
 
 
@@ -170,7 +166,7 @@ async def set_password(request: web.Request) -> web.Response:
             await users.set_password(actor_of(request), user.id, password)
             message = gettext("%(name)s has a new password.", name=user.name)
             return done(request, f"/admin/users/{user.id}", message)
-    shown = await versioned.opened(Thing.USER, user.id, _stored(request))
+    shown = await versioned.opened(Thing.USER, user.id, _stored, request)
     shown.problems, shown.status = form.problems, form.status
     return await _page(request, user, shown)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from hive.errors import InvalidInput
@@ -73,16 +71,13 @@ async def _add_page(request: web.Request, form: Form) -> web.Response:
 
 
 async def show(request: web.Request) -> web.Response:
-    form = await versioned.opened(Thing.KEY, id_of(request), _stored(request))
+    form = await versioned.opened(Thing.KEY, id_of(request), _stored, request)
     info = await keys.find_key_by_id(actor_of(request), id_of(request))
     return await _edit_page(request, info, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await keys.find_key_by_id(actor_of(request), id_of(request)))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    return _as_it_is(await keys.find_key_by_id(actor_of(request), id_of(request)))
 
 
 def _as_it_is(info: KeyInfo) -> Form:
@@ -118,7 +113,7 @@ async def change(request: web.Request) -> web.Response:
             changed = await keys.change_key(actor, info.id, wanted)
             message = gettext("The key %(name)s was changed.", name=changed.name)
             return done(request, f"/keys/{info.id}", message)
-    await versioned.beside(form, Thing.KEY, info.id, _stored(request))
+    await versioned.beside(form, Thing.KEY, info.id, _stored, request)
     return await _edit_page(request, info, form)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from hive.errors import Conflict, DeliveryFailed, InvalidInput, NotFound
@@ -129,16 +127,13 @@ async def _add_page(request: web.Request, kind: KindInfo, form: Form) -> web.Res
 
 
 async def show(request: web.Request) -> web.Response:
-    form = await versioned.opened(Thing.CHANNEL, id_of(request), _stored(request))
+    form = await versioned.opened(Thing.CHANNEL, id_of(request), _stored, request)
     return await _edit_page(request, await _channel(request), form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        info = await _channel(request)
-        return form_of(info, channels.kind_of(info))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    info = await _channel(request)
+    return form_of(info, channels.kind_of(info))
 
 
 async def _channel(request: web.Request) -> ChannelInfo:
@@ -169,7 +164,7 @@ async def change(request: web.Request) -> web.Response:
             saved = await saving.change_channel(actor, info.id, wanted)
             message = gettext("The channel %(name)s was changed.", name=saved.channel.name)
             return _saved(request, saved, message)
-    await versioned.beside(form, Thing.CHANNEL, info.id, _stored(request))
+    await versioned.beside(form, Thing.CHANNEL, info.id, _stored, request)
     return await _edit_page(request, info, form)
 
 

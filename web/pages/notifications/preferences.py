@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -36,15 +35,12 @@ _NUMBERS = ("reminder_hours", "expiration_days", "digest_hour", "digest_weekday"
 
 async def show(request: web.Request) -> web.Response:
     person = await person_of(request)
-    form = await versioned.opened(Thing.PREFERENCES, person.user.id, _stored(request, person))
+    form = await versioned.opened(Thing.PREFERENCES, person.user.id, _stored, request, person)
     return await _page(request, person, form)
 
 
-def _stored(request: web.Request, person: Person) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await preferences.get(actor_of(request), person.user.id))
-
-    return read
+async def _stored(request: web.Request, person: Person) -> Form:
+    return _as_it_is(await preferences.get(actor_of(request), person.user.id))
 
 
 def _as_it_is(found: Preferences) -> Form:
@@ -87,7 +83,7 @@ async def change(request: web.Request) -> web.Response:
             seen = versioned.seen(form, Thing.PREFERENCES)
             await versions.holding(person.user.id, seen, store)
             return done(request, person.path(_HERE), gettext("The preferences were changed."))
-    await versioned.beside(form, Thing.PREFERENCES, person.user.id, _stored(request, person))
+    await versioned.beside(form, Thing.PREFERENCES, person.user.id, _stored, request, person)
     return await _page(request, person, form)
 
 

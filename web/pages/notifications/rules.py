@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
@@ -132,16 +132,13 @@ async def _add_page(request: web.Request, person: Person, form: Form) -> web.Res
 
 
 async def show(request: web.Request) -> web.Response:
-    form = await versioned.opened(Thing.RULE, id_of(request), _stored(request))
+    form = await versioned.opened(Thing.RULE, id_of(request), _stored, request)
     info = await rules.find_rule_by_id(actor_of(request), id_of(request))
     return await _edit_page(request, info, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await rules.find_rule_by_id(actor_of(request), id_of(request)))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    return _as_it_is(await rules.find_rule_by_id(actor_of(request), id_of(request)))
 
 
 def _as_it_is(info: RuleInfo) -> Form:
@@ -191,7 +188,7 @@ async def change(request: web.Request) -> web.Response:
             saved = await saving.change_rule(actor, info.id, changes)
             message = gettext("The rule %(name)s was changed.", name=saved.rule.name)
             return _saved(request, saved, _list_of(request, info), message)
-    await versioned.beside(form, Thing.RULE, info.id, _stored(request))
+    await versioned.beside(form, Thing.RULE, info.id, _stored, request)
     return await _edit_page(request, info, form)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from hive.errors import Conflict
@@ -21,16 +19,13 @@ from web.text.i18n import gettext, sentence
 
 
 async def show(request: web.Request) -> web.Response:
-    form = await versioned.opened(Thing.REPOSITORY, id_of(request), _stored(request))
+    form = await versioned.opened(Thing.REPOSITORY, id_of(request), _stored, request)
     info = await catalogue.find_changeable(actor_of(request), id_of(request))
     return await _page(request, info, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await catalogue.find_changeable(actor_of(request), id_of(request)))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    return _as_it_is(await catalogue.find_changeable(actor_of(request), id_of(request)))
 
 
 def _as_it_is(info: RepositoryInfo) -> Form:
@@ -57,7 +52,7 @@ async def submit(request: web.Request) -> web.Response:
             changed = await changing.change(actor, info.id, wanted)
             message = gettext("The repository %(name)s was changed.", name=changed.repository.name)
             return quota_set(request, f"/repositories/{info.id}", message, changed.quota_use)
-    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored(request))
+    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored, request)
     return await _page(request, info, form)
 
 
@@ -73,8 +68,8 @@ async def give(request: web.Request) -> web.Response:
             "The repository %(name)s now belongs to %(owner)s.", name=info.name, owner=owner
         )
         return done(request, f"/repositories/{info.id}", message)
-    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored(request))
-    form.values = {**(await _stored(request)()).values, **form.values}
+    await versioned.beside(form, Thing.REPOSITORY, info.id, _stored, request)
+    form.values = {**(await _stored(request)).values, **form.values}
     return await _page(request, info, form)
 
 

@@ -33,16 +33,13 @@ _MOST = 50  # repositories that one button is about
 
 async def show(request: web.Request) -> web.Response:
     info = await catalogue.find_changeable(actor_of(request), id_of(request))
-    form = await versioned.opened(Thing.SCHEDULE, info.id, _stored(request, info.id))
+    form = await versioned.opened(Thing.SCHEDULE, info.id, _stored, request, info.id)
     return page(request, "repositories/schedule.html", repository=info, form=form)
 
 
-def _stored(request: web.Request, repository_id: int) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        found = await health_info.health_info(actor_of(request), repository_id)
-        return _as_it_is(found, user_of(request))
-
-    return read
+async def _stored(request: web.Request, repository_id: int) -> Form:
+    found = await health_info.health_info(actor_of(request), repository_id)
+    return _as_it_is(found, user_of(request))
 
 
 def _as_it_is(info: HealthInfo, user: UserInfo) -> Form:
@@ -71,7 +68,7 @@ async def submit(request: web.Request) -> web.Response:
             )
             await changing.change(actor, info.id, wanted)
             return done(request, f"/repositories/{info.id}", gettext("The schedule was changed."))
-    await versioned.beside(form, Thing.SCHEDULE, info.id, _stored(request, info.id))
+    await versioned.beside(form, Thing.SCHEDULE, info.id, _stored, request, info.id)
     return page(
         request, "repositories/schedule.html", status=form.status, repository=info, form=form
     )

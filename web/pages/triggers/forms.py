@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -97,15 +97,12 @@ async def show_edit(request: web.Request) -> web.Response:
     actor = actor_of(request)
     info = await triggers.get_trigger(actor, id_of(request))
     await catalogue.require_manage(actor, info.repository_id)
-    form = await versioned.opened(Thing.TRIGGER, info.id, _stored(request))
+    form = await versioned.opened(Thing.TRIGGER, info.id, _stored, request)
     return _edit_page(request, info, form)
 
 
-def _stored(request: web.Request) -> Callable[[], Awaitable[Form]]:
-    async def read() -> Form:
-        return _as_it_is(await triggers.get_trigger(actor_of(request), id_of(request)))
-
-    return read
+async def _stored(request: web.Request) -> Form:
+    return _as_it_is(await triggers.get_trigger(actor_of(request), id_of(request)))
 
 
 def _as_it_is(info: TriggerInfo) -> Form:
@@ -146,7 +143,7 @@ async def edit(request: web.Request) -> web.Response:
             changed = await triggers.change_trigger(actor, info.id, wanted)
             message = gettext("The trigger %(name)s was changed.", name=changed.name)
             return done(request, f"/triggers/{info.id}", message)
-    await versioned.beside(form, Thing.TRIGGER, info.id, _stored(request))
+    await versioned.beside(form, Thing.TRIGGER, info.id, _stored, request)
     return _edit_page(request, info, form)
 
 
