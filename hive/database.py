@@ -187,6 +187,27 @@ def transactional(function: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[
     return wrapper
 
 
+class _RehearsedError(Exception):
+    """Rolls a rehearsal back."""
+
+
+async def rehearse(change: Callable[[], Awaitable[R]]) -> R:
+    """What a change comes to: it is made in one transaction, and rolled back again."""
+    if background.waiting_for_commit.get() is not None:
+        message = "a rehearsal inside of a transaction cannot be rolled back"
+        raise RuntimeError(message)
+    outcomes: list[R] = []
+
+    @transactional
+    async def run() -> None:
+        outcomes.append(await change())
+        raise _RehearsedError
+
+    with contextlib.suppress(_RehearsedError):
+        await run()
+    return outcomes[-1]
+
+
 def _call_back(pending: list[Callable[[], None]]) -> None:
     """All are called, even if one fails: what they announce is committed."""
     with contextlib.ExitStack() as stack:

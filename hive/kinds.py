@@ -244,6 +244,9 @@ class MoveState(StrEnum):
     FAILED = "failed"  # nothing was changed
 
 
+OPEN_MOVES = (MoveState.COPYING, MoveState.CANCELLING, MoveState.CLEARING)
+
+
 class RollbackState(StrEnum):
     """How far a rollback is: what a killed server was at is completed, or given up."""
 

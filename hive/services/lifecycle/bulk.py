@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
-from hive.database import transactional
+from hive.database import rehearse, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.kinds import ShareLevel
 from hive.services.health import infos as health_infos
@@ -145,7 +146,7 @@ async def preview_many(actor: Actor, wanted: ChangeMany) -> list[Preview]:
         try:
             await catalogue.require_manage(actor, repository_id)
             former = await _state(actor, repository_id)
-            new = await _rehearse(actor, repository_id, wanted)
+            new = await rehearse(partial(_changed, actor, repository_id, wanted))
         except _REFUSED as error:
             wrong = error if isinstance(error, InvalidInput) else wrong
             refused = Preview(repository_id=repository_id, name=name, refusal=error.message)
@@ -193,24 +194,9 @@ async def _resume(actor: Actor, repository_id: int) -> None:
         await schedules.resume(actor, repository_id)
 
 
-class _RehearsedError(Exception):
-    """Rolls the rehearsal back, and carries what came of it."""
-
-    def __init__(self, state: Mapping[Part, object]) -> None:
-        self.state = state
-
-
-async def _rehearse(actor: Actor, repository_id: int, wanted: ChangeMany) -> Mapping[Part, object]:
-    @transactional
-    async def rehearse() -> None:
-        await _change_one(actor, repository_id, wanted)
-        raise _RehearsedError(await _state(actor, repository_id))
-
-    try:
-        await rehearse()
-    except _RehearsedError as over:
-        return over.state
-    raise AssertionError  # pragma: no cover - it always raises
+async def _changed(actor: Actor, repository_id: int, wanted: ChangeMany) -> Mapping[Part, object]:
+    await _change_one(actor, repository_id, wanted)
+    return await _state(actor, repository_id)
 
 
 async def _state(actor: Actor, repository_id: int) -> Mapping[Part, object]:

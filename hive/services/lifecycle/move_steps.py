@@ -14,7 +14,7 @@ from hive.borg.locks import Holder
 from hive.borg.repository import Snapshot
 from hive.database import transactional
 from hive.errors import Conflict, StorageError
-from hive.kinds import EventKind, MoveState, Need, TrashReason
+from hive.kinds import OPEN_MOVES, EventKind, MoveState, Need, TrashReason
 from hive.long_work import WorkKind
 from hive.models import Location, Move, Repository, Session, TrashEntry
 from hive.process import found as processes
@@ -217,7 +217,7 @@ async def _note_failed(row: Move, words: str) -> None:
 
 @transactional
 async def note_waiting(row: Move, words: str) -> None:
-    await Move.filter(id=row.id, state__in=moves.OPEN).update(message=words)
+    await Move.filter(id=row.id, state__in=OPEN_MOVES).update(message=words)
 
 
 @transactional

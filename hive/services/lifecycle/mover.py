@@ -21,7 +21,7 @@ from hive.borg import locks
 from hive.borg.repository import snapshot
 from hive.driver_error import DriverError
 from hive.errors import Conflict, HiveError
-from hive.kinds import MoveState
+from hive.kinds import OPEN_MOVES, MoveState
 from hive.long_work import WorkKind
 from hive.models import Location, Move, Repository
 from hive.sentences import say
@@ -66,7 +66,7 @@ class Mover:
         """Take one turn at each repository that is on its way; whether one is left."""
         is_open = False
         try:
-            for row in await Move.filter(state__in=moves.OPEN).order_by("id"):
+            for row in await Move.filter(state__in=OPEN_MOVES).order_by("id"):
                 await unbroken(self._take(row.id), name="move a repository")
                 is_open = is_open or (await moves.get(row.id)).is_open
         except (HiveError, DriverError, OSError) as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 from hive import clock, long_work, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, NotFound, StorageError
-from hive.kinds import Level, MoveState
+from hive.kinds import OPEN_MOVES, Level, MoveState
 from hive.long_work import WorkInfo, WorkKind
 from hive.models import Location, Move, Repository
 from hive.sentences import Size, say
@@ -23,7 +23,6 @@ from hive.services.permissions import Actor, repository_for
 from hive.services.repositories import infos as repository_infos
 from hive.services.storage import disks, locations, paths, places
 
-OPEN = (MoveState.COPYING, MoveState.CANCELLING, MoveState.CLEARING)
 STAGING_DIRECTORY = ".moving"
 
 
@@ -43,7 +42,7 @@ class MoveInfo:
 
     @property
     def is_open(self) -> bool:
-        return self.state in OPEN
+        return self.state in OPEN_MOVES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +153,7 @@ async def ask(actor: Actor, repository_id: int, location: str) -> MoveInfo:
 async def _ask(actor: Actor, repository_id: int, location: str) -> MoveInfo:
     row = await _movable(actor, repository_id)
     target = await locations.get_location(location)
-    if await Move.filter(repository_id=repository_id, state__in=OPEN).exists():
+    if await Move.filter(repository_id=repository_id, state__in=OPEN_MOVES).exists():
         raise Conflict("%(name)s is on its way to another location already.", name=row.name)
     move = await Move.create(
         repository_id=row.id,
@@ -182,7 +181,7 @@ async def _ask(actor: Actor, repository_id: int, location: str) -> MoveInfo:
 async def cancel(actor: Actor, repository_id: int) -> MoveInfo:
     """Leave the repository where it is; Conflict where it is not on its way, or there already."""
     row = await _movable(actor, repository_id)
-    move = await Move.filter(repository_id=repository_id, state__in=OPEN).first()
+    move = await Move.filter(repository_id=repository_id, state__in=OPEN_MOVES).first()
     if move is None:
         raise Conflict("%(name)s is not on its way to another location.", name=row.name)
     if move.state == MoveState.CLEARING:

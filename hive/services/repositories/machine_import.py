@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from hive import publickey
-from hive.database import transactional
+from hive.database import rehearse, transactional
 from hive.errors import Conflict, Forbidden, InvalidInput, NotFound
 from hive.models import Repository
 from hive.services import references, shares
@@ -47,10 +48,6 @@ class ImportedMachine:
     fingerprint: str | None
 
 
-class _RehearsedError(Exception):
-    """Rolls a rehearsal back."""
-
-
 async def import_machines(
     actor: Actor, text: str, *, is_rehearsal: bool = False
 ) -> list[ImportedMachine]:
@@ -60,21 +57,13 @@ async def import_machines(
     ListRefused names each problem with its line and column; nothing is added then.
     """
     listed = machine_lists.read(text)
-    imported: list[ImportedMachine] = []
-
-    @transactional
-    async def add() -> None:
-        imported[:] = await _add(actor, listed)
-        if is_rehearsal:
-            raise _RehearsedError
-
-    try:
-        await add()
-    except _RehearsedError:
-        return [replace(one, repository_id=None) if one.is_new else one for one in imported]
-    return imported
+    if not is_rehearsal:
+        return await _add(actor, listed)
+    found = await rehearse(functools.partial(_add, actor, listed))
+    return [replace(one, repository_id=None) if one.is_new else one for one in found]
 
 
+@transactional
 async def _add(actor: Actor, listed: Sequence[Listed]) -> list[ImportedMachine]:
     """Add what can be, so that all problems are found; the transaction is given up then."""
     imported: list[ImportedMachine] = []

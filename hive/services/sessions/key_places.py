@@ -37,7 +37,7 @@ async def places_of_key(actor: Actor, key_id: int) -> dict[int, KeyPlace]:
     refused = await RefusedKey.filter(fingerprint=key.fingerprint)
     refusals = {row.repository_id: row for row in refused}
     ids = opened | set(refusals)
-    if not actor.is_admin:
+    if not actor.sees_all:
         ids &= set(await visible_repository_ids(actor))
     sessions = await _last_sessions(list(opened & ids), key.fingerprint)
     rows = await Repository.filter(id__in=list(ids), deleted_at=None).order_by("name")

@@ -13,7 +13,7 @@ from tortoise.functions import Count
 from hive import addresses, clock, patience, signals
 from hive.database import after_commit, transactional
 from hive.errors import Conflict, InvalidInput, NotFound, StorageError
-from hive.kinds import MoveState
+from hive.kinds import OPEN_MOVES
 from hive.models import Location, Move, Repository
 from hive.sentences import say
 from hive.services import audit, names, references, runtime, versions
@@ -213,8 +213,7 @@ async def delete_location(actor: Actor, location_id: int) -> None:
             if count == 1
             else say("%(count)s repositories", count=count),
         )
-    on_their_way = (MoveState.COPYING, MoveState.CANCELLING, MoveState.CLEARING)
-    if await Move.filter(target_id=location_id, state__in=on_their_way).exists():
+    if await Move.filter(target_id=location_id, state__in=OPEN_MOVES).exists():
         raise Conflict("A repository is being moved to %(name)s.", name=location.name)
     await location.delete()
     await audit.record(actor, "location.delete", f"location {location.name}")
