@@ -120,6 +120,12 @@ async def add(
     output.show_done(_document(info), f"Key {info.name} was added: {info.fingerprint}")
 
 
+def _enabled(info: KeyInfo) -> object:
+    if info.owner_enabled:
+        return info.enabled
+    return "owner disabled" if info.is_owner_disabled else "owner's keys disabled"
+
+
 @key.command("list")
 @output.list_options
 @with_hive
@@ -134,7 +140,7 @@ async def list_(actor: Actor) -> None:
             "NAME": lambda info: info.name,
             "TYPE": lambda info: info.type,
             "FINGERPRINT": lambda info: info.fingerprint,
-            "ENABLED": lambda info: info.enabled if info.owner_enabled else "owner's keys disabled",
+            "ENABLED": _enabled,
             "SAME KEY": lambda info: ", ".join(_twins(info)),
             "EXPIRES": lambda info: info.expires_at,
             "LAST USED": lambda info: info.last_used_at,

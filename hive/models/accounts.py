@@ -28,6 +28,11 @@ class User(Table):
     quota_bytes = fields.BigIntField(null=True)  # for all repositories that they own
     max_repositories = fields.IntField(null=True)
 
+    @property
+    def is_disabled(self) -> bool:
+        """Whether they cannot log in, and their keys open nothing."""
+        return not (self.enabled or self.keys_enabled)
+
     class Meta:
         table = "user"
 

@@ -119,7 +119,11 @@ async def test_keys_of_a_disabled_owner_are_shown_as_refused(
     )
     await User.filter(name="alice").update(keys_enabled=False)
     await browser.log_in("root")
-    refused = "refused: the keys of its owner are disabled"
+    keys_only = "refused: the keys of its owner are disabled"
+    assert keys_only in (await browser.get(f"/repositories/{made.id}/keys")).text
+    assert keys_only in (await browser.get("/keys")).text
+    await User.filter(name="alice").update(enabled=False)
+    refused = "refused: its owner is disabled"
     assert refused in (await browser.get(f"/repositories/{made.id}/keys")).text
     assert refused in (await browser.get(f"/keys/{key.id}")).text
     assert refused in (await browser.get("/keys")).text

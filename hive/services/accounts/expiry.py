@@ -62,7 +62,7 @@ async def look() -> int:
 async def end_what_is_over(now: datetime) -> None:
     """End accounts, memberships and shares whose time has come."""
     over = User.filter(expires_at__lte=now)
-    on = [row for row in await over.limit(_AT_ONCE) if row.enabled or row.keys_enabled]
+    on = [row for row in await over.limit(_AT_ONCE) if not row.is_disabled]
     for user in on:
         await users.end_account(user.id)
     for row in await Membership.filter(expires_at__lte=now).limit(_AT_ONCE):

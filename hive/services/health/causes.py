@@ -36,11 +36,12 @@ async def _keys(row: Repository, now: datetime) -> list[str]:
         if not key.enabled:
             problems.append(say("Key %(key)s is disabled.", key=key.name))
         elif not key.owner.keys_enabled:
+            names = {"key": key.name, "owner": key.owner.name}
             problems.append(
-                say(
-                    "Key %(key)s is refused: the keys of its owner %(owner)s are disabled.",
-                    key=key.name,
-                    owner=key.owner.name,
+                say("Key %(key)s is refused: its owner %(owner)s is disabled.", **names)
+                if key.owner.is_disabled
+                else say(
+                    "Key %(key)s is refused: the keys of its owner %(owner)s are disabled.", **names
                 )
             )
         elif key.expires_at is not None and key.expires_at <= now:

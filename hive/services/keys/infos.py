@@ -53,7 +53,8 @@ class KeyInfo:
     uses: tuple[KeyUse, ...]
     shares: tuple[GroupShare, ...] = ()
     twins: tuple[Twin, ...] = ()  # as far as the actor may see them
-    owner_enabled: bool = True  # where not, the key is refused
+    owner_enabled: bool = True  # if not, the key is refused
+    is_owner_disabled: bool = False  # altogether, not just their keys
 
     @property
     def is_expired(self) -> bool:
@@ -138,4 +139,5 @@ def _as_info(
         shares=shared,
         twins=twins,
         owner_enabled=key.owner.keys_enabled,
+        is_owner_disabled=key.owner.is_disabled,
     )

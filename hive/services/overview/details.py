@@ -37,6 +37,7 @@ class KeyOnRepository:
     access: Access
     enabled: bool
     owner_enabled: bool
+    is_owner_disabled: bool
     is_expired: bool
     expires_at: datetime | None
     networks: tuple[str, ...]
@@ -110,6 +111,7 @@ async def _keys(repository: Repository) -> list[KeyOnRepository]:
             access=grant.access,
             enabled=grant.key.enabled,
             owner_enabled=grant.key.owner.keys_enabled,
+            is_owner_disabled=grant.key.owner.is_disabled,
             is_expired=grant.key.expires_at is not None and grant.key.expires_at <= clock.now(),
             expires_at=grant.key.expires_at,
             networks=tuple(grant.key.networks),

@@ -159,8 +159,10 @@ async def test_the_alarm_says_why_as_far_as_the_server_knows(
     assert await why() == ["The last login was refused at 2026-11-21 04:05 UTC: Not from 10.0.0.9."]
     await Key.filter(id=key.id).update(expires_at=START)
     assert await why() == ["Key laptop expired on 2026-11-20 03:05 UTC."]
-    await User.filter(name="alice").update(enabled=False, keys_enabled=False)
+    await User.filter(name="alice").update(keys_enabled=False)
     assert await why() == ["Key laptop is refused: the keys of its owner alice are disabled."]
+    await User.filter(name="alice").update(enabled=False)
+    assert await why() == ["Key laptop is refused: its owner alice is disabled."]
     await Alarm.create(
         repository_id=documents.id,
         kind=EventKind.QUOTA_FILLING,
@@ -172,5 +174,5 @@ async def test_the_alarm_says_why_as_far_as_the_server_knows(
     at(START + 31 * HOUR)
     await review.review_due()
     down = await Event.get(kind=EventKind.DOWN, repository_id=documents.id)
-    assert "the keys of its owner alice are disabled." in down.message
+    assert "its owner alice is disabled." in down.message
     assert "The quota is used to 100 %." in down.message
